@@ -1,0 +1,521 @@
+// Package rest holds the documents of the human plane: what the collector's REST API answers and takes, as the
+// CLI reads them. The OpenAPI document, and from it the web UI's types, are generated from these structs.
+package rest
+
+import (
+	"encoding/json"
+	"time"
+
+	"maestro.internal/sdk/provider"
+	"maestro.internal/sdk/resource"
+	"maestro.internal/sdk/schema"
+)
+
+// List is one page of anything.
+type List[T any] struct {
+	Items         []T    `json:"items"`
+	NextPageToken string `json:"next_page_token,omitempty" doc:"Pass as page_token for the next page; absent at the end"`
+	TotalSize     int    `json:"total_size"`
+	// TotalSizeIsLowerBound is set when counting stopped at 10,000.
+	TotalSizeIsLowerBound bool `json:"total_size_is_lower_bound,omitempty"`
+}
+
+// Ref names another object, with the name people know it by.
+type Ref struct {
+	ID   string `json:"id"`
+	Name string `json:"name,omitempty"`
+	Kind string `json:"kind,omitempty"`
+}
+
+// Resource is a thing of the inventory, of any kind.
+type Resource struct {
+	ID      string `json:"id"`
+	Kind    string `json:"kind"`
+	Major   int    `json:"major"`
+	Version int64  `json:"version" doc:"Counts the changes; the ETag of the resource"`
+	// State is active, gone or unwatched; merged for one that lives on as RedirectTo.
+	State       string                `json:"state" enum:"active,gone,unwatched,merged"`
+	StateSince  time.Time             `json:"state_since"`
+	StateReason string                `json:"state_reason,omitempty"`
+	RedirectTo  string                `json:"redirect_to,omitempty"`
+	Name        string                `json:"name"`
+	Region      string                `json:"region,omitempty"`
+	Zone        string                `json:"zone,omitempty"`
+	Datacenter  *Ref                  `json:"datacenter,omitempty"`
+	Tags        []resource.Tag        `json:"tags,omitempty"`
+	Identifiers []resource.Identifier `json:"identifiers,omitempty"`
+	ConsoleURL  string                `json:"console_url,omitempty"`
+	// Attributes follow the kind's schema; Common is the block every kind has.
+	Attributes map[string]any `json:"attributes"`
+	Common     Common         `json:"common"`
+	// Volatile are values that change all the time, as last sent.
+	Volatile map[string]any `json:"volatile,omitempty"`
+	// Stale and Withheld are JSON pointers: kept from before because unreadable now; kept back by a site.
+	Stale     []string  `json:"stale,omitempty"`
+	Withheld  []string  `json:"withheld,omitempty"`
+	Conflicts []string  `json:"conflicts,omitempty" doc:"Pointers on which the sources differ"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+	LastSeen  time.Time `json:"last_seen,omitzero"`
+
+	// The rest is only in the answer for a single resource.
+	Provenance   map[string]Source `json:"provenance,omitempty" doc:"JSON pointer -> where the value came from"`
+	Observations []Observation     `json:"observations,omitempty"`
+}
+
+// Common is the block that every kind has; all of it is curated.
+type Common struct {
+	Owner        string     `json:"owner,omitempty" doc:"Person or team"`
+	Client       string     `json:"client,omitempty"`
+	Environment  string     `json:"environment,omitempty"`
+	Criticality  string     `json:"criticality,omitempty"`
+	CostCentre   string     `json:"cost_centre,omitempty"`
+	Lifecycle    string     `json:"lifecycle,omitempty" enum:"planned,in_service,retiring,retired"`
+	EndOfSupport *time.Time `json:"end_of_support,omitempty"`
+	Warranty     *time.Time `json:"warranty,omitempty" doc:"Until when"`
+	MonthlyCost  *Cost      `json:"monthly_cost,omitempty"`
+	Links        []Link     `json:"links,omitempty"`
+	Notes        string     `json:"notes,omitempty"`
+}
+
+// Cost is an amount of money for a month.
+type Cost struct {
+	Amount   float64 `json:"amount"`
+	Currency string  `json:"currency"`
+	Source   string  `json:"source,omitempty"`
+	Date     string  `json:"date,omitempty"`
+}
+
+// Link leads elsewhere.
+type Link struct {
+	Title string `json:"title,omitempty"`
+	URL   string `json:"url"`
+}
+
+// Source says where a field's value came from.
+type Source struct {
+	// Type is discovered or curated.
+	Type string `json:"type" enum:"discovered,curated"`
+	// Connection for a discovered value, absent when the reader may not see it ("another source").
+	Connection *Ref `json:"connection,omitempty"`
+	// Actor for a curated value: "user:anna", "token:ci".
+	Actor string    `json:"actor,omitempty"`
+	At    time.Time `json:"at"`
+	Stale bool      `json:"stale,omitempty"`
+}
+
+// Observation is what one connection saw of the resource.
+type Observation struct {
+	Connection  *Ref               `json:"connection,omitempty"`
+	ExternalID  string             `json:"external_id"`
+	Partition   resource.Partition `json:"partition,omitempty"`
+	State       string             `json:"state" enum:"active,gone,unwatched,held"`
+	StateSince  time.Time          `json:"state_since"`
+	StateReason string             `json:"state_reason,omitempty"`
+	Match       string             `json:"match,omitempty" doc:"Why it belongs to this resource"`
+	Hash        string             `json:"hash"`
+	ObservedAt  time.Time          `json:"observed_at"`
+	LastSeen    time.Time          `json:"last_seen"`
+	RunID       string             `json:"run_id,omitempty"`
+	Envelope    json.RawMessage    `json:"envelope"`
+}
+
+// RelatedResource is one edge, seen from the resource asked about.
+type RelatedResource struct {
+	Verb      string `json:"verb"`
+	Direction string `json:"direction" enum:"out,in"`
+	// Resource is absent while the target is not known; Wanted then says what is looked for.
+	Resource *Ref   `json:"resource,omitempty"`
+	State    string `json:"state,omitempty"`
+	Wanted   string `json:"wanted,omitempty"`
+	Warning  string `json:"warning,omitempty"`
+}
+
+// ResourceCreate makes a resource by hand.
+type ResourceCreate struct {
+	Name        string                `json:"name" minLength:"1" maxLength:"500"`
+	Datacenter  string                `json:"datacenter,omitempty" doc:"Id of a datacenter"`
+	Region      string                `json:"region,omitempty"`
+	Zone        string                `json:"zone,omitempty"`
+	Tags        []resource.Tag        `json:"tags,omitempty"`
+	Identifiers []resource.Identifier `json:"identifiers,omitempty"`
+	Attributes  map[string]any        `json:"attributes,omitempty"`
+	Common      *Common               `json:"common,omitempty"`
+	// RequestID makes the creation idempotent.
+	RequestID string `json:"request_id,omitempty"`
+	Reason    string `json:"reason,omitempty"`
+}
+
+// ResourcePatch curates fields. Set maps JSON pointers (/name, /tags/env, /attributes/memory_bytes, /common/owner) to values;
+// Reset lists pointers to hand back to discovery.
+type ResourcePatch struct {
+	Set    map[string]any `json:"set,omitempty"`
+	Reset  []string       `json:"reset,omitempty"`
+	Reason string         `json:"reason,omitempty"`
+}
+
+// Change is one difference of the inventory.
+type Change struct {
+	ID         string        `json:"id"`
+	ResourceID string        `json:"resource_id"`
+	Kind       string        `json:"kind"`
+	Name       string        `json:"name"`
+	Version    int64         `json:"version"`
+	Action     string        `json:"action" enum:"created,updated,gone,returned,unwatched,merged"`
+	At         time.Time     `json:"at" doc:"When the collector committed it"`
+	ObservedAt time.Time     `json:"observed_at,omitzero"`
+	Actor      string        `json:"actor" doc:"run:<id>, user:<name>, rule:<name>"`
+	RunID      string        `json:"run_id,omitempty"`
+	Connection *Ref          `json:"connection,omitempty"`
+	AuditID    string        `json:"audit_id,omitempty"`
+	Reason     string        `json:"reason,omitempty"`
+	Diff       []FieldChange `json:"diff,omitempty"`
+	PrevHash   string        `json:"prev_hash,omitempty"`
+	Hash       string        `json:"hash"`
+}
+
+// FieldChange is one field's difference.
+type FieldChange struct {
+	Pointer string `json:"pointer"`
+	Old     any    `json:"old,omitempty"`
+	New     any    `json:"new,omitempty"`
+}
+
+// AuditEntry is anything anyone did.
+type AuditEntry struct {
+	ID      string         `json:"id"`
+	At      time.Time      `json:"at"`
+	Actor   string         `json:"actor"`
+	Action  string         `json:"action" doc:"verb.object: sign_in, connection.update, run.request ..."`
+	Object  *Ref           `json:"object,omitempty"`
+	Outcome string         `json:"outcome" enum:"ok,refused,failed,pending"`
+	Address string         `json:"address,omitempty"`
+	Reason  string         `json:"reason,omitempty"`
+	Detail  map[string]any `json:"detail,omitempty"`
+}
+
+// Run is one execution of a connection.
+type Run struct {
+	ID         string    `json:"id"`
+	Connection Ref       `json:"connection"`
+	Agent      *Ref      `json:"agent,omitempty"`
+	Provider   string    `json:"provider"`
+	State      string    `json:"state" enum:"queued,running,succeeded,partial,failed,canceled"`
+	Trigger    string    `json:"trigger" doc:"schedule, user:<name>, start"`
+	Kinds      []string  `json:"kinds,omitempty"`
+	QueuedAt   time.Time `json:"queued_at,omitzero"`
+	StartedAt  time.Time `json:"started_at,omitzero"`
+	FinishedAt time.Time `json:"finished_at,omitzero"`
+	// Progress while it runs.
+	ScopesTotal int    `json:"scopes_total"`
+	ScopesDone  int    `json:"scopes_done"`
+	Listed      int64  `json:"listed"`
+	Phase       string `json:"phase,omitempty"`
+	// What it changed.
+	Created   int  `json:"created"`
+	Updated   int  `json:"updated"`
+	Gone      int  `json:"gone"`
+	Returned  int  `json:"returned"`
+	Held      int  `json:"held"`
+	Rejected  int  `json:"rejected"`
+	Unchanged bool `json:"unchanged,omitempty" doc:"The root was equal; nothing else travelled"`
+
+	PlanComplete  bool           `json:"plan_complete"`
+	Statuses      map[string]int `json:"statuses,omitempty" doc:"Scopes by outcome"`
+	Error         string         `json:"error,omitempty"`
+	Warnings      []string       `json:"warnings,omitempty"`
+	Log           []string       `json:"log,omitempty"`
+	PluginVersion string         `json:"plugin_version,omitempty"`
+}
+
+// RunScope is one scope of a run, with its outcome.
+type RunScope struct {
+	Kind      string             `json:"kind"`
+	Partition resource.Partition `json:"partition,omitempty"`
+	Outcome   resource.Outcome   `json:"outcome"`
+	Changed   bool               `json:"changed"`
+	Rejected  []Rejection        `json:"rejected,omitempty"`
+	// Verdict of the collector: applied, unchanged, superseded, failed.
+	Verdict string `json:"verdict,omitempty"`
+}
+
+// Rejection is an item that was not taken, and why.
+type Rejection struct {
+	ExternalID string `json:"external_id"`
+	Reason     string `json:"reason"`
+}
+
+// Agent is a process installed in a network.
+type Agent struct {
+	ID          string          `json:"id"`
+	Name        string          `json:"name"`
+	Site        string          `json:"site,omitempty"`
+	Status      string          `json:"status" enum:"online,offline,revoked"`
+	Version     string          `json:"version,omitempty"`
+	OS          string          `json:"os,omitempty"`
+	Arch        string          `json:"arch,omitempty"`
+	Hostname    string          `json:"hostname,omitempty"`
+	LastContact time.Time       `json:"last_contact,omitzero"`
+	EnrolledAt  time.Time       `json:"enrolled_at"`
+	CertNotAft  time.Time       `json:"certificate_not_after,omitzero"`
+	ClockSkewMS int64           `json:"clock_skew_ms"`
+	Spool       SpoolStatus     `json:"spool"`
+	Credentials []CredentialRef `json:"credentials,omitempty" doc:"Names only; the values never leave the agent"`
+	Plugins     []AgentPlugin   `json:"plugins,omitempty"`
+	Policy      []string        `json:"policy,omitempty" doc:"What the site's policy withholds"`
+	Notices     []string        `json:"notices,omitempty"`
+	Connections []Ref           `json:"connections,omitempty"`
+}
+
+// SpoolStatus is an agent's outbox.
+type SpoolStatus struct {
+	Captures int   `json:"captures"`
+	Bytes    int64 `json:"bytes"`
+}
+
+// CredentialRef is a credential's name and what it may be used for.
+type CredentialRef struct {
+	Name      string   `json:"name"`
+	Providers []string `json:"providers,omitempty"`
+}
+
+// AgentPlugin is a plugin that an agent has.
+type AgentPlugin struct {
+	Provider string `json:"provider"`
+	Version  string `json:"version"`
+	Title    string `json:"title"`
+	SHA256   string `json:"sha256,omitempty"`
+}
+
+// Plugin is a provider's description as reported by agents; the settings form is made from it.
+type Plugin struct {
+	provider.Description
+	Digest string `json:"digest"`
+	Agents []Ref  `json:"agents"`
+}
+
+// JoinToken lets one agent in.
+type JoinToken struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name,omitempty"`
+	Site      string    `json:"site,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+	UsedAt    time.Time `json:"used_at,omitzero"`
+	UsedBy    *Ref      `json:"used_by,omitempty"`
+	// Token is only in the answer to its creation. It carries the fingerprint of the collector's authority.
+	Token string `json:"token,omitempty"`
+	// Command to paste on the agent's machine; only in the answer to its creation.
+	Command string `json:"command,omitempty"`
+}
+
+// JoinTokenCreate asks for a join token.
+type JoinTokenCreate struct {
+	Name       string `json:"name,omitempty"`
+	Site       string `json:"site,omitempty"`
+	TTLSeconds int    `json:"ttl_seconds,omitempty" minimum:"60" maximum:"604800" default:"3600"`
+}
+
+// Connection is a configured access to a provider.
+type Connection struct {
+	ID         string          `json:"id"`
+	Version    int64           `json:"version"`
+	Name       string          `json:"name"`
+	Provider   string          `json:"provider"`
+	Agent      *Ref            `json:"agent,omitempty"`
+	Datacenter *Ref            `json:"datacenter,omitempty"`
+	Settings   json.RawMessage `json:"settings"`
+	Credential string          `json:"credential,omitempty" doc:"Name of a credential in the agent's own file"`
+	Kinds      []KindSchedule  `json:"kinds"`
+	Rules      []MappingRule   `json:"rules,omitempty"`
+	Paused     bool            `json:"paused"`
+	Epoch      int64           `json:"epoch"`
+	CreatedAt  time.Time       `json:"created_at"`
+	UpdatedAt  time.Time       `json:"updated_at"`
+	LastRun    *Run            `json:"last_run,omitempty"`
+	// Health is ok, degraded, failing, never or paused, from the latest outcomes.
+	Health string `json:"health" enum:"ok,degraded,failing,never,paused"`
+}
+
+// KindSchedule says whether and how often a kind is read. Exactly one of IntervalSeconds and Cron is set.
+type KindSchedule struct {
+	Kind            string `json:"kind"`
+	Enabled         bool   `json:"enabled"`
+	IntervalSeconds int64  `json:"interval_seconds,omitempty" minimum:"0"`
+	Cron            string `json:"cron,omitempty"`
+}
+
+// MappingRule sends what was read under a partition label elsewhere than to the default datacenter.
+type MappingRule struct {
+	Label      string `json:"label"`
+	Value      string `json:"value"`
+	Datacenter string `json:"datacenter,omitempty"`
+	Client     string `json:"client,omitempty"`
+}
+
+// ConnectionWrite creates a connection, or replaces what people decide of it.
+type ConnectionWrite struct {
+	Name       string          `json:"name" minLength:"1" maxLength:"200"`
+	Provider   string          `json:"provider"`
+	Agent      string          `json:"agent,omitempty" doc:"Id of the agent that runs it"`
+	Datacenter string          `json:"datacenter,omitempty"`
+	Settings   json.RawMessage `json:"settings,omitempty"`
+	Credential string          `json:"credential,omitempty"`
+	Kinds      []KindSchedule  `json:"kinds,omitempty" doc:"Absent: all the plugin's kinds, hourly"`
+	Rules      []MappingRule   `json:"rules,omitempty"`
+	Paused     bool            `json:"paused,omitempty"`
+}
+
+// RunRequest asks for a run now.
+type RunRequest struct {
+	Kinds []string `json:"kinds,omitempty" doc:"Absent: all enabled kinds"`
+}
+
+// CheckResult is what a permission check answered.
+type CheckResult struct {
+	State  string                `json:"state" enum:"pending,done,failed"`
+	Report *provider.CheckReport `json:"report,omitempty"`
+	Error  string                `json:"error,omitempty"`
+}
+
+// Datacenter is where resources live.
+type Datacenter struct {
+	ID          string    `json:"id"`
+	Version     int64     `json:"version"`
+	Name        string    `json:"name"`
+	Provider    string    `json:"provider,omitempty"`
+	Description string    `json:"description,omitempty"`
+	Regions     []string  `json:"regions,omitempty"`
+	Zones       []string  `json:"zones,omitempty"`
+	CreatedAt   time.Time `json:"created_at"`
+	UpdatedAt   time.Time `json:"updated_at"`
+	// Counts of active resources by kind.
+	Counts map[string]int `json:"counts,omitempty"`
+}
+
+// DatacenterWrite creates or edits a datacenter.
+type DatacenterWrite struct {
+	Name        string   `json:"name" minLength:"1" maxLength:"200"`
+	Provider    string   `json:"provider,omitempty"`
+	Description string   `json:"description,omitempty"`
+	Regions     []string `json:"regions,omitempty"`
+	Zones       []string `json:"zones,omitempty"`
+}
+
+// HeldRemoval is a removal that waits for a person.
+type HeldRemoval struct {
+	ID         string             `json:"id"`
+	Connection Ref                `json:"connection"`
+	Kind       string             `json:"kind"`
+	Partition  resource.Partition `json:"partition,omitempty"`
+	RunID      string             `json:"run_id"`
+	HeldAt     time.Time          `json:"held_at"`
+	State      string             `json:"state" enum:"held,approved,refused,released"`
+	Count      int                `json:"count"`
+	ScopeSize  int                `json:"scope_size"`
+	DecidedBy  string             `json:"decided_by,omitempty"`
+	DecidedAt  time.Time          `json:"decided_at,omitzero"`
+	Reason     string             `json:"reason,omitempty"`
+	// Items are the first 1,000 resources concerned; only in the answer for a single one.
+	Items []Ref `json:"items,omitempty"`
+}
+
+// Decision approves or refuses.
+type Decision struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+// Coverage says how far a list can be trusted: the strip above it.
+type Coverage struct {
+	// AsOf is the oldest moment at which every scope concerned was last complete; absent when one never was.
+	AsOf       time.Time           `json:"as_of,omitzero"`
+	Scopes     int                 `json:"scopes"`
+	Complete   int                 `json:"complete"`
+	Unwatched  int                 `json:"unwatched" doc:"Resources"`
+	Held       int                 `json:"held" doc:"Removals waiting"`
+	Exceptions []CoverageException `json:"exceptions,omitempty" doc:"The first 100"`
+}
+
+// CoverageException is a scope whose latest outcome is not complete.
+type CoverageException struct {
+	Connection   Ref                `json:"connection"`
+	Kind         string             `json:"kind"`
+	Partition    resource.Partition `json:"partition,omitempty"`
+	Status       resource.Status    `json:"status"`
+	Error        string             `json:"error,omitempty"`
+	Advice       string             `json:"advice,omitempty"`
+	RunID        string             `json:"run_id"`
+	LastComplete time.Time          `json:"last_complete,omitzero"`
+}
+
+// Summary is the dashboard's counts.
+type Summary struct {
+	Kinds       []KindCount `json:"kinds"`
+	Connections int         `json:"connections"`
+	Agents      int         `json:"agents"`
+	AgentsOn    int         `json:"agents_online"`
+	Held        int         `json:"held_removals"`
+	PendingKind int         `json:"pending_kinds"`
+}
+
+// KindCount counts a kind's resources by state.
+type KindCount struct {
+	Kind      string `json:"kind"`
+	Active    int    `json:"active"`
+	Gone      int    `json:"gone"`
+	Unwatched int    `json:"unwatched"`
+}
+
+// KindInfo is a kind with its standing at this collector.
+type KindInfo struct {
+	schema.Kind
+	// Approval is approved or pending; built-in kinds are approved.
+	Approval string `json:"approval" enum:"approved,pending"`
+	BuiltIn  bool   `json:"built_in"`
+	// FilterFields are the names a filter may use, with their types.
+	FilterFields []FilterField `json:"filter_fields"`
+}
+
+// FilterField is a name of the filter language.
+type FilterField struct {
+	Name string   `json:"name"`
+	Type string   `json:"type"`
+	Enum []string `json:"enum,omitempty"`
+	Sort bool     `json:"sortable"`
+}
+
+// SignIn opens a session.
+type SignIn struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+}
+
+// Session is who one is.
+type Session struct {
+	Username  string    `json:"username"`
+	Tenant    string    `json:"tenant"`
+	Role      string    `json:"role" enum:"admin,reader,none"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	// Server facts the UI shows.
+	Version string `json:"version"`
+	Engine  string `json:"engine"`
+	Demo    bool   `json:"demo,omitempty"`
+}
+
+// Token is an API token; its secret is only in the answer to its creation.
+type Token struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Role      string    `json:"role" enum:"admin,reader"`
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	LastUsed  time.Time `json:"last_used,omitzero"`
+	Secret    string    `json:"secret,omitempty"`
+}
+
+// TokenCreate asks for a token.
+type TokenCreate struct {
+	Name       string `json:"name" minLength:"1" maxLength:"100"`
+	Role       string `json:"role" enum:"admin,reader"`
+	TTLSeconds int64  `json:"ttl_seconds,omitempty" minimum:"0" doc:"0: no end"`
+}

@@ -1,0 +1,90 @@
+// Package schema is the vocabulary of kinds: what a server, a volume or a network is made of.
+//
+// A kind is one JSON Schema (draft 2020-12) with a closed set of x-maestro-* annotations. The built-in kinds
+// are Go structs here from which the JSON Schemas are generated; a plugin's own kinds arrive as JSON Schemas.
+// Both become a Kind, from which validation, indexes, filters, columns, forms and merge rules are derived.
+package schema
+
+import "encoding/json"
+
+// Kind is a resource's schema, ready to use.
+type Kind struct {
+	// Name is the key: "server", or "<provider>.<kind>".
+	Name string `json:"name"`
+	// Major versions are different kinds; Minor ones only add.
+	Major int `json:"major"`
+	Minor int `json:"minor"`
+	// Label and Plural are for people: "Server", "Servers".
+	Label  string `json:"label"`
+	Plural string `json:"plural"`
+	// Group is where it stands in the navigation: compute, storage, network, data, business, other.
+	Group string `json:"group"`
+	// Icon is a Tabler icon's name.
+	Icon string `json:"icon,omitempty"`
+	// Summary is one sentence.
+	Summary string `json:"summary,omitempty"`
+	// Schema is the JSON Schema of the attributes object, canonical bytes.
+	Schema json.RawMessage `json:"schema"`
+	// Digest is the lower-case hex SHA-256 of Schema.
+	Digest string `json:"digest"`
+	// Fields are the leaves of the attributes, in the schema's order.
+	Fields []Field `json:"fields"`
+	// Ranks orders the identifier types by which observations of this kind are joined: rank 1 is the
+	// strongest. A type that is not listed joins nothing.
+	Ranks map[string]int `json:"ranks,omitempty"`
+	// Relations are the named hops of the filter language.
+	Relations []RelationAlias `json:"relations,omitempty"`
+	// Predecessor is the kind that this one replaces, if it is another major.
+	Predecessor string `json:"predecessor,omitempty"`
+}
+
+// Type is a leaf's type.
+type Type string
+
+// The types of leaves.
+const (
+	TypeString  Type = "string"
+	TypeInteger Type = "integer"
+	TypeNumber  Type = "number"
+	TypeBoolean Type = "boolean"
+	TypeTime    Type = "time"  // RFC 3339
+	TypeIP      Type = "ip"    // an address, without a prefix length
+	TypeArray   Type = "array" // atomic unless Key is set
+	TypeObject  Type = "object"
+)
+
+// Field is a leaf of a kind's attributes. Arrays are leaves; their elements are described by Items.
+type Field struct {
+	// Path is the dotted path inside the attributes: "cpu.cores".
+	Path string `json:"path"`
+	// Pointer is the JSON pointer inside the resource: "/attributes/cpu/cores".
+	Pointer string `json:"pointer"`
+	Type    Type   `json:"type"`
+	// Items are the fields of an array's elements; one entry with an empty Path when they are scalars.
+	Items []Field `json:"items,omitempty"`
+	Label string  `json:"label,omitempty"`
+	Help  string  `json:"help,omitempty"`
+	// Unit of a number: "bytes", "MHz", "seconds".
+	Unit string `json:"unit,omitempty"`
+	// Enum are the only values allowed.
+	Enum []string `json:"enum,omitempty"`
+	// Group gathers fields on a page.
+	Group string `json:"group,omitempty"`
+
+	Column     bool `json:"column,omitempty"`     // shown in tables by default
+	Indexed    bool `json:"indexed,omitempty"`    // has an index
+	Searchable bool `json:"searchable,omitempty"` // its words are found by text search
+	Volatile   bool `json:"volatile,omitempty"`   // changes all the time; never hashed
+	Sensitive  bool `json:"sensitive,omitempty"`  // readable with its own permission only
+	Set        bool `json:"set,omitempty"`        // an array whose order means nothing
+	// Key names the property by which an array's elements are told apart.
+	Key string `json:"key,omitempty"`
+}
+
+// RelationAlias names a hop for filters: servers have "volumes" by verb attached_to, direction in.
+type RelationAlias struct {
+	Alias     string `json:"alias"`
+	Verb      string `json:"verb"`
+	Direction string `json:"direction"` // "out" or "in"
+	Target    string `json:"target"`    // the other end's kind
+}
