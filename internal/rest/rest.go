@@ -519,3 +519,42 @@ type TokenCreate struct {
 	Role       string `json:"role" enum:"admin,reader"`
 	TTLSeconds int64  `json:"ttl_seconds,omitempty" minimum:"0" doc:"0: no end"`
 }
+
+// Problem is the answer to what could not be done (RFC 9457).
+type Problem struct {
+	Type   string `json:"type,omitempty" doc:"A URI that names the sort of problem; absent for the plain meaning of the status"`
+	Title  string `json:"title" doc:"The status in words"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty" doc:"What happened and what to do about it, for people"`
+	// Errors say where in the request it lies.
+	Errors []ProblemDetail `json:"errors,omitempty"`
+	// Filter is set when a filter or an order could not be understood.
+	Filter *FilterProblem `json:"filter,omitempty"`
+	// CurrentVersion is set when If-Match named another version than the current one.
+	CurrentVersion int64 `json:"current_version,omitempty"`
+	// EarliestAsOf is set when as_of lies before the moment from which the past is kept.
+	EarliestAsOf time.Time `json:"earliest_as_of,omitzero"`
+	// RetryAfterSeconds is set when asking again later may do.
+	RetryAfterSeconds int `json:"retry_after_seconds,omitempty"`
+}
+
+// ProblemDetail is one thing that is wrong with a request.
+type ProblemDetail struct {
+	Message  string `json:"message,omitempty"`
+	Location string `json:"location,omitempty" doc:"body.settings.url, query.filter ..."`
+	Value    any    `json:"value,omitempty"`
+}
+
+// FilterProblem says where a filter or an order stops making sense.
+type FilterProblem struct {
+	// Parameter is filter or order_by.
+	Parameter string `json:"parameter" enum:"filter,order_by"`
+	// Position counts characters (Unicode code points) from 0; Byte counts bytes of UTF-8.
+	Position int    `json:"position"`
+	Byte     int    `json:"byte"`
+	Length   int    `json:"length,omitempty" doc:"Characters concerned, when known"`
+	Message  string `json:"message"`
+	Expected string `json:"expected,omitempty"`
+	// Suggestion is what was probably meant.
+	Suggestion string `json:"suggestion,omitempty"`
+}
