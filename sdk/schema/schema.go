@@ -3,6 +3,44 @@
 // A kind is one JSON Schema (draft 2020-12) with a closed set of x-maestro-* annotations. The built-in kinds
 // are Go structs here from which the JSON Schemas are generated; a plugin's own kinds arrive as JSON Schemas.
 // Both become a Kind, from which validation, indexes, filters, columns, forms and merge rules are derived.
+//
+// # The vocabulary
+//
+// On the root of a kind:
+//
+//	x-maestro-label        name for people, one of them: "Server"
+//	x-maestro-plural       name for people, many of them: "Servers"
+//	x-maestro-group        place in the navigation: compute, storage, network, data, business, other
+//	x-maestro-icon         a Tabler icon's name
+//	x-maestro-summary      one sentence
+//	x-maestro-identifiers  object: identifier type -> rank by which observations are joined, 1 is strongest
+//	x-maestro-relations    list of {alias, verb, direction, target}: named hops for filters
+//	x-maestro-predecessor  the kind that this major version replaces
+//
+// On a property of a kind:
+//
+//	x-maestro-label        name for people; without it, one is made of the property's name
+//	x-maestro-group        heading under which it stands on a page
+//	x-maestro-order        position among its neighbours; without it, those come last, by name
+//	x-maestro-unit         unit of a number: bytes, seconds, MHz; its name says it too (memory_bytes)
+//	x-maestro-column       shown in tables unless a user chooses otherwise
+//	x-maestro-indexed      has an index, so filters and sorting by it stay fast
+//	x-maestro-searchable   its words are found by text search
+//	x-maestro-volatile     changes all the time: never hashed, makes no change, absent from the past
+//	x-maestro-sensitive    readable with its own permission; never indexed, filtered or exported
+//	x-maestro-set          an array whose order means nothing
+//	x-maestro-key          the property by which an array's elements are told apart
+//
+// On a property of a plugin's settings (see SettingsOf): label, group, order and unit as above, and
+//
+//	x-maestro-narrows            a filter: a change of it is not a proof that things are gone
+//	x-maestro-secret             a password or key; never shown again
+//	x-maestro-credential-target  says where a credential is sent, so a sealed one is bound to it
+//
+// Beside them a kind's schema may use $schema, $id, $comment, $defs and local $ref, title, description, type,
+// properties, required, additionalProperties, items, enum, format (date-time, ip, ipv4, ipv6), anyOf with
+// null, and the documenting keywords default, examples, deprecated and the bounds of numbers, strings and
+// arrays. What else a JSON Schema can say has no meaning in an inventory and is refused.
 package schema
 
 import "encoding/json"
@@ -36,6 +74,8 @@ type Kind struct {
 	Relations []RelationAlias `json:"relations,omitempty"`
 	// Predecessor is the kind that this one replaces, if it is another major.
 	Predecessor string `json:"predecessor,omitempty"`
+
+	root *node
 }
 
 // Type is a leaf's type.
@@ -70,6 +110,9 @@ type Field struct {
 	Enum []string `json:"enum,omitempty"`
 	// Group gathers fields on a page.
 	Group string `json:"group,omitempty"`
+
+	// Order is the position among its neighbours, from 1; 0 means unstated.
+	Order int `json:"order,omitempty"`
 
 	Column     bool `json:"column,omitempty"`     // shown in tables by default
 	Indexed    bool `json:"indexed,omitempty"`    // has an index
