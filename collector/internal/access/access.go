@@ -3,6 +3,40 @@
 // handler has an opinion of its own about rights.
 package access
 
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/store"
+)
+
+var (
+	// ErrUnauthenticated says that nobody could be recognised: no credential, or a wrong or ended one.
+	ErrUnauthenticated = errors.New("not signed in")
+	// ErrNotFound says that there is no such user or token.
+	ErrNotFound = store.ErrNotFound
+	// ErrTaken says that a username is in use.
+	ErrTaken = errors.New("username is taken")
+)
+
+// InvalidError says what is wrong with something that a person gave.
+type InvalidError struct {
+	// Field of the request.
+	Field   string
+	Problem string
+}
+
+func (e *InvalidError) Error() string { return e.Field + ": " + e.Problem }
+
+// LimitedError says that too many attempts failed.
+type LimitedError struct{ RetryAfter time.Duration }
+
+func (e *LimitedError) Error() string { return "too many failed attempts" }
+
 // Caller is who asks, proven by a session or a token.
 type Caller struct {
 	Tenant string
@@ -15,7 +49,88 @@ type Caller struct {
 	Roots []string
 	// Address that the request came from.
 	Address string
+	// ExpiresAt is the end of the session or token; zero is never.
+	ExpiresAt time.Time
+	// Cookie says that the browser sent the proof by itself, so that writes need a proof of their own.
+	Cookie bool
 }
 
 // TenantWide says that the caller's role covers the whole tenant, so that lists need no access roots.
 func (c Caller) TenantWide() bool { return c.Role == RoleAdmin || c.Role == RoleReader }
+
+// Auditor records what was done.
+type Auditor interface {
+	Write(ctx context.Context, e audit.Entry) (id string, err error)
+}
+
+// Options of a Service. Zero values mean the defaults named.
+type Options struct {
+	Store store.Store
+	Audit Auditor
+	Clock func() time.Time
+	Log   *slog.Logger
+	// SessionLife (7 days) ends a session however busy, SessionIdle (24 hours) one that nobody uses.
+	SessionLife time.Duration
+	SessionIdle time.Duration
+	// Hashing is the cost of passwords; only tests make it cheap.
+	Hashing Argon2
+}
+
+// Service keeps users, sessions and tokens in the store; what it keeps itself are only the counts of failed
+// attempts.
+type Service struct {
+	opt     Options
+	hasher  *hasher
+	limiter *limiter
+}
+
+// New makes a Service.
+func New(opt Options) *Service {
+	if opt.Clock == nil {
+		opt.Clock = time.Now
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.SessionLife == 0 {
+		opt.SessionLife = 7 * 24 * time.Hour
+	}
+	if opt.SessionIdle == 0 {
+		opt.SessionIdle = 24 * time.Hour
+	}
+	return &Service{opt: opt, hasher: newHasher(opt.Hashing), limiter: newLimiter()}
+}
+
+const (
+	usersTable    = "users"
+	sessionsTable = "sessions"
+	tokensTable   = "api_tokens"
+)
+
+var (
+	fieldUsername  = filter.Field{Path: []string{"username"}, Type: filter.String}
+	fieldExpiresAt = filter.Field{Path: []string{"expires_at"}, Type: filter.Time}
+)
+
+// Tables are the tables that the Service needs.
+func Tables() []store.Table {
+	return []store.Table{
+		{Name: usersTable, Indexes: []store.Index{{Name: "username", Fields: []filter.Field{fieldUsername}}}},
+		{Name: sessionsTable, Indexes: []store.Index{
+			{Name: "username", Fields: []filter.Field{fieldUsername}},
+			{Name: "expires", Fields: []filter.Field{fieldExpiresAt}},
+		}},
+		{Name: tokensTable},
+	}
+}
+
+func (s *Service) now() time.Time { return s.opt.Clock().UTC() }
+
+func (s *Service) update(ctx context.Context, w store.Write) (conflict bool, err error) {
+	err = s.opt.Store.Update(ctx, func(tx store.Tx) error {
+		conflicts, err := tx.Write(ctx, w)
+		conflict = len(conflicts) > 0
+		return err
+	})
+	return conflict, err
+}
