@@ -1199,7 +1199,9 @@ type Resource struct {
 	// JSON pointers of details that could not be read: "/attributes/disks", "/tags".
 	Unread []string `protobuf:"bytes,12,rep,name=unread,proto3" json:"unread,omitempty"`
 	// Labels of the scope that it was read in; empty means those of the request's scope.
-	Partition     []*Label `protobuf:"bytes,13,rep,name=partition,proto3" json:"partition,omitempty"`
+	Partition []*Label `protobuf:"bytes,13,rep,name=partition,proto3" json:"partition,omitempty"`
+	// One JSON object of values that change all the time; the host adds to it what the schema marks volatile.
+	Volatile      []byte `protobuf:"bytes,14,opt,name=volatile,proto3" json:"volatile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1321,6 +1323,13 @@ func (x *Resource) GetUnread() []string {
 func (x *Resource) GetPartition() []*Label {
 	if x != nil {
 		return x.Partition
+	}
+	return nil
+}
+
+func (x *Resource) GetVolatile() []byte {
+	if x != nil {
+		return x.Volatile
 	}
 	return nil
 }
@@ -1702,7 +1711,7 @@ const file_maestro_plugin_v1_plugin_proto_rawDesc = "" +
 	"\tresources\x18\x01 \x03(\v2\x1b.maestro.plugin.v1.ResourceR\tresources\"8\n" +
 	"\bProgress\x12\x16\n" +
 	"\x06listed\x18\x01 \x01(\x05R\x06listed\x12\x14\n" +
-	"\x05pages\x18\x02 \x01(\x05R\x05pages\"\xce\x03\n" +
+	"\x05pages\x18\x02 \x01(\x05R\x05pages\"\xea\x03\n" +
 	"\bResource\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05major\x18\x02 \x01(\x05R\x05major\x12\x1f\n" +
@@ -1721,7 +1730,8 @@ const file_maestro_plugin_v1_plugin_proto_rawDesc = "" +
 	"attributes\x18\v \x01(\fR\n" +
 	"attributes\x12\x16\n" +
 	"\x06unread\x18\f \x03(\tR\x06unread\x126\n" +
-	"\tpartition\x18\r \x03(\v2\x18.maestro.plugin.v1.LabelR\tpartition\"-\n" +
+	"\tpartition\x18\r \x03(\v2\x18.maestro.plugin.v1.LabelR\tpartition\x12\x1a\n" +
+	"\bvolatile\x18\x0e \x01(\fR\bvolatile\"-\n" +
 	"\x03Tag\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\"6\n" +

@@ -1,0 +1,168 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// ExitError says how a plugin's process ended, with its last words.
+type ExitError struct {
+	Plugin string
+	// Reason in words: "killed: out of memory at 512 MiB", "killed by signal: segmentation fault",
+	// "exit code 2".
+	Reason string
+	// Tail is what it last wrote to its log.
+	Tail []string
+}
+
+func (e *ExitError) Error() string {
+	text := fmt.Sprintf("plugin %s ended: %s", e.Plugin, e.Reason)
+	if len(e.Tail) > 0 {
+		text += "; its last words: " + strings.Join(e.Tail, " | ")
+	}
+	return text
+}
+
+// child is the plugin's process, its group and whatever its group has started.
+type child struct {
+	cmd  *exec.Cmd
+	home string
+	// done is closed when the process has been waited for and its group is gone.
+	done chan struct{}
+
+	mu     sync.Mutex
+	reason string // why we ended it; empty when we did not
+	ended  bool
+	state  *os.ProcessState
+}
+
+// start runs cmd. Its goroutine lives as long as the process and holds its thread, because Linux ends a
+// child together with the thread that made it, not with the process.
+func start(cmd *exec.Cmd, home string) (*child, error) {
+	c := &child{cmd: cmd, home: home, done: make(chan struct{})}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := startRetrying(cmd)
+		started <- err
+		if err != nil {
+			return
+		}
+		defer close(c.done)
+		// What the plugin started ends with it. This comes before reaping, while the group's number cannot
+		// be anybody else's.
+		awaitExit(cmd.Process.Pid)
+		killGroup(cmd.Process.Pid)
+		state, err := cmd.Process.Wait()
+		killMarked(home)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.ended = true
+		if err == nil {
+			c.state = state
+		}
+	}()
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// startRetrying gets over "text file busy": another thread that forks at this moment may still hold the
+// freshly written copy open.
+func startRetrying(cmd *exec.Cmd) error {
+	for try := 0; ; try++ {
+		err := cmd.Start()
+		if !errors.Is(err, syscall.ETXTBSY) || try == 20 {
+			return err
+		}
+		again := exec.Command(cmd.Path)
+		again.Args, again.Env, again.Dir, again.Stdin = cmd.Args, cmd.Env, cmd.Dir, cmd.Stdin
+		again.Stdout, again.Stderr, again.SysProcAttr = cmd.Stdout, cmd.Stderr, cmd.SysProcAttr
+		*cmd = *again
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// kill ends the process and its group at once. The first reason given is the one that is told.
+func (c *child) kill(reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return
+	}
+	if c.reason == "" {
+		c.reason = reason
+	}
+	killGroup(c.cmd.Process.Pid)
+}
+
+// exited says whether the process is gone, waiting for it a little.
+func (c *child) exited(wait time.Duration) bool {
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-c.done:
+		return true
+	case <-t.C:
+		return false
+	}
+}
+
+// why is how it ended, in words. Only after done.
+func (c *child) why() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reason != "" {
+		return c.reason
+	}
+	if c.state == nil {
+		return "unknown"
+	}
+	return describeExit(c.state)
+}
+
+// asked says whether it ended by our own will or of itself with success.
+func (c *child) asked() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reason == reasonClosed || (c.reason == "" && c.state != nil && c.state.Success())
+}
+
+const reasonClosed = "killed: it did not end in time when asked to"
+
+// environment is everything that a plugin sees. go-plugin adds the handshake.
+func environment(c Config, d dirs) []string {
+	env := []string{"HOME=" + d.home}
+	inherit := []string{"PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
+		"http_proxy", "https_proxy", "no_proxy", "all_proxy"}
+	if runtime.GOOS == "windows" {
+		inherit = append(inherit, "SYSTEMROOT", "TEMP", "TMP")
+	}
+	for _, name := range inherit {
+		if v, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+v)
+		}
+	}
+	for name, v := range c.Env {
+		if name != "HOME" {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
+}
+
+// eof is an empty stream for go-plugin: the real ones are read here.
+type eof struct{}
+
+func (eof) Read([]byte) (int, error) { return 0, io.EOF }
+func (eof) Close() error             { return nil }

@@ -1,0 +1,384 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/go-plugin/runner"
+	"google.golang.org/grpc"
+
+	"maestro.internal/sdk/proto/pluginv1"
+	"maestro.internal/sdk/provider"
+	"maestro.internal/sdk/wire"
+)
+
+// Process is a running plugin. It is a provider.Plugin; Close ends it.
+type Process struct {
+	*guard
+	cfg    Config
+	child  *child
+	dirs   dirs
+	relay  *relay
+	secret *redactor
+	client *plugin.Client
+	calls  pluginv1.PluginClient
+
+	handshake chan string // the first line on stdout; closed without one when stdout ends
+	stopStart func() bool
+	readers   sync.WaitGroup
+	watchers  sync.WaitGroup
+	closeOnce sync.Once
+	closeErr  error
+}
+
+var _ provider.Plugin = (*Process)(nil)
+
+// Launch starts a plugin, shakes hands and reads its description. ctx bounds the start only. Whoever
+// launches a Process closes it.
+func Launch(ctx context.Context, cfg Config) (*Process, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, cfg.StartTimeout)
+	defer cancel()
+	secret := newRedactor(cfg.Env)
+	p := &Process{cfg: cfg, secret: secret, relay: newRelay(cfg.Log, cfg.Name, secret), handshake: make(chan string, 1)}
+	if p.dirs, err = makeDirs(cfg); err != nil {
+		return nil, err
+	}
+	if err := p.start(ctx); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+func (p *Process) start(ctx context.Context) error {
+	path, err := verified(p.cfg, p.dirs)
+	if err != nil {
+		return err
+	}
+	cert, tlsConfig, err := clientCertificate()
+	if err != nil {
+		return fmt.Errorf("launch plugin %s: %w", p.cfg.Name, err)
+	}
+	env := append(environment(p.cfg, p.dirs), "PLUGIN_CLIENT_CERT="+cert, "MAESTRO_LOG_LEVEL="+p.logLevel())
+	p.client = plugin.NewClient(&plugin.ClientConfig{
+		HandshakeConfig:  wire.Handshake(),
+		Plugins:          wire.Plugins(nil),
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
+		// The same as AutoMTLS, with a certificate that TLS libraries other than Go's accept too.
+		TLSConfig:        tlsConfig,
+		SkipHostEnv:      true,
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: p.dirs.socket},
+		StartTimeout:     p.cfg.StartTimeout,
+		Logger:           hclog.NewNullLogger(),
+		GRPCDialOptions: []grpc.DialOption{grpc.WithDefaultCallOptions(
+			grpc.MaxCallRecvMsgSize(wire.MaxMessage), grpc.MaxCallSendMsgSize(wire.MaxMessage))},
+		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
+			return p.run(ctx, path, append(env, cmd.Env...))
+		},
+	})
+	defer func() {
+		if p.stopStart != nil {
+			p.stopStart()
+		}
+	}()
+	protocol, err := p.client.Client()
+	if err != nil {
+		return p.startError(ctx, err)
+	}
+	raw, err := protocol.Dispense(wire.Service)
+	if err != nil {
+		return fmt.Errorf("launch plugin %s: %w", p.cfg.Name, err)
+	}
+	calls, ok := raw.(pluginv1.PluginClient)
+	if !ok {
+		return fmt.Errorf("launch plugin %s: unexpected client %T", p.cfg.Name, raw)
+	}
+	p.calls = calls
+	p.guard = newGuard(&client{process: p}, p.cfg.MaxResources, p.secret)
+	d, err := p.Describe(ctx)
+	if err != nil {
+		return fmt.Errorf("launch plugin %s: %w", p.cfg.Name, err)
+	}
+	p.secret.release(d.CredentialEnv)
+	return nil
+}
+
+// run is called by go-plugin when the environment is complete.
+func (p *Process) run(ctx context.Context, path string, env []string) (runner.Runner, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(path, p.cfg.Args...)
+	cmd.Env, cmd.Dir = env, p.dirs.home
+	cmd.SysProcAttr = processAttributes()
+	var pipes [2]*os.File
+	for i := range pipes {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return nil, fmt.Errorf("make pipe: %w", err)
+		}
+		defer w.Close()
+		pipes[i] = r
+		if i == 0 {
+			cmd.Stdout = w
+		} else {
+			cmd.Stderr = w
+		}
+	}
+	child, err := start(cmd, p.dirs.home)
+	if err != nil {
+		return nil, errors.Join(err, pipes[0].Close(), pipes[1].Close())
+	}
+	p.child = child
+	// go-plugin does not know contexts: when this one ends first, the process is killed under it.
+	p.stopStart = context.AfterFunc(ctx, func() {
+		child.kill("killed: it did not start within " + p.cfg.StartTimeout.String())
+	})
+	preferAsVictim(cmd.Process.Pid)
+	toGoPlugin, fromPlugin := io.Pipe()
+	p.readers.Go(func() { p.readStdout(pipes[0], fromPlugin) })
+	p.readers.Go(func() { lines(pipes[1], p.relay.stderr) })
+	p.watchers.Go(func() {
+		<-child.done
+		// A process that escaped from the group may hold the pipes open; nobody waits for it.
+		t := time.AfterFunc(time.Second, func() { _, _ = pipes[0].Close(), pipes[1].Close() })
+		p.readers.Wait()
+		t.Stop()
+		_, _ = pipes[0].Close(), pipes[1].Close()
+	})
+	if p.cfg.MemoryLimit > 0 {
+		p.watchers.Go(func() { watchMemory(child, p.cfg.MemoryLimit) })
+	}
+	return &adapter{child: child, path: path, stdout: toGoPlugin}, nil
+}
+
+// readStdout hands the handshake line to go-plugin if it is one, and logs everything else.
+func (p *Process) readStdout(r io.Reader, forward *io.PipeWriter) {
+	first := true
+	lines(r, func(line string) {
+		if !first {
+			p.relay.stdout(line)
+			return
+		}
+		first = false
+		p.handshake <- line
+		if handshakeProblem(line) != "" {
+			p.relay.stdout(line)
+			_ = forward.Close() // go-plugin gives up at the end of its input
+			return
+		}
+		_, _ = io.WriteString(forward, line+"\n") // fails only when go-plugin has given up
+		_ = forward.Close()
+	})
+	if first {
+		close(p.handshake)
+	}
+	_ = forward.Close()
+}
+
+// handshakeProblem says what is wrong with a handshake line, or nothing.
+func handshakeProblem(line string) string {
+	parts := strings.Split(strings.TrimSpace(line), "|")
+	core, err := strconv.Atoi(parts[0])
+	switch {
+	case len(parts) < 5 || err != nil:
+		if len(line) > 200 {
+			line = line[:200] + "…"
+		}
+		return fmt.Sprintf("wrote %q on stdout instead of the handshake line; stdout is for the handshake, the log goes to stderr", line)
+	case core != plugin.CoreProtocolVersion:
+		return fmt.Sprintf("speaks core protocol %d of go-plugin, this agent speaks %d", core, plugin.CoreProtocolVersion)
+	case parts[1] != strconv.Itoa(wire.ProtocolVersion):
+		return fmt.Sprintf("speaks version %s of the plugin protocol, this agent speaks %d; use a plugin of the agent's release",
+			parts[1], wire.ProtocolVersion)
+	case parts[4] != string(plugin.ProtocolGRPC):
+		return fmt.Sprintf("offers the transport %q instead of grpc", parts[4])
+	case len(parts) < 6 || len(parts[5]) <= 50:
+		return "offers no TLS certificate in its handshake line; see docs/protocol.md about PLUGIN_CLIENT_CERT"
+	}
+	return ""
+}
+
+// startError finds the best word for a start that failed.
+func (p *Process) startError(ctx context.Context, err error) error {
+	if p.child == nil {
+		return fmt.Errorf("launch plugin %s: %w", p.cfg.Name, err)
+	}
+	text := "it wrote no handshake line within " + p.cfg.StartTimeout.String()
+	select {
+	case line, ok := <-p.handshake:
+		if !ok {
+			text = "it closed stdout without a handshake line"
+			break
+		}
+		if problem := handshakeProblem(line); problem != "" {
+			return fmt.Errorf("launch plugin %s: it %s", p.cfg.Name, p.secret.clean(problem))
+		}
+		text = p.secret.clean(err.Error())
+	default:
+	}
+	if ctx.Err() == nil && p.child.exited(500*time.Millisecond) {
+		return fmt.Errorf("launch plugin %s: %w", p.cfg.Name, p.exitError())
+	}
+	p.child.kill("killed: " + text)
+	if err := ctx.Err(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("launch plugin %s: %w", p.cfg.Name, err)
+	}
+	return fmt.Errorf("launch plugin %s: %s", p.cfg.Name, text)
+}
+
+// exitError waits for the last words and says how the process ended.
+func (p *Process) exitError() error {
+	<-p.child.done
+	p.readers.Wait()
+	return &ExitError{Plugin: p.cfg.Name, Reason: p.child.why(), Tail: p.relay.Tail()}
+}
+
+// Tail is the last lines of the plugin's log, most recent last.
+func (p *Process) Tail() []string { return p.relay.Tail() }
+
+// PID is the process's number while it runs.
+func (p *Process) PID() int { return p.child.cmd.Process.Pid }
+
+// Done is closed when the process and everything it started has ended.
+func (p *Process) Done() <-chan struct{} { return p.child.done }
+
+// Wait returns when the process has ended: nil if it ended well or because it was asked to, else an
+// *ExitError.
+func (p *Process) Wait() error {
+	<-p.child.done
+	if p.child.asked() {
+		return nil
+	}
+	return p.exitError()
+}
+
+// Close ends the plugin: politely first, by force after StopTimeout, with everything that it started. It
+// never takes much longer than that, and it may be called again.
+func (p *Process) Close() error {
+	p.closeOnce.Do(func() { p.closeErr = p.close() })
+	return p.closeErr
+}
+
+func (p *Process) close() error {
+	if p.child != nil {
+		var polite sync.WaitGroup
+		if p.calls != nil {
+			// go-plugin's Kill asks the plugin to shut down, and blocks for as long as it does not answer.
+			polite.Go(p.client.Kill)
+		} else {
+			askGroup(p.child.cmd.Process.Pid)
+		}
+		if !p.child.exited(p.cfg.StopTimeout / 2) {
+			askGroup(p.child.cmd.Process.Pid)
+			if !p.child.exited(p.cfg.StopTimeout / 2) {
+				p.child.kill(reasonClosed)
+			}
+		}
+		<-p.child.done
+		polite.Wait()
+		p.client.Kill() // nothing is left to kill; it frees what go-plugin holds
+		p.watchers.Wait()
+		p.readers.Wait()
+	}
+	p.relay.close()
+	if err := p.dirs.remove(); err != nil {
+		return fmt.Errorf("close plugin %s: %w", p.cfg.Name, err)
+	}
+	return nil
+}
+
+func (p *Process) logLevel() string {
+	for _, l := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn} {
+		if p.cfg.Log.Enabled(context.Background(), l) {
+			return l.String()
+		}
+	}
+	return slog.LevelError.String()
+}
+
+// clientCertificate makes the agent's side of the mutual TLS: a certificate for this one process. go-plugin's
+// own is of the curve P-521, which BoringSSL, and with it gRPC for Python and others, refuses.
+func clientCertificate() (pemText string, cfg *tls.Config, err error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return "", nil, fmt.Errorf("make key: %w", err)
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 128))
+	if err != nil {
+		return "", nil, fmt.Errorf("make serial number: %w", err)
+	}
+	template := &x509.Certificate{
+		Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"}, SerialNumber: serial,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0),
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
+		IsCA:        true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return "", nil, fmt.Errorf("make certificate: %w", err)
+	}
+	var text bytes.Buffer
+	if err := pem.Encode(&text, &pem.Block{Type: "CERTIFICATE", Bytes: der}); err != nil {
+		return "", nil, fmt.Errorf("encode certificate: %w", err)
+	}
+	return text.String(), &tls.Config{
+		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
+		MinVersion:   tls.VersionTLS12,
+		ServerName:   "localhost",
+	}, nil
+}
+
+// adapter shows the child to go-plugin, which may look but not manage: the end is ours alone.
+type adapter struct {
+	child  *child
+	path   string
+	stdout io.ReadCloser
+}
+
+var _ runner.Runner = (*adapter)(nil)
+
+func (a *adapter) Start(context.Context) error     { return nil } // started already
+func (a *adapter) Diagnose(context.Context) string { return "" }
+func (a *adapter) Stdout() io.ReadCloser           { return a.stdout }
+func (a *adapter) Stderr() io.ReadCloser           { return eof{} }
+func (a *adapter) Name() string                    { return a.path }
+func (a *adapter) ID() string                      { return strconv.Itoa(a.child.cmd.Process.Pid) }
+
+func (a *adapter) Wait(context.Context) error {
+	<-a.child.done
+	return nil
+}
+
+func (a *adapter) Kill(context.Context) error { return a.stdout.Close() }
+
+func (a *adapter) PluginToHost(network, addr string) (string, string, error) {
+	return network, addr, nil
+}
+func (a *adapter) HostToPlugin(network, addr string) (string, string, error) {
+	return network, addr, nil
+}

@@ -1,0 +1,81 @@
+package serve
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+
+	"maestro.internal/sdk/provider"
+	"maestro.internal/sdk/wire"
+)
+
+// Provider serves p to the agent that started this process and returns when the agent is done. It is all
+// that a plugin's main calls. What the author logs with slog's default logger appears in the agent's log.
+func Provider(p provider.Provider) {
+	hs := wire.Handshake()
+	if os.Getenv(hs.MagicCookieKey) != hs.MagicCookieValue {
+		d := p.Describe()
+		fmt.Fprintf(os.Stderr, "%s is Maestro's plugin for %s (version %s). The agent starts it; to try it by hand:\n\n"+
+			"    maestro-agent run --plugin %s --settings FILE\n",
+			filepath.Base(os.Args[0]), d.Title, d.Version, os.Args[0])
+		os.Exit(1)
+	}
+	stderr := os.Stderr // go-plugin replaces os.Stderr; the log stays on the real one
+	slog.SetDefault(slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{
+		Level: logLevel(), ReplaceAttr: hclogNames})))
+	go endWithParent() // lives as long as the process
+	plugin.Serve(&plugin.ServeConfig{
+		HandshakeConfig: hs,
+		Plugins:         wire.Plugins(&server{plugin: Local(p)}),
+		Logger: hclog.New(&hclog.LoggerOptions{
+			Name: "go-plugin", Level: hclog.Warn, Output: stderr, JSONFormat: true}),
+		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
+			return grpc.NewServer(append(opts, grpc.MaxRecvMsgSize(wire.MaxMessage), grpc.MaxSendMsgSize(wire.MaxMessage))...)
+		},
+	})
+}
+
+// logLevel is what the agent asked for, so that lines nobody reads are not written.
+func logLevel() slog.Level {
+	var l slog.Level
+	if l.UnmarshalText([]byte(os.Getenv("MAESTRO_LOG_LEVEL"))) != nil {
+		return slog.LevelInfo
+	}
+	return l
+}
+
+// hclogNames writes slog's lines in the form that go-plugin hosts relay at their level.
+func hclogNames(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) > 0 {
+		return a
+	}
+	switch a.Key {
+	case slog.TimeKey:
+		a.Key = "@timestamp"
+	case slog.MessageKey:
+		a.Key = "@message"
+	case slog.LevelKey:
+		a.Key = "@level"
+		a.Value = slog.StringValue(strings.ToLower(a.Value.String()))
+	}
+	return a
+}
+
+// endWithParent ends the process when its agent is gone. The agent sees to that itself where the system can
+// do it; elsewhere an agent that was killed would leave the plugin behind.
+func endWithParent() {
+	parent := os.Getppid()
+	for {
+		time.Sleep(2 * time.Second)
+		if os.Getppid() != parent {
+			os.Exit(1)
+		}
+	}
+}
