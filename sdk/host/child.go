@@ -40,6 +40,7 @@ type child struct {
 
 	mu     sync.Mutex
 	reason string // why we ended it; empty when we did not
+	asked  bool   // we asked it to end while it ran
 	ended  bool
 	state  *os.ProcessState
 }
@@ -131,11 +132,18 @@ func (c *child) why() string {
 	return describeExit(c.state)
 }
 
-// asked says whether it ended by our own will or of itself with success.
-func (c *child) asked() bool {
+// ask notes that the process is wanted to end, so that however it ends is no surprise.
+func (c *child) ask() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.reason == reasonClosed || (c.reason == "" && c.state != nil && c.state.Success())
+	c.asked = c.asked || !c.ended
+}
+
+// well says whether it ended by our own will or of itself with success. Only after done.
+func (c *child) well() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asked && (c.reason == "" || c.reason == reasonClosed) || c.reason == "" && c.state != nil && c.state.Success()
 }
 
 const reasonClosed = "killed: it did not end in time when asked to"

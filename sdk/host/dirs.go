@@ -118,25 +118,35 @@ func verified(c Config, d dirs) (path string, err error) {
 	if c.SHA256 == "" {
 		return c.Path, nil
 	}
-	in, err := os.Open(c.Path)
-	if err != nil {
-		return "", fmt.Errorf("launch plugin %s: %w", c.Name, err)
-	}
-	defer in.Close()
 	path = filepath.Join(d.root, filepath.Base(c.Path))
 	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o700)
 	if err != nil {
 		return "", fmt.Errorf("launch plugin %s: %w", c.Name, err)
 	}
-	h := sha256.New()
-	_, err = io.Copy(io.MultiWriter(out, h), in)
+	got, err := copySHA256(out, c.Path)
 	if err = errors.Join(err, out.Close()); err != nil {
 		return "", fmt.Errorf("launch plugin %s: copy executable: %w", c.Name, err)
 	}
-	if got := hex.EncodeToString(h.Sum(nil)); got != c.SHA256 {
+	if got != c.SHA256 {
 		return "", fmt.Errorf("launch plugin %s: %w: %s has %s, the manifest says %s", c.Name, ErrChecksum, c.Path, got, c.SHA256)
 	}
 	return path, nil
+}
+
+// FileSHA256 is the digest of a plugin's file as manifests have it.
+func FileSHA256(path string) (string, error) { return copySHA256(io.Discard, path) }
+
+func copySHA256(to io.Writer, path string) (string, error) {
+	in, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	h := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(to, h), in); err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // ErrChecksum says that a plugin's file is not the one that was approved.

@@ -1,7 +1,6 @@
 package host_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,7 +16,6 @@ import (
 	"maestro.internal/sdk/host"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
-	"maestro.internal/sdk/serve"
 )
 
 // TestMain makes the test binary the plugin of its own tests: started with -plugin NAME it is that plugin.
@@ -224,7 +222,3 @@ func TestLogIsRelayed(t *testing.T) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
-
-var _ provider.Emitter = (provider.Emitter)(nil)
-var _ = serve.Local
-var _ = context.Background

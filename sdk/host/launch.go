@@ -230,6 +230,9 @@ func (p *Process) startError(ctx context.Context, err error) error {
 	text := "it wrote no handshake line within " + p.cfg.StartTimeout.String()
 	select {
 	case line, ok := <-p.handshake:
+		if !ok && ctx.Err() != nil {
+			break // it was killed for being late
+		}
 		if !ok {
 			text = "it closed stdout without a handshake line"
 			break
@@ -270,7 +273,7 @@ func (p *Process) Done() <-chan struct{} { return p.child.done }
 // *ExitError.
 func (p *Process) Wait() error {
 	<-p.child.done
-	if p.child.asked() {
+	if p.child.well() {
 		return nil
 	}
 	return p.exitError()
@@ -285,6 +288,7 @@ func (p *Process) Close() error {
 
 func (p *Process) close() error {
 	if p.child != nil {
+		p.child.ask()
 		var polite sync.WaitGroup
 		if p.calls != nil {
 			// go-plugin's Kill asks the plugin to shut down, and blocks for as long as it does not answer.

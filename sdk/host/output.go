@@ -33,14 +33,15 @@ func lines(r io.Reader, each func(string)) {
 	for {
 		b, err := br.ReadSlice('\n')
 		line := strings.ToValidUTF8(strings.TrimRight(string(b), "\r\n"), "\uFFFD")
-		if errors.Is(err, bufio.ErrBufferFull) {
+		cut := errors.Is(err, bufio.ErrBufferFull)
+		if cut {
 			line += "…"
-			for errors.Is(err, bufio.ErrBufferFull) {
-				_, err = br.ReadSlice('\n')
-			}
 		}
 		if line != "" {
 			each(line)
+		}
+		for cut && errors.Is(err, bufio.ErrBufferFull) {
+			_, err = br.ReadSlice('\n')
 		}
 		if err != nil {
 			return

@@ -7,8 +7,15 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
+	"maestro.internal/sdk/host"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
 	"maestro.internal/sdk/serve"
@@ -21,6 +28,9 @@ func playPlugin(name string) {
 		return
 	}
 	read, ok := readers[name]
+	if bad, isBad := badReaders[name]; isBad {
+		read, ok = bad, true
+	}
 	if !ok {
 		fmt.Fprintf(os.Stderr, "no such plugin %q\n", name)
 		os.Exit(9)
@@ -110,7 +120,147 @@ var readers = map[string]reader{
 // logFile is the process's real standard error; go-plugin replaces os.Stderr.
 var logFile = os.Stderr
 
-var badMains = map[string]func(){}
+// badMains misbehave before or beside the SDK.
+var badMains = map[string]func(){
+	"rubbish":    func() { fmt.Println("Welcome to my plugin!"); time.Sleep(time.Minute) },
+	"silent":     func() { time.Sleep(time.Minute) },
+	"closes":     func() { os.Stdout.Close(); time.Sleep(time.Minute) },
+	"dies early": func() { fmt.Fprintln(os.Stderr, "no such library: "+secret); os.Exit(3) },
+	"version 9":  func() { fmt.Println("1|9|unix|/tmp/x|grpc|" + strings.Repeat("A", 60)); time.Sleep(time.Minute) },
+	"core 2":     func() { fmt.Println("2|1|unix|/tmp/x|grpc|" + strings.Repeat("A", 60)); time.Sleep(time.Minute) },
+	"netrpc":     func() { fmt.Println("1|1|unix|/tmp/x|netrpc|" + strings.Repeat("A", 60)); time.Sleep(time.Minute) },
+	"plaintext":  func() { fmt.Println("1|1|unix|/tmp/x|grpc"); time.Sleep(time.Minute) },
+	"no socket":  func() { fmt.Println("1|1|unix|/tmp/nothing-here|grpc|" + someCertificate); time.Sleep(time.Minute) },
+	// An agent that starts a plugin, says its pid and never ends.
+	"agent": func() {
+		self, _ := os.Executable()
+		p, err := host.Launch(context.Background(), host.Config{Path: self, Args: []string{"-plugin", "good"}, Dir: os.Getenv("AGENT_DIR")})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(p.PID())
+		time.Sleep(time.Minute)
+	},
+	"endless line": func() {
+		for {
+			if _, err := fmt.Print(strings.Repeat("x", 1<<16)); err != nil {
+				return
+			}
+		}
+	},
+}
+
+// badReaders misbehave while they read.
+var badReaders = map[string]reader{
+	"panics": func(ctx context.Context, s *session, scope resource.Scope, out provider.Emitter) error {
+		if scope.Kind == "demo.other" {
+			return readers["good"](ctx, s, scope, out)
+		}
+		if err := out.Emit(ctx, numbered(1)); err != nil {
+			return err
+		}
+		panic("seeded panic")
+	},
+	"crashes": func(ctx context.Context, _ *session, _ resource.Scope, out provider.Emitter) error {
+		if err := emitMany(ctx, out, 1200); err != nil {
+			return err
+		}
+		fmt.Fprintln(logFile, "the ground gives way")
+		done := make(chan struct{})
+		go func() { panic("in a goroutine of the author's") }()
+		<-done
+		return nil
+	},
+	"exits": func(ctx context.Context, _ *session, _ resource.Scope, out provider.Emitter) error {
+		if err := emitMany(ctx, out, 1200); err != nil {
+			return err
+		}
+		time.Sleep(300 * time.Millisecond) // what was sent is on its way
+		os.Exit(7)
+		return nil
+	},
+	"hangs": func(ctx context.Context, _ *session, scope resource.Scope, out provider.Emitter) error {
+		if scope.Kind == "demo.other" {
+			return emitMany(ctx, out, 3)
+		}
+		select {}
+	},
+	"floods": func(ctx context.Context, _ *session, _ resource.Scope, out provider.Emitter) error {
+		return emitMany(ctx, out, 1<<40)
+	},
+	"repeats": func(ctx context.Context, _ *session, _ resource.Scope, out provider.Emitter) error {
+		again := numbered(1)
+		again.Name = "something else"
+		for _, env := range []resource.Envelope{numbered(1), numbered(1), again} {
+			if err := out.Emit(ctx, env); err != nil {
+				return err
+			}
+		}
+		return nil
+	},
+	"invalid": func(ctx context.Context, _ *session, _ resource.Scope, out provider.Emitter) error {
+		bad := []resource.Envelope{numbered(1), numbered(2), numbered(3), numbered(4), numbered(5), numbered(6)}
+		bad[0].Name = "caf\xe9"
+		bad[1].Attributes = json.RawMessage("{\"number\":\"\xff\"}")
+		bad[2].Kind = "demo.other"
+		bad[3].Attributes = json.RawMessage(`{"number":"` + strings.Repeat("x", resource.MaxBytes) + `"}`)
+		bad[4].ExternalID = ""
+		for _, env := range bad {
+			if err := out.Emit(ctx, env); err != nil {
+				return err
+			}
+		}
+		return nil
+	},
+	"eats": func(context.Context, *session, resource.Scope, provider.Emitter) error {
+		var held [][]byte
+		for {
+			b := make([]byte, 8<<20)
+			for i := range b {
+				b[i] = byte(i)
+			}
+			held = append(held, b)
+			time.Sleep(20 * time.Millisecond)
+			runtime.KeepAlive(held)
+		}
+	},
+	"breeds": func(ctx context.Context, _ *session, _ resource.Scope, out provider.Emitter) error {
+		// One child in the group, one that left it.
+		for i, attr := range []*syscall.SysProcAttr{{}, {Setsid: true}} {
+			cmd := exec.Command("sleep", "300")
+			cmd.SysProcAttr = attr
+			if err := cmd.Start(); err != nil {
+				return err
+			}
+			env := numbered(i)
+			env.Name = strconv.Itoa(cmd.Process.Pid)
+			if err := out.Emit(ctx, env); err != nil {
+				return err
+			}
+		}
+		return nil
+	},
+	"deaf": func(ctx context.Context, s *session, scope resource.Scope, out provider.Emitter) error {
+		signal.Ignore(syscall.SIGTERM)
+		return readers["good"](ctx, s, scope, out)
+	},
+	"logs": func(context.Context, *session, resource.Scope, provider.Emitter) error {
+		for i := range 50_000 {
+			fmt.Fprintln(logFile, "line", i, strings.Repeat("x", 100))
+		}
+		return nil
+	},
+}
+
+func emitMany(ctx context.Context, out provider.Emitter, n int) error {
+	for i := range n {
+		if err := out.Emit(ctx, numbered(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func numbered(i int) resource.Envelope {
 	return resource.Envelope{ExternalID: fmt.Sprintf("thing-%d", i), Attributes: json.RawMessage(fmt.Sprintf(`{"number":%d}`, i))}

@@ -2,6 +2,7 @@ package seal
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"maestro.internal/sdk/resource"
@@ -107,8 +108,14 @@ func (in *Intake) Listed() int { return len(in.seen) }
 func (in *Intake) Settle(out resource.Outcome) resource.Outcome {
 	out.Listed, out.Incomplete = len(in.seen), in.incomplete
 	out.Duplicates = max(out.Duplicates, in.duplicates)
+	// Both ends keep books and find the same, so that it is said once.
+	warn := func(format string, args ...any) {
+		if text := fmt.Sprintf(format, args...); !slices.Contains(out.Warnings, text) {
+			out.Warnings = append(out.Warnings, text)
+		}
+	}
 	if in.replaced > 0 {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("%d ids repeated with other content; the later one was kept", in.replaced))
+		warn("%d ids repeated with other content; the later one was kept", in.replaced)
 	}
 	switch {
 	case in.broken != nil:
@@ -118,7 +125,7 @@ func (in *Intake) Settle(out resource.Outcome) resource.Outcome {
 		out.Status = resource.StatusPartial
 		out.Error = fmt.Sprintf("%d resources could not be taken; first %v", in.refused, in.refusal)
 	case in.refused > 0:
-		out.Warnings = append(out.Warnings, fmt.Sprintf("%d resources could not be taken; first %v", in.refused, in.refusal))
+		warn("%d resources could not be taken; first %v", in.refused, in.refusal)
 	}
 	return Tidy(out)
 }
