@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -17,8 +21,11 @@ const MaxDoc = 12 << 20
 // CheckWrite finds rows that some engine could not keep as they are. Each engine calls it first, so that a
 // document accepted by one is accepted by all.
 func CheckWrite(t Table, w Write) error {
-	if w.Row.ID == "" {
-		return fmt.Errorf("write %s: row without id", t.Name)
+	if w.Row.ID == "" || !utf8.ValidString(w.Row.ID) || !utf8.ValidString(w.Row.Tenant) || !utf8.ValidString(w.Row.Part) {
+		return fmt.Errorf("write %s: row without id, or with one that is no text", t.Name)
+	}
+	if w.Op < Insert || w.Op > Delete {
+		return fmt.Errorf("write %s %q: unknown operation %d", t.Name, w.Row.ID, w.Op)
 	}
 	if err := checkPart(t, w.Row.Part); err != nil {
 		return fmt.Errorf("write %s: %w", t.Name, err)
@@ -32,12 +39,11 @@ func CheckWrite(t Table, w Write) error {
 		return fmt.Errorf("write %s %q: document is not one valid JSON object", t.Name, w.Row.ID)
 	case len(doc)+len(w.Row.Blob) > MaxDoc:
 		return fmt.Errorf("write %s %q: %d bytes are more than a row may have", t.Name, w.Row.ID, len(doc)+len(w.Row.Blob))
-	case bytes.Contains(doc, []byte(`\u0000`)) && nulName(doc):
-		return fmt.Errorf("write %s %q: property name holds a NUL", t.Name, w.Row.ID)
 	case w.Row.Version < 0:
 		return fmt.Errorf("write %s %q: negative version", t.Name, w.Row.ID)
-	case w.Op < Insert || w.Op > Delete:
-		return fmt.Errorf("write %s %q: unknown operation %d", t.Name, w.Row.ID, w.Op)
+	}
+	if err := checkTokens(doc); err != nil {
+		return fmt.Errorf("write %s %q: %w", t.Name, w.Row.ID, err)
 	}
 	return nil
 }
@@ -60,16 +66,52 @@ func checkPart(t Table, part string) error {
 	return nil
 }
 
-func nulName(doc []byte) bool {
+// checkTokens finds what is JSON but cannot be kept: a NUL in a name, a number that no float holds. Both are
+// rare, so it reads the document only where there is a sign of them.
+func checkTokens(doc []byte) error {
+	if !bytes.Contains(doc, []byte(`\u0000`)) && !mayOverflow(doc) {
+		return nil
+	}
 	d := jsontext.NewDecoder(bytes.NewReader(doc))
 	for {
 		tok, err := d.ReadToken()
-		if err != nil {
-			return false
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
 		}
-		kind, n := d.StackIndex(d.StackDepth())
-		if kind == '{' && n%2 == 1 && tok.Kind() == '"' && bytes.IndexByte([]byte(tok.String()), 0) >= 0 {
-			return true
+		switch tok.Kind() {
+		case '0':
+			if _, err := strconv.ParseFloat(tok.String(), 64); err != nil {
+				return fmt.Errorf("number %.40s is too large", tok.String())
+			}
+		case '"':
+			kind, n := d.StackIndex(d.StackDepth())
+			if kind == '{' && n%2 == 1 && strings.ContainsRune(tok.String(), 0) {
+				return errors.New("property name holds a NUL")
+			}
 		}
 	}
+}
+
+// mayOverflow sees digits followed by an exponent, or more digits than any float needs.
+func mayOverflow(doc []byte) bool {
+	digits := 0
+	for _, c := range doc {
+		switch {
+		case '0' <= c && c <= '9':
+			if digits++; digits > 300 {
+				return true
+			}
+		case c == 'e' || c == 'E':
+			if digits > 0 {
+				return true
+			}
+			digits = 0
+		default:
+			digits = 0
+		}
+	}
+	return false
 }

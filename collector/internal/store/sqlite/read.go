@@ -1,0 +1,244 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/store"
+)
+
+// reader reads through the pool or, within an Update, through the writing connection.
+type reader struct {
+	s  *Store
+	on *statements
+}
+
+// Get reads rows by id.
+func (s *Store) Get(ctx context.Context, table, tenant, part string, ids []string) (map[string]store.Row, error) {
+	return reader{s, s.reads}.Get(ctx, table, tenant, part, ids)
+}
+
+// Find answers a page of rows.
+func (s *Store) Find(ctx context.Context, q store.Query) (store.Page, error) {
+	return reader{s, s.reads}.Find(ctx, q)
+}
+
+// Count counts rows.
+func (s *Store) Count(ctx context.Context, q store.Query, max int) (int, error) {
+	return reader{s, s.reads}.Count(ctx, q, max)
+}
+
+// Group counts rows by values.
+func (s *Store) Group(ctx context.Context, q store.Query, by []filter.Field) ([]store.Group, error) {
+	return reader{s, s.reads}.Group(ctx, q, by)
+}
+
+func (r reader) Get(ctx context.Context, name, tenant, part string, ids []string) (map[string]store.Row, error) {
+	t, err := r.s.table(name)
+	if err != nil {
+		return nil, fmt.Errorf("get rows: %w", err)
+	}
+	if err := store.CheckPart(t.Table, part); err != nil {
+		return nil, err
+	}
+	found := make(map[string]store.Row, len(ids))
+	if len(ids) == 0 {
+		return found, nil
+	}
+	list, err := idList(ids)
+	if err != nil {
+		return nil, fmt.Errorf("get rows of %s: %w", name, err)
+	}
+	query := "SELECT t.id, t.tenant, t.part, t.version, json(t.doc), t.blob FROM " + ident(name) +
+		" t WHERE t.id IN (SELECT value FROM json_each(?)) AND t.tenant = ? AND t.part = ?"
+	err = r.on.query(ctx, query, []any{list, tenant, part}, func(rows *sql.Rows) error {
+		row, err := scanRow(rows, true)
+		found[row.ID] = row
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("get rows of %s: %w", name, err)
+	}
+	return found, nil
+}
+
+// idList is ids as a JSON array, without those that no row can have.
+func idList(ids []string) (string, error) {
+	valid := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if utf8.ValidString(id) {
+			valid = append(valid, id)
+		}
+	}
+	b, err := json.Marshal(valid)
+	return string(b), err
+}
+
+func scanRow(rows *sql.Rows, blob bool) (store.Row, error) {
+	var r store.Row
+	var doc, b []byte
+	to := []any{&r.ID, &r.Tenant, &r.Part, &r.Version, &doc}
+	if blob {
+		to = append(to, &b)
+	}
+	err := rows.Scan(to...)
+	r.Doc = doc
+	if len(b) > 0 {
+		r.Blob = b
+	}
+	return r, err
+}
+
+// begin starts a statement up to its conditions.
+func (r reader) begin(sel string, q store.Query) (condition, error) {
+	t, err := r.s.table(q.Table)
+	if err != nil {
+		return condition{}, fmt.Errorf("find rows: %w", err)
+	}
+	if err := store.CheckQuery(t.Table, q); err != nil {
+		return condition{}, err
+	}
+	c := condition{sqlText: &sqlText{}, t: t, multi: t.multiOf(q.Part)}
+	if !q.AllTenants {
+		c.tenant = &q.Tenant
+	}
+	c.add(sel + " FROM " + ident(t.Name) + " t")
+	c.where(q)
+	return c, nil
+}
+
+func (r reader) Find(ctx context.Context, q store.Query) (store.Page, error) {
+	c, limit, err := r.find(q)
+	if err != nil {
+		return store.Page{}, err
+	}
+	var page store.Page
+	err = r.on.query(ctx, c.String(), c.args, func(rows *sql.Rows) error {
+		row, err := scanRow(rows, q.WithBlob)
+		page.Rows = append(page.Rows, row)
+		return err
+	})
+	if err != nil {
+		return store.Page{}, fmt.Errorf("find rows of %s: %w", q.Table, err)
+	}
+	if len(page.Rows) > limit {
+		page.Rows = page.Rows[:limit]
+		at, err := store.CursorOf(q.Order, page.Rows[limit-1])
+		if err != nil {
+			return store.Page{}, fmt.Errorf("find rows of %s: %w", q.Table, err)
+		}
+		if page.Next, err = at.Encode(q.Order); err != nil {
+			return store.Page{}, fmt.Errorf("find rows of %s: %w", q.Table, err)
+		}
+	}
+	return page, nil
+}
+
+// find makes the statement; it asks for one row more than the limit, to know whether there is a next page.
+func (r reader) find(q store.Query) (condition, int, error) {
+	sel := "SELECT t.id, t.tenant, t.part, t.version, json(t.doc)"
+	if q.WithBlob {
+		sel += ", t.blob"
+	}
+	c, err := r.begin(sel, q)
+	if err != nil {
+		return c, 0, err
+	}
+	if q.After != "" {
+		at, err := store.DecodeCursor(q.After, q.Order)
+		if err != nil {
+			return c, 0, err
+		}
+		c.add(" AND ")
+		c.after(q.Order, at)
+	}
+	limit := q.Limit
+	if limit <= 0 {
+		limit = store.DefaultLimit
+	}
+	c.add(orderBy(q.Order)+" LIMIT ?", limit+1)
+	return c, limit, nil
+}
+
+func (r reader) Count(ctx context.Context, q store.Query, max int) (int, error) {
+	c, err := r.begin("SELECT 1", q)
+	if err != nil {
+		return 0, err
+	}
+	if max > 0 {
+		c.add(" LIMIT ?", max)
+	}
+	var n int
+	err = r.on.query(ctx, "SELECT count(*) FROM ("+c.String()+")", c.args, func(rows *sql.Rows) error { return rows.Scan(&n) })
+	if err != nil {
+		return 0, fmt.Errorf("count rows of %s: %w", q.Table, err)
+	}
+	return n, nil
+}
+
+func (r reader) Group(ctx context.Context, q store.Query, by []filter.Field) ([]store.Group, error) {
+	exprs := make([]string, len(by))
+	positions := make([]string, len(by))
+	ties := ""
+	for i, f := range by {
+		if err := filter.CheckOrder(f); err != nil {
+			return nil, err
+		}
+		exprs[i] = valueExpr("t.doc", f)
+		if f.Type == filter.Number {
+			exprs[i] = "CAST(" + exprs[i] + " AS REAL)"
+		}
+		positions[i] = fmt.Sprint(i + 1)
+		ties += ", " + positions[i] + " ASC NULLS LAST"
+	}
+	if len(by) == 0 {
+		return nil, fmt.Errorf("group rows of %s: by nothing", q.Table)
+	}
+	c, err := r.begin("SELECT "+strings.Join(exprs, ", ")+", count(*)", q)
+	if err != nil {
+		return nil, err
+	}
+	limit := q.Limit
+	if limit <= 0 {
+		limit = store.DefaultLimit
+	}
+	c.add(" GROUP BY "+strings.Join(positions, ", ")+" ORDER BY count(*) DESC"+ties+" LIMIT ?", limit)
+	var groups []store.Group
+	err = r.on.query(ctx, c.String(), c.args, func(rows *sql.Rows) error {
+		g, err := scanGroup(rows, by)
+		groups = append(groups, g)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("group rows of %s: %w", q.Table, err)
+	}
+	return groups, nil
+}
+
+func scanGroup(rows *sql.Rows, by []filter.Field) (store.Group, error) {
+	g := store.Group{Values: make([]any, len(by))}
+	to := make([]any, len(by)+1)
+	for i := range by {
+		to[i] = &g.Values[i]
+	}
+	to[len(by)] = &g.Count
+	if err := rows.Scan(to...); err != nil {
+		return g, err
+	}
+	for i, f := range by {
+		switch v := g.Values[i].(type) {
+		case []byte:
+			g.Values[i] = string(v)
+		case int64:
+			if f.Type == filter.Bool {
+				g.Values[i] = v != 0
+			}
+		}
+	}
+	return g, nil
+}

@@ -1,0 +1,349 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/store"
+)
+
+var validName = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
+
+// table is a declared table with what is known of its parts.
+type table struct {
+	store.Table
+	mu sync.RWMutex
+	// multi are the indexed fields with several values, by part and fieldKey.
+	multi map[string]map[string]multiField
+}
+
+// multiField is a field whose values are kept in the side table.
+type multiField struct {
+	id    int64
+	field filter.Field
+}
+
+func fieldKey(f filter.Field) string { return string(f.Type) + "|" + store.Key(f.Path...) }
+
+func (t *table) side() string { return t.Name + "__multi" }
+
+func (t *table) multiOf(part string) map[string]multiField {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.multi[part]
+}
+
+func (s *Store) declare(t store.Table) error {
+	if !validName.MatchString(t.Name) || strings.HasPrefix(t.Name, "maestro") || strings.HasPrefix(t.Name, "sqlite") {
+		return fmt.Errorf("declare table: %q is no lower_snake name", t.Name)
+	}
+	if s.tables[t.Name] != nil {
+		return fmt.Errorf("declare table: %s is declared twice", t.Name)
+	}
+	for _, ix := range t.Indexes {
+		if err := checkIndex(ix); err != nil {
+			return fmt.Errorf("declare table %s: %w", t.Name, err)
+		}
+	}
+	s.tables[t.Name] = &table{Table: t, multi: map[string]map[string]multiField{}}
+	return nil
+}
+
+func checkIndex(ix store.Index) error {
+	if !validName.MatchString(ix.Name) || len(ix.Fields) == 0 {
+		return fmt.Errorf("index %q has no lower_snake name or no fields", ix.Name)
+	}
+	for _, f := range ix.Fields {
+		if err := filter.Check(filter.Exists{Field: f}); err != nil {
+			return fmt.Errorf("index %s: %w", ix.Name, err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) migrate(ctx context.Context, w *writer) error {
+	var have int
+	if err := w.conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
+		return fmt.Errorf("read schema number: %w", err)
+	}
+	if have > schemaNumber {
+		return fmt.Errorf("%w: it has schema %d, this collector knows %d", store.ErrSchemaTooNew, have, schemaNumber)
+	}
+	steps := []string{
+		`CREATE TABLE IF NOT EXISTS maestro_multi (id INTEGER PRIMARY KEY, tab TEXT NOT NULL, part TEXT NOT NULL, field TEXT NOT NULL, UNIQUE (tab, part, field))`,
+		`CREATE TABLE IF NOT EXISTS maestro_parts (tab TEXT NOT NULL, part TEXT NOT NULL, indexes TEXT NOT NULL, PRIMARY KEY (tab, part)) WITHOUT ROWID`,
+		fmt.Sprintf("PRAGMA user_version = %d", schemaNumber),
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.tables)) {
+		steps = append(steps,
+			fmt.Sprintf(`CREATE TABLE IF NOT EXISTS "%s" (rid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, part TEXT NOT NULL, version INTEGER NOT NULL, doc BLOB NOT NULL, blob BLOB)`, name),
+			fmt.Sprintf(`CREATE INDEX IF NOT EXISTS "%s__list" ON "%s" (tenant, part, id)`, name, name),
+			fmt.Sprintf(`CREATE TABLE IF NOT EXISTS "%s__multi" (field INTEGER NOT NULL, tenant TEXT NOT NULL, value NOT NULL, rid INTEGER NOT NULL, PRIMARY KEY (field, tenant, value, rid)) WITHOUT ROWID`, name))
+	}
+	for _, q := range steps {
+		if _, err := w.conn.ExecContext(ctx, q); err != nil {
+			return fmt.Errorf("create tables: %w", err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.tables)) {
+		if err := s.migrateTable(ctx, w, s.tables[name]); err != nil {
+			return fmt.Errorf("prepare table %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) migrateTable(ctx context.Context, w *writer, t *table) error {
+	parts := map[string][]store.Index{}
+	if !t.Parts {
+		parts[""] = nil
+	}
+	err := w.stmts.query(ctx, "SELECT part, indexes FROM maestro_parts WHERE tab = ?", []any{t.Name}, func(r *sql.Rows) error {
+		var part, text string
+		if err := r.Scan(&part, &text); err != nil {
+			return err
+		}
+		var list []store.Index
+		if err := json.Unmarshal([]byte(text), &list); err != nil {
+			return fmt.Errorf("read indexes of part %q: %w", part, err)
+		}
+		parts[part] = list
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.syncIndexes(ctx, w, t, "", t.Indexes); err != nil {
+		return err
+	}
+	for _, part := range slices.Sorted(maps.Keys(parts)) {
+		if part != "" {
+			if err := s.syncIndexes(ctx, w, t, part, parts[part]); err != nil {
+				return err
+			}
+		}
+		if err := s.syncMulti(ctx, w, t, part, parts[part]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// EnsurePart makes the indexes of a part and drops those that it no longer has.
+func (s *Store) EnsurePart(ctx context.Context, name, part string, indexes []store.Index) error {
+	t, err := s.table(name)
+	if err != nil {
+		return fmt.Errorf("ensure part: %w", err)
+	}
+	if err := store.CheckPart(t.Table, part); err != nil || part == "" {
+		return fmt.Errorf("ensure part of %s: it has none (%w)", name, err)
+	}
+	for _, ix := range indexes {
+		if err := checkIndex(ix); err != nil {
+			return fmt.Errorf("ensure part %s of %s: %w", part, name, err)
+		}
+	}
+	text, err := json.Marshal(indexes)
+	if err != nil {
+		return fmt.Errorf("ensure part: %w", err)
+	}
+	var have string
+	err = s.reads.query(ctx, "SELECT indexes FROM maestro_parts WHERE tab = ? AND part = ?", []any{name, part}, func(r *sql.Rows) error { return r.Scan(&have) })
+	if err != nil {
+		return fmt.Errorf("ensure part: %w", err)
+	}
+	if have == string(text) {
+		return nil
+	}
+	err = s.withWriter(ctx, func(w *writer) error {
+		if err := s.syncIndexes(ctx, w, t, part, indexes); err != nil {
+			return err
+		}
+		if err := s.syncMulti(ctx, w, t, part, indexes); err != nil {
+			return err
+		}
+		return w.stmts.exec(ctx, "INSERT OR REPLACE INTO maestro_parts (tab, part, indexes) VALUES (?, ?, ?)", name, part, string(text))
+	})
+	if err != nil {
+		return fmt.Errorf("ensure part %s of %s: %w", part, name, err)
+	}
+	return nil
+}
+
+// syncIndexes makes the expression indexes of a table (part "") or of one part. The definition is part of an
+// index's name, so that a changed one is made anew.
+func (s *Store) syncIndexes(ctx context.Context, w *writer, t *table, part string, indexes []store.Index) error {
+	prefix := t.Name + "__ix_"
+	if part != "" {
+		prefix = t.Name + "__px_" + shortHash(part) + "_"
+	}
+	want := map[string]string{}
+	for _, ix := range indexes {
+		if def := indexDefinition(t, part, ix); def != "" {
+			name := prefix + ix.Name + "_" + shortHash(def)
+			want[name] = fmt.Sprintf(`CREATE INDEX "%s" ON "%s" %s`, name, t.Name, def)
+		}
+	}
+	var drop []string
+	err := w.stmts.query(ctx, "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND substr(name, 1, length(?2)) = ?2",
+		[]any{t.Name, prefix}, func(r *sql.Rows) error {
+			var name string
+			if err := r.Scan(&name); err != nil {
+				return err
+			}
+			if want[name] == "" {
+				drop = append(drop, name)
+			}
+			delete(want, name)
+			return nil
+		})
+	if err != nil {
+		return fmt.Errorf("list indexes: %w", err)
+	}
+	for _, name := range drop {
+		if _, err := w.conn.ExecContext(ctx, `DROP INDEX "`+name+`"`); err != nil {
+			return fmt.Errorf("drop index %s: %w", name, err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if _, err := w.conn.ExecContext(ctx, want[name]); err != nil {
+			return fmt.Errorf("create index %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// indexDefinition is "" for an index with nothing but fields of several values; those are in the side table.
+func indexDefinition(t *table, part string, ix store.Index) string {
+	cols := []string{"tenant"}
+	if t.Parts && part == "" {
+		cols = append(cols, "part")
+	}
+	before := len(cols)
+	for _, f := range ix.Fields {
+		if !f.Multi {
+			cols = append(cols, valueExpr("doc", f))
+		}
+	}
+	if len(cols) == before {
+		return ""
+	}
+	def := "(" + strings.Join(append(cols, "id"), ", ") + ")"
+	if part != "" {
+		def += " WHERE part = " + quote(part)
+	}
+	return def
+}
+
+func shortHash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:5])
+}
+
+// syncMulti brings the side table of a part in line with the indexes of the table and the part.
+func (s *Store) syncMulti(ctx context.Context, w *writer, t *table, part string, indexes []store.Index) error {
+	want := map[string]filter.Field{}
+	for _, ix := range slices.Concat(t.Indexes, indexes) {
+		for _, f := range ix.Fields {
+			if f.Multi {
+				want[fieldKey(f)] = f
+			}
+		}
+	}
+	have := map[string]multiField{}
+	var stale []int64
+	err := w.stmts.query(ctx, "SELECT id, field FROM maestro_multi WHERE tab = ? AND part = ?", []any{t.Name, part}, func(r *sql.Rows) error {
+		var id int64
+		var key string
+		if err := r.Scan(&id, &key); err != nil {
+			return err
+		}
+		if f, ok := want[key]; ok {
+			have[key] = multiField{id, f}
+		} else {
+			stale = append(stale, id)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("list indexed fields: %w", err)
+	}
+	for _, id := range stale {
+		if err := w.stmts.exec(ctx, "DELETE FROM "+ident(t.side())+" WHERE field = ?", id); err != nil {
+			return fmt.Errorf("drop indexed field: %w", err)
+		}
+		if err := w.stmts.exec(ctx, "DELETE FROM maestro_multi WHERE id = ?", id); err != nil {
+			return fmt.Errorf("drop indexed field: %w", err)
+		}
+	}
+	var added []multiField
+	for _, key := range slices.Sorted(maps.Keys(want)) {
+		if _, ok := have[key]; ok {
+			continue
+		}
+		m := multiField{field: want[key]}
+		err := w.conn.QueryRowContext(ctx, "INSERT INTO maestro_multi (tab, part, field) VALUES (?, ?, ?) RETURNING id", t.Name, part, key).Scan(&m.id)
+		if err != nil {
+			return fmt.Errorf("add indexed field: %w", err)
+		}
+		have[key] = m
+		added = append(added, m)
+	}
+	if err := backfill(ctx, w, t, part, added); err != nil {
+		return fmt.Errorf("fill indexed fields: %w", err)
+	}
+	w.committed = append(w.committed, func() { // earlier, readers would miss rows in a side table still empty to them
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.multi[part] = have
+	})
+	return nil
+}
+
+// backfill writes the side rows of newly indexed fields, a thousand rows at a time.
+func backfill(ctx context.Context, w *writer, t *table, part string, fields []multiField) error {
+	if len(fields) == 0 {
+		return nil
+	}
+	type old struct {
+		rid    int64
+		tenant string
+		doc    []byte
+	}
+	var last int64
+	for {
+		var batch []old
+		err := w.stmts.query(ctx, "SELECT rid, tenant, json(doc) FROM "+ident(t.Name)+" WHERE part = ? AND rid > ? ORDER BY rid LIMIT 1000",
+			[]any{part, last}, func(r *sql.Rows) error {
+				var o old
+				err := r.Scan(&o.rid, &o.tenant, &o.doc)
+				batch = append(batch, o)
+				return err
+			})
+		if err != nil || len(batch) == 0 {
+			return err
+		}
+		for _, o := range batch {
+			values, err := sideValues(fields, o.doc)
+			if err != nil {
+				return err
+			}
+			for v := range values {
+				if err := w.stmts.exec(ctx, insertSide(t), v.field, o.tenant, v.value, o.rid); err != nil {
+					return err
+				}
+			}
+			last = o.rid
+		}
+	}
+}

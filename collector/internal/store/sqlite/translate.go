@@ -1,0 +1,285 @@
+package sqlite
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/store"
+)
+
+// sqlText builds a statement with its arguments.
+type sqlText struct {
+	strings.Builder
+	args []any
+}
+
+func (b *sqlText) add(text string, args ...any) {
+	b.WriteString(text)
+	b.args = append(b.args, args...)
+}
+
+func ident(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+// jsonPath is a path in SQLite's words, as an SQL literal. Names are quoted as JSON strings, which it unescapes.
+func jsonPath(names ...string) string {
+	var b strings.Builder
+	b.WriteByte('$')
+	for _, n := range names {
+		b.WriteString(`."`)
+		for _, r := range n {
+			switch {
+			case r == '"' || r == '\\':
+				b.WriteByte('\\')
+				b.WriteRune(r)
+			case r < 0x20:
+				fmt.Fprintf(&b, `\u%04x`, r)
+			default:
+				b.WriteRune(r)
+			}
+		}
+		b.WriteByte('"')
+	}
+	return quote(b.String())
+}
+
+// valueExpr is a single-valued field's value, NULL when there is none of its type. Indexes and queries are both
+// made by it.
+func valueExpr(doc string, f filter.Field) string {
+	path := jsonPath(f.Path...)
+	return typed(f.Type, "json_type("+doc+", "+path+")", "json_extract("+doc+", "+path+")")
+}
+
+func typed(t filter.Type, kind, value string) string {
+	switch t {
+	case filter.Number:
+		return "CASE WHEN " + kind + " IN ('integer', 'real') THEN " + value + " END"
+	case filter.Bool:
+		return "CASE " + kind + " WHEN 'true' THEN 1 WHEN 'false' THEN 0 END"
+	default:
+		return "CASE " + kind + " WHEN 'text' THEN " + value + " END"
+	}
+}
+
+func sqlValue(v any) any {
+	if b, ok := v.(bool); ok {
+		if b {
+			return int64(1)
+		}
+		return int64(0)
+	}
+	return v
+}
+
+// condition translates expressions for one table and part.
+type condition struct {
+	*sqlText
+	t      *table
+	multi  map[string]multiField
+	tenant *string // nil across tenants, where the side table has no useful order
+}
+
+// expr writes e, or its opposite. A comparison with NULL is NULL in SQL, neither true nor false, so negation is
+// pushed down to where NULL can be told from false.
+func (c condition) expr(e filter.Expr, negated bool) {
+	switch e := e.(type) {
+	case nil:
+		c.constant(!negated)
+	case filter.Const:
+		c.constant(bool(e) != negated)
+	case filter.Not:
+		c.expr(e.Of, !negated)
+	case filter.And:
+		c.list(e, negated, negated)
+	case filter.Or:
+		c.list(e, !negated, negated)
+	case filter.Text:
+		words := make(filter.And, len(e.Words))
+		for i, w := range e.Words {
+			words[i] = filter.Compare{Field: e.Field, Op: filter.Prefix, Value: w}
+		}
+		c.expr(words, negated)
+	case filter.Compare:
+		if e.Op == filter.Ne {
+			e.Op, negated = filter.Eq, !negated
+		}
+		c.leaf(e.Field, negated, func(value string) { c.compare(value, e.Op, e.Value) })
+	case filter.In:
+		if len(e.Values) == 0 {
+			c.constant(negated)
+			return
+		}
+		c.leaf(e.Field, negated, func(value string) { c.in(value, e.Values) })
+	case filter.Exists:
+		c.leaf(e.Field, negated, func(value string) { c.add(value + " IS NOT NULL") })
+	}
+}
+
+func (c condition) constant(b bool) {
+	if b {
+		c.add("1")
+	} else {
+		c.add("0")
+	}
+}
+
+func (c condition) list(list []filter.Expr, or, negated bool) {
+	if len(list) == 0 {
+		c.constant(!or)
+		return
+	}
+	word := " AND "
+	if or {
+		word = " OR "
+	}
+	c.add("(")
+	for i, e := range list {
+		if i > 0 {
+			c.add(word)
+		}
+		c.expr(e, negated)
+	}
+	c.add(")")
+}
+
+func (c condition) leaf(f filter.Field, negated bool, test func(value string)) {
+	c.add("(")
+	switch m, indexed := c.multi[fieldKey(f)]; {
+	case !f.Multi:
+		test(valueExpr("t.doc", f))
+	case indexed && c.tenant != nil:
+		c.add("t.rid IN (SELECT m.rid FROM "+ident(c.t.side())+" m WHERE m.field = ? AND m.tenant = ? AND ", m.id, *c.tenant)
+		test("m.value")
+		c.add(")")
+	default:
+		c.anyElement(f, test)
+	}
+	c.add(")")
+	if negated {
+		c.add(" IS NOT TRUE")
+	}
+}
+
+// anyElement looks at every value that a path through arrays leads to. Where on the path the arrays lie is not
+// known, so each step goes through one: what is no array is taken as an array of itself.
+func (c condition) anyElement(f filter.Field, test func(value string)) {
+	c.add("EXISTS (SELECT 1 FROM ")
+	doc := "t.doc"
+	last := ""
+	for i, name := range f.Path {
+		if i > 0 {
+			c.add(", ")
+		}
+		last = fmt.Sprintf("e%d", i)
+		path := jsonPath(name)
+		c.add(fmt.Sprintf("json_each(CASE json_type(%[1]s, %[2]s) WHEN 'array' THEN %[1]s -> %[2]s ELSE json_array(json(%[1]s -> %[2]s)) END) %[3]s", doc, path, last))
+		doc = "CASE " + last + ".type WHEN 'object' THEN " + last + ".value ELSE '{}' END"
+	}
+	c.add(" WHERE ")
+	test("(" + typed(f.Type, last+".type", last+".value") + ")")
+	c.add(")")
+}
+
+func (c condition) compare(value string, op filter.Op, want any) {
+	switch op {
+	case filter.Contains:
+		c.add("maestro_contains("+value+", ?)", filter.Fold(want.(string)))
+	case filter.Prefix:
+		prefix := want.(string)
+		c.add(value+" >= ?", prefix)
+		if end, ok := prefixEnd(prefix); ok {
+			c.add(" AND "+value+" < ?", end)
+		}
+	default:
+		c.add(value+" "+string(op)+" ?", sqlValue(want))
+	}
+}
+
+// in passes long lists as one argument, to stay within SQLite's number of them.
+func (c condition) in(value string, values []any) {
+	if len(values) <= 50 {
+		c.add(value + " IN (?" + strings.Repeat(", ?", len(values)-1) + ")")
+		for _, v := range values {
+			c.args = append(c.args, sqlValue(v))
+		}
+		return
+	}
+	plain := make([]any, len(values))
+	for i, v := range values {
+		plain[i] = sqlValue(v)
+	}
+	list, err := json.Marshal(plain)
+	if err != nil { // only floats that Check refuses
+		list = []byte("[]")
+	}
+	c.add(value+" IN (SELECT value FROM json_each(?))", string(list))
+}
+
+// prefixEnd is the least text after all that begin with prefix; false when there is none.
+func prefixEnd(prefix string) (string, bool) {
+	runes := []rune(prefix)
+	for i := len(runes) - 1; i >= 0; i-- {
+		next := runes[i] + 1
+		if next == 0xD800 { // surrogates are not in UTF-8
+			next = 0xE000
+		}
+		if next <= utf8.MaxRune {
+			return string(runes[:i]) + string(next), true
+		}
+	}
+	return "", false
+}
+
+// where writes the condition of a query without its position.
+func (c condition) where(q store.Query) {
+	c.add(" WHERE ")
+	if !q.AllTenants {
+		c.add("t.tenant = ? AND ", q.Tenant)
+	}
+	// The part is written out: SQLite uses a partial index only for a condition it sees.
+	c.add("t.part = " + quote(q.Part) + " AND ")
+	c.expr(q.Where, false)
+}
+
+// after restricts to rows that follow the cursor, where rows without a value come last.
+func (c condition) after(order []store.Order, at store.Cursor) {
+	if len(order) == 0 {
+		c.add("t.id > ?", at.ID)
+		return
+	}
+	e := valueExpr("t.doc", order[0].Field)
+	v := sqlValue(at.Values[0])
+	rest := store.Cursor{Values: at.Values[1:], ID: at.ID}
+	if v == nil {
+		c.add("(" + e + " IS NULL AND ")
+		c.after(order[1:], rest)
+		c.add(")")
+		return
+	}
+	sign := ">"
+	if order[0].Desc {
+		sign = "<"
+	}
+	c.add("("+e+" "+sign+" ? OR "+e+" IS NULL OR ("+e+" = ? AND ", v, v)
+	c.after(order[1:], rest)
+	c.add("))")
+}
+
+func orderBy(order []store.Order) string {
+	var b strings.Builder
+	b.WriteString(" ORDER BY ")
+	for _, o := range order {
+		b.WriteString(valueExpr("t.doc", o.Field))
+		if o.Desc {
+			b.WriteString(" DESC, ") // SQLite's NULL is the smallest, so it is last already
+		} else {
+			b.WriteString(" ASC NULLS LAST, ")
+		}
+	}
+	b.WriteString("t.id")
+	return b.String()
+}

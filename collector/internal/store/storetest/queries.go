@@ -1,0 +1,373 @@
+package storetest
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/store"
+)
+
+func testPaging(t *testing.T, s store.Store, _ Lacks) {
+	var ops []store.Write
+	for i := range 25 {
+		doc := fmt.Sprintf(`{"name":"n%d","size":%d}`, i%3, i%4)
+		if i%5 == 0 {
+			doc = `{}`
+		}
+		ops = append(ops, op(store.Insert, fmt.Sprintf("r%02d", i), 1, doc))
+	}
+	write(t, s, ops...)
+	for _, order := range [][]store.Order{
+		nil,
+		{{Field: name}},
+		{{Field: name, Desc: true}},
+		{{Field: size, Desc: true}, {Field: name}},
+	} {
+		q := store.Query{Table: "items", Tenant: "t", Order: order}
+		all, err := s.Find(t.Context(), q)
+		must(t, err)
+		same(t, "rows in one page", len(all.Rows), 25)
+		same(t, "next of the only page", all.Next, "")
+		q.Limit = 4
+		var got []string
+		for range 20 {
+			page, err := s.Find(t.Context(), q)
+			must(t, err)
+			got = append(got, ids(page.Rows)...)
+			if q.After = page.Next; q.After == "" {
+				break
+			}
+			// What comes and goes before the position changes nothing of what follows.
+			write(t, s, op(store.Put, "r00", 1, `{"name":"","size":-1}`), op(store.Delete, "r00", 0, ``), op(store.Put, "r00", 1, `{}`))
+		}
+		same(t, fmt.Sprintf("pages by %v", order), got, ids(all.Rows))
+	}
+}
+
+func testCount(t *testing.T, s store.Store, _ Lacks) {
+	var ops []store.Write
+	for i := range 12 {
+		ops = append(ops, op(store.Insert, fmt.Sprint(i), 1, fmt.Sprintf(`{"size":%d}`, i)))
+	}
+	write(t, s, ops...)
+	q := store.Query{Table: "items", Tenant: "t", Where: filter.Compare{Field: size, Op: filter.Ge, Value: int64(2)}}
+	for max, want := range map[int]int{0: 10, 3: 3, 10: 10, 11: 10} {
+		n, err := s.Count(t.Context(), q, max)
+		must(t, err)
+		same(t, fmt.Sprintf("count up to %d", max), n, want)
+	}
+	n, err := s.Count(t.Context(), store.Query{Table: "items", Tenant: "nobody"}, 5)
+	must(t, err)
+	same(t, "count of nothing", n, 0)
+}
+
+func testGroup(t *testing.T, s store.Store, _ Lacks) {
+	docs := []string{
+		`{"name":"a","size":1,"on":true}`, `{"name":"a","size":1.0,"on":true}`, `{"name":"a","size":2}`, `{"name":"b","on":false}`,
+		`{"name":"b","size":null}`, `{}`, `{"name":null}`, `{"name":7}`, `{"name":"c","size":2.5}`,
+	}
+	var ops []store.Write
+	for i, d := range docs {
+		ops = append(ops, op(store.Insert, fmt.Sprint(i), 1, d))
+	}
+	write(t, s, ops...)
+	for _, c := range []struct {
+		by    []filter.Field
+		where filter.Expr
+		limit int
+		want  []store.Group
+	}{
+		{[]filter.Field{name}, nil, 0, groups(3, "a", 3, nil, 2, "b", 1, "c")},
+		{[]filter.Field{name}, nil, 2, groups(3, "a", 3, nil)},
+		{[]filter.Field{size}, filter.Exists{Field: size}, 0, groups(2, 1.0, 1, 2.0, 1, 2.5)},
+		{[]filter.Field{on, name}, filter.Exists{Field: name}, 0, []store.Group{
+			{Values: []any{true, "a"}, Count: 2}, {Values: []any{false, "b"}, Count: 1}, {Values: []any{nil, "a"}, Count: 1},
+			{Values: []any{nil, "b"}, Count: 1}, {Values: []any{nil, "c"}, Count: 1},
+		}},
+		{[]filter.Field{name}, filter.Const(false), 0, nil},
+	} {
+		got, err := s.Group(t.Context(), store.Query{Table: "items", Tenant: "t", Where: c.where, Limit: c.limit}, c.by)
+		must(t, err)
+		same(t, fmt.Sprintf("groups by %v", c.by), got, c.want)
+	}
+}
+
+// groups are counts and values in turn.
+func groups(list ...any) []store.Group {
+	var out []store.Group
+	for i := 0; i < len(list); i += 2 {
+		out = append(out, store.Group{Values: []any{list[i+1]}, Count: list[i].(int)})
+	}
+	return out
+}
+
+// Relation hops ask for up to 50,000 ids at once.
+func testLongIn(t *testing.T, s store.Store, _ Lacks) {
+	write(t, s, op(store.Insert, "a", 1, `{"name":"n70","size":3,"tag_pairs":["n3"]}`), op(store.Insert, "b", 1, `{"name":"x"}`))
+	var names, numbers []any
+	var keys []string
+	for i := range 2000 {
+		names = append(names, fmt.Sprintf("n%d", i))
+		numbers = append(numbers, int64(i))
+		keys = append(keys, fmt.Sprintf("k%d", i))
+	}
+	for _, where := range []filter.Expr{filter.In{Field: name, Values: names}, filter.In{Field: tagPairs, Values: names}, filter.In{Field: size, Values: numbers}} {
+		page, err := s.Find(t.Context(), store.Query{Table: "items", Tenant: "t", Where: where})
+		must(t, err)
+		same(t, "rows", ids(page.Rows), []string{"a"})
+	}
+	rows, err := s.Get(t.Context(), "items", "t", "", append(keys, "a", "b"))
+	must(t, err)
+	same(t, "rows by id", len(rows), 2)
+}
+
+// testModel compares what is found with the model, for documents and expressions made at random.
+func testModel(t *testing.T, s store.Store, lacks Lacks) {
+	run := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		run++
+		tenant := fmt.Sprintf("t%d", run) // each run has rows of its own and sees whether others' show through
+		g := generator{lacks}
+		var docs []json.RawMessage
+		for i := range rapid.IntRange(1, 12).Draw(rt, "rows") {
+			docs = append(docs, g.doc(rt, fmt.Sprintf("doc%d", i)))
+		}
+		rows := map[string]json.RawMessage{}
+		must(t, s.Update(t.Context(), func(tx store.Tx) error {
+			var ops []store.Write
+			for i, d := range docs {
+				// Every row is written twice, so that what is indexed has to follow.
+				id := fmt.Sprintf("%s-%d", tenant, i)
+				ops = append(ops, store.Write{Table: "items", Op: store.Put, Row: store.Row{ID: id, Tenant: tenant, Version: 1, Doc: docs[len(docs)-1-i]}})
+				rows[id] = d
+			}
+			if _, err := tx.Write(t.Context(), ops...); err != nil {
+				return err
+			}
+			for i := range ops {
+				ops[i].Row.Doc = rows[ops[i].Row.ID]
+			}
+			_, err := tx.Write(t.Context(), ops...)
+			return err
+		}))
+		for i := range 6 {
+			q := store.Query{Table: "items", Tenant: tenant, Where: g.expr(rt, fmt.Sprintf("expr%d", i), 3)}
+			for range rapid.IntRange(0, 2).Draw(rt, "orders") {
+				q.Order = append(q.Order, store.Order{
+					Field: rapid.SampledFrom([]filter.Field{name, size, on, at, cores, weird}).Draw(rt, "order"),
+					Desc:  rapid.Bool().Draw(rt, "desc"),
+				})
+			}
+			want := model(rows, q)
+			n, err := s.Count(t.Context(), q, 0)
+			if err != nil || n != len(want) {
+				rt.Fatalf("count is %d (%v), want %d\nof %#v", n, err, len(want), q.Where)
+			}
+			q.Limit = rapid.IntRange(1, 13).Draw(rt, "limit")
+			got := []string{}
+			for {
+				page, err := s.Find(t.Context(), q)
+				if err != nil {
+					rt.Fatalf("find %#v: %v", q, err)
+				}
+				got = append(got, ids(page.Rows)...)
+				if q.After = page.Next; q.After == "" || len(got) > len(want) {
+					break
+				}
+			}
+			if !slices.Equal(got, want) {
+				rt.Fatalf("found %v, want %v\nwhere %#v\nordered by %v\nrows:%s", got, want, q.Where, q.Order, list(rows))
+			}
+		}
+	})
+}
+
+func list(rows map[string]json.RawMessage) string {
+	var b strings.Builder
+	for id, doc := range rows {
+		fmt.Fprintf(&b, "\n  %s %s", id, doc)
+	}
+	return b.String()
+}
+
+// model answers a query in Go.
+func model(rows map[string]json.RawMessage, q store.Query) []string {
+	found := []string{}
+	for id, doc := range rows {
+		if filter.Match(q.Where, doc) {
+			found = append(found, id)
+		}
+	}
+	slices.SortFunc(found, func(a, b string) int {
+		for _, o := range q.Order {
+			x, y := filter.Values(o.Field, rows[a]), filter.Values(o.Field, rows[b])
+			switch {
+			case len(x) == 0 && len(y) == 0:
+				continue
+			case len(x) == 0:
+				return 1
+			case len(y) == 0:
+				return -1
+			}
+			c, _ := filter.CompareValues(x[0], y[0])
+			if o.Desc {
+				c = -c
+			}
+			if c != 0 {
+				return c
+			}
+		}
+		return strings.Compare(a, b)
+	})
+	return found
+}
+
+// generator makes documents and expressions that have a chance to meet.
+type generator struct{ lacks Lacks }
+
+func (g generator) text(t *rapid.T) string {
+	texts := []string{"", "a", "A", "ab", "aB", "b", "B", "abc", "k", "*", "%", ".", "$x", "a\nb", "a b", "(a", "\\", "'", "\"", "[a-z]", "_", "1", "true", "null"}
+	if !g.lacks.UnicodeCase {
+		texts = append(texts, "\u212a", "ſ", "É", "é", "ß", "Σ", "ς", "σ")
+	}
+	if !g.lacks.ByteOrder {
+		texts = append(texts, "\uffff", "🚢", "日本", "\U0010ffff")
+	}
+	return rapid.SampledFrom(texts).Draw(t, "text")
+}
+
+func (g generator) number(t *rapid.T) any {
+	numbers := []any{int64(0), int64(1), int64(-1), int64(2), int64(4), 0.5, 1.0, -1.5, 2.25, int64(1000000)}
+	if !g.lacks.BigNumbers {
+		numbers = append(numbers, int64(1)<<53, int64(1)<<53+1, float64(1<<53), int64(9223372036854775807), -9.5e18, 1e300)
+	}
+	return rapid.SampledFrom(numbers).Draw(t, "number")
+}
+
+func (g generator) moment(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"2026-01-02T03:04:05.000000Z", "2026-01-02T03:04:05.000001Z", "1999-12-31T23:59:59.999999Z"}).Draw(t, "time")
+}
+
+func (g generator) value(t *rapid.T, of filter.Type) any {
+	switch of {
+	case filter.Number:
+		return g.number(t)
+	case filter.Bool:
+		return rapid.Bool().Draw(t, "bool")
+	case filter.Time:
+		return g.moment(t)
+	}
+	return g.text(t)
+}
+
+// member sets a property to a value of the type; now and then to none, null or one of another type.
+func (g generator) member(t *rapid.T, m map[string]any, name string, of filter.Type) {
+	switch rapid.IntRange(0, 9).Draw(t, name) {
+	case 0:
+	case 1:
+		m[name] = nil
+	case 2:
+		m[name] = g.value(t, rapid.SampledFrom([]filter.Type{filter.String, filter.Number, filter.Bool}).Draw(t, "type"))
+	default:
+		m[name] = g.value(t, of)
+	}
+}
+
+func (g generator) elements(t *rapid.T, m map[string]any, name string, element func() any) {
+	n := rapid.IntRange(-1, 3).Draw(t, name)
+	if n < 0 {
+		return
+	}
+	values := []any{}
+	for range n {
+		values = append(values, element())
+	}
+	m[name] = values
+}
+
+func (g generator) doc(t *rapid.T, label string) json.RawMessage {
+	m := map[string]any{}
+	g.member(t, m, "name", filter.String)
+	g.member(t, m, "size", filter.Number)
+	g.member(t, m, "on", filter.Bool)
+	g.member(t, m, "at", filter.Time)
+	attributes := map[string]any{}
+	cpu := map[string]any{}
+	g.member(t, cpu, "cores", filter.Number)
+	attributes["cpu"] = cpu
+	g.elements(t, attributes, "disks", func() any {
+		d := map[string]any{}
+		g.member(t, d, "size", filter.Number)
+		return d
+	})
+	m["attributes"] = attributes
+	inner := map[string]any{}
+	g.member(t, inner, weird.Path[4], filter.String)
+	m["a.b"] = map[string]any{"$c": map[string]any{"50%": map[string]any{"": inner}}}
+	g.elements(t, m, "tags", func() any {
+		return map[string]any{"key": g.text(t), "value": g.text(t)}
+	})
+	g.elements(t, m, "tag_pairs", func() any { return g.text(t) })
+	g.elements(t, m, "words", func() any { return g.text(t) })
+	g.elements(t, m, "flags", func() any {
+		x := map[string]any{}
+		g.member(t, x, "x", filter.Bool)
+		return x["x"]
+	})
+	b, err := json.Marshal(m)
+	if err != nil {
+		t.Fatalf("%s: %v", label, err)
+	}
+	return b
+}
+
+func (g generator) expr(t *rapid.T, label string, depth int) filter.Expr {
+	choices := 8
+	if depth == 0 {
+		choices = 5
+	}
+	field := rapid.SampledFrom([]filter.Field{name, size, on, at, cores, weird, tagKey, tagPairs, diskSizes, flags, words}).Draw(t, "field")
+	switch rapid.IntRange(0, choices).Draw(t, label) {
+	case 0:
+		if rapid.IntRange(0, 4).Draw(t, "const") == 0 {
+			return filter.Const(rapid.Bool().Draw(t, "value"))
+		}
+		fallthrough
+	case 1, 2:
+		ops := []filter.Op{filter.Eq, filter.Eq, filter.Ne, filter.Lt, filter.Le, filter.Gt, filter.Ge}
+		if field.Type == filter.String {
+			ops = append(ops, filter.Contains, filter.Contains, filter.Prefix, filter.Prefix)
+		}
+		return filter.Compare{Field: field, Op: rapid.SampledFrom(ops).Draw(t, "op"), Value: g.value(t, field.Type)}
+	case 3:
+		in := filter.In{Field: field}
+		for range rapid.IntRange(0, 3).Draw(t, "values") {
+			in.Values = append(in.Values, g.value(t, field.Type))
+		}
+		return in
+	case 4:
+		return filter.Exists{Field: field}
+	case 5:
+		text := filter.Text{Field: words}
+		for range rapid.IntRange(0, 2).Draw(t, "words") {
+			text.Words = append(text.Words, g.text(t))
+		}
+		return text
+	case 6:
+		return filter.Not{Of: g.expr(t, "not", depth-1)}
+	}
+	var list []filter.Expr
+	for range rapid.IntRange(0, 3).Draw(t, "members") {
+		list = append(list, g.expr(t, "member", depth-1))
+	}
+	if rapid.Bool().Draw(t, "and") {
+		return filter.And(list)
+	}
+	return filter.Or(list)
+}
