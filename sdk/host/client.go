@@ -27,7 +27,7 @@ func (c *client) Describe(ctx context.Context) (provider.Description, error) {
 	defer cancel()
 	r, err := c.process.calls.Describe(ctx, &pluginv1.DescribeRequest{})
 	if err != nil {
-		return provider.Description{}, c.failed("describe", err)
+		return provider.Description{}, c.failed(ctx, "describe", err)
 	}
 	return wire.ToDescription(r), nil
 }
@@ -40,7 +40,7 @@ func (c *client) Check(ctx context.Context, conn provider.Connection, kinds []st
 		return provider.CheckReport{}, nil
 	}
 	if err != nil {
-		return provider.CheckReport{}, c.failed("check", err)
+		return provider.CheckReport{}, c.failed(ctx, "check", err)
 	}
 	return wire.ToCheck(r), nil
 }
@@ -58,7 +58,7 @@ func (c *client) Plan(ctx context.Context, conn provider.Connection, kinds []str
 		return plan, nil
 	}
 	if err != nil {
-		return provider.Plan{}, c.failed("plan", err)
+		return provider.Plan{}, c.failed(ctx, "plan", err)
 	}
 	return wire.ToPlan(r), nil
 }
@@ -83,7 +83,7 @@ func (c *client) Discover(ctx context.Context, conn provider.Connection, scopes 
 	stream, err := c.process.calls.Discover(ctx, &pluginv1.DiscoverRequest{
 		Connection: wire.FromConnection(conn), Scopes: wire.FromScopes(scopes)})
 	if err != nil {
-		return c.failed("discover", err)
+		return c.failed(ctx, "discover", err)
 	}
 	// A plugin that says nothing for so long hangs. It is asked to stop, and killed if it does not.
 	stall := c.process.cfg.StallTimeout
@@ -101,10 +101,7 @@ func (c *client) Discover(ctx context.Context, conn provider.Connection, scopes 
 			return nil
 		}
 		if err != nil {
-			if cause := context.Cause(ctx); cause != nil {
-				return cause
-			}
-			return c.failed("discover", err)
+			return c.failed(ctx, "discover", err)
 		}
 		// While the agent is busy with a message the plugin waits; that is no silence.
 		watchdog.Stop()
@@ -137,7 +134,10 @@ func deliver(msg *pluginv1.DiscoverResponse, sink provider.Sink) error {
 }
 
 // failed says what a failed call means: the plugin's own error, or that its process is gone and how.
-func (c *client) failed(doing string, err error) error {
+func (c *client) failed(ctx context.Context, doing string, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
 	p := c.process
 	st, _ := status.FromError(err)
 	transport := len(st.Details()) == 0 && (st.Code() == codes.Unavailable || st.Code() == codes.Internal ||

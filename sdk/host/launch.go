@@ -279,6 +279,13 @@ func (p *Process) Wait() error {
 	return p.exitError()
 }
 
+// Killed says whether the process had to be killed by us. Only after Done.
+func (p *Process) Killed() bool {
+	p.child.mu.Lock()
+	defer p.child.mu.Unlock()
+	return p.child.reason != ""
+}
+
 // Close ends the plugin: politely first, by force after StopTimeout, with everything that it started. It
 // never takes much longer than that, and it may be called again.
 func (p *Process) Close() error {

@@ -57,7 +57,7 @@ type Sealed struct {
 }
 
 // Seal brings env into its canonical form and hashes it: volatile leaves are moved out, sets and keyed arrays
-// sorted, and ids that are unique in the world become the identifier "<provider>.id". The caller's envelope
+// sorted, identifiers spelled as the registry says, and ids that are unique in the world become the identifier "<provider>.id". The caller's envelope
 // is not changed.
 func (s *Sealer) Seal(env resource.Envelope) (Sealed, error) {
 	if s.support.GlobalIDs {
@@ -67,6 +67,7 @@ func (s *Sealer) Seal(env resource.Envelope) (Sealed, error) {
 	if err := env.Check(); err != nil {
 		return Sealed{}, err
 	}
+	env.Identifiers, env.Relations = normalized(env.Identifiers), normalizedSelectors(env.Relations)
 	attributes, volatile, err := s.split(env.Attributes, env.Volatile)
 	if err != nil {
 		return Sealed{}, err
@@ -77,6 +78,41 @@ func (s *Sealer) Seal(env resource.Envelope) (Sealed, error) {
 		return Sealed{}, err
 	}
 	return Sealed{Canonical: canonical, Hash: resource.HashOf(canonical), Volatile: volatile}, nil
+}
+
+// normalized spells identifiers as they are compared, so that two plugins' ways of writing one address meet.
+// What has no such spelling is left as it is: the collector judges it, and says so.
+func normalized(ids []resource.Identifier) []resource.Identifier {
+	cloned := false
+	for i, id := range ids {
+		value, ok := schema.NormalizeIdentifier(id.Type, id.Value)
+		if !ok || value == id.Value {
+			continue
+		}
+		if !cloned {
+			ids, cloned = slices.Clone(ids), true
+		}
+		ids[i].Value = value
+	}
+	return ids
+}
+
+func normalizedSelectors(relations []resource.Relation) []resource.Relation {
+	cloned := false
+	for i, r := range relations {
+		if r.Selector == nil {
+			continue
+		}
+		value, ok := schema.NormalizeIdentifier(r.Selector.Type, r.Selector.Value)
+		if !ok || value == r.Selector.Value {
+			continue
+		}
+		if !cloned {
+			relations, cloned = slices.Clone(relations), true
+		}
+		relations[i].Selector = &resource.Identifier{Type: r.Selector.Type, Value: value}
+	}
+	return relations
 }
 
 func (s *Sealer) split(attributes, volatile []byte) (rest, moved []byte, err error) {

@@ -95,6 +95,25 @@ func TestSealIgnoresOrderAndVolatile(t *testing.T) {
 	})
 }
 
+func TestSealSpellsIdentifiers(t *testing.T) {
+	env := resource.Envelope{Kind: "demo.thing", Major: 1, ExternalID: "x",
+		Identifiers: []resource.Identifier{{Type: "mac", Value: "00-50-56-AB-CD-EF"}, {Type: "mac", Value: "not one"}},
+		Relations:   []resource.Relation{{Verb: "runs_on", Selector: &resource.Identifier{Type: "mac", Value: "0050.56AB.CDEF"}}}}
+	got, err := demo(t).Seal(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`{"type":"mac","value":"00:50:56:ab:cd:ef"},{"type":"mac","value":"not one"}`,
+		`"selector":{"type":"mac","value":"00:50:56:ab:cd:ef"}`} {
+		if !strings.Contains(string(got.Canonical), want) {
+			t.Errorf("no %s in %s", want, got.Canonical)
+		}
+	}
+	if env.Identifiers[0].Value != "00-50-56-AB-CD-EF" || env.Relations[0].Selector.Value != "0050.56AB.CDEF" {
+		t.Error("the caller's envelope was changed")
+	}
+}
+
 func TestSealRefuses(t *testing.T) {
 	s := demo(t)
 	tests := map[string]struct {

@@ -1,0 +1,281 @@
+package plugintest_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"maestro.internal/sdk/plugintest"
+	"maestro.internal/sdk/provider"
+	"maestro.internal/sdk/resource"
+	"maestro.internal/sdk/serve"
+)
+
+func TestMain(m *testing.M) {
+	plugintest.Main(m, func() provider.Provider { return good() })
+}
+
+const schemaText = `{"type":"object","properties":{
+	"size_bytes":{"type":"integer"},
+	"flags":{"type":"array","items":{"type":"string"},"x-maestro-set":true},
+	"uptime_seconds":{"type":"integer","x-maestro-volatile":true}}}`
+
+// demo is a provider that keeps the contract, until a test spoils one of its functions.
+type demo struct {
+	describe func() provider.Description
+	connect  func(context.Context, provider.Connection) error
+	plan     func(kinds []string) (provider.Plan, error)
+	check    func() (provider.CheckReport, error)
+	discover func(context.Context, resource.Scope, provider.Emitter) error
+}
+
+type session struct{ *demo }
+
+func (d *demo) Describe() provider.Description { return d.describe() }
+
+func (d *demo) Connect(ctx context.Context, c provider.Connection) (provider.Session, error) {
+	if err := d.connect(ctx, c); err != nil {
+		return nil, err
+	}
+	return session{d}, nil
+}
+
+func (s session) Plan(_ context.Context, kinds []string) (provider.Plan, error) { return s.plan(kinds) }
+func (s session) Check(context.Context, []string) (provider.CheckReport, error) { return s.check() }
+func (s session) Discover(ctx context.Context, scope resource.Scope, out provider.Emitter) error {
+	return s.discover(ctx, scope, out)
+}
+
+var reads atomic.Int64
+
+func thing(i int) resource.Envelope {
+	flags := []string{"a", "b", "c"}
+	if i%2 == 0 {
+		slices.Reverse(flags)
+	}
+	attributes, err := json.Marshal(map[string]any{"size_bytes": i, "flags": flags, "uptime_seconds": reads.Add(1)})
+	if err != nil {
+		panic(err)
+	}
+	return resource.Envelope{ExternalID: fmt.Sprint("thing-", i), Name: "Thing", Attributes: attributes,
+		Tags:        []resource.Tag{{Key: "b", Value: "2"}, {Key: "a", Value: "1"}},
+		Identifiers: []resource.Identifier{{Type: "serial", Value: fmt.Sprint("SN", i)}},
+		Relations:   []resource.Relation{{Verb: "member_of", Kind: "demo.group", ExternalID: "g"}},
+		ConsoleURL:  "https://demo.example/things"}
+}
+
+func emit(ctx context.Context, out provider.Emitter, envs ...resource.Envelope) error {
+	for _, env := range envs {
+		if err := out.Emit(ctx, env); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func good() *demo {
+	return &demo{
+		describe: func() provider.Description {
+			return provider.Description{
+				Provider: "demo", Version: "1", Title: "Demo", Summary: "Things that are not there.",
+				Kinds: []provider.KindSupport{
+					{Kind: "demo.thing", Major: 1, Schema: json.RawMessage(schemaText)},
+					{Kind: "demo.group", Major: 1, Schema: json.RawMessage(`{"type":"object"}`)},
+				},
+				Settings:      json.RawMessage(`{"type":"object","properties":{"url":{"type":"string"}},"required":["url"],"additionalProperties":false}`),
+				CredentialEnv: []provider.EnvVar{{Name: "DEMO_TOKEN", Help: "A token.", Secret: true}},
+			}
+		},
+		connect: func(context.Context, provider.Connection) error { return nil },
+		plan: func(kinds []string) (provider.Plan, error) {
+			plan := provider.Plan{Complete: true}
+			for _, k := range kinds {
+				for _, r := range []string{"north", "south"} {
+					plan.Scopes = append(plan.Scopes, resource.Scope{Kind: k, Partition: resource.Partition{{Key: "region", Value: r}}})
+				}
+			}
+			return plan, nil
+		},
+		check: func() (provider.CheckReport, error) {
+			return provider.CheckReport{Items: []provider.CheckItem{{Kind: "demo.thing", Name: "things.list", OK: true}}}, nil
+		},
+		discover: func(ctx context.Context, scope resource.Scope, out provider.Emitter) error {
+			if scope.Kind == "demo.group" {
+				return nil
+			}
+			if r, _ := scope.Partition.Get("region"); r == "south" {
+				return emit(ctx, out, thing(3))
+			}
+			return emit(ctx, out, thing(1), thing(2))
+		},
+	}
+}
+
+func example() plugintest.Case {
+	return plugintest.Case{
+		Connection:   provider.Connection{Settings: json.RawMessage(`{"url":"x"}`)},
+		Env:          map[string]string{"DEMO_TOKEN": "the-token"},
+		MinResources: map[string]int{"demo.thing": 3},
+		Timeout:      20 * time.Second,
+	}
+}
+
+func TestGoodPluginPasses(t *testing.T) {
+	plugintest.RunProvider(t, func() provider.Provider { return good() }, example())
+}
+
+// TestTheSuiteBites spoils the good provider in one way each and expects the check whose business it is to
+// find it.
+func TestTheSuiteBites(t *testing.T) {
+	t.Setenv("DEMO_TOKEN", "the-token")
+	var turn atomic.Int64
+	first := func() bool { return turn.Add(1)%2 == 1 }
+	with := func(change func(*resource.Envelope)) func(*demo) {
+		return func(d *demo) {
+			d.discover = func(ctx context.Context, scope resource.Scope, out provider.Emitter) error {
+				if r, _ := scope.Partition.Get("region"); r == "south" || scope.Kind == "demo.group" {
+					return nil
+				}
+				env := thing(1)
+				change(&env)
+				return emit(ctx, out, env, thing(2), thing(3))
+			}
+		}
+	}
+	tests := []struct {
+		name  string
+		spoil func(*demo)
+		check string
+		want  string
+	}{
+		{"description changes", func(d *demo) {
+			of := d.describe
+			d.describe = func() provider.Description {
+				x := of()
+				x.Version = fmt.Sprint(turn.Add(1))
+				return x
+			}
+		}, "describe", "second answer differs"},
+		{"description panics", func(d *demo) { d.describe = func() provider.Description { panic("oh") } }, "describe", "panic: oh"},
+		{"settings schema is none", func(d *demo) {
+			of := d.describe
+			d.describe = func() provider.Description {
+				x := of()
+				x.Settings = json.RawMessage(`{"type":"strnig"}`)
+				return x
+			}
+		}, "describe", "settings schema"},
+		{"settings schema accepts everything", func(d *demo) {
+			of := d.describe
+			d.describe = func() provider.Description {
+				x := of()
+				x.Settings = json.RawMessage(`{}`)
+				return x
+			}
+		}, "settings", `{"no_such_setting":1} are accepted`},
+		{"kind of another provider", func(d *demo) {
+			of := d.describe
+			d.describe = func() provider.Description { x := of(); x.Kinds[0].Kind = "other.thing"; return x }
+		}, "describe", "not named after the provider"},
+		{"plan of another kind", func(d *demo) {
+			d.plan = func([]string) (provider.Plan, error) {
+				return provider.Plan{Complete: true, Scopes: []resource.Scope{{Kind: "demo.thing"}, {Kind: "demo.group"}}}, nil
+			}
+		}, "plan", "kind that was not asked for"},
+		{"plan changes", func(d *demo) {
+			of := d.plan
+			d.plan = func(kinds []string) (provider.Plan, error) {
+				p, err := of(kinds)
+				if first() {
+					p.Scopes = p.Scopes[1:]
+				}
+				return p, err
+			}
+		}, "plan", "the second plan differs"},
+		{"plan twice", func(d *demo) {
+			of := d.plan
+			d.plan = func(kinds []string) (provider.Plan, error) {
+				p, err := of(kinds)
+				p.Scopes = append(p.Scopes, p.Scopes[0])
+				return p, err
+			}
+		}, "plan", "planned twice"},
+		{"check fails", func(d *demo) {
+			d.check = func() (provider.CheckReport, error) { return provider.CheckReport{}, errors.New("no idea") }
+		}, "check", "no idea"},
+		{"check says nothing", func(d *demo) {
+			d.check = func() (provider.CheckReport, error) {
+				return provider.CheckReport{Items: []provider.CheckItem{{Name: "x"}}}, nil
+			}
+		}, "check", "does not say why"},
+		{"panic", with(func(*resource.Envelope) { panic("seeded") }), "discover", "panic: seeded"},
+		{"another kind", with(func(e *resource.Envelope) { e.Kind = "demo.group" }), "discover", `kind "demo.group" in a scope of kind "demo.thing"`},
+		{"another partition", with(func(e *resource.Envelope) { e.Partition = resource.Partition{{Key: "a", Value: "b"}} }), "discover", "partition {a=b}"},
+		{"differing repeat", with(func(e *resource.Envelope) { e.ExternalID = "thing-2" }), "discover", "twice with different content"},
+		{"too many tags", with(func(e *resource.Envelope) {
+			for i := range 201 {
+				e.Tags = append(e.Tags, resource.Tag{Key: fmt.Sprint(i)})
+			}
+		}), "discover", "too many tags"},
+		{"not UTF-8", with(func(e *resource.Envelope) { e.Name = "\xff" }), "discover", "not valid UTF-8"},
+		{"no external id", with(func(e *resource.Envelope) { e.ExternalID = "" }), "discover", "no external id"},
+		{"wrong type", with(func(e *resource.Envelope) { e.Attributes = json.RawMessage(`{"size_bytes":"big"}`) }), "resources", "size_bytes"},
+		{"unknown attribute", with(func(e *resource.Envelope) { e.Attributes = json.RawMessage(`{"sizeBytes":1}`) }), "resources", `no attribute "sizeBytes"`},
+		{"inexact number", with(func(e *resource.Envelope) { e.Attributes = json.RawMessage(`{"size_bytes":9007199254740993}`) }), "resources", "9007199254740993"},
+		{"unread of nothing", with(func(e *resource.Envelope) { e.Unread = []string{"/disks"} }), "resources", `unread "/disks"`},
+		{"unregistered identifier", with(func(e *resource.Envelope) { e.Identifiers[0].Type = "barcode" }), "resources", `"barcode"`},
+		{"script as console URL", with(func(e *resource.Envelope) { e.ConsoleURL = "javascript:alert(1)" }), "resources", "no web address"},
+		{"changes by itself", with(func(e *resource.Envelope) { e.Name = fmt.Sprint(turn.Add(1)) }), "repeat", "differs at"},
+		{"comes and goes", with(func(e *resource.Envelope) { e.ExternalID = fmt.Sprint(turn.Add(1)) }), "repeat", "is missing"},
+		{"secret in a name", with(func(e *resource.Envelope) { e.Name = "x" + os.Getenv("DEMO_TOKEN") }), "secrets", "DEMO_TOKEN"},
+		{"secret in a warning", func(d *demo) {
+			d.discover = func(_ context.Context, _ resource.Scope, out provider.Emitter) error {
+				out.Warn("signed in with %s", os.Getenv("DEMO_TOKEN"))
+				return nil
+			}
+		}, "secrets", "DEMO_TOKEN"},
+		{"fewer than there are", func(d *demo) {
+			d.discover = func(context.Context, resource.Scope, provider.Emitter) error { return nil }
+		}, "discover", "0 resources of kind demo.thing"},
+		{"incomplete", func(d *demo) {
+			d.discover = func(context.Context, resource.Scope, provider.Emitter) error {
+				return provider.Denied(errors.New("nope"), "")
+			}
+		}, "discover", "ends as denied: nope"},
+		{"deaf to cancellation", func(d *demo) {
+			d.discover = func(ctx context.Context, scope resource.Scope, out provider.Emitter) error {
+				select {
+				case <-ctx.Done():
+					time.Sleep(6 * time.Second)
+				case <-time.After(100 * time.Millisecond):
+				}
+				return nil
+			}
+		}, "cancel", "has not returned after 5s"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.check == "cancel" && testing.Short() {
+				t.Skip("waits for seconds")
+			}
+			p := good()
+			tt.spoil(p)
+			var found []string
+			for _, r := range plugintest.Suite(t.Context(), serve.Local(p), example()) {
+				if r.Name == tt.check {
+					found = r.Problems
+				}
+			}
+			if !strings.Contains(strings.Join(found, "\n"), tt.want) {
+				t.Errorf("check %s found %q and not %q", tt.check, found, tt.want)
+			}
+		})
+	}
+}
