@@ -63,34 +63,9 @@ type Resource struct {
 	Observations []Observation     `json:"observations,omitempty"`
 }
 
-// Common is the block that every kind has; all of it is curated.
-type Common struct {
-	Owner        string     `json:"owner,omitempty" doc:"Person or team"`
-	Client       string     `json:"client,omitempty"`
-	Environment  string     `json:"environment,omitempty"`
-	Criticality  string     `json:"criticality,omitempty"`
-	CostCentre   string     `json:"cost_centre,omitempty"`
-	Lifecycle    string     `json:"lifecycle,omitempty" enum:"planned,in_service,retiring,retired"`
-	EndOfSupport *time.Time `json:"end_of_support,omitempty"`
-	Warranty     *time.Time `json:"warranty,omitempty" doc:"Until when"`
-	MonthlyCost  *Cost      `json:"monthly_cost,omitempty"`
-	Links        []Link     `json:"links,omitempty"`
-	Notes        string     `json:"notes,omitempty"`
-}
-
-// Cost is an amount of money for a month.
-type Cost struct {
-	Amount   float64 `json:"amount"`
-	Currency string  `json:"currency"`
-	Source   string  `json:"source,omitempty"`
-	Date     string  `json:"date,omitempty"`
-}
-
-// Link leads elsewhere.
-type Link struct {
-	Title string `json:"title,omitempty"`
-	URL   string `json:"url"`
-}
+// Common is the block that every kind has; all of it is curated. Its definition is the schema's, so that what is
+// validated, filtered and shown has one set of names.
+type Common = schema.Common
 
 // Source says where a field's value came from.
 type Source struct {
@@ -474,6 +449,8 @@ type KindInfo struct {
 	BuiltIn  bool   `json:"built_in"`
 	// FilterFields are the names a filter may use, with their types.
 	FilterFields []FilterField `json:"filter_fields"`
+	// CommonFields are the leaves of the block that every kind has; their pointers begin with /common.
+	CommonFields []schema.Field `json:"common_fields"`
 }
 
 // FilterField is a name of the filter language.
@@ -536,6 +513,12 @@ type Problem struct {
 	EarliestAsOf time.Time `json:"earliest_as_of,omitzero"`
 	// RetryAfterSeconds is set when asking again later may do.
 	RetryAfterSeconds int `json:"retry_after_seconds,omitempty"`
+}
+
+// PasswordChange sets one's own password.
+type PasswordChange struct {
+	CurrentPassword string `json:"current_password"`
+	NewPassword     string `json:"new_password"`
 }
 
 // ProblemDetail is one thing that is wrong with a request.

@@ -7,32 +7,84 @@ package api
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
+	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/inventory"
 )
 
 const sessionCookie = "maestro_session"
 
-// Server answers the human plane.
-type Server struct {
-	mux *http.ServeMux
-	doc *huma.OpenAPI
-	api huma.API
+// Options of a Server.
+type Options struct {
+	Access    *access.Service
+	Audit     *audit.Log
+	Inventory *inventory.Service
+	Clock     func() time.Time
+	Log       *slog.Logger
+	// Metrics is where the metrics are registered; nil is nowhere.
+	Metrics prometheus.Registerer
+	// Version and Engine are shown to people, Demo marks an installation with simulated data.
+	Version string
+	Engine  string
+	Demo    bool
 }
+
+// Server answers the human plane, everything below /api/v1.
+type Server struct {
+	opt     Options
+	mux     *http.ServeMux
+	doc     *huma.OpenAPI
+	api     huma.API
+	metrics *metrics
+	handler http.Handler
+	openapi []byte
+}
+
+// New makes the handler of the human plane.
+func New(opt Options) (*Server, error) {
+	if opt.Clock == nil {
+		opt.Clock = time.Now
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{opt: opt}
+	var err error
+	if s.metrics, err = newMetrics(opt.Metrics); err != nil {
+		return nil, err
+	}
+	s.build()
+	if s.openapi, err = s.document(); err != nil {
+		return nil, err
+	}
+	s.handler = s.observe(s.mux)
+	return s, nil
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 func (s *Server) build() {
 	s.mux = http.NewServeMux()
 	s.doc = newDocument()
 	s.api = humago.New(s.mux, huma.Config{
 		OpenAPI:       s.doc,
-		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat},
+		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
 		DefaultFormat: "application/json",
+		Transformers:  []huma.Transformer{plainProblem, chosenFields},
 	})
+	s.api.UseMiddleware(s.gate)
 	s.routes()
+	s.mux.HandleFunc("GET "+prefix+"/openapi.json", s.serveDocument)
+	s.mux.HandleFunc("/", s.noSuchPath)
 	refine(s.doc)
 }
 
@@ -46,15 +98,67 @@ type route struct {
 	public bool
 }
 
+// handle declares an operation. fn gets a caller who may do what the route's action says.
 func handle[I, O any](s *Server, r route, fn func(context.Context, access.Caller, *I) (*O, error)) {
 	op := huma.Operation{
 		OperationID: r.id, Method: r.method, Path: prefix + r.path, Summary: r.summary, Tags: []string{r.tag},
-		DefaultStatus: r.status,
-		Responses:     map[string]*huma.Response{"default": problemResponse(s.doc)},
-		Metadata:      map[string]any{"route": r},
+		DefaultStatus: r.status, RejectUnknownQueryParameters: true,
+		Responses: map[string]*huma.Response{"default": problemResponse(s.doc)},
+		Metadata:  map[string]any{"route": r},
 	}
 	if r.public {
 		op.Security = []map[string][]string{}
 	}
-	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) { return fn(ctx, access.Caller{}, in) })
+	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
+		caller, _ := ctx.Value(keyCaller).(access.Caller)
+		answer, err := fn(ctx, caller, in)
+		if err != nil {
+			return nil, s.asProblem(ctx, err)
+		}
+		return answer, nil
+	})
+}
+
+// serveDocument needs a caller like everything else: what an API can do is nobody else's business.
+func (s *Server) serveDocument(w http.ResponseWriter, r *http.Request) {
+	req := requestOf(r.Context())
+	req.operation = "openapi"
+	caller, err := s.recognise(r, req)
+	if err != nil {
+		writeProblem(w, r, s.asProblem(r.Context(), err))
+		return
+	}
+	req.caller = caller.Name
+	w.Header().Set("Content-Type", "application/openapi+json")
+	_, _ = w.Write(s.openapi) // the client is gone when this fails
+}
+
+// noSuchPath answers what no operation does: 401 first, so that strangers cannot map the API.
+func (s *Server) noSuchPath(w http.ResponseWriter, r *http.Request) {
+	req := requestOf(r.Context())
+	caller, err := s.recognise(r, req)
+	if err != nil {
+		writeProblem(w, r, s.asProblem(r.Context(), err))
+		return
+	}
+	req.caller = caller.Name
+	if allowed := s.methodsOf(r); len(allowed) > 0 {
+		e := problem(http.StatusMethodNotAllowed, "This path takes %s.", strings.Join(allowed, ", "))
+		e.header = http.Header{"Allow": {strings.Join(allowed, ", ")}}
+		writeProblem(w, r, e)
+		return
+	}
+	writeProblem(w, r, problem(http.StatusNotFound, "There is no %s in this API. Its paths are listed in %s/openapi.json.", r.URL.Path, prefix))
+}
+
+func (s *Server) methodsOf(r *http.Request) []string {
+	var allowed []string
+	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		other := r.Clone(r.Context())
+		other.Method = m
+		if _, pattern := s.mux.Handler(other); pattern != "/" && pattern != "" {
+			allowed = append(allowed, m)
+		}
+	}
+	return allowed
 }

@@ -76,14 +76,16 @@ type resourceListIn struct {
 type bodyIn[T any] struct{ Body T }
 
 type createResourceIn struct {
-	Kind string `path:"kind" maxLength:"200"`
-	Body rest.ResourceCreate
+	Kind    string `path:"kind" maxLength:"200"`
+	Body    rest.ResourceCreate
+	RawBody []byte
 }
 
 type patchResourceIn struct {
 	ResourceIn
 	IfMatch string `header:"If-Match" doc:"The version edited, as in the ETag; required"`
 	Body    rest.ResourcePatch
+	RawBody []byte
 }
 
 type decideIn struct {
@@ -116,9 +118,8 @@ type coverageIn struct {
 }
 
 type sessionOut struct {
-	SetCookie    http.Cookie `header:"Set-Cookie"`
-	CacheControl string      `header:"Cache-Control"`
-	Body         rest.Session
+	SetCookie http.Cookie `header:"Set-Cookie"`
+	Body      rest.Session
 }
 
 type signOutOut struct {
@@ -134,118 +135,120 @@ func (s *Server) routes() {
 
 func (s *Server) sessionRoutes() {
 	const tag = "session"
-	handle[bodyIn[rest.SignIn], sessionOut](s, route{method: "POST", path: "/session", id: "sign-in", tag: tag, public: true,
-		summary: "Sign in; the session travels in a cookie"}, nil)
-	handle[empty, out[rest.Session]](s, route{method: "GET", path: "/session", id: "get-session", tag: tag, action: access.Self,
-		summary: "Who am I"}, nil)
-	handle[empty, signOutOut](s, route{method: "DELETE", path: "/session", id: "sign-out", tag: tag, action: access.Self,
-		summary: "Sign out"}, nil)
-	handle[ListIn, out[rest.List[rest.Token]]](s, route{method: "GET", path: "/tokens", id: "list-tokens", tag: tag, action: access.ManageTokens,
-		summary: "API tokens"}, nil)
-	handle[bodyIn[rest.TokenCreate], out[rest.Token]](s, route{method: "POST", path: "/tokens", id: "create-token", tag: tag, action: access.ManageTokens, status: 201,
-		summary: "Make an API token; its secret is shown this once"}, nil)
-	handle[idIn, none](s, route{method: "DELETE", path: "/tokens/{id}", id: "delete-token", tag: tag, action: access.ManageTokens,
-		summary: "End an API token"}, nil)
+	handle(s, route{method: "POST", path: "/session", id: "sign-in", tag: tag, public: true,
+		summary: "Sign in; the session travels in a cookie"}, s.signIn)
+	handle(s, route{method: "GET", path: "/session", id: "get-session", tag: tag, action: access.Self,
+		summary: "Who am I"}, s.getSession)
+	handle(s, route{method: "DELETE", path: "/session", id: "sign-out", tag: tag, action: access.Self,
+		summary: "Sign out"}, s.signOut)
+	handle(s, route{method: "POST", path: "/session/password", id: "change-password", tag: tag, action: access.Self,
+		summary: "Change one's own password; every other session of the user ends"}, s.changePassword)
+	handle(s, route{method: "GET", path: "/tokens", id: "list-tokens", tag: tag, action: access.ManageTokens,
+		summary: "API tokens"}, s.listTokens)
+	handle(s, route{method: "POST", path: "/tokens", id: "create-token", tag: tag, action: access.ManageTokens, status: 201,
+		summary: "Make an API token; its secret is shown this once"}, s.createToken)
+	handle(s, route{method: "DELETE", path: "/tokens/{id}", id: "delete-token", tag: tag, action: access.ManageTokens,
+		summary: "End an API token"}, s.deleteToken)
 }
 
 func (s *Server) inventoryRoutes() {
 	tag := "kinds"
-	handle[ListIn, out[rest.List[rest.KindInfo]]](s, route{method: "GET", path: "/kinds", id: "list-kinds", tag: tag, action: access.Read,
-		summary: "Kinds with their schemas"}, nil)
-	handle[kindIn, out[rest.KindInfo]](s, route{method: "GET", path: "/kinds/{kind}", id: "get-kind", tag: tag, action: access.Read,
-		summary: "One kind"}, nil)
-	handle[decideKindIn, out[rest.KindInfo]](s, route{method: "POST", path: "/kinds/{kind}/approve", id: "approve-kind", tag: tag, action: access.ApproveKinds,
-		summary: "Let a plugin's kind in"}, nil)
+	handle(s, route{method: "GET", path: "/kinds", id: "list-kinds", tag: tag, action: access.Read,
+		summary: "Kinds with their schemas"}, s.listKinds)
+	handle(s, route{method: "GET", path: "/kinds/{kind}", id: "get-kind", tag: tag, action: access.Read,
+		summary: "One kind"}, s.getKind)
+	handle(s, route{method: "POST", path: "/kinds/{kind}/approve", id: "approve-kind", tag: tag, action: access.ApproveKinds,
+		summary: "Let a plugin's kind in"}, s.approveKind)
 
 	tag = "resources"
-	handle[searchIn, out[rest.List[rest.Resource]]](s, route{method: "GET", path: "/resources", id: "search-resources", tag: tag, action: access.Read,
-		summary: "Resources of all kinds, with what all kinds have in common"}, nil)
-	handle[resourcesIn, out[rest.List[rest.Resource]]](s, route{method: "GET", path: "/resources/{kind}", id: "list-resources", tag: tag, action: access.Read,
-		summary: "Resources of a kind"}, nil)
-	handle[createResourceIn, versioned[rest.Resource]](s, route{method: "POST", path: "/resources/{kind}", id: "create-resource", tag: tag, action: access.EditResources, status: 201,
-		summary: "Record a resource by hand"}, nil)
-	handle[resourceAtIn, versioned[rest.Resource]](s, route{method: "GET", path: "/resources/{kind}/{id}", id: "get-resource", tag: tag, action: access.Read,
-		summary: "One resource, with provenance and observations"}, nil)
-	handle[patchResourceIn, versioned[rest.Resource]](s, route{method: "PATCH", path: "/resources/{kind}/{id}", id: "patch-resource", tag: tag, action: access.EditResources,
-		summary: "Curate fields, or hand them back to discovery"}, nil)
-	handle[resourceListIn, out[rest.List[rest.Change]]](s, route{method: "GET", path: "/resources/{kind}/{id}/history", id: "list-resource-history", tag: tag, action: access.Read,
-		summary: "Changes of a resource, newest first"}, nil)
-	handle[resourceListIn, out[rest.List[rest.RelatedResource]]](s, route{method: "GET", path: "/resources/{kind}/{id}/relations", id: "list-resource-relations", tag: tag, action: access.Read,
-		summary: "What a resource is related to, in both directions"}, nil)
+	handle(s, route{method: "GET", path: "/resources", id: "search-resources", tag: tag, action: access.Read,
+		summary: "Resources of all kinds, with what all kinds have in common"}, s.searchResources)
+	handle(s, route{method: "GET", path: "/resources/{kind}", id: "list-resources", tag: tag, action: access.Read,
+		summary: "Resources of a kind"}, s.listResources)
+	handle(s, route{method: "POST", path: "/resources/{kind}", id: "create-resource", tag: tag, action: access.EditResources, status: 201,
+		summary: "Record a resource by hand"}, s.createResource)
+	handle(s, route{method: "GET", path: "/resources/{kind}/{id}", id: "get-resource", tag: tag, action: access.Read,
+		summary: "One resource, with provenance and observations"}, s.getResource)
+	handle(s, route{method: "PATCH", path: "/resources/{kind}/{id}", id: "patch-resource", tag: tag, action: access.EditResources,
+		summary: "Curate fields, or hand them back to discovery"}, s.patchResource)
+	handle(s, route{method: "GET", path: "/resources/{kind}/{id}/history", id: "list-resource-history", tag: tag, action: access.Read,
+		summary: "Changes of a resource, newest first"}, s.listHistory)
+	handle(s, route{method: "GET", path: "/resources/{kind}/{id}/relations", id: "list-resource-relations", tag: tag, action: access.Read,
+		summary: "What a resource is related to, in both directions"}, s.listRelations)
 
 	tag = "history"
-	handle[ListIn, out[rest.List[rest.Change]]](s, route{method: "GET", path: "/changes", id: "list-changes", tag: tag, action: access.Read,
-		summary: "Changes of the inventory, newest first"}, nil)
-	handle[ListIn, out[rest.List[rest.AuditEntry]]](s, route{method: "GET", path: "/audit", id: "list-audit", tag: tag, action: access.ReadAudit,
-		summary: "What anyone did, newest first"}, nil)
+	handle(s, route{method: "GET", path: "/changes", id: "list-changes", tag: tag, action: access.Read,
+		summary: "Changes of the inventory, newest first"}, s.listChanges)
+	handle(s, route{method: "GET", path: "/audit", id: "list-audit", tag: tag, action: access.ReadAudit,
+		summary: "What anyone did, newest first"}, s.listAudit)
 
 	tag = "coverage"
-	handle[coverageIn, out[rest.Coverage]](s, route{method: "GET", path: "/coverage", id: "get-coverage", tag: tag, action: access.Read,
-		summary: "How far a list can be trusted"}, nil)
-	handle[empty, out[rest.Summary]](s, route{method: "GET", path: "/summary", id: "get-summary", tag: tag, action: access.Read,
-		summary: "The dashboard's counts"}, nil)
-	handle[ListIn, out[rest.List[rest.HeldRemoval]]](s, route{method: "GET", path: "/removals", id: "list-removals", tag: tag, action: access.Read,
-		summary: "Removals that wait for a person"}, nil)
-	handle[idIn, out[rest.HeldRemoval]](s, route{method: "GET", path: "/removals/{id}", id: "get-removal", tag: tag, action: access.Read,
-		summary: "One held removal, with its resources"}, nil)
-	handle[decideIn, out[rest.HeldRemoval]](s, route{method: "POST", path: "/removals/{id}/approve", id: "approve-removal", tag: tag, action: access.DecideRemovals,
-		summary: "Believe the absence"}, nil)
-	handle[decideIn, out[rest.HeldRemoval]](s, route{method: "POST", path: "/removals/{id}/refuse", id: "refuse-removal", tag: tag, action: access.DecideRemovals,
-		summary: "Keep the resources until they are seen again"}, nil)
+	handle(s, route{method: "GET", path: "/coverage", id: "get-coverage", tag: tag, action: access.Read,
+		summary: "How far a list can be trusted"}, s.getCoverage)
+	handle(s, route{method: "GET", path: "/summary", id: "get-summary", tag: tag, action: access.Read,
+		summary: "The dashboard's counts"}, s.getSummary)
+	handle(s, route{method: "GET", path: "/removals", id: "list-removals", tag: tag, action: access.Read,
+		summary: "Removals that wait for a person"}, s.listRemovals)
+	handle(s, route{method: "GET", path: "/removals/{id}", id: "get-removal", tag: tag, action: access.Read,
+		summary: "One held removal, with its resources"}, s.getRemoval)
+	handle(s, route{method: "POST", path: "/removals/{id}/approve", id: "approve-removal", tag: tag, action: access.DecideRemovals,
+		summary: "Believe the absence"}, s.approveRemoval)
+	handle(s, route{method: "POST", path: "/removals/{id}/refuse", id: "refuse-removal", tag: tag, action: access.DecideRemovals,
+		summary: "Keep the resources until they are seen again"}, s.refuseRemoval)
 
 	tag = "runs"
-	handle[ListIn, out[rest.List[rest.Run]]](s, route{method: "GET", path: "/runs", id: "list-runs", tag: tag, action: access.Read,
-		summary: "Runs, newest first"}, nil)
-	handle[idIn, out[rest.Run]](s, route{method: "GET", path: "/runs/{id}", id: "get-run", tag: tag, action: access.Read,
-		summary: "One run"}, nil)
-	handle[listOfIn, out[rest.List[rest.RunScope]]](s, route{method: "GET", path: "/runs/{id}/scopes", id: "list-run-scopes", tag: tag, action: access.Read,
-		summary: "A run's scopes and how each ended"}, nil)
+	handle(s, route{method: "GET", path: "/runs", id: "list-runs", tag: tag, action: access.Read,
+		summary: "Runs, newest first"}, s.listRuns)
+	handle(s, route{method: "GET", path: "/runs/{id}", id: "get-run", tag: tag, action: access.Read,
+		summary: "One run"}, s.getRun)
+	handle(s, route{method: "GET", path: "/runs/{id}/scopes", id: "list-run-scopes", tag: tag, action: access.Read,
+		summary: "A run's scopes and how each ended"}, s.listRunScopes)
 }
 
 func (s *Server) fleetRoutes() {
 	tag := "agents"
-	handle[ListIn, out[rest.List[rest.Agent]]](s, route{method: "GET", path: "/agents", id: "list-agents", tag: tag, action: access.Read,
-		summary: "Agents"}, nil)
-	handle[idIn, out[rest.Agent]](s, route{method: "GET", path: "/agents/{id}", id: "get-agent", tag: tag, action: access.Read,
-		summary: "One agent"}, nil)
-	handle[decideIn, out[rest.Agent]](s, route{method: "POST", path: "/agents/{id}/revoke", id: "revoke-agent", tag: tag, action: access.ManageAgents,
-		summary: "Never speak with an agent again"}, nil)
-	handle[ListIn, out[rest.List[rest.JoinToken]]](s, route{method: "GET", path: "/join-tokens", id: "list-join-tokens", tag: tag, action: access.ManageAgents,
-		summary: "Join tokens"}, nil)
-	handle[bodyIn[rest.JoinTokenCreate], out[rest.JoinToken]](s, route{method: "POST", path: "/join-tokens", id: "create-join-token", tag: tag, action: access.ManageAgents, status: 201,
-		summary: "Make a token that lets one agent in; it is shown this once"}, nil)
-	handle[idIn, none](s, route{method: "DELETE", path: "/join-tokens/{id}", id: "delete-join-token", tag: tag, action: access.ManageAgents,
-		summary: "Take a join token back"}, nil)
-	handle[ListIn, out[rest.List[rest.Plugin]]](s, route{method: "GET", path: "/plugins", id: "list-plugins", tag: tag, action: access.Read,
-		summary: "Plugins that agents have reported"}, nil)
-	handle[providerIn, out[rest.Plugin]](s, route{method: "GET", path: "/plugins/{provider}", id: "get-plugin", tag: tag, action: access.Read,
-		summary: "One plugin, with the schema of its settings"}, nil)
+	handle(s, route{method: "GET", path: "/agents", id: "list-agents", tag: tag, action: access.Read,
+		summary: "Agents"}, s.listAgents)
+	handle(s, route{method: "GET", path: "/agents/{id}", id: "get-agent", tag: tag, action: access.Read,
+		summary: "One agent"}, s.getAgent)
+	handle(s, route{method: "POST", path: "/agents/{id}/revoke", id: "revoke-agent", tag: tag, action: access.ManageAgents,
+		summary: "Never speak with an agent again"}, s.revokeAgent)
+	handle(s, route{method: "GET", path: "/join-tokens", id: "list-join-tokens", tag: tag, action: access.ManageAgents,
+		summary: "Join tokens"}, s.listJoinTokens)
+	handle(s, route{method: "POST", path: "/join-tokens", id: "create-join-token", tag: tag, action: access.ManageAgents, status: 201,
+		summary: "Make a token that lets one agent in; it is shown this once"}, s.createJoinToken)
+	handle(s, route{method: "DELETE", path: "/join-tokens/{id}", id: "delete-join-token", tag: tag, action: access.ManageAgents,
+		summary: "Take a join token back"}, s.deleteJoinToken)
+	handle(s, route{method: "GET", path: "/plugins", id: "list-plugins", tag: tag, action: access.Read,
+		summary: "Plugins that agents have reported"}, s.listPlugins)
+	handle(s, route{method: "GET", path: "/plugins/{provider}", id: "get-plugin", tag: tag, action: access.Read,
+		summary: "One plugin, with the schema of its settings"}, s.getPlugin)
 
 	tag = "connections"
-	handle[ListIn, out[rest.List[rest.Connection]]](s, route{method: "GET", path: "/connections", id: "list-connections", tag: tag, action: access.Read,
-		summary: "Connections"}, nil)
-	handle[bodyIn[rest.ConnectionWrite], versioned[rest.Connection]](s, route{method: "POST", path: "/connections", id: "create-connection", tag: tag, action: access.ManageConnections, status: 201,
-		summary: "Configure access to a provider"}, nil)
-	handle[idIn, versioned[rest.Connection]](s, route{method: "GET", path: "/connections/{id}", id: "get-connection", tag: tag, action: access.Read,
-		summary: "One connection"}, nil)
-	handle[putIn[rest.ConnectionWrite], versioned[rest.Connection]](s, route{method: "PUT", path: "/connections/{id}", id: "update-connection", tag: tag, action: access.ManageConnections,
-		summary: "Replace what people decide of a connection"}, nil)
-	handle[idIn, none](s, route{method: "DELETE", path: "/connections/{id}", id: "delete-connection", tag: tag, action: access.ManageConnections,
-		summary: "End a connection; what it saw becomes unwatched"}, nil)
-	handle[runRequestIn, out[rest.Run]](s, route{method: "POST", path: "/connections/{id}/runs", id: "request-run", tag: tag, action: access.RequestRuns, status: 202,
-		summary: "Ask for a run now"}, nil)
-	handle[runRequestIn, out[rest.CheckResult]](s, route{method: "POST", path: "/connections/{id}/check", id: "check-connection", tag: tag, action: access.RequestRuns,
-		summary: "Check what the credential may read; waits some seconds for the agent's answer"}, nil)
+	handle(s, route{method: "GET", path: "/connections", id: "list-connections", tag: tag, action: access.Read,
+		summary: "Connections"}, s.listConnections)
+	handle(s, route{method: "POST", path: "/connections", id: "create-connection", tag: tag, action: access.ManageConnections, status: 201,
+		summary: "Configure access to a provider"}, s.createConnection)
+	handle(s, route{method: "GET", path: "/connections/{id}", id: "get-connection", tag: tag, action: access.Read,
+		summary: "One connection"}, s.getConnection)
+	handle(s, route{method: "PUT", path: "/connections/{id}", id: "update-connection", tag: tag, action: access.ManageConnections,
+		summary: "Replace what people decide of a connection"}, s.updateConnection)
+	handle(s, route{method: "DELETE", path: "/connections/{id}", id: "delete-connection", tag: tag, action: access.ManageConnections,
+		summary: "End a connection; what it saw becomes unwatched"}, s.deleteConnection)
+	handle(s, route{method: "POST", path: "/connections/{id}/runs", id: "request-run", tag: tag, action: access.RequestRuns, status: 202,
+		summary: "Ask for a run now"}, s.requestRun)
+	handle(s, route{method: "POST", path: "/connections/{id}/check", id: "check-connection", tag: tag, action: access.RequestRuns,
+		summary: "Check what the credential may read; waits some seconds for the agent's answer"}, s.checkConnection)
 
 	tag = "datacenters"
-	handle[ListIn, out[rest.List[rest.Datacenter]]](s, route{method: "GET", path: "/datacenters", id: "list-datacenters", tag: tag, action: access.Read,
-		summary: "Datacenters"}, nil)
-	handle[bodyIn[rest.DatacenterWrite], versioned[rest.Datacenter]](s, route{method: "POST", path: "/datacenters", id: "create-datacenter", tag: tag, action: access.ManageDatacenters, status: 201,
-		summary: "Record a datacenter"}, nil)
-	handle[idIn, versioned[rest.Datacenter]](s, route{method: "GET", path: "/datacenters/{id}", id: "get-datacenter", tag: tag, action: access.Read,
-		summary: "One datacenter"}, nil)
-	handle[putIn[rest.DatacenterWrite], versioned[rest.Datacenter]](s, route{method: "PUT", path: "/datacenters/{id}", id: "update-datacenter", tag: tag, action: access.ManageDatacenters,
-		summary: "Edit a datacenter"}, nil)
-	handle[idIn, none](s, route{method: "DELETE", path: "/datacenters/{id}", id: "delete-datacenter", tag: tag, action: access.ManageDatacenters,
-		summary: "Remove a datacenter that nothing uses"}, nil)
+	handle(s, route{method: "GET", path: "/datacenters", id: "list-datacenters", tag: tag, action: access.Read,
+		summary: "Datacenters"}, s.listDatacenters)
+	handle(s, route{method: "POST", path: "/datacenters", id: "create-datacenter", tag: tag, action: access.ManageDatacenters, status: 201,
+		summary: "Record a datacenter"}, s.createDatacenter)
+	handle(s, route{method: "GET", path: "/datacenters/{id}", id: "get-datacenter", tag: tag, action: access.Read,
+		summary: "One datacenter"}, s.getDatacenter)
+	handle(s, route{method: "PUT", path: "/datacenters/{id}", id: "update-datacenter", tag: tag, action: access.ManageDatacenters,
+		summary: "Edit a datacenter"}, s.updateDatacenter)
+	handle(s, route{method: "DELETE", path: "/datacenters/{id}", id: "delete-datacenter", tag: tag, action: access.ManageDatacenters,
+		summary: "Remove a datacenter that nothing uses"}, s.deleteDatacenter)
 }

@@ -1,0 +1,172 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"maestro.internal/collector/internal/access"
+	"maestro.internal/internal/rest"
+)
+
+type contextKey int
+
+const (
+	keyCaller contextKey = iota
+	keyRequest
+)
+
+// request is what is known of a request from its beginning; parts of it are filled in on the way, for the log.
+type request struct {
+	id        string
+	operation string
+	caller    string
+	tls       bool
+	address   string
+	cookie    access.Secret
+}
+
+func requestOf(ctx context.Context) *request {
+	if r, ok := ctx.Value(keyRequest).(*request); ok {
+		return r
+	}
+	return &request{}
+}
+
+func requestID(ctx context.Context) string   { return requestOf(ctx).id }
+func operationOf(ctx context.Context) string { return requestOf(ctx).operation }
+
+// gate lets only those through who may do what the operation does: it recognises the caller, asks for the
+// browser's proof that the page is ours, and asks access.Decide.
+func (s *Server) gate(ctx huma.Context, next func(huma.Context)) {
+	r, _ := humago.Unwrap(ctx)
+	rt, _ := ctx.Operation().Metadata["route"].(route)
+	req := requestOf(ctx.Context())
+	req.operation = rt.id
+	if rt.public {
+		if crossSite(r) {
+			s.refuse(ctx, crossSiteProblem())
+			return
+		}
+		next(ctx)
+		return
+	}
+	caller, err := s.recognise(r, req)
+	if err != nil {
+		s.refuse(ctx, s.asProblem(ctx.Context(), err))
+		return
+	}
+	req.caller = caller.Name
+	if caller.Cookie && unsafeMethod(r.Method) && !provenSameSite(r) {
+		s.refuse(ctx, crossSiteProblem())
+		return
+	}
+	switch access.Decide(caller, rt.action, access.Object{Tenant: caller.Tenant}) {
+	case access.Hidden:
+		s.refuse(ctx, notFound("object"))
+	case access.Forbidden:
+		s.refuse(ctx, problem(http.StatusForbidden, "Your role (%s) does not allow this. An administrator can do it or give you the right.", caller.Role))
+	case access.Allowed:
+		next(huma.WithValue(ctx, keyCaller, caller))
+	}
+}
+
+func (s *Server) recognise(r *http.Request, req *request) (access.Caller, error) {
+	if header := r.Header.Get("Authorization"); header != "" {
+		scheme, token, _ := strings.Cut(header, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return access.Caller{}, access.ErrUnauthenticated
+		}
+		return s.opt.Access.FromToken(r.Context(), access.NewSecret(strings.TrimSpace(token)), req.address)
+	}
+	if req.cookie.Reveal() == "" {
+		return access.Caller{}, access.ErrUnauthenticated
+	}
+	return s.opt.Access.FromCookie(r.Context(), req.cookie, req.address)
+}
+
+func (s *Server) refuse(ctx huma.Context, err error) {
+	r, w := humago.Unwrap(ctx)
+	writeProblem(w, r, err)
+}
+
+// writeProblem answers outside of huma.
+func writeProblem(w http.ResponseWriter, _ *http.Request, err error) {
+	p, ok := err.(*problemError)
+	if !ok {
+		p = problem(http.StatusInternalServerError, "The collector could not do this.")
+	}
+	for k, values := range p.header {
+		w.Header()[k] = values
+	}
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.WriteHeader(p.Status)
+	// The client is gone when this cannot be written, and nobody else is to be told.
+	_ = json.NewEncoder(w).Encode(p.Problem)
+}
+
+func crossSiteProblem() *problemError {
+	return problem(http.StatusForbidden, "This write came with a cookie but without proof that it came from Maestro's own pages. Send the header X-Maestro-CSRF: 1.")
+}
+
+func unsafeMethod(method string) bool {
+	return method != http.MethodGet && method != http.MethodHead && method != http.MethodOptions
+}
+
+// provenSameSite: a foreign page can neither set this header without a preflight, which nobody answers, nor
+// forge the two that the browser sets itself.
+func provenSameSite(r *http.Request) bool {
+	if crossSite(r) {
+		return false
+	}
+	return r.Header.Get("X-Maestro-CSRF") == "1" || r.Header.Get("Sec-Fetch-Site") == "same-origin" || r.Header.Get("Origin") != ""
+}
+
+// crossSite says that the browser itself names another site as the origin.
+func crossSite(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return false
+	case "cross-site", "same-site":
+		return true
+	}
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return false
+	}
+	u, err := url.Parse(origin)
+	return err != nil || !strings.EqualFold(u.Host, r.Host)
+}
+
+// addressOf is the peer's address; headers that name another one are not believed.
+func addressOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+func cookieOf(r *http.Request) access.Secret {
+	c, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return access.Secret{}
+	}
+	return access.NewSecret(c.Value)
+}
+
+func sessionCookieOf(ctx context.Context, value access.Secret, life int) http.Cookie {
+	return http.Cookie{Name: sessionCookie, Value: value.Reveal(), Path: "/", MaxAge: life, HttpOnly: true,
+		Secure: requestOf(ctx).tls, SameSite: http.SameSiteLaxMode}
+}
+
+func (s *Server) sessionDocument(c access.Caller) rest.Session {
+	return rest.Session{Username: c.Username, Tenant: c.Tenant, Role: string(c.Role), ExpiresAt: c.ExpiresAt,
+		Version: s.opt.Version, Engine: s.opt.Engine, Demo: s.opt.Demo}
+}

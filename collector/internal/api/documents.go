@@ -1,0 +1,160 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/inventory"
+	"maestro.internal/internal/rest"
+	"maestro.internal/sdk/schema"
+)
+
+func kindDocument(k *inventory.KindInfo) rest.KindInfo {
+	doc := rest.KindInfo{Kind: *k.Kind, Approval: k.Approval, BuiltIn: k.BuiltIn, CommonFields: schema.CommonFields(), FilterFields: []rest.FilterField{}}
+	if doc.Fields == nil {
+		doc.Fields = []schema.Field{}
+	}
+	fields := inventory.FieldsOf(k.Kind)
+	for _, name := range fields.Names() {
+		f, ok := fields.Field(name)
+		if !ok {
+			continue
+		}
+		doc.FilterFields = append(doc.FilterFields, rest.FilterField{Name: name, Type: string(f.Type), Enum: fields.Enum(name),
+			Sort: filter.CheckOrder(f) == nil})
+	}
+	return doc
+}
+
+func resourceDocument(r *inventory.Resource, n *names) (rest.Resource, error) {
+	doc := rest.Resource{
+		ID: r.ID, Kind: r.Kind, Major: r.Major, Version: r.Version, State: string(r.State), StateSince: r.StateSince,
+		StateReason: r.StateReason, RedirectTo: r.RedirectTo, Name: r.Name, Region: r.Region, Zone: r.Zone,
+		Datacenter: n.datacenter(r.Datacenter), Tags: r.Tags, Identifiers: r.Identifiers, ConsoleURL: r.ConsoleURL,
+		Stale: r.Stale, Withheld: r.Withheld, Conflicts: r.Conflicts,
+		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, LastSeen: r.LastSeen,
+	}
+	var err error
+	if doc.Attributes, err = object(r.Attributes); err != nil {
+		return doc, fmt.Errorf("read attributes of %s: %w", r.ID, err)
+	}
+	if len(r.Volatile) > 0 {
+		if doc.Volatile, err = object(r.Volatile); err != nil {
+			return doc, fmt.Errorf("read volatile values of %s: %w", r.ID, err)
+		}
+	}
+	if len(r.Common) > 0 {
+		if err := json.Unmarshal(r.Common, &doc.Common); err != nil {
+			return doc, fmt.Errorf("read common block of %s: %w", r.ID, err)
+		}
+	}
+	return doc, nil
+}
+
+// object reads a JSON object, numbers as they are written.
+func object(raw json.RawMessage) (map[string]any, error) {
+	m := map[string]any{}
+	if len(raw) == 0 {
+		return m, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(&m); err != nil {
+		return nil, err
+	}
+	if m == nil {
+		m = map[string]any{}
+	}
+	return m, nil
+}
+
+func value(raw json.RawMessage) any {
+	if len(raw) == 0 {
+		return nil
+	}
+	return raw
+}
+
+// headDocument is a resource in a list across kinds: what the heads keep of it.
+func headDocument(h *inventory.Head, n *names) rest.Resource {
+	return rest.Resource{ID: h.ID, Kind: h.Kind, Major: 1, Version: h.Version, State: string(h.State), Name: h.Name,
+		Datacenter: n.datacenter(h.Datacenter), Attributes: map[string]any{}, UpdatedAt: h.UpdatedAt}
+}
+
+func provenanceDocument(list []inventory.Provenance, n *names) map[string]rest.Source {
+	if len(list) == 0 {
+		return nil
+	}
+	doc := make(map[string]rest.Source, len(list))
+	for _, p := range list {
+		src := rest.Source{Type: "discovered", Connection: n.connection(p.Connection), At: p.At, Stale: p.Stale}
+		if p.Curated {
+			src.Type, src.Actor = "curated", p.Actor
+		}
+		doc[p.Pointer] = src
+	}
+	return doc
+}
+
+func observationDocument(o *inventory.ObservationView, n *names) rest.Observation {
+	env := o.Envelope
+	if len(env) == 0 {
+		env = json.RawMessage("{}")
+	}
+	return rest.Observation{Connection: n.connection(o.Connection), ExternalID: o.ExternalID, Partition: o.Partition, State: o.State,
+		StateSince: o.StateSince, StateReason: o.StateReason, Match: o.Match, Hash: o.Hash, ObservedAt: o.ObservedAt,
+		LastSeen: o.LastSeen, RunID: o.RunID, Envelope: env}
+}
+
+func changeDocument(c *inventory.Change, n *names) rest.Change {
+	doc := rest.Change{ID: c.ID, ResourceID: c.ResourceID, Kind: c.Kind, Name: c.Name, Version: c.Version, Action: c.Action, At: c.At,
+		ObservedAt: c.ObservedAt, Actor: c.Actor, RunID: c.RunID, Connection: n.connection(c.Connection), AuditID: c.AuditID,
+		Reason: c.Reason, PrevHash: c.PrevHash, Hash: c.Hash}
+	for _, d := range c.Diff {
+		doc.Diff = append(doc.Diff, rest.FieldChange{Pointer: d.Pointer, Old: value(d.Old), New: value(d.New)})
+	}
+	return doc
+}
+
+func runDocument(r *inventory.RunInfo, n *names) rest.Run {
+	return rest.Run{ID: r.ID, Connection: n.connectionOr(r.Connection, r.ConnectionRef), Agent: n.agent(r.Agent), Provider: r.Provider,
+		State: r.State, Trigger: r.Trigger, Kinds: r.Kinds, QueuedAt: r.QueuedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt,
+		ScopesTotal: r.ScopesTotal, ScopesDone: r.ScopesDone, Listed: r.Listed, Phase: r.Phase,
+		Created: r.Created, Updated: r.Updated, Gone: r.Gone, Returned: r.Returned, Held: r.Held, Rejected: r.Rejected,
+		Unchanged: r.Unchanged, PlanComplete: r.PlanComplete, Statuses: r.Statuses, Error: r.Error, Warnings: r.Warnings,
+		Log: r.Log, PluginVersion: r.PluginVersion}
+}
+
+func runScopeDocument(r *inventory.RunScope) rest.RunScope {
+	doc := rest.RunScope{Kind: r.Scope.Kind, Partition: r.Scope.Partition, Outcome: r.Outcome, Changed: r.Changed, Verdict: r.Verdict}
+	if doc.Outcome.Status == "" {
+		doc.Outcome.Status = "not_tried"
+	}
+	if r.Reason != "" && doc.Outcome.Error == "" {
+		doc.Outcome.Error = r.Reason
+	}
+	for _, x := range r.Rejected {
+		doc.Rejected = append(doc.Rejected, rest.Rejection{ExternalID: x.Key, Reason: x.Reason})
+	}
+	return doc
+}
+
+func removalDocument(h *inventory.HeldRemoval, n *names) rest.HeldRemoval {
+	doc := rest.HeldRemoval{ID: h.ID, Connection: n.connectionOr(h.Connection, ""), Kind: h.Kind, Partition: h.Partition, RunID: h.RunID,
+		HeldAt: h.HeldAt, State: h.State, Count: h.Count, ScopeSize: h.ScopeSize, DecidedBy: h.DecidedBy, DecidedAt: h.DecidedAt, Reason: h.Reason}
+	for _, i := range h.Items {
+		doc.Items = append(doc.Items, rest.Ref{ID: i.ID, Name: i.Name, Kind: i.Kind})
+	}
+	return doc
+}
+
+func coverageDocument(c *inventory.Coverage, n *names) rest.Coverage {
+	doc := rest.Coverage{AsOf: c.AsOf, Scopes: c.Scopes, Complete: c.Complete, Unwatched: c.Unwatched, Held: c.Held}
+	for _, e := range c.Exceptions {
+		doc.Exceptions = append(doc.Exceptions, rest.CoverageException{Connection: n.connectionOr(e.Connection, ""), Kind: e.Scope.Kind,
+			Partition: e.Scope.Partition, Status: e.Status, Error: e.Error, Advice: e.Advice, RunID: e.RunID, LastComplete: e.LastComplete})
+	}
+	return doc
+}

@@ -1,0 +1,111 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"maestro.internal/collector/internal/access"
+)
+
+// operation is one of the OpenAPI document, with its parameters filled in by something that is nowhere.
+type operation struct {
+	id, method, path string
+	public           bool
+}
+
+func operations(t *testing.T) []operation {
+	t.Helper()
+	text, err := Document()
+	must(t, err)
+	var doc struct {
+		Paths map[string]map[string]struct {
+			OperationID string            `json:"operationId"`
+			Security    *[]map[string]any `json:"security"`
+		} `json:"paths"`
+	}
+	must(t, json.Unmarshal(text, &doc))
+	var all []operation
+	for path, methods := range doc.Paths {
+		path = strings.ReplaceAll(path, "{kind}", "server")
+		path = regexp.MustCompile(`\{[a-z]+\}`).ReplaceAllString(path, "0198d5a2-0000-7000-8000-000000000000")
+		for method, op := range methods {
+			all = append(all, operation{id: op.OperationID, method: strings.ToUpper(method), path: path, public: op.Security != nil && len(*op.Security) == 0})
+		}
+	}
+	if len(all) < 40 {
+		t.Fatalf("only %d operations", len(all))
+	}
+	return all
+}
+
+func TestEverythingButSignInNeedsALogin(t *testing.T) {
+	w := newWorld(t)
+	for _, op := range operations(t) {
+		if op.public {
+			if op.id != "sign-in" {
+				t.Errorf("%s is public", op.id)
+			}
+			continue
+		}
+		for name, header := range map[string][]string{
+			"nothing": nil, "a wrong token": {"Authorization", "Bearer mst_x"}, "another scheme": {"Authorization", "Basic YTpi"},
+			"a wrong cookie": {"Cookie", "maestro_session=x", "X-Maestro-CSRF", "1"},
+		} {
+			if a := w.ask("", op.method, op.path, nil, header...); a.status != http.StatusUnauthorized {
+				t.Errorf("%s %s with %s: %d: %s", op.method, op.path, name, a.status, a.body)
+			}
+		}
+	}
+	for _, path := range []string{"/api/v1/openapi.json", "/api/v1/", "/api/v1/none", "/api/v2"} {
+		w.ask("", "GET", path, nil).problem(401)
+	}
+}
+
+// Asking needs no body: rights come before what the request says.
+func TestAReaderMayChangeNothing(t *testing.T) {
+	w := newWorld(t)
+	for _, op := range operations(t) {
+		if op.method == "GET" || op.id == "sign-in" || op.id == "sign-out" || op.id == "change-password" {
+			continue
+		}
+		if a := w.ask(w.reader, op.method, op.path, nil); a.status != http.StatusForbidden {
+			t.Errorf("%s %s: %d: %s", op.method, op.path, a.status, a.body)
+		}
+	}
+	for _, path := range []string{"/api/v1/tokens", "/api/v1/join-tokens"} {
+		w.ask(w.reader, "GET", path, nil).problem(403)
+	}
+}
+
+func TestARoleOfNothingSeesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.user("guest", access.RoleNone)
+	cookie := w.signIn("guest")
+	for _, op := range operations(t) {
+		if op.method != "GET" || op.id == "get-session" {
+			continue
+		}
+		if a := w.ask("", op.method, op.path, nil, "Cookie", cookie); a.status != http.StatusForbidden {
+			t.Errorf("%s: %d: %s", op.id, a.status, a.body)
+		}
+	}
+}
+
+func TestUnknownPathsAndMethods(t *testing.T) {
+	w := newWorld(t)
+	w.ask(w.admin, "GET", "/api/v1/none", nil).problem(404)
+	a := w.ask(w.admin, "PUT", "/api/v1/tokens", nil)
+	a.problem(405)
+	if got := a.header.Get("Allow"); got != "GET, POST" {
+		t.Errorf("Allow: %q", got)
+	}
+	w.ask(w.admin, "GET", "/api/v1/tokens?surprise=1", nil).problem(422)
+	w.ask(w.admin, "GET", "/api/v1/tokens?page_size=1001", nil).problem(422)
+	w.ask(w.admin, "GET", "/api/v1/tokens?page_token=x", nil).problem(400)
+	if got := w.ask(w.reader, "GET", "/api/v1/openapi.json", nil).is(200).header.Get("Content-Type"); got != "application/openapi+json" {
+		t.Errorf("Content-Type %q", got)
+	}
+}

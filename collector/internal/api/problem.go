@@ -1,0 +1,186 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/inventory"
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/internal/rest"
+)
+
+// problemError is a problem document on its way out.
+type problemError struct {
+	rest.Problem
+	header http.Header
+}
+
+func (e *problemError) Error() string             { return e.Title + ": " + e.Detail }
+func (e *problemError) GetStatus() int            { return e.Status }
+func (e *problemError) GetHeaders() http.Header   { return e.header }
+func (e *problemError) ContentType(string) string { return "application/problem+json" }
+
+func problem(status int, format string, args ...any) *problemError {
+	return &problemError{Problem: rest.Problem{Title: http.StatusText(status), Status: status, Detail: fmt.Sprintf(format, args...)}}
+}
+
+func (e *problemError) at(location, message string) *problemError {
+	e.Errors = append(e.Errors, rest.ProblemDetail{Location: location, Message: message})
+	return e
+}
+
+func notFound(what string) *problemError {
+	return problem(http.StatusNotFound, "There is no such %s, or you may not see it.", what)
+}
+
+func unauthenticated() *problemError {
+	e := problem(http.StatusUnauthorized, "Sign in, or send an API token as Authorization: Bearer mst_...")
+	e.header = http.Header{"Www-Authenticate": {`Bearer realm="maestro"`}}
+	return e
+}
+
+func stale(current int64) *problemError {
+	e := problem(http.StatusPreconditionFailed, "Somebody else changed it meanwhile; it is at version %d now. Read it again, then repeat your edit.", current)
+	e.CurrentVersion = current
+	e.header = http.Header{"Etag": {etag(current)}}
+	return e
+}
+
+// asProblem is the one mapping from errors of the domain to what a client reads. What it does not know is the
+// collector's own fault, told in the log and not to the client.
+func (s *Server) asProblem(ctx context.Context, err error) error {
+	var (
+		p          *problemError
+		staleErr   *inventory.StaleError
+		invalid    *inventory.InvalidError
+		conflict   *inventory.ConflictError
+		badAccess  *access.InvalidError
+		limited    *access.LimitedError
+		huma422    huma.StatusError
+		operation  = operationOf(ctx)
+		unexpected = func() error {
+			id := requestID(ctx)
+			s.opt.Log.ErrorContext(ctx, "answer request", "operation", operation, "request_id", id, "error", err)
+			return problem(http.StatusInternalServerError, "The collector could not do this. Quote %s to whoever runs it: its log says why.", id)
+		}
+	)
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &staleErr):
+		return stale(staleErr.Current)
+	case errors.As(err, &invalid):
+		return problem(http.StatusUnprocessableEntity, "%s", sentence(invalid.Error())).at(bodyLocation(invalid.Pointer), invalid.Problem)
+	case errors.As(err, &conflict):
+		return problem(http.StatusConflict, "%s", sentence(conflict.Error()))
+	case errors.As(err, &badAccess):
+		return problem(http.StatusUnprocessableEntity, "%s", sentence(badAccess.Error())).at("body."+badAccess.Field, badAccess.Problem)
+	case errors.As(err, &limited):
+		seconds := int(math.Ceil(limited.RetryAfter.Seconds()))
+		e := problem(http.StatusTooManyRequests, "Too many attempts failed. Try again in %d seconds.", seconds)
+		e.RetryAfterSeconds = seconds
+		e.header = http.Header{"Retry-After": {strconv.Itoa(seconds)}}
+		return e
+	case errors.Is(err, access.ErrUnauthenticated):
+		return unauthenticated()
+	case errors.Is(err, inventory.ErrHorizon):
+		return problem(http.StatusGone, "%s", sentence(err.Error()))
+	case errors.Is(err, inventory.ErrNotHeld):
+		return problem(http.StatusConflict, "This removal was decided already.")
+	case errors.Is(err, store.ErrNotFound):
+		return notFound("object")
+	case errors.Is(err, store.ErrBadCursor):
+		return problem(http.StatusBadRequest, "page_token does not belong to this list. Begin at its first page.").at("query.page_token", "is no position of this list")
+	case errors.As(err, &huma422):
+		return err
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return problem(499, "The client went away.")
+	case errors.Is(err, context.DeadlineExceeded):
+		return problem(http.StatusServiceUnavailable, "This took too long. Narrow the question, or try again.")
+	}
+	if e := s.fleetProblem(err); e != nil {
+		return e
+	}
+	return unexpected()
+}
+
+// sentence makes an error's text a sentence for people.
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	if !strings.HasSuffix(text, ".") {
+		text += "."
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+func bodyLocation(pointer string) string {
+	if pointer == "" {
+		return "body"
+	}
+	return "body" + strings.ReplaceAll(pointer, "/", ".")
+}
+
+// plainProblem turns what huma itself found wrong into our problem document. Values that stood in a body are
+// not echoed: they may be passwords.
+func plainProblem(_ huma.Context, _ string, v any) (any, error) {
+	m, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	p := &rest.Problem{Title: m.Title, Status: m.Status, Detail: sentence(m.Detail)}
+	for _, d := range m.Errors {
+		detail := rest.ProblemDetail{Message: d.Message, Location: d.Location}
+		if text, ok := d.Value.(string); ok && !strings.HasPrefix(d.Location, "body") && len(text) <= 200 {
+			detail.Value = text
+		}
+		p.Errors = append(p.Errors, detail)
+	}
+	if len(p.Errors) > 0 && m.Detail == "validation failed" {
+		p.Detail = sentence(strings.TrimPrefix(p.Errors[0].Location+": ", ": ") + p.Errors[0].Message)
+	}
+	return p, nil
+}
+
+func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
+
+// ifMatch reads the version that an edit is based on.
+func ifMatch(header string) (int64, error) {
+	text := strings.TrimSpace(header)
+	if text == "" {
+		return 0, problem(http.StatusPreconditionRequired, "Send If-Match with the version that you edited, as the ETag had it.").at("header.If-Match", "is missing")
+	}
+	text = strings.Trim(strings.TrimPrefix(text, "W/"), `"`)
+	v, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || v < 0 {
+		return 0, problem(http.StatusBadRequest, "If-Match must be one version, as the ETag had it.").at("header.If-Match", "is no version")
+	}
+	return v, nil
+}
+
+func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
+
+// orNotFound says what was not found; other errors pass.
+func orNotFound(err error, what string) error {
+	if isNotFound(err) {
+		return notFound(what)
+	}
+	return err
+}
+
+// signInProblem does not tell a wrong name from a wrong password.
+func signInProblem(err error) error {
+	if errors.Is(err, access.ErrUnauthenticated) {
+		return problem(http.StatusUnauthorized, "Username or password is wrong.")
+	}
+	return err
+}

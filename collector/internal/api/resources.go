@@ -1,0 +1,277 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/inventory"
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/internal/rest"
+)
+
+// domainCaller is the caller as the inventory knows it.
+func domainCaller(c access.Caller) inventory.Caller {
+	return inventory.Caller{Tenant: c.Tenant, Name: c.Name, Address: c.Address, TenantWide: c.TenantWide(), Roots: c.Roots}
+}
+
+func (s *Server) listKinds(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.KindInfo]], error) {
+	kinds, err := s.opt.Inventory.Kinds(ctx, c.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	docs := make([]rest.KindInfo, 0, len(kinds))
+	for i := range kinds {
+		docs = append(docs, kindDocument(&kinds[i]))
+	}
+	return small(s, in, docs, func(k rest.KindInfo) string { return k.Name }, "name")
+}
+
+func (s *Server) getKind(ctx context.Context, c access.Caller, in *kindIn) (*out[rest.KindInfo], error) {
+	k, err := s.kind(ctx, c, in.Kind)
+	if err != nil {
+		return nil, err
+	}
+	return &out[rest.KindInfo]{Body: kindDocument(k)}, nil
+}
+
+func (s *Server) approveKind(ctx context.Context, c access.Caller, in *decideKindIn) (*out[rest.KindInfo], error) {
+	if _, err := s.kind(ctx, c, in.Kind); err != nil {
+		return nil, err
+	}
+	k, err := s.opt.Inventory.ApproveKind(ctx, domainCaller(c), in.Kind, in.reason())
+	if err != nil {
+		return nil, err
+	}
+	return &out[rest.KindInfo]{Body: kindDocument(k)}, nil
+}
+
+// kind is one that the tenant has; otherwise the problem says which there are.
+func (s *Server) kind(ctx context.Context, c access.Caller, name string) (*inventory.KindInfo, error) {
+	k, err := s.opt.Inventory.Kind(ctx, c.Tenant, name)
+	if isNotFound(err) {
+		return nil, problem(http.StatusNotFound, "There is no kind %q. GET %s/kinds lists those there are.", name, prefix)
+	}
+	return k, err
+}
+
+func (s *Server) listResources(ctx context.Context, c access.Caller, in *resourcesIn) (*out[rest.List[rest.Resource]], error) {
+	k, err := s.kind(ctx, c, in.Kind)
+	if err != nil {
+		return nil, err
+	}
+	moment := ""
+	if !in.AsOf.IsZero() {
+		moment = in.AsOf.UTC().Format(time.RFC3339Nano)
+	}
+	q, question, err := s.listQuery(&in.ListIn, inventory.FieldsOf(k.Kind), in.Filter, "resources", in.Kind, moment)
+	if err != nil {
+		return nil, err
+	}
+	q.Kind, q.AsOf = in.Kind, in.AsOf
+	found, err := s.opt.Inventory.List(ctx, domainCaller(c), q)
+	if err != nil {
+		return nil, err
+	}
+	names, err := s.names(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]rest.Resource, 0, len(found.Items))
+	for i := range found.Items {
+		r, err := resourceDocument(&found.Items[i], names)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, r)
+	}
+	return listOf(items, question, found.Next, found.Total, found.More)
+}
+
+func (s *Server) searchResources(ctx context.Context, c access.Caller, in *searchIn) (*out[rest.List[rest.Resource]], error) {
+	q, question, err := s.listQuery(&in.ListIn, inventory.HeadFields(), in.Filter, "heads", in.Q)
+	if err != nil {
+		return nil, err
+	}
+	if words := filter.Words(in.Q); len(words) > 0 {
+		field, ok := inventory.HeadFields().Field(wordsName)
+		if !ok {
+			return nil, fmt.Errorf("search resources: heads have no words")
+		}
+		text := filter.Text{Field: field, Words: words}
+		if q.Where == nil {
+			q.Where = text
+		} else {
+			q.Where = filter.And{q.Where, text}
+		}
+	}
+	found, err := s.opt.Inventory.Heads(ctx, domainCaller(c), q)
+	if err != nil {
+		return nil, err
+	}
+	names, err := s.names(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]rest.Resource, 0, len(found.Items))
+	for i := range found.Items {
+		items = append(items, headDocument(&found.Items[i], names))
+	}
+	return listOf(items, question, found.Next, found.Total, found.More)
+}
+
+// listQuery reads the parameters of a list that the store answers. more are what else decides the question.
+func (s *Server) listQuery(in *ListIn, fields resolver, text string, more ...string) (inventory.ListQuery, string, error) {
+	q := inventory.ListQuery{Limit: in.size(), CountExact: in.Count == "exact"}
+	where, named, err := s.parseFilter(text, fields)
+	if err != nil {
+		return q, "", err
+	}
+	q.Where, q.StateNamed = where, named("state")
+	if q.Order, err = s.parseOrder(in.OrderBy, fields); err != nil {
+		return q, "", err
+	}
+	question := questionOf(append(more, text, in.OrderBy)...)
+	q.After, err = readToken(question, in.PageToken)
+	return q, question, err
+}
+
+func listOf[T any](items []T, question, next string, total int, more bool) (*out[rest.List[T]], error) {
+	token, err := nextToken(question, next)
+	if err != nil {
+		return nil, err
+	}
+	return &out[rest.List[T]]{Body: rest.List[T]{Items: items, NextPageToken: token, TotalSize: total, TotalSizeIsLowerBound: more}}, nil
+}
+
+func (s *Server) getResource(ctx context.Context, c access.Caller, in *resourceAtIn) (*versioned[rest.Resource], error) {
+	if _, err := s.kind(ctx, c, in.Kind); err != nil {
+		return nil, err
+	}
+	if !in.AsOf.IsZero() {
+		r, err := s.opt.Inventory.AsOf(ctx, domainCaller(c), in.Kind, in.ID, in.AsOf)
+		if err != nil {
+			return nil, orNotFound(err, "resource at that moment")
+		}
+		return s.oneResource(ctx, c, r, nil)
+	}
+	r, err := s.opt.Inventory.Get(ctx, domainCaller(c), in.Kind, in.ID)
+	if err != nil {
+		return nil, orNotFound(err, "resource")
+	}
+	seen, err := s.opt.Inventory.Observations(ctx, domainCaller(c), in.Kind, in.ID)
+	if err != nil {
+		return nil, orNotFound(err, "resource")
+	}
+	return s.oneResource(ctx, c, r, seen)
+}
+
+func (s *Server) oneResource(ctx context.Context, c access.Caller, r *inventory.Resource, seen []inventory.ObservationView) (*versioned[rest.Resource], error) {
+	names, err := s.names(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := resourceDocument(r, names)
+	if err != nil {
+		return nil, err
+	}
+	doc.Provenance = provenanceDocument(r.Provenance, names)
+	for i := range seen {
+		doc.Observations = append(doc.Observations, observationDocument(&seen[i], names))
+	}
+	return &versioned[rest.Resource]{ETag: etag(r.Version), Body: doc}, nil
+}
+
+func (s *Server) createResource(ctx context.Context, c access.Caller, in *createResourceIn) (*versioned[rest.Resource], error) {
+	if _, err := s.kind(ctx, c, in.Kind); err != nil {
+		return nil, err
+	}
+	// Read once more without going through float64, which would spoil large numbers.
+	var raw struct {
+		Attributes json.RawMessage `json:"attributes"`
+		Common     json.RawMessage `json:"common"`
+	}
+	if err := json.Unmarshal(in.RawBody, &raw); err != nil {
+		return nil, problem(http.StatusBadRequest, "The body is not valid JSON.")
+	}
+	r, err := s.opt.Inventory.Create(ctx, domainCaller(c), inventory.CreateRequest{
+		Kind: in.Kind, Name: in.Body.Name, Datacenter: in.Body.Datacenter, Region: in.Body.Region, Zone: in.Body.Zone,
+		Tags: in.Body.Tags, Identifiers: in.Body.Identifiers, Attributes: raw.Attributes, Common: raw.Common,
+		RequestID: in.Body.RequestID, Reason: in.Body.Reason,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.oneResource(ctx, c, r, nil)
+}
+
+func (s *Server) patchResource(ctx context.Context, c access.Caller, in *patchResourceIn) (*versioned[rest.Resource], error) {
+	version, err := ifMatch(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.kind(ctx, c, in.Kind); err != nil {
+		return nil, err
+	}
+	var raw struct {
+		Set map[string]json.RawMessage `json:"set"`
+	}
+	if err := json.Unmarshal(in.RawBody, &raw); err != nil {
+		return nil, problem(http.StatusBadRequest, "The body is not valid JSON.")
+	}
+	r, err := s.opt.Inventory.Patch(ctx, domainCaller(c), inventory.PatchRequest{Kind: in.Kind, ID: in.ID, Version: version,
+		Set: raw.Set, Reset: in.Body.Reset, Reason: in.Body.Reason})
+	if err != nil {
+		return nil, orNotFound(err, "resource")
+	}
+	seen, err := s.opt.Inventory.Observations(ctx, domainCaller(c), in.Kind, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return s.oneResource(ctx, c, r, seen)
+}
+
+func (s *Server) listRelations(ctx context.Context, c access.Caller, in *resourceListIn) (*out[rest.List[rest.RelatedResource]], error) {
+	related, err := s.opt.Inventory.RelatedTo(ctx, domainCaller(c), in.Kind, in.ID)
+	if err != nil {
+		return nil, orNotFound(err, "resource")
+	}
+	docs := make([]rest.RelatedResource, 0, len(related))
+	for i := range related {
+		r := &related[i]
+		d := rest.RelatedResource{Verb: r.Verb, Direction: r.Direction, State: string(r.State), Wanted: r.Wanted, Warning: r.Warning}
+		if r.ID != "" {
+			d.Resource = &rest.Ref{ID: r.ID, Name: r.Name, Kind: r.Kind}
+		}
+		docs = append(docs, d)
+	}
+	return small(s, &in.ListIn, docs, relationKey, "direction desc, verb, resource.name")
+}
+
+// relationKey tells edges apart: paging needs a key, and an edge has no id.
+func relationKey(r rest.RelatedResource) string {
+	id := ""
+	if r.Resource != nil {
+		id = r.Resource.ID
+	}
+	return store.Key(r.Direction, r.Verb, id, r.Wanted)
+}
+
+func (in *decideKindIn) reason() string {
+	if in.Body == nil {
+		return ""
+	}
+	return strings.TrimSpace(in.Body.Reason)
+}
+
+func (in *decideIn) reason() string {
+	if in.Body == nil {
+		return ""
+	}
+	return strings.TrimSpace(in.Body.Reason)
+}

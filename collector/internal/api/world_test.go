@@ -1,0 +1,153 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/inventory"
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/collector/internal/store/sqlite"
+	"maestro.internal/internal/rest"
+	"maestro.internal/sdk/schema"
+)
+
+// world is the whole human plane over a real store, asked over real HTTP.
+type world struct {
+	t         *testing.T
+	url       string
+	store     store.Store
+	access    *access.Service
+	audit     *audit.Log
+	inventory *inventory.Service
+	log       *bytes.Buffer
+	// Tokens of an administrator and a reader of tenant default, and of an administrator of tenant other.
+	admin, reader, stranger string
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, log: &bytes.Buffer{}}
+	tables := slices.Concat(access.Tables(), audit.Tables(), inventory.Tables())
+	st, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "maestro.db"), Tables: tables})
+	must(t, err)
+	t.Cleanup(func() { must(t, st.Close()) })
+	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	w.store, w.audit = st, audit.New(st, time.Now)
+	w.access = access.New(access.Options{Store: st, Audit: w.audit, Log: log, Hashing: access.Argon2{MemoryKiB: 64, Passes: 1, Threads: 1}})
+	w.inventory = inventory.New(inventory.Options{Store: st, Audit: w.audit, Builtin: schema.Builtin(), Clock: time.Now, Log: log})
+	s, err := New(Options{Access: w.access, Audit: w.audit, Inventory: w.inventory, Log: log, Metrics: prometheus.NewRegistry(),
+		Version: "1.2.3", Engine: st.Engine()})
+	must(t, err)
+	srv := httptest.NewServer(s)
+	t.Cleanup(srv.Close)
+	w.url = srv.URL
+	w.admin, w.reader, w.stranger = w.token("default", access.RoleAdmin), w.token("default", access.RoleReader), w.token("other", access.RoleAdmin)
+	return w
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) token(tenant string, role access.Role) string {
+	w.t.Helper()
+	_, secret, err := w.access.CreateToken(w.t.Context(), access.Caller{Tenant: tenant, Name: "user:admin"}, string(role), role, 0)
+	must(w.t, err)
+	return secret.Reveal()
+}
+
+const password = "correct horse battery"
+
+func (w *world) user(name string, role access.Role) {
+	w.t.Helper()
+	must(w.t, w.access.CreateUser(w.t.Context(), access.User{Tenant: "default", Username: name, Role: role}, access.NewSecret(password)))
+}
+
+// answer is what came back.
+type answer struct {
+	t      *testing.T
+	what   string
+	status int
+	header http.Header
+	body   []byte
+}
+
+// ask makes a request as the holder of a token (may be empty); body may be nil, text or anything that JSON encodes.
+func (w *world) ask(token, method, path string, body any, header ...string) *answer {
+	w.t.Helper()
+	var r io.Reader
+	switch b := body.(type) {
+	case nil:
+	case string:
+		r = bytes.NewReader([]byte(b))
+	default:
+		text, err := json.Marshal(b)
+		must(w.t, err)
+		r = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, r)
+	must(w.t, err)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	must(w.t, err)
+	defer func() { must(w.t, resp.Body.Close()) }()
+	got, err := io.ReadAll(resp.Body)
+	must(w.t, err)
+	return &answer{t: w.t, what: method + " " + path, status: resp.StatusCode, header: resp.Header, body: got}
+}
+
+func (a *answer) is(status int) *answer {
+	a.t.Helper()
+	if a.status != status {
+		a.t.Fatalf("%s: got %d, want %d: %s", a.what, a.status, status, a.body)
+	}
+	return a
+}
+
+func (a *answer) problem(status int) rest.Problem {
+	a.t.Helper()
+	a.is(status)
+	var p rest.Problem
+	a.decode(&p)
+	if got := a.header.Get("Content-Type"); got != "application/problem+json" || p.Status != status || p.Title == "" || p.Detail == "" {
+		a.t.Errorf("%s: %s, %s is no problem document", a.what, got, a.body)
+	}
+	return p
+}
+
+func (a *answer) decode(into any) {
+	a.t.Helper()
+	if err := json.Unmarshal(a.body, into); err != nil {
+		a.t.Fatalf("%s: %v in %s", a.what, err, a.body)
+	}
+}
+
+func documentOf[T any](a *answer) T {
+	a.t.Helper()
+	var v T
+	a.decode(&v)
+	return v
+}
