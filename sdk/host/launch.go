@@ -293,6 +293,9 @@ func (p *Process) Close() error {
 	return p.closeErr
 }
 
+// politeFor is how long a plugin has to end by go-plugin's own call before it gets the signal to.
+const politeFor = 300 * time.Millisecond
+
 func (p *Process) close() error {
 	if p.child != nil {
 		p.child.ask()
@@ -303,9 +306,10 @@ func (p *Process) close() error {
 		} else {
 			askGroup(p.child.cmd.Process.Pid)
 		}
-		if !p.child.exited(p.cfg.StopTimeout / 2) {
+		// Plugins without go-plugin know only the signal.
+		if !p.child.exited(min(politeFor, p.cfg.StopTimeout)) {
 			askGroup(p.child.cmd.Process.Pid)
-			if !p.child.exited(p.cfg.StopTimeout / 2) {
+			if !p.child.exited(p.cfg.StopTimeout) {
 				p.child.kill(reasonClosed)
 			}
 		}
