@@ -28,6 +28,7 @@ type Options struct {
 	Access    *access.Service
 	Audit     *audit.Log
 	Inventory *inventory.Service
+	Fleet     Fleet
 	Clock     func() time.Time
 	Log       *slog.Logger
 	// Metrics is where the metrics are registered; nil is nowhere.

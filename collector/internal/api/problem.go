@@ -106,9 +106,6 @@ func (s *Server) asProblem(ctx context.Context, err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return problem(http.StatusServiceUnavailable, "This took too long. Narrow the question, or try again.")
 	}
-	if e := s.fleetProblem(err); e != nil {
-		return e
-	}
 	return unexpected()
 }
 

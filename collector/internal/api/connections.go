@@ -1,0 +1,203 @@
+package api
+
+import (
+	"context"
+
+	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/inventory"
+	"maestro.internal/internal/rest"
+)
+
+func (s *Server) listConnections(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.Connection]], error) {
+	list, err := s.opt.Fleet.Connections(ctx, domainCaller(c))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.withRuns(ctx, c, list); err != nil {
+		return nil, err
+	}
+	return small(s, in, list, func(x rest.Connection) string { return x.ID }, "name")
+}
+
+func (s *Server) getConnection(ctx context.Context, c access.Caller, in *idIn) (*versioned[rest.Connection], error) {
+	x, err := s.opt.Fleet.Connection(ctx, domainCaller(c), in.ID)
+	return s.oneConnection(ctx, c, x, err)
+}
+
+func (s *Server) createConnection(ctx context.Context, c access.Caller, in *bodyIn[rest.ConnectionWrite]) (*versioned[rest.Connection], error) {
+	x, err := s.opt.Fleet.CreateConnection(ctx, domainCaller(c), in.Body)
+	return s.oneConnection(ctx, c, x, err)
+}
+
+func (s *Server) updateConnection(ctx context.Context, c access.Caller, in *putIn[rest.ConnectionWrite]) (*versioned[rest.Connection], error) {
+	version, err := ifMatch(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	x, err := s.opt.Fleet.UpdateConnection(ctx, domainCaller(c), in.ID, version, in.Body)
+	return s.oneConnection(ctx, c, x, err)
+}
+
+func (s *Server) deleteConnection(ctx context.Context, c access.Caller, in *idIn) (*none, error) {
+	if err := s.opt.Fleet.DeleteConnection(ctx, domainCaller(c), in.ID); err != nil {
+		return nil, orNotFound(err, "connection")
+	}
+	return &none{}, nil
+}
+
+func (s *Server) oneConnection(ctx context.Context, c access.Caller, x rest.Connection, err error) (*versioned[rest.Connection], error) {
+	if err != nil {
+		return nil, orNotFound(err, "connection")
+	}
+	list := []rest.Connection{x}
+	if err := s.withRuns(ctx, c, list); err != nil {
+		return nil, err
+	}
+	return &versioned[rest.Connection]{ETag: etag(x.Version), Body: list[0]}, nil
+}
+
+// withRuns adds what the inventory knows of connections: their latest runs, and from these their health.
+func (s *Server) withRuns(ctx context.Context, c access.Caller, list []rest.Connection) error {
+	ids := make([]string, len(list))
+	n := &names{connections: map[string]string{}}
+	for i, x := range list {
+		ids[i] = x.ID
+		n.connections[x.ID] = x.Name
+	}
+	last, err := s.opt.Inventory.LastRuns(ctx, c.Tenant, ids)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		x := &list[i]
+		if x.Kinds == nil {
+			x.Kinds = []rest.KindSchedule{}
+		}
+		run, ok := last[x.ID]
+		if ok {
+			doc := runDocument(&run, n)
+			doc.Agent = x.Agent
+			x.LastRun = &doc
+		}
+		if x.Health, err = s.health(ctx, c, x, run.State); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// health is what the latest finished run says; a run that goes on says nothing yet.
+func (s *Server) health(ctx context.Context, c access.Caller, x *rest.Connection, state string) (string, error) {
+	if x.Paused {
+		return "paused", nil
+	}
+	if h := healthOf(state); h != "" {
+		return h, nil
+	}
+	if state == "" {
+		return "never", nil
+	}
+	runs, err := s.opt.Inventory.Runs(ctx, domainCaller(c), inventory.RunQuery{Connection: x.ID, Limit: 10})
+	if err != nil {
+		return "", err
+	}
+	for _, r := range runs.Items {
+		if h := healthOf(r.State); h != "" {
+			return h, nil
+		}
+	}
+	return "never", nil
+}
+
+func healthOf(runState string) string {
+	switch runState {
+	case "succeeded":
+		return "ok"
+	case "partial":
+		return "degraded"
+	case "failed":
+		return "failing"
+	}
+	return ""
+}
+
+func (s *Server) requestRun(ctx context.Context, c access.Caller, in *runRequestIn) (*out[rest.Run], error) {
+	id, err := s.opt.Fleet.RequestRun(ctx, domainCaller(c), in.ID, in.kinds())
+	if err != nil {
+		return nil, orNotFound(err, "connection")
+	}
+	return s.getRun(ctx, c, &idIn{ID: id})
+}
+
+func (s *Server) checkConnection(ctx context.Context, c access.Caller, in *runRequestIn) (*out[rest.CheckResult], error) {
+	result, err := s.opt.Fleet.Check(ctx, domainCaller(c), in.ID, in.kinds(), checkWait)
+	if err != nil {
+		return nil, orNotFound(err, "connection")
+	}
+	return &out[rest.CheckResult]{Body: result}, nil
+}
+
+func (in *runRequestIn) kinds() []string {
+	if in.Body == nil {
+		return nil
+	}
+	return in.Body.Kinds
+}
+
+// names reads what people call connections, datacenters and agents.
+func (s *Server) names(ctx context.Context, c access.Caller) (*names, error) {
+	n := &names{connections: map[string]string{}, datacenters: map[string]string{}, agents: map[string]string{}}
+	who := domainCaller(c)
+	connections, err := s.opt.Fleet.Connections(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range connections {
+		n.connections[x.ID] = x.Name
+	}
+	datacenters, err := s.opt.Fleet.Datacenters(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range datacenters {
+		n.datacenters[x.ID] = x.Name
+	}
+	agents, err := s.opt.Fleet.Agents(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range agents {
+		n.agents[x.ID] = x.Name
+	}
+	return n, nil
+}
+
+func (s *Server) getSummary(ctx context.Context, c access.Caller, _ *empty) (*out[rest.Summary], error) {
+	sum, err := s.opt.Inventory.Summary(ctx, domainCaller(c))
+	if err != nil {
+		return nil, err
+	}
+	doc := rest.Summary{Kinds: []rest.KindCount{}, Held: sum.Held, PendingKind: sum.PendingKinds}
+	for _, k := range sum.Kinds {
+		doc.Kinds = append(doc.Kinds, rest.KindCount{Kind: k.Kind, Active: k.Active, Gone: k.Gone, Unwatched: k.Unwatched})
+	}
+	connections, err := s.opt.Fleet.Connections(ctx, domainCaller(c))
+	if err != nil {
+		return nil, err
+	}
+	doc.Connections = len(connections)
+	agents, err := s.opt.Fleet.Agents(ctx, domainCaller(c))
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range agents {
+		switch a.Status {
+		case "online":
+			doc.AgentsOn++
+			fallthrough
+		case "offline":
+			doc.Agents++
+		}
+	}
+	return &out[rest.Summary]{Body: doc}, nil
+}

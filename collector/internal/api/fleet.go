@@ -1,0 +1,116 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/inventory"
+	"maestro.internal/internal/rest"
+)
+
+// Fleet is what the human plane asks of agents, connections and datacenters. Its errors are those of the
+// inventory: ErrNotFound, *StaleError, *InvalidError with a pointer into the document, and *ConflictError for what
+// is in use.
+type Fleet interface {
+	Agents(ctx context.Context, c inventory.Caller) ([]rest.Agent, error)
+	Agent(ctx context.Context, c inventory.Caller, id string) (rest.Agent, error)
+	RevokeAgent(ctx context.Context, c inventory.Caller, id, reason string) (rest.Agent, error)
+
+	JoinTokens(ctx context.Context, c inventory.Caller) ([]rest.JoinToken, error)
+	CreateJoinToken(ctx context.Context, c inventory.Caller, req rest.JoinTokenCreate) (rest.JoinToken, error)
+	DeleteJoinToken(ctx context.Context, c inventory.Caller, id string) error
+
+	Plugins(ctx context.Context, c inventory.Caller) ([]rest.Plugin, error)
+
+	// Connections are without LastRun and Health, which the inventory knows.
+	Connections(ctx context.Context, c inventory.Caller) ([]rest.Connection, error)
+	Connection(ctx context.Context, c inventory.Caller, id string) (rest.Connection, error)
+	CreateConnection(ctx context.Context, c inventory.Caller, w rest.ConnectionWrite) (rest.Connection, error)
+	UpdateConnection(ctx context.Context, c inventory.Caller, id string, version int64, w rest.ConnectionWrite) (rest.Connection, error)
+	DeleteConnection(ctx context.Context, c inventory.Caller, id string) error
+	// RequestRun queues a run and tells the agent; it answers the run's id.
+	RequestRun(ctx context.Context, c inventory.Caller, id string, kinds []string) (runID string, err error)
+	// Check asks the agent what the credential may read, and waits for its answer for at most wait; the state is
+	// pending when it took longer, and the same call again goes on waiting.
+	Check(ctx context.Context, c inventory.Caller, id string, kinds []string, wait time.Duration) (rest.CheckResult, error)
+
+	// Datacenters are without Counts, which the inventory knows.
+	Datacenters(ctx context.Context, c inventory.Caller) ([]rest.Datacenter, error)
+	Datacenter(ctx context.Context, c inventory.Caller, id string) (rest.Datacenter, error)
+	CreateDatacenter(ctx context.Context, c inventory.Caller, w rest.DatacenterWrite) (rest.Datacenter, error)
+	UpdateDatacenter(ctx context.Context, c inventory.Caller, id string, version int64, w rest.DatacenterWrite) (rest.Datacenter, error)
+	DeleteDatacenter(ctx context.Context, c inventory.Caller, id string) error
+}
+
+// checkWait is how long a check waits for the agent before it answers "pending".
+const checkWait = 12 * time.Second
+
+func (s *Server) listAgents(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.Agent]], error) {
+	agents, err := s.opt.Fleet.Agents(ctx, domainCaller(c))
+	if err != nil {
+		return nil, err
+	}
+	return small(s, in, agents, func(a rest.Agent) string { return a.ID }, "name")
+}
+
+func (s *Server) getAgent(ctx context.Context, c access.Caller, in *idIn) (*out[rest.Agent], error) {
+	a, err := s.opt.Fleet.Agent(ctx, domainCaller(c), in.ID)
+	if err != nil {
+		return nil, orNotFound(err, "agent")
+	}
+	return &out[rest.Agent]{Body: a}, nil
+}
+
+func (s *Server) revokeAgent(ctx context.Context, c access.Caller, in *decideIn) (*out[rest.Agent], error) {
+	a, err := s.opt.Fleet.RevokeAgent(ctx, domainCaller(c), in.ID, in.reason())
+	if err != nil {
+		return nil, orNotFound(err, "agent")
+	}
+	return &out[rest.Agent]{Body: a}, nil
+}
+
+func (s *Server) listJoinTokens(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.JoinToken]], error) {
+	tokens, err := s.opt.Fleet.JoinTokens(ctx, domainCaller(c))
+	if err != nil {
+		return nil, err
+	}
+	return small(s, in, tokens, func(t rest.JoinToken) string { return t.ID }, "created_at desc")
+}
+
+func (s *Server) createJoinToken(ctx context.Context, c access.Caller, in *bodyIn[rest.JoinTokenCreate]) (*out[rest.JoinToken], error) {
+	t, err := s.opt.Fleet.CreateJoinToken(ctx, domainCaller(c), in.Body)
+	if err != nil {
+		return nil, err
+	}
+	return &out[rest.JoinToken]{Body: t}, nil
+}
+
+func (s *Server) deleteJoinToken(ctx context.Context, c access.Caller, in *idIn) (*none, error) {
+	if err := s.opt.Fleet.DeleteJoinToken(ctx, domainCaller(c), in.ID); err != nil {
+		return nil, orNotFound(err, "join token")
+	}
+	return &none{}, nil
+}
+
+func (s *Server) listPlugins(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.Plugin]], error) {
+	plugins, err := s.opt.Fleet.Plugins(ctx, domainCaller(c))
+	if err != nil {
+		return nil, err
+	}
+	return small(s, in, plugins, func(p rest.Plugin) string { return p.Provider }, "provider")
+}
+
+func (s *Server) getPlugin(ctx context.Context, c access.Caller, in *providerIn) (*out[rest.Plugin], error) {
+	plugins, err := s.opt.Fleet.Plugins(ctx, domainCaller(c))
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range plugins {
+		if p.Provider == in.Provider {
+			return &out[rest.Plugin]{Body: p}, nil
+		}
+	}
+	return nil, problem(http.StatusNotFound, "No agent has reported a plugin %q.", in.Provider)
+}

@@ -1,0 +1,129 @@
+package api
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"maestro.internal/collector/internal/access"
+	"maestro.internal/internal/rest"
+)
+
+func (w *world) makeTokens(names ...string) {
+	w.t.Helper()
+	for _, name := range names {
+		_, _, err := w.access.CreateToken(w.t.Context(), access.Caller{Tenant: "default", Name: "user:admin"}, name, access.RoleReader, 0)
+		must(w.t, err)
+	}
+}
+
+// pages reads a list to its end and answers the names in order. between runs after each page.
+func (w *world) pages(query url.Values, between func()) []string {
+	w.t.Helper()
+	var all []string
+	for range 100 {
+		l := documentOf[rest.List[rest.Token]](w.ask(w.admin, "GET", "/api/v1/tokens?"+query.Encode(), nil).is(200))
+		for _, t := range l.Items {
+			all = append(all, t.Name)
+		}
+		if l.NextPageToken == "" {
+			return all
+		}
+		query.Set("page_token", l.NextPageToken)
+		between()
+	}
+	w.t.Fatal("the list has no end")
+	return nil
+}
+
+func TestPagesNeitherRepeatNorSkipWhileOthersInsert(t *testing.T) {
+	w := newWorld(t)
+	var names []string
+	for i := range 10 {
+		names = append(names, fmt.Sprintf("t%02d", i))
+	}
+	w.makeTokens(names...)
+	n := 0
+	got := w.pages(url.Values{"page_size": {"3"}, "order_by": {"name desc"}, "filter": {"name:t*"}}, func() {
+		w.makeTokens(fmt.Sprintf("t%02dx", 9-n), fmt.Sprintf("a%d", n))
+		n++
+	})
+	want := "t09 t08 t07 t06 t05 t04 t03 t02 t01 t00"
+	var old []string
+	for _, name := range got {
+		if !strings.HasSuffix(name, "x") {
+			old = append(old, name)
+		}
+	}
+	if strings.Join(old, " ") != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+}
+
+func TestAPageTokenBelongsToItsQuestion(t *testing.T) {
+	w := newWorld(t)
+	w.makeTokens("a", "b", "c")
+	first := documentOf[rest.List[rest.Token]](w.ask(w.admin, "GET", "/api/v1/tokens?page_size=1", nil).is(200))
+	if first.TotalSize != 5 || len(first.Items) != 1 || first.NextPageToken == "" { // a, b, c, admin, reader
+		t.Fatalf("%+v", first)
+	}
+	token := url.QueryEscape(first.NextPageToken)
+	w.ask(w.admin, "GET", "/api/v1/tokens?page_size=2&page_token="+token, nil).is(200)
+	for _, other := range []string{"/api/v1/tokens?order_by=name&page_token=", "/api/v1/tokens?filter=role%3Dreader&page_token=", "/api/v1/kinds?page_token="} {
+		if p := w.ask(w.admin, "GET", other+token, nil).problem(400); p.Errors[0].Location != "query.page_token" {
+			t.Errorf("%s: %+v", other, p)
+		}
+	}
+}
+
+func TestFieldsCutItemsDown(t *testing.T) {
+	w := newWorld(t)
+	a := w.ask(w.admin, "GET", "/api/v1/tokens?fields=name,no.such", nil).is(200)
+	var l struct {
+		Items []map[string]any `json:"items"`
+	}
+	a.decode(&l)
+	for _, item := range l.Items {
+		if len(item) != 2 || item["id"] == nil || item["name"] == nil {
+			t.Errorf("%v", item)
+		}
+	}
+	if !strings.Contains(string(a.body), `"total_size":2`) {
+		t.Errorf("%s", a.body)
+	}
+}
+
+func TestOnlyKeepsWhatIsNamed(t *testing.T) {
+	doc := map[string]any{
+		"name": "a", "state": "active",
+		"attributes": map[string]any{"os": map[string]any{"name": "linux", "version": "6"}, "cpu": 4},
+		"tags":       []any{map[string]any{"key": "env", "value": "prod"}},
+	}
+	got := fmt.Sprint(only(doc, [][]string{{"name"}, {"attributes", "os", "name"}, {"tags", "key"}, {"none", "x"}, {"name", "x"}}))
+	if want := "map[attributes:map[os:map[name:linux]] name:a tags:[map[key:env]]]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestFieldsOfADocumentType(t *testing.T) {
+	f := fieldsOf[rest.Connection]()
+	for name, want := range map[string]string{
+		"name": "string name", "paused": "bool paused", "epoch": "number epoch", "created_at": "time created_at",
+		"agent": "string agent.id", "agent.name": "string agent.name", "kinds.kind": "string kinds.kind", "last_run.state": "string last_run.state",
+	} {
+		field, ok := f.Field(name)
+		if got := fmt.Sprint(field.Type, " ", field); !ok || got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	if field, _ := f.Field("kinds.kind"); !field.Multi {
+		t.Error("kinds.kind has one value")
+	}
+	if _, ok := f.Field("settings"); ok {
+		t.Error("settings can be filtered")
+	}
+	if e := f.Enum("health"); len(e) != 5 {
+		t.Errorf("health: %v", e)
+	}
+}
