@@ -209,7 +209,7 @@ func TestLogIsRelayed(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"level=WARN msg=careful run=r1 plugin=talkative", "scope=demo.thing", "plain words", "password is [redacted]"} {
+	for _, want := range []string{"level=WARN msg=careful run=r1 plugin=talkative", "scope=demo.thing", "plain words", "printed by mistake", "password is [redacted]"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in the log:\n%s", want, text.String())
 		}

@@ -93,6 +93,8 @@ func (p *Process) start(ctx context.Context) error {
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: p.dirs.socket},
 		StartTimeout:     p.cfg.StartTimeout,
 		Logger:           hclog.NewNullLogger(),
+		SyncStdout:       &lineWriter{each: p.relay.stdout},
+		SyncStderr:       &lineWriter{each: p.relay.stderr},
 		GRPCDialOptions: []grpc.DialOption{grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(wire.MaxMessage), grpc.MaxCallSendMsgSize(wire.MaxMessage))},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {

@@ -2,6 +2,7 @@ package host
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -58,6 +59,7 @@ type relay struct {
 	mu      sync.Mutex
 	tail    []string
 	dropped int
+	closed  bool
 }
 
 func newRelay(log *slog.Logger, name string, secret *redactor) *relay {
@@ -80,10 +82,13 @@ func (r *relay) stdout(line string) {
 }
 
 func (r *relay) write(level slog.Level, text string, attrs []slog.Attr) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return
+	}
 	if !r.budget.Allow() {
-		r.mu.Lock()
 		r.dropped++
-		r.mu.Unlock()
 		return
 	}
 	r.log.LogAttrs(context.Background(), level, text, attrs...)
@@ -110,12 +115,36 @@ func (r *relay) Tail() []string {
 	return slices.Clone(r.tail)
 }
 
-// close says what was left out.
+// close says what was left out. Nothing is passed on afterwards: go-plugin does not wait for its own readers.
 func (r *relay) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.closed = true
 	if r.dropped > 0 {
 		r.log.Warn("plugin logged too much", "lines_left_out", r.dropped)
+	}
+}
+
+// lineWriter cuts what a Go plugin prints after the handshake, which go-plugin carries over the connection.
+type lineWriter struct {
+	each func(string)
+	held []byte
+}
+
+func (w *lineWriter) Write(b []byte) (int, error) {
+	w.held = append(w.held, b...)
+	for {
+		i := bytes.IndexByte(w.held, '\n')
+		if i < 0 && len(w.held) < maxLine {
+			return len(b), nil
+		}
+		if i < 0 {
+			i = maxLine - 1
+		}
+		if line := strings.ToValidUTF8(strings.TrimRight(string(w.held[:i+1]), "\r\n"), "\uFFFD"); line != "" {
+			w.each(line)
+		}
+		w.held = w.held[i+1:]
 	}
 }
 

@@ -99,6 +99,14 @@ var readers = map[string]reader{
 		}
 		return nil
 	},
+	"bench": func(ctx context.Context, s *session, _ resource.Scope, out provider.Emitter) error {
+		for i := range s.Count {
+			if err := out.Emit(ctx, sample(i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	},
 	"environ": func(ctx context.Context, _ *session, _ resource.Scope, out provider.Emitter) error {
 		for _, e := range os.Environ() {
 			name, value, _ := strings.Cut(e, "=")
@@ -113,6 +121,8 @@ var readers = map[string]reader{
 		slog.Debug("nobody hears this")
 		logFile.WriteString("plain words\n")
 		slog.Info("password is " + os.Getenv("DEMO_PASSWORD"))
+		fmt.Println("printed by mistake")
+		time.Sleep(100 * time.Millisecond) // go-plugin does not wait for what is printed
 		return nil
 	},
 }
