@@ -131,7 +131,7 @@ func CheckQuery(t Table, q Query) error {
 
 // MaxOrder is the most fields that a list can be ordered by: rows without a value come last in either direction,
 // which costs MongoDB a query for each combination.
-const MaxOrder = 3
+const MaxOrder = filter.MaxOrder
 
 // DefaultLimit is the length of a page that names none.
 const DefaultLimit = 1000

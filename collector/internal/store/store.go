@@ -97,10 +97,7 @@ type Query struct {
 }
 
 // Order sorts by a field; rows without a value come last in either direction.
-type Order struct {
-	Field filter.Field
-	Desc  bool
-}
+type Order = filter.Order
 
 // Page is what a Query found.
 type Page struct {

@@ -1,0 +1,218 @@
+package filter_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/store"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// names is a list of servers as the parser sees it.
+type names map[string]filter.Field
+
+var servers = names{
+	"name":                 {Path: []string{"name"}, Type: filter.String},
+	"state":                {Path: []string{"state"}, Type: filter.String},
+	"region":               {Path: []string{"region"}, Type: filter.String},
+	"created_at":           {Path: []string{"created_at"}, Type: filter.Time},
+	"attributes.cpu.cores": {Path: []string{"attributes", "cpu", "cores"}, Type: filter.Number},
+	"attributes.disks.gib": {Path: []string{"attributes", "disks", "gib"}, Type: filter.Number, Multi: true},
+	"attributes.protected": {Path: []string{"attributes", "protected"}, Type: filter.Bool},
+	"addresses":            {Path: []string{"addresses"}, Type: filter.String, Multi: true},
+}
+
+func (n names) Field(name string) (filter.Field, bool) {
+	f, ok := n[name]
+	return f, ok
+}
+
+func (n names) Names() []string {
+	var out []string
+	for _, name := range []string{"name", "state", "region", "created_at", "attributes.cpu.cores", "attributes.disks.gib", "attributes.protected", "addresses", "tags"} {
+		if _, ok := n[name]; ok || name == "tags" {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func (n names) Text() (filter.Field, bool) {
+	return filter.Field{Path: []string{"words"}, Type: filter.String, Multi: true}, true
+}
+
+func (n names) Enum(name string) []string {
+	if name == "state" {
+		return []string{"active", "gone", "unwatched"}
+	}
+	return nil
+}
+
+func (n names) Map(name string) (keys, pairs filter.Field, ok bool) {
+	return filter.Field{Path: []string{"tags", "key"}, Type: filter.String, Multi: true},
+		filter.Field{Path: []string{"tag_pairs"}, Type: filter.String, Multi: true}, name == "tags"
+}
+
+func (n names) Relation(name string) bool { return name == "volumes" }
+
+var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.FixedZone("", 3600))
+
+// TestParse compares with testdata/parse.txt: a filter on a line, then what it means or what is wrong with it.
+// go test -update writes the answers anew; a new case needs its first line only.
+func TestParse(t *testing.T) {
+	const file = "testdata/parse.txt"
+	in, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	for line := range strings.SplitSeq(string(in), "\n") {
+		switch {
+		case strings.HasPrefix(line, "\t"):
+			continue
+		case line == "" || strings.HasPrefix(line, "#"):
+			out.WriteString(line + "\n")
+			continue
+		}
+		fmt.Fprintf(&out, "%s\n\t%s\n", line, answer(line))
+	}
+	got := strings.TrimRight(out.String(), "\n") + "\n"
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if got != string(in) {
+		g, w := strings.Split(got, "\n"), strings.Split(string(in), "\n")
+		for i := range g {
+			if i >= len(w) || g[i] != w[i] {
+				t.Fatalf("%s:%d: got\n%s\nwant\n%s", file, i+1, g[i], append(w, "the end")[min(i, len(w))])
+			}
+		}
+		t.Fatalf("%s has more lines than answers", file)
+	}
+}
+
+func answer(text string) string {
+	e, info, err := filter.Parse(text, servers, now)
+	if err != nil {
+		var fe *filter.Error
+		if !errors.As(err, &fe) {
+			return "not a filter.Error: " + err.Error()
+		}
+		return fmt.Sprintf("error at %d: %s", fe.Offset, strings.TrimPrefix(err.Error(), "filter: "))
+	}
+	s := filter.Format(e)
+	if len(info.Fields) > 0 || info.Text {
+		s += fmt.Sprintf("   (fields %v", info.Fields)
+		if info.Text {
+			s += ", text"
+		}
+		s += ")"
+	}
+	return s
+}
+
+func TestLimits(t *testing.T) {
+	for what, text := range map[string]string{
+		"at most 8192 are allowed":     strings.Repeat("a", filter.MaxLength+1),
+		"more than 100 conditions":     strings.Repeat("a ", filter.MaxTerms+1),
+		"nested deeper than 10":        strings.Repeat("(", filter.MaxDepth+1) + "a" + strings.Repeat(")", filter.MaxDepth+1),
+		"deeper than 10 levels":        strings.Repeat("NOT ", filter.MaxDepth+1) + "a",
+		"has more than 100":            "name = (" + strings.Repeat("a OR ", filter.MaxTerms) + "a)",
+		"not valid UTF-8":              "a\xff",
+		"holds a NUL":                  "a\x00",
+		"\"x\" follows name; exp":      "order:name x",
+		"more than 3 fields":           "order:name, state, region, created_at",
+		"name is named twice":          "order:name, name desc",
+		"addresses has several":        "order:addresses",
+		"mean region?":                 "order:regoin",
+		"no field stands here":         "order:name,",
+		"there is no field \"tags.x\"": "order:tags.x",
+	} {
+		var err error
+		if order, ok := strings.CutPrefix(text, "order:"); ok {
+			_, err = filter.ParseOrder(order, servers)
+		} else {
+			_, _, err = filter.Parse(text, servers, now)
+		}
+		if err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%.40q: %v, want %q", text, err, what)
+		}
+	}
+	if _, _, err := filter.Parse(strings.Repeat("(", filter.MaxDepth)+"a"+strings.Repeat(")", filter.MaxDepth), servers, now); err != nil {
+		t.Errorf("the deepest filter: %v", err)
+	}
+}
+
+func TestParseOrder(t *testing.T) {
+	got, err := filter.ParseOrder(" name ,created_at desc,region asc", servers)
+	if err != nil || fmt.Sprint(got) != "[{name false} {created_at true} {region false}]" {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if got, err := filter.ParseOrder("  ", servers); err != nil || got != nil {
+		t.Errorf("nothing to order by: %v, %v", got, err)
+	}
+}
+
+// A list without fields for words, keys or enumerations still parses the rest.
+func TestPlainResolver(t *testing.T) {
+	type plain struct{ filter.Resolver }
+	if _, _, err := filter.Parse("name = a", plain{servers}, now); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := filter.Parse("web", plain{servers}, now); err == nil {
+		t.Error("words were searched for")
+	}
+}
+
+// Moments in a filter are written as they are in documents, which compare as text.
+func TestTimeLayout(t *testing.T) {
+	e, _, err := filter.Parse("created_at < now", servers, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := e.(filter.Compare).Value, now.UTC().Format(store.TimeLayout); got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	if in, err := os.ReadFile("testdata/parse.txt"); err == nil {
+		for line := range strings.SplitSeq(string(in), "\n") {
+			f.Add(line)
+		}
+	}
+	doc := []byte(`{"name":"web","state":"active","tags":[{"key":"env","value":"prod"}],"tag_pairs":["env=prod"],"words":["web","prod"]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		e, info, err := filter.Parse(text, servers, now)
+		if err != nil {
+			var fe *filter.Error
+			if !errors.As(err, &fe) {
+				t.Fatalf("no filter.Error: %v", err)
+			}
+			if fe.Offset < 0 || fe.Offset > len(text) || fe.Rune != utf8.RuneCountInString(text[:fe.Offset]) || fe.Message == "" {
+				t.Fatalf("error is nowhere: %+v", fe)
+			}
+			return
+		}
+		if err := filter.Check(e); err != nil {
+			t.Fatalf("parsed what no store can be asked: %v", err)
+		}
+		if filter.Match(e, doc) == filter.Match(filter.Not{Of: filter.And{e}}, doc) && e != nil {
+			t.Fatalf("neither it nor its opposite holds: %s", filter.Format(e))
+		}
+		if strings.TrimSpace(text) != "" && len(info.Fields) == 0 && !info.Text {
+			t.Fatalf("a filter about nothing: %q", text)
+		}
+	})
+}

@@ -1,0 +1,45 @@
+package filter
+
+import "slices"
+
+// Resolver knows the fields that a list can be filtered by. A name that it does not answer to does not exist for
+// the caller, so fields that one may not read are left out here.
+type Resolver interface {
+	Field(name string) (Field, bool)
+	// Names of all fields, for suggestions.
+	Names() []string
+}
+
+// TextResolver is a Resolver of documents that can be searched by bare words.
+type TextResolver interface {
+	// Text is the field holding the words of a document, folded by Words.
+	Text() (Field, bool)
+}
+
+// EnumResolver is a Resolver of fields that take only certain values.
+type EnumResolver interface {
+	// Enum answers the values of a field, nil if any is allowed.
+	Enum(name string) []string
+}
+
+// MapResolver is a Resolver of maps with free keys, such as tags.
+type MapResolver interface {
+	// Map answers the fields holding a map's keys and its "key=value" texts.
+	Map(name string) (keys, pairs Field, ok bool)
+}
+
+// RelationResolver is a Resolver that knows the names of relations, so that their use can be told from a misspelt field.
+type RelationResolver interface {
+	Relation(name string) bool
+}
+
+// Info says what a filter's text was about.
+type Info struct {
+	// Fields that were named, each once, in order.
+	Fields []string
+	// Text says that there were bare words.
+	Text bool
+}
+
+// Names says whether the filter named the field.
+func (i Info) Names(field string) bool { return slices.Contains(i.Fields, field) }

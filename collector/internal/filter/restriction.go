@@ -1,0 +1,223 @@
+package filter
+
+import (
+	"slices"
+	"strings"
+)
+
+// restriction is a field, an operator and what follows.
+type restriction struct {
+	at   int
+	name []string
+	op   Op // may be ":" as well
+	opAt int
+}
+
+const has Op = ":"
+
+func (p *parser) restriction(r restriction) (Expr, error) {
+	full := strings.Join(r.name, ".")
+	one, err := p.subject(r, full)
+	if err != nil {
+		return nil, err
+	}
+	if p.peek() == '(' {
+		return p.alternatives(r, one)
+	}
+	v, err := p.value(r)
+	if err != nil {
+		return nil, err
+	}
+	return one(v)
+}
+
+// subject finds what the name stands for, as a function from a value to a condition.
+func (p *parser) subject(r restriction, full string) (func(value) (Expr, error), error) {
+	named := func(name string) {
+		if !slices.Contains(p.info.Fields, name) {
+			p.info.Fields = append(p.info.Fields, name)
+		}
+	}
+	if mr, ok := p.r.(MapResolver); ok {
+		if keys, pairs, ok := mr.Map(full); ok {
+			named(full)
+			return func(v value) (Expr, error) { return p.inMap(r, keys, pairs, v) }, nil
+		}
+		for i := 1; i < len(r.name); i++ {
+			owner := strings.Join(r.name[:i], ".")
+			if keys, pairs, ok := mr.Map(owner); ok {
+				named(owner)
+				key := strings.Join(r.name[i:], ".")
+				return func(v value) (Expr, error) { return p.mapValue(r, keys, pairs, key, v) }, nil
+			}
+		}
+	}
+	f, ok := p.r.Field(full)
+	if !ok {
+		return nil, p.unknown(r.at, r.name)
+	}
+	named(full)
+	return func(v value) (Expr, error) { return p.compare(r, full, f, v) }, nil
+}
+
+// alternatives is a list of values: region = (a OR b).
+func (p *parser) alternatives(r restriction, one func(value) (Expr, error)) (Expr, error) {
+	open := p.pos
+	if r.op != Eq && r.op != Ne && r.op != has {
+		return nil, p.errorAt(open, "%s takes one value", r.op)
+	}
+	positive := r
+	if r.op == Ne {
+		positive.op = Eq
+		var err error
+		if one, err = p.subject(positive, strings.Join(r.name, ".")); err != nil {
+			return nil, err
+		}
+	}
+	p.pos++
+	var list Or
+	for {
+		p.space()
+		v, err := p.value(r)
+		if err != nil {
+			return nil, err
+		}
+		e, err := one(v)
+		if err != nil {
+			return nil, err
+		}
+		if list = append(list, e); len(list) > 1 {
+			if err := p.count(v.at); err != nil {
+				return nil, err
+			}
+		}
+		p.space()
+		if p.peek() == ')' {
+			p.pos++
+			break
+		}
+		if p.end() {
+			return nil, p.errorAt(open, "the parenthesis is not closed")
+		}
+		if !p.keyword("OR") {
+			return nil, p.errorAt(p.pos, "values in parentheses are joined by OR").expecting("OR or )")
+		}
+	}
+	e := asIn(list)
+	if r.op == Ne {
+		return Not{e}, nil
+	}
+	return e, nil
+}
+
+// asIn makes one condition of many equalities, which stores answer by one look at an index.
+func asIn(list Or) Expr {
+	if len(list) == 1 {
+		return list[0]
+	}
+	var in In
+	for i, e := range list {
+		c, ok := e.(Compare)
+		if !ok || c.Op != Eq || i > 0 && !slices.Equal(c.Field.Path, in.Field.Path) {
+			return list
+		}
+		in.Field = c.Field
+		in.Values = append(in.Values, c.Value)
+	}
+	return in
+}
+
+// compare is a condition on a plain field.
+func (p *parser) compare(r restriction, name string, f Field, v value) (Expr, error) {
+	if e, ok, err := p.existence(r, v, Exists{f}); ok || err != nil {
+		return e, err
+	}
+	op := r.op
+	if op == has {
+		op = Eq
+	}
+	if op == Contains && f.Type != String {
+		return nil, p.errorAt(r.opAt, "~ looks into texts only, %s is a %s", name, f.Type)
+	}
+	if v.star {
+		switch {
+		case f.Type != String:
+			return nil, p.errorAt(v.at, "* stands for the rest of a text, %s is a %s", name, f.Type)
+		case op == Contains:
+			return nil, p.errorAt(v.at, "~ finds a text anywhere, so * has no meaning here").suggesting(`\* for the character`)
+		case op != Eq && op != Ne:
+			return nil, p.errorAt(v.at, "%s compares with a whole value, not with the beginning of one", op)
+		}
+		prefix := Compare{f, Prefix, v.text}
+		if op == Ne {
+			return Not{prefix}, nil
+		}
+		return prefix, nil
+	}
+	want, err := p.typedValue(r, name, f, op, v)
+	if err != nil {
+		return nil, err
+	}
+	return Compare{f, op, want}, nil
+}
+
+// existence answers = * and = null, and their opposites.
+func (p *parser) existence(r restriction, v value, exists Expr) (Expr, bool, error) {
+	isNull := !v.quoted && v.text == "null" && !v.star
+	isAny := v.star && v.text == ""
+	if !isNull && !isAny {
+		return nil, false, nil
+	}
+	if r.op != Eq && r.op != Ne && r.op != has {
+		return nil, false, p.errorAt(v.at, "%s cannot be compared by %s", p.src[v.at:v.end], r.op).expecting("= or !=")
+	}
+	if isNull == (r.op == Ne) {
+		return exists, true, nil
+	}
+	return Not{exists}, true, nil
+}
+
+// inMap is tags:env, has a key, or tags:"env=prod", has a pair.
+func (p *parser) inMap(r restriction, keys, pairs Field, v value) (Expr, error) {
+	name := strings.Join(r.name, ".")
+	if e, ok, err := p.existence(r, v, Exists{keys}); ok || err != nil {
+		return e, err
+	}
+	f := keys
+	if strings.ContainsRune(v.text, '=') {
+		f = pairs
+	}
+	op := Eq
+	switch {
+	case r.op == Contains && v.star:
+		return nil, p.errorAt(v.at, "~ finds a text anywhere, so * has no meaning here").suggesting(`\* for the character`)
+	case r.op == Contains:
+		return Compare{pairs, Contains, v.text}, nil
+	case r.op != has && r.op != Eq && r.op != Ne:
+		return nil, p.errorAt(r.opAt, "%s is a set of keys and values", name).expecting(name + `:key or ` + name + `.key = "value"`)
+	case v.star:
+		op = Prefix
+	}
+	if r.op == Ne {
+		return Not{Compare{f, op, v.text}}, nil
+	}
+	return Compare{f, op, v.text}, nil
+}
+
+// mapValue is tags.env = "prod".
+func (p *parser) mapValue(r restriction, keys, pairs Field, key string, v value) (Expr, error) {
+	if e, ok, err := p.existence(r, v, Compare{keys, Eq, key}); ok || err != nil {
+		return e, err
+	}
+	if r.op != Eq && r.op != Ne && r.op != has {
+		return nil, p.errorAt(r.opAt, "values of free keys are compared by = and != only").expecting("=, != or :")
+	}
+	c := Compare{pairs, Eq, key + "=" + v.text}
+	if v.star {
+		c.Op = Prefix
+	}
+	if r.op == Ne {
+		return Not{c}, nil
+	}
+	return c, nil
+}
