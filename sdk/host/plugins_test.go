@@ -23,6 +23,10 @@ import (
 
 // playPlugin is what the test binary does when it is started as a plugin.
 func playPlugin(name string) {
+	if h, ok := hostiles[strings.TrimPrefix(name, "hostile:")]; ok {
+		playHostile(h.plugin)
+		return
+	}
 	if act, ok := badMains[name]; ok {
 		act()
 		return

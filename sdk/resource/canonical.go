@@ -168,10 +168,18 @@ func checkKind(kind string) error {
 	if len(kind) > 100 {
 		return fmt.Errorf("%w: kind of %d bytes", ErrMalformed, len(kind))
 	}
-	for word := range strings.SplitSeq(kind, ".") {
-		if word == "" || word[0] < 'a' || word[0] > 'z' || strings.Trim(word, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+	start := true
+	for i := range len(kind) {
+		c := kind[i]
+		letter := c >= 'a' && c <= 'z'
+		switch {
+		case start && !letter, !letter && c != '_' && c != '.' && (c < '0' || c > '9'):
 			return fmt.Errorf("%w: %q is not a kind's name", ErrMalformed, kind)
 		}
+		start = c == '.'
+	}
+	if start {
+		return fmt.Errorf("%w: %q is not a kind's name", ErrMalformed, kind)
 	}
 	return nil
 }

@@ -1,0 +1,154 @@
+package host_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+
+	"maestro.internal/sdk/host"
+	"maestro.internal/sdk/proto/pluginv1"
+	"maestro.internal/sdk/resource"
+	"maestro.internal/sdk/wire"
+)
+
+// hostile is a plugin without our SDK that says whatever a test wants it to say.
+type hostile struct {
+	pluginv1.UnimplementedPluginServer
+	describe func(*pluginv1.DescribeResponse)
+	say      []*pluginv1.DiscoverResponse
+}
+
+func (h hostile) Describe(context.Context, *pluginv1.DescribeRequest) (*pluginv1.DescribeResponse, error) {
+	d := wire.FromDescription((&demo{}).Describe())
+	if h.describe != nil {
+		h.describe(d)
+	}
+	return d, nil
+}
+
+func (h hostile) Discover(_ *pluginv1.DiscoverRequest, stream grpc.ServerStreamingServer[pluginv1.DiscoverResponse]) error {
+	for _, m := range h.say {
+		if err := stream.Send(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func batch(scope int32, ids ...string) *pluginv1.DiscoverResponse {
+	b := &pluginv1.Batch{}
+	for _, id := range ids {
+		b.Resources = append(b.Resources, &pluginv1.Resource{ExternalId: id})
+	}
+	return &pluginv1.DiscoverResponse{Scope: scope, Event: &pluginv1.DiscoverResponse_Batch{Batch: b}}
+}
+
+func done(scope int32, out *pluginv1.Outcome) *pluginv1.DiscoverResponse {
+	return &pluginv1.DiscoverResponse{Scope: scope, Event: &pluginv1.DiscoverResponse_Done{Done: out}}
+}
+
+var complete = &pluginv1.Outcome{Status: pluginv1.Status_STATUS_COMPLETE, Listed: 7}
+
+func many(n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprint(i)
+	}
+	return out
+}
+
+// hostiles are by name, so that the test binary can play them.
+var hostiles = map[string]struct {
+	plugin hostile
+	// err is what Discover fails with, outcome how scope 0 ends when it does not; launch is why it does not
+	// even start.
+	err, outcome, launch string
+}{
+	"honest":            {plugin: hostile{say: []*pluginv1.DiscoverResponse{batch(0, "a", "b"), done(0, complete)}}, outcome: "complete 2 "},
+	"says no end":       {plugin: hostile{say: []*pluginv1.DiscoverResponse{batch(0, "a")}}, outcome: "failed 1 the plugin ended the call without saying how this scope ended"},
+	"says nothing":      {outcome: "failed 0 the plugin ended the call without saying how this scope ended"},
+	"another scope":     {plugin: hostile{say: []*pluginv1.DiscoverResponse{batch(7, "a")}}, err: "the plugin speaks of scope 7 of 1"},
+	"negative scope":    {plugin: hostile{say: []*pluginv1.DiscoverResponse{done(-1, complete)}}, err: "the plugin speaks of scope -1 of 1"},
+	"after the end":     {plugin: hostile{say: []*pluginv1.DiscoverResponse{done(0, complete), batch(0, "a")}}, err: "the plugin speaks of scope demo.thing after its end"},
+	"ends twice":        {plugin: hostile{say: []*pluginv1.DiscoverResponse{done(0, complete), done(0, complete)}}, err: "after its end"},
+	"large batch":       {plugin: hostile{say: []*pluginv1.DiscoverResponse{batch(0, many(1001)...)}}, err: "a batch of 1001 resources, at most 1000"},
+	"large message":     {plugin: hostile{say: []*pluginv1.DiscoverResponse{batch(0, strings.Repeat("x", wire.MaxMessage))}}, err: "received message larger than max"},
+	"unknown status":    {plugin: hostile{say: []*pluginv1.DiscoverResponse{batch(0, "a"), done(0, &pluginv1.Outcome{Status: 42})}}, outcome: "failed 1 unknown status from the plugin"},
+	"no status":         {plugin: hostile{say: []*pluginv1.DiscoverResponse{done(0, &pluginv1.Outcome{})}}, outcome: "failed 0 unknown status from the plugin"},
+	"negative counts":   {plugin: hostile{say: []*pluginv1.DiscoverResponse{done(0, &pluginv1.Outcome{Status: 1, Listed: -5, Retries: -1})}}, outcome: "complete 0 "},
+	"a secret as error": {plugin: hostile{say: []*pluginv1.DiscoverResponse{done(0, &pluginv1.Outcome{Status: 3, Error: "password " + secret})}}, outcome: "denied 0 password [redacted]"},
+	"empty events":      {plugin: hostile{say: []*pluginv1.DiscoverResponse{{}, {Scope: 99}, done(0, complete)}}, outcome: "complete 0 "},
+	"repeat":            {plugin: hostile{say: []*pluginv1.DiscoverResponse{batch(0, "a"), batch(0, "a"), done(0, complete)}}, outcome: "complete 1 "},
+	"malformed":         {plugin: hostile{say: []*pluginv1.DiscoverResponse{batch(0, "a", "", "c"), done(0, complete)}}, outcome: `partial 2 1 resources could not be taken; first "": malformed resource: no external id`},
+
+	"no provider":      {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) { d.Provider = "" }}, launch: `provider "" is not a lower_snake word`},
+	"path as provider": {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) { d.Provider = "../x" }}, launch: `provider "../x"`},
+	"no kinds":         {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) { d.Kinds = nil }}, launch: "no kinds"},
+	"built-in kind redefined": {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) {
+		d.Kinds = []*pluginv1.KindSupport{{Kind: "server", Major: 1, Schema: []byte(`{"type":"object"}`)}}
+	}}, launch: `kind "server" is built in`},
+	"no schema": {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) { d.Kinds[0].Schema = nil }}, launch: "has no schema"},
+	"schema from a file": {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) {
+		d.SettingsSchema = []byte(`{"$ref":"file:///etc/passwd"}`)
+	}}, launch: "refers to nothing outside itself"},
+	"schema is no JSON": {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) { d.SettingsSchema = []byte("{") }}, launch: "settings schema"},
+}
+
+// playHostile serves without our SDK, as foreign plugins do.
+func playHostile(h hostile) {
+	plugin.Serve(&plugin.ServeConfig{HandshakeConfig: wire.Handshake(), Plugins: wire.Plugins(h),
+		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
+			return grpc.NewServer(append(opts, grpc.MaxSendMsgSize(1<<30))...)
+		}})
+}
+
+func TestHostilePlugins(t *testing.T) {
+	for name, tt := range hostiles {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := config(t, "hostile:"+name)
+			if tt.launch != "" {
+				p, err := host.Launch(t.Context(), cfg)
+				if err == nil {
+					_ = p.Close()
+				}
+				if err == nil || !strings.Contains(err.Error(), tt.launch) || !strings.HasPrefix(err.Error(), "launch plugin hostile:"+name) {
+					t.Fatalf("got %v, want %s", err, tt.launch)
+				}
+				return
+			}
+			p := launch(t, cfg)
+			g := newGather()
+			err := p.Discover(t.Context(), conn, scopes("demo.thing"), g)
+			if tt.err != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.err) {
+					t.Fatalf("got %v, want %s", err, tt.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := g.outcomes[0]
+			if got := fmt.Sprintf("%s %d %s", o.Status, o.Listed, o.Error); got != tt.outcome {
+				t.Errorf("got %s, want %s", got, tt.outcome)
+			}
+		})
+	}
+}
+
+// TestOptionalCalls is a plugin that serves only what it must.
+func TestOptionalCalls(t *testing.T) {
+	p := launch(t, config(t, "hostile:honest"))
+	plan, err := p.Plan(t.Context(), conn, []string{"demo.thing", "demo.other"})
+	if err != nil || !plan.Complete || len(plan.Scopes) != 2 || !plan.Scopes[1].Equal(resource.Scope{Kind: "demo.other"}) {
+		t.Errorf("%+v, %v", plan, err)
+	}
+	if report, err := p.Check(t.Context(), conn, nil); err != nil || len(report.Items) != 0 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
