@@ -1,0 +1,248 @@
+package inventory
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/sdk/resource"
+	"maestro.internal/sdk/schema"
+)
+
+// maxCurated bounds what people may set on one resource.
+const maxCurated = 1000
+
+// Create makes a resource by hand.
+func (s *Service) Create(ctx context.Context, c Caller, req CreateRequest) (*Resource, error) {
+	k, err := s.kind(ctx, c.Tenant, req.Kind)
+	if err != nil {
+		return nil, err
+	}
+	set, ids, err := curationOf(k.Kind, req)
+	if err != nil {
+		return nil, err
+	}
+	if req.RequestID == "" {
+		req.RequestID = uuid.NewString()
+	}
+	id := uuidOf("request", c.Tenant, req.Kind, req.RequestID, "0")
+	if doc, version, _, err := s.current(ctx, s.opt.Store, c, req.Kind, id); err == nil {
+		out := doc.view(c, id, version)
+		return &out, nil // the same request came before
+	}
+	entry, err := s.opt.Audit.Begin(ctx, audit.Entry{Tenant: c.Tenant, Actor: c.Name, Action: "resource.create", Address: c.Address,
+		Object: &audit.Ref{ID: id, Name: req.Name, Kind: req.Kind}, Reason: req.Reason})
+	if err != nil {
+		return nil, err
+	}
+	cs := cause{actor: c.Name, auditID: entry, reason: req.Reason}
+	err = s.work(ctx, c.Tenant, k.Kind, cs, func(u *unit) error {
+		if err := u.loadClaims(ctx, ids); err != nil {
+			return err
+		}
+		for _, ident := range ids {
+			if cl := u.claims[claimID(c.Tenant, req.Kind, ident)]; cl != nil && cl.doc.ResourceID != id {
+				return &ConflictError{ResourceID: cl.doc.ResourceID, Problem: fmt.Sprintf("identifier %s belongs to another resource", pairOf(ident))}
+			}
+			u.claim(ident, id)
+		}
+		rec := u.newResource(id)
+		rec.rev.Manual, rec.rev.ManualIdentifiers = true, ids
+		now := store.At(u.now)
+		for _, p := range keysOf(set) {
+			rec.rev.Curated = append(rec.rev.Curated, curated{Pointer: p, Value: set[p], Actor: c.Name, At: now})
+		}
+		u.touch(rec)
+		return nil
+	})
+	if err = s.finish(ctx, c.Tenant, entry, err); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, c, req.Kind, id)
+}
+
+// curationOf turns a creation into curated fields.
+func curationOf(k *schema.Kind, req CreateRequest) (map[string]json.RawMessage, []resource.Identifier, error) {
+	set := map[string]json.RawMessage{}
+	for p, v := range map[string]string{"/name": req.Name, "/datacenter": req.Datacenter, "/region": req.Region, "/zone": req.Zone} {
+		if v != "" {
+			set[p] = encodeJSON(v)
+		}
+	}
+	if strings.TrimSpace(req.Name) == "" {
+		return nil, nil, &InvalidError{Pointer: "/name", Problem: "is missing"}
+	}
+	for _, t := range req.Tags {
+		set["/tags/"+escapeToken(t.Key)] = encodeJSON(t.Value)
+	}
+	for _, part := range []struct {
+		at     string
+		raw    json.RawMessage
+		fields []schema.Field
+	}{{"/attributes", req.Attributes, k.Fields}, {"/common", req.Common, schema.CommonFields()}} {
+		tree, ok := decodeJSON(part.raw).(map[string]any)
+		if !ok && len(part.raw) > 0 && string(part.raw) != "null" {
+			return nil, nil, &InvalidError{Pointer: part.at, Problem: "is not an object"}
+		}
+		rest := leaves{}
+		for name, v := range tree {
+			rest.add(part.at+"/"+escapeToken(name), v, nil)
+		}
+		for _, f := range part.fields {
+			v, ok := valueAt(tree, strings.TrimPrefix(f.Pointer, part.at))
+			if !ok || v == nil {
+				continue
+			}
+			set[f.Pointer] = encodeJSON(v)
+			for p := range rest {
+				if covers([]string{f.Pointer}, p) {
+					delete(rest, p)
+				}
+			}
+		}
+		for p := range rest {
+			return nil, nil, &InvalidError{Pointer: p, Problem: "is no field of kind " + k.Name}
+		}
+	}
+	for p, v := range set {
+		if err := checkCurated(k, p, v); err != nil {
+			return nil, nil, err
+		}
+	}
+	var ids []resource.Identifier
+	for i, id := range req.Identifiers {
+		value, ok := schema.NormalizeIdentifier(id.Type, id.Value)
+		if !ok {
+			return nil, nil, &InvalidError{Pointer: fmt.Sprintf("/identifiers/%d", i), Problem: fmt.Sprintf("%q is no %s", id.Value, id.Type)}
+		}
+		ids = append(ids, resource.Identifier{Type: id.Type, Value: value})
+	}
+	return set, ids, nil
+}
+
+// checkCurated says what is wrong with a value that a person gives to a field.
+func checkCurated(k *schema.Kind, pointer string, value json.RawMessage) error {
+	bad := func(problem string) error { return &InvalidError{Pointer: pointer, Problem: problem} }
+	if len(value) > 64<<10 {
+		return bad("is longer than 64 KiB")
+	}
+	if !json.Valid(value) {
+		return bad("is no JSON value")
+	}
+	null := string(value) == "null"
+	switch pointer {
+	case "/name", "/region", "/zone", "/datacenter", "/console_url":
+		var s string
+		if null && pointer != "/name" {
+			return nil
+		}
+		if json.Unmarshal(value, &s) != nil {
+			return bad("should be text")
+		}
+		if pointer == "/name" && (strings.TrimSpace(s) == "" || len(s) > 500) {
+			return bad("should have 1 to 500 characters")
+		}
+		return nil
+	}
+	if key, ok := strings.CutPrefix(pointer, "/tags/"); ok && key != "" && !strings.Contains(key, "/") {
+		var s string
+		if !null && json.Unmarshal(value, &s) != nil {
+			return bad("should be text")
+		}
+		return nil
+	}
+	f, ok := fieldAt(k, pointer)
+	if !ok {
+		return bad("is no field of kind " + k.Name)
+	}
+	if null {
+		return nil
+	}
+	if f.Volatile {
+		return bad("changes all the time and cannot be set")
+	}
+	if err := f.Check(value); err != nil {
+		return bad(err.Error())
+	}
+	return nil
+}
+
+// fieldAt finds the leaf that a pointer names.
+func fieldAt(k *schema.Kind, pointer string) (*schema.Field, bool) {
+	if f, ok := k.FieldAt(pointer); ok {
+		return f, true
+	}
+	for _, f := range schema.CommonFields() {
+		if f.Pointer == pointer {
+			return &f, true
+		}
+	}
+	return nil, false
+}
+
+// Patch curates fields. *StaleError when the version is not the current one, *InvalidError for a bad value.
+func (s *Service) Patch(ctx context.Context, c Caller, req PatchRequest) (*Resource, error) {
+	doc, version, k, err := s.current(ctx, s.opt.Store, c, req.Kind, req.ID)
+	if err != nil {
+		return nil, err
+	}
+	if doc.State == Merged {
+		return nil, &ConflictError{ResourceID: doc.RedirectTo, Problem: "it was merged into another resource"}
+	}
+	if version != req.Version {
+		return nil, &StaleError{Current: version}
+	}
+	for _, p := range keysOf(req.Set) {
+		if err := checkCurated(k.Kind, p, req.Set[p]); err != nil {
+			return nil, err
+		}
+		if slices.Contains(req.Reset, p) {
+			return nil, &InvalidError{Pointer: p, Problem: "is both set and reset"}
+		}
+	}
+	entry, err := s.opt.Audit.Begin(ctx, audit.Entry{Tenant: c.Tenant, Actor: c.Name, Action: "resource.update", Address: c.Address,
+		Object: &audit.Ref{ID: req.ID, Name: doc.Name, Kind: req.Kind}, Reason: req.Reason,
+		Detail: map[string]any{"set": keysOf(req.Set), "reset": req.Reset}})
+	if err != nil {
+		return nil, err
+	}
+	cs := cause{actor: c.Name, auditID: entry, reason: req.Reason}
+	err = s.work(ctx, c.Tenant, k.Kind, cs, func(u *unit) error { return u.curate(ctx, c, req) })
+	if err = s.finish(ctx, c.Tenant, entry, err); err != nil {
+		return nil, err
+	}
+	return s.Get(ctx, c, req.Kind, req.ID)
+}
+
+func (u *unit) curate(ctx context.Context, c Caller, req PatchRequest) error {
+	if err := u.loadResources(ctx, []string{req.ID}); err != nil {
+		return err
+	}
+	rec := u.res[req.ID]
+	if rec.version != req.Version {
+		return &StaleError{Current: rec.version}
+	}
+	next := rec.rev
+	next.Curated = nil
+	for _, old := range rec.rev.Curated {
+		if _, again := req.Set[old.Pointer]; !again && !covers(req.Reset, old.Pointer) {
+			next.Curated = append(next.Curated, old)
+		}
+	}
+	for _, p := range keysOf(req.Set) {
+		next.Curated = append(next.Curated, curated{Pointer: p, Value: req.Set[p], Actor: c.Name, At: store.At(u.now)})
+	}
+	if len(next.Curated) > maxCurated {
+		return &InvalidError{Problem: fmt.Sprintf("more than %d fields set by hand", maxCurated)}
+	}
+	slices.SortFunc(next.Curated, func(a, b curated) int { return strings.Compare(a.Pointer, b.Pointer) })
+	rec.override = &next
+	u.touch(rec)
+	return nil
+}

@@ -1,0 +1,197 @@
+package inventory
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/sdk/schema"
+)
+
+// FieldSet resolves the names of the filter language. It fills filter.Resolver.
+type FieldSet struct {
+	fields map[string]filter.Field
+	enums  map[string][]string
+	// kind lets names of fields that no schema mentions through, under attributes.
+	open bool
+}
+
+func states() []string { return []string{string(Active), string(Gone), string(Unwatched)} }
+
+func envelopeFields() map[string]filter.Field {
+	return map[string]filter.Field{
+		"name": text("name"), "state": text("state"), "region": text("region"), "zone": text("zone"),
+		"datacenter": text("datacenter"), "console_url": text("console_url"), "connection": texts("connections"),
+		"tags": texts("tag_pairs"), "identifiers": texts("identifiers", "value"), "words": texts("words"),
+		"created_at": when("created_at"), "updated_at": when("updated_at"), "state_since": when("state_since"),
+		"stale": texts("stale"), "withheld": texts("withheld"), "conflicts": texts("conflicts"),
+		"kind": text("kind"),
+	}
+}
+
+// FieldsOf are the names for lists of a kind: those of the envelope, common.<path>, attributes.<path>, and a path of the
+// attributes by itself where that is no other name.
+func FieldsOf(k *schema.Kind) *FieldSet {
+	s := &FieldSet{fields: envelopeFields(), enums: map[string][]string{"state": states()}, open: true}
+	for _, id := range schema.IdentifierTypes() {
+		s.enums["identifiers.type"] = append(s.enums["identifiers.type"], id.Name)
+	}
+	for _, f := range schema.CommonFields() {
+		s.addField("common."+f.Path, append([]string{"common"}, strings.Split(f.Path, ".")...), f, f.Path)
+	}
+	for _, f := range k.Fields {
+		s.addField("attributes."+f.Path, append([]string{"attributes"}, strings.Split(f.Path, ".")...), f, f.Path)
+	}
+	return s
+}
+
+// addField adds a leaf and, for lists of objects, their members. Sensitive fields cannot be filtered by.
+func (s *FieldSet) addField(name string, path []string, f schema.Field, short string) {
+	if f.Sensitive || f.Volatile {
+		return
+	}
+	if f.Type == schema.TypeArray {
+		if len(f.Items) == 1 && f.Items[0].Path == "" {
+			if t, ok := filterType(f.Items[0].Type); ok {
+				s.put(name, short, filter.Field{Path: path, Type: t, Multi: true}, f.Items[0].Enum)
+			}
+			return
+		}
+		for _, item := range f.Items {
+			if t, ok := filterType(item.Type); ok {
+				p := append(slices.Clone(path), strings.Split(item.Path, ".")...)
+				s.put(name+"."+item.Path, short+"."+item.Path, filter.Field{Path: p, Type: t, Multi: true}, item.Enum)
+			}
+		}
+		return
+	}
+	if t, ok := filterType(f.Type); ok {
+		s.put(name, short, filter.Field{Path: path, Type: t}, f.Enum)
+	}
+}
+
+func (s *FieldSet) put(name, short string, f filter.Field, enum []string) {
+	for _, n := range []string{name, short} {
+		if _, taken := s.fields[n]; taken {
+			continue
+		}
+		s.fields[n] = f
+		if len(enum) > 0 {
+			s.enums[n] = enum
+		}
+	}
+}
+
+func filterType(t schema.Type) (filter.Type, bool) {
+	switch t {
+	case schema.TypeString, schema.TypeIP:
+		return filter.String, true
+	case schema.TypeInteger, schema.TypeNumber:
+		return filter.Number, true
+	case schema.TypeBoolean:
+		return filter.Bool, true
+	case schema.TypeTime:
+		return filter.Time, true
+	}
+	return "", false
+}
+
+// HeadFields are the names for lists across kinds.
+func HeadFields() *FieldSet {
+	return &FieldSet{fields: map[string]filter.Field{
+		"kind": text("kind"), "name": text("name"), "state": text("state"), "datacenter": text("datacenter"),
+		"words": texts("words"), "updated_at": when("updated_at"),
+	}, enums: map[string][]string{"state": states()}}
+}
+
+// Field resolves one name.
+func (s *FieldSet) Field(name string) (filter.Field, bool) {
+	f, ok := s.fields[name]
+	return f, ok
+}
+
+// Names are all of them, sorted.
+func (s *FieldSet) Names() []string { return slices.Sorted(maps.Keys(s.fields)) }
+
+// Enum is the values that a field may have; nil if it is free.
+func (s *FieldSet) Enum(name string) []string { return s.enums[name] }
+
+// wordsOf are the folded words that text search finds a resource by.
+func wordsOf(rev *revision, k *schema.Kind) []string {
+	var b strings.Builder
+	add := func(s string) {
+		if s != "" {
+			b.WriteString(s)
+			b.WriteByte(' ')
+		}
+	}
+	add(rev.Name)
+	add(rev.Region)
+	add(rev.Zone)
+	for _, t := range rev.Tags {
+		add(t.Key)
+		add(t.Value)
+	}
+	for _, id := range rev.Identifiers {
+		add(id.Value)
+	}
+	addSearchable(add, k.Fields, rev.Attributes, "/attributes")
+	if len(rev.Common) > 2 {
+		addSearchable(add, schema.CommonFields(), rev.Common, "/common")
+	}
+	return filter.Words(b.String())
+}
+
+func addSearchable(add func(string), fields []schema.Field, raw []byte, base string) {
+	var tree any
+	for _, f := range fields {
+		if !f.Searchable {
+			continue
+		}
+		if tree == nil {
+			if tree = decodeJSON(raw); tree == nil {
+				return
+			}
+		}
+		if v, ok := valueAt(tree, strings.TrimPrefix(f.Pointer, base)); ok {
+			addTexts(add, v)
+		}
+	}
+}
+
+func addTexts(add func(string), v any) {
+	switch v := v.(type) {
+	case string:
+		add(v)
+	case []any:
+		for _, e := range v {
+			addTexts(add, e)
+		}
+	case map[string]any:
+		for _, e := range v {
+			addTexts(add, e)
+		}
+	}
+}
+
+// indexesOf are the indexes that a kind's own fields ask for, beside those of every kind.
+func indexesOf(k *schema.Kind) []store.Index {
+	var out []store.Index
+	for _, f := range k.Fields {
+		if !f.Indexed || f.Sensitive {
+			continue
+		}
+		t, multi := f.Type, false
+		if t == schema.TypeArray && len(f.Items) == 1 {
+			t, multi = f.Items[0].Type, true
+		}
+		if ft, ok := filterType(t); ok {
+			path := append([]string{"attributes"}, strings.Split(f.Path, ".")...)
+			out = append(out, store.Index{Name: strings.ReplaceAll(f.Path, ".", "_"),
+				Fields: []filter.Field{{Path: path, Type: ft, Multi: multi}}})
+		}
+	}
+	return out
+}

@@ -1,0 +1,450 @@
+package inventory
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/sdk/resource"
+	"maestro.internal/sdk/schema"
+)
+
+// observed is an observation as the merge sees it: previous values are filled in, wrong-typed fields left out.
+type observed struct {
+	id         string
+	connection string
+	provider   string
+	precedence int64
+	state      State
+	since      time.Time
+	reason     string
+	at         store.Time
+	env        resource.Envelope
+	stale      []string
+	edges      []edge
+	warnings   []string
+	datacenter string
+	client     string
+}
+
+func (o *observed) live() bool { return o.state == Active || o.state == stateHeld }
+
+// mergeInput is all that decides what a resource looks like. prev brings what people decided.
+type mergeInput struct {
+	id   string
+	kind *schema.Kind
+	obs  []*observed
+	prev *revision
+	now  time.Time
+}
+
+// merge says what a resource looks like, given what the connections observed of it and what people curated. It is
+// pure: the same input gives the same revision on every collector.
+//
+// For each field the pinned connection decides, then the curated value, then the connection that was made first
+// among those that have a value. While any observation is live only live ones count; else those unwatched; else the
+// last known values stay.
+func merge(in mergeInput) revision {
+	obs := slices.Clone(in.obs)
+	slices.SortFunc(obs, func(a, b *observed) int {
+		return cmp.Or(cmp.Compare(a.precedence, b.precedence), strings.Compare(a.id, b.id))
+	})
+	rev := revision{Kind: in.kind.Name, Major: in.kind.Major, Curated: in.prev.Curated, Pins: in.prev.Pins,
+		Manual: in.prev.Manual, ManualIdentifiers: in.prev.ManualIdentifiers, CreatedAt: in.prev.CreatedAt,
+		UpdatedAt: in.prev.UpdatedAt}
+	mergeState(&rev, obs, in.prev, in.now)
+	deciding := tier(obs)
+	for _, o := range obs {
+		rev.Sources = append(rev.Sources, source{Observation: o.id, Connection: o.connection})
+	}
+	for _, o := range deciding {
+		rev.Connections = append(rev.Connections, o.connection)
+		rev.Withheld = append(rev.Withheld, o.env.Withheld...)
+		rev.Warnings = append(rev.Warnings, o.warnings...)
+		rev.Identifiers = append(rev.Identifiers, o.env.Identifiers...)
+		rev.Edges = append(rev.Edges, o.edges...)
+	}
+	rev.Identifiers = append(rev.Identifiers, rev.ManualIdentifiers...)
+	rev.Connections = unique(rev.Connections)
+	rev.Withheld = unique(rev.Withheld)
+	rev.Warnings = unique(rev.Warnings)
+	slices.SortFunc(rev.Identifiers, func(a, b resource.Identifier) int {
+		return cmp.Or(strings.Compare(a.Type, b.Type), strings.Compare(a.Value, b.Value))
+	})
+	rev.Identifiers = slices.Compact(rev.Identifiers)
+	slices.SortFunc(rev.Edges, func(a, b edge) int {
+		return cmp.Or(strings.Compare(a.Verb, b.Verb), strings.Compare(a.Want, b.Want))
+	})
+	rev.Edges = slices.CompactFunc(rev.Edges, func(a, b edge) bool { return a.Verb == b.Verb && a.Want == b.Want })
+
+	if len(deciding) == 1 && len(rev.Curated) == 0 {
+		mergeOne(&rev, deciding[0])
+	} else {
+		mergeFields(&rev, deciding, keyedArrays(in.kind))
+	}
+	if rev.Name == "" && len(deciding) > 0 {
+		rev.Name = deciding[0].env.ExternalID
+	}
+	rev.AccessRoots = []string{in.id}
+	if rev.Datacenter != "" {
+		rev.AccessRoots = append(rev.AccessRoots, rev.Datacenter)
+	}
+	return rev
+}
+
+// mergeState: active while any observation is live; otherwise the last one to leave decides, since it is the
+// latest that was known. A hand-made resource needs no observation.
+func mergeState(rev *revision, obs []*observed, prev *revision, now time.Time) {
+	rev.State = Gone
+	var last *observed
+	for _, o := range obs {
+		if o.live() {
+			last = nil
+			rev.State, rev.StateReason = Active, ""
+			break
+		}
+		if last == nil || o.since.After(last.since) || o.since.Equal(last.since) && o.state == Unwatched && last.state == Gone {
+			last = o
+		}
+	}
+	switch {
+	case last != nil:
+		rev.State, rev.StateReason = last.state, last.reason
+	case len(obs) == 0:
+		rev.State, rev.StateReason = Active, ""
+	}
+	rev.StateSince = prev.StateSince
+	if prev.State != rev.State {
+		rev.StateSince = store.At(now)
+	}
+}
+
+func tier(obs []*observed) []*observed {
+	pick := func(want func(*observed) bool) []*observed {
+		var out []*observed
+		for _, o := range obs {
+			if want(o) {
+				out = append(out, o)
+			}
+		}
+		return out
+	}
+	if live := pick((*observed).live); len(live) > 0 {
+		return live
+	}
+	if un := pick(func(o *observed) bool { return o.state == Unwatched }); len(un) > 0 {
+		return un
+	}
+	return obs
+}
+
+// mergeOne is mergeFields for the usual case, one observation and nobody's edits, without taking anything apart.
+func mergeOne(rev *revision, o *observed) {
+	e := &o.env
+	rev.Name, rev.Region, rev.Zone, rev.ConsoleURL, rev.Datacenter = e.Name, e.Region, e.Zone, e.ConsoleURL, o.datacenter
+	rev.Tags = e.Tags
+	rev.Attributes = e.Attributes
+	if len(rev.Attributes) == 0 {
+		rev.Attributes = json.RawMessage("{}")
+	}
+	rev.Common = json.RawMessage("{}")
+	if o.client != "" {
+		rev.Common = encodeJSON(map[string]any{"client": o.client})
+	}
+	rev.Stale = unique(slices.Clone(o.stale))
+	rev.Provenance = []provenance{{Connection: o.connection, At: o.at}}
+	if len(rev.Stale) > 0 {
+		rev.Provenance = append(rev.Provenance, provenance{Pointers: rev.Stale, Connection: o.connection, At: o.at, Stale: true})
+	}
+}
+
+// fieldsOf takes an observation apart.
+func fieldsOf(o *observed, keyed map[string]string) leaves {
+	l := leaves{}
+	set := func(p, v string) {
+		if v != "" {
+			l[p] = v
+		}
+	}
+	set("/name", o.env.Name)
+	set("/region", o.env.Region)
+	set("/zone", o.env.Zone)
+	set("/console_url", o.env.ConsoleURL)
+	set("/datacenter", o.datacenter)
+	set("/common/client", o.client)
+	addTags(l, o.env.Tags)
+	if v := decodeJSON(o.env.Attributes); v != nil {
+		if m, ok := v.(map[string]any); !ok || len(m) > 0 {
+			l.add("/attributes", v, keyed)
+		}
+	}
+	return l
+}
+
+// addTags makes one leaf per key; a key that repeats has a list.
+func addTags(l leaves, tags []resource.Tag) {
+	for _, t := range tags {
+		p := "/tags/" + escapeToken(t.Key)
+		switch old := l[p].(type) {
+		case nil:
+			l[p] = t.Value
+		case string:
+			l[p] = []any{old, t.Value}
+		case []any:
+			l[p] = append(old, t.Value)
+		}
+	}
+}
+
+func tagsOf(l leaves) []resource.Tag {
+	var out []resource.Tag
+	for p, v := range l {
+		key, ok := strings.CutPrefix(p, "/tags/")
+		if !ok {
+			continue
+		}
+		key = unescapeToken(key)
+		switch v := v.(type) {
+		case string:
+			out = append(out, resource.Tag{Key: key, Value: v})
+		case []any:
+			for _, e := range v {
+				s, _ := e.(string)
+				out = append(out, resource.Tag{Key: key, Value: s})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b resource.Tag) int {
+		return cmp.Or(strings.Compare(a.Key, b.Key), strings.Compare(a.Value, b.Value))
+	})
+	return out
+}
+
+// mergeFields decides field by field.
+func mergeFields(rev *revision, obs []*observed, keyed map[string]string) {
+	pinned := make(map[string]string, len(rev.Pins))
+	for _, p := range rev.Pins {
+		pinned[p.Pointer] = p.Connection
+	}
+	won, from := leaves{}, map[string]provenance{}
+	for _, o := range obs { // in the order of precedence
+		for p, v := range fieldsOf(o, keyed) {
+			have, taken := won[p]
+			if taken && !sameValue(have, v) {
+				rev.Conflicts = append(rev.Conflicts, p)
+			}
+			if !taken || pinned[p] == o.connection {
+				won[p] = v
+				from[p] = provenance{Connection: o.connection, At: o.at, Stale: covers(o.stale, p)}
+			}
+		}
+	}
+	for _, c := range rev.Curated {
+		if pinned[c.Pointer] != "" {
+			continue
+		}
+		for p := range won { // a curated object or list replaces what lies below it
+			if strings.HasPrefix(p, c.Pointer+"/") {
+				delete(won, p)
+				delete(from, p)
+			}
+		}
+		delete(won, c.Pointer)
+		if v := decodeJSON(c.Value); v != nil {
+			won[c.Pointer] = v
+		}
+		from[c.Pointer] = provenance{Curated: true, Actor: c.Actor, At: c.At}
+	}
+	str := func(p string) string { s, _ := won[p].(string); return s }
+	rev.Name, rev.Region, rev.Zone = str("/name"), str("/region"), str("/zone")
+	rev.ConsoleURL, rev.Datacenter = str("/console_url"), str("/datacenter")
+	rev.Tags = tagsOf(won)
+	rev.Attributes = encodeJSON(won.tree("/attributes", keyed))
+	rev.Common = encodeJSON(won.tree("/common", nil))
+	rev.Conflicts = unique(rev.Conflicts)
+	for _, o := range obs {
+		for _, s := range o.stale {
+			for p := range won {
+				if covers([]string{s}, p) && from[p].Stale {
+					rev.Stale = append(rev.Stale, s)
+					break
+				}
+			}
+		}
+	}
+	rev.Stale = unique(rev.Stale)
+	rev.Provenance = groupProvenance(from)
+}
+
+// groupProvenance writes each source once: the one with most fields stands for all that are not named.
+func groupProvenance(from map[string]provenance) []provenance {
+	type key struct {
+		curated, stale    bool
+		connection, actor string
+		at                store.Time
+	}
+	groups := map[key][]string{}
+	for p, s := range from {
+		k := key{s.Curated, s.Stale, s.Connection, s.Actor, s.At}
+		groups[k] = append(groups[k], p)
+	}
+	out := make([]provenance, 0, len(groups))
+	for k, pointers := range groups {
+		slices.Sort(pointers)
+		out = append(out, provenance{Pointers: pointers, Curated: k.curated, Stale: k.stale, Connection: k.connection,
+			Actor: k.actor, At: k.at})
+	}
+	slices.SortFunc(out, func(a, b provenance) int {
+		return cmp.Or(-cmp.Compare(len(a.Pointers), len(b.Pointers)), strings.Compare(a.Pointers[0], b.Pointers[0]))
+	})
+	for i := range out {
+		if !out[i].Curated && !out[i].Stale {
+			out[i].Pointers = nil
+			out[0], out[i] = out[i], out[0]
+			break
+		}
+	}
+	return out
+}
+
+// expandProvenance names the source of every field of a resource.
+func expandProvenance(rev *revision, keyed map[string]string) []Provenance {
+	byPointer := map[string]provenance{}
+	var rest *provenance
+	for i, p := range rev.Provenance {
+		if len(p.Pointers) == 0 {
+			rest = &rev.Provenance[i]
+		}
+		for _, ptr := range p.Pointers {
+			byPointer[ptr] = p
+		}
+	}
+	var out []Provenance
+	for _, p := range slices.Sorted(maps.Keys(contentOf(rev, keyed))) {
+		src, ok := byPointer[p]
+		if !ok {
+			// A stale or curated pointer may stand for everything below it.
+			for ptr, s := range byPointer {
+				if covers([]string{ptr}, p) {
+					src, ok = s, true
+				}
+			}
+		}
+		if !ok && rest != nil {
+			src, ok = *rest, true
+		}
+		if ok {
+			out = append(out, Provenance{Pointer: p, Curated: src.Curated, Connection: src.Connection, Actor: src.Actor,
+				At: src.At.Time, Stale: src.Stale})
+		}
+	}
+	return out
+}
+
+// contentOf is the fields of a revision that a person may read or set.
+func contentOf(rev *revision, keyed map[string]string) leaves {
+	l := leaves{}
+	set := func(p, v string) {
+		if v != "" {
+			l[p] = v
+		}
+	}
+	set("/name", rev.Name)
+	set("/region", rev.Region)
+	set("/zone", rev.Zone)
+	set("/console_url", rev.ConsoleURL)
+	set("/datacenter", rev.Datacenter)
+	addTags(l, rev.Tags)
+	for _, part := range []struct {
+		at  string
+		raw json.RawMessage
+	}{{"/attributes", rev.Attributes}, {"/common", rev.Common}} {
+		if m, ok := decodeJSON(part.raw).(map[string]any); ok && len(m) > 0 {
+			l.add(part.at, m, keyed)
+		}
+	}
+	return l
+}
+
+// comparable is contentOf and what else makes two revisions different.
+func comparableOf(rev *revision, keyed map[string]string) leaves {
+	l := contentOf(rev, keyed)
+	list := func(p string, values []string) {
+		if len(values) == 0 {
+			return
+		}
+		out := make([]any, len(values))
+		for i, v := range values {
+			out[i] = v
+		}
+		l[p] = out
+	}
+	byType := map[string][]string{}
+	for _, id := range rev.Identifiers {
+		byType[id.Type] = append(byType[id.Type], id.Value)
+	}
+	for t, values := range byType {
+		list("/identifiers/"+escapeToken(t), values)
+	}
+	byVerb := map[string][]string{}
+	for _, e := range rev.Edges {
+		byVerb[e.Verb] = append(byVerb[e.Verb], e.Label)
+	}
+	for v, targets := range byVerb {
+		slices.Sort(targets)
+		list("/relations/"+escapeToken(v), targets)
+	}
+	list("/connections", rev.Connections)
+	list("/stale", rev.Stale)
+	list("/withheld", rev.Withheld)
+	list("/conflicts", rev.Conflicts)
+	list("/warnings", rev.Warnings)
+	return l
+}
+
+// diff is what changed, by pointer.
+func diff(old, new *revision, keyed map[string]string) []FieldChange {
+	a, b := comparableOf(old, keyed), comparableOf(new, keyed)
+	var out []FieldChange
+	for p, was := range a {
+		is, ok := b[p]
+		if !ok || !sameValue(was, is) {
+			out = append(out, FieldChange{Pointer: p, Old: encodeJSON(was), New: encodeJSON(is)})
+		}
+	}
+	for p, is := range b {
+		if _, ok := a[p]; !ok {
+			out = append(out, FieldChange{Pointer: p, New: encodeJSON(is)})
+		}
+	}
+	slices.SortFunc(out, func(x, y FieldChange) int { return strings.Compare(x.Pointer, y.Pointer) })
+	return out
+}
+
+// sameCuration says whether what people decided is the same.
+func sameCuration(a, b *revision) bool {
+	return slices.EqualFunc(a.Curated, b.Curated, func(x, y curated) bool {
+		return x.Pointer == y.Pointer && sameValue(decodeJSON(x.Value), decodeJSON(y.Value))
+	}) && slices.Equal(a.Pins, b.Pins) && slices.Equal(a.ManualIdentifiers, b.ManualIdentifiers)
+}
+
+func unique(list []string) []string {
+	if len(list) < 2 {
+		return list
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// tagPairs and words are derived for lookups.
+func (d *resourceDoc) derive(kind *schema.Kind) {
+	d.TagPairs = d.TagPairs[:0]
+	for _, t := range d.Tags {
+		d.TagPairs = append(d.TagPairs, t.Key+"="+t.Value)
+	}
+	d.Words = wordsOf(&d.revision, kind)
+}

@@ -1,0 +1,460 @@
+package inventory
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/sdk/resource"
+)
+
+// Run is the receiving end of one run of one connection. It is used by one goroutine at a time; nothing of it
+// is needed after a crash, since the agent replays the run from its beginning.
+type Run struct {
+	s     *Service
+	start RunStart
+	pos   position
+	set   *scopeSet
+	doc   runDoc
+	row   int64
+
+	plan     []resource.Scope
+	planned  bool
+	complete bool
+	scopes   []runScope
+	captures map[int]*capture
+	// saved is when the row was last written while the run goes on.
+	saved store.Time
+	held  int
+}
+
+// OpenRun begins a run, or ends it at once when its root shows that nothing changed. The Run is nil unless the
+// verdict is Send.
+func (s *Service) OpenRun(ctx context.Context, start RunStart) (run *Run, v Verdict, reason string, err error) {
+	if start.Tenant == "" || start.RunID == "" || start.Connection.ID == "" {
+		return nil, Refused, "run without tenant, id or connection", nil
+	}
+	doc, row, err := s.runRow(ctx, s.opt.Store, start.Tenant, start.RunID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, "", "", err
+	}
+	switch {
+	case row > 0 && doc.Connection != start.Connection.ID:
+		return nil, Refused, "run of another connection", nil
+	case row > 0 && doc.Closed:
+		return nil, Done, "closed before", nil
+	}
+	set, err := loadScopes(ctx, s.opt.Store, start.Tenant, start.Connection.ID)
+	if err != nil {
+		return nil, "", "", fmt.Errorf("read scopes: %w", err)
+	}
+	run = &Run{s: s, start: start, pos: position{start.Epoch, start.Generation}, set: set, doc: doc, row: row, captures: map[int]*capture{}}
+	for _, st := range set.states {
+		if st.Applied.Epoch > start.Epoch {
+			return nil, Superseded, "a newer assignment of the connection has reported", nil
+		}
+	}
+	run.fill()
+	if len(start.Root) > 0 {
+		same, err := run.sameRoot(ctx)
+		if err != nil {
+			return nil, "", "", err
+		}
+		if same {
+			return nil, Done, "", run.unchanged(ctx)
+		}
+	}
+	run.doc.State = "running"
+	if err := run.save(ctx); err != nil {
+		return nil, "", "", err
+	}
+	return run, Send, "", nil
+}
+
+// fill writes what the opening says into the run's row.
+func (r *Run) fill() {
+	d, now := &r.doc, store.At(r.s.now())
+	d.Connection, d.ConnectionName = r.start.Connection.ID, r.start.Connection.Name
+	d.Provider, d.Agent = r.start.Connection.Provider, r.start.Connection.AgentID
+	if r.start.Trigger != "" {
+		d.Trigger = r.start.Trigger
+	}
+	if len(r.start.Kinds) > 0 {
+		d.Kinds = r.start.Kinds
+	}
+	d.StartedAt, d.FinishedAt = store.At(r.start.StartedAt), store.Time{}
+	if d.StartedAt.IsZero() {
+		d.StartedAt = now
+	}
+	if d.OrderedAt.IsZero() {
+		d.OrderedAt = d.StartedAt
+	}
+	d.UpdatedAt, d.PluginVersion = now, r.start.PluginVersion
+	d.Epoch, d.Generation = r.start.Epoch, r.start.Generation
+	d.ScopesTotal = max(d.ScopesTotal, r.start.Scopes)
+	d.Error = ""
+}
+
+// concerned are the states of the scopes that a run of the same kinds reads, as of the latest plans.
+func (r *Run) concerned() []*scopeState {
+	var out []*scopeState
+	for _, st := range r.set.states {
+		if st.Planned && r.asked(st.Key) {
+			out = append(out, st)
+		}
+	}
+	return out
+}
+
+// asked says whether the run was asked to read the scope's kind. A run that names no kinds may read any.
+func (r *Run) asked(scopeKey string) bool {
+	scope, err := resource.ParseScopeKey(scopeKey)
+	return err == nil && (len(r.start.Kinds) == 0 || slices.Contains(r.start.Kinds, scope.Kind))
+}
+
+func (r *Run) sameRoot(ctx context.Context) (bool, error) {
+	root, complete := []resource.ScopeState{}, true
+	for _, st := range r.concerned() {
+		kind, err := r.kindOf(ctx, st.Key)
+		if err != nil {
+			return false, err
+		}
+		if r.pos.less(st.Applied) || kind == nil || !st.settled(rule(kind)) {
+			return false, nil
+		}
+		rs, err := st.forRoot()
+		if err != nil {
+			return false, err
+		}
+		root = append(root, rs)
+		complete = complete && st.PlanComplete
+	}
+	if len(root) == 0 {
+		return false, nil
+	}
+	h := resource.Root(root, complete)
+	return bytes.Equal(h[:], r.start.Root), nil
+}
+
+// kindOf is nil for a kind that is not registered.
+func (r *Run) kindOf(ctx context.Context, scopeKey string) (*KindInfo, error) {
+	scope, err := resource.ParseScopeKey(scopeKey)
+	if err != nil {
+		return nil, err
+	}
+	k, err := r.s.kind(ctx, r.start.Tenant, scope.Kind)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return k, err
+}
+
+// unchanged ends a run of which nothing needs to travel: its row, its scopes and their states are all that is written.
+func (r *Run) unchanged(ctx context.Context) error {
+	finished := store.At(r.start.FinishedAt)
+	if finished.IsZero() {
+		finished = store.At(r.s.now())
+	}
+	statuses := map[string]int{}
+	for _, st := range r.concerned() {
+		st.Applied, st.LastRun, st.Changed, st.Verdict = r.pos, r.start.RunID, false, "unchanged"
+		if st.Status == resource.StatusComplete {
+			st.LastComplete, st.CompletePos, st.CompleteFingerprint = finished, r.pos, st.Fingerprint
+			st.Unread = false
+		}
+		r.set.touch(st.Key)
+		statuses[string(st.Status)]++
+		r.complete = st.PlanComplete
+		r.scopes = append(r.scopes, runScope{Key: st.Key, Verdict: "unchanged",
+			Outcome: resource.Outcome{Status: st.Status, Listed: int(st.Digest.Count), Error: st.Error, Advice: st.Advice}})
+		r.doc.Listed += st.Digest.Count
+		r.doc.Rejected += st.Rejected
+	}
+	d := &r.doc
+	d.Unchanged, d.PlanComplete, d.Closed, d.FinishedAt = true, r.complete, true, finished
+	d.ScopesTotal, d.ScopesDone = len(r.scopes), len(r.scopes)
+	d.Statuses, d.State, d.Phase = countedOf(statuses), stateOf(statuses, ""), ""
+	return r.flush(ctx)
+}
+
+// Plan sets what the run is going to read. It is called once, with all scopes.
+func (r *Run) Plan(ctx context.Context, scopes []resource.Scope, complete bool, warnings []string) error {
+	now := store.At(r.s.now())
+	seen := make(map[string]bool, len(scopes))
+	r.scopes = make([]runScope, len(scopes))
+	for i, sc := range scopes {
+		if err := sc.Check(); err != nil {
+			return &InvalidError{Problem: fmt.Sprintf("plan: scope %d: %v", i, err)}
+		}
+		key := sc.Key()
+		if seen[key] {
+			return &InvalidError{Problem: fmt.Sprintf("plan: scope %s repeats", key)}
+		}
+		seen[key] = true
+		r.scopes[i] = runScope{Key: key}
+		st := r.set.state(key, now)
+		if !st.Planned || st.PlanComplete != complete || st.Dropped {
+			st.Planned, st.PlanComplete, st.Dropped = true, complete, false
+			r.set.touch(key)
+		}
+	}
+	for _, st := range r.set.states {
+		if st.Planned && !seen[st.Key] && r.asked(st.Key) && (complete || len(r.start.Kinds) > 0) {
+			st.Planned = false
+			r.set.touch(st.Key)
+		}
+	}
+	r.plan, r.complete, r.planned = scopes, complete, true
+	r.doc.PlanComplete, r.doc.Warnings, r.doc.ScopesTotal = complete, warnings, len(scopes)
+	if r.doc.Phase == "" {
+		r.doc.Phase = "receiving"
+	}
+	return r.save(ctx)
+}
+
+// save writes the run's row and its scopes while it goes on.
+func (r *Run) save(ctx context.Context) error {
+	r.doc.UpdatedAt = store.At(r.s.now())
+	ops, err := r.rowWrites(true)
+	if err != nil {
+		return err
+	}
+	err = r.s.opt.Store.Update(ctx, func(tx store.Tx) error {
+		_, err := tx.Write(ctx, ops...)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("write run: %w", err)
+	}
+	r.row++
+	r.saved = r.doc.UpdatedAt
+	return nil
+}
+
+// flush writes everything at the run's end: states, scopes, and the row last.
+func (r *Run) flush(ctx context.Context) error {
+	r.doc.UpdatedAt = store.At(r.s.now())
+	ops, err := r.set.writes()
+	if err != nil {
+		return err
+	}
+	rows, err := r.rowWrites(false)
+	if err != nil {
+		return err
+	}
+	err = r.s.opt.Store.Update(ctx, func(tx store.Tx) error {
+		_, err := tx.Write(ctx, append(ops, rows...)...)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("write run: %w", err)
+	}
+	r.set.written()
+	r.row++
+	return nil
+}
+
+func (r *Run) rowWrites(rowFirst bool) ([]store.Write, error) {
+	var ops []store.Write
+	for n := 0; n*scopesPerRunChunk < len(r.scopes); n++ {
+		part := r.scopes[n*scopesPerRunChunk : min(len(r.scopes), (n+1)*scopesPerRunChunk)]
+		row, err := encodeRow(runChunkID(r.start.RunID, n), r.start.Tenant, "", 1, runChunk{RunID: r.start.RunID, Number: n, Scopes: part})
+		if err != nil {
+			return nil, err
+		}
+		ops = append(ops, store.Write{Table: tRunChunks, Op: store.Put, Row: row})
+	}
+	row, err := encodeRow(r.start.RunID, r.start.Tenant, "", r.row+1, r.doc)
+	if err != nil {
+		return nil, err
+	}
+	w := store.Write{Table: tRuns, Op: store.Put, Row: row}
+	if rowFirst {
+		return append([]store.Write{w}, ops...), nil
+	}
+	return append(ops, w), nil
+}
+
+// Close ends the run: absences are decided now.
+func (r *Run) Close(ctx context.Context, end RunEnd) (v Verdict, reason string, err error) {
+	done := map[string]bool{} // scopes whose complete capture of this run went through
+	statuses := map[string]int{}
+	for i := range r.scopes {
+		c := r.captures[i]
+		st := r.set.state(r.scopes[i].Key, store.At(r.s.now()))
+		if c == nil {
+			r.scopes[i].Outcome = resource.Outcome{Status: resource.StatusNotTried, Error: end.Error}
+			if st.Applied.less(r.pos) && st.Status != resource.StatusNotTried {
+				st.Status, st.Error, st.Advice = resource.StatusNotTried, end.Error, ""
+				st.LastRun = r.start.RunID
+				r.set.touch(st.Key)
+			}
+		} else if c.verdict == Done && c.in.Outcome.Status == resource.StatusComplete {
+			done[st.Key] = true
+		} else if c.verdict == "" {
+			r.scopes[i].Outcome.Status = resource.StatusFailed
+			r.scopes[i].Verdict, r.scopes[i].Reason = "failed", "the run was closed before the scope was finished"
+		}
+		statuses[string(r.scopes[i].Outcome.Status)]++
+	}
+	if err := r.decide(ctx, done); err != nil {
+		return "", "", fmt.Errorf("decide removals: %w", err)
+	}
+	if err := r.unplanned(ctx); err != nil {
+		return "", "", fmt.Errorf("unwatch scopes: %w", err)
+	}
+	if err := r.tally(ctx); err != nil {
+		return "", "", fmt.Errorf("count changes: %w", err)
+	}
+	d := &r.doc
+	d.FinishedAt = store.At(end.FinishedAt)
+	if d.FinishedAt.IsZero() {
+		d.FinishedAt = store.At(r.s.now())
+	}
+	d.Error, d.Log, d.Closed, d.Phase = end.Error, end.Log, true, ""
+	d.Statuses, d.State = countedOf(statuses), stateOf(statuses, end.Error)
+	if err := r.flush(ctx); err != nil {
+		return "", "", err
+	}
+	return Done, "", nil
+}
+
+// decide settles what complete captures did not list.
+func (r *Run) decide(ctx context.Context, done map[string]bool) error {
+	for i := range r.scopes {
+		st := r.set.state(r.scopes[i].Key, store.Time{})
+		if !done[st.Key] || !st.Undecided {
+			continue
+		}
+		a := r.absence(r.plan[i], r.captures[i].readAt())
+		if err := a.decide(ctx, int(st.Digest.Count)); err != nil {
+			return err
+		}
+		r.held += a.held
+		r.scopes[i].Changed = true
+		st.Undecided = false
+		r.set.touch(st.Key)
+		for _, key := range a.again {
+			other := r.set.state(key, store.Time{})
+			other.Resend = true
+			if err := r.s.recount(ctx, r.set, key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Run) absence(scope resource.Scope, at store.Time) *absence {
+	return &absence{s: r.s, tenant: r.start.Tenant, conn: r.start.Connection.ID, scope: scope, cause: r.cause(at)}
+}
+
+func (r *Run) cause(at store.Time) cause {
+	return cause{actor: "run:" + r.start.RunID, runID: r.start.RunID, connection: r.start.Connection.ID, observedAt: at.Time}
+}
+
+// unplanned turns unwatched what a complete plan has no longer, for the kinds that the run was asked to read.
+func (r *Run) unplanned(ctx context.Context) error {
+	if !r.planned || !r.complete || len(r.start.Kinds) == 0 {
+		return nil
+	}
+	for _, st := range r.set.states {
+		if st.Planned || st.Dropped || !r.asked(st.Key) || st.Applied == (position{}) && st.Open == (position{}) {
+			continue
+		}
+		if r.pos.less(st.Applied) {
+			continue
+		}
+		if err := r.s.dropScope(ctx, r.set, st, r.cause(store.At(r.start.StartedAt)), "its scope is no longer planned"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropScope turns everything in a scope unwatched.
+func (s *Service) dropScope(ctx context.Context, set *scopeSet, st *scopeState, c cause, reason string) error {
+	scope, err := resource.ParseScopeKey(st.Key)
+	if err != nil {
+		return err
+	}
+	a := &absence{s: s, tenant: set.tenant, conn: set.connection, scope: scope, cause: c}
+	if err := a.unwatch(ctx, reason); err != nil {
+		return err
+	}
+	for _, key := range append(a.again, st.Key) {
+		if key != st.Key {
+			set.state(key, store.Time{}).Resend = true
+		}
+		if err := s.recount(ctx, set, key); err != nil {
+			return err
+		}
+	}
+	st.Dropped, st.Undecided, st.Open = true, false, position{}
+	set.touch(st.Key)
+	return nil
+}
+
+// tally counts what the run changed, from the changes themselves, so that a replay counts the same.
+func (r *Run) tally(ctx context.Context) error {
+	d := &r.doc
+	d.Created, d.Updated, d.Gone, d.Returned, d.Unwatched, d.Rejected, d.Listed = 0, 0, 0, 0, 0, 0, 0
+	for i := range r.scopes {
+		d.Listed += int64(r.scopes[i].Outcome.Listed)
+		d.Rejected += r.set.state(r.scopes[i].Key, store.Time{}).Rejected
+	}
+	d.Held = max(d.Held, r.held)
+	groups, err := r.s.opt.Store.Group(ctx, store.Query{Table: tChanges, Tenant: r.start.Tenant, Where: notQuiet(eq(text("run_id"), r.start.RunID)),
+		Limit: 100}, fieldsAction())
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		action, _ := g.Values[0].(string)
+		switch action {
+		case "created":
+			d.Created = g.Count
+		case "updated", "merged":
+			d.Updated += g.Count
+		case "gone":
+			d.Gone = g.Count
+		case "returned":
+			d.Returned = g.Count
+		case "unwatched":
+			d.Unwatched = g.Count
+		}
+	}
+	d.ScopesDone = len(r.scopes)
+	return nil
+}
+
+func countedOf(m map[string]int) []counted {
+	out := make([]counted, 0, len(m))
+	for k, n := range m {
+		out = append(out, counted{k, n})
+	}
+	slices.SortFunc(out, func(a, b counted) int { return bytes.Compare([]byte(a.Key), []byte(b.Key)) })
+	return out
+}
+
+// stateOf is the run's state, given how its scopes ended.
+func stateOf(statuses map[string]int, problem string) string {
+	good := statuses[string(resource.StatusComplete)] + statuses[string(resource.StatusUnsupported)]
+	total := 0
+	for _, n := range statuses {
+		total += n
+	}
+	some := good > 0 || statuses[string(resource.StatusPartial)] > 0
+	switch {
+	case problem == "canceled":
+		return "canceled"
+	case problem == "" && good == total:
+		return "succeeded"
+	case some:
+		return "partial"
+	}
+	return "failed"
+}

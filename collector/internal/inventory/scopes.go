@@ -1,0 +1,161 @@
+package inventory
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/sdk/resource"
+)
+
+// scopeSet is the scope states of one connection, as stored in chunks.
+type scopeSet struct {
+	tenant, connection string
+	states             []*scopeState
+	byKey              map[string]int
+	versions           []int64 // of the chunk rows
+	dirty              map[int]bool
+}
+
+func loadScopes(ctx context.Context, r store.Reader, tenant, connection string) (*scopeSet, error) {
+	set := &scopeSet{tenant: tenant, connection: connection, byKey: map[string]int{}, dirty: map[int]bool{}}
+	var chunks []store.Row
+	err := each(ctx, r, store.Query{Table: tScopes, Tenant: tenant, Where: eq(text("connection"), connection)}, func(row store.Row) error {
+		chunks = append(chunks, row)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	docs := make([]scopeChunk, len(chunks))
+	for i, row := range chunks {
+		if docs[i], err = decodeRow[scopeChunk](row); err != nil {
+			return nil, err
+		}
+	}
+	order := make([]int, len(docs))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return docs[a].Number - docs[b].Number })
+	for _, i := range order {
+		for j := range docs[i].States {
+			set.byKey[docs[i].States[j].Key] = len(set.states)
+			set.states = append(set.states, &docs[i].States[j])
+		}
+		set.versions = append(set.versions, chunks[i].Version)
+	}
+	return set, nil
+}
+
+// state of a scope, made when it is new.
+func (set *scopeSet) state(key string, now store.Time) *scopeState {
+	if i, ok := set.byKey[key]; ok {
+		return set.states[i]
+	}
+	st := &scopeState{Key: key, Since: now}
+	set.byKey[key] = len(set.states)
+	set.states = append(set.states, st)
+	set.touch(key)
+	return st
+}
+
+func (set *scopeSet) touch(key string) { set.dirty[set.byKey[key]/statesPerChunk] = true }
+
+// writes are the chunks that changed. They count as written once the unit went through; see written.
+func (set *scopeSet) writes() ([]store.Write, error) {
+	var out []store.Write
+	for n := range set.dirty {
+		doc := scopeChunk{Connection: set.connection, Number: n}
+		for _, st := range set.states[n*statesPerChunk : min(len(set.states), (n+1)*statesPerChunk)] {
+			doc.States = append(doc.States, *st)
+		}
+		var version int64
+		if n < len(set.versions) {
+			version = set.versions[n]
+		}
+		row, err := encodeRow(chunkID(set.tenant, set.connection, n), set.tenant, "", version+1, doc)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, store.Write{Table: tScopes, Op: store.Put, Row: row})
+	}
+	return out, nil
+}
+
+func (set *scopeSet) written() {
+	for n := range set.dirty {
+		for len(set.versions) <= n {
+			set.versions = append(set.versions, 0)
+		}
+		set.versions[n]++
+	}
+	clear(set.dirty)
+}
+
+// save writes the chunks that changed.
+func (s *Service) saveScopes(ctx context.Context, set *scopeSet) error {
+	ops, err := set.writes()
+	if err != nil || len(ops) == 0 {
+		return err
+	}
+	err = s.opt.Store.Update(ctx, func(tx store.Tx) error {
+		_, err := tx.Write(ctx, ops...)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("write scopes: %w", err)
+	}
+	set.written()
+	return nil
+}
+
+// count adds up the scope's index.
+func (s *Service) count(ctx context.Context, r store.Reader, tenant, scopeID string) (resource.Digest, int, error) {
+	rows, err := s.rows(ctx, r, tenant, scopeID, rowApplied, rowRejected)
+	if err != nil {
+		return resource.Digest{}, 0, err
+	}
+	var t tally
+	for _, row := range rows {
+		t.add(row)
+	}
+	return t.digest, t.rejected, nil
+}
+
+// recount brings a state in line with its index after rows were moved about.
+func (s *Service) recount(ctx context.Context, set *scopeSet, key string) error {
+	st := set.state(key, store.At(s.now()))
+	digest, rejected, err := s.count(ctx, s.opt.Store, set.tenant, scopeID(set.connection, key))
+	if err != nil {
+		return err
+	}
+	st.Digest, st.Rejected = digest, rejected
+	set.touch(key)
+	return nil
+}
+
+// forRoot is the state as it goes into a run's root.
+func (st *scopeState) forRoot() (resource.ScopeState, error) {
+	scope, err := resource.ParseScopeKey(st.Key)
+	if err != nil {
+		return resource.ScopeState{}, err
+	}
+	out := resource.ScopeState{Scope: scope, Status: st.Status, Digest: st.Digest, HashFormat: st.HashFormat}
+	for _, f := range []struct {
+		to   *[]byte
+		from string
+	}{{&out.Fingerprint, st.Fingerprint}, {&out.KindDigest, st.KindDigest}, {&out.PolicyDigest, st.PolicyDigest}} {
+		if *f.to, err = hex.DecodeString(f.from); err != nil {
+			return out, fmt.Errorf("read scope %s: %w", st.Key, err)
+		}
+	}
+	return out, nil
+}
+
+// settled says that nothing about the scope waits for another capture. rule is the kind's present one.
+func (st *scopeState) settled(rule string) bool {
+	return st.Status != "" && !st.Undecided && !st.Resend && st.Open == (position{}) && (st.Rejected == 0 || st.Rule == rule)
+}

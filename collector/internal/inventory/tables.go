@@ -1,0 +1,457 @@
+package inventory
+
+import (
+	"encoding/json"
+
+	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/sdk/resource"
+)
+
+// The tables. docs/data-model.md says what each is for.
+const (
+	tObservations = "observations"
+	tIndex        = "scope_index"
+	tScopes       = "scope_chunks"
+	tRuns         = "runs"
+	tRunChunks    = "run_chunks"
+	tResources    = "resources"
+	tHeads        = "heads"
+	tClaims       = "claims"
+	tChanges      = "changes"
+	tRelations    = "relations"
+	tHeld         = "held_removals"
+	tReviews      = "reviews"
+	tOperations   = "operations"
+	tKinds        = "kinds"
+)
+
+func text(path ...string) filter.Field { return filter.Field{Path: path, Type: filter.String} }
+func texts(path ...string) filter.Field {
+	return filter.Field{Path: path, Type: filter.String, Multi: true}
+}
+func when(path ...string) filter.Field { return filter.Field{Path: path, Type: filter.Time} }
+func number(path ...string) filter.Field {
+	return filter.Field{Path: path, Type: filter.Number}
+}
+
+// Tables are the tables that the Service needs.
+func Tables() []store.Table {
+	idx := func(name string, fields ...filter.Field) store.Index { return store.Index{Name: name, Fields: fields} }
+	return []store.Table{
+		{Name: tObservations, Indexes: []store.Index{idx("connection", text("connection"), text("kind"))}},
+		{Name: tIndex, Indexes: []store.Index{idx("scope", text("scope_id"), text("key"))}},
+		{Name: tScopes, Indexes: []store.Index{idx("connection", text("connection"))}},
+		{Name: tRuns, Indexes: []store.Index{
+			idx("order", when("ordered_at")), idx("connection", text("connection"), when("ordered_at")), idx("state", text("state"))}},
+		{Name: tRunChunks},
+		{Name: tResources, Parts: true, Indexes: []store.Index{
+			idx("name", text("name")), idx("state", text("state")), idx("roots", texts("access_roots")),
+			idx("updated", when("updated_at")), idx("tags", texts("tag_pairs")), idx("words", texts("words"))}},
+		{Name: tHeads, Indexes: []store.Index{
+			idx("kind", text("kind"), text("state")), idx("name", text("name")), idx("datacenter", text("datacenter")),
+			idx("words", texts("words"))}},
+		{Name: tClaims, Indexes: []store.Index{idx("pair", text("pair")), idx("resource", text("resource_id"))}},
+		{Name: tChanges, Indexes: []store.Index{
+			idx("at", when("at")), idx("resource", text("resource_id"), number("version")), idx("run", text("run_id")),
+			idx("kind", text("kind"), when("at"))}},
+		{Name: tRelations, Indexes: []store.Index{idx("from", text("from")), idx("want", text("want"))}},
+		{Name: tHeld, Indexes: []store.Index{idx("state", text("state"), when("held_at"))}},
+		{Name: tReviews, Indexes: []store.Index{idx("state", text("state"))}},
+		{Name: tOperations, Indexes: []store.Index{idx("state", text("state"))}},
+		{Name: tKinds},
+	}
+}
+
+// The states of an observation beside those of a resource: held is live, but waits for a person to believe its absence.
+const stateHeld State = "held"
+
+// obsDoc is an observation. Its blob is the canonical bytes as they came.
+type obsDoc struct {
+	Connection string `json:"connection"`
+	Provider   string `json:"provider"`
+	Kind       string `json:"kind"`
+	ExternalID string `json:"external_id"`
+	// Scope that it belongs to: the latest one that listed it. Also are scopes that listed it before and may still.
+	Scope       string     `json:"scope"`
+	Also        []string   `json:"also,omitempty"`
+	ResourceID  string     `json:"resource_id"`
+	State       State      `json:"state"`
+	StateSince  store.Time `json:"state_since"`
+	StateReason string     `json:"state_reason,omitempty"`
+	Hash        string     `json:"hash"`
+	ObservedAt  store.Time `json:"observed_at"`
+	WrittenAt   store.Time `json:"written_at"`
+	RunID       string     `json:"run_id,omitempty"`
+	Epoch       int64      `json:"epoch"`
+	Generation  int64      `json:"generation"`
+	Match       string     `json:"match,omitempty"`
+	Datacenter  string     `json:"datacenter,omitempty"`
+	Client      string     `json:"client,omitempty"`
+	Precedence  int64      `json:"precedence"`
+	// Previous are the last known values at the pointers that could not be read.
+	Previous []previousValue `json:"previous,omitempty"`
+	Warnings []string        `json:"warnings,omitempty"`
+	// Volatile is JSON as text, since nothing looks into it.
+	Volatile string `json:"volatile,omitempty"`
+}
+
+// previousValue is kept where a later reading could not look.
+type previousValue struct {
+	Pointer string          `json:"pointer"`
+	Value   json.RawMessage `json:"value"`
+	// Hash and At are of the reading that it comes from.
+	Hash string     `json:"hash"`
+	At   store.Time `json:"at"`
+}
+
+// rowState is how a key of a scope stands.
+type rowState string
+
+const (
+	rowApplied   rowState = "applied"
+	rowRejected  rowState = "rejected"
+	rowHeld      rowState = "held"
+	rowRefused   rowState = "refused"
+	rowUnwatched rowState = "unwatched"
+	// rowPending is no longer listed; what that means is decided when a run of the kind closes.
+	rowPending rowState = "pending"
+	// rowLeaving is no longer listed either, but because the settings were narrowed.
+	rowLeaving rowState = "leaving"
+)
+
+// counts says whether the row is part of the scope's digest.
+func (s rowState) counts() bool { return s == rowApplied || s == rowRejected }
+
+// indexDoc is one key of a scope.
+type indexDoc struct {
+	ScopeID string   `json:"scope_id"`
+	Key     string   `json:"key"`
+	Hash    string   `json:"hash"`
+	State   rowState `json:"state"`
+	// Reason and Rule are of a rejection: why, and by which version of the rules.
+	Reason string `json:"reason,omitempty"`
+	Rule   string `json:"rule,omitempty"`
+	// Fingerprint, Epoch and Generation are of the capture that wrote the row.
+	Fingerprint string `json:"fp,omitempty"`
+	Epoch       int64  `json:"epoch"`
+	Generation  int64  `json:"gen"`
+	// Held is the held removal that the row waits for.
+	Held string `json:"held,omitempty"`
+}
+
+// position orders captures.
+type position struct {
+	Epoch      int64 `json:"epoch"`
+	Generation int64 `json:"generation"`
+}
+
+func (p position) less(o position) bool {
+	if p.Epoch != o.Epoch {
+		return p.Epoch < o.Epoch
+	}
+	return p.Generation < o.Generation
+}
+
+// scopeState is how one scope of a connection stands; it outlives runs.
+type scopeState struct {
+	Key    string          `json:"key"`
+	Status resource.Status `json:"status,omitempty"`
+	Error  string          `json:"error,omitempty"`
+	Advice string          `json:"advice,omitempty"`
+	// Digest is over the rows that count, as of the last finished capture.
+	Digest       resource.Digest `json:"digest"`
+	Fingerprint  string          `json:"fingerprint,omitempty"`
+	HashFormat   int             `json:"hash_format,omitempty"`
+	KindDigest   string          `json:"kind_digest,omitempty"`
+	PolicyDigest string          `json:"policy_digest,omitempty"`
+	// CompleteFingerprint and CompletePos are of the last complete capture.
+	CompleteFingerprint string   `json:"complete_fingerprint,omitempty"`
+	CompletePos         position `json:"complete_pos"`
+	// Applied is of the last finished capture, Open of one that has begun to write and has not finished.
+	Applied position `json:"applied"`
+	Open    position `json:"open"`
+	// LastComplete is when it was last read to its end; Since is when it was first planned.
+	LastComplete store.Time `json:"last_complete"`
+	Since        store.Time `json:"since"`
+	LastRun      string     `json:"last_run,omitempty"`
+	// Planned says that the latest plan of its kind has it.
+	Planned bool `json:"planned"`
+	// PlanComplete is what that plan said of itself.
+	PlanComplete bool `json:"plan_complete"`
+	// Dropped says that its observations were turned unwatched because it is no longer planned.
+	Dropped bool `json:"dropped,omitempty"`
+	// Undecided says that there are rows pending or leaving, Rejected how many were rejected under which Rule.
+	Undecided bool   `json:"undecided,omitempty"`
+	Rejected  int    `json:"rejected,omitempty"`
+	Rule      string `json:"rule,omitempty"`
+	// Unread says that its observations were turned unwatched for not having been read.
+	Unread bool `json:"unread,omitempty"`
+	// Resend asks for the whole list once, whatever the digests say.
+	Resend bool `json:"resend,omitempty"`
+	// Changed and Verdict are of the last capture, for a run that is replayed.
+	Changed bool   `json:"changed,omitempty"`
+	Verdict string `json:"verdict,omitempty"`
+}
+
+// scopeChunk is a row of scope states; statesPerChunk bounds what finishing one scope rewrites.
+type scopeChunk struct {
+	Connection string       `json:"connection"`
+	Number     int          `json:"number"`
+	States     []scopeState `json:"states"`
+}
+
+const statesPerChunk = 100
+
+// runDoc is a run.
+type runDoc struct {
+	Connection     string     `json:"connection"`
+	ConnectionName string     `json:"connection_name"`
+	Agent          string     `json:"agent,omitempty"`
+	Provider       string     `json:"provider"`
+	State          string     `json:"state"`
+	Trigger        string     `json:"trigger,omitempty"`
+	Kinds          []string   `json:"kinds,omitempty"`
+	OrderedAt      store.Time `json:"ordered_at"`
+	QueuedAt       store.Time `json:"queued_at"`
+	StartedAt      store.Time `json:"started_at"`
+	FinishedAt     store.Time `json:"finished_at"`
+	UpdatedAt      store.Time `json:"updated_at"`
+	ScopesTotal    int        `json:"scopes_total"`
+	ScopesDone     int        `json:"scopes_done"`
+	Listed         int64      `json:"listed"`
+	Phase          string     `json:"phase,omitempty"`
+	Created        int        `json:"created"`
+	Updated        int        `json:"updated"`
+	Gone           int        `json:"gone"`
+	Returned       int        `json:"returned"`
+	Unwatched      int        `json:"unwatched"`
+	Held           int        `json:"held"`
+	Rejected       int        `json:"rejected"`
+	Unchanged      bool       `json:"unchanged"`
+	PlanComplete   bool       `json:"plan_complete"`
+	Statuses       []counted  `json:"statuses,omitempty"`
+	Error          string     `json:"error,omitempty"`
+	Warnings       []string   `json:"warnings,omitempty"`
+	Log            []string   `json:"log,omitempty"`
+	PluginVersion  string     `json:"plugin_version,omitempty"`
+	Epoch          int64      `json:"epoch"`
+	Generation     int64      `json:"generation"`
+	// Closed says that the agent itself ended it here, so that opening it again changes nothing.
+	Closed bool `json:"closed"`
+}
+
+type counted struct {
+	Key   string `json:"key"`
+	Count int    `json:"count"`
+}
+
+// runChunk is a row of up to scopesPerRunChunk scopes of a run's plan, with their outcomes.
+type runChunk struct {
+	RunID  string     `json:"run_id"`
+	Number int        `json:"number"`
+	Scopes []runScope `json:"scopes"`
+}
+
+type runScope struct {
+	Key      string           `json:"key"`
+	Outcome  resource.Outcome `json:"outcome"`
+	Changed  bool             `json:"changed,omitempty"`
+	Verdict  string           `json:"verdict,omitempty"`
+	Reason   string           `json:"reason,omitempty"`
+	Rejected []Rejection      `json:"rejected,omitempty"`
+}
+
+const scopesPerRunChunk = 1000
+
+// claimDoc gives an identifier to a resource.
+type claimDoc struct {
+	Kind  string `json:"kind"`
+	Type  string `json:"type"`
+	Value string `json:"value"`
+	// Pair is type=value, for selectors that name no kind.
+	Pair       string `json:"pair"`
+	ResourceID string `json:"resource_id"`
+	// Contested says that it names several things and so joins nothing; Holders are the observations concerned.
+	Contested bool     `json:"contested,omitempty"`
+	Holders   []string `json:"holders,omitempty"`
+}
+
+// edge is a relation as one observation declares it. Want is the key by which its target is found.
+type edge struct {
+	Verb  string `json:"verb"`
+	Kind  string `json:"kind,omitempty"`
+	Want  string `json:"want"`
+	Label string `json:"label"`
+}
+
+type relationDoc struct {
+	From     string `json:"from"`
+	FromKind string `json:"from_kind"`
+	edge
+}
+
+// source is an observation that a resource consists of.
+type source struct {
+	Observation string `json:"observation"`
+	Connection  string `json:"connection"`
+}
+
+// curated is a field set by a person.
+type curated struct {
+	Pointer string          `json:"pointer"`
+	Value   json.RawMessage `json:"value"`
+	Actor   string          `json:"actor"`
+	At      store.Time      `json:"at"`
+}
+
+// pin makes one connection the source of a field. Later issues write them; the merge knows them already.
+type pin struct {
+	Pointer    string `json:"pointer"`
+	Connection string `json:"connection"`
+}
+
+// provenance says where the values at Pointers came from; without pointers it is for all that no other names.
+type provenance struct {
+	Pointers   []string   `json:"pointers,omitempty"`
+	Curated    bool       `json:"curated,omitempty"`
+	Connection string     `json:"connection,omitempty"`
+	Actor      string     `json:"actor,omitempty"`
+	At         store.Time `json:"at"`
+	Stale      bool       `json:"stale,omitempty"`
+}
+
+// revision is one version of a resource: all that is needed to show it and to go on from it.
+type revision struct {
+	Kind        string                `json:"kind"`
+	Major       int                   `json:"major"`
+	Name        string                `json:"name"`
+	State       State                 `json:"state"`
+	StateSince  store.Time            `json:"state_since"`
+	StateReason string                `json:"state_reason,omitempty"`
+	RedirectTo  string                `json:"redirect_to,omitempty"`
+	Region      string                `json:"region,omitempty"`
+	Zone        string                `json:"zone,omitempty"`
+	Datacenter  string                `json:"datacenter,omitempty"`
+	Tags        []resource.Tag        `json:"tags,omitempty"`
+	Identifiers []resource.Identifier `json:"identifiers,omitempty"`
+	ConsoleURL  string                `json:"console_url,omitempty"`
+	Attributes  json.RawMessage       `json:"attributes"`
+	Common      json.RawMessage       `json:"common"`
+	Stale       []string              `json:"stale,omitempty"`
+	Withheld    []string              `json:"withheld,omitempty"`
+	Conflicts   []string              `json:"conflicts,omitempty"`
+	Warnings    []string              `json:"warnings,omitempty"`
+	Edges       []edge                `json:"edges,omitempty"`
+	Connections []string              `json:"connections,omitempty"`
+	AccessRoots []string              `json:"access_roots"`
+	Provenance  []provenance          `json:"provenance,omitempty"`
+	// What it is made of.
+	Sources []source  `json:"sources,omitempty"`
+	Curated []curated `json:"curated,omitempty"`
+	Pins    []pin     `json:"pins,omitempty"`
+	// ManualIdentifiers were given by a person. Manual says that a person made the resource.
+	ManualIdentifiers []resource.Identifier `json:"manual_identifiers,omitempty"`
+	Manual            bool                  `json:"manual,omitempty"`
+	CreatedAt         store.Time            `json:"created_at"`
+	UpdatedAt         store.Time            `json:"updated_at"`
+}
+
+// resourceDoc is the projection of the latest change, with what lists need.
+type resourceDoc struct {
+	revision
+	// ChangeHash is of the change that made this version; the next one carries it on.
+	ChangeHash string `json:"change_hash"`
+	// TagPairs, MissingTags... are derived for lookups and are in no revision.
+	TagPairs []string `json:"tag_pairs,omitempty"`
+	Words    []string `json:"words,omitempty"`
+}
+
+// headDoc is what lists across kinds need of a resource.
+type headDoc struct {
+	Kind        string     `json:"kind"`
+	Name        string     `json:"name"`
+	State       State      `json:"state"`
+	RedirectTo  string     `json:"redirect_to,omitempty"`
+	Datacenter  string     `json:"datacenter,omitempty"`
+	AccessRoots []string   `json:"access_roots"`
+	Words       []string   `json:"words,omitempty"`
+	UpdatedAt   store.Time `json:"updated_at"`
+}
+
+// changeDoc is a change: the commit. Quiet ones were made by rules only and are not shown as changes.
+type changeDoc struct {
+	ResourceID  string        `json:"resource_id"`
+	Kind        string        `json:"kind"`
+	Name        string        `json:"name"`
+	Version     int64         `json:"version"`
+	Action      string        `json:"action"`
+	At          store.Time    `json:"at"`
+	ObservedAt  store.Time    `json:"observed_at"`
+	Actor       string        `json:"actor"`
+	RunID       string        `json:"run_id,omitempty"`
+	Connection  string        `json:"connection,omitempty"`
+	AuditID     string        `json:"audit_id,omitempty"`
+	Reason      string        `json:"reason,omitempty"`
+	Quiet       bool          `json:"quiet"`
+	Diff        []FieldChange `json:"diff,omitempty"`
+	AccessRoots []string      `json:"access_roots"`
+	PrevHash    string        `json:"prev_hash,omitempty"`
+	Hash        string        `json:"hash,omitempty"`
+	Revision    revision      `json:"revision"`
+}
+
+// heldDoc is a held removal.
+type heldDoc struct {
+	Connection string             `json:"connection"`
+	ScopeID    string             `json:"scope_id"`
+	Kind       string             `json:"kind"`
+	Partition  resource.Partition `json:"partition,omitempty"`
+	RunID      string             `json:"run_id"`
+	HeldAt     store.Time         `json:"held_at"`
+	State      string             `json:"state"`
+	Count      int                `json:"count"`
+	ScopeSize  int                `json:"scope_size"`
+	DecidedBy  string             `json:"decided_by,omitempty"`
+	DecidedAt  store.Time         `json:"decided_at"`
+	Reason     string             `json:"reason,omitempty"`
+	AuditID    string             `json:"audit_id,omitempty"`
+	// Settled says that what was decided has been carried out.
+	Settled bool `json:"settled"`
+}
+
+// reviewDoc asks a person whether two resources are one.
+type reviewDoc struct {
+	Kind        string     `json:"kind"`
+	State       string     `json:"state"` // open
+	Pair        string     `json:"pair"`
+	ResourceID  string     `json:"resource_id"`
+	OtherID     string     `json:"other_id"`
+	Observation string     `json:"observation"`
+	At          store.Time `json:"at"`
+}
+
+// operationDoc is a merge of one resource into another, written before anything of it is done.
+type operationDoc struct {
+	Type  string     `json:"type"` // merge
+	State string     `json:"state"`
+	Kind  string     `json:"kind"`
+	From  string     `json:"from"`
+	To    string     `json:"to"`
+	Pair  string     `json:"pair"`
+	RunID string     `json:"run_id,omitempty"`
+	At    store.Time `json:"at"`
+}
+
+// kindDoc is a kind that a plugin declared. The schema is kept as text, so that its bytes stay what was hashed.
+type kindDoc struct {
+	Name     string     `json:"name"`
+	Major    int        `json:"major"`
+	Minor    int        `json:"minor"`
+	Schema   string     `json:"schema"`
+	Digest   string     `json:"digest"`
+	Provider string     `json:"provider"`
+	Approval string     `json:"approval"`
+	Plugin   string     `json:"plugin"` // version that declared it
+	At       store.Time `json:"at"`
+}

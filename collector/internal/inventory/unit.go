@@ -1,0 +1,415 @@
+package inventory
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/sdk/resource"
+	"maestro.internal/sdk/schema"
+)
+
+// cause says on whose behalf something is written.
+type cause struct {
+	actor      string
+	runID      string
+	connection string
+	auditID    string
+	reason     string
+	observedAt time.Time
+	// rules is set when hashes differ because the rules that make them do: differences that only the rules
+	// explain make no change. kindChanged says that the kind's schema is among them.
+	rules       bool
+	kindChanged bool
+}
+
+// unit is one piece of work on one kind: observations, the resources they make up, and the claims between them are
+// loaded, changed in memory, and written in the order that makes every prefix harmless.
+type unit struct {
+	s      *Service
+	tx     store.Tx
+	tenant string
+	kind   *schema.Kind
+	keyed  map[string]string
+	now    time.Time
+	cause  cause
+	// roll are resources whose projection is known to be behind their changes.
+	roll map[string]bool
+
+	obs    map[string]*obsRec
+	res    map[string]*resRec
+	alias  map[string]string // merged resource -> the one it lives on as
+	claims map[string]*claimRec
+
+	touched []string
+	first   []store.Write // operations and reviews
+	index   []store.Write // scope-index rows
+	last    []store.Write // what must not be there before all else is
+	merges  []operationDoc
+}
+
+// obsRec is an observation in work.
+type obsRec struct {
+	id    string
+	doc   obsDoc
+	blob  []byte
+	seen  *observed // as it is now
+	was   *observed // as it is stored; nil when new
+	row   int64     // version of the stored row, 0 when new
+	dirty bool
+}
+
+// resRec is a resource in work.
+type resRec struct {
+	id      string
+	version int64 // of rev; 0 when it is not there yet
+	rev     revision
+	hash    string
+	// behind says that the stored projection is older than rev.
+	behind  bool
+	touched bool
+	members map[string]bool // observations that it consists of now
+	before  map[string]bool // as stored
+	change  *changeDoc
+	// mergedInto is the resource that it is to live on as; merge is what another one leaves it.
+	mergedInto string
+	merge      struct {
+		curated     []curated
+		identifiers []resource.Identifier
+	}
+	// override brings what a person has just decided.
+	override *revision
+}
+
+type claimRec struct {
+	id      string
+	doc     claimDoc
+	version int64 // 0 when new
+	dirty   bool
+	drop    bool
+}
+
+// raceError says that another collector was first, or that a crash left a projection behind: load again.
+type raceError struct{ resources []string }
+
+func (e *raceError) Error() string { return "another writer was first" }
+
+const mostRaces = 8
+
+// work runs fn as one unit, and again as long as somebody else gets in between.
+func (s *Service) work(ctx context.Context, tenant string, kind *schema.Kind, c cause, fn func(*unit) error) error {
+	if err := s.ensureKind(ctx, kind); err != nil {
+		return err
+	}
+	roll := map[string]bool{}
+	for range mostRaces {
+		err := s.opt.Store.Update(ctx, func(tx store.Tx) error {
+			u := &unit{s: s, tx: tx, tenant: tenant, kind: kind, keyed: keyedArrays(kind), now: s.now(), cause: c, roll: roll,
+				obs: map[string]*obsRec{}, res: map[string]*resRec{}, alias: map[string]string{}, claims: map[string]*claimRec{}}
+			if len(roll) > 0 {
+				if err := u.loadResources(ctx, slices.Sorted(maps.Keys(roll))); err != nil {
+					return err
+				}
+			}
+			if err := fn(u); err != nil {
+				return err
+			}
+			if err := u.settle(); err != nil {
+				return err
+			}
+			return u.write(ctx)
+		})
+		var race *raceError
+		if !errors.As(err, &race) {
+			return err
+		}
+		for _, id := range race.resources {
+			roll[id] = true
+		}
+	}
+	return fmt.Errorf("write %s: %w", kind.Name, &raceError{})
+}
+
+// loadObs reads observations that are not at hand. Those that do not exist are absent from u.obs.
+func (u *unit) loadObs(ctx context.Context, ids []string) error {
+	ids = slices.DeleteFunc(unique(slices.Clone(ids)), func(id string) bool { return u.obs[id] != nil })
+	rows, err := getChunks(ctx, u.tx, tObservations, u.tenant, "", ids)
+	if err != nil {
+		return err
+	}
+	for id, row := range rows {
+		doc, err := decodeRow[obsDoc](row)
+		if err != nil {
+			return err
+		}
+		seen, err := u.observed(id, &doc, row.Blob)
+		if err != nil {
+			return err
+		}
+		u.obs[id] = &obsRec{id: id, doc: doc, blob: row.Blob, seen: seen, was: seen, row: row.Version}
+	}
+	return nil
+}
+
+// observed takes a stored observation apart.
+func (u *unit) observed(id string, doc *obsDoc, blob []byte) (*observed, error) {
+	var env resource.Envelope
+	if err := json.Unmarshal(blob, &env); err != nil {
+		return nil, fmt.Errorf("decode observation %s: %w", id, err)
+	}
+	if len(env.Attributes) > 0 {
+		clean, _, err := u.kind.Validate(env.Attributes)
+		if err != nil {
+			return nil, fmt.Errorf("decode observation %s: %w", id, err)
+		}
+		env.Attributes = clean
+	}
+	stale := withPrevious(&env, doc.Previous)
+	o := observedOf(id, doc, env)
+	o.stale = stale
+	return o, nil
+}
+
+func observedOf(id string, doc *obsDoc, env resource.Envelope) *observed {
+	return &observed{id: id, connection: doc.Connection, provider: doc.Provider, precedence: doc.Precedence, state: doc.State,
+		since: doc.StateSince.Time, reason: doc.StateReason, at: doc.ObservedAt, env: env,
+		edges: edgesOf(&env, doc.Connection), warnings: doc.Warnings, datacenter: doc.Datacenter, client: doc.Client}
+}
+
+// loadResources reads resources and all observations that they consist of. One that is merged brings the one it lives
+// on as. One that does not exist is made, empty, with version 0.
+func (u *unit) loadResources(ctx context.Context, ids []string) error {
+	for depth := 0; len(ids) > 0; depth++ {
+		if depth > 20 {
+			return fmt.Errorf("read resources: redirects run in a circle")
+		}
+		ids = slices.DeleteFunc(unique(slices.Clone(ids)), func(id string) bool { return u.res[id] != nil })
+		rows, err := getChunks(ctx, u.tx, tResources, u.tenant, u.kind.Name, ids)
+		if err != nil {
+			return err
+		}
+		var next, obs []string
+		for _, id := range ids {
+			rec, err := u.loadResource(ctx, id, rows)
+			if err != nil {
+				return err
+			}
+			u.res[id] = rec
+			if rec.rev.State == Merged && rec.rev.RedirectTo != "" {
+				u.alias[id] = rec.rev.RedirectTo
+				next = append(next, rec.rev.RedirectTo)
+			}
+			for _, src := range rec.rev.Sources {
+				obs = append(obs, src.Observation)
+			}
+		}
+		if err := u.loadObs(ctx, obs); err != nil {
+			return err
+		}
+		for _, id := range ids {
+			u.addMembers(u.res[id])
+		}
+		ids = next
+	}
+	return nil
+}
+
+func (u *unit) loadResource(ctx context.Context, id string, rows map[string]store.Row) (*resRec, error) {
+	rec := &resRec{id: id, members: map[string]bool{}, before: map[string]bool{}}
+	if row, ok := rows[id]; ok {
+		doc, err := decodeRow[resourceDoc](row)
+		if err != nil {
+			return nil, err
+		}
+		rec.version, rec.rev, rec.hash = row.Version, doc.revision, doc.ChangeHash
+	}
+	if !u.roll[id] {
+		return rec, nil
+	}
+	page, err := u.tx.Find(ctx, store.Query{Table: tChanges, Tenant: u.tenant, Where: eq(text("resource_id"), id),
+		Order: []store.Order{{Field: number("version"), Desc: true}}, Limit: 1})
+	if err != nil {
+		return nil, fmt.Errorf("read changes of %s: %w", id, err)
+	}
+	if len(page.Rows) > 0 {
+		c, err := decodeRow[changeDoc](page.Rows[0])
+		if err != nil {
+			return nil, err
+		}
+		if c.Version > rec.version {
+			rec.version, rec.rev, rec.hash, rec.behind = c.Version, c.Revision, c.Hash, true
+			u.touch(rec)
+		}
+	}
+	return rec, nil
+}
+
+func (u *unit) addMembers(rec *resRec) {
+	for _, src := range rec.rev.Sources {
+		o := u.obs[src.Observation]
+		if o != nil && o.doc.ResourceID == rec.id {
+			rec.members[o.id], rec.before[o.id] = true, true
+		}
+	}
+}
+
+// resolve follows merges.
+func (u *unit) resolve(id string) string {
+	for range 20 {
+		to, ok := u.alias[id]
+		if !ok {
+			return id
+		}
+		id = to
+	}
+	return id
+}
+
+func (u *unit) touch(rec *resRec) {
+	if !rec.touched {
+		rec.touched = true
+		u.touched = append(u.touched, rec.id)
+	}
+}
+
+// newResource is the record of a resource that nothing is known of. If it does exist after all, inserting its first
+// change conflicts and the unit runs again with it loaded.
+func (u *unit) newResource(id string) *resRec {
+	if rec := u.res[id]; rec != nil {
+		return rec
+	}
+	rec := &resRec{id: id, members: map[string]bool{}, before: map[string]bool{}}
+	u.res[id] = rec
+	return rec
+}
+
+// join makes an observation part of a resource.
+func (u *unit) join(o *obsRec, rec *resRec) {
+	if old := u.res[o.doc.ResourceID]; old != nil && old != rec {
+		delete(old.members, o.id)
+	}
+	o.doc.ResourceID = rec.id
+	rec.members[o.id] = true
+	u.touch(rec)
+}
+
+// settle merges every touched resource and makes the changes.
+func (u *unit) settle() error {
+	for _, id := range u.touched {
+		rec := u.res[id]
+		if rec.mergedInto != "" {
+			if err := u.settleMerged(rec); err != nil {
+				return err
+			}
+			continue
+		}
+		if rec.rev.State == Merged {
+			continue // rolled forward only
+		}
+		in := mergeInput{id: id, kind: u.kind, prev: &rec.rev, now: u.now}
+		for _, m := range slices.Sorted(maps.Keys(rec.members)) {
+			in.obs = append(in.obs, u.obs[m].seen)
+		}
+		if rec.override != nil {
+			in.prev = rec.override
+		}
+		if len(rec.merge.curated)+len(rec.merge.identifiers) > 0 {
+			left := rec.rev
+			left.Curated = slices.Concat(left.Curated, rec.merge.curated)
+			left.ManualIdentifiers = slices.Concat(left.ManualIdentifiers, rec.merge.identifiers)
+			in.prev = &left
+		}
+		if err := u.commit(rec, merge(in)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commit turns the difference between what a resource was and is into a change, if there is one.
+func (u *unit) commit(rec *resRec, rev revision) error {
+	old := rec.rev
+	c := changeDoc{ResourceID: rec.id, Kind: u.kind.Name, Name: rev.Name, At: store.At(u.now), ObservedAt: store.At(u.cause.observedAt),
+		Actor: u.cause.actor, RunID: u.cause.runID, Connection: u.cause.connection, AuditID: u.cause.auditID, Reason: u.cause.reason,
+		AccessRoots: rev.AccessRoots, PrevHash: rec.hash}
+	switch {
+	case rec.version == 0:
+		c.Action = "created"
+		rev.CreatedAt = store.At(u.now)
+	default:
+		c.Diff = diff(&old, &rev, u.keyed)
+		c.Action = actionOf(old.State, rev.State)
+		if c.Action == "updated" && len(c.Diff) == 0 && sameCuration(&old, &rev) && sameSources(&old, &rev) {
+			return nil
+		}
+		c.Quiet = u.cause.rules && c.Action == "updated" && len(c.Diff) > 0 && u.byRules(&old, &rev, c.Diff)
+	}
+	if c.Reason == "" && c.Action != "created" && c.Action != "updated" {
+		c.Reason = rev.StateReason
+	}
+	if !c.Quiet || rec.version == 0 {
+		rev.UpdatedAt = store.At(u.now)
+	}
+	return u.put(rec, rev, c)
+}
+
+// put makes rev the resource's next version.
+func (u *unit) put(rec *resRec, rev revision, c changeDoc) error {
+	rec.version++
+	c.Version, c.Revision = rec.version, rev
+	hash, err := hashChange(c)
+	if err != nil {
+		return err
+	}
+	c.Hash = hash
+	rec.rev, rec.hash, rec.change = rev, hash, &c
+	return nil
+}
+
+func actionOf(old, new State) string {
+	switch {
+	case old == new:
+		return "updated"
+	case new == Active:
+		return "returned"
+	}
+	return string(new)
+}
+
+func sameSources(a, b *revision) bool {
+	return slices.EqualFunc(a.Sources, b.Sources, func(x, y source) bool { return x == y })
+}
+
+// byRules says whether a difference is explained by other rules of hashing alone: what a site withholds, and which
+// fields a kind has.
+func (u *unit) byRules(old, new *revision, d []FieldChange) bool {
+	withheld := slices.Concat(old.Withheld, new.Withheld)
+	for _, f := range d {
+		switch {
+		case f.Pointer == "/withheld", f.Pointer == "/warnings", covers(withheld, f.Pointer):
+		case u.cause.kindChanged && (f.Old == nil || f.New == nil) && strings.HasPrefix(f.Pointer, "/attributes/"):
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// settleMerged gives a resource up in favour of another.
+func (u *unit) settleMerged(rec *resRec) error {
+	if rec.rev.State == Merged {
+		return nil
+	}
+	rev := rec.rev
+	rev.State, rev.StateSince, rev.StateReason, rev.RedirectTo = Merged, store.At(u.now), u.cause.reason, rec.mergedInto
+	rev.UpdatedAt = store.At(u.now)
+	return u.put(rec, rev, changeDoc{ResourceID: rec.id, Kind: u.kind.Name, Name: rev.Name, Action: "merged", At: store.At(u.now),
+		ObservedAt: store.At(u.cause.observedAt), Actor: u.cause.actor, RunID: u.cause.runID, Connection: u.cause.connection,
+		AuditID: u.cause.auditID, Reason: u.cause.reason, AccessRoots: rev.AccessRoots, PrevHash: rec.hash})
+}

@@ -1,0 +1,389 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/sdk/resource"
+)
+
+// UnwatchConnection turns everything that the connection observed unwatched: it was deleted, or its agent was.
+func (s *Service) UnwatchConnection(ctx context.Context, tenant, connectionID, actor, reason string) error {
+	return s.unwatch(ctx, tenant, connectionID, "", actor, reason)
+}
+
+// UnwatchKind does it for one kind of a connection: it was disabled.
+func (s *Service) UnwatchKind(ctx context.Context, tenant, connectionID, kind, actor, reason string) error {
+	return s.unwatch(ctx, tenant, connectionID, kind, actor, reason)
+}
+
+func (s *Service) unwatch(ctx context.Context, tenant, connectionID, kind, actor, reason string) error {
+	set, err := loadScopes(ctx, s.opt.Store, tenant, connectionID)
+	if err != nil {
+		return fmt.Errorf("read scopes: %w", err)
+	}
+	for _, st := range set.states {
+		scope, err := resource.ParseScopeKey(st.Key)
+		if err != nil {
+			return err
+		}
+		if kind != "" && scope.Kind != kind {
+			continue
+		}
+		st.Planned = false
+		if err := s.dropScope(ctx, set, st, cause{actor: actor, connection: connectionID}, reason); err != nil {
+			return fmt.Errorf("unwatch scope %s: %w", st.Key, err)
+		}
+	}
+	return s.saveScopes(ctx, set)
+}
+
+// Remap applies a connection's datacenter, rules and name to what it has observed, after an edit.
+func (s *Service) Remap(ctx context.Context, tenant string, c Connection, actor string) error {
+	byKind := map[string][]string{}
+	err := each(ctx, s.opt.Store, store.Query{Table: tObservations, Tenant: tenant, Where: eq(text("connection"), c.ID)}, func(row store.Row) error {
+		doc, err := decodeRow[obsDoc](row)
+		if err != nil {
+			return err
+		}
+		scope, err := resource.ParseScopeKey(doc.Scope)
+		if err != nil {
+			return err
+		}
+		dc, client := located(c, scope.Partition)
+		if dc != doc.Datacenter || client != doc.Client || c.Precedence != doc.Precedence {
+			byKind[doc.Kind] = append(byKind[doc.Kind], row.ID)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read observations: %w", err)
+	}
+	for name, ids := range byKind {
+		kind, err := s.kind(ctx, tenant, name)
+		if err != nil {
+			return err
+		}
+		for part := range slices.Chunk(ids, rowsPerUnit) {
+			err := s.work(ctx, tenant, kind.Kind, cause{actor: actor, connection: c.ID}, func(u *unit) error { return u.remap(ctx, c, part) })
+			if err != nil {
+				return fmt.Errorf("remap %s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (u *unit) remap(ctx context.Context, c Connection, ids []string) error {
+	if err := u.loadObs(ctx, ids); err != nil {
+		return err
+	}
+	var owners []string
+	for _, id := range ids {
+		if o := u.obs[id]; o != nil {
+			owners = append(owners, o.doc.ResourceID)
+		}
+	}
+	if err := u.loadResources(ctx, owners); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		o := u.obs[id]
+		if o == nil {
+			continue
+		}
+		scope, err := resource.ParseScopeKey(o.doc.Scope)
+		if err != nil {
+			return err
+		}
+		rec, seen := *o, *o.seen
+		rec.doc.Datacenter, rec.doc.Client = located(c, scope.Partition)
+		rec.doc.Precedence, rec.dirty = c.Precedence, true
+		seen.datacenter, seen.client, seen.precedence = rec.doc.Datacenter, rec.doc.Client, c.Precedence
+		rec.seen = &seen
+		u.obs[id] = &rec
+		u.touch(u.newResource(u.resolve(o.doc.ResourceID)))
+	}
+	return nil
+}
+
+// runMerges carries out merges that were announced.
+func (s *Service) runMerges(ctx context.Context, tenant string) error {
+	q := store.Query{Table: tOperations, Tenant: tenant, AllTenants: tenant == "", Where: eq(text("state"), "open")}
+	var ops []store.Row
+	if err := each(ctx, s.opt.Store, q, func(row store.Row) error { ops = append(ops, row); return nil }); err != nil {
+		return err
+	}
+	for _, row := range ops {
+		op, err := decodeRow[operationDoc](row)
+		if err != nil {
+			return err
+		}
+		kind, err := s.kind(ctx, row.Tenant, op.Kind)
+		if err != nil {
+			return err
+		}
+		c := cause{actor: "rule:identity", runID: op.RunID, reason: op.Pair + " belongs to both"}
+		err = s.work(ctx, row.Tenant, kind.Kind, c, func(u *unit) error { return u.fuse(ctx, op, row) })
+		if err != nil {
+			return fmt.Errorf("merge %s into %s: %w", op.From, op.To, err)
+		}
+	}
+	return nil
+}
+
+// fuse makes one resource of two. The older id survives, the other leads to it.
+func (u *unit) fuse(ctx context.Context, op operationDoc, row store.Row) error {
+	if err := u.loadResources(ctx, []string{op.From, op.To}); err != nil {
+		return err
+	}
+	from, to := u.res[op.From], u.res[u.resolve(op.To)]
+	op.State = "done"
+	done, err := encodeRow(row.ID, u.tenant, "", row.Version+1, op)
+	if err != nil {
+		return err
+	}
+	u.last = append(u.last, store.Write{Table: tOperations, Op: store.Put, Row: done})
+	if from == to || from.version == 0 || from.rev.State == Merged && from.rev.RedirectTo != to.id {
+		return nil
+	}
+	if from.rev.State != Merged {
+		from.mergedInto = to.id
+	}
+	u.touch(from)
+	u.touch(to)
+	if to.version == 0 {
+		to.rev.CreatedAt = from.rev.CreatedAt
+	}
+	for _, src := range from.rev.Sources {
+		o := u.obs[src.Observation]
+		if o == nil || o.doc.ResourceID != from.id {
+			continue
+		}
+		rec := *o
+		rec.doc.Match, rec.dirty = "merged: "+op.Pair, true
+		u.obs[o.id] = &rec
+		u.join(&rec, to)
+	}
+	for _, c := range from.rev.Curated {
+		if !slices.ContainsFunc(to.rev.Curated, func(x curated) bool { return x.Pointer == c.Pointer }) {
+			to.merge.curated = append(to.merge.curated, c)
+		}
+	}
+	for _, id := range from.rev.ManualIdentifiers {
+		if !slices.Contains(to.rev.ManualIdentifiers, id) {
+			to.merge.identifiers = append(to.merge.identifiers, id)
+		}
+	}
+	return u.takeClaims(ctx, from.id, to.id)
+}
+
+// takeClaims gives all claims of one resource to another.
+func (u *unit) takeClaims(ctx context.Context, from, to string) error {
+	return each(ctx, u.tx, store.Query{Table: tClaims, Tenant: u.tenant, Where: eq(text("resource_id"), from)}, func(row store.Row) error {
+		doc, err := decodeRow[claimDoc](row)
+		if err != nil {
+			return err
+		}
+		doc.ResourceID = to
+		u.claims[row.ID] = &claimRec{id: row.ID, doc: doc, version: row.Version, dirty: true}
+		return nil
+	})
+}
+
+// Sweep does what time asks for: rolls forward what a crash left behind, turns what is not read any more
+// unwatched, prunes, and fails runs without news. One collector at a time runs it, under a lease.
+func (s *Service) Sweep(ctx context.Context, now time.Time) error {
+	err := s.runMerges(ctx, "")
+	if err != nil {
+		err = fmt.Errorf("carry out merges: %w", err)
+	}
+	for _, step := range []struct {
+		name string
+		do   func(context.Context, time.Time) error
+	}{
+		{"carry out decisions on removals", s.sweepHeld}, {"unwatch what is not read", s.sweepUnread},
+		{"fail runs without news", s.sweepRuns}, {"prune", s.prune},
+	} {
+		if e := step.do(ctx, now); e != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", step.name, e))
+		}
+	}
+	if _, e := s.opt.Audit.Sweep(ctx, now); e != nil {
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+func (s *Service) sweepHeld(ctx context.Context, _ time.Time) error {
+	var rows []store.Row
+	err := each(ctx, s.opt.Store, store.Query{Table: tHeld, AllTenants: true, Where: in(text("state"), []string{"approved", "refused"})}, func(row store.Row) error {
+		doc, err := decodeRow[heldDoc](row)
+		if !doc.Settled {
+			rows = append(rows, row)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if err := s.carryOut(ctx, row.Tenant, row.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) sweepUnread(ctx context.Context, now time.Time) error {
+	type conn struct{ tenant, id string }
+	late := map[conn]bool{}
+	isLate := func(st *scopeState) bool {
+		last := st.LastComplete
+		if last.IsZero() {
+			last = st.Since
+		}
+		return !st.Unread && !st.Dropped && st.Applied != (position{}) && now.Sub(last.Time) > s.opt.UnreadAfter
+	}
+	err := each(ctx, s.opt.Store, store.Query{Table: tScopes, AllTenants: true}, func(row store.Row) error {
+		doc, err := decodeRow[scopeChunk](row)
+		for i := range doc.States {
+			if isLate(&doc.States[i]) {
+				late[conn{row.Tenant, doc.Connection}] = true
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for c := range late {
+		set, err := loadScopes(ctx, s.opt.Store, c.tenant, c.id)
+		if err != nil {
+			return err
+		}
+		for _, st := range set.states {
+			if !isLate(st) {
+				continue
+			}
+			planned := st.Planned
+			if err := s.dropScope(ctx, set, st, cause{actor: "rule:unread", connection: c.id}, "not read to its end since "+lastRead(st)); err != nil {
+				return err
+			}
+			st.Planned, st.Dropped, st.Unread = planned, false, true
+		}
+		if err := s.saveScopes(ctx, set); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func lastRead(st *scopeState) string {
+	if st.LastComplete.IsZero() {
+		return "ever"
+	}
+	return st.LastComplete.Format(time.RFC3339)
+}
+
+func (s *Service) sweepRuns(ctx context.Context, now time.Time) error {
+	var rows []store.Row
+	q := store.Query{Table: tRuns, AllTenants: true, Where: filter.And{in(text("state"), []string{"queued", "running"}),
+		filter.Compare{Field: when("updated_at"), Op: filter.Lt, Value: now.Add(-s.opt.RunTimeout).UTC().Format(store.TimeLayout)}}}
+	if err := each(ctx, s.opt.Store, q, func(row store.Row) error { rows = append(rows, row); return nil }); err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if err := s.FailRun(ctx, row.Tenant, row.ID, "no news of it for "+s.opt.RunTimeout.String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prune forgets what has been gone or unwatched for longer than the retention. Its changes stay, so that it comes back with
+// its id and history if it is ever seen again.
+func (s *Service) prune(ctx context.Context, now time.Time) error {
+	if s.opt.Retention <= 0 {
+		return nil
+	}
+	limit := now.Add(-s.opt.Retention).UTC().Format(store.TimeLayout)
+	var heads []store.Row
+	err := each(ctx, s.opt.Store, store.Query{Table: tHeads, AllTenants: true, Where: in(text("state"), []string{string(Gone), string(Unwatched)})},
+		func(row store.Row) error { heads = append(heads, row); return nil })
+	if err != nil {
+		return err
+	}
+	for _, row := range heads {
+		head, err := decodeRow[headDoc](row)
+		if err != nil {
+			return err
+		}
+		if head.UpdatedAt.UTC().Format(store.TimeLayout) >= limit {
+			continue
+		}
+		if err := s.pruneOne(ctx, row.Tenant, head.Kind, row.ID); err != nil {
+			return fmt.Errorf("prune %s: %w", row.ID, err)
+		}
+	}
+	return nil
+}
+
+// pruneOne deletes index rows first, so that a key is asked for again, and the resource last.
+func (s *Service) pruneOne(ctx context.Context, tenant, kind, id string) error {
+	return s.opt.Store.Update(ctx, func(tx store.Tx) error {
+		rows, err := getRows(ctx, tx, tResources, tenant, kind, []string{id})
+		if err != nil {
+			return err
+		}
+		var ops []store.Write
+		del := func(table, part, id string) {
+			ops = append(ops, store.Write{Table: table, Op: store.Delete, Row: store.Row{ID: id, Tenant: tenant, Part: part}})
+		}
+		if row, ok := rows[id]; ok {
+			doc, err := decodeRow[resourceDoc](row)
+			if err != nil {
+				return err
+			}
+			var sources []string
+			for _, src := range doc.Sources {
+				sources = append(sources, src.Observation)
+			}
+			obs, err := getChunks(ctx, tx, tObservations, tenant, "", sources)
+			if err != nil {
+				return err
+			}
+			for obsKey, row := range obs {
+				o, err := decodeRow[obsDoc](row)
+				if err != nil {
+					return err
+				}
+				for _, scope := range append(o.Also, o.Scope) {
+					del(tIndex, "", indexID(tenant, scopeID(o.Connection, scope), o.ExternalID))
+				}
+				del(tObservations, "", obsKey)
+			}
+		}
+		for _, table := range []struct {
+			name  string
+			field filter.Field
+		}{{tRelations, text("from")}, {tClaims, text("resource_id")}} {
+			err := each(ctx, tx, store.Query{Table: table.name, Tenant: tenant, Where: eq(table.field, id)}, func(row store.Row) error {
+				del(table.name, "", row.ID)
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		del(tResources, kind, id)
+		del(tHeads, "", id)
+		_, err = tx.Write(ctx, ops...)
+		return err
+	})
+}
