@@ -33,8 +33,9 @@ func (e *ExitError) Error() string {
 
 // child is the plugin's process, its group and whatever its group has started.
 type child struct {
-	cmd  *exec.Cmd
-	home string
+	cmd    *exec.Cmd
+	home   string
+	cgroup *cgroup // nil where there is none
 	// done is closed when the process has been waited for and its group is gone.
 	done chan struct{}
 
@@ -47,8 +48,8 @@ type child struct {
 
 // start runs cmd. Its goroutine lives as long as the process and holds its thread, because Linux ends a
 // child together with the thread that made it, not with the process.
-func start(cmd *exec.Cmd, home string) (*child, error) {
-	c := &child{cmd: cmd, home: home, done: make(chan struct{})}
+func start(cmd *exec.Cmd, home string, group *cgroup) (*child, error) {
+	c := &child{cmd: cmd, home: home, cgroup: group, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
@@ -65,9 +66,17 @@ func start(cmd *exec.Cmd, home string) (*child, error) {
 		killGroup(cmd.Process.Pid)
 		state, err := cmd.Process.Wait()
 		killMarked(home)
+		starved := false
+		if group != nil {
+			starved = group.outOfMemory()
+			_ = group.end() // an empty group that stays costs nothing and is no reason to fail
+		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.ended = true
+		if starved && c.reason == "" {
+			c.reason = "killed: out of memory, at its limit"
+		}
 		if err == nil {
 			c.state = state
 		}
@@ -86,12 +95,17 @@ func startRetrying(cmd *exec.Cmd) error {
 		if !errors.Is(err, syscall.ETXTBSY) || try == 20 {
 			return err
 		}
-		again := exec.Command(cmd.Path)
-		again.Args, again.Env, again.Dir, again.Stdin = cmd.Args, cmd.Env, cmd.Dir, cmd.Stdin
-		again.Stdout, again.Stderr, again.SysProcAttr = cmd.Stdout, cmd.Stderr, cmd.SysProcAttr
-		*cmd = *again
+		*cmd = *anew(cmd)
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// anew is the same command, not started yet.
+func anew(cmd *exec.Cmd) *exec.Cmd {
+	again := exec.Command(cmd.Path)
+	again.Args, again.Env, again.Dir, again.Stdin = cmd.Args, cmd.Env, cmd.Dir, cmd.Stdin
+	again.Stdout, again.Stderr, again.SysProcAttr = cmd.Stdout, cmd.Stderr, cmd.SysProcAttr
+	return again
 }
 
 // kill ends the process and its group at once. The first reason given is the one that is told.

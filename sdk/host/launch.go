@@ -17,6 +17,7 @@ import (
 	"math/big"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -136,6 +137,12 @@ func (p *Process) run(ctx context.Context, path string, env []string) (runner.Ru
 	cmd := exec.Command(path, p.cfg.Args...)
 	cmd.Env, cmd.Dir = env, p.dirs.home
 	cmd.SysProcAttr = processAttributes()
+	var group *cgroup
+	if p.cfg.MemoryLimit > 0 {
+		if group = newCgroup(filepath.Base(p.dirs.root), p.cfg.MemoryLimit); group != nil {
+			group.attach(cmd.SysProcAttr)
+		}
+	}
 	var pipes [2]*os.File
 	for i := range pipes {
 		r, w, err := os.Pipe()
@@ -150,7 +157,14 @@ func (p *Process) run(ctx context.Context, path string, env []string) (runner.Ru
 			cmd.Stderr = w
 		}
 	}
-	child, err := start(cmd, p.dirs.home)
+	child, err := start(cmd, p.dirs.home, group)
+	if err != nil && group != nil {
+		// Not every system that lends memory lets us start inside; the watch has to do then.
+		_ = group.end()
+		cmd = anew(cmd)
+		cmd.SysProcAttr = processAttributes()
+		child, err = start(cmd, p.dirs.home, nil)
+	}
 	if err != nil {
 		return nil, errors.Join(err, pipes[0].Close(), pipes[1].Close())
 	}
