@@ -170,3 +170,6 @@ func fixTime(v any, path []string) {
 		}
 	}
 }
+
+// Text is the field of all words.
+func (f *fieldSet) Text() (filter.Field, bool) { return f.Field(wordsName) }

@@ -45,7 +45,7 @@ func TestPagesNeitherRepeatNorSkipWhileOthersInsert(t *testing.T) {
 	}
 	w.makeTokens(names...)
 	n := 0
-	got := w.pages(url.Values{"page_size": {"3"}, "order_by": {"name desc"}, "filter": {"name:t*"}}, func() {
+	got := w.pages(url.Values{"page_size": {"3"}, "order_by": {"name desc"}, "filter": {`name = "t*"`}}, func() {
 		w.makeTokens(fmt.Sprintf("t%02dx", 9-n), fmt.Sprintf("a%d", n))
 		n++
 	})
@@ -125,5 +125,54 @@ func TestFieldsOfADocumentType(t *testing.T) {
 	}
 	if e := f.Enum("health"); len(e) != 5 {
 		t.Errorf("health: %v", e)
+	}
+}
+
+func TestAFilterErrorSaysWhere(t *testing.T) {
+	w := newWorld(t)
+	for _, tt := range []struct {
+		parameter, text string
+		position        int
+		suggestion      string
+	}{
+		{"filter", `nam = "ci"`, 0, "name"},
+		{"filter", `name = "é" AND rol = reader`, 15, "role"},
+		{"filter", `name = `, -1, ""},
+		{"filter", `(name = a`, -1, ""},
+		{"filter", `role = king`, -1, ""},
+		{"filter", `name = a OR role = reader AND name = b`, -1, ""},
+		{"order_by", `nam desc`, 0, "name"},
+		{"order_by", `name sideways`, 0, ""},
+	} {
+		p := w.ask(w.admin, "GET", "/api/v1/tokens?"+url.Values{tt.parameter: {tt.text}}.Encode(), nil).problem(400)
+		if p.Filter == nil || p.Filter.Parameter != tt.parameter || p.Filter.Message == "" || p.Filter.Suggestion != tt.suggestion {
+			t.Errorf("%s: %+v %+v", tt.text, p, p.Filter)
+			continue
+		}
+		if tt.position >= 0 && p.Filter.Position != tt.position {
+			t.Errorf("%s: position %d, want %d", tt.text, p.Filter.Position, tt.position)
+		}
+	}
+}
+
+func TestListsInMemoryAreFiltered(t *testing.T) {
+	w := newWorld(t)
+	w.makeTokens("ci-build", "ci-deploy", "backup")
+	for text, want := range map[string]string{
+		"":                        "admin backup ci-build ci-deploy reader",
+		`role = "admin"`:          "admin",
+		`name = "ci-*"`:           "ci-build ci-deploy",
+		`name ~ "DEPLOY"`:         "ci-deploy",
+		`deploy`:                  "ci-deploy",
+		`created_at > -1d`:        "admin backup ci-build ci-deploy reader",
+		`created_at < -1d`:        "",
+		`NOT name = "ci-*"`:       "admin backup reader",
+		`role = reader AND bui`:   "ci-build",
+		`expires_at > 2020-01-01`: "",
+	} {
+		got := strings.Join(w.pages(url.Values{"filter": {text}, "order_by": {"name"}}, func() {}), " ")
+		if got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
 	}
 }

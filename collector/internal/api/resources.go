@@ -69,7 +69,7 @@ func (s *Server) listResources(ctx context.Context, c access.Caller, in *resourc
 	if !in.AsOf.IsZero() {
 		moment = in.AsOf.UTC().Format(time.RFC3339Nano)
 	}
-	q, question, err := s.listQuery(&in.ListIn, inventory.FieldsOf(k.Kind), in.Filter, "resources", in.Kind, moment)
+	q, question, err := s.listQuery(&in.ListIn, resourceFields{inventory.FieldsOf(k.Kind)}, in.Filter, "resources", in.Kind, moment)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (s *Server) listResources(ctx context.Context, c access.Caller, in *resourc
 }
 
 func (s *Server) searchResources(ctx context.Context, c access.Caller, in *searchIn) (*out[rest.List[rest.Resource]], error) {
-	q, question, err := s.listQuery(&in.ListIn, inventory.HeadFields(), in.Filter, "heads", in.Q)
+	q, question, err := s.listQuery(&in.ListIn, resourceFields{inventory.HeadFields()}, in.Filter, "heads", in.Q)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func newWorld(t *testing.T) *world {
 	w.store, w.audit = st, audit.New(st, time.Now)
 	w.access = access.New(access.Options{Store: st, Audit: w.audit, Log: log, Hashing: access.Argon2{MemoryKiB: 64, Passes: 1, Threads: 1}})
 	w.inventory = inventory.New(inventory.Options{Store: st, Audit: w.audit, Builtin: schema.Builtin(), Clock: time.Now, Log: log})
-	s, err := New(Options{Access: w.access, Audit: w.audit, Inventory: w.inventory, Log: log, Metrics: prometheus.NewRegistry(),
+	s, err := New(Options{Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: noFleet{}, Log: log, Metrics: prometheus.NewRegistry(),
 		Version: "1.2.3", Engine: st.Engine()})
 	must(t, err)
 	srv := httptest.NewServer(s)
