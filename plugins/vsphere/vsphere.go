@@ -1,0 +1,209 @@
+// Package vsphere discovers what a VMware vCenter manages: virtual machines and ESXi hosts as servers, virtual
+// disks as volumes, port groups as networks, clusters, and datastores as storage pools.
+//
+// A vSphere datacenter is a partition, the region of what is in it; a cluster is a zone. Each scope is read in one
+// sweep per type through the property collector, which asks for chosen properties only, so that the cost for
+// vCenter grows with the pages and not with the machines. Nothing is ever changed there: read-only is enough.
+package vsphere
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"maestro.internal/sdk/provider"
+	"maestro.internal/sdk/resource"
+	"maestro.internal/sdk/schema"
+)
+
+// The variables of a credential.
+const (
+	envUsername = "VSPHERE_USERNAME"
+	envPassword = "VSPHERE_PASSWORD"
+)
+
+// Partition is the label key by which scopes are told apart.
+const Partition = "vcenter_datacenter"
+
+const apiLimit = "api"
+
+// Settings are a connection's settings.
+type Settings struct {
+	URL         string   `json:"url" label:"vCenter" example:"https://vcenter.example.org" maestro:"required,credential-target" help:"Address of the vCenter server; /sdk is added when it has no path."`
+	Thumbprint  string   `json:"thumbprint,omitempty" label:"Certificate thumbprint" maestro:"credential-target" help:"SHA-256 of the server's certificate, when it is signed by nobody this machine trusts."`
+	Insecure    bool     `json:"insecure,omitempty" label:"Accept any certificate" maestro:"credential-target" help:"Only for a first try: whoever sits in between can read the password."`
+	Datacenters []string `json:"datacenters,omitempty" label:"Only these datacenters" maestro:"narrows" help:"Names or patterns such as EMEA/*; empty means all."`
+}
+
+// Provider is the plugin.
+type Provider struct{}
+
+// New is the provider of vSphere.
+func New() *Provider { return &Provider{} }
+
+// Describe says what the plugin can do.
+func (*Provider) Describe() provider.Description {
+	kind := func(name string) provider.KindSupport {
+		return provider.KindSupport{Kind: name, Major: 1, GlobalIDs: true, Permissions: privileges()}
+	}
+	return provider.Description{
+		Provider: "vsphere", Version: version(), Title: "VMware vSphere",
+		Summary:  "Virtual machines, hosts, disks, networks, clusters and datastores of a vCenter server.",
+		Kinds:    []provider.KindSupport{kind("cluster"), kind("network"), kind("server"), kind("storage_pool"), kind("volume")},
+		Settings: schema.SettingsOf(Settings{}),
+		CredentialEnv: []provider.EnvVar{
+			{Name: envUsername, Help: "A vCenter user with the role Read-only, for example maestro@vsphere.local."},
+			{Name: envPassword, Help: "Its password.", Secret: true},
+		},
+		Limits: []provider.Limit{{Name: apiLimit, MaxConcurrent: 4}},
+	}
+}
+
+// privileges are what vCenter's role Read-only consists of.
+func privileges() []string { return []string{"System.Anonymous", "System.Read", "System.View"} }
+
+// version is the module's own, which the toolchain stamps into the binary.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && strings.HasPrefix(info.Main.Version, "v") {
+		return strings.TrimPrefix(info.Main.Version, "v")
+	}
+	return "0.1.0"
+}
+
+// Connect signs in.
+func (*Provider) Connect(ctx context.Context, conn provider.Connection) (provider.Session, error) {
+	s, err := readSettings(conn.Settings)
+	if err != nil {
+		return nil, err
+	}
+	username, password := os.Getenv(envUsername), os.Getenv(envPassword)
+	if username == "" || password == "" {
+		return nil, provider.Denied(errors.New("the credential has no user name or password"),
+			fmt.Sprintf("give the credential %s and %s", envUsername, envPassword))
+	}
+	c, err := dial(ctx, s, url.UserPassword(username, password))
+	if err != nil {
+		return nil, err
+	}
+	return &session{client: c, settings: s}, nil
+}
+
+// settings with what has been made of them.
+type settings struct {
+	Settings
+	endpoint *url.URL
+	sum      []byte // of the certificate, if a thumbprint was given
+}
+
+func readSettings(raw json.RawMessage) (settings, error) {
+	var s settings
+	if err := json.Unmarshal(raw, &s.Settings); err != nil {
+		return s, &provider.SettingsError{Problem: err.Error()}
+	}
+	text := strings.TrimSpace(s.URL)
+	if !strings.Contains(text, "://") {
+		text = "https://" + text
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Hostname() == "":
+		// The parser's own words would repeat the address, and people paste passwords into addresses.
+		return s, &provider.SettingsError{Pointer: "/url", Problem: "is no address such as https://vcenter.example.org"}
+	case u.User != nil:
+		return s, &provider.SettingsError{Pointer: "/url", Problem: "must not contain a user or password; they belong into the credential"}
+	case u.Scheme != "https":
+		return s, &provider.SettingsError{Pointer: "/url", Problem: "must begin with https://"}
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = "/sdk"
+	}
+	s.endpoint = u
+	if s.Thumbprint != "" {
+		if s.sum, err = readThumbprint(s.Thumbprint); err != nil {
+			return s, &provider.SettingsError{Pointer: "/thumbprint", Problem: err.Error()}
+		}
+	}
+	for _, pattern := range s.Datacenters {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return s, &provider.SettingsError{Pointer: "/datacenters", Problem: fmt.Sprintf("pattern %q is malformed", pattern)}
+		}
+	}
+	return s, nil
+}
+
+// wanted says whether the settings select a datacenter, by its name or its path among folders.
+func (s settings) wanted(d datacenter) bool {
+	return len(s.Datacenters) == 0 || slices.ContainsFunc(s.Datacenters, func(p string) bool {
+		byPath, _ := path.Match(p, d.path) // readSettings has checked the patterns
+		byName, _ := path.Match(p, d.name)
+		return byPath || byName
+	})
+}
+
+// session is one call's connection to a vCenter.
+type session struct {
+	client   *client
+	settings settings
+}
+
+// Plan is one scope for each kind and datacenter. Clusters of vCenters are few, so one sweep finds them all.
+func (s *session) Plan(ctx context.Context, kinds []string) (provider.Plan, error) {
+	found, unread, err := s.client.datacenters(ctx)
+	if err != nil {
+		return provider.Plan{}, err
+	}
+	plan := provider.Plan{Complete: len(unread) == 0}
+	for _, ref := range unread {
+		plan.Warnings = append(plan.Warnings, fmt.Sprintf("the name of datacenter %s may not be read, so it is left out", ref))
+	}
+	selected := 0
+	for _, d := range found {
+		if !s.settings.wanted(d) {
+			continue
+		}
+		selected++
+		for _, kind := range kinds {
+			plan.Scopes = append(plan.Scopes, resource.Scope{Kind: kind, Partition: resource.Partition{{Key: Partition, Value: d.path}}})
+		}
+	}
+	if selected == 0 && len(found) > 0 {
+		plan.Warnings = append(plan.Warnings, fmt.Sprintf("the settings select none of the %d datacenters", len(found)))
+	}
+	if len(found) == 0 {
+		// vCenter answers nothing instead of refusing where a user has no rights, so this proves nothing.
+		plan.Complete = false
+		plan.Warnings = append(plan.Warnings, "no datacenter is visible; give the user the role Read-only on the vCenter, with propagation")
+	}
+	return plan, nil
+}
+
+// Discover reads one kind of one datacenter.
+func (s *session) Discover(ctx context.Context, scope resource.Scope, out provider.Emitter) error {
+	readers := map[string]func(context.Context, *reader) error{
+		"cluster": readClusters, "network": readNetworks, "server": readServers, "storage_pool": readStoragePools, "volume": readVolumes,
+	}
+	read := readers[scope.Kind]
+	if read == nil {
+		return provider.Unsupported(fmt.Errorf("the plugin vsphere does not read %s", scope.Kind))
+	}
+	name, _ := scope.Partition.Get(Partition)
+	found, _, err := s.client.datacenters(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(found, func(d datacenter) bool { return d.path == name })
+	if i < 0 {
+		return provider.Permanent(fmt.Errorf("datacenter %q is not there, or not visible for this user", name))
+	}
+	return read(ctx, &reader{client: s.client, dc: found[i], scope: scope, out: out})
+}
+
+// Close signs out; vCenter allows only so many sessions.
+func (s *session) Close() error { return s.client.close() }
