@@ -1,0 +1,421 @@
+// Package dispatch decides which run begins when: by the assignments' schedules, by what people ask for, one run per
+// connection and so many in all at a time. It works the same whether the collector can be reached or not.
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"maestro.internal/agent/internal/credential"
+	"maestro.internal/agent/internal/runner"
+	"maestro.internal/agent/internal/schedule"
+	"maestro.internal/agent/internal/spool"
+	"maestro.internal/agent/internal/supervisor"
+	"maestro.internal/sdk/provider"
+	"maestro.internal/sdk/schema"
+)
+
+// Assignment is one connection that this agent is told to run.
+type Assignment struct {
+	Tenant       string
+	ConnectionID string
+	Name         string
+	Epoch        int64
+	Provider     string
+	Settings     json.RawMessage
+	// Credential is a name in the agent's own file.
+	Credential string
+	Plan       schedule.Plan
+}
+
+// Kinds that are enabled.
+func (a Assignment) Kinds() []string {
+	var out []string
+	for _, k := range a.Plan.Kinds {
+		if k.Enabled {
+			out = append(out, k.Name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Request is a run that somebody asked for.
+type Request struct {
+	RunID        string
+	ConnectionID string
+	Epoch        int64
+	// Kinds to read; empty means all that are enabled.
+	Kinds []string
+}
+
+// Running is a run that goes on.
+type Running struct {
+	RunID        string
+	ConnectionID string
+	Epoch        int64
+	Trigger      string
+	Kinds        []string
+	StartedAt    time.Time
+	runner.Progress
+}
+
+// Triggers of runs.
+const (
+	TriggerSchedule = "schedule"
+	TriggerManual   = "manual"
+)
+
+// ErrCanceled is the cause of a run that somebody ended.
+var ErrCanceled = errors.New("canceled on request")
+
+var (
+	errMoved    = errors.New("canceled: the connection was changed or moved")
+	errStopping = errors.New("canceled: the agent is stopping")
+	errUnknown  = errors.New("this agent does not run that connection")
+)
+
+// Config is what a Dispatcher works with.
+type Config struct {
+	Runner      *runner.Runner
+	Supervisor  *supervisor.Supervisor
+	Spool       *spool.Spool
+	Credentials *credential.Store
+	// StateFile remembers when each kind was last read.
+	StateFile string
+	// MaxParallel runs at a time; 0 means 2.
+	MaxParallel int
+	Log         *slog.Logger
+	Now         func() time.Time
+	// Progress is told of running runs. It must not block.
+	Progress func(Running)
+}
+
+// Dispatcher begins runs. Its methods may be called from several goroutines.
+type Dispatcher struct {
+	cfg Config
+
+	mu          sync.Mutex
+	assignments map[string]Assignment
+	last        map[string]map[string]time.Time
+	running     map[string]*active // by connection
+	queue       []Request
+	wake        chan struct{}
+	runs        sync.WaitGroup
+}
+
+type active struct {
+	Running
+	cancel context.CancelCauseFunc
+}
+
+// New reads when each kind was last read.
+func New(cfg Config) (*Dispatcher, error) {
+	if cfg.MaxParallel <= 0 {
+		cfg.MaxParallel = 2
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Progress == nil {
+		cfg.Progress = func(Running) {}
+	}
+	d := &Dispatcher{cfg: cfg, assignments: map[string]Assignment{}, last: map[string]map[string]time.Time{},
+		running: map[string]*active{}, wake: make(chan struct{}, 1)}
+	b, err := os.ReadFile(cfg.StateFile)
+	if err == nil {
+		err = json.Unmarshal(b, &d.last)
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		// Without it everything is read once more; that is no reason not to start.
+		cfg.Log.Warn("forget when kinds were last read", "error", err)
+		d.last = map[string]map[string]time.Time{}
+	}
+	return d, nil
+}
+
+// Assign replaces everything the agent was told to run. A run of a connection that is gone or was changed ends.
+func (d *Dispatcher) Assign(list []Assignment) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	next := make(map[string]Assignment, len(list))
+	for _, a := range list {
+		if err := a.Plan.Check(); err != nil {
+			d.cfg.Log.Error("assignment has a schedule that cannot be kept", "connection", a.ConnectionID, "error", err)
+		}
+		next[a.ConnectionID] = a
+	}
+	for id, run := range d.running {
+		if a, ok := next[id]; !ok || a.Epoch != run.Epoch {
+			run.cancel(errMoved)
+		}
+	}
+	for id := range d.last {
+		if _, ok := next[id]; !ok {
+			delete(d.last, id)
+		}
+	}
+	d.assignments = next
+	d.poke()
+}
+
+// poke is called with the lock held.
+func (d *Dispatcher) poke() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Request asks for a run now, or as soon as the connection's current one has ended.
+func (d *Dispatcher) Request(r Request) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	a, ok := d.assignments[r.ConnectionID]
+	switch {
+	case !ok:
+		return errUnknown
+	case a.Epoch != r.Epoch:
+		return fmt.Errorf("the connection has epoch %d here, not %d", a.Epoch, r.Epoch)
+	case !a.Plan.Until.IsZero() && d.cfg.Now().After(a.Plan.Until):
+		return errors.New("the assignment has ended")
+	case len(d.queue) >= 100:
+		return errors.New("too many runs are waiting")
+	}
+	for _, run := range d.running {
+		if run.RunID == r.RunID {
+			return nil // asked twice
+		}
+	}
+	if !slices.ContainsFunc(d.queue, func(q Request) bool { return q.RunID == r.RunID }) {
+		d.queue = append(d.queue, r)
+	}
+	d.poke()
+	return nil
+}
+
+// Cancel ends a run, or takes it out of the queue.
+func (d *Dispatcher) Cancel(runID string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, run := range d.running {
+		if run.RunID == runID {
+			run.cancel(ErrCanceled)
+			return nil
+		}
+	}
+	if at := slices.IndexFunc(d.queue, func(q Request) bool { return q.RunID == runID }); at >= 0 {
+		d.queue = slices.Delete(d.queue, at, at+1)
+		return nil
+	}
+	return errors.New("no such run is going on")
+}
+
+// Running are the runs that go on, by start.
+func (d *Dispatcher) Running() []Running {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []Running
+	for _, run := range d.running {
+		out = append(out, run.Running)
+	}
+	slices.SortFunc(out, func(a, b Running) int { return a.StartedAt.Compare(b.StartedAt) })
+	return out
+}
+
+// Check asks the plugin of an assignment, which need not be one of ours yet, what it may read.
+func (d *Dispatcher) Check(ctx context.Context, a Assignment) (provider.CheckReport, error) {
+	return d.cfg.Runner.Check(ctx, d.job(a, a.Kinds(), d.cfg.Log.With("connection", a.ConnectionID)))
+}
+
+// Run begins runs until ctx is done, then ends those that go on and waits for them.
+func (d *Dispatcher) Run(ctx context.Context) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer d.runs.Wait()
+	defer cancel(errStopping)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.wake:
+		case <-timer.C:
+		}
+		timer.Reset(d.step(ctx))
+	}
+}
+
+// step begins what is due and answers how long to sleep.
+func (d *Dispatcher) step(ctx context.Context) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if ctx.Err() != nil {
+		return time.Hour
+	}
+	now := d.cfg.Now()
+	sleep := time.Minute // the clock may be set meanwhile
+	for _, r := range slices.Clone(d.queue) {
+		a, ok := d.assignments[r.ConnectionID]
+		if ok && !d.free(a) {
+			continue
+		}
+		d.queue = slices.DeleteFunc(d.queue, func(q Request) bool { return q.RunID == r.RunID })
+		if !ok || a.Epoch != r.Epoch {
+			continue
+		}
+		kinds := r.Kinds
+		if len(kinds) == 0 {
+			kinds = a.Kinds()
+		}
+		d.begin(ctx, a, r.RunID, TriggerManual, kinds, now)
+	}
+	for _, id := range d.waiting() {
+		a := d.assignments[id]
+		kinds, next := a.Plan.Due(d.last[id], now)
+		if len(kinds) > 0 && d.free(a) {
+			d.begin(ctx, a, uuid.Must(uuid.NewV7()).String(), TriggerSchedule, kinds, now)
+		}
+		if !next.IsZero() {
+			sleep = min(sleep, max(next.Sub(now), 10*time.Millisecond))
+		}
+	}
+	return sleep
+}
+
+// waiting are the connections in the order in which they were last read, so that none starves.
+func (d *Dispatcher) waiting() []string {
+	newest := func(id string) (t time.Time) {
+		for _, at := range d.last[id] {
+			if at.After(t) {
+				t = at
+			}
+		}
+		return t
+	}
+	ids := slices.Sorted(maps.Keys(d.assignments))
+	slices.SortStableFunc(ids, func(a, b string) int { return newest(a).Compare(newest(b)) })
+	return ids
+}
+
+func (d *Dispatcher) free(a Assignment) bool {
+	return d.running[a.ConnectionID] == nil && len(d.running) < d.cfg.MaxParallel
+}
+
+// begin is called with the lock held.
+func (d *Dispatcher) begin(ctx context.Context, a Assignment, runID, trigger string, kinds []string, now time.Time) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	run := &active{cancel: cancel, Running: Running{RunID: runID, ConnectionID: a.ConnectionID, Epoch: a.Epoch,
+		Trigger: trigger, Kinds: kinds, StartedAt: now}}
+	d.running[a.ConnectionID] = run
+	if d.last[a.ConnectionID] == nil {
+		d.last[a.ConnectionID] = map[string]time.Time{}
+	}
+	for _, k := range kinds {
+		d.last[a.ConnectionID][k] = now
+	}
+	d.save()
+	d.runs.Go(func() {
+		defer cancel(nil)
+		log := d.cfg.Log.With("run", runID, "connection", a.ConnectionID)
+		if err := d.execute(ctx, a, run, log); err != nil {
+			log.Error("run was not recorded", "error", err)
+		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.running, a.ConnectionID)
+		d.poke()
+	})
+}
+
+// save is called with the lock held. Losing it means reading once more.
+func (d *Dispatcher) save() {
+	b, err := json.Marshal(d.last)
+	if err == nil {
+		tmp := d.cfg.StateFile + ".new"
+		if err = os.MkdirAll(filepath.Dir(tmp), 0o700); err == nil {
+			if err = os.WriteFile(tmp, b, 0o600); err == nil {
+				err = os.Rename(tmp, d.cfg.StateFile)
+			}
+		}
+	}
+	if err != nil {
+		d.cfg.Log.Warn("remember when kinds were read", "error", err)
+	}
+}
+
+func (d *Dispatcher) execute(ctx context.Context, a Assignment, run *active, log *slog.Logger) error {
+	spooled, err := d.cfg.Spool.Begin(spool.RunInfo{RunID: run.RunID, ConnectionID: a.ConnectionID, Epoch: a.Epoch,
+		Trigger: run.Trigger, Kinds: run.Kinds, StartedAt: run.StartedAt})
+	if err != nil {
+		return err
+	}
+	log.Info("run begins", "trigger", run.Trigger, "kinds", run.Kinds)
+	result, err := d.cfg.Runner.Run(ctx, d.job(a, run.Kinds, log), runner.ToSpool(spooled), func(p runner.Progress) {
+		d.mu.Lock()
+		run.Progress = p
+		news := run.Running
+		d.mu.Unlock()
+		d.cfg.Progress(news)
+	})
+	listed := 0
+	for _, o := range result.Outcomes {
+		listed += o.Listed
+	}
+	level := slog.LevelInfo
+	if !result.Complete() {
+		level = slog.LevelWarn
+	}
+	log.Log(ctx, level, "run ended", "scopes", len(result.Outcomes), "listed", listed, "error", result.Error,
+		"duration", d.cfg.Now().Sub(run.StartedAt).Round(time.Millisecond))
+	return err
+}
+
+// job resolves the credential when the plugin is started, so that secrets are held only while a run needs them.
+func (d *Dispatcher) job(a Assignment, kinds []string, log *slog.Logger) runner.Job {
+	return runner.Job{
+		Connection: provider.Connection{ID: a.ConnectionID, Settings: a.Settings}, Provider: a.Provider, Kinds: kinds,
+		Launch: func(ctx context.Context) (runner.Process, error) {
+			file, err := d.cfg.Supervisor.Find(a.Provider)
+			if err != nil {
+				return nil, err
+			}
+			env, err := Environment(ctx, d.cfg.Supervisor, d.cfg.Credentials, file, a.Credential, a.Settings)
+			if err != nil {
+				return nil, err
+			}
+			return d.cfg.Supervisor.Start(ctx, file, env, log)
+		},
+	}
+}
+
+// Environment resolves a credential for a plugin and the settings it is to be used with.
+func Environment(ctx context.Context, s *supervisor.Supervisor, c *credential.Store, file supervisor.File, name string, settings json.RawMessage) (map[string]credential.Secret, error) {
+	if name == "" {
+		return nil, nil
+	}
+	d, err := s.Describe(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	form, err := schema.ParseSettings(d.Description.Settings)
+	if err != nil {
+		return nil, err
+	}
+	targets, err := form.Targets(settings)
+	if err != nil {
+		return nil, fmt.Errorf("read settings: %w", err)
+	}
+	return c.Resolve(ctx, name, d.Description.Provider, targets)
+}
