@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"maestro.internal/sdk/host"
+	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
 )
 
@@ -158,6 +159,24 @@ func TestCanceledDiscoverReturnsAtOnce(t *testing.T) {
 	began = time.Now()
 	if err := p.Close(); err != nil || time.Since(began) > 5*time.Second {
 		t.Fatalf("close: %v after %s", err, time.Since(began))
+	}
+}
+
+// TestSessionsAreEnded cancels a call and closes the plugin at once: the session at the provider is ended all the
+// same.
+func TestSessionsAreEnded(t *testing.T) {
+	p := launch(t, config(t, "waits"))
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	slow := provider.Connection{Settings: []byte(`{"count":99}`)}
+	if err := p.Discover(ctx, slow, scopes("demo.thing"), newGather()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if tail := strings.Join(p.Tail(), " "); !strings.Contains(tail, "session ended") || p.Killed() {
+		t.Errorf("killed %v, its last words: %s", p.Killed(), tail)
 	}
 }
 

@@ -93,6 +93,12 @@ func Sweep(dir, socketDir string) error {
 	}
 	var errs []error
 	for _, parent := range []string{c.Dir, c.SocketDir} {
+		if err := onlyOurs(parent); err != nil {
+			if !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err)
+			}
+			continue
+		}
 		entries, err := os.ReadDir(parent)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)

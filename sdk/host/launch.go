@@ -1,26 +1,15 @@
 package host
 
 import (
-	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -29,30 +18,8 @@ import (
 	"google.golang.org/grpc"
 
 	"maestro.internal/sdk/proto/pluginv1"
-	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/wire"
 )
-
-// Process is a running plugin. It is a provider.Plugin; Close ends it.
-type Process struct {
-	*guard
-	cfg    Config
-	child  *child
-	dirs   dirs
-	relay  *relay
-	secret *redactor
-	client *plugin.Client
-	calls  pluginv1.PluginClient
-
-	handshake chan string // the first line on stdout; closed without one when stdout ends
-	stopStart func() bool
-	readers   sync.WaitGroup
-	watchers  sync.WaitGroup
-	closeOnce sync.Once
-	closeErr  error
-}
-
-var _ provider.Plugin = (*Process)(nil)
 
 // Launch starts a plugin, shakes hands and reads its description. ctx bounds the start only. Whoever
 // launches a Process closes it.
@@ -267,149 +234,4 @@ func (p *Process) startError(ctx context.Context, err error) error {
 		return fmt.Errorf("launch plugin %s: %w", p.cfg.Name, err)
 	}
 	return fmt.Errorf("launch plugin %s: %s", p.cfg.Name, text)
-}
-
-// exitError waits for the last words and says how the process ended.
-func (p *Process) exitError() error {
-	<-p.child.done
-	p.readers.Wait()
-	return &ExitError{Plugin: p.cfg.Name, Reason: p.child.why(), Tail: p.relay.Tail()}
-}
-
-// Tail is the last lines of the plugin's log, most recent last.
-func (p *Process) Tail() []string { return p.relay.Tail() }
-
-// PID is the process's number while it runs.
-func (p *Process) PID() int { return p.child.cmd.Process.Pid }
-
-// Done is closed when the process and everything it started has ended.
-func (p *Process) Done() <-chan struct{} { return p.child.done }
-
-// Wait returns when the process has ended: nil if it ended well or because it was asked to, else an
-// *ExitError.
-func (p *Process) Wait() error {
-	<-p.child.done
-	if p.child.well() {
-		return nil
-	}
-	return p.exitError()
-}
-
-// Killed says whether the process had to be killed by us. Only after Done.
-func (p *Process) Killed() bool {
-	p.child.mu.Lock()
-	defer p.child.mu.Unlock()
-	return p.child.reason != ""
-}
-
-// Close ends the plugin: politely first, by force after StopTimeout, with everything that it started. It
-// never takes much longer than that, and it may be called again.
-func (p *Process) Close() error {
-	p.closeOnce.Do(func() { p.closeErr = p.close() })
-	return p.closeErr
-}
-
-// politeFor is how long a plugin has to end by go-plugin's own call before it gets the signal to.
-const politeFor = 300 * time.Millisecond
-
-func (p *Process) close() error {
-	if p.child != nil {
-		p.child.ask()
-		var polite sync.WaitGroup
-		if p.calls != nil {
-			// go-plugin's Kill asks the plugin to shut down, and blocks for as long as it does not answer.
-			polite.Go(p.client.Kill)
-		} else {
-			askGroup(p.child.cmd.Process.Pid)
-		}
-		// Plugins without go-plugin know only the signal.
-		if !p.child.exited(min(politeFor, p.cfg.StopTimeout)) {
-			askGroup(p.child.cmd.Process.Pid)
-			if !p.child.exited(p.cfg.StopTimeout) {
-				p.child.kill(reasonClosed)
-			}
-		}
-		<-p.child.done
-		polite.Wait()
-		p.client.Kill() // nothing is left to kill; it frees what go-plugin holds
-		p.watchers.Wait()
-		p.readers.Wait()
-	}
-	p.relay.close()
-	if err := p.dirs.remove(); err != nil {
-		return fmt.Errorf("close plugin %s: %w", p.cfg.Name, err)
-	}
-	return nil
-}
-
-func (p *Process) logLevel() string {
-	for _, l := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn} {
-		if p.cfg.Log.Enabled(context.Background(), l) {
-			return l.String()
-		}
-	}
-	return slog.LevelError.String()
-}
-
-// clientCertificate makes the agent's side of the mutual TLS: a certificate for this one process. go-plugin's
-// own is of the curve P-521, which BoringSSL, and with it gRPC for Python and others, refuses.
-func clientCertificate() (pemText string, cfg *tls.Config, err error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return "", nil, fmt.Errorf("make key: %w", err)
-	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 128))
-	if err != nil {
-		return "", nil, fmt.Errorf("make serial number: %w", err)
-	}
-	template := &x509.Certificate{
-		Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"}, SerialNumber: serial,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0),
-		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-		IsCA:        true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return "", nil, fmt.Errorf("make certificate: %w", err)
-	}
-	var text bytes.Buffer
-	if err := pem.Encode(&text, &pem.Block{Type: "CERTIFICATE", Bytes: der}); err != nil {
-		return "", nil, fmt.Errorf("encode certificate: %w", err)
-	}
-	return text.String(), &tls.Config{
-		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
-		MinVersion:   tls.VersionTLS12,
-		ServerName:   "localhost",
-	}, nil
-}
-
-// adapter shows the child to go-plugin, which may look but not manage: the end is ours alone.
-type adapter struct {
-	child  *child
-	path   string
-	stdout io.ReadCloser
-}
-
-var _ runner.Runner = (*adapter)(nil)
-
-func (a *adapter) Start(context.Context) error     { return nil } // started already
-func (a *adapter) Diagnose(context.Context) string { return "" }
-func (a *adapter) Stdout() io.ReadCloser           { return a.stdout }
-func (a *adapter) Stderr() io.ReadCloser           { return eof{} }
-func (a *adapter) Name() string                    { return a.path }
-func (a *adapter) ID() string                      { return strconv.Itoa(a.child.cmd.Process.Pid) }
-
-func (a *adapter) Wait(context.Context) error {
-	<-a.child.done
-	return nil
-}
-
-func (a *adapter) Kill(context.Context) error { return a.stdout.Close() }
-
-func (a *adapter) PluginToHost(network, addr string) (string, string, error) {
-	return network, addr, nil
-}
-func (a *adapter) HostToPlugin(network, addr string) (string, string, error) {
-	return network, addr, nil
 }

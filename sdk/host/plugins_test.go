@@ -79,6 +79,15 @@ func (d *demo) Connect(_ context.Context, conn provider.Connection) (provider.Se
 	return s, nil
 }
 
+// Close takes a moment, as ending a session at a provider does.
+func (s *session) Close() error {
+	if s.Count == 99 {
+		time.Sleep(800 * time.Millisecond)
+		slog.Info("session ended")
+	}
+	return nil
+}
+
 func (s *session) Plan(_ context.Context, kinds []string) (provider.Plan, error) {
 	plan := provider.Plan{Complete: true}
 	for _, k := range kinds {
@@ -112,6 +121,11 @@ var readers = map[string]reader{
 			}
 		}
 		return nil
+	},
+	"waits": func(ctx context.Context, _ *session, _ resource.Scope, out provider.Emitter) error {
+		out.Page()
+		<-ctx.Done()
+		return ctx.Err()
 	},
 	"environ": func(ctx context.Context, _ *session, _ resource.Scope, out provider.Emitter) error {
 		for _, e := range os.Environ() {

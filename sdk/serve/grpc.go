@@ -2,6 +2,8 @@ package serve
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -15,9 +17,40 @@ import (
 type server struct {
 	pluginv1.UnimplementedPluginServer
 	plugin provider.Plugin
+	// ending is done when the process is asked to end. calls are those that have not returned yet: a
+	// session that was opened is closed before the process goes.
+	ending context.Context
+	calls  sync.WaitGroup
+}
+
+// call begins a call; the function ends it.
+func (s *server) call(ctx context.Context) (context.Context, func()) {
+	s.calls.Add(1)
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(s.ending, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+		s.calls.Done()
+	}
+}
+
+// drained waits for the calls, but not longer than that.
+func (s *server) drained(atMost time.Duration) {
+	done := make(chan struct{})
+	go func() {
+		s.calls.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(atMost): // the process ends, and what hangs with it
+	}
 }
 
 func (s *server) Describe(ctx context.Context, _ *pluginv1.DescribeRequest) (*pluginv1.DescribeResponse, error) {
+	ctx, end := s.call(ctx)
+	defer end()
 	d, err := s.plugin.Describe(ctx)
 	if err != nil {
 		return nil, wire.FromError(err)
@@ -26,6 +59,8 @@ func (s *server) Describe(ctx context.Context, _ *pluginv1.DescribeRequest) (*pl
 }
 
 func (s *server) Check(ctx context.Context, req *pluginv1.CheckRequest) (*pluginv1.CheckResponse, error) {
+	ctx, end := s.call(ctx)
+	defer end()
 	r, err := s.plugin.Check(ctx, wire.ToConnection(req.GetConnection()), req.GetKinds())
 	if err != nil {
 		return nil, wire.FromError(err)
@@ -34,6 +69,8 @@ func (s *server) Check(ctx context.Context, req *pluginv1.CheckRequest) (*plugin
 }
 
 func (s *server) Plan(ctx context.Context, req *pluginv1.PlanRequest) (*pluginv1.PlanResponse, error) {
+	ctx, end := s.call(ctx)
+	defer end()
 	p, err := s.plugin.Plan(ctx, wire.ToConnection(req.GetConnection()), req.GetKinds())
 	if err != nil {
 		return nil, wire.FromError(err)
@@ -42,7 +79,9 @@ func (s *server) Plan(ctx context.Context, req *pluginv1.PlanRequest) (*pluginv1
 }
 
 func (s *server) Discover(req *pluginv1.DiscoverRequest, stream grpc.ServerStreamingServer[pluginv1.DiscoverResponse]) error {
-	return wire.FromError(s.plugin.Discover(stream.Context(), wire.ToConnection(req.GetConnection()),
+	ctx, end := s.call(stream.Context())
+	defer end()
+	return wire.FromError(s.plugin.Discover(ctx, wire.ToConnection(req.GetConnection()),
 		wire.ToScopes(req.GetScopes()), streamSink{stream}))
 }
 

@@ -1,11 +1,14 @@
 package serve
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -31,15 +34,36 @@ func Provider(p provider.Provider) {
 	slog.SetDefault(slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{
 		Level: logLevel(), ReplaceAttr: hclogNames})))
 	go endWithParent() // lives as long as the process
+	ending, end := context.WithCancel(context.Background())
+	defer end()
+	srv := &server{plugin: Local(p), ending: ending}
+	go endWithSignal(end, srv) // lives as long as the process
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig: hs,
-		Plugins:         wire.Plugins(&server{plugin: Local(p)}),
+		Plugins:         wire.Plugins(srv),
 		Logger: hclog.New(&hclog.LoggerOptions{
 			Name: "go-plugin", Level: hclog.Warn, Output: stderr, JSONFormat: true}),
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
 			return grpc.NewServer(append(opts, grpc.MaxRecvMsgSize(wire.MaxMessage), grpc.MaxSendMsgSize(wire.MaxMessage))...)
 		},
 	})
+	end()
+	srv.drained(endWithin)
+}
+
+// endWithin is how long calls may take to return when the process is to end. The agent waits a little
+// longer before it uses force.
+const endWithin = 2 * time.Second
+
+// endWithSignal ends the process when it is told to by signal: calls are canceled and get the time to end their
+// sessions.
+func endWithSignal(end func(), srv *server) {
+	ch := make(chan os.Signal, 1)
+	signal.Notify(ch, syscall.SIGTERM)
+	<-ch
+	end()
+	srv.drained(endWithin)
+	os.Exit(0)
 }
 
 // logLevel is what the agent asked for, so that lines nobody reads are not written.
