@@ -71,7 +71,8 @@ func (t JoinToken) Hash() [sha256.Size]byte { return sha256.Sum256(t.Secret[:]) 
 // ParseJoinToken reads the text of a token. The error does not repeat it.
 func ParseJoinToken(text string) (JoinToken, error) {
 	var t JoinToken
-	rest, ok := strings.CutPrefix(strings.TrimSpace(text), tokenPrefix)
+	text = strings.TrimSpace(text)
+	rest, ok := strings.CutPrefix(text, tokenPrefix)
 	if !ok {
 		return t, fmt.Errorf("%w: it does not begin with %s", ErrToken, tokenPrefix)
 	}
@@ -85,6 +86,9 @@ func ParseJoinToken(text string) (JoinToken, error) {
 	}
 	copy(t.Secret[:], body)
 	copy(t.Fingerprint[:], body[secretSize:])
+	if t.Text() != text { // base64 has more than one spelling
+		return JoinToken{}, fmt.Errorf("%w: it has other characters", ErrToken)
+	}
 	return t, nil
 }
 
