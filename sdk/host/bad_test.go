@@ -165,7 +165,9 @@ func TestCanceledDiscoverReturnsAtOnce(t *testing.T) {
 // TestSessionsAreEnded cancels a call and closes the plugin at once: the session at the provider is ended all the
 // same.
 func TestSessionsAreEnded(t *testing.T) {
-	p := launch(t, config(t, "waits"))
+	cfg := config(t, "waits")
+	cfg.StopTimeout = 5 * time.Second
+	p := launch(t, cfg)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	slow := provider.Connection{Settings: []byte(`{"count":99}`)}

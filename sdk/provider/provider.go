@@ -31,6 +31,11 @@
 // Unreachable, Unsupported or Permanent where one of them fits; what was emitted before it is kept and nothing is
 // removed. When only a detail of one item could not be read, emit the item and name the detail in
 // Envelope.Unread.
+//
+// # Log
+//
+// What is logged with log/slog's default logger appears in the agent's log and, its last lines, beside the run.
+// Standard output belongs to the protocol. Never log a credential.
 package provider
 
 import (
@@ -78,8 +83,8 @@ type Emitter interface {
 	// Warn adds a finding that spoils nothing to the scope's outcome.
 	Warn(format string, args ...any)
 	// Call runs fn, which makes one request to the provider, under the limiter of the given name (see
-	// Description.Limits) and repeats it with back-off while its error is Throttled or Unreachable,
-	// honouring RetryAfter. A permanent error is never repeated.
+	// Description.Limits; "" is none) and repeats it with back-off while its error is Throttled or
+	// Unreachable, honouring RetryAfter, for at most four minutes. A permanent error is never repeated.
 	Call(ctx context.Context, limit string, fn func(context.Context) error) error
 }
 
