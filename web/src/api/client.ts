@@ -1,0 +1,99 @@
+// The only place that talks HTTP. Paths, parameters, bodies and answers are typed by the OpenAPI document.
+import { contact } from './contact'
+import { Problem } from './problem'
+import type { paths } from './schema.gen'
+import type { ProblemDocument } from './types'
+
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
+type Operation<P extends keyof paths, M extends Method> = NonNullable<paths[P][M]>
+type With<M extends Method> = { [P in keyof paths]: paths[P][M] extends undefined ? never : P }[keyof paths]
+
+type Parameters<O> = O extends { parameters: infer A } ? A : never
+type PathOf<O> = Parameters<O> extends { path: infer A } ? { path: A } : { path?: undefined }
+type QueryOf<O> = Parameters<O> extends { query?: infer Q } ? { query?: Q } : { query?: undefined }
+type BodyOf<O> = O extends { requestBody: { content: { 'application/json': infer B } } }
+  ? { body: B }
+  : O extends { requestBody?: { content: { 'application/json': infer B } } }
+    ? { body?: B }
+    : { body?: undefined }
+
+type Success<R> = R extends { 200: infer S } ? S : R extends { 201: infer S } ? S : R extends { 202: infer S } ? S : unknown
+type Answer<O> = O extends { responses: infer R }
+  ? Success<R> extends { content: { 'application/json': infer D } }
+    ? D
+    : undefined
+  : never
+
+export type CallOptions<P extends keyof paths, M extends Method> = PathOf<Operation<P, M>> &
+  QueryOf<Operation<P, M>> &
+  BodyOf<Operation<P, M>> & { ifMatch?: number | string; signal?: AbortSignal }
+
+type Arguments<P extends keyof paths, M extends Method> =
+  Partial<CallOptions<P, M>> extends CallOptions<P, M> ? [options?: CallOptions<P, M>] : [options: CallOptions<P, M>]
+
+interface AnyOptions {
+  path?: Record<string, unknown>
+  query?: Record<string, unknown>
+  body?: unknown
+  ifMatch?: number | string
+  signal?: AbortSignal
+}
+
+/** The address of a call: parameters put into the template, absent ones left out. */
+export function addressOf(template: string, path?: Record<string, unknown>, query?: Record<string, unknown>): string {
+  const filled = template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(path?.[name] ?? '')))
+  const search = new URLSearchParams()
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (value === undefined || value === null || value === '') continue
+    search.set(name, Array.isArray(value) ? value.join(',') : String(value))
+  }
+  const text = search.toString()
+  return text ? `${filled}?${text}` : filled
+}
+
+async function call(method: Method, template: string, o: AnyOptions = {}): Promise<unknown> {
+  const where = addressOf(template, o.path, o.query)
+  const headers: Record<string, string> = { Accept: 'application/json' }
+  if (method !== 'get') headers['X-Maestro-CSRF'] = '1'
+  if (o.body !== undefined) headers['Content-Type'] = 'application/json'
+  if (o.ifMatch !== undefined) headers['If-Match'] = `"${o.ifMatch}"`
+
+  let response: Response
+  try {
+    response = await fetch(where, {
+      method: method.toUpperCase(),
+      headers,
+      body: o.body === undefined ? null : JSON.stringify(o.body),
+      credentials: 'same-origin',
+      signal: o.signal ?? null,
+    })
+  } catch (err) {
+    if (o.signal?.aborted) throw err
+    contact.lost()
+    throw new Problem({ status: 0, title: 'No answer from the collector', detail: '' }, where)
+  }
+  contact.made()
+  if (response.status === 204) return undefined
+  if (response.ok) return await response.json()
+  throw await problemOf(response, where)
+}
+
+async function problemOf(response: Response, where: string): Promise<Problem> {
+  const id = response.headers.get('X-Request-Id') ?? ''
+  const fallback: ProblemDocument = { status: response.status, title: response.statusText || `Status ${response.status}` }
+  const body = (await response.json().catch(() => null)) as Partial<ProblemDocument> | null
+  return new Problem({ ...fallback, ...body, status: response.status }, where, id)
+}
+
+function caller<M extends Method>(method: M) {
+  return <P extends With<M>>(path: P, ...args: Arguments<P, M>): Promise<Answer<Operation<P, M>>> =>
+    call(method, path as string, args[0] as AnyOptions | undefined) as Promise<Answer<Operation<P, M>>>
+}
+
+export const api = {
+  get: caller('get'),
+  post: caller('post'),
+  put: caller('put'),
+  patch: caller('patch'),
+  delete: caller('delete'),
+}

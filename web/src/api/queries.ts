@@ -1,0 +1,137 @@
+// What pages ask for. One place says how each thing is called in the cache and how often it is asked for again.
+import { QueryClient, keepPreviousData, queryOptions } from '@tanstack/react-query'
+
+import { api } from './client'
+import { Problem } from './problem'
+import type { KindInfo, Run, Session } from './types'
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 5_000,
+      gcTime: 30 * 60_000,
+      refetchOnWindowFocus: true,
+      // The collector away is worth another try; what it refused it will refuse again.
+      retry: (n, err) => n < 2 && err instanceof Problem && (err.status === 0 || err.status === 502 || err.status === 503),
+      retryDelay: (n) => 1000 * (n + 1),
+    },
+  },
+})
+
+const slow = 30_000
+const all = { page_size: 1000 }
+
+/** Runs that still move are asked for every two seconds. */
+export const moving = (r: Pick<Run, 'state'>) => r.state === 'queued' || r.state === 'running'
+const pace = (runs: readonly Run[] | undefined, idle = 10_000) => (runs?.some(moving) ? 2000 : idle)
+
+export const q = {
+  session: () =>
+    queryOptions({
+      queryKey: ['session'],
+      queryFn: async ({ signal }): Promise<Session | null> => {
+        try {
+          return await api.get('/api/v1/session', { signal })
+        } catch (err) {
+          if (err instanceof Problem && err.status === 401) return null
+          throw err
+        }
+      },
+      staleTime: 60_000,
+    }),
+  kinds: () =>
+    queryOptions({
+      queryKey: ['kinds'],
+      queryFn: async ({ signal }): Promise<KindInfo[]> => (await api.get('/api/v1/kinds', { query: all, signal })).items,
+      staleTime: 60_000,
+      refetchInterval: 120_000,
+    }),
+  summary: () =>
+    queryOptions({ queryKey: ['summary'], queryFn: ({ signal }) => api.get('/api/v1/summary', { signal }), refetchInterval: 10_000 }),
+  coverage: (kind?: string) =>
+    queryOptions({
+      queryKey: ['coverage', kind ?? ''],
+      queryFn: ({ signal }) => api.get('/api/v1/coverage', { query: kind ? { kind } : {}, signal }),
+      refetchInterval: slow,
+    }),
+  search: (text: string) =>
+    queryOptions({
+      queryKey: ['search', text],
+      queryFn: ({ signal }) => api.get('/api/v1/resources', { query: { q: text, page_size: 12 }, signal }),
+      placeholderData: keepPreviousData,
+      enabled: text.trim() !== '',
+    }),
+  resource: (kind: string, id: string, asOf?: string) =>
+    queryOptions({
+      queryKey: ['resource', kind, id, asOf ?? ''],
+      queryFn: ({ signal }) =>
+        api.get('/api/v1/resources/{kind}/{id}', { path: { kind, id }, query: asOf ? { as_of: asOf } : {}, signal }),
+      refetchInterval: asOf ? false : slow,
+    }),
+  relations: (kind: string, id: string) =>
+    queryOptions({
+      queryKey: ['relations', kind, id],
+      queryFn: ({ signal }) => api.get('/api/v1/resources/{kind}/{id}/relations', { path: { kind, id }, query: { page_size: 500 }, signal }),
+      refetchInterval: slow,
+    }),
+  connections: () =>
+    queryOptions({
+      queryKey: ['connections'],
+      queryFn: ({ signal }) => api.get('/api/v1/connections', { query: all, signal }),
+      refetchInterval: (query) => pace(query.state.data?.items.flatMap((c) => (c.last_run ? [c.last_run] : []))),
+    }),
+  connection: (id: string) =>
+    queryOptions({
+      queryKey: ['connections', id],
+      queryFn: ({ signal }) => api.get('/api/v1/connections/{id}', { path: { id }, signal }),
+      refetchInterval: (query) => pace(query.state.data?.last_run ? [query.state.data.last_run] : []),
+    }),
+  runs: (filter: string, size = 50) =>
+    queryOptions({
+      queryKey: ['runs', filter, size],
+      queryFn: ({ signal }) => api.get('/api/v1/runs', { query: { filter, page_size: size }, signal }),
+      refetchInterval: (query) => pace(query.state.data?.items),
+      placeholderData: keepPreviousData,
+    }),
+  run: (id: string) =>
+    queryOptions({
+      queryKey: ['run', id],
+      queryFn: ({ signal }) => api.get('/api/v1/runs/{id}', { path: { id }, signal }),
+      refetchInterval: (query) => (query.state.data && moving(query.state.data) ? 1500 : false),
+    }),
+  runScopes: (id: string, live: boolean) =>
+    queryOptions({
+      queryKey: ['run', id, 'scopes'],
+      queryFn: ({ signal }) => api.get('/api/v1/runs/{id}/scopes', { path: { id }, query: all, signal }),
+      refetchInterval: live ? 1500 : false,
+    }),
+  agents: () => queryOptions({ queryKey: ['agents'], queryFn: ({ signal }) => api.get('/api/v1/agents', { query: all, signal }), refetchInterval: 10_000 }),
+  agent: (id: string) =>
+    queryOptions({
+      queryKey: ['agents', id],
+      queryFn: ({ signal }) => api.get('/api/v1/agents/{id}', { path: { id }, signal }),
+      refetchInterval: 10_000,
+    }),
+  joinTokens: () =>
+    queryOptions({ queryKey: ['join-tokens'], queryFn: ({ signal }) => api.get('/api/v1/join-tokens', { query: all, signal }), refetchInterval: 10_000 }),
+  plugins: () =>
+    queryOptions({ queryKey: ['plugins'], queryFn: ({ signal }) => api.get('/api/v1/plugins', { query: all, signal }), staleTime: slow, refetchInterval: slow }),
+  datacenters: () =>
+    queryOptions({
+      queryKey: ['datacenters'],
+      queryFn: ({ signal }) => api.get('/api/v1/datacenters', { query: all, signal }),
+      staleTime: slow,
+      refetchInterval: 60_000,
+    }),
+  removals: (filter = '') =>
+    queryOptions({ queryKey: ['removals', filter], queryFn: ({ signal }) => api.get('/api/v1/removals', { query: { filter, page_size: 200 }, signal }), refetchInterval: slow }),
+  removal: (id: string) =>
+    queryOptions({ queryKey: ['removals', 'one', id], queryFn: ({ signal }) => api.get('/api/v1/removals/{id}', { path: { id }, signal }) }),
+  tokens: () => queryOptions({ queryKey: ['tokens'], queryFn: ({ signal }) => api.get('/api/v1/tokens', { query: all, signal }) }),
+  latestChanges: (size: number) =>
+    queryOptions({
+      queryKey: ['changes', 'latest', size],
+      queryFn: ({ signal }) => api.get('/api/v1/changes', { query: { page_size: size }, signal }),
+      refetchInterval: 10_000,
+    }),
+}

@@ -1,0 +1,87 @@
+// Inputs for a JSON Schema, with the plugin author's own words as help.
+import { NumberInput, Select, Switch, TagsInput, Textarea, TextInput } from '@mantine/core'
+import { useState } from 'react'
+
+import { at, put } from '../format/pointer'
+import { human } from '../format/text'
+import { problemOf, type Input } from './schema'
+import css from './SchemaForm.module.css'
+
+interface Props {
+  inputs: Input[]
+  value: unknown
+  onChange: (value: unknown) => void
+  /** The collector's messages by pointer. */
+  errors: Map<string, string>
+  /** Whether the form was sent once: before, nobody is told what is missing. */
+  tried: boolean
+  prefix: string
+}
+
+export function SchemaForm(p: Props) {
+  const groups = [...new Set(p.inputs.map((i) => i.group))]
+  return (
+    <div className="stack">
+      {groups.map((g) => (
+        <fieldset key={g} className={css.group}>
+          {g ? <legend>{g}</legend> : null}
+          {p.inputs.filter((i) => i.group === g).map((i) => <Field key={i.pointer} {...p} input={i} />)}
+        </fieldset>
+      ))}
+    </div>
+  )
+}
+
+function Field({ input: i, value, onChange, errors, tried, prefix }: Props & { input: Input }) {
+  const v = at(value, i.pointer)
+  const set = (leaf: unknown) => onChange(put(value ?? {}, i.pointer, leaf === '' || (Array.isArray(leaf) && leaf.length === 0) ? undefined : leaf))
+  const error = errors.get(prefix + i.pointer) ?? (tried ? problemOf(i, value) || undefined : undefined)
+  const notes = [i.help, i.narrows ? 'Narrows what is read: what it leaves out becomes unwatched, not gone.' : ''].filter(Boolean).join(' ')
+  const common = { label: i.label, description: notes || undefined, required: i.required, error, placeholder: i.placeholder || undefined }
+  if (i.secret) {
+    return <TextInput label={i.label} description="Secrets are never typed here. Put the value into the agent’s credential file and choose its name above." disabled placeholder="Kept by the agent" />
+  }
+  switch (i.type) {
+    case 'choice':
+      return <Select {...common} data={i.choices.map((c) => ({ value: c, label: human(c) }))} value={typeof v === 'string' ? v : null} onChange={(x) => set(x ?? undefined)} clearable={!i.required} />
+    case 'boolean':
+      return <Switch label={i.label} description={notes || undefined} error={error} checked={v === true} onChange={(e) => set(e.currentTarget.checked)} />
+    case 'number':
+      return <NumberInput {...common} suffix={i.unit ? ` ${i.unit}` : ''} value={typeof v === 'number' ? v : ''} onChange={(x) => set(x === '' ? undefined : Number(x))} {...(i.node.minimum !== undefined ? { min: i.node.minimum } : {})} {...(i.node.maximum !== undefined ? { max: i.node.maximum } : {})} clampBehavior="none" />
+    case 'list':
+      return <TagsInput {...common} placeholder={i.placeholder || 'Type one, then Enter'} value={Array.isArray(v) ? v.map(String) : []} onChange={set} splitChars={[',', ' ']} />
+    case 'json':
+      return <JsonField {...common} value={v} onChange={set} />
+    default:
+      return <TextInput {...common} value={typeof v === 'string' ? v : ''} onChange={(e) => set(e.currentTarget.value)} spellCheck={false} autoComplete="off" />
+  }
+}
+
+/** For what no plain input fits: text that must be JSON. */
+function JsonField({ value, onChange, error, ...common }: { label: string; description: string | undefined; required: boolean; error: string | undefined; placeholder: string | undefined; value: unknown; onChange: (v: unknown) => void }) {
+  const [text, setText] = useState(() => (value === undefined ? '' : JSON.stringify(value, null, 2)))
+  const [broken, setBroken] = useState(false)
+  return (
+    <Textarea
+      {...common}
+      styles={{ input: { fontFamily: 'var(--font-mono)' } }}
+      error={broken ? 'This is not JSON yet.' : error}
+      value={text}
+      onChange={(e) => {
+        const t = e.currentTarget.value
+        setText(t)
+        if (t.trim() === '') {
+          setBroken(false)
+          onChange(undefined)
+          return
+        }
+        try {
+          onChange(JSON.parse(t))
+          setBroken(false)
+        } catch {
+          setBroken(true)
+        }
+      }}
+    />
+  )
+}

@@ -1,0 +1,57 @@
+// The as-of clock: now, or a moment in the past. The moment is in the address, so that the past can be linked to.
+import { Button, Popover, TextInput } from '@mantine/core'
+import { IconClock } from '@tabler/icons-react'
+import { useState } from 'react'
+import { useLocation, useSearchParams } from 'react-router'
+
+import { localInput, parseTime } from '../format/time'
+import { useNow, When } from '../parts/When'
+import css from './Frame.module.css'
+
+/** The moment asked for, if the page shows the past. */
+export function useAsOf(): string | undefined {
+  const [params] = useSearchParams()
+  const at = parseTime(params.get('as_of'))
+  return at ? at.toISOString() : undefined
+}
+
+export function AsOfClock() {
+  const { pathname } = useLocation()
+  const now = useNow()
+  const asOf = useAsOf()
+  const [params, setParams] = useSearchParams()
+  const [open, setOpen] = useState(false)
+  const [text, setText] = useState('')
+  // Only the inventory can be shown as it was.
+  if (!pathname.startsWith('/inventory/')) return null
+  const set = (at: Date | null) => {
+    const next = new URLSearchParams(params)
+    if (at) next.set('as_of', at.toISOString())
+    else next.delete('as_of')
+    setParams(next)
+    setOpen(false)
+  }
+  const typed = parseTime(text)
+  const ago = (hours: number) => new Date(now - hours * 3_600_000)
+  return (
+    <Popover opened={open} onChange={setOpen} position="bottom-end" trapFocus>
+      <Popover.Target>
+        <button type="button" className={css.clock} data-past={asOf ? true : undefined} onClick={() => { setText(localInput(asOf ? new Date(asOf) : new Date(now))); setOpen(!open) }} aria-label="As of: choose a moment">
+          <IconClock size={15} aria-hidden />
+          {asOf ? <When at={asOf} clock /> : 'Now'}
+        </button>
+      </Popover.Target>
+      <Popover.Dropdown>
+        <form className="stack-s" onSubmit={(e) => { e.preventDefault(); if (typed) set(typed) }}>
+          <TextInput type="datetime-local" label="Show the inventory as of" value={text} onChange={(e) => setText(e.currentTarget.value)} max={localInput(new Date(now))} />
+          <div className="row">
+            <Button type="submit" variant="filled" disabled={!typed}>Show</Button>
+            <Button onClick={() => set(ago(1))}>1 h ago</Button>
+            <Button onClick={() => set(ago(24))}>Yesterday</Button>
+            {asOf ? <Button onClick={() => set(null)}>Now</Button> : null}
+          </div>
+        </form>
+      </Popover.Dropdown>
+    </Popover>
+  )
+}

@@ -1,0 +1,163 @@
+import { ActionIcon, Drawer, Menu, Tooltip, useMantineColorScheme } from '@mantine/core'
+import { useQueryClient } from '@tanstack/react-query'
+import { IconKeyboard, IconLayoutSidebarLeftCollapse, IconLogout, IconMenu2, IconMoon, IconSearch, IconSettings, IconSun, IconUserCircle } from '@tabler/icons-react'
+import { lazy, Suspense, useEffect, useRef, useState, useSyncExternalStore } from 'react'
+import { Link, Outlet, useLocation, useNavigate, useSearchParams } from 'react-router'
+
+import { contact } from '../api/contact'
+import { useNarrow } from '../parts/DataTable'
+import { Loading } from '../parts/States'
+import { Toasts } from '../parts/toast'
+import { When } from '../parts/When'
+import { AsOfClock } from './AsOf'
+import { remembered } from './appearance'
+import css from './Frame.module.css'
+import { keyReader, typing } from './keys'
+import { Rail } from './Rail'
+import { useSession, useSignOut } from './session'
+import { Sign } from './Sign'
+
+const Palette = lazy(() => import('./Palette'))
+const KeyHelp = lazy(() => import('./KeyHelp'))
+
+export function Frame() {
+  const narrow = useNarrow()
+  const location = useLocation()
+  const [params] = useSearchParams()
+  const [closed, setClosed] = useState(() => remembered.read('maestro.rail') === 'closed')
+  // Open on one page only: going anywhere closes it.
+  const [menuOn, setMenuOn] = useState<string | null>(null)
+  const menu = menuOn === location.key
+  const setMenu = (open: boolean) => setMenuOn(open ? location.key : null)
+  const [dialog, setDialog] = useState<'search' | 'help' | null>(null)
+  useFrameKeys(setDialog)
+  const toggle = () => {
+    remembered.write('maestro.rail', closed ? 'open' : 'closed')
+    setClosed(!closed)
+  }
+  const past = params.get('as_of')
+  return (
+    <div className={css.frame} data-rail={narrow ? 'none' : closed ? 'closed' : 'open'} data-past={past ? true : undefined}>
+      <a href="#content" className="skip">Skip to the content</a>
+      <header className={css.bar}>
+        {narrow ? (
+          <ActionIcon aria-label="Open the menu" onClick={() => setMenu(true)}><IconMenu2 size={18} /></ActionIcon>
+        ) : (
+          <Link to="/" className={css.brand} aria-label="Maestro, overview">
+            <Sign />
+            {closed ? null : <span>Maestro</span>}
+          </Link>
+        )}
+        <button type="button" className={css.search} onClick={() => setDialog('search')}>
+          <IconSearch size={15} aria-hidden />
+          <span className="clip">Find things, pages, actions</span>
+          <kbd>Ctrl K</kbd>
+        </button>
+        <span className="grow" />
+        <AsOfClock />
+        <Account onHelp={() => setDialog('help')} />
+      </header>
+      {narrow ? (
+        <Drawer opened={menu} onClose={() => setMenu(false)} size={260} title={<span className={css.brand}><Sign /><span>Maestro</span></span>} lockScroll={false} transitionProps={{ duration: 0 }} closeButtonProps={{ 'aria-label': 'Close the menu' }}>
+          <Rail closed={false} />
+        </Drawer>
+      ) : (
+        <div className={css.side}>
+          <Rail closed={closed} />
+          <Tooltip label={closed ? 'Open the menu' : 'Fold the menu'} position="right">
+            <ActionIcon className={css.fold} aria-label={closed ? 'Open the menu' : 'Fold the menu'} onClick={toggle}>
+              <IconLayoutSidebarLeftCollapse size={17} style={closed ? { transform: 'scaleX(-1)' } : undefined} />
+            </ActionIcon>
+          </Tooltip>
+        </div>
+      )}
+      <main id="content" className={css.content} tabIndex={-1}>
+        <Offline />
+        {past ? <Past at={past} /> : null}
+        <Suspense fallback={<Loading what="the page" />}>
+          <Outlet />
+        </Suspense>
+      </main>
+      <Suspense>
+        {dialog === 'search' ? <Palette onClose={() => setDialog(null)} /> : null}
+        {dialog === 'help' ? <KeyHelp onClose={() => setDialog(null)} /> : null}
+      </Suspense>
+      <Toasts />
+    </div>
+  )
+}
+
+function useFrameKeys(open: (d: 'search' | 'help') => void) {
+  const navigate = useNavigate()
+  const read = useRef<ReturnType<typeof keyReader>>(null)
+  useEffect(() => {
+    read.current ??= keyReader()
+    const onKey = (e: KeyboardEvent) => {
+      const intent = read.current!(e, typing(e.target), e.timeStamp)
+      if (!intent) return
+      e.preventDefault()
+      if ('go' in intent) void navigate(intent.go)
+      else if (intent.do === 'filter') window.dispatchEvent(new Event('maestro:filter'))
+      else open(intent.do)
+    }
+    window.addEventListener('keydown', onKey)
+    return () => window.removeEventListener('keydown', onKey)
+  }, [navigate, open])
+}
+
+/** Says since when nothing answers. What is on the page stays, and so does what was typed. */
+function Offline() {
+  const since = useSyncExternalStore(contact.subscribe, contact.since)
+  const client = useQueryClient()
+  if (since === null) return null
+  return (
+    <div className={css.offline} role="alert">
+      No answer from the collector since <When at={new Date(since).toISOString()} clock />. What you see is from before; what you type is kept.
+      <button type="button" className="link" onClick={() => void client.refetchQueries({ type: 'active' })}>Try now</button>
+    </div>
+  )
+}
+
+function Past({ at }: { at: string }) {
+  const [params, setParams] = useSearchParams()
+  return (
+    <div className={css.past} role="status">
+      You are looking at the past: as the collector knew it at <strong><When at={at} clock /></strong>.
+      <button
+        type="button"
+        className="link"
+        onClick={() => {
+          const next = new URLSearchParams(params)
+          next.delete('as_of')
+          setParams(next)
+        }}
+      >
+        Back to now
+      </button>
+    </div>
+  )
+}
+
+function Account({ onHelp }: { onHelp: () => void }) {
+  const session = useSession()
+  const signOut = useSignOut()
+  const { colorScheme, setColorScheme } = useMantineColorScheme()
+  const dark = colorScheme === 'dark' || (colorScheme === 'auto' && document.documentElement.dataset['mantineColorScheme'] === 'dark')
+  return (
+    <Menu position="bottom-end" width={220}>
+      <Menu.Target>
+        <ActionIcon aria-label={`Account of ${session?.username ?? ''}`} size="lg"><IconUserCircle size={20} /></ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>{session?.username} · {session?.role} of tenant {session?.tenant}</Menu.Label>
+        <Menu.Item leftSection={dark ? <IconSun size={15} /> : <IconMoon size={15} />} onClick={() => setColorScheme(dark ? 'light' : 'dark')}>
+          {dark ? 'Light' : 'Dark'}
+        </Menu.Item>
+        <Menu.Item leftSection={<IconKeyboard size={15} />} onClick={onHelp}>Keys</Menu.Item>
+        <Menu.Item leftSection={<IconSettings size={15} />} component={Link} to="/settings">Settings</Menu.Item>
+        <Menu.Divider />
+        <Menu.Item leftSection={<IconLogout size={15} />} onClick={() => void signOut()}>Sign out</Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  )
+}

@@ -1,0 +1,35 @@
+import { Modal } from '@mantine/core'
+
+import css from './KeyHelp.module.css'
+import { jumps } from './keys'
+
+const rows: [string[], string][] = [
+  [['Ctrl', 'K'], 'Find things, pages and actions'],
+  [['/'], 'Go to the filter'],
+  [['j'], 'Next row'],
+  [['k'], 'Row before'],
+  [['Enter'], 'Open the row'],
+  [['e'], 'Edit what the page shows'],
+  [['Esc'], 'Leave a field or close'],
+  [['?'], 'This list'],
+]
+
+export default function KeyHelp({ onClose }: { onClose: () => void }) {
+  return (
+    <Modal opened onClose={onClose} title="Keys" size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
+      <div className={css.columns}>
+        <dl>{rows.map(([keys, what]) => <Row key={what} keys={keys} what={what} />)}</dl>
+        <dl>{jumps.map((j) => <Row key={j.to} keys={['g', j.key]} what={j.label} />)}</dl>
+      </div>
+    </Modal>
+  )
+}
+
+function Row({ keys, what }: { keys: string[]; what: string }) {
+  return (
+    <div className={css.row}>
+      <dt>{keys.map((k) => <kbd key={k}>{k}</kbd>)}</dt>
+      <dd>{what}</dd>
+    </div>
+  )
+}

@@ -1,0 +1,111 @@
+// Ctrl-K: finds things of every kind, pages and actions from one line.
+import { Modal, TextInput } from '@mantine/core'
+import { useDebouncedValue } from '@mantine/hooks'
+import { useQuery } from '@tanstack/react-query'
+import { IconArrowRight, IconPlus, IconSearch } from '@tabler/icons-react'
+import { useState, type KeyboardEvent, type ReactNode } from 'react'
+import { useNavigate } from 'react-router'
+
+import { q } from '../api/queries'
+import { plain } from '../format/text'
+import { State } from '../parts/marks'
+import { Foreign } from '../parts/Text'
+import { KindIcon } from './icons'
+import { jumps } from './keys'
+import css from './Palette.module.css'
+import { useAdmin } from './session'
+
+interface Entry {
+  id: string
+  to: string
+  icon: ReactNode
+  label: ReactNode
+  hint: ReactNode
+}
+
+export default function Palette({ onClose }: { onClose: () => void }) {
+  const [text, setText] = useState('')
+  const [at, setAt] = useState(0)
+  const navigate = useNavigate()
+  const { entries, searching } = useEntries(text)
+  const chosen = Math.min(at, Math.max(0, entries.length - 1))
+  const open = (e: Entry | undefined) => {
+    if (!e) return
+    onClose()
+    void navigate(e.to)
+  }
+  const onKey = (e: KeyboardEvent) => {
+    if (e.key === 'ArrowDown') setAt(Math.min(chosen + 1, entries.length - 1))
+    else if (e.key === 'ArrowUp') setAt(Math.max(0, chosen - 1))
+    else if (e.key === 'Enter') open(entries[chosen])
+    else return
+    e.preventDefault()
+  }
+  return (
+    <Modal opened onClose={onClose} withCloseButton={false} size={620} padding={0} centered={false} yOffset="10vh" aria-label="Find">
+      <TextInput
+        data-autofocus
+        size="md"
+        variant="unstyled"
+        className={css.input}
+        leftSection={<IconSearch size={17} aria-hidden />}
+        placeholder="A name, an address, a serial number, a page …"
+        aria-label="Find things, pages and actions"
+        role="combobox"
+        aria-expanded
+        aria-controls="palette-list"
+        aria-activedescendant={entries[chosen] ? `palette-${chosen}` : undefined}
+        value={text}
+        onChange={(e) => {
+          setText(e.currentTarget.value)
+          setAt(0)
+        }}
+        onKeyDown={onKey}
+      />
+      <ul id="palette-list" role="listbox" aria-label="Found" className={css.list}>
+        {entries.map((e, i) => (
+          <li
+            key={e.id}
+            id={`palette-${i}`}
+            role="option"
+            aria-selected={i === chosen}
+            ref={(el) => { if (i === chosen) el?.scrollIntoView({ block: 'nearest' }) }}
+            onMouseMove={() => setAt(i)}
+            onClick={() => open(e)}
+          >
+            <span className={css.icon}>{e.icon}</span>
+            <span className="grow clip">{e.label}</span>
+            <span className={css.hint}>{e.hint}</span>
+          </li>
+        ))}
+      </ul>
+      {entries.length === 0 ? <p className={css.none} role="status">{searching ? 'Looking …' : `Nothing called “${plain(text)}” is known. Things that are gone are found in their list, with state = gone.`}</p> : null}
+    </Modal>
+  )
+}
+
+function useEntries(text: string): { entries: Entry[]; searching: boolean } {
+  const [settled] = useDebouncedValue(text.trim(), 150)
+  const kinds = useQuery(q.kinds())
+  const found = useQuery(q.search(settled))
+  const admin = useAdmin()
+  const wanted = text.trim().toLowerCase()
+  const kindOf = (name: string) => kinds.data?.find((k) => k.name === name)
+  const things: Entry[] = (wanted ? (found.data?.items ?? []) : []).map((r) => ({
+    id: r.id,
+    to: `/inventory/${r.kind}/${r.id}`,
+    icon: <KindIcon kind={kindOf(r.kind) ?? { name: r.kind }} />,
+    label: <Foreign text={r.name || r.id} max={60} />,
+    hint: <>{kindOf(r.kind)?.label ?? r.kind}{r.region ? <> · <Foreign text={r.region} max={24} /></> : null}{r.state === 'active' ? null : <> <State state={r.state} /></>}</>,
+  }))
+  const pages: Entry[] = [
+    ...(kinds.data ?? []).filter((k) => k.approval === 'approved').map((k) => ({ id: k.name, to: `/inventory/${k.name}`, name: k.plural, icon: <KindIcon kind={k} /> })),
+    ...jumps.filter((j) => !j.to.startsWith('/inventory/')).map((j) => ({ id: j.to, to: j.to, name: j.label, icon: <IconArrowRight size={16} /> })),
+  ].filter((p) => p.name.toLowerCase().includes(wanted)).slice(0, wanted ? 6 : 40).map((p) => ({ ...p, label: p.name, hint: 'page' }))
+  const actions: Entry[] = (admin ? [
+    { id: 'new-connection', to: '/connections/new', label: 'Add a connection' },
+    { id: 'join', to: '/agents?join=1', label: 'Install an agent' },
+    { id: 'token', to: '/settings?token=new', label: 'Make an API token' },
+  ] : []).filter((a) => a.label.toLowerCase().includes(wanted)).map((a) => ({ ...a, icon: <IconPlus size={16} />, hint: 'action' }))
+  return { entries: [...things, ...pages, ...actions], searching: wanted !== '' && (found.isFetching || settled !== text.trim()) }
+}

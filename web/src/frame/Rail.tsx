@@ -1,0 +1,109 @@
+import { Tooltip } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { IconActivity, IconBuilding, IconChecklist, IconHistory, IconHome, IconPlugConnected, IconRobot, IconSettings, IconTag, IconTrashX } from '@tabler/icons-react'
+import type { ReactNode } from 'react'
+import { NavLink } from 'react-router'
+
+import { q } from '../api/queries'
+import type { KindInfo } from '../api/types'
+import { count } from '../format/units'
+import css from './Rail.module.css'
+import { KindIcon } from './icons'
+
+const groups: [key: string, title: string][] = [
+  ['compute', 'Compute'],
+  ['storage', 'Storage'],
+  ['network', 'Network'],
+  ['data', 'Data and services'],
+  ['business', 'Business'],
+  ['other', 'Other'],
+]
+
+interface Item {
+  to: string
+  label: string
+  icon: ReactNode
+  count?: number | undefined
+  badge?: number | undefined
+}
+
+export function Rail({ closed }: { closed: boolean }) {
+  const kinds = useQuery(q.kinds())
+  const summary = useQuery(q.summary())
+  const counts = new Map((summary.data?.kinds ?? []).map((k) => [k.kind, k.active]))
+  const held = summary.data?.held_removals ?? 0
+  const pending = summary.data?.pending_kinds ?? 0
+  const size = 16
+  const of = (group: string) =>
+    (kinds.data ?? []).filter((k) => k.approval === 'approved' && known(k.group) === group && (counts.get(k.name) ?? 0) + (k.built_in ? 0 : 1) > 0)
+  const anything = groups.some(([g]) => of(g).length)
+  return (
+    <nav className={css.rail} data-closed={closed || undefined} aria-label="Main">
+      <Items closed={closed} items={[{ to: '/', label: 'Overview', icon: <IconHome size={size} stroke={1.6} /> }]} />
+      {groups.map(([key, title]) => {
+        const list = of(key)
+        return list.length ? (
+          <Section key={key} title={title} closed={closed}>
+            <Items closed={closed} items={list.map((k) => kindItem(k, counts.get(k.name)))} />
+          </Section>
+        ) : null
+      })}
+      {!anything && kinds.data && !closed ? <p className={css.none}>Kinds appear here once something is discovered.</p> : null}
+      <Section title="Discovery" closed={closed}>
+        <Items
+          closed={closed}
+          items={[
+            { to: '/connections', label: 'Connections', icon: <IconPlugConnected size={size} stroke={1.6} />, count: summary.data?.connections },
+            { to: '/agents', label: 'Agents', icon: <IconRobot size={size} stroke={1.6} />, count: summary.data?.agents },
+            { to: '/runs', label: 'Runs', icon: <IconActivity size={size} stroke={1.6} /> },
+            { to: '/coverage', label: 'Coverage', icon: <IconChecklist size={size} stroke={1.6} /> },
+            { to: '/datacenters', label: 'Datacenters', icon: <IconBuilding size={size} stroke={1.6} /> },
+          ]}
+        />
+      </Section>
+      <Section title="Review" closed={closed}>
+        <Items
+          closed={closed}
+          items={[
+            { to: '/removals', label: 'Removals', icon: <IconTrashX size={size} stroke={1.6} />, badge: held },
+            { to: '/kinds', label: 'Kinds', icon: <IconTag size={size} stroke={1.6} />, badge: pending },
+            { to: '/changes', label: 'Changes', icon: <IconHistory size={size} stroke={1.6} /> },
+          ]}
+        />
+      </Section>
+      <span className="grow" />
+      <Items closed={closed} items={[{ to: '/settings', label: 'Settings', icon: <IconSettings size={size} stroke={1.6} /> }]} />
+    </nav>
+  )
+}
+
+const known = (group: string) => (groups.some(([g]) => g === group) ? group : 'other')
+
+const kindItem = (k: KindInfo, n: number | undefined): Item => ({ to: `/inventory/${k.name}`, label: k.plural, icon: <KindIcon kind={k} />, count: n })
+
+function Section({ title, closed, children }: { title: string; closed: boolean; children: ReactNode }) {
+  return (
+    <section>
+      {closed ? <hr className={css.rule} /> : <h2 className={css.title}>{title}</h2>}
+      {children}
+    </section>
+  )
+}
+
+function Items({ items, closed }: { items: Item[]; closed: boolean }) {
+  return (
+    <ul>
+      {items.map((i) => {
+        const link = (
+          <NavLink to={i.to} end={i.to === '/'} className={css.item} aria-label={closed ? i.label : undefined}>
+            <span className={css.icon}>{i.icon}</span>
+            {closed ? null : <span className="clip grow">{i.label}</span>}
+            {closed || i.count === undefined ? null : <span className={css.count}>{count(i.count)}</span>}
+            {i.badge ? <span className={css.badge} aria-label={`${i.badge} to decide`}>{closed ? '' : count(i.badge)}</span> : null}
+          </NavLink>
+        )
+        return <li key={i.to}>{closed ? <Tooltip label={i.label} position="right">{link}</Tooltip> : link}</li>
+      })}
+    </ul>
+  )
+}

@@ -1,0 +1,58 @@
+// Decides between the sign-in and the frame. The address stays, so that signing in leads where one wanted to go.
+import { Button } from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { lazy, Suspense, useEffect } from 'react'
+import { useRouteError } from 'react-router'
+
+import { Problem } from '../api/problem'
+import { q } from '../api/queries'
+import { Loading, ProblemPanel } from '../parts/States'
+import css from './Frame.module.css'
+import { Frame } from './Frame'
+
+const SignIn = lazy(() => import('../pages/SignIn'))
+
+export function Root() {
+  const session = useQuery(q.session())
+  const client = useQueryClient()
+
+  useEffect(() => {
+    // An answer of 401 anywhere means that the session has ended.
+    return client.getQueryCache().subscribe((event) => {
+      if (event.type !== 'updated' || event.action.type !== 'error') return
+      const err = event.action.error as unknown
+      if (err instanceof Problem && err.status === 401) client.setQueryData(q.session().queryKey, null)
+    })
+  }, [client])
+
+  if (session.isPending) return <main className={css.alone}><Loading what="the collector" lines={3} /></main>
+  if (session.error && !session.data) {
+    return <main className={css.alone}><ProblemPanel error={session.error} retry={() => void session.refetch()} /></main>
+  }
+  if (!session.data) {
+    return (
+      <Suspense fallback={<main className={css.alone}><Loading what="the sign-in page" lines={3} /></main>}>
+        <SignIn />
+      </Suspense>
+    )
+  }
+  return <Frame />
+}
+
+export function RouteBroke() {
+  const error = useRouteError()
+  // A new version of the collector serves new files; a page kept open since asks for old ones.
+  const outdated = error instanceof Error && /dynamically imported module|module script/i.test(error.message)
+  return (
+    <main className={css.alone}>
+      {outdated ? (
+        <div className="stack">
+          <p>The collector was updated since this page was opened.</p>
+          <div><Button variant="filled" onClick={() => location.reload()}>Load the new version</Button></div>
+        </div>
+      ) : (
+        <ProblemPanel error={error} retry={() => location.reload()} />
+      )}
+    </main>
+  )
+}

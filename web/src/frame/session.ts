@@ -1,0 +1,22 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+
+import { api } from '../api/client'
+import { q } from '../api/queries'
+import type { Session } from '../api/types'
+
+/** Who is signed in. Pages below the frame can count on somebody. */
+export function useSession(): Session | null {
+  return useQuery(q.session()).data ?? null
+}
+
+/** Whether the caller may change things; the collector decides again anyway. */
+export const useAdmin = () => useSession()?.role === 'admin'
+
+export function useSignOut() {
+  const client = useQueryClient()
+  return async () => {
+    await api.delete('/api/v1/session').catch(() => undefined)
+    client.clear()
+    client.setQueryData(q.session().queryKey, null)
+  }
+}

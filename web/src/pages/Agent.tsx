@@ -1,0 +1,120 @@
+import { Button } from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { Link, useParams } from 'react-router'
+
+import { api } from '../api/client'
+import { asProblem } from '../api/problem'
+import { q } from '../api/queries'
+import type { Agent as Document } from '../api/types'
+import { duration } from '../format/time'
+import { counted } from '../format/units'
+import { useAdmin } from '../frame/session'
+import { Confirm } from '../parts/Confirm'
+import { Mark, State } from '../parts/marks'
+import { Page, Panel } from '../parts/Page'
+import { Empty, Loading, ProblemPanel } from '../parts/States'
+import { Copy, Foreign } from '../parts/Text'
+import { say } from '../parts/toast'
+import { When } from '../parts/When'
+import { Certificate, Spool } from './Agents'
+import css from './Agents.module.css'
+
+export default function Agent() {
+  const { id = '' } = useParams()
+  const agent = useQuery(q.agent(id))
+  if (agent.error && !agent.data) {
+    return (
+      <Page title="Agent" trail={[{ to: '/agents', label: 'Agents' }]}>
+        {asProblem(agent.error).status === 404 ? <Empty title="There is no such agent" /> : <ProblemPanel error={agent.error} retry={() => void agent.refetch()} />}
+      </Page>
+    )
+  }
+  if (!agent.data) return <Page title="Agent"><Loading what="this agent" /></Page>
+  return <One a={agent.data} />
+}
+
+function One({ a }: { a: Document }) {
+  const client = useQueryClient()
+  const admin = useAdmin()
+  const [revoking, setRevoking] = useState(false)
+  const skew = Math.abs(a.clock_skew_ms)
+  return (
+    <Page
+      title={a.name}
+      heading={<Foreign text={a.name} max={100} />}
+      trail={[{ to: '/agents', label: 'Agents' }]}
+      facts={<><State state={a.status} pill />{a.site ? <span>site <Foreign text={a.site} /></span> : null}<span className="muted">last contact <When at={a.last_contact} /></span></>}
+      actions={admin && a.status !== 'revoked' ? <Button color="danger" variant="outline" onClick={() => setRevoking(true)}>Revoke …</Button> : null}
+    >
+      {(a.notices ?? []).map((n, i) => <p key={i} className={css.notice}><Mark state="degraded" /><Foreign text={n} max={600} /></p>)}
+      <div className={css.columns}>
+        <div className="stack">
+          <Panel title="The process">
+            <dl className={css.facts}>
+              <Fact name="Version">{a.version ? <Foreign text={a.version} /> : <span className="muted">unknown</span>}</Fact>
+              <Fact name="Machine"><Foreign text={[a.hostname, [a.os, a.arch].filter(Boolean).join('/')].filter(Boolean).join(', ') || 'unknown'} /></Fact>
+              <Fact name="Waiting to be sent"><Spool a={a} /></Fact>
+              <Fact name="Clock">{skew < 1000 ? 'in step' : <span className="row-n"><Mark state={skew > 60_000 ? 'failing' : 'degraded'} /> {duration(skew)} {a.clock_skew_ms > 0 ? 'ahead' : 'behind'}</span>}</Fact>
+              <Fact name="Certificate ends"><Certificate at={a.certificate_not_after} /></Fact>
+              <Fact name="Joined"><When at={a.enrolled_at} /></Fact>
+              <Fact name="id"><Copy text={a.id} label="the id" /></Fact>
+            </dl>
+          </Panel>
+          <Panel title={<>Connections <span className="muted">{a.connections?.length ?? 0}</span></>} flush>
+            {a.connections?.length ? (
+              <ul className={css.list}>{a.connections.map((c) => <li key={c.id}><Link to={`/connections/${c.id}`}><Foreign text={c.name || c.id} /></Link></li>)}</ul>
+            ) : (
+              <Empty title="It runs no connection yet" action={admin ? <Button component={Link} to="/connections/new">Add a connection</Button> : null} />
+            )}
+          </Panel>
+        </div>
+        <div className="stack">
+          <Panel title="Plugins" flush>
+            {a.plugins?.length ? (
+              <ul className={css.list}>
+                {a.plugins.map((p) => (
+                  <li key={p.provider}>
+                    <strong><Foreign text={p.title || p.provider} /></strong>
+                    <span className="muted"><Foreign text={p.version} /></span>
+                    {p.sha256 ? <span className="muted">SHA-256 <Copy text={p.sha256} max={18} label="the plugin's hash" /></span> : null}
+                  </li>
+                ))}
+              </ul>
+            ) : <Empty title="No plugins">Put plugin executables into its plugin directory.</Empty>}
+          </Panel>
+          <Panel title="Credentials">
+            {a.credentials?.length ? (
+              <ul className="stack-s">{a.credentials.map((c) => <li key={c.name}><Foreign text={c.name} mono /> <span className="muted">{c.providers?.length ? `for ${c.providers.join(', ')}` : 'for any provider'}</span></li>)}</ul>
+            ) : <p className="muted">It reports none.</p>}
+            <p className="muted">Only names are known here. The values stay in the agent’s own file.</p>
+          </Panel>
+          <Panel title="What the site withholds">
+            {a.policy?.length ? <ul className="stack-s">{a.policy.map((p, i) => <li key={i}><Mark state="denied" /> <Foreign text={p} max={300} /></li>)}</ul> : <p className="muted">Nothing: the site has no policy file.</p>}
+          </Panel>
+        </div>
+      </div>
+      {revoking ? (
+        <Confirm
+          title={`Revoke the agent ${a.name}`}
+          verb="Revoke the agent"
+          danger
+          reason="optional"
+          onClose={() => setRevoking(false)}
+          onConfirm={async (reason) => {
+            await api.post('/api/v1/agents/{id}/revoke', { path: { id: a.id }, body: reason ? { reason } : {} })
+            void client.invalidateQueries({ queryKey: ['agents'] })
+            say(`${a.name} revoked`)
+          }}
+        >
+          <p>The collector never speaks with it again; to come back it must join anew.</p>
+          <p>{a.connections?.length ? `${counted(a.connections.length, 'connection')} no longer run until another agent is chosen for them.` : 'It runs no connection.'} What it discovered stays and becomes unwatched in time.</p>
+        </Confirm>
+      ) : null}
+    </Page>
+  )
+}
+
+function Fact({ name, children }: { name: string; children: React.ReactNode }) {
+  return <div><dt>{name}</dt><dd>{children}</dd></div>
+}

@@ -1,0 +1,139 @@
+import { Button, Modal, Select, TextInput } from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { IconPlus } from '@tabler/icons-react'
+import { useState } from 'react'
+import { Link, useSearchParams } from 'react-router'
+
+import { api } from '../api/client'
+import { q } from '../api/queries'
+import type { Agent, JoinToken } from '../api/types'
+import { parseTime } from '../format/time'
+import { bytes, count } from '../format/units'
+import { useAdmin } from '../frame/session'
+import { DataTable, type Col } from '../parts/DataTable'
+import { Mark, State } from '../parts/marks'
+import { Page, Panel } from '../parts/Page'
+import { Empty, ProblemPanel } from '../parts/States'
+import { Foreign, Snippet } from '../parts/Text'
+import { say } from '../parts/toast'
+import { useNow, When } from '../parts/When'
+import css from './Agents.module.css'
+
+export default function Agents() {
+  const list = useQuery(q.agents())
+  const admin = useAdmin()
+  const [params, setParams] = useSearchParams()
+  const join = <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setParams({ join: '1' })}>Install an agent</Button>
+  const cols: Col<Agent>[] = [
+    { id: 'name', label: 'Name', width: 210, cell: (a) => <Link to={`/agents/${a.id}`}><Foreign text={a.name} max={40} /></Link> },
+    { id: 'status', label: 'Status', width: 120, cell: (a) => <State state={a.status} /> },
+    { id: 'site', label: 'Site', width: 140, cell: (a) => (a.site ? <Foreign text={a.site} max={30} /> : null) },
+    { id: 'contact', label: 'Last contact', width: 120, cell: (a) => <When at={a.last_contact} /> },
+    { id: 'version', label: 'Version', width: 110, cell: (a) => <Foreign text={a.version ?? ''} max={18} /> },
+    { id: 'plugins', label: 'Plugins', width: 190, cell: (a) => (a.plugins?.length ? <Foreign text={a.plugins.map((p) => p.provider).join(', ')} max={40} /> : null) },
+    { id: 'spool', label: 'Waiting to be sent', width: 150, right: true, cell: (a) => <Spool a={a} /> },
+    { id: 'certificate', label: 'Certificate', width: 130, cell: (a) => <Certificate at={a.certificate_not_after} /> },
+    { id: 'connections', label: 'Connections', width: 110, right: true, cell: (a) => count(a.connections?.length ?? 0) },
+  ]
+  return (
+    <Page title="Agents" facts={<span>The processes in your networks that read providers and send what they find. The connection is always opened from there outward.</span>} actions={admin ? join : null}>
+      {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data?.items.length === 0 ? (
+        <Empty title="No agent has joined yet" action={admin ? join : null}>An agent needs one command on a machine in the network it is to read, and no open port.</Empty>
+      ) : (
+        <DataTable label="Agents" rows={list.data?.items ?? []} cols={cols} rowKey={(a) => a.id} to={(a) => `/agents/${a.id}`} loading={list.isPending} faded={(a) => a.status === 'revoked'} />
+      )}
+      {admin ? <JoinTokens /> : null}
+      {admin && params.get('join') ? <JoinDialog onClose={() => setParams({})} /> : null}
+    </Page>
+  )
+}
+
+export function Spool({ a }: { a: Agent }) {
+  return a.spool.captures ? <span>{count(a.spool.captures)} ({bytes(a.spool.bytes)})</span> : <span className="muted">nothing</span>
+}
+
+/** A certificate that ends soon carries a mark: past its end the agent still reads but cannot send. */
+export function Certificate({ at }: { at: string | undefined }) {
+  const now = useNow()
+  const end = parseTime(at)
+  if (!end) return <span className="muted">unknown</span>
+  const left = end.getTime() - now
+  return <span className="row-n">{left < 0 ? <Mark state="failing" title="ended" /> : left < 3 * 86_400_000 ? <Mark state="degraded" title="ends soon" /> : null}<When at={at} /></span>
+}
+
+const lives = [{ value: '3600', label: '1 hour' }, { value: '86400', label: '1 day' }, { value: '604800', label: '7 days' }]
+
+function JoinDialog({ onClose }: { onClose: () => void }) {
+  const client = useQueryClient()
+  const [name, setName] = useState('')
+  const [site, setSite] = useState('')
+  const [life, setLife] = useState('3600')
+  const [made, setMade] = useState<JoinToken | null>(null)
+  const [error, setError] = useState<unknown>(null)
+  const [busy, setBusy] = useState(false)
+  const submit = async () => {
+    setBusy(true)
+    setError(null)
+    try {
+      setMade(await api.post('/api/v1/join-tokens', { body: { name: name.trim(), site: site.trim(), ttl_seconds: Number(life) } }))
+      void client.invalidateQueries({ queryKey: ['join-tokens'] })
+    } catch (err) {
+      setError(err)
+    }
+    setBusy(false)
+  }
+  return (
+    <Modal opened onClose={onClose} title="Install an agent" size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
+      {made ? <Made token={made} onClose={onClose} /> : (
+        <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
+          <p>The agent makes its own key. A single-use token lets it in and tells it how to recognise this collector.</p>
+          <TextInput label="Name" description="What the agent is called here; its machine’s name if empty." value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
+          <TextInput label="Site" description="Agents of one network share a site." value={site} onChange={(e) => setSite(e.currentTarget.value)} />
+          <Select label="The token is good for" data={lives} value={life} onChange={(v) => setLife(v ?? '3600')} allowDeselect={false} />
+          {error ? <ProblemPanel error={error} compact /> : null}
+          <div className="row"><Button type="submit" variant="filled" loading={busy}>Make the command</Button><Button onClick={onClose}>Cancel</Button></div>
+        </form>
+      )}
+    </Modal>
+  )
+}
+
+function Made({ token, onClose }: { token: JoinToken; onClose: () => void }) {
+  const tokens = useQuery({ ...q.joinTokens(), refetchInterval: 2000 })
+  const used = tokens.data?.items.find((t) => t.id === token.id)?.used_by
+  return (
+    <div className="stack">
+      <p>Run this on the machine, as root or as the user the agent is to run as. It is shown only now, works once, and ends <When at={token.expires_at} />.</p>
+      <Snippet label="the command" text={token.command || `maestro-agent join ${token.token ?? ''}`} />
+      <p role="status" className="row-n">
+        {used ? <><Mark state="online" /> Joined: <Link to={`/agents/${used.id}`} onClick={onClose}><Foreign text={used.name || used.id} /></Link></> : <><Mark state="running" /> Waiting for the agent to join</>}
+      </p>
+      <div><Button onClick={onClose}>{used ? 'Done' : 'Close'}</Button></div>
+    </div>
+  )
+}
+
+function JoinTokens() {
+  const client = useQueryClient()
+  const { data } = useQuery(q.joinTokens())
+  const open = (data?.items ?? []).filter((t) => !parseTime(t.used_at))
+  if (open.length === 0) return null
+  const withdraw = async (t: JoinToken) => {
+    await api.delete('/api/v1/join-tokens/{id}', { path: { id: t.id } }).catch(() => undefined)
+    void client.invalidateQueries({ queryKey: ['join-tokens'] })
+    say('The token was withdrawn')
+  }
+  return (
+    <Panel title="Join tokens not used yet" flush>
+      <ul className={css.tokens}>
+        {open.map((t) => (
+          <li key={t.id}>
+            <span className="grow"><Foreign text={t.name || 'any name'} />{t.site ? <span className="muted"> at <Foreign text={t.site} /></span> : null}</span>
+            <span className="muted">ends <When at={t.expires_at} /></span>
+            <Button onClick={() => void withdraw(t)}>Withdraw</Button>
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  )
+}

@@ -1,0 +1,135 @@
+// Every difference of the inventory, and (second tab) everything anyone did.
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { Button } from '@mantine/core'
+import { Link, useSearchParams } from 'react-router'
+
+import { api } from '../api/client'
+import { Problem } from '../api/problem'
+import { q } from '../api/queries'
+import type { AuditEntry, Change, FilterField, KindInfo } from '../api/types'
+import { actor, human, plain } from '../format/text'
+import { KindIcon } from '../frame/icons'
+import { ActorText, actionWord, DiffLine } from '../parts/Diff'
+import { DataTable, type Col } from '../parts/DataTable'
+import { FilterLine } from '../parts/FilterLine'
+import { State } from '../parts/marks'
+import { Page } from '../parts/Page'
+import { Empty, ProblemPanel } from '../parts/States'
+import { TabBar } from '../parts/TabBar'
+import { Foreign } from '../parts/Text'
+import { When } from '../parts/When'
+import { CoverageStrip } from '../parts/Coverage'
+
+const actions = ['created', 'updated', 'gone', 'returned', 'unwatched', 'merged']
+const text = (name: string, values?: string[]): FilterField => ({ name, type: 'string', sortable: false, ...(values ? { enum: values } : {}) })
+
+export default function Changes() {
+  const [params, setParams] = useSearchParams()
+  const audit = params.get('tab') === 'audit'
+  return (
+    <Page fill title={audit ? 'Audit' : 'Changes'} heading="Changes" facts={<span>{audit ? 'Everything anyone did: sign-ins, edits, approvals, runs asked for.' : 'Every difference of the inventory, the newest first. Nothing here can be altered.'}</span>}>
+      <TabBar label="What is listed" value={audit ? 'audit' : 'changes'} tabs={[{ id: 'changes', label: 'Inventory' }, { id: 'audit', label: 'Audit' }]} onChange={(t) => setParams(t === 'audit' ? { tab: 'audit' } : {})} />
+      {audit ? <AuditList /> : <ChangeList />}
+    </Page>
+  )
+}
+
+function useFilter() {
+  const [params, setParams] = useSearchParams()
+  const set = (t: string) => {
+    const next = new URLSearchParams(params)
+    if (t) next.set('filter', t)
+    else next.delete('filter')
+    setParams(next)
+  }
+  return [params.get('filter') ?? '', set] as const
+}
+
+function ChangeList() {
+  const [filter, setFilter] = useFilter()
+  const kinds = useQuery(q.kinds())
+  const list = useInfiniteQuery({
+    queryKey: ['changes', 'list', filter],
+    queryFn: ({ pageParam, signal }) => api.get('/api/v1/changes', { query: { filter, page_size: 100, page_token: pageParam }, signal }),
+    initialPageParam: '',
+    getNextPageParam: (last) => last.next_page_token || undefined,
+    placeholderData: keepPreviousData,
+    refetchInterval: (query) => ((query.state.data?.pages.length ?? 0) > 2 ? false : 10_000),
+  })
+  const rows = list.data?.pages.flatMap((p) => p.items) ?? []
+  const kindOf = (name: string): KindInfo | undefined => kinds.data?.find((k) => k.name === name)
+  const cols: Col<Change>[] = [
+    { id: 'name', label: 'What', width: 240, cell: (c) => <Link to={`/inventory/${c.kind}/${c.resource_id}?tab=history`}><Foreign text={c.name || c.resource_id} max={44} /></Link> },
+    { id: 'kind', label: 'Kind', width: 150, cell: (c) => <span className="row-n muted"><KindIcon kind={kindOf(c.kind) ?? { name: c.kind }} size={15} /><span className="clip">{kindOf(c.kind)?.label ?? c.kind}</span></span> },
+    { id: 'action', label: 'Action', width: 120, cell: (c) => <State state={c.action} word={actionWord(c.action)} /> },
+    { id: 'diff', label: 'Difference', width: 420, cell: (c) => (c.action === 'updated' ? <DiffLine diff={c.diff} kind={kindOf(c.kind)} max={2} /> : c.reason ? <Foreign text={c.reason} max={80} /> : null) },
+    { id: 'at', label: 'When', width: 110, cell: (c) => <When at={c.at} /> },
+    { id: 'actor', label: 'By', width: 190, cell: (c) => <ActorText change={c} /> },
+  ]
+  const fields = [text('action', actions), text('kind', kinds.data?.map((k) => k.name)), text('name'), text('actor'), text('run_id'), text('resource_id')]
+  return (
+    <>
+      <CoverageStrip />
+      <Listing filter={filter} setFilter={setFilter} error={list.error} refetch={() => void list.refetch()} fields={fields} placeholder="For example action = gone AND kind = server" empty={!list.isPending && rows.length === 0} what="changes">
+        <DataTable label="Changes" fill rows={rows} cols={cols} rowKey={(c) => c.id} to={(c) => `/inventory/${c.kind}/${c.resource_id}?tab=history`} loading={list.isPending || list.isFetchingNextPage} onEnd={() => { if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage() }} />
+      </Listing>
+    </>
+  )
+}
+
+function AuditList() {
+  const [filter, setFilter] = useFilter()
+  const list = useInfiniteQuery({
+    queryKey: ['audit', filter],
+    queryFn: ({ pageParam, signal }) => api.get('/api/v1/audit', { query: { filter, page_size: 100, page_token: pageParam }, signal }),
+    initialPageParam: '',
+    getNextPageParam: (last) => last.next_page_token || undefined,
+    placeholderData: keepPreviousData,
+  })
+  const rows = list.data?.pages.flatMap((p) => p.items) ?? []
+  const outcomes: Record<string, string> = { ok: 'succeeded', refused: 'denied', failed: 'failed', pending: 'pending' }
+  const cols: Col<AuditEntry>[] = [
+    { id: 'action', label: 'Action', width: 200, cell: (e) => <Foreign text={human(e.action.replaceAll('.', ' '))} max={40} /> },
+    { id: 'outcome', label: 'Outcome', width: 110, cell: (e) => <State state={outcomes[e.outcome] ?? e.outcome} word={e.outcome} /> },
+    { id: 'actor', label: 'By', width: 170, cell: (e) => <Actor text={e.actor} /> },
+    { id: 'object', label: 'On', width: 220, cell: (e) => (e.object ? <Foreign text={`${e.object.kind ? human(e.object.kind).toLowerCase() + ' ' : ''}${e.object.name || e.object.id}`} max={44} /> : null) },
+    { id: 'at', label: 'When', width: 110, cell: (e) => <When at={e.at} /> },
+    { id: 'address', label: 'From', width: 140, cell: (e) => (e.address ? <Foreign text={e.address} mono max={40} /> : null) },
+    { id: 'reason', label: 'Reason', width: 280, cell: (e) => (e.reason ? <Foreign text={e.reason} max={80} /> : e.detail && Object.keys(e.detail).length ? <span className="muted" title={plain(JSON.stringify(e.detail, null, 2))}><Foreign text={JSON.stringify(e.detail)} max={60} /></span> : null) },
+  ]
+  const fields = [text('action'), text('actor'), text('outcome', ['ok', 'refused', 'failed', 'pending'])]
+  return (
+    <Listing filter={filter} setFilter={setFilter} error={list.error} refetch={() => void list.refetch()} fields={fields} placeholder="For example outcome = refused" empty={!list.isPending && rows.length === 0} what="entries">
+      <DataTable label="Audit entries" fill rows={rows} cols={cols} rowKey={(e) => e.id} loading={list.isPending || list.isFetchingNextPage} onEnd={() => { if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage() }} />
+    </Listing>
+  )
+}
+
+function Actor({ text: who }: { text: string }) {
+  const a = actor(who)
+  return <span>{a.type && a.type !== 'user' ? <span className="muted">{a.type} </span> : null}<Foreign text={a.name} max={30} /></span>
+}
+
+interface ListingProps {
+  filter: string
+  setFilter: (t: string) => void
+  error: unknown
+  refetch: () => void
+  fields: FilterField[]
+  placeholder: string
+  empty: boolean
+  what: string
+  children: React.ReactNode
+}
+
+function Listing(p: ListingProps) {
+  const refused = p.error instanceof Problem && p.error.filter ? p.error : null
+  return (
+    <>
+      <FilterLine value={p.filter} onApply={p.setFilter} problem={refused} kind={{ filter_fields: p.fields }} placeholder={p.placeholder} />
+      {refused ? null : p.error ? <ProblemPanel error={p.error} retry={p.refetch} /> : p.empty ? (
+        <Empty title={p.filter ? `No ${p.what} match this filter` : `No ${p.what} yet`} action={p.filter ? <Button variant="filled" onClick={() => p.setFilter('')}>Clear the filter</Button> : null} />
+      ) : p.children}
+    </>
+  )
+}

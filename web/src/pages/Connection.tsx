@@ -1,0 +1,224 @@
+import { ActionIcon, Button, Menu } from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { IconDots, IconPlayerPlay, IconShieldCheck } from '@tabler/icons-react'
+import { useState } from 'react'
+import { Link, useNavigate, useParams } from 'react-router'
+
+import { api } from '../api/client'
+import { asProblem } from '../api/problem'
+import { moving, q } from '../api/queries'
+import type { CheckResult, Connection as Document, ConnectionWrite, KindInfo } from '../api/types'
+import { at } from '../format/pointer'
+import { every } from '../format/time'
+import { inputsOf, type SchemaNode } from '../forms/schema'
+import { useAdmin } from '../frame/session'
+import { absent, valueText } from '../kinds/value'
+import { Confirm } from '../parts/Confirm'
+import { Mark, State } from '../parts/marks'
+import { Page, Panel } from '../parts/Page'
+import { Beats } from '../parts/Score'
+import { Empty, Loading, ProblemPanel } from '../parts/States'
+import { Copy, Foreign, Quote, Snippet } from '../parts/Text'
+import { say } from '../parts/toast'
+import { When } from '../parts/When'
+import css from './Connection.module.css'
+import { RunTable } from './Runs'
+
+/** What a connection document says, as it is written back. */
+export const writeOf = (c: Document): ConnectionWrite => ({
+  name: c.name,
+  provider: c.provider,
+  settings: c.settings,
+  kinds: c.kinds,
+  rules: c.rules ?? [],
+  paused: c.paused,
+  ...(c.agent ? { agent: c.agent.id } : {}),
+  ...(c.datacenter ? { datacenter: c.datacenter.id } : {}),
+  ...(c.credential ? { credential: c.credential } : {}),
+})
+
+export default function Connection() {
+  const { id = '' } = useParams()
+  const connection = useQuery(q.connection(id))
+  if (connection.error && !connection.data) {
+    return (
+      <Page title="Connection" trail={[{ to: '/connections', label: 'Connections' }]}>
+        {asProblem(connection.error).status === 404 ? <Empty title="There is no such connection">It may have been deleted; what it read is then unwatched, not gone.</Empty> : <ProblemPanel error={connection.error} retry={() => void connection.refetch()} />}
+      </Page>
+    )
+  }
+  if (!connection.data) return <Page title="Connection"><Loading what="this connection" /></Page>
+  return <One key={id} c={connection.data} />
+}
+
+function One({ c }: { c: Document }) {
+  const client = useQueryClient()
+  const navigate = useNavigate()
+  const admin = useAdmin()
+  const kinds = useQuery(q.kinds())
+  const runs = useQuery(q.runs(`connection = "${c.id}"`))
+  const [dialog, setDialog] = useState<'delete' | null>(null)
+  const [error, setError] = useState<unknown>(null)
+  const [check, setCheck] = useState<{ busy: boolean; result?: CheckResult; error?: unknown } | null>(null)
+  const live = c.last_run ? moving(c.last_run) : false
+
+  const refresh = () => {
+    void client.invalidateQueries({ queryKey: ['connections'] })
+    void client.invalidateQueries({ queryKey: ['runs'] })
+  }
+  const attempt = async (work: () => Promise<unknown>) => {
+    setError(null)
+    try {
+      await work()
+    } catch (err) {
+      setError(err)
+    }
+    refresh()
+  }
+  const runNow = () => attempt(async () => {
+    const run = await api.post('/api/v1/connections/{id}/runs', { path: { id: c.id }, body: {} })
+    void navigate(`/runs/${run.id}`)
+  })
+  const pause = () => attempt(async () => {
+    await api.put('/api/v1/connections/{id}', { path: { id: c.id }, body: { ...writeOf(c), paused: !c.paused }, ifMatch: c.version })
+    say(c.paused ? `${c.name} goes on` : `${c.name} is paused`)
+  })
+  const runCheck = async () => {
+    setCheck({ busy: true })
+    try {
+      let result = await api.post('/api/v1/connections/{id}/check', { path: { id: c.id }, body: {} })
+      for (let tries = 0; result.state === 'pending' && tries < 10; tries++) {
+        await new Promise((done) => setTimeout(done, 1500))
+        result = await api.post('/api/v1/connections/{id}/check', { path: { id: c.id }, body: {} })
+      }
+      setCheck({ busy: false, result })
+    } catch (err) {
+      setCheck({ busy: false, error: err })
+    }
+  }
+  return (
+    <Page
+      title={c.name}
+      heading={<Foreign text={c.name} max={120} />}
+      trail={[{ to: '/connections', label: 'Connections' }]}
+      facts={
+        <>
+          <State state={c.health} pill />
+          <span><Foreign text={c.provider} /></span>
+          {c.agent ? <span>on <Link to={`/agents/${c.agent.id}`}><Foreign text={c.agent.name || c.agent.id} /></Link></span> : <span className="row-n"><Mark state="degraded" /> no agent runs it</span>}
+          {c.datacenter ? <span className="muted">into <Foreign text={c.datacenter.name || c.datacenter.id} /></span> : null}
+          <span className="muted">last run <When at={c.last_run?.finished_at ?? c.last_run?.started_at} /></span>
+        </>
+      }
+      actions={admin ? (
+        <>
+          <Button variant="filled" leftSection={<IconPlayerPlay size={15} aria-hidden />} onClick={() => void runNow()} disabled={c.paused || live || !c.agent}>{live ? 'Running' : 'Run now'}</Button>
+          <Button leftSection={<IconShieldCheck size={15} aria-hidden />} onClick={() => void runCheck()} loading={check?.busy ?? false} disabled={!c.agent}>Check permissions</Button>
+          <Button component={Link} to={`/connections/${c.id}/edit`}>Edit</Button>
+          <Menu position="bottom-end">
+            <Menu.Target><ActionIcon variant="default" size={30} aria-label="More actions"><IconDots size={16} /></ActionIcon></Menu.Target>
+            <Menu.Dropdown>
+              <Menu.Item onClick={() => void pause()}>{c.paused ? 'Go on' : 'Pause'}</Menu.Item>
+              <Menu.Item color="danger" onClick={() => setDialog('delete')}>Delete …</Menu.Item>
+            </Menu.Dropdown>
+          </Menu>
+        </>
+      ) : null}
+    >
+      {error ? <ProblemPanel error={error} compact /> : null}
+      {check ? <Check check={check} onClose={() => setCheck(null)} kinds={kinds.data ?? []} /> : null}
+      <div className={css.columns}>
+        <Panel title="What it reads" flush><Kinds c={c} kinds={kinds.data ?? []} /></Panel>
+        <Settings c={c} />
+      </div>
+      <Panel title="Runs" actions={<Link to={`/runs?filter=${encodeURIComponent(`connection = "${c.id}"`)}`}>All its runs</Link>} flush>
+        <div className={css.staff}><Beats runs={(runs.data?.items ?? []).slice(0, 40)} /></div>
+        {runs.error ? <ProblemPanel error={runs.error} compact /> : runs.data?.items.length === 0 ? <Empty title="It has not run yet" /> : <div className={css.runs}><RunTable rows={(runs.data?.items ?? []).slice(0, 12)} withoutConnection loading={runs.isPending} /></div>}
+      </Panel>
+      {dialog === 'delete' ? (
+        <Confirm
+          title={`Delete the connection ${c.name}`}
+          verb="Delete the connection"
+          danger
+          onClose={() => setDialog(null)}
+          onConfirm={async () => {
+            await api.delete('/api/v1/connections/{id}', { path: { id: c.id } })
+            refresh()
+            say(`${c.name} deleted`)
+            void navigate('/connections')
+          }}
+        >
+          <p>Nothing is read through it any more. What only it saw becomes <strong>unwatched</strong>, not gone, and keeps its history.</p>
+          <p>A new connection to the same place finds its resources again.</p>
+        </Confirm>
+      ) : null}
+    </Page>
+  )
+}
+
+function Kinds({ c, kinds }: { c: Document; kinds: KindInfo[] }) {
+  const coverage = useQuery(q.coverage())
+  const trouble = (coverage.data?.exceptions ?? []).filter((e) => e.connection.id === c.id)
+  return (
+    <ul className={css.kinds}>
+      {c.kinds.map((k) => {
+        const bad = trouble.filter((e) => e.kind === k.kind)
+        return (
+          <li key={k.kind} data-off={!k.enabled || undefined}>
+            <Link to={`/inventory/${k.kind}`} className="grow">{kinds.find((i) => i.name === k.kind)?.plural ?? k.kind}</Link>
+            {bad.length ? <Link to={`/runs/${bad[0]!.run_id}`}><State state={bad[0]!.status} word={`${bad[0]!.status.replace('_', ' ')}${bad.length > 1 ? ` in ${bad.length} scopes` : ''}`} /></Link> : null}
+            <span className="muted">{k.enabled ? (k.cron ? <code>{k.cron}</code> : every(k.interval_seconds ?? 3600)) : 'not read'}</span>
+          </li>
+        )
+      })}
+    </ul>
+  )
+}
+
+function Settings({ c }: { c: Document }) {
+  const plugins = useQuery(q.plugins())
+  const plugin = plugins.data?.items.find((p) => p.provider === c.provider)
+  const inputs = plugin?.settings ? inputsOf(plugin.settings as SchemaNode) : []
+  const shown = inputs.filter((i) => !absent(at(c.settings, i.pointer)))
+  return (
+    <Panel title="Settings">
+      <dl className={css.facts}>
+        {shown.map((i) => <div key={i.pointer}><dt>{i.label}</dt><dd><Foreign text={i.secret ? '(kept secret)' : valueText(at(c.settings, i.pointer))} max={120} /></dd></div>)}
+        {plugin ? null : <div><dt>As written</dt><dd><code className="break">{JSON.stringify(c.settings)}</code></dd></div>}
+        <div><dt>Credential</dt><dd>{c.credential ? <><Foreign text={c.credential} mono /> <span className="muted">(a name; its value stays with the agent)</span></> : <span className="muted">none</span>}</dd></div>
+        {(c.rules ?? []).map((r, i) => <div key={i}><dt>Rule</dt><dd><Foreign text={`${r.label} = ${r.value}`} /> <span className="muted">goes to</span> <Foreign text={[r.datacenter, r.client].filter(Boolean).join(', ')} /></dd></div>)}
+        <div><dt>Epoch</dt><dd>{c.epoch} <span className="muted">version {c.version}, changed <When at={c.updated_at} /></span></dd></div>
+        <div><dt>id</dt><dd><Copy text={c.id} label="the id" /></dd></div>
+      </dl>
+    </Panel>
+  )
+}
+
+/** The permission check as a list to tick off, with the policy to paste. */
+function Check({ check, onClose, kinds }: { check: { busy: boolean; result?: CheckResult; error?: unknown }; onClose: () => void; kinds: KindInfo[] }) {
+  const items = check.result?.report?.items ?? []
+  const bad = items.filter((i) => !i.ok).length
+  const verdict = check.busy ? 'The agent is asking the provider.' : check.result?.state === 'pending' ? 'The agent has not answered yet.' : items.length ? (bad ? `${bad} of ${items.length} are missing.` : 'Everything it needs is there.') : ''
+  return (
+    <Panel title="Permission check" actions={<Button onClick={onClose}>Close</Button>}>
+      <div className="stack-s" role="status" data-testid="check">
+        <p>{verdict}</p>
+        {check.error ? <ProblemPanel error={check.error} compact /> : null}
+        {check.result?.error ? <Quote text={check.result.error} tone="bad" /> : null}
+        <ul className={css.checks}>
+          {[...items].sort((a, b) => Number(a.ok) - Number(b.ok)).map((i, n) => (
+            <li key={n}>
+              <Mark state={i.ok ? 'complete' : 'denied'} title={i.ok ? 'allowed' : 'missing'} />
+              <div className="stack-s">
+                <span><Foreign text={i.name} mono max={100} /> {i.kind ? <span className="muted">for {(kinds.find((k) => k.name === i.kind)?.plural ?? i.kind).toLowerCase()}</span> : null}</span>
+                {i.message ? <Foreign text={i.message} max={400} /> : null}
+                {!i.ok && i.advice ? <span><strong>What to do:</strong> <Foreign text={i.advice} max={400} /></span> : null}
+              </div>
+            </li>
+          ))}
+        </ul>
+        {check.result?.report?.policy ? <><span className="muted">To paste at the provider:</span><Snippet label="the policy" text={check.result.report.policy} /></> : null}
+      </div>
+    </Panel>
+  )
+}

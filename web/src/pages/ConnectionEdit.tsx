@@ -1,0 +1,215 @@
+// A connection's form. Everything about the provider is made from the plugin's own settings schema.
+import { Button, NumberInput, Select, Switch, TextInput } from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useEffect, useState } from 'react'
+import { Link, useBlocker, useNavigate, useParams } from 'react-router'
+
+import { api } from '../api/client'
+import { Problem } from '../api/problem'
+import { q } from '../api/queries'
+import type { Agent, Connection, ConnectionWrite, KindSchedule, Plugin } from '../api/types'
+import { defaultsOf, inputsOf, problemOf, type SchemaNode } from '../forms/schema'
+import { SchemaForm } from '../forms/SchemaForm'
+import { Confirm } from '../parts/Confirm'
+import { Page, Panel } from '../parts/Page'
+import { Empty, Loading, ProblemPanel } from '../parts/States'
+import { Foreign } from '../parts/Text'
+import { say } from '../parts/toast'
+import { writeOf } from './Connection'
+import css from './ConnectionEdit.module.css'
+
+export default function ConnectionEdit() {
+  const { id } = useParams()
+  const plugins = useQuery(q.plugins())
+  const agents = useQuery(q.agents())
+  const existing = useQuery({ ...q.connection(id ?? ''), enabled: !!id, refetchInterval: false, refetchOnWindowFocus: false })
+  const error = plugins.error ?? agents.error ?? existing.error
+  const title = id ? 'Edit the connection' : 'Add a connection'
+  if (error) return <Page title={title}><ProblemPanel error={error} /></Page>
+  if (!plugins.data || !agents.data || (id && !existing.data)) return <Page title={title}><Loading what="the plugins" /></Page>
+  if (plugins.data.items.length === 0) {
+    return (
+      <Page title={title} trail={[{ to: '/connections', label: 'Connections' }]}>
+        <Empty title="No agent has reported a plugin yet" action={<Button component={Link} to="/agents?join=1" variant="filled">Install an agent</Button>}>A connection is run by an agent, with one of the plugins it has. Both report themselves here.</Empty>
+      </Page>
+    )
+  }
+  return <Form key={id ?? 'new'} existing={existing.data} plugins={plugins.data.items} agents={agents.data.items} />
+}
+
+const hourly = (plugin: Plugin): KindSchedule[] => plugin.kinds.map((k) => ({ kind: k.major > 1 ? `${k.kind}.v${k.major}` : k.kind, enabled: true, interval_seconds: 3600 }))
+
+function Form({ existing, plugins, agents }: { existing: Connection | undefined; plugins: Plugin[]; agents: Agent[] }) {
+  const client = useQueryClient()
+  const navigate = useNavigate()
+  const datacenters = useQuery(q.datacenters())
+  const [doc, setDoc] = useState<ConnectionWrite>(() => (existing ? writeOf(existing) : { name: '', provider: '', settings: {}, kinds: [], rules: [] }))
+  const [version, setVersion] = useState(existing?.version ?? 0)
+  const [dirty, setDirty] = useState(false)
+  const [tried, setTried] = useState(false)
+  const [busy, setBusy] = useState(false)
+  const [error, setError] = useState<Problem | null>(null)
+  const plugin = plugins.find((p) => p.provider === doc.provider)
+  const inputs = plugin?.settings ? inputsOf(plugin.settings as SchemaNode) : []
+  const able = agents.filter((a) => a.status !== 'revoked' && (!plugin || a.plugins?.some((p) => p.provider === plugin.provider)))
+  const agent = agents.find((a) => a.id === doc.agent)
+  const credentials = (agent?.credentials ?? []).filter((c) => !c.providers?.length || c.providers.includes(doc.provider))
+  const blocker = useBlocker(dirty && !busy)
+
+  useEffect(() => {
+    if (!dirty) return
+    const warn = (e: BeforeUnloadEvent) => e.preventDefault()
+    window.addEventListener('beforeunload', warn)
+    return () => window.removeEventListener('beforeunload', warn)
+  }, [dirty])
+
+  const change = (part: Partial<ConnectionWrite>) => {
+    setDoc({ ...doc, ...part })
+    setDirty(true)
+  }
+  const choose = (provider: string) => {
+    const p = plugins.find((x) => x.provider === provider)!
+    const only = agents.filter((a) => a.status !== 'revoked' && a.plugins?.some((x) => x.provider === provider))
+    const { credential: _c, agent: _a, ...rest } = doc
+    setDoc({ ...rest, provider, settings: defaultsOf(inputsOf(p.settings as SchemaNode)), kinds: hourly(p), ...(only.length === 1 ? { agent: only[0]!.id } : {}) })
+    setDirty(true)
+  }
+  const wrong = !doc.name.trim() || inputs.some((i) => problemOf(i, doc.settings))
+  const save = async (onVersion = version) => {
+    setTried(true)
+    if (wrong) return
+    setBusy(true)
+    setError(null)
+    try {
+      const body = { ...doc, name: doc.name.trim() }
+      const saved = existing
+        ? await api.put('/api/v1/connections/{id}', { path: { id: existing.id }, body, ifMatch: onVersion })
+        : await api.post('/api/v1/connections', { body })
+      client.setQueryData(q.connection(saved.id).queryKey, saved)
+      void client.invalidateQueries({ queryKey: ['connections'] })
+      void client.invalidateQueries({ queryKey: ['summary'] })
+      setDirty(false)
+      say(existing ? `${saved.name} saved` : `${saved.name} added`)
+      void navigate(`/connections/${saved.id}`)
+    } catch (err) {
+      setBusy(false)
+      setError(err as Problem)
+    }
+  }
+  const takeCurrent = async () => {
+    const current = await client.fetchQuery({ ...q.connection(existing!.id), staleTime: 0 })
+    setVersion(current.version)
+    setError(null)
+    void save(current.version)
+  }
+  const fields = error instanceof Problem ? error.fields : new Map<string, string>()
+  return (
+    <Page narrow title={existing ? `Edit ${existing.name}` : 'Add a connection'} trail={[{ to: '/connections', label: 'Connections' }]}>
+      <form className="stack" noValidate onSubmit={(e) => { e.preventDefault(); void save() }}>
+        {existing ? null : <Choice plugins={plugins} value={doc.provider} onChange={choose} />}
+        {doc.provider && !plugin ? <p className="muted">No agent reports the plugin “<Foreign text={doc.provider} />” now, so its settings cannot be shown as a form.</p> : null}
+        {plugin ? (
+          <>
+            <Panel title="Where and by whom">
+              <div className={css.grid}>
+                <TextInput label="Name" required value={doc.name} onChange={(e) => change({ name: e.currentTarget.value })} error={fields.get('/name') ?? (tried && !doc.name.trim() ? 'This is needed.' : undefined)} />
+                <Select label="Agent" description="The one that can reach the provider." placeholder="None for now" clearable data={able.map((a) => ({ value: a.id, label: `${a.name}${a.site ? ` (${a.site})` : ''}${a.status === 'online' ? '' : ', offline'}` }))} value={doc.agent ?? null} onChange={(v) => change(v ? { agent: v } : { agent: '' })} error={fields.get('/agent')} />
+                <Select label="Datacenter" description="Where what it reads belongs, unless a rule says otherwise." placeholder="None" clearable data={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} value={doc.datacenter ?? null} onChange={(v) => change({ datacenter: v ?? '' })} error={fields.get('/datacenter')} />
+                <Credential plugin={plugin} agent={agent} names={credentials.map((c) => c.name)} value={doc.credential ?? ''} onChange={(v) => change({ credential: v })} error={fields.get('/credential')} />
+              </div>
+            </Panel>
+            {inputs.length ? (
+              <Panel title={`${plugin.title} settings`}>
+                <SchemaForm inputs={inputs} value={doc.settings} onChange={(settings) => change({ settings })} errors={fields} tried={tried} prefix="/settings" />
+              </Panel>
+            ) : null}
+            <Panel title="What is read, and how often"><KindRows plugin={plugin} value={doc.kinds ?? []} onChange={(kinds) => change({ kinds })} /></Panel>
+          </>
+        ) : null}
+        {error?.stale ? (
+          <div className="stack-s" role="alert">
+            <p><strong>Somebody else changed this connection meanwhile.</strong> Saving now replaces what they wrote with what you see here.</p>
+            <div className="row"><Button onClick={() => void takeCurrent()}>Save mine over it</Button><Button component={Link} to={`/connections/${existing?.id ?? ''}`} onClick={() => setDirty(false)}>Drop mine</Button></div>
+          </div>
+        ) : error ? <ProblemPanel error={error} compact /> : null}
+        {tried && wrong ? <p role="alert" className={css.wrong}>Something above still needs your attention.</p> : null}
+        {plugin ? (
+          <div className="row">
+            <Button type="submit" variant="filled" loading={busy}>{existing ? 'Save' : 'Add the connection'}</Button>
+            <Button component={Link} to={existing ? `/connections/${existing.id}` : '/connections'}>Cancel</Button>
+            {existing ? <span className="muted">A changed filter makes what it leaves out unwatched, not gone.</span> : null}
+          </div>
+        ) : null}
+      </form>
+      {blocker.state === 'blocked' ? (
+        <Confirm title="Leave without saving?" verb="Leave" danger onClose={() => blocker.reset()} onConfirm={async () => blocker.proceed()}>
+          <p>What you changed in this form is lost.</p>
+        </Confirm>
+      ) : null}
+    </Page>
+  )
+}
+
+function Choice({ plugins, value, onChange }: { plugins: Plugin[]; value: string; onChange: (provider: string) => void }) {
+  return (
+    <fieldset className={css.choice}>
+      <legend>Provider</legend>
+      {plugins.map((p) => (
+        <label key={p.provider} data-checked={p.provider === value || undefined}>
+          <input type="radio" name="provider" value={p.provider} checked={p.provider === value} onChange={() => onChange(p.provider)} />
+          <strong><Foreign text={p.title || p.provider} /></strong>
+          {p.summary ? <span className="muted"><Foreign text={p.summary} max={160} /></span> : null}
+          <span className="muted">{p.agents.length === 1 ? 'on one agent' : `on ${p.agents.length} agents`}, version {p.version}</span>
+        </label>
+      ))}
+    </fieldset>
+  )
+}
+
+function Credential({ plugin, agent, names, value, onChange, error }: { plugin: Plugin; agent: Agent | undefined; names: string[]; value: string; onChange: (v: string) => void; error: string | undefined }) {
+  const wanted = plugin.credential_env ?? []
+  const help = wanted.length ? `A name from the agent’s own file; it sets ${wanted.map((e) => e.name).join(', ')}.` : 'A name from the agent’s own file.'
+  if (!agent) return <TextInput label="Credential" description="Choose an agent first: the names are its own." value={value} disabled />
+  const data = value && !names.includes(value) ? [...names, value] : names
+  return <Select label="Credential" description={names.length ? help : `${agent.name} reports no credential for this provider. ${help}`} placeholder="None" clearable data={data} value={value || null} onChange={(v) => onChange(v ?? '')} error={error} />
+}
+
+const units = [{ value: '60', label: 'minutes' }, { value: '3600', label: 'hours' }, { value: '86400', label: 'days' }]
+const unitOf = (seconds: number) => (seconds % 86400 === 0 ? 86400 : seconds % 3600 === 0 ? 3600 : 60)
+
+function KindRows({ plugin, value, onChange }: { plugin: Plugin; value: KindSchedule[]; onChange: (v: KindSchedule[]) => void }) {
+  const kinds = useQuery(q.kinds())
+  const all = [...new Set([...hourly(plugin).map((k) => k.kind), ...value.map((k) => k.kind)])]
+  const of = (kind: string): KindSchedule => value.find((k) => k.kind === kind) ?? { kind, enabled: false, interval_seconds: 3600 }
+  const set = (next: KindSchedule) => onChange(all.map((k) => (k === next.kind ? next : of(k))))
+  return (
+    <ul className={css.kinds}>
+      {all.map((kind) => {
+        const k = of(kind)
+        const label = kinds.data?.find((i) => i.name === kind)?.plural ?? kind
+        const seconds = k.interval_seconds ?? 3600
+        const unit = unitOf(seconds)
+        const needs = plugin.kinds.find((x) => x.kind === kind)?.permissions ?? []
+        return (
+          <li key={kind}>
+            <div className="grow">
+              <Switch label={label} checked={k.enabled} onChange={(e) => set({ ...k, enabled: e.currentTarget.checked })} />
+              {needs.length ? <p className={css.needs} title={needs.join('\n')}>needs {needs.slice(0, 3).join(', ')}{needs.length > 3 ? ` and ${needs.length - 3} more` : ''}</p> : null}
+            </div>
+            {k.enabled ? (
+              k.cron ? <code>{k.cron}</code> : (
+                <div className="row-n">
+                  <span className="muted">every</span>
+                  <NumberInput aria-label={`Interval of ${label}`} value={seconds / unit} min={1} max={999} w={70} allowDecimal={false} onChange={(n) => { if (Number(n) > 0) set({ ...k, interval_seconds: Number(n) * unit }) }} />
+                  <Select aria-label={`Unit of the interval of ${label}`} data={units} value={String(unit)} w={100} allowDeselect={false} onChange={(u) => { if (u) set({ ...k, interval_seconds: (seconds / unit) * Number(u) }) }} />
+                </div>
+              )
+            ) : (
+              <span className="muted">not read; what was known becomes unwatched</span>
+            )}
+          </li>
+        )
+      })}
+    </ul>
+  )
+}

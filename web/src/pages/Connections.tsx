@@ -1,0 +1,55 @@
+import { Button } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { IconPlus } from '@tabler/icons-react'
+import { Link } from 'react-router'
+
+import { q } from '../api/queries'
+import type { Connection, KindInfo } from '../api/types'
+import { every } from '../format/time'
+import { useAdmin } from '../frame/session'
+import { CoverageStrip } from '../parts/Coverage'
+import { DataTable, type Col } from '../parts/DataTable'
+import { State } from '../parts/marks'
+import { Page } from '../parts/Page'
+import { Beats } from '../parts/Score'
+import { Empty, ProblemPanel } from '../parts/States'
+import { Foreign } from '../parts/Text'
+import { When } from '../parts/When'
+
+export default function Connections() {
+  const list = useQuery(q.connections())
+  const kinds = useQuery(q.kinds())
+  const runs = useQuery(q.runs('', 200))
+  const plugins = useQuery(q.plugins())
+  const admin = useAdmin()
+  const add = admin ? <Button component={Link} to="/connections/new" variant="filled" leftSection={<IconPlus size={15} aria-hidden />}>Add a connection</Button> : null
+  const title = (provider: string) => plugins.data?.items.find((p) => p.provider === provider)?.title ?? provider
+  const cols: Col<Connection>[] = [
+    { id: 'name', label: 'Name', width: 230, cell: (c) => <Link to={`/connections/${c.id}`}><Foreign text={c.name} max={50} /></Link> },
+    { id: 'health', label: 'Health', width: 120, cell: (c) => <State state={c.health} /> },
+    { id: 'runs', label: 'Runs', width: 230, wide: true, cell: (c) => <Beats runs={(runs.data?.items ?? []).filter((r) => r.connection.id === c.id).slice(0, 10)} /> },
+    { id: 'last', label: 'Last run', width: 120, cell: (c) => <When at={c.last_run?.finished_at ?? c.last_run?.started_at} /> },
+    { id: 'provider', label: 'Provider', width: 160, cell: (c) => <Foreign text={title(c.provider)} /> },
+    { id: 'kinds', label: 'Reads', width: 260, cell: (c) => <Reads c={c} kinds={kinds.data ?? []} /> },
+    { id: 'agent', label: 'Agent', width: 150, cell: (c) => (c.agent ? <Link to={`/agents/${c.agent.id}`}><Foreign text={c.agent.name || c.agent.id} max={28} /></Link> : <span className="muted">none</span>) },
+    { id: 'datacenter', label: 'Datacenter', width: 150, cell: (c) => (c.datacenter ? <Foreign text={c.datacenter.name || c.datacenter.id} max={28} /> : null) },
+  ]
+  return (
+    <Page title="Connections" facts={<span>What is read, by which agent, and how often.</span>} actions={add}>
+      <CoverageStrip />
+      {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data?.items.length === 0 ? (
+        <Empty title="No connections yet" action={add}>A connection tells an agent which provider to read, with which settings and which of its credentials.</Empty>
+      ) : (
+        <DataTable label="Connections" rows={list.data?.items ?? []} cols={cols} rowKey={(c) => c.id} to={(c) => `/connections/${c.id}`} loading={list.isPending} faded={(c) => c.paused} />
+      )}
+    </Page>
+  )
+}
+
+function Reads({ c, kinds }: { c: Connection; kinds: KindInfo[] }) {
+  const on = c.kinds.filter((k) => k.enabled)
+  const name = (kind: string) => (kinds.find((k) => k.name === kind)?.plural ?? kind).toLowerCase()
+  const paces = new Set(on.map((k) => (k.cron ? k.cron : every(k.interval_seconds ?? 3600))))
+  if (on.length === 0) return <span className="muted">nothing</span>
+  return <span title={on.map((k) => name(k.kind)).join(', ')}>{on.length > 2 ? `${on.length} kinds` : on.map((k) => name(k.kind)).join(', ')}, {paces.size === 1 ? [...paces][0] : 'at several paces'}</span>
+}

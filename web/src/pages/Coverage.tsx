@@ -1,0 +1,43 @@
+// How far each list can be trusted, in one place: a strip for every kind, with what is missing.
+import { useQueries, useQuery } from '@tanstack/react-query'
+import { Link } from 'react-router'
+
+import { q } from '../api/queries'
+import { KindIcon } from '../frame/icons'
+import { count, counted } from '../format/units'
+import { trust } from '../kinds/coverage'
+import { CoverageStrip, Exceptions } from '../parts/Coverage'
+import { Page, Panel } from '../parts/Page'
+import { Empty, Loading, ProblemPanel } from '../parts/States'
+import css from './Coverage.module.css'
+
+export default function Coverage() {
+  const kinds = useQuery(q.kinds())
+  const summary = useQuery(q.summary())
+  const whole = useQuery(q.coverage())
+  const all = useQueries({ queries: (kinds.data ?? []).map((k) => q.coverage(k.name)) })
+  if (whole.error) return <Page title="Coverage"><ProblemPanel error={whole.error} retry={() => void whole.refetch()} /></Page>
+  if (!whole.data || !kinds.data) return <Page title="Coverage"><Loading what="the coverage" /></Page>
+  const read = kinds.data.filter((_, i) => all[i]?.data && trust(all[i].data) !== 'none')
+  const unread = kinds.data.filter((_, i) => all[i]?.data && trust(all[i].data) === 'none')
+  const active = (kind: string) => summary.data?.kinds.find((k) => k.kind === kind)?.active ?? 0
+  return (
+    <Page title="Coverage" facts={<span>What was read, when it was last complete, and what could not be read. Nothing is called gone that was not looked for.</span>}>
+      {whole.data.scopes === 0 ? <Empty title="Nothing has been read yet">Once a connection has run, every kind it reads has its line here.</Empty> : null}
+      <ul className={css.list}>
+        {read.map((k) => (
+          <li key={k.name}>
+            <Link to={`/inventory/${k.name}`} className={css.kind}><KindIcon kind={k} />{k.plural}</Link>
+            <CoverageStrip kind={k} total={`${count(active(k.name))} ${(active(k.name) === 1 ? k.label : k.plural).toLowerCase()}`} />
+          </li>
+        ))}
+      </ul>
+      {whole.data.exceptions?.length ? (
+        <Panel title={<>Not complete <span className="muted">{counted(whole.data.scopes - whole.data.complete, 'scope')} of {count(whole.data.scopes)}</span></>} flush>
+          <div className={css.exceptions}><Exceptions list={whole.data.exceptions} withKind /></div>
+        </Panel>
+      ) : null}
+      {unread.length ? <p className="muted">No connection reads {unread.map((k) => k.plural.toLowerCase()).join(', ')}.</p> : null}
+    </Page>
+  )
+}

@@ -1,0 +1,70 @@
+// A resource made by hand: for what no connection reads, or not yet. Discovery adopts it by its identifiers.
+import { Button, Modal, Select, Textarea, TextInput } from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { useNavigate } from 'react-router'
+
+import { api } from '../api/client'
+import { q } from '../api/queries'
+import type { KindInfo } from '../api/types'
+import { requestId } from '../parts/clipboard'
+import { ProblemPanel } from '../parts/States'
+import { say } from '../parts/toast'
+
+export function CreateResource({ kind, onClose }: { kind: KindInfo; onClose: () => void }) {
+  const client = useQueryClient()
+  const navigate = useNavigate()
+  const datacenters = useQuery(q.datacenters())
+  const [request] = useState(requestId)
+  const [name, setName] = useState('')
+  const [datacenter, setDatacenter] = useState<string | null>(null)
+  const [identifierType, setIdentifierType] = useState<string | null>(null)
+  const [identifier, setIdentifier] = useState('')
+  const [reason, setReason] = useState('')
+  const [error, setError] = useState<unknown>(null)
+  const [busy, setBusy] = useState(false)
+  const types = Object.keys(kind.ranks ?? {})
+  const submit = async () => {
+    setBusy(true)
+    setError(null)
+    try {
+      const made = await api.post('/api/v1/resources/{kind}', {
+        path: { kind: kind.name },
+        body: {
+          name: name.trim(),
+          request_id: request,
+          ...(datacenter ? { datacenter } : {}),
+          ...(identifierType && identifier.trim() ? { identifiers: [{ type: identifierType, value: identifier.trim() }] } : {}),
+          ...(reason.trim() ? { reason: reason.trim() } : {}),
+        },
+      })
+      void client.invalidateQueries({ queryKey: ['resources', kind.name] })
+      void client.invalidateQueries({ queryKey: ['summary'] })
+      say(`${kind.label} ${made.name} added`)
+      void navigate(`/inventory/${kind.name}/${made.id}`)
+    } catch (err) {
+      setError(err)
+      setBusy(false)
+    }
+  }
+  return (
+    <Modal opened onClose={onClose} title={`Add a ${kind.label.toLowerCase()} by hand`} closeButtonProps={{ 'aria-label': 'Close' }}>
+      <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
+        <TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
+        <Select label="Datacenter" clearable data={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} value={datacenter} onChange={setDatacenter} />
+        {types.length ? (
+          <div className="row-n">
+            <Select label="Identifier" description="With one, discovery recognises the thing and adopts it." clearable data={types} value={identifierType} onChange={setIdentifierType} className="grow" />
+          </div>
+        ) : null}
+        {identifierType ? <TextInput label={identifierType} value={identifier} onChange={(e) => setIdentifier(e.currentTarget.value)} /> : null}
+        <Textarea label="Reason" description="Kept in the audit trail." value={reason} onChange={(e) => setReason(e.currentTarget.value)} />
+        {error ? <ProblemPanel error={error} compact /> : null}
+        <div className="row">
+          <Button type="submit" variant="filled" loading={busy}>Add</Button>
+          <Button onClick={onClose}>Cancel</Button>
+        </div>
+      </form>
+    </Modal>
+  )
+}

@@ -1,0 +1,69 @@
+import { Button } from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { Link } from 'react-router'
+
+import { api } from '../api/client'
+import { q } from '../api/queries'
+import type { KindInfo } from '../api/types'
+import { count } from '../format/units'
+import { KindIcon } from '../frame/icons'
+import { useAdmin } from '../frame/session'
+import { Confirm } from '../parts/Confirm'
+import { DataTable, type Col } from '../parts/DataTable'
+import { State } from '../parts/marks'
+import { Page, Panel } from '../parts/Page'
+import { Loading, ProblemPanel } from '../parts/States'
+import { Copy, Foreign } from '../parts/Text'
+import { say } from '../parts/toast'
+import css from './Kinds.module.css'
+
+export default function Kinds() {
+  const client = useQueryClient()
+  const admin = useAdmin()
+  const kinds = useQuery(q.kinds())
+  const summary = useQuery(q.summary())
+  const [approving, setApproving] = useState<KindInfo | null>(null)
+  if (kinds.error && !kinds.data) return <Page title="Kinds"><ProblemPanel error={kinds.error} retry={() => void kinds.refetch()} /></Page>
+  if (!kinds.data) return <Page title="Kinds"><Loading what="the kinds" /></Page>
+  const pending = kinds.data.filter((k) => k.approval === 'pending')
+  const active = (name: string) => summary.data?.kinds.find((k) => k.kind === name)?.active ?? 0
+  const cols: Col<KindInfo>[] = [
+    { id: 'name', label: 'Kind', width: 220, cell: (k) => <Link to={`/inventory/${k.name}`}><span className={css.name}><KindIcon kind={k} /><Foreign text={k.plural} max={36} /></span></Link> },
+    { id: 'key', label: 'Key', width: 170, cell: (k) => <code>{k.name}</code> },
+    { id: 'version', label: 'Version', width: 90, cell: (k) => `${k.major}.${k.minor}` },
+    { id: 'from', label: 'From', width: 110, cell: (k) => (k.built_in ? 'Maestro' : <Foreign text={`plugin ${k.name.split('.')[0] ?? ''}`} />) },
+    { id: 'active', label: 'Resources', width: 110, right: true, cell: (k) => count(active(k.name)) },
+    { id: 'fields', label: 'Fields', width: 80, right: true, cell: (k) => count(k.fields?.length ?? 0) },
+    { id: 'summary', label: 'What it is', width: 360, wide: true, cell: (k) => <Foreign text={k.summary ?? ''} max={120} /> },
+  ]
+  return (
+    <Page title="Kinds" facts={<span>What a server, a volume or a network is made of. Plugins may bring kinds of their own.</span>}>
+      {pending.map((k) => (
+        <Panel key={k.name} title={<span className="row"><State state="pending" pill /> <Foreign text={k.plural} /> <code>{k.name}</code></span>} actions={admin ? <Button variant="filled" onClick={() => setApproving(k)}>Approve</Button> : null}>
+          <div className="stack-s">
+            <p><Foreign text={k.summary || 'The plugin says nothing about it.'} max={300} /></p>
+            <p className="muted">Its resources wait until an administrator approves the kind. It has the fields {(k.fields ?? []).map((f) => f.path).join(', ')}.</p>
+            <p className="muted">Schema <Copy text={k.digest} max={24} label="the schema's digest" /></p>
+          </div>
+        </Panel>
+      ))}
+      <DataTable label="Kinds" rows={kinds.data.filter((k) => k.approval !== 'pending')} cols={cols} rowKey={(k) => k.name} to={(k) => `/inventory/${k.name}`} />
+      {approving ? (
+        <Confirm
+          title={`Approve the kind ${approving.name}`}
+          verb="Approve the kind"
+          reason="optional"
+          onClose={() => setApproving(null)}
+          onConfirm={async (reason) => {
+            await api.post('/api/v1/kinds/{kind}/approve', { path: { kind: approving.name }, body: reason ? { reason } : {} })
+            for (const key of ['kinds', 'summary', 'coverage']) void client.invalidateQueries({ queryKey: [key] })
+            say(`${approving.plural} approved`)
+          }}
+        >
+          <p>Its lists, filters and pages appear for everybody, and agents are asked for what they hold back.</p>
+        </Confirm>
+      ) : null}
+    </Page>
+  )
+}

@@ -1,0 +1,20 @@
+import { Button } from '@mantine/core'
+import { IconZoomQuestion } from '@tabler/icons-react'
+import { Link } from 'react-router'
+
+import { Page } from '../parts/Page'
+import { Empty } from '../parts/States'
+
+export default function NotFound() {
+  return (
+    <Page title="No such page">
+      <Empty
+        icon={<IconZoomQuestion size={28} stroke={1.4} aria-hidden />}
+        title="There is no page at this address"
+        action={<Button component={Link} to="/" variant="filled">Go to the overview</Button>}
+      >
+        The address may be mistyped, or from another version of Maestro.
+      </Empty>
+    </Page>
+  )
+}

@@ -1,0 +1,169 @@
+import { Button } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { IconPlugConnected, IconRobot } from '@tabler/icons-react'
+import { Link } from 'react-router'
+
+import { q } from '../api/queries'
+import type { Connection, KindInfo, Run, Summary } from '../api/types'
+import { count, counted } from '../format/units'
+import { KindIcon } from '../frame/icons'
+import { useAdmin } from '../frame/session'
+import { CoverageStrip } from '../parts/Coverage'
+import { ActorText, actionWord, DiffLine } from '../parts/Diff'
+import { Mark, State } from '../parts/marks'
+import { Page, Panel } from '../parts/Page'
+import { Beats } from '../parts/Score'
+import { Empty, Loading, ProblemPanel } from '../parts/States'
+import { Foreign } from '../parts/Text'
+import { When } from '../parts/When'
+import css from './Overview.module.css'
+import { RunResult } from './RunResult'
+
+export default function Overview() {
+  const summary = useQuery(q.summary())
+  const kinds = useQuery(q.kinds())
+  const connections = useQuery(q.connections())
+  const runs = useQuery(q.runs('', 200))
+  if (summary.error && !summary.data) return <Page title="Overview"><ProblemPanel error={summary.error} retry={() => void summary.refetch()} /></Page>
+  if (!summary.data) return <Page title="Overview"><Loading what="the overview" lines={10} /></Page>
+  const s = summary.data
+  if (s.connections === 0 && s.kinds.every((k) => k.active + k.gone + k.unwatched === 0)) return <FirstSteps s={s} />
+  return (
+    <Page title="Overview">
+      <CoverageStrip total={counted(s.kinds.reduce((n, k) => n + k.active, 0), 'resource')} />
+      <Decisions s={s} />
+      <Counts s={s} kinds={kinds.data ?? []} />
+      <div className={css.columns}>
+        <div className="stack">
+          <Panel title="Connections" actions={<Link to="/connections">All connections</Link>} flush>
+            {connections.error ? <ProblemPanel error={connections.error} compact /> : connections.data ? <Score connections={connections.data.items} runs={runs.data?.items ?? []} /> : <Loading what="the connections" lines={3} />}
+          </Panel>
+          <Panel title="Latest runs" actions={<Link to="/runs">All runs</Link>} flush>
+            {runs.error ? <ProblemPanel error={runs.error} compact /> : runs.data ? <LatestRuns runs={runs.data.items.slice(0, 8)} /> : <Loading what="the runs" lines={5} />}
+          </Panel>
+        </div>
+        <Panel title="Latest changes" actions={<Link to="/changes">All changes</Link>} flush>
+          <LatestChanges kinds={kinds.data ?? []} />
+        </Panel>
+      </div>
+    </Page>
+  )
+}
+
+/** What needs somebody's decision; nothing at all when nothing does. */
+function Decisions({ s }: { s: Summary }) {
+  const offline = s.agents - s.agents_online
+  if (!s.held_removals && !s.pending_kinds && !offline) return null
+  return (
+    <ul className={css.decisions} aria-label="What needs a decision">
+      {s.held_removals ? <li data-tone="held"><Mark state="held" /><Link to="/removals">{counted(s.held_removals, 'removal waits', 'removals wait')} for a decision</Link></li> : null}
+      {s.pending_kinds ? <li data-tone="held"><Mark state="pending" /><Link to="/kinds">{counted(s.pending_kinds, 'new kind waits', 'new kinds wait')} for approval</Link></li> : null}
+      {offline ? <li data-tone="bad"><Mark state="offline" /><Link to="/agents">{counted(offline, 'agent is', 'agents are')} not in contact</Link></li> : null}
+    </ul>
+  )
+}
+
+function Counts({ s, kinds }: { s: Summary; kinds: KindInfo[] }) {
+  const known = s.kinds.filter((k) => k.active + k.gone + k.unwatched > 0).map((k) => ({ ...k, info: kinds.find((i) => i.name === k.kind) }))
+  known.sort((a, b) => b.active - a.active || a.kind.localeCompare(b.kind))
+  return (
+    <ul className={css.counts} aria-label="Resources by kind">
+      {known.map((k) => (
+        <li key={k.kind}>
+          <Link to={`/inventory/${k.kind}`}>
+            <span className={css.kind}><KindIcon kind={k.info ?? { name: k.kind }} size={15} />{(k.active === 1 ? k.info?.label : k.info?.plural) ?? k.kind}</span>
+            <span className={css.number}>{count(k.active)}</span>
+            <span className={css.rest}>
+              {k.unwatched ? <span><Mark state="unwatched" /> {count(k.unwatched)} unwatched</span> : null}
+              {k.gone ? <span>{count(k.gone)} gone</span> : null}
+            </span>
+          </Link>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+/** One line for each connection, one beat for each of its runs. */
+function Score({ connections, runs }: { connections: Connection[]; runs: Run[] }) {
+  if (connections.length === 0) return <Empty title="No connections yet">A connection tells an agent where to look.</Empty>
+  const rank: Record<string, number> = { failing: 0, degraded: 1, never: 2, ok: 3, paused: 4 }
+  const sorted = [...connections].sort((a, b) => (rank[a.health] ?? 9) - (rank[b.health] ?? 9) || a.name.localeCompare(b.name))
+  return (
+    <ul className={css.score}>
+      {sorted.slice(0, 12).map((c) => (
+        <li key={c.id}>
+          <span className={css.who}>
+            <Mark state={c.health} title={c.health} />
+            <Link to={`/connections/${c.id}`}><Foreign text={c.name} max={34} /></Link>
+          </span>
+          <Beats runs={runs.filter((r) => r.connection.id === c.id).slice(0, 24)} />
+          <span className={css.ago}><When at={c.last_run?.finished_at ?? c.last_run?.started_at} never="never run" /></span>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function LatestRuns({ runs }: { runs: Run[] }) {
+  if (runs.length === 0) return <Empty title="Nothing has run yet">Runs follow their schedule, or start with “Run now” on a connection.</Empty>
+  return (
+    <ul className={css.lines}>
+      {runs.map((r) => (
+        <li key={r.id}>
+          <Link to={`/runs/${r.id}`} className={css.lead}><State state={r.state} /></Link>
+          <span className="clip"><Foreign text={r.connection.name || r.connection.id} max={40} /></span>
+          <span className="clip muted grow"><RunResult run={r} /></span>
+          <When at={r.finished_at ?? r.started_at ?? r.queued_at} />
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function LatestChanges({ kinds }: { kinds: KindInfo[] }) {
+  const { data, error } = useQuery(q.latestChanges(18))
+  if (error) return <ProblemPanel error={error} compact />
+  if (!data) return <Loading what="the changes" lines={8} />
+  if (data.items.length === 0) return <Empty title="Nothing has changed yet" />
+  return (
+    <ul className={css.changes}>
+      {data.items.map((c) => {
+        const kind = kinds.find((k) => k.name === c.kind)
+        return (
+          <li key={c.id}>
+            <div className="row-n">
+              <span className="muted row-n"><KindIcon kind={kind ?? { name: c.kind }} size={15} /></span>
+              <Link to={`/inventory/${c.kind}/${c.resource_id}`} className="clip"><Foreign text={c.name || c.resource_id} max={44} /></Link>
+              {c.action === 'updated' ? null : <State state={c.action} word={actionWord(c.action)} />}
+              <span className="grow" />
+              <span className="muted"><When at={c.at} /></span>
+            </div>
+            {c.action === 'updated' && c.diff?.length ? (
+              <div className={css.diff}>
+                <DiffLine diff={c.diff} kind={kind} max={2} /> <span className="muted">by <ActorText change={c} /></span>
+              </div>
+            ) : null}
+          </li>
+        )
+      })}
+    </ul>
+  )
+}
+
+function FirstSteps({ s }: { s: Summary }) {
+  const admin = useAdmin()
+  return (
+    <Page title="Overview">
+      {s.agents === 0 ? (
+        <Empty icon={<IconRobot size={30} stroke={1.3} aria-hidden />} title="Install the first agent" action={admin ? <Button component={Link} to="/agents?join=1" variant="filled">Install an agent</Button> : null}>
+          An agent is a small process inside your network. It reads your clouds and machines and sends what it finds here; nothing ever connects inward.
+        </Empty>
+      ) : (
+        <Empty icon={<IconPlugConnected size={30} stroke={1.3} aria-hidden />} title="Add the first connection" action={admin ? <Button component={Link} to="/connections/new" variant="filled">Add a connection</Button> : null}>
+          {counted(s.agents_online, 'agent is', 'agents are')} in contact. A connection tells one of them what to read, and how often.
+        </Empty>
+      )}
+    </Page>
+  )
+}

@@ -1,0 +1,124 @@
+// The one page of a thing, of any kind: its facts with where each came from, who says what, what it is related to,
+// and what became of it.
+import { Button } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { IconExternalLink } from '@tabler/icons-react'
+import { useState } from 'react'
+import { Link, useParams, useSearchParams } from 'react-router'
+
+import { asProblem } from '../api/problem'
+import { q } from '../api/queries'
+import type { KindInfo, Resource as Document } from '../api/types'
+import { safeLink } from '../format/text'
+import { useAsOf } from '../frame/AsOf'
+import { KindIcon } from '../frame/icons'
+import { useAdmin } from '../frame/session'
+import { State } from '../parts/marks'
+import { Page, Panel } from '../parts/Page'
+import { Empty, Loading, ProblemPanel } from '../parts/States'
+import { Copy, Foreign, Snippet } from '../parts/Text'
+import { TabBar } from '../parts/TabBar'
+import { When } from '../parts/When'
+import { Facts } from './resource/Facts'
+import { History } from './resource/History'
+import { Relations } from './resource/Relations'
+import css from './resource/Resource.module.css'
+import { Sources } from './resource/Sources'
+
+const tabs = [
+  { id: 'facts', label: 'Facts' },
+  { id: 'sources', label: 'Sources' },
+  { id: 'relations', label: 'Relations' },
+  { id: 'history', label: 'History' },
+  { id: 'raw', label: 'Raw' },
+]
+
+export default function Resource() {
+  const { kind = '', id = '' } = useParams()
+  const asOf = useAsOf()
+  const kinds = useQuery(q.kinds())
+  const resource = useQuery(q.resource(kind, id, asOf))
+  const info = kinds.data?.find((k) => k.name === kind)
+  if (resource.isPending || kinds.isPending) return <Page title="…" heading={<span className="muted">Loading</span>}><Loading what="this resource" lines={10} /></Page>
+  if (resource.error && !resource.data) return <Missing error={resource.error} kind={kind} info={info} retry={() => void resource.refetch()} />
+  if (resource.data.state === 'merged' && resource.data.redirect_to) {
+    return (
+      <Page title={resource.data.name}>
+        <Empty title="This was found to be the same thing as another" action={<Button component={Link} variant="filled" to={`/inventory/${kind}/${resource.data.redirect_to}`}>Go there</Button>}>
+          Both were joined; the other one lives on, with the history of both.
+        </Empty>
+      </Page>
+    )
+  }
+  return <One key={id} r={resource.data} kind={info} asOf={asOf} refresh={() => void resource.refetch()} />
+}
+
+function Missing({ error, kind, info, retry }: { error: unknown; kind: string; info: KindInfo | undefined; retry: () => void }) {
+  const p = asProblem(error)
+  return (
+    <Page title={p.status === 404 ? 'Not found' : p.title} trail={[{ to: `/inventory/${kind}`, label: info?.plural ?? kind }]}>
+      {p.status === 404 ? (
+        <Empty title={`There is no such ${(info?.label ?? kind).toLowerCase()}`} action={<Button component={Link} to={`/inventory/${kind}?filter=${encodeURIComponent('state = gone')}`}>Those that are gone</Button>}>
+          It never existed, it was pruned long after it was gone, or you may not see it. An administrator can tell.
+        </Empty>
+      ) : (
+        <ProblemPanel error={error} retry={retry} />
+      )}
+    </Page>
+  )
+}
+
+function One({ r, kind, asOf, refresh }: { r: Document; kind: KindInfo | undefined; asOf: string | undefined; refresh: () => void }) {
+  const [params, setParams] = useSearchParams()
+  const admin = useAdmin()
+  const [editing, setEditing] = useState<string | null>(null)
+  const tab = params.get('tab') ?? 'facts'
+  const link = safeLink(r.console_url)
+  const select = (id: string) => {
+    const next = new URLSearchParams(params)
+    if (id === 'facts') next.delete('tab')
+    else next.set('tab', id)
+    setParams(next, { replace: true })
+  }
+  const sources = r.observations?.length ?? 0
+  return (
+    <Page
+      title={r.name || r.id}
+      trail={[{ to: `/inventory/${r.kind}`, label: kind?.plural ?? r.kind }]}
+      heading={<span className={css.name}><KindIcon kind={kind ?? { name: r.kind }} size={22} /><Foreign text={r.name || r.id} max={120} /></span>}
+      facts={
+        <>
+          <State state={r.state} pill />
+          {r.state === 'active' ? null : <span>since <When at={r.state_since} />{r.state_reason ? <>: <Foreign text={r.state_reason} /></> : null}</span>}
+          <Place r={r} />
+          {r.common.owner ? <span>owner <Foreign text={r.common.owner} /></span> : null}
+          <span className="muted">seen <When at={r.last_seen} /></span>
+          <span className="muted">changed <When at={r.updated_at} /></span>
+        </>
+      }
+      actions={
+        <>
+          {link ? <Button component="a" href={link} target="_blank" rel="noreferrer noopener" leftSection={<IconExternalLink size={15} aria-hidden />}>Provider’s console</Button> : null}
+          {admin && !asOf && kind ? <Button onClick={() => { select('facts'); setEditing('/name') }}>Rename</Button> : null}
+        </>
+      }
+    >
+      <TabBar label="Views of this resource" value={tab} onChange={select} tabs={tabs.map((t) => (t.id === 'sources' && sources ? { ...t, count: sources } : t))} />
+      {tab === 'facts' && kind ? <Facts r={r} kind={kind} canEdit={admin && !asOf} editing={editing} setEditing={setEditing} refresh={refresh} /> : null}
+      {tab === 'sources' ? <Sources r={r} kind={kind} /> : null}
+      {tab === 'relations' ? <Relations kind={r.kind} id={r.id} /> : null}
+      {tab === 'history' ? <History kind={r.kind} id={r.id} info={kind} /> : null}
+      {tab === 'raw' ? (
+        <Panel title="As the API answers it" actions={<span className="muted">id <Copy text={r.id} label="the id" /></span>}>
+          <Snippet label="the JSON document" text={JSON.stringify(r, null, 2)} />
+        </Panel>
+      ) : null}
+    </Page>
+  )
+}
+
+function Place({ r }: { r: Document }) {
+  const parts = [r.datacenter?.name, r.region, r.zone].filter((p): p is string => !!p)
+  if (parts.length === 0) return null
+  return <span>{parts.map((p, i) => <span key={i}>{i ? <span className="muted"> / </span> : null}<Foreign text={p} max={40} /></span>)}</span>
+}

@@ -1,0 +1,28 @@
+// What a run did, in a few words.
+import type { Run } from '../api/types'
+import { moving } from '../api/queries'
+import { count, counted } from '../format/units'
+import { human } from '../format/text'
+
+export function resultWords(r: Run): string {
+  if (moving(r)) {
+    if (r.state === 'queued') return 'waits for its agent'
+    const part = r.scopes_total ? `${count(r.scopes_done)} of ${counted(r.scopes_total, 'scope')}` : human(r.phase || 'planning').toLowerCase()
+    return r.listed ? `${part}, ${count(r.listed)} read` : part
+  }
+  if (r.unchanged) return 'nothing changed'
+  const parts = [
+    r.created ? `${count(r.created)} new` : '',
+    r.updated ? `${count(r.updated)} changed` : '',
+    r.returned ? `${count(r.returned)} returned` : '',
+    r.gone ? `${count(r.gone)} gone` : '',
+    r.held ? `${count(r.held)} held` : '',
+    r.rejected ? `${count(r.rejected)} rejected` : '',
+  ].filter(Boolean)
+  if (parts.length) return parts.join(', ')
+  return r.state === 'failed' ? r.error || 'failed' : r.state === 'canceled' ? 'canceled' : 'nothing changed'
+}
+
+export function RunResult({ run }: { run: Run }) {
+  return <bdi title={run.error || undefined}>{resultWords(run)}</bdi>
+}

@@ -1,0 +1,91 @@
+import { Button } from '@mantine/core'
+import { useInfiniteQuery, useQuery, keepPreviousData } from '@tanstack/react-query'
+import { Link, useSearchParams } from 'react-router'
+
+import { api } from '../api/client'
+import { Problem } from '../api/problem'
+import { moving, q } from '../api/queries'
+import type { Run } from '../api/types'
+import { actor } from '../format/text'
+import { duration, parseTime } from '../format/time'
+import { CoverageStrip } from '../parts/Coverage'
+import { DataTable, type Col } from '../parts/DataTable'
+import { FilterLine } from '../parts/FilterLine'
+import { State } from '../parts/marks'
+import { Page } from '../parts/Page'
+import { Empty, ProblemPanel } from '../parts/States'
+import { Foreign } from '../parts/Text'
+import { When } from '../parts/When'
+import { RunResult } from './RunResult'
+
+const states = ['queued', 'running', 'succeeded', 'partial', 'failed', 'canceled']
+
+export default function Runs() {
+  const [params, setParams] = useSearchParams()
+  const filter = params.get('filter') ?? ''
+  const connections = useQuery(q.connections())
+  const list = useInfiniteQuery({
+    queryKey: ['runs', 'list', filter],
+    queryFn: ({ pageParam, signal }) => api.get('/api/v1/runs', { query: { filter, page_size: 100, page_token: pageParam }, signal }),
+    initialPageParam: '',
+    getNextPageParam: (last) => last.next_page_token || undefined,
+    placeholderData: keepPreviousData,
+    refetchInterval: (query) => ((query.state.data?.pages.length ?? 0) > 2 ? false : query.state.data?.pages[0]?.items.some(moving) ? 2000 : 10_000),
+  })
+  const rows = list.data?.pages.flatMap((p) => p.items) ?? []
+  const refused = list.error instanceof Problem && list.error.filter ? list.error : null
+  const fields = [
+    { name: 'state', type: 'string', enum: states, sortable: true },
+    { name: 'connection', type: 'string', enum: (connections.data?.items ?? []).map((c) => c.id).slice(0, 8), sortable: false },
+    { name: 'provider', type: 'string', sortable: true },
+  ]
+  return (
+    <Page fill title="Runs" facts={<span>Every execution of a connection, the newest first.</span>}>
+      <CoverageStrip />
+      <FilterLine value={filter} onApply={(t) => setParams(t ? { filter: t } : {})} problem={refused} kind={{ filter_fields: fields }} placeholder="For example state = failed" />
+      {list.error && !refused ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : refused ? null : !list.isPending && rows.length === 0 ? (
+        <Empty title={filter ? 'No runs match this filter' : 'Nothing has run yet'} action={filter ? <Button variant="filled" onClick={() => setParams({})}>Clear the filter</Button> : <Button component={Link} to="/connections" variant="filled">See connections</Button>}>
+          Runs follow the schedule of their connection, or start with “Run now”.
+        </Empty>
+      ) : (
+        <RunTable rows={rows} fill loading={list.isPending || list.isFetchingNextPage} onEnd={() => { if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage() }} />
+      )}
+    </Page>
+  )
+}
+
+export function tookMs(r: Run): number | null {
+  const from = parseTime(r.started_at)
+  const to = parseTime(r.finished_at)
+  return from && to ? to.getTime() - from.getTime() : null
+}
+
+const triggerWord = (trigger: string) => {
+  const a = actor(trigger)
+  return a.type === 'user' || a.type === 'token' ? `asked by ${a.name}` : trigger === 'schedule' ? 'by schedule' : trigger === 'start' ? 'agent’s start' : trigger
+}
+
+export function RunTable({ rows, fill, loading, onEnd, withoutConnection }: { rows: Run[]; fill?: boolean; loading?: boolean; onEnd?: () => void; withoutConnection?: boolean }) {
+  const cols: Col<Run>[] = [
+    { id: 'state', label: 'State', width: 130, cell: (r) => <Link to={`/runs/${r.id}`}><State state={r.state} /></Link> },
+    { id: 'connection', label: 'Connection', width: 220, cell: (r) => <Link to={`/connections/${r.connection.id}`}><Foreign text={r.connection.name || r.connection.id} max={40} /></Link> },
+    { id: 'result', label: 'Result', width: 300, cell: (r) => <RunResult run={r} /> },
+    { id: 'scopes', label: 'Scopes', width: 90, right: true, cell: (r) => (r.scopes_total ? `${r.scopes_done}/${r.scopes_total}` : null) },
+    { id: 'started', label: 'Started', width: 120, cell: (r) => <When at={r.started_at ?? r.queued_at} /> },
+    { id: 'took', label: 'Took', width: 100, right: true, cell: (r) => { const ms = tookMs(r); return ms === null ? null : duration(ms) } },
+    { id: 'trigger', label: 'Why', width: 150, wide: true, cell: (r) => <Foreign text={triggerWord(r.trigger)} max={30} /> },
+    { id: 'agent', label: 'Agent', width: 150, wide: true, cell: (r) => (r.agent ? <Foreign text={r.agent.name || r.agent.id} max={30} /> : null) },
+  ]
+  return (
+    <DataTable
+      label="Runs"
+      rows={rows}
+      cols={cols.filter((c) => !(withoutConnection && c.id === 'connection'))}
+      rowKey={(r) => r.id}
+      to={(r) => `/runs/${r.id}`}
+      fill={fill ?? false}
+      loading={loading ?? false}
+      {...(onEnd ? { onEnd } : {})}
+    />
+  )
+}

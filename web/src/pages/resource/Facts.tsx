@@ -1,0 +1,165 @@
+// Facts in the schema's groups. Each says on hover where it came from; what a person set carries a dot.
+import { ActionIcon, Tooltip } from '@mantine/core'
+import { IconPencil } from '@tabler/icons-react'
+import { useState } from 'react'
+
+import type { Field, KindInfo, Resource, Source } from '../../api/types'
+import { at, escape } from '../../format/pointer'
+import { actor, safeLink } from '../../format/text'
+import { absolute, parseTime } from '../../format/time'
+import { commonFields, editable, groupsOf, headFields, labelOf } from '../../kinds/fields'
+import { absent } from '../../kinds/value'
+import { Mark } from '../../parts/marks'
+import { Panel } from '../../parts/Page'
+import { Copy, Foreign } from '../../parts/Text'
+import { Value } from '../../parts/ValueView'
+import { FieldEdit } from './FieldEdit'
+import css from './Resource.module.css'
+
+interface Props {
+  r: Resource
+  kind: KindInfo
+  canEdit: boolean
+  editing: string | null
+  setEditing: (pointer: string | null) => void
+  refresh: () => void
+}
+
+export function Facts(p: Props) {
+  const [all, setAll] = useState(false)
+  const head = headFields.filter((f) => ['name', 'region', 'zone'].includes(f.path))
+  const groups = groupsOf(p.kind)
+  const empty = groups.flatMap((g) => g.fields).filter((f) => absent(valueOf(p.r, f))).length
+  return (
+    <div className={css.columns}>
+      <div className="stack">
+        {groups.map((g) => {
+          const fields = g.fields.filter((f) => all || !absent(valueOf(p.r, f)) || p.editing === f.pointer)
+          return fields.length ? (
+            <Panel key={g.title} title={g.title}>
+              <dl className={css.facts}>{fields.map((f) => <Fact key={f.pointer} field={f} {...p} />)}</dl>
+            </Panel>
+          ) : null
+        })}
+        {empty ? (
+          <button type="button" className="link" onClick={() => setAll(!all)}>
+            {all ? 'Hide what nobody has said' : `Show ${empty} more that nobody has said`}
+          </button>
+        ) : null}
+      </div>
+      <div className="stack">
+        <Panel title="Identity">
+          <dl className={css.facts}>
+            {head.map((f) => <Fact key={f.pointer} field={f} {...p} />)}
+            {(p.r.identifiers ?? []).map((i) => (
+              <div key={i.type + i.value} className={css.fact}>
+                <dt>{i.type}</dt>
+                <dd><Copy text={i.value} label={i.type} /></dd>
+              </div>
+            ))}
+            <div className={css.fact}><dt>id</dt><dd><Copy text={p.r.id} label="the id" max={40} /></dd></div>
+          </dl>
+        </Panel>
+        <Panel title="Responsibility and life">
+          <dl className={css.facts}>{commonFields.filter((f) => f.type === 'string' || !absent(at(p.r, f.pointer))).map((f) => (f.path === 'common.links' ? <Links key={f.pointer} r={p.r} /> : <Fact key={f.pointer} field={f} {...p} />))}</dl>
+        </Panel>
+        <Tags {...p} />
+      </div>
+    </div>
+  )
+}
+
+function Links({ r }: { r: Resource }) {
+  return (
+    <div className={css.fact}>
+      <dt>Links</dt>
+      <dd>
+        {(r.common.links ?? []).map((l) => {
+          const to = safeLink(l.url)
+          return <div key={l.url}>{to ? <a href={to} target="_blank" rel="noreferrer noopener"><Foreign text={l.title || l.url} /></a> : <Foreign text={l.title || l.url} />}</div>
+        })}
+      </dd>
+    </div>
+  )
+}
+
+function Tags({ r }: Props) {
+  const tags = r.tags ?? []
+  if (tags.length === 0) return null
+  return (
+    <Panel title="Tags">
+      <ul className={css.tags}>
+        {tags.map((t) => {
+          const source = r.provenance?.[`/tags/${escape(t.key)}`]
+          return (
+            <li key={t.key + '=' + t.value} title={source ? sourceText(source) : undefined}>
+              {source?.type === 'curated' ? <Dot source={source} /> : null}
+              <span className="muted"><Foreign text={t.key} max={40} /></span>
+              {t.value ? <Foreign text={t.value} max={60} /> : null}
+            </li>
+          )
+        })}
+      </ul>
+    </Panel>
+  )
+}
+
+function valueOf(r: Resource, f: Field): unknown {
+  const v = at(r, f.pointer)
+  return v === undefined && f.volatile ? at(r.volatile, f.pointer.replace(/^\/attributes/, '')) : v
+}
+
+function Fact({ field, r, kind, canEdit, editing, setEditing, refresh }: Props & { field: Field }) {
+  const value = valueOf(r, field)
+  const source = sourceOf(r, field.pointer)
+  const label = labelOf(field)
+  if (editing === field.pointer) {
+    return (
+      <div className={css.fact} data-editing>
+        <dt>{label}</dt>
+        <dd><FieldEdit r={r} kind={kind} field={field} value={value} curated={source?.type === 'curated'} onDone={() => setEditing(null)} refresh={refresh} /></dd>
+      </div>
+    )
+  }
+  const stale = r.stale?.some((p) => p === field.pointer || field.pointer.startsWith(p + '/'))
+  const withheld = r.withheld?.some((p) => p === field.pointer || field.pointer.startsWith(p + '/'))
+  return (
+    <div className={css.fact} data-empty={absent(value) || undefined}>
+      <dt title={field.help}>{label}</dt>
+      <dd>
+        <Tooltip label={source ? sourceText(source) : ''} disabled={!source || absent(value)} position="left">
+          <div className={css.value}>
+            {source?.type === 'curated' ? <Dot source={source} /> : null}
+            <Value value={value} field={field} />
+            {stale ? <span className={css.note}><Mark state="partial" /> from before, not readable now</span> : null}
+            {withheld ? <span className={css.note}><Mark state="denied" /> withheld by the site</span> : null}
+            {r.conflicts?.includes(field.pointer) ? <span className={css.note}><Mark state="degraded" /> sources differ</span> : null}
+            {field.volatile && !absent(value) ? <span className={css.note}>as last sent</span> : null}
+          </div>
+        </Tooltip>
+        {canEdit && editable(field) ? (
+          <ActionIcon className={css.edit} size="sm" aria-label={`Edit ${label}`} onClick={() => setEditing(field.pointer)}><IconPencil size={14} /></ActionIcon>
+        ) : null}
+      </dd>
+    </div>
+  )
+}
+
+function Dot({ source }: { source: Source }) {
+  return <span className={css.dot} role="img" aria-label={sourceText(source)} />
+}
+
+function sourceOf(r: Resource, pointer: string): Source | undefined {
+  const known = r.provenance ?? {}
+  if (known[pointer]) return known[pointer]
+  const inside = Object.keys(known).find((p) => p.startsWith(pointer + '/'))
+  return inside ? known[inside] : undefined
+}
+
+export function sourceText(s: Source): string {
+  const d = parseTime(s.at)
+  const when = d ? `, ${absolute(d)}` : ''
+  const stale = s.stale ? '; could not be read the last time' : ''
+  if (s.type === 'curated') return `Set by ${s.actor ? actor(s.actor).name : 'a person'}${when}`
+  return `Discovered by ${s.connection?.name || (s.connection ? s.connection.id : 'another source')}${when}${stale}`
+}

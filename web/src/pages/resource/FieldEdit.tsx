@@ -1,0 +1,125 @@
+// Sets one field by hand, on the version that was seen: if somebody else wrote meanwhile, both values are shown and
+// nothing is overwritten.
+import { Button, Select, Textarea, TextInput } from '@mantine/core'
+import { useQueryClient } from '@tanstack/react-query'
+import { useState, type KeyboardEvent } from 'react'
+
+import { api } from '../../api/client'
+import { Problem } from '../../api/problem'
+import { q } from '../../api/queries'
+import type { Field, KindInfo, Resource } from '../../api/types'
+import { at } from '../../format/pointer'
+import { human } from '../../format/text'
+import { labelOf, parseValue } from '../../kinds/fields'
+import { absent, valueText } from '../../kinds/value'
+import { ProblemPanel } from '../../parts/States'
+import { Foreign } from '../../parts/Text'
+import { say } from '../../parts/toast'
+import css from './Resource.module.css'
+
+interface Props {
+  r: Resource
+  kind: KindInfo
+  field: Field
+  value: unknown
+  curated: boolean
+  onDone: () => void
+  refresh: () => void
+}
+
+const asText = (v: unknown, f: Field) => (absent(v) ? '' : Array.isArray(v) ? v.join('\n') : f.type === 'time' && typeof v === 'string' ? v.slice(0, 10) : String(v))
+
+export function FieldEdit({ r, field, value, curated, onDone, refresh }: Props) {
+  const client = useQueryClient()
+  const [text, setText] = useState(() => asText(value, field))
+  const [base] = useState({ version: r.version, value })
+  const [version, setVersion] = useState(r.version)
+  const [wrong, setWrong] = useState('')
+  const [error, setError] = useState<unknown>(null)
+  const [theirs, setTheirs] = useState<Resource | null>(null)
+  const [busy, setBusy] = useState(false)
+
+  const send = async (change: { set?: Record<string, unknown>; reset?: string[] }, onVersion: number) => {
+    setBusy(true)
+    setError(null)
+    try {
+      const next = await api.patch('/api/v1/resources/{kind}/{id}', { path: { kind: r.kind, id: r.id }, body: change, ifMatch: onVersion })
+      client.setQueryData(q.resource(r.kind, r.id).queryKey, (old) => (old ? { ...old, ...next } : next))
+      void client.invalidateQueries({ queryKey: ['resources', r.kind] })
+      void client.invalidateQueries({ queryKey: ['history', r.id] })
+      refresh()
+      say(`${labelOf(field)} ${change.reset ? 'handed back to discovery' : 'saved'}`)
+      onDone()
+    } catch (err) {
+      setBusy(false)
+      if (err instanceof Problem && err.stale) {
+        const current = await client.fetchQuery({ ...q.resource(r.kind, r.id), staleTime: 0 }).catch(() => null)
+        if (current) {
+          setTheirs(current)
+          setVersion(current.version)
+          return
+        }
+      }
+      setError(err)
+    }
+  }
+  const save = (onVersion = version) => {
+    if (text.trim() === '' && field.type !== 'array') {
+      void send(curated ? { reset: [field.pointer] } : { set: { [field.pointer]: null } }, onVersion)
+      return
+    }
+    const { value: parsed, problem } = parseValue(field, text)
+    setWrong(problem ?? '')
+    if (!problem) void send({ set: { [field.pointer]: parsed } }, onVersion)
+  }
+  const onKey = (e: KeyboardEvent) => {
+    if (e.key === 'Escape') onDone()
+    if (e.key === 'Enter' && (e.ctrlKey || e.metaKey)) save()
+  }
+  return (
+    <form className="stack-s" onSubmit={(e) => { e.preventDefault(); save() }} onKeyDown={onKey}>
+      <FieldInput field={field} text={text} setText={setText} error={wrong || (error instanceof Problem ? error.fields.get(field.pointer) : undefined)} />
+      {theirs ? (
+        <div className={css.conflict} role="alert" data-testid="edit-conflict">
+          <strong>Somebody else changed this {r.kind} meanwhile.</strong>
+          <span>
+            When you began: <Foreign text={valueText(base.value, field) || 'nothing'} />. Now: <Foreign text={valueText(at(theirs, field.pointer), field) || 'nothing'} />. Yours: <Foreign text={text || 'nothing'} />.
+          </span>
+          <div className="row">
+            <Button variant="filled" loading={busy} onClick={() => { setTheirs(null); save(theirs.version) }}>Save mine</Button>
+            <Button onClick={onDone}>Keep theirs</Button>
+          </div>
+        </div>
+      ) : (
+        <div className="row">
+          <Button type="submit" variant="filled" loading={busy}>Save</Button>
+          <Button onClick={onDone}>Cancel</Button>
+          {curated ? <Button onClick={() => void send({ reset: [field.pointer] }, version)}>Back to what is discovered</Button> : null}
+        </div>
+      )}
+      {error ? <ProblemPanel error={error} compact /> : null}
+    </form>
+  )
+}
+
+function FieldInput({ field, text, setText, error }: { field: Field; text: string; setText: (t: string) => void; error: string | undefined }) {
+  const label = labelOf(field)
+  const common = { 'aria-label': label, autoFocus: true, error }
+  if (field.enum?.length || field.type === 'boolean') {
+    const data = field.type === 'boolean' ? [{ value: 'true', label: 'yes' }, { value: 'false', label: 'no' }] : field.enum!.map((v) => ({ value: v, label: human(v).toLowerCase() }))
+    return <Select {...common} data={data} value={text || null} onChange={(v) => setText(v ?? '')} clearable />
+  }
+  if (field.type === 'array') return <Textarea {...common} description="One in each line." value={text} onChange={(e) => setText(e.currentTarget.value)} />
+  if (field.path === 'common.notes') return <Textarea {...common} value={text} onChange={(e) => setText(e.currentTarget.value)} />
+  return (
+    <TextInput
+      {...common}
+      type={field.type === 'time' ? 'date' : 'text'}
+      inputMode={field.type === 'integer' || field.type === 'number' ? 'decimal' : undefined}
+      rightSection={field.unit ? <span className="muted">{field.unit}</span> : undefined}
+      rightSectionWidth={field.unit ? 60 : undefined}
+      value={text}
+      onChange={(e) => setText(e.currentTarget.value)}
+    />
+  )
+}

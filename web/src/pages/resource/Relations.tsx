@@ -1,0 +1,62 @@
+import { useQuery } from '@tanstack/react-query'
+import { Link } from 'react-router'
+
+import { q } from '../../api/queries'
+import type { KindInfo, RelatedResource } from '../../api/types'
+import { human } from '../../format/text'
+import { counted } from '../../format/units'
+import { KindIcon } from '../../frame/icons'
+import { Mark } from '../../parts/marks'
+import { Panel } from '../../parts/Page'
+import { Empty, Loading, ProblemPanel } from '../../parts/States'
+import { Foreign } from '../../parts/Text'
+import css from './Resource.module.css'
+
+const inverse: Record<string, string> = {
+  attached_to: 'has attached', member_of: 'has members', runs_on: 'runs', depends_on: 'is needed by', routes_to: 'is routed to by', owned_by: 'owns', contained_in: 'contains', stored_on: 'stores', connected_to: 'connected to', part_of: 'consists of', uses: 'is used by',
+}
+
+/** "runs on servers", or seen from the other end "runs servers". */
+const heading = (e: RelatedResource) => human(e.direction === 'out' ? e.verb : (inverse[e.verb] ?? `${human(e.verb).toLowerCase()} this`))
+
+export function Relations({ kind, id }: { kind: string; id: string }) {
+  const { data, error, refetch } = useQuery(q.relations(kind, id))
+  const kinds = useQuery(q.kinds())
+  if (error) return <ProblemPanel error={error} retry={() => void refetch()} />
+  if (!data) return <Loading what="the relations" />
+  if (data.items.length === 0) return <Empty title="Nothing is related to this">No source has named a relation to or from it.</Empty>
+  const groups = new Map<string, RelatedResource[]>()
+  for (const e of data.items) {
+    const key = `${e.direction}/${e.verb}/${e.resource?.kind ?? ''}`
+    groups.set(key, [...(groups.get(key) ?? []), e])
+  }
+  const kindOf = (name: string | undefined): KindInfo | undefined => kinds.data?.find((k) => k.name === name)
+  return (
+    <div className="stack">
+      {data.next_page_token ? <p className="muted">The first {data.items.length} of {data.total_size}.</p> : null}
+      {[...groups].map(([key, list]) => {
+        const info = kindOf(list[0]!.resource?.kind)
+        return (
+          <Panel key={key} title={<>{heading(list[0]!)} <span className="muted">{info ? counted(list.length, info.label.toLowerCase(), info.plural.toLowerCase()) : list.length}</span></>}>
+            <ul className={css.related}>
+              {list.map((e, i) => (
+                <li key={e.resource?.id ?? i}>
+                  {e.resource ? (
+                    <>
+                      <span className={css.relatedIcon}><KindIcon kind={info ?? { name: e.resource.kind ?? '' }} /></span>
+                      <Link to={`/inventory/${e.resource.kind ?? ''}/${e.resource.id}`}><Foreign text={e.resource.name || e.resource.id} max={60} /></Link>
+                      {e.state && e.state !== 'active' ? <Mark state={e.state} title={e.state} /> : null}
+                    </>
+                  ) : (
+                    <span className="muted"><Mark state="unwatched" /> not known here: <Foreign text={e.wanted ?? ''} mono max={60} /></span>
+                  )}
+                  {e.warning ? <span className={css.note}><Mark state="degraded" /> <Foreign text={e.warning} /></span> : null}
+                </li>
+              ))}
+            </ul>
+          </Panel>
+        )
+      })}
+    </div>
+  )
+}

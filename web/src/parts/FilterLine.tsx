@@ -1,0 +1,168 @@
+// The filter line: the same language as the API and the command line. What the collector refuses is marked at its
+// place, with what it expected there.
+import { Button, TextInput } from '@mantine/core'
+import { IconFilter, IconX } from '@tabler/icons-react'
+import { useEffect, useId, useRef, useState } from 'react'
+
+import type { Problem } from '../api/problem'
+import type { KindInfo } from '../api/types'
+import { completions, marked } from '../kinds/filter'
+import css from './FilterLine.module.css'
+
+interface Props {
+  value: string
+  onApply: (text: string) => void
+  problem?: Problem | null | undefined
+  kind?: Pick<KindInfo, 'filter_fields'> | undefined
+  placeholder?: string
+}
+
+export function FilterLine({ value, onApply, problem, kind, placeholder }: Props) {
+  const [text, setText] = useState(value)
+  const [applied, setApplied] = useState(value)
+  if (applied !== value) {
+    // The address changed: a link, or Back.
+    setApplied(value)
+    setText(value)
+  }
+  const input = useRef<HTMLInputElement>(null)
+  const [open, setOpen] = useState(false)
+  const [at, setAt] = useState(-1)
+  const list = useId()
+  const offers = open ? completions(text, kind) : []
+  const trouble = problem?.filter
+
+  useEffect(() => {
+    const focus = () => {
+      input.current?.focus()
+      input.current?.select()
+    }
+    window.addEventListener('maestro:filter', focus)
+    return () => window.removeEventListener('maestro:filter', focus)
+  }, [])
+
+  const take = (i: number) => {
+    const offer = offers[i]
+    if (!offer) return
+    setText(offer.text)
+    setAt(-1)
+    input.current?.focus()
+  }
+  const apply = (t: string) => {
+    setOpen(false)
+    setAt(-1)
+    onApply(t.trim())
+  }
+  return (
+    <form
+      role="search"
+      className={css.form}
+      onSubmit={(e) => {
+        e.preventDefault()
+        apply(text)
+      }}
+    >
+      <div className={css.line}>
+        <TextInput
+          ref={input}
+          className="grow"
+          aria-label="Filter"
+          leftSection={<IconFilter size={15} aria-hidden />}
+          placeholder={placeholder ?? 'Words, or conditions such as power_state = on AND cpu_count > 4'}
+          value={text}
+          error={trouble ? true : undefined}
+          autoComplete="off"
+          spellCheck={false}
+          role="combobox"
+          aria-expanded={offers.length > 0}
+          aria-controls={list}
+          aria-autocomplete="list"
+          aria-activedescendant={at >= 0 ? `${list}-${at}` : undefined}
+          aria-describedby={trouble ? `${list}-problem` : undefined}
+          styles={{ input: { fontFamily: 'var(--font-mono)' } }}
+          onChange={(e) => {
+            setText(e.currentTarget.value)
+            setOpen(true)
+            setAt(-1)
+          }}
+          onBlur={() => setTimeout(() => setOpen(false), 120)}
+          onKeyDown={(e) => {
+            if (e.key === 'ArrowDown' && offers.length) {
+              e.preventDefault()
+              setAt((at + 1) % offers.length)
+            } else if (e.key === 'ArrowUp' && offers.length) {
+              e.preventDefault()
+              setAt((at + offers.length - 1) % offers.length)
+            } else if ((e.key === 'Enter' || e.key === 'Tab') && at >= 0) {
+              e.preventDefault()
+              take(at)
+            } else if (e.key === 'Escape') {
+              if (offers.length) setOpen(false)
+              else input.current?.blur()
+            }
+          }}
+        />
+        {value || text ? (
+          <Button
+            type="button"
+            leftSection={<IconX size={14} aria-hidden />}
+            onClick={() => {
+              setText('')
+              apply('')
+            }}
+          >
+            Clear
+          </Button>
+        ) : null}
+        <Button type="submit" variant={text.trim() === value ? 'default' : 'filled'}>Apply</Button>
+      </div>
+      <ul id={list} role="listbox" aria-label="Completions" className={css.offers} hidden={offers.length === 0}>
+        {offers.map((o, i) => (
+          <li
+            key={o.label}
+            id={`${list}-${i}`}
+            role="option"
+            aria-selected={i === at}
+            onMouseDown={(e) => {
+              e.preventDefault()
+              take(i)
+            }}
+          >
+            <code>{o.label}</code>
+            <span className="muted clip">{o.hint}</span>
+          </li>
+        ))}
+      </ul>
+      {trouble ? <Trouble text={value} problem={trouble} id={`${list}-problem`} onTake={(t) => apply(t)} /> : null}
+    </form>
+  )
+}
+
+function Trouble({ text, problem, id, onTake }: { text: string; problem: NonNullable<Problem['filter']>; id: string; onTake: (t: string) => void }) {
+  const [before, bad, after] = marked(text, problem)
+  return (
+    <div id={id} role="alert" className={css.trouble} data-testid="filter-problem">
+      {problem.parameter === 'filter' ? (
+        <code className={css.source}>
+          {before}
+          <mark>{bad}</mark>
+          {after}
+        </code>
+      ) : null}
+      <p>
+        <span className="muted">At character {problem.position + 1}: </span>
+        {problem.message}
+        {problem.expected ? <span className="muted"> Expected: {problem.expected}.</span> : null}
+      </p>
+      {problem.suggestion ? (
+        <p>
+          Did you mean{' '}
+          <button type="button" className="link" onClick={() => onTake(problem.suggestion!.includes(' ') || before + after === '' ? problem.suggestion! : before + problem.suggestion! + after)}>
+            <code>{problem.suggestion}</code>
+          </button>
+          ?
+        </p>
+      ) : null}
+    </div>
+  )
+}

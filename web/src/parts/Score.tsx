@@ -1,0 +1,36 @@
+// A connection's runs as beats on a staff: the newest at the right, colour and shape by how it ended.
+import { Tooltip } from '@mantine/core'
+import { Link } from 'react-router'
+
+import type { Run } from '../api/types'
+import { absolute, parseTime } from '../format/time'
+import { counted } from '../format/units'
+import { Mark, stateWord } from './marks'
+import css from './Score.module.css'
+
+export function Beats({ runs }: { runs: Run[] }) {
+  return (
+    <span className={css.staff}>
+      <span className={css.beats}>
+        {[...runs].reverse().map((r) => {
+          const text = `${stateWord(r.state)}, ${whenText(r)}${r.unchanged ? ', unchanged' : changes(r)}`
+          return (
+            <Tooltip key={r.id} label={text}>
+              <Link to={`/runs/${r.id}`} aria-label={`Run: ${text}`} className={css.beat}><Mark state={r.state} /></Link>
+            </Tooltip>
+          )
+        })}
+      </span>
+    </span>
+  )
+}
+
+function whenText(r: Run): string {
+  const d = parseTime(r.finished_at) ?? parseTime(r.started_at) ?? parseTime(r.queued_at)
+  return d ? absolute(d) : 'not begun'
+}
+
+function changes(r: Run): string {
+  const n = r.created + r.updated + r.gone + r.returned
+  return n ? `, ${counted(n, 'change')}` : ''
+}

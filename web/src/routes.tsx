@@ -1,0 +1,44 @@
+// Every page is loaded when it is first asked for; the frame and the tables come with the first load.
+import { lazy, type ComponentType } from 'react'
+import { createBrowserRouter } from 'react-router'
+
+import { Root, RouteBroke } from './frame/Root'
+
+type Load = () => Promise<{ default: ComponentType }>
+
+const pages: [path: string, load: Load][] = [
+  ['inventory/:kind', () => import('./pages/Inventory')],
+  ['inventory/:kind/:id', () => import('./pages/Resource')],
+  ['connections', () => import('./pages/Connections')],
+  ['connections/new', () => import('./pages/ConnectionEdit')],
+  ['connections/:id', () => import('./pages/Connection')],
+  ['connections/:id/edit', () => import('./pages/ConnectionEdit')],
+  ['runs', () => import('./pages/Runs')],
+  ['runs/:id', () => import('./pages/Run')],
+  ['agents', () => import('./pages/Agents')],
+  ['agents/:id', () => import('./pages/Agent')],
+  ['coverage', () => import('./pages/Coverage')],
+  ['datacenters', () => import('./pages/Datacenters')],
+  ['removals', () => import('./pages/Removals')],
+  ['kinds', () => import('./pages/Kinds')],
+  ['changes', () => import('./pages/Changes')],
+  ['settings', () => import('./pages/Settings')],
+  ['*', () => import('./pages/NotFound')],
+]
+
+const element = (load: Load) => {
+  const Component = lazy(load)
+  return <Component />
+}
+
+export const router = createBrowserRouter([
+  {
+    path: '/',
+    element: <Root />,
+    errorElement: <RouteBroke />,
+    children: [
+      { index: true, element: element(() => import('./pages/Overview')) },
+      ...pages.map(([path, load]) => ({ path, element: element(load), errorElement: <RouteBroke /> })),
+    ],
+  },
+])
