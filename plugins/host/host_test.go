@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"maestro.internal/sdk/plugintest"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
 	"maestro.internal/sdk/schema"
@@ -300,4 +301,13 @@ func TestVMwareSerialIsTheUUID(t *testing.T) {
 	if !slices.Contains(found, resource.Identifier{Type: "bios_uuid", Value: "4210f2a4-0001-0002-0003-000400050006"}) {
 		t.Errorf("found %v", found)
 	}
+}
+
+func TestMain(m *testing.M) { plugintest.Main(m, func() provider.Provider { return New() }) }
+
+func TestConformance(t *testing.T) {
+	plugintest.RunProvider(t, func() provider.Provider { return New() }, plugintest.Case{
+		BadSettings:  []json.RawMessage{json.RawMessage(`{"include_mounts":["["]}`), json.RawMessage(`{"include_mounts":3}`)},
+		MinResources: map[string]int{"server": 1},
+	})
 }

@@ -43,11 +43,7 @@ func (s *session) Check(ctx context.Context, kinds []string) (provider.CheckRepo
 		report.Items = append(report.Items, item)
 	}
 	if len(missing) > 0 || len(found) == 0 {
-		name := "USER"
-		if user, ok := s.client.user(ctx); ok {
-			name = user
-		}
-		report.Policy = fmt.Sprintf("govc permissions.set -principal '%s' -role ReadOnly -propagate=true /", strings.ReplaceAll(name, "'", `'\''`))
+		report.Policy = "govc permissions.set -principal USER -role ReadOnly -propagate=true /"
 	}
 	return report, nil
 }
@@ -102,13 +98,4 @@ func (s *session) missingPrivileges(ctx context.Context, found []datacenter) ([]
 		}
 	}
 	return out, nil
-}
-
-// user is the name under which vCenter knows the session.
-func (c *client) user(ctx context.Context) (string, bool) {
-	s, err := c.sessions.UserSession(ctx)
-	if err != nil || s == nil {
-		return "", false
-	}
-	return s.UserName, true
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +20,7 @@ import (
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"maestro.internal/sdk/plugintest"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
 	"maestro.internal/sdk/schema"
@@ -390,4 +390,17 @@ func TestPages(t *testing.T) {
 	}
 }
 
-func TestMain(m *testing.M) { os.Exit(m.Run()) }
+func TestMain(m *testing.M) { plugintest.Main(m, func() provider.Provider { return New() }) }
+
+func TestConformance(t *testing.T) {
+	v := startVCenter(t, nil)
+	plugintest.RunProvider(t, func() provider.Provider { return New() }, plugintest.Case{
+		Connection: provider.Connection{Settings: v.settings()},
+		Env:        map[string]string{envUsername: testUser, envPassword: testPassword},
+		BadSettings: []json.RawMessage{
+			json.RawMessage(`{"url":"http://vcenter.example.org"}`), json.RawMessage(`{"url":"https://user:pw@vcenter.example.org"}`),
+			json.RawMessage(`{"url":"https://x","thumbprint":"zz"}`), json.RawMessage(`{"url":"https://x","datacenters":["["]}`), json.RawMessage(`{"url":""}`),
+		},
+		MinResources: map[string]int{"server": 20, "volume": 18, "network": 4, "cluster": 4, "storage_pool": 4},
+	})
+}
