@@ -149,5 +149,8 @@ func (c *client) failed(ctx context.Context, doing string, err error) error {
 		// gRPC's own complaint (a message too large, a broken handshake) has no class.
 		return fmt.Errorf("%s: plugin %s: %s", doing, p.cfg.Name, st.Message())
 	}
+	if len(st.Message()) > maxLine {
+		return fmt.Errorf("%s: plugin %s: %s…", doing, p.cfg.Name, strings.ToValidUTF8(st.Message()[:maxLine], "\uFFFD"))
+	}
 	return wire.ToError(err)
 }

@@ -18,6 +18,8 @@ import (
 
 const (
 	maxScopes     = 200_000
+	maxKinds      = 500
+	maxCheckItems = 5000
 	progressEvery = 100 * time.Millisecond
 )
 
@@ -88,6 +90,9 @@ func (g *guard) Check(ctx context.Context, conn provider.Connection, kinds []str
 	}
 	r, err := g.inner.Check(ctx, conn, kinds)
 	r.Policy = g.secret.clean(r.Policy)
+	if len(r.Items) > maxCheckItems {
+		r.Items = r.Items[:maxCheckItems]
+	}
 	for i := range r.Items {
 		r.Items[i].Message, r.Items[i].Advice = g.secret.clean(r.Items[i].Message), g.secret.clean(r.Items[i].Advice)
 	}
@@ -102,6 +107,7 @@ func (g *guard) Plan(ctx context.Context, conn provider.Connection, kinds []stri
 	if err != nil {
 		return provider.Plan{}, g.secret.err(err)
 	}
+	plan.Warnings = seal.Tidy(resource.Outcome{Warnings: plan.Warnings}).Warnings
 	for i := range plan.Warnings {
 		plan.Warnings[i] = g.secret.clean(plan.Warnings[i])
 	}
@@ -266,8 +272,8 @@ func checkDescription(d provider.Description) (*settingsChecker, error) {
 	if d.Version == "" || d.Title == "" {
 		return nil, errors.New("version and title are required")
 	}
-	if len(d.Kinds) == 0 {
-		return nil, errors.New("no kinds")
+	if len(d.Kinds) == 0 || len(d.Kinds) > maxKinds {
+		return nil, fmt.Errorf("%d kinds; there must be 1 to %d", len(d.Kinds), maxKinds)
 	}
 	seen := map[string]bool{}
 	for _, k := range d.Kinds {

@@ -89,7 +89,7 @@ var hostiles = map[string]struct {
 
 	"no provider":      {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) { d.Provider = "" }}, launch: `provider "" is not a lower_snake word`},
 	"path as provider": {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) { d.Provider = "../x" }}, launch: `provider "../x"`},
-	"no kinds":         {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) { d.Kinds = nil }}, launch: "no kinds"},
+	"no kinds":         {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) { d.Kinds = nil }}, launch: "0 kinds"},
 	"built-in kind redefined": {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) {
 		d.Kinds = []*pluginv1.KindSupport{{Kind: "server", Major: 1, Schema: []byte(`{"type":"object"}`)}}
 	}}, launch: `kind "server" is built in`},

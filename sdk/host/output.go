@@ -68,8 +68,18 @@ func newRelay(log *slog.Logger, name string, secret *redactor) *relay {
 
 // stderr takes a line of hclog's JSON, or plain text such as a crash.
 func (r *relay) stderr(line string) {
-	line = r.secret.clean(line)
-	level, text, attrs := parseLog(line)
+	// Before and after it is taken apart: JSON can spell one value in many ways.
+	level, text, attrs := parseLog(r.secret.clean(line))
+	text = r.secret.clean(text)
+	for i, a := range attrs {
+		switch v := a.Value.Any().(type) {
+		case string:
+			attrs[i].Value = slog.StringValue(r.secret.clean(v))
+		case map[string]any, []any:
+			b, _ := json.Marshal(v) // it was read as JSON
+			attrs[i].Value = slog.StringValue(r.secret.clean(string(b)))
+		}
+	}
 	r.remember(text, attrs)
 	r.write(level, text, attrs)
 }

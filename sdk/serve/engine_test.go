@@ -319,6 +319,34 @@ func TestCancellation(t *testing.T) {
 	}
 }
 
+// TestEmitFromManyGoroutines is what a scope may do that fetches details side by side.
+func TestEmitFromManyGoroutines(t *testing.T) {
+	f := &fake{discover: func(ctx context.Context, _ resource.Scope, out provider.Emitter) error {
+		var all sync.WaitGroup
+		errs := make([]error, 8)
+		for w := range errs {
+			all.Go(func() {
+				for i := range 300 {
+					errs[w] = errors.Join(errs[w], out.Emit(ctx, thing(fmt.Sprint(w, "-", i))))
+					out.Page()
+					out.Warn("page %d", i)
+				}
+			})
+		}
+		all.Wait()
+		return errors.Join(errs...)
+	}}
+	g := newGather(t)
+	if err := hurried(f).Discover(t.Context(), provider.Connection{}, scopes("fake.a", "fake.b"), g); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 {
+		if o := g.outcomes[i]; o.Status != resource.StatusComplete || o.Listed != 2400 || len(g.ids[i]) != 2400 || o.Pages != 2400 || len(o.Warnings) != 51 {
+			t.Errorf("%s: %d listed, %d pages, %d warnings, %s", o.Status, o.Listed, o.Pages, len(o.Warnings), o.Error)
+		}
+	}
+}
+
 func TestEmitAfterTheEnd(t *testing.T) {
 	var kept provider.Emitter
 	f := &fake{discover: func(_ context.Context, _ resource.Scope, out provider.Emitter) error { kept = out; return nil }}
