@@ -63,6 +63,7 @@ func (r *Run) OpenCapture(ctx context.Context, in Capture) (v Verdict, reason st
 	if errors.Is(err, ErrNotFound) {
 		// Nothing of it can be kept, so nothing is believed of it either.
 		rs.Verdict, rs.Reason = "failed", "kind "+scope.Kind+" is not declared"
+		rs.Outcome.Status, rs.Outcome.Error = resource.StatusFailed, rs.Reason
 		r.captures[in.Scope] = &capture{in: in, scope: scope, st: st, verdict: Failed}
 		return Failed, rs.Reason, nil
 	}

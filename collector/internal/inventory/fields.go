@@ -10,13 +10,21 @@ import (
 	"maestro.internal/sdk/schema"
 )
 
-// FieldSet resolves the names of the filter language. It fills filter.Resolver.
+// FieldSet resolves the names of the filter language. It fills filter.Resolver and its optional siblings.
 type FieldSet struct {
-	fields map[string]filter.Field
-	enums  map[string][]string
-	// kind lets names of fields that no schema mentions through, under attributes.
-	open bool
+	fields    map[string]filter.Field
+	enums     map[string][]string
+	relations []string
+	tags      bool
 }
+
+var (
+	_ filter.Resolver         = (*FieldSet)(nil)
+	_ filter.TextResolver     = (*FieldSet)(nil)
+	_ filter.EnumResolver     = (*FieldSet)(nil)
+	_ filter.MapResolver      = (*FieldSet)(nil)
+	_ filter.RelationResolver = (*FieldSet)(nil)
+)
 
 func states() []string { return []string{string(Active), string(Gone), string(Unwatched)} }
 
@@ -24,7 +32,7 @@ func envelopeFields() map[string]filter.Field {
 	return map[string]filter.Field{
 		"name": text("name"), "state": text("state"), "region": text("region"), "zone": text("zone"),
 		"datacenter": text("datacenter"), "console_url": text("console_url"), "connection": texts("connections"),
-		"tags": texts("tag_pairs"), "identifiers": texts("identifiers", "value"), "words": texts("words"),
+		"tags": texts("tag_pairs"), "identifiers": texts("identifiers", "value"),
 		"created_at": when("created_at"), "updated_at": when("updated_at"), "state_since": when("state_since"),
 		"stale": texts("stale"), "withheld": texts("withheld"), "conflicts": texts("conflicts"),
 		"kind": text("kind"),
@@ -34,9 +42,9 @@ func envelopeFields() map[string]filter.Field {
 // FieldsOf are the names for lists of a kind: those of the envelope, common.<path>, attributes.<path>, and a path of the
 // attributes by itself where that is no other name.
 func FieldsOf(k *schema.Kind) *FieldSet {
-	s := &FieldSet{fields: envelopeFields(), enums: map[string][]string{"state": states()}, open: true}
-	for _, id := range schema.IdentifierTypes() {
-		s.enums["identifiers.type"] = append(s.enums["identifiers.type"], id.Name)
+	s := &FieldSet{fields: envelopeFields(), enums: map[string][]string{"state": states()}, tags: true}
+	for _, r := range k.Relations {
+		s.relations = append(s.relations, r.Alias)
 	}
 	for _, f := range schema.CommonFields() {
 		s.addField("common."+f.Path, append([]string{"common"}, strings.Split(f.Path, ".")...), f, f.Path)
@@ -102,7 +110,7 @@ func filterType(t schema.Type) (filter.Type, bool) {
 func HeadFields() *FieldSet {
 	return &FieldSet{fields: map[string]filter.Field{
 		"kind": text("kind"), "name": text("name"), "state": text("state"), "datacenter": text("datacenter"),
-		"words": texts("words"), "updated_at": when("updated_at"),
+		"updated_at": when("updated_at"),
 	}, enums: map[string][]string{"state": states()}}
 }
 
@@ -117,6 +125,17 @@ func (s *FieldSet) Names() []string { return slices.Sorted(maps.Keys(s.fields)) 
 
 // Enum is the values that a field may have; nil if it is free.
 func (s *FieldSet) Enum(name string) []string { return s.enums[name] }
+
+// Text is where the words of a resource are.
+func (s *FieldSet) Text() (filter.Field, bool) { return texts("words"), true }
+
+// Map is where the keys and the pairs of the tags are.
+func (s *FieldSet) Map(name string) (keys, pairs filter.Field, ok bool) {
+	return texts("tags", "key"), texts("tag_pairs"), s.tags && name == "tags"
+}
+
+// Relation says whether a name is a hop to other resources.
+func (s *FieldSet) Relation(name string) bool { return slices.Contains(s.relations, name) }
 
 // wordsOf are the folded words that text search finds a resource by.
 func wordsOf(rev *revision, k *schema.Kind) []string {

@@ -46,8 +46,7 @@ type mergeInput struct {
 // pure: the same input gives the same revision on every collector.
 //
 // For each field the pinned connection decides, then the curated value, then the connection that was made first
-// among those that have a value. While any observation is live only live ones count; else those unwatched; else the
-// last known values stay.
+// among those that have a value. While any observation is live only live ones count; else the last known values stay.
 func merge(in mergeInput) revision {
 	obs := slices.Clone(in.obs)
 	slices.SortFunc(obs, func(a, b *observed) int {
@@ -69,6 +68,11 @@ func merge(in mergeInput) revision {
 		rev.Edges = append(rev.Edges, o.edges...)
 	}
 	rev.Identifiers = append(rev.Identifiers, rev.ManualIdentifiers...)
+	for i, id := range rev.Identifiers {
+		if v, ok := schema.NormalizeIdentifier(id.Type, id.Value); ok {
+			rev.Identifiers[i].Value = v
+		}
+	}
 	rev.Connections = unique(rev.Connections)
 	rev.Withheld = unique(rev.Withheld)
 	rev.Warnings = unique(rev.Warnings)
@@ -99,23 +103,11 @@ func merge(in mergeInput) revision {
 // mergeState: active while any observation is live; otherwise the last one to leave decides, since it is the
 // latest that was known. A hand-made resource needs no observation.
 func mergeState(rev *revision, obs []*observed, prev *revision, now time.Time) {
-	rev.State = Gone
-	var last *observed
-	for _, o := range obs {
-		if o.live() {
-			last = nil
-			rev.State, rev.StateReason = Active, ""
-			break
-		}
-		if last == nil || o.since.After(last.since) || o.since.Equal(last.since) && o.state == Unwatched && last.state == Gone {
-			last = o
-		}
-	}
-	switch {
-	case last != nil:
-		rev.State, rev.StateReason = last.state, last.reason
-	case len(obs) == 0:
+	switch deciding := tier(obs); {
+	case len(deciding) == 0 || deciding[0].live():
 		rev.State, rev.StateReason = Active, ""
+	default:
+		rev.State, rev.StateReason = deciding[0].state, deciding[0].reason
 	}
 	rev.StateSince = prev.StateSince
 	if prev.State != rev.State {
@@ -123,23 +115,31 @@ func mergeState(rev *revision, obs []*observed, prev *revision, now time.Time) {
 	}
 }
 
+// tier are the observations that decide: the live ones, or else the last to leave, so that the last known values stay as
+// they were.
 func tier(obs []*observed) []*observed {
-	pick := func(want func(*observed) bool) []*observed {
-		var out []*observed
-		for _, o := range obs {
-			if want(o) {
-				out = append(out, o)
-			}
+	var live []*observed
+	for _, o := range obs {
+		if o.live() {
+			live = append(live, o)
 		}
-		return out
 	}
-	if live := pick((*observed).live); len(live) > 0 {
+	if len(live) > 0 || len(obs) == 0 {
 		return live
 	}
-	if un := pick(func(o *observed) bool { return o.state == Unwatched }); len(un) > 0 {
-		return un
+	return []*observed{lastToLeave(obs)}
+}
+
+// lastToLeave is the one that was live longest. Of two that left at the same moment one that is unwatched counts, since
+// absence is only believed when it was proven.
+func lastToLeave(obs []*observed) *observed {
+	last := obs[0]
+	for _, o := range obs[1:] {
+		if o.since.After(last.since) || o.since.Equal(last.since) && o.state == Unwatched && last.state == Gone {
+			last = o
+		}
 	}
-	return obs
+	return last
 }
 
 // mergeOne is mergeFields for the usual case, one observation and nobody's edits, without taking anything apart.
