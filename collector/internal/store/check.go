@@ -2,21 +2,67 @@ package store
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"maestro.internal/collector/internal/filter"
 )
 
 // ErrBadCursor is answered when Query.After is not a position of the same order.
 var ErrBadCursor = errors.New("page position does not belong to this list")
 
+var validName = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
+
 // MaxDoc is the longest document that a row may have; MongoDB ends at 16 MiB with everything around it.
 const MaxDoc = 12 << 20
+
+// CheckTable finds declarations that some engine could not keep.
+func CheckTable(t Table) error {
+	if !validName.MatchString(t.Name) || strings.HasPrefix(t.Name, "maestro") || strings.HasPrefix(t.Name, "sqlite") || strings.HasPrefix(t.Name, "system") {
+		return fmt.Errorf("declare table: %q is no lower_snake name, or one of the engines' own", t.Name)
+	}
+	for _, ix := range t.Indexes {
+		if err := CheckIndex(ix); err != nil {
+			return fmt.Errorf("declare table %s: %w", t.Name, err)
+		}
+	}
+	return nil
+}
+
+// CheckIndex is like CheckTable for one index. MongoDB cannot index two lists together.
+func CheckIndex(ix Index) error {
+	if !validName.MatchString(ix.Name) || len(ix.Fields) == 0 {
+		return fmt.Errorf("index %q has no lower_snake name or no fields", ix.Name)
+	}
+	lists := 0
+	for _, f := range ix.Fields {
+		if err := filter.Check(filter.Exists{Field: f}); err != nil {
+			return fmt.Errorf("index %s: %w", ix.Name, err)
+		}
+		if f.Multi {
+			lists++
+		}
+	}
+	if lists > 1 {
+		return fmt.Errorf("index %s has more than one field of several values", ix.Name)
+	}
+	return nil
+}
+
+// ShortHash tells definitions apart in names of indexes.
+func ShortHash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:5])
+}
 
 // CheckWrite finds rows that some engine could not keep as they are. Each engine calls it first, so that a
 // document accepted by one is accepted by all.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"maestro.internal/collector/internal/filter"
@@ -16,6 +17,28 @@ type Cursor struct {
 	// Values of the ordering fields; nil where the row had none.
 	Values []any
 	ID     string
+}
+
+// CompareCursors says which of two positions comes first.
+func CompareCursors(order []Order, a, b Cursor) int {
+	for i, o := range order {
+		x, y := a.Values[i], b.Values[i]
+		switch {
+		case x == nil && y == nil:
+			continue
+		case x == nil:
+			return 1
+		case y == nil:
+			return -1
+		}
+		if c, _ := filter.CompareValues(x, y); c != 0 {
+			if o.Desc {
+				return -c
+			}
+			return c
+		}
+	}
+	return strings.Compare(a.ID, b.ID)
 }
 
 type cursorJSON struct {
@@ -121,9 +144,14 @@ func CheckQuery(t Table, q Query) error {
 	if len(q.Order) > MaxOrder {
 		return fmt.Errorf("read %s: more than %d fields to order by", t.Name, MaxOrder)
 	}
-	for _, o := range q.Order {
+	for i, o := range q.Order {
 		if err := filter.CheckOrder(o.Field); err != nil {
 			return err
+		}
+		for _, p := range q.Order[:i] {
+			if slices.Equal(p.Field.Path, o.Field.Path) {
+				return fmt.Errorf("read %s: ordered by %s twice", t.Name, o.Field)
+			}
 		}
 	}
 	return nil

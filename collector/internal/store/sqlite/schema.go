@@ -2,13 +2,10 @@ package sqlite
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -16,8 +13,6 @@ import (
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
 )
-
-var validName = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 
 // table is a declared table with what is known of its parts.
 type table struct {
@@ -44,30 +39,13 @@ func (t *table) multiOf(part string) map[string]multiField {
 }
 
 func (s *Store) declare(t store.Table) error {
-	if !validName.MatchString(t.Name) || strings.HasPrefix(t.Name, "maestro") || strings.HasPrefix(t.Name, "sqlite") {
-		return fmt.Errorf("declare table: %q is no lower_snake name", t.Name)
+	if err := store.CheckTable(t); err != nil {
+		return err
 	}
 	if s.tables[t.Name] != nil {
 		return fmt.Errorf("declare table: %s is declared twice", t.Name)
 	}
-	for _, ix := range t.Indexes {
-		if err := checkIndex(ix); err != nil {
-			return fmt.Errorf("declare table %s: %w", t.Name, err)
-		}
-	}
 	s.tables[t.Name] = &table{Table: t, multi: map[string]map[string]multiField{}}
-	return nil
-}
-
-func checkIndex(ix store.Index) error {
-	if !validName.MatchString(ix.Name) || len(ix.Fields) == 0 {
-		return fmt.Errorf("index %q has no lower_snake name or no fields", ix.Name)
-	}
-	for _, f := range ix.Fields {
-		if err := filter.Check(filter.Exists{Field: f}); err != nil {
-			return fmt.Errorf("index %s: %w", ix.Name, err)
-		}
-	}
 	return nil
 }
 
@@ -149,7 +127,7 @@ func (s *Store) EnsurePart(ctx context.Context, name, part string, indexes []sto
 		return fmt.Errorf("ensure part of %s: it has none (%w)", name, err)
 	}
 	for _, ix := range indexes {
-		if err := checkIndex(ix); err != nil {
+		if err := store.CheckIndex(ix); err != nil {
 			return fmt.Errorf("ensure part %s of %s: %w", part, name, err)
 		}
 	}
@@ -185,12 +163,12 @@ func (s *Store) EnsurePart(ctx context.Context, name, part string, indexes []sto
 func (s *Store) syncIndexes(ctx context.Context, w *writer, t *table, part string, indexes []store.Index) error {
 	prefix := t.Name + "__ix_"
 	if part != "" {
-		prefix = t.Name + "__px_" + shortHash(part) + "_"
+		prefix = t.Name + "__px_" + store.ShortHash(part) + "_"
 	}
 	want := map[string]string{}
 	for _, ix := range indexes {
 		if def := indexDefinition(t, part, ix); def != "" {
-			name := prefix + ix.Name + "_" + shortHash(def)
+			name := prefix + ix.Name + "_" + store.ShortHash(def)
 			want[name] = fmt.Sprintf(`CREATE INDEX "%s" ON "%s" %s`, name, t.Name, def)
 		}
 	}
@@ -243,11 +221,6 @@ func indexDefinition(t *table, part string, ix store.Index) string {
 		def += " WHERE part = " + quote(part)
 	}
 	return def
-}
-
-func shortHash(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(sum[:5])
 }
 
 // syncMulti brings the side table of a part in line with the indexes of the table and the part.
