@@ -63,6 +63,17 @@ type Resource struct {
 	Observations []Observation     `json:"observations,omitempty"`
 }
 
+// ResourceHead is a resource in a list across kinds: what every kind has, and where to read the rest.
+type ResourceHead struct {
+	ID         string    `json:"id"`
+	Kind       string    `json:"kind"`
+	Version    int64     `json:"version"`
+	State      string    `json:"state" enum:"active,gone,unwatched,merged"`
+	Name       string    `json:"name"`
+	Datacenter *Ref      `json:"datacenter,omitempty"`
+	UpdatedAt  time.Time `json:"updated_at"`
+}
+
 // Common is the block that every kind has; all of it is curated. Its definition is the schema's, so that what is
 // validated, filtered and shown has one set of names.
 type Common = schema.Common

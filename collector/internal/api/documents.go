@@ -77,10 +77,9 @@ func value(raw json.RawMessage) any {
 	return raw
 }
 
-// headDocument is a resource in a list across kinds: what the heads keep of it.
-func headDocument(h *inventory.Head, n *names) rest.Resource {
-	return rest.Resource{ID: h.ID, Kind: h.Kind, Major: 1, Version: h.Version, State: string(h.State), Name: h.Name,
-		Datacenter: n.datacenter(h.Datacenter), Attributes: map[string]any{}, UpdatedAt: h.UpdatedAt}
+func headDocument(h *inventory.Head, n *names) rest.ResourceHead {
+	return rest.ResourceHead{ID: h.ID, Kind: h.Kind, Version: h.Version, State: string(h.State), Name: h.Name,
+		Datacenter: n.datacenter(h.Datacenter), UpdatedAt: h.UpdatedAt}
 }
 
 func provenanceDocument(list []inventory.Provenance, n *names) map[string]rest.Source {

@@ -55,3 +55,12 @@ type resourceFields struct{ *inventory.FieldSet }
 
 // Text is the field of all words.
 func (f resourceFields) Text() (filter.Field, bool) { return f.Field(wordsName) }
+
+// Map finds tags by key (tags:env) and by value (tags.env = "prod").
+func (f resourceFields) Map(name string) (keys, pairs filter.Field, ok bool) {
+	if name != "tags" {
+		return keys, pairs, false
+	}
+	pairs, ok = f.Field(name)
+	return filter.Field{Path: []string{"tags", "key"}, Type: filter.String, Multi: true}, pairs, ok
+}

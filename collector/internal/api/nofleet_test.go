@@ -9,6 +9,10 @@ import (
 
 type noFleet struct{ Fleet }
 
-func (noFleet) Connections(context.Context, inventory.Caller) ([]rest.Connection, error) { return nil, nil }
-func (noFleet) Datacenters(context.Context, inventory.Caller) ([]rest.Datacenter, error) { return nil, nil }
-func (noFleet) Agents(context.Context, inventory.Caller) ([]rest.Agent, error)           { return nil, nil }
+func (noFleet) Connections(context.Context, inventory.Caller) ([]rest.Connection, error) {
+	return nil, nil
+}
+func (noFleet) Datacenters(context.Context, inventory.Caller) ([]rest.Datacenter, error) {
+	return nil, nil
+}
+func (noFleet) Agents(context.Context, inventory.Caller) ([]rest.Agent, error) { return nil, nil }

@@ -93,7 +93,7 @@ func (s *Server) listResources(ctx context.Context, c access.Caller, in *resourc
 	return listOf(items, question, found.Next, found.Total, found.More)
 }
 
-func (s *Server) searchResources(ctx context.Context, c access.Caller, in *searchIn) (*out[rest.List[rest.Resource]], error) {
+func (s *Server) searchResources(ctx context.Context, c access.Caller, in *searchIn) (*out[rest.List[rest.ResourceHead]], error) {
 	q, question, err := s.listQuery(&in.ListIn, resourceFields{inventory.HeadFields()}, in.Filter, "heads", in.Q)
 	if err != nil {
 		return nil, err
@@ -118,7 +118,7 @@ func (s *Server) searchResources(ctx context.Context, c access.Caller, in *searc
 	if err != nil {
 		return nil, err
 	}
-	items := make([]rest.Resource, 0, len(found.Items))
+	items := make([]rest.ResourceHead, 0, len(found.Items))
 	for i := range found.Items {
 		items = append(items, headDocument(&found.Items[i], names))
 	}

@@ -42,6 +42,11 @@ func TestResourcesAreListedFilteredAndSorted(t *testing.T) {
 		{`web`, "name", "web-1 web-2"},
 		{`state = gone`, "name", ""},
 		{`region = "eu-west-2" AND NOT db`, "name", "web-1 web-2"},
+		{`tags:env`, "name", "db-1 web-1 web-2"},
+		{`tags.env = "prod"`, "name", "db-1 web-1 web-2"},
+		{`tags:"env=prod"`, "name", "db-1 web-1 web-2"},
+		{`tags.env = "test"`, "name", ""},
+		{`tags:owner`, "name", ""},
 	} {
 		got := names_(w.list("/api/v1/resources/server", url.Values{"filter": {tt.filter}, "order_by": {tt.order}}))
 		if got != tt.want {
