@@ -1,3 +1,5 @@
+//go:build unix
+
 package plugintest_test
 
 import (
@@ -6,12 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
+	"maestro.internal/sdk/host"
 	"maestro.internal/sdk/plugintest"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
@@ -19,6 +24,16 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "-bad" {
+		d := good()
+		badInProcess[os.Args[2]](d)
+		serve.Provider(d)
+		if os.Args[2] == "needs force" {
+			signal.Ignore(syscall.SIGTERM)
+			select {}
+		}
+		return
+	}
 	plugintest.Main(m, func() provider.Provider { return good() })
 }
 
@@ -276,6 +291,75 @@ func TestTheSuiteBites(t *testing.T) {
 			if !strings.Contains(strings.Join(found, "\n"), tt.want) {
 				t.Errorf("check %s found %q and not %q", tt.check, found, tt.want)
 			}
+		})
+	}
+}
+
+// badInProcess are faults that only a process shows, or that would take the tests down with them.
+var badInProcess = map[string]func(*demo){
+	"hangs": func(d *demo) {
+		d.discover = func(context.Context, resource.Scope, provider.Emitter) error { select {} }
+	},
+	"exits": func(d *demo) {
+		d.discover = func(ctx context.Context, _ resource.Scope, out provider.Emitter) error {
+			_ = emit(ctx, out, thing(1))
+			os.Exit(4)
+			return nil
+		}
+	},
+	"crashes": func(d *demo) {
+		d.discover = func(context.Context, resource.Scope, provider.Emitter) error {
+			go panic("in a goroutine")
+			select {}
+		}
+	},
+	"floods": func(d *demo) {
+		d.discover = func(ctx context.Context, _ resource.Scope, out provider.Emitter) error {
+			for i := 0; ; i++ {
+				if err := out.Emit(ctx, thing(i)); err != nil {
+					return err
+				}
+			}
+		}
+	},
+	"describes itself anew": func(d *demo) {
+		of := d.describe
+		d.describe = func() provider.Description { x := of(); x.Version = fmt.Sprint(os.Getpid()); return x }
+	},
+	"needs force": func(*demo) {},
+}
+
+func TestTheSuiteBitesOverAProcess(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct{ check, want string }{
+		"hangs":                 {"discover", "deadline exceeded"},
+		"exits":                 {"discover", "plugin hostile ended: exit code 4"},
+		"crashes":               {"discover", "panic: in a goroutine"},
+		"floods":                {"discover", "more than 2000 resources"},
+		"describes itself anew": {"start", "two processes describe themselves differently"},
+		"needs force":           {"end", "had to be killed"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, err := os.MkdirTemp("", "pt")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer os.RemoveAll(dir)
+			c := example()
+			c.Timeout = 3 * time.Second
+			results := plugintest.SuiteBinary(t.Context(), host.Config{Path: self, Args: []string{"-bad", name}, Name: "hostile",
+				Dir: dir, MaxResources: 2000, StopTimeout: time.Second}, c)
+			for _, r := range results {
+				if r.Name == tt.check && strings.Contains(strings.Join(r.Problems, "\n"), tt.want) {
+					return
+				}
+			}
+			t.Errorf("no check %s with %q in %+v", tt.check, tt.want, results)
 		})
 	}
 }
