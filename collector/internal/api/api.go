@@ -7,6 +7,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/klauspost/compress/gzhttp"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"maestro.internal/collector/internal/access"
@@ -67,7 +69,11 @@ func New(opt Options) (*Server, error) {
 	if s.openapi, err = s.document(); err != nil {
 		return nil, err
 	}
-	s.handler = s.observe(s.mux)
+	small, err := gzhttp.NewWrapper(gzhttp.MinSize(4<<10), gzhttp.ContentTypes([]string{"application/json", "application/openapi+json"}))
+	if err != nil {
+		return nil, fmt.Errorf("make compression: %w", err)
+	}
+	s.handler = s.observe(small(s.mux))
 	return s, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"maestro.internal/collector/internal/filter"
-	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/internal/rest"
 )
@@ -48,19 +47,4 @@ func filterProblem(parameter string, err error) error {
 	p.Filter = &rest.FilterProblem{Parameter: parameter, Position: bad.Rune, Byte: bad.Offset, Message: bad.Message,
 		Expected: bad.Expected, Suggestion: bad.Suggestion}
 	return p.at("query."+parameter, bad.Error())
-}
-
-// resourceFields are the names for resources; their words stand in one field.
-type resourceFields struct{ *inventory.FieldSet }
-
-// Text is the field of all words.
-func (f resourceFields) Text() (filter.Field, bool) { return f.Field(wordsName) }
-
-// Map finds tags by key (tags:env) and by value (tags.env = "prod").
-func (f resourceFields) Map(name string) (keys, pairs filter.Field, ok bool) {
-	if name != "tags" {
-		return keys, pairs, false
-	}
-	pairs, ok = f.Field(name)
-	return filter.Field{Path: []string{"tags", "key"}, Type: filter.String, Multi: true}, pairs, ok
 }

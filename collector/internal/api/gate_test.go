@@ -109,3 +109,12 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		t.Errorf("Content-Type %q", got)
 	}
 }
+
+func TestLongAnswersTravelCompressed(t *testing.T) {
+	w := newWorld(t)
+	long := w.ask(w.reader, "GET", "/api/v1/kinds", nil, "Accept-Encoding", "gzip").is(200)
+	short := w.ask(w.reader, "GET", "/api/v1/session", nil, "Accept-Encoding", "gzip").is(200)
+	if long.header.Get("Content-Encoding") != "gzip" || short.header.Get("Content-Encoding") != "" {
+		t.Errorf("long %q, short %q", long.header.Get("Content-Encoding"), short.header.Get("Content-Encoding"))
+	}
+}

@@ -69,7 +69,7 @@ func (s *Server) listResources(ctx context.Context, c access.Caller, in *resourc
 	if !in.AsOf.IsZero() {
 		moment = in.AsOf.UTC().Format(time.RFC3339Nano)
 	}
-	q, question, err := s.listQuery(&in.ListIn, resourceFields{inventory.FieldsOf(k.Kind)}, in.Filter, "resources", in.Kind, moment)
+	q, question, err := s.listQuery(&in.ListIn, inventory.FieldsOf(k.Kind), in.Filter, "resources", in.Kind, moment)
 	if err != nil {
 		return nil, err
 	}
@@ -94,12 +94,12 @@ func (s *Server) listResources(ctx context.Context, c access.Caller, in *resourc
 }
 
 func (s *Server) searchResources(ctx context.Context, c access.Caller, in *searchIn) (*out[rest.List[rest.ResourceHead]], error) {
-	q, question, err := s.listQuery(&in.ListIn, resourceFields{inventory.HeadFields()}, in.Filter, "heads", in.Q)
+	q, question, err := s.listQuery(&in.ListIn, inventory.HeadFields(), in.Filter, "heads", in.Q)
 	if err != nil {
 		return nil, err
 	}
 	if words := filter.Words(in.Q); len(words) > 0 {
-		field, ok := inventory.HeadFields().Field(wordsName)
+		field, ok := inventory.HeadFields().Text()
 		if !ok {
 			return nil, fmt.Errorf("search resources: heads have no words")
 		}
