@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"runtime"
@@ -165,8 +166,7 @@ const reasonClosed = "killed: it did not end in time when asked to"
 // environment is everything that a plugin sees. go-plugin adds the handshake.
 func environment(c Config, d dirs) []string {
 	env := []string{"HOME=" + d.home}
-	inherit := []string{"PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
-		"http_proxy", "https_proxy", "no_proxy", "all_proxy"}
+	inherit := append([]string{"PATH"}, proxyVariables()...)
 	if runtime.GOOS == "windows" {
 		inherit = append(inherit, "SYSTEMROOT", "TEMP", "TMP")
 	}
@@ -181,6 +181,23 @@ func environment(c Config, d dirs) []string {
 		}
 	}
 	return env
+}
+
+func proxyVariables() []string {
+	return []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy"}
+}
+
+// proxyPasswords are the secrets that a plugin learns beside its credential.
+func proxyPasswords() map[string]string {
+	out := map[string]string{}
+	for _, name := range proxyVariables() {
+		if u, err := url.Parse(os.Getenv(name)); err == nil && u.User != nil {
+			if password, ok := u.User.Password(); ok {
+				out["password in "+name] = password
+			}
+		}
+	}
+	return out
 }
 
 // eof is an empty stream for go-plugin: the real ones are read here.

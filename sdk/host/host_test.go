@@ -174,7 +174,7 @@ func TestErrorClassesCrossTheProcess(t *testing.T) {
 
 func TestEnvironmentIsAlmostEmpty(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "the agent's own")
-	t.Setenv("HTTPS_PROXY", "http://proxy:1")
+	t.Setenv("HTTPS_PROXY", "http://me:proxy-password@proxy:1")
 	cfg := config(t, "environ")
 	p := launch(t, cfg)
 	g := newGather()
@@ -190,8 +190,36 @@ func TestEnvironmentIsAlmostEmpty(t *testing.T) {
 			t.Errorf("the plugin sees %s", r.ExternalID)
 		}
 	}
-	if seen["DEMO_PASSWORD"] != secret || seen["HTTPS_PROXY"] != "http://proxy:1" || !strings.HasPrefix(seen["HOME"], cfg.Dir) {
+	if seen["DEMO_PASSWORD"] != secret || seen["HTTPS_PROXY"] != "http://me:proxy-password@proxy:1" || !strings.HasPrefix(seen["HOME"], cfg.Dir) {
 		t.Errorf("%v", seen)
+	}
+}
+
+// TestNothingLeaks starts and ends plugins and looks at what this process holds afterwards.
+func TestNothingLeaks(t *testing.T) {
+	open := func() int {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skip(err)
+		}
+		return len(entries)
+	}
+	var before int
+	for i := range 6 {
+		if i == 1 {
+			before = open() // the first one leaves what is made once
+		}
+		p, err := host.Launch(t.Context(), config(t, "good"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = host.Launch(t.Context(), config(t, "dies early"))
+	}
+	if after := open(); after > before {
+		t.Errorf("%d open files, before %d", after, before)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,7 +31,9 @@ func Launch(ctx context.Context, cfg Config) (*Process, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, cfg.StartTimeout)
 	defer cancel()
-	secret := newRedactor(cfg.Env)
+	hidden := proxyPasswords()
+	maps.Copy(hidden, cfg.Env)
+	secret := newRedactor(hidden)
 	p := &Process{cfg: cfg, secret: secret, relay: newRelay(cfg.Log, cfg.Name, secret), handshake: make(chan string, 1)}
 	if p.dirs, err = makeDirs(cfg); err != nil {
 		return nil, err
