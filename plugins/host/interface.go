@@ -101,7 +101,10 @@ func (s *session) readInterfaces() ([]nic, error) {
 func (m *machine) interfaceAttributes(n nic) schema.NetworkInterface {
 	at := "/sys/class/net/" + n.name
 	attrs := schema.NetworkInterface{
-		Type: n.kind, Status: m.interfaceStatus(n), DeviceName: n.name, MAC: n.mac, MTUBytes: n.MTU,
+		Type: n.kind, Status: m.interfaceStatus(n), DeviceName: n.name, MTUBytes: n.MTU,
+	}
+	if used, ok := schema.NormalizeIdentifier("mac", n.HardwareAddr.String()); ok && (!n.hardware || used != n.mac) {
+		attrs.MAC = used
 	}
 	if mbits := m.number(at + "/speed"); mbits > 0 {
 		attrs.Speed = mbits * 1_000_000
@@ -116,13 +119,8 @@ func (m *machine) interfaceAttributes(n nic) schema.NetworkInterface {
 		attrs.VLANID = &vlan
 	}
 	for _, p := range n.addresses {
-		a := schema.InterfaceAddress{IP: schema.IP(p.Addr().String()), PrefixLength: p.Bits(), Scope: "global"}
-		switch {
-		case p.Addr().IsLoopback():
-			a.Scope = "host"
-		case p.Addr().IsLinkLocalUnicast():
-			a.Scope = "link"
-		case attrs.PrimaryIP == "":
+		a := schema.InterfaceAddress{IP: schema.IP(p.Addr().String()), PrefixLength: p.Bits()}
+		if attrs.PrimaryIP == "" && !p.Addr().IsLoopback() && !p.Addr().IsLinkLocalUnicast() {
 			attrs.PrimaryIP = a.IP
 		}
 		attrs.Addresses = append(attrs.Addresses, a)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/vmware/govmomi/property"
@@ -73,13 +74,17 @@ func (r *reader) consoleURL(ref types.ManagedObjectReference) string {
 
 // relate adds an edge to another resource of this connection.
 func (r *reader) relate(env *resource.Envelope, verb, kind string, ref types.ManagedObjectReference) {
-	env.Relations = append(env.Relations, resource.Relation{Verb: verb, Kind: kind, ExternalID: r.id(ref)})
+	edge := resource.Relation{Verb: verb, Kind: kind, ExternalID: r.id(ref)}
+	if !slices.Contains(env.Relations, edge) {
+		env.Relations = append(env.Relations, edge)
+	}
 }
 
 // identify adds an identifier unless its value names nothing.
 func identify(env *resource.Envelope, typ, value string) {
-	if v, ok := schema.NormalizeIdentifier(typ, value); ok {
-		env.Identifiers = append(env.Identifiers, resource.Identifier{Type: typ, Value: v})
+	v, ok := schema.NormalizeIdentifier(typ, value)
+	if id := (resource.Identifier{Type: typ, Value: v}); ok && !slices.Contains(env.Identifiers, id) {
+		env.Identifiers = append(env.Identifiers, id)
 	}
 }
 

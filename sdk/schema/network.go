@@ -28,7 +28,7 @@ type NetworkInterface struct {
 	Type        string             `json:"type,omitempty" label:"Type" enum:"ethernet,wireless,loopback,bridge,bond,vlan,tunnel,virtual,other" maestro:"column,indexed"`
 	Status      string             `json:"status,omitempty" label:"Status" enum:"up,down,unknown" maestro:"column,indexed"`
 	DeviceName  string             `json:"device_name,omitempty" label:"Device" maestro:"column,searchable" example:"eth0"`
-	MAC         string             `json:"mac,omitempty" label:"MAC address" maestro:"column,indexed,searchable" help:"As shown; joins are made by the identifier of the same name."`
+	MAC         string             `json:"mac,omitempty" label:"MAC address in use" maestro:"searchable" help:"Where it is not the one that the port was made with, which is an identifier."`
 	PrimaryIP   IP                 `json:"primary_ip,omitempty" label:"Primary address" maestro:"column,indexed,searchable"`
 	Addresses   []InterfaceAddress `json:"addresses,omitempty" label:"Addresses" maestro:"searchable" key:"ip"`
 	MTUBytes    int                `json:"mtu_bytes,omitempty" label:"MTU"`
@@ -41,7 +41,6 @@ type NetworkInterface struct {
 
 // InterfaceAddress is one address of an interface.
 type InterfaceAddress struct {
-	IP           IP     `json:"ip" label:"Address"`
-	PrefixLength int    `json:"prefix_length,omitempty" label:"Prefix length"`
-	Scope        string `json:"scope,omitempty" label:"Scope" enum:"global,link,host"`
+	IP           IP  `json:"ip" label:"Address"`
+	PrefixLength int `json:"prefix_length,omitempty" label:"Prefix length"`
 }
