@@ -20,11 +20,11 @@ type absence struct {
 	conn   string
 	scope  resource.Scope
 	cause  cause
-	// changed says that the scope's index was changed, so its digest has to be counted again.
-	changed bool
-	// again are other scopes of the connection whose whole list is needed.
-	again []string
-	held  int
+	// set is where the states of the connection's scopes are.
+	set *scopeSet
+	// seen says of another scope of the connection that it was read lately, so that what it lists is there; nil is never.
+	seen func(scopeKey string) bool
+	held int
 }
 
 func (a *absence) scopeID() string { return scopeID(a.conn, a.scope.Key()) }
@@ -95,10 +95,8 @@ func (a *absence) split(ctx context.Context, rows []*indexDoc, rest func(*indexD
 	}
 	for part := range slices.Chunk(rows, rowsPerUnit) {
 		var stay []*indexDoc
-		var again []string
-		moved := false
 		err := a.s.work(ctx, a.tenant, kind.Kind, a.cause, func(u *unit) error {
-			stay, again, moved = nil, nil, false
+			stay = nil
 			ids := make([]string, len(part))
 			for i, r := range part {
 				ids[i] = obsID(a.tenant, a.conn, a.scope.Kind, r.Key)
@@ -112,7 +110,6 @@ func (a *absence) split(ctx context.Context, rows []*indexDoc, rest func(*indexD
 				switch {
 				case o == nil || o.doc.Scope != a.scope.Key() || o.doc.State == Gone:
 					u.dropIndex(a.scopeID(), &t, r)
-					moved = true
 				default:
 					other, err := a.elsewhere(ctx, u, o)
 					if err != nil {
@@ -123,7 +120,6 @@ func (a *absence) split(ctx context.Context, rows []*indexDoc, rest func(*indexD
 						continue
 					}
 					u.dropIndex(a.scopeID(), &t, r)
-					again, moved = append(again, other), true
 				}
 			}
 			return nil
@@ -131,8 +127,6 @@ func (a *absence) split(ctx context.Context, rows []*indexDoc, rest func(*indexD
 		if err != nil {
 			return err
 		}
-		a.changed = a.changed || moved
-		a.again = append(a.again, again...)
 		for _, r := range stay {
 			rest(r)
 		}
@@ -143,6 +137,9 @@ func (a *absence) split(ctx context.Context, rows []*indexDoc, rest func(*indexD
 // elsewhere finds another scope that still lists the observation, gives it to that one and has its body asked for.
 func (a *absence) elsewhere(ctx context.Context, u *unit, o *obsRec) (string, error) {
 	for _, key := range o.doc.Also {
+		if a.seen == nil || !a.seen(key) {
+			continue
+		}
 		rows, err := u.indexRows(ctx, &scopeWork{id: scopeID(a.conn, key)}, []string{o.doc.ExternalID})
 		if err != nil {
 			return "", err
@@ -156,6 +153,7 @@ func (a *absence) elsewhere(ctx context.Context, u *unit, o *obsRec) (string, er
 		rec.doc.Scope, rec.dirty = key, true
 		u.obs[o.id] = &rec
 		row.Hash = resource.Hash{}.String()
+		a.askAgain(u, key)
 		var t tally
 		return key, u.setIndex(&scopeWork{id: scopeID(a.conn, key)}, &t, nil, *row)
 	}
@@ -171,7 +169,6 @@ func (a *absence) end(ctx context.Context, rows []*indexDoc, state State, reason
 	if err != nil {
 		return err
 	}
-	a.changed = true
 	for part := range slices.Chunk(rows, rowsPerUnit) {
 		err := a.s.work(ctx, a.tenant, kind.Kind, a.cause, func(u *unit) error {
 			return a.endUnit(ctx, u, part, state, reason)
@@ -205,6 +202,9 @@ func (a *absence) endUnit(ctx context.Context, u *unit, rows []*indexDoc, state 
 		o := u.obs[ids[i]]
 		mine := o != nil && o.doc.Scope == a.scope.Key()
 		if mine && o.doc.State != Gone {
+			if err := a.forget(ctx, u, o); err != nil {
+				return err
+			}
 			u.turn(o, state, reason)
 		}
 		if state == Gone || !mine {
@@ -220,16 +220,38 @@ func (a *absence) endUnit(ctx context.Context, u *unit, rows []*indexDoc, state 
 	return nil
 }
 
+// forget deletes what other scopes, which were not read, still say of an observation that leaves: when one of them lists it
+// again, its body is asked for.
+func (a *absence) forget(ctx context.Context, u *unit, o *obsRec) error {
+	for _, key := range o.doc.Also {
+		id := scopeID(a.conn, key)
+		rows, err := u.indexRows(ctx, &scopeWork{id: id}, []string{o.doc.ExternalID})
+		if err != nil {
+			return err
+		}
+		if row := rows[o.doc.ExternalID]; row != nil {
+			var t tally
+			u.dropIndex(id, &t, row)
+			a.askAgain(u, key)
+		}
+	}
+	return nil
+}
+
+// askAgain has the whole list of another scope asked for. It is written before the scope's index is touched.
+func (a *absence) askAgain(u *unit, key string) {
+	a.set.state(key, store.At(u.now)).Resend = true
+	a.set.touch(key)
+	u.scopes = a.set
+}
+
 // turn gives an observation another state and has its resource looked at again.
 func (u *unit) turn(o *obsRec, state State, reason string) {
 	if o.doc.State != state {
 		rec := *o
 		seen := *o.seen
 		rec.seen = &seen
-		rec.doc.State, rec.doc.StateReason, rec.dirty = state, reason, true
-		if state == Gone {
-			rec.doc.Also = nil
-		}
+		rec.doc.State, rec.doc.StateReason, rec.doc.Also, rec.dirty = state, reason, nil, true
 		if !(state == stateHeld || state == Active && o.doc.State == stateHeld) {
 			rec.doc.StateSince = store.At(u.now)
 		}
@@ -274,7 +296,6 @@ func (a *absence) hold(ctx context.Context, have *store.Row, rows []*indexDoc, s
 			return fmt.Errorf("write held removal: %w", err)
 		}
 	}
-	a.changed = true
 	a.held += len(rows)
 	for part := range slices.Chunk(rows, rowsPerUnit) {
 		err := a.s.work(ctx, a.tenant, kind.Kind, a.cause, func(u *unit) error {
@@ -317,8 +338,17 @@ func (a *absence) unwatch(ctx context.Context, reason string) error {
 		return err
 	}
 	var stay []*indexDoc
+	var held []string
+	for _, r := range rows {
+		if r.State == rowHeld {
+			held = append(held, r.Held)
+		}
+	}
 	if err := a.split(ctx, rows, func(r *indexDoc) { stay = append(stay, r) }); err != nil {
 		return err
 	}
-	return a.end(ctx, stay, Unwatched, reason)
+	if err := a.end(ctx, stay, Unwatched, reason); err != nil {
+		return err
+	}
+	return a.s.releaseHeld(ctx, a.tenant, held)
 }

@@ -223,10 +223,8 @@ func (r *Run) applyBatch(ctx context.Context, c *capture, b Batch, items []incom
 				return err
 			}
 		}
-		var err error
-		opened, err = r.markOpen(ctx, u, c, &t)
-		merges = len(u.merges) > 0
-		return err
+		opened, merges = r.markOpen(u, c, &t), len(u.merges) > 0
+		return nil
 	})
 	if err != nil {
 		return err
@@ -258,18 +256,14 @@ func (r *Run) applyBatch(ctx context.Context, c *capture, b Batch, items []incom
 }
 
 // markOpen has the store remember, before the first row is written, that the scope's index is being changed.
-func (r *Run) markOpen(ctx context.Context, u *unit, c *capture, t *tally) (bool, error) {
+func (r *Run) markOpen(u *unit, c *capture, t *tally) bool {
 	if c.opened || !t.changed {
-		return false, nil
+		return false
 	}
 	c.st.Open = r.pos
 	r.set.touch(c.st.Key)
-	ops, err := r.set.writes()
-	if err != nil {
-		return false, err
-	}
-	u.first = append(ops, u.first...)
-	return true, nil
+	u.scopes = r.set
+	return true
 }
 
 // compare goes through a piece of the (key, hash) list beside the same piece of the index.

@@ -136,7 +136,7 @@ func (s *Service) settleHeld(ctx context.Context, c Caller, id, state, reason st
 	}
 	err = s.markHeld(ctx, c, id, state, reason, entry)
 	if err == nil {
-		err = s.carryOut(ctx, c.Tenant, id)
+		err = again(func() error { return s.carryOut(ctx, c.Tenant, id) })
 	}
 	if err = s.finish(ctx, c.Tenant, entry, err); err != nil {
 		return nil, fmt.Errorf("settle held removal: %w", err)
@@ -180,7 +180,12 @@ func (s *Service) carryOut(ctx context.Context, tenant, id string) error {
 	if err != nil {
 		return err
 	}
-	a := &absence{s: s, tenant: tenant, conn: doc.Connection, scope: resource.Scope{Kind: doc.Kind, Partition: doc.Partition},
+	set, err := loadScopes(ctx, s.opt.Store, tenant, doc.Connection)
+	if err != nil {
+		return err
+	}
+	seen := func(key string) bool { return set.state(key, store.Time{}).Status == resource.StatusComplete }
+	a := &absence{s: s, tenant: tenant, conn: doc.Connection, set: set, seen: seen, scope: resource.Scope{Kind: doc.Kind, Partition: doc.Partition},
 		cause: cause{actor: doc.DecidedBy, connection: doc.Connection, auditID: doc.AuditID, reason: doc.Reason}}
 	if doc.State == "approved" {
 		var stay []*indexDoc
@@ -217,24 +222,6 @@ func (s *Service) carryOut(ctx context.Context, tenant, id string) error {
 	})
 	if err != nil {
 		return fmt.Errorf("write held removal: %w", err)
-	}
-	return s.resend(ctx, tenant, doc.Connection, a.again)
-}
-
-// resend asks for the whole lists of scopes.
-func (s *Service) resend(ctx context.Context, tenant, connection string, keys []string) error {
-	if len(keys) == 0 {
-		return nil
-	}
-	set, err := loadScopes(ctx, s.opt.Store, tenant, connection)
-	if err != nil {
-		return err
-	}
-	for _, key := range keys {
-		set.state(key, store.At(s.now())).Resend = true
-		if err := s.recount(ctx, set, key); err != nil {
-			return err
-		}
 	}
 	return s.saveScopes(ctx, set)
 }

@@ -122,7 +122,8 @@ func (r *Run) sameRoot(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if r.pos.less(st.Applied) || kind == nil || !st.settled(rule(kind)) {
+		again := st.LastRun == r.start.RunID && st.Changed // its end was not written; it has to be counted
+		if r.pos.less(st.Applied) || kind == nil || !st.settled(rule(kind)) || again {
 			return false, nil
 		}
 		rs, err := st.forRoot()
@@ -196,13 +197,16 @@ func (r *Run) Plan(ctx context.Context, scopes []resource.Scope, complete bool, 
 		seen[key] = true
 		r.scopes[i] = runScope{Key: key}
 		st := r.set.state(key, now)
+		if r.pos.less(st.Applied) {
+			continue // a late run says nothing about what is planned now
+		}
 		if !st.Planned || st.PlanComplete != complete || st.Dropped {
 			st.Planned, st.PlanComplete, st.Dropped = true, complete, false
 			r.set.touch(key)
 		}
 	}
 	for _, st := range r.set.states {
-		if st.Planned && !seen[st.Key] && r.asked(st.Key) && (complete || len(r.start.Kinds) > 0) {
+		if st.Planned && !seen[st.Key] && !r.pos.less(st.Applied) && r.asked(st.Key) && (complete || len(r.start.Kinds) > 0) {
 			st.Planned = false
 			r.set.touch(st.Key)
 		}
@@ -237,16 +241,15 @@ func (r *Run) save(ctx context.Context) error {
 // flush writes everything at the run's end: states, scopes, and the row last.
 func (r *Run) flush(ctx context.Context) error {
 	r.doc.UpdatedAt = store.At(r.s.now())
-	ops, err := r.set.writes()
-	if err != nil {
-		return err
-	}
 	rows, err := r.rowWrites(false)
 	if err != nil {
 		return err
 	}
 	err = r.s.opt.Store.Update(ctx, func(tx store.Tx) error {
-		_, err := tx.Write(ctx, append(ops, rows...)...)
+		if err := r.set.write(ctx, tx); err != nil {
+			return err
+		}
+		_, err := tx.Write(ctx, rows...)
 		return err
 	})
 	if err != nil {
@@ -337,19 +340,23 @@ func (r *Run) decide(ctx context.Context, done map[string]bool) error {
 		r.scopes[i].Changed = true
 		st.Undecided = false
 		r.set.touch(st.Key)
-		for _, key := range a.again {
-			other := r.set.state(key, store.Time{})
-			other.Resend = true
-			if err := r.s.recount(ctx, r.set, key); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
 }
 
 func (r *Run) absence(scope resource.Scope, at store.Time) *absence {
-	return &absence{s: r.s, tenant: r.start.Tenant, conn: r.start.Connection.ID, scope: scope, cause: r.cause(at)}
+	return &absence{s: r.s, tenant: r.start.Tenant, conn: r.start.Connection.ID, scope: scope, cause: r.cause(at), set: r.set, seen: r.read}
+}
+
+// read says whether the run read a scope, to its end or in part. What a partial capture still lists cannot be told from what it
+// did not come to, so none of it is taken for absent.
+func (r *Run) read(scopeKey string) bool {
+	for _, c := range r.captures {
+		if c.st.Key == scopeKey {
+			return c.verdict == Done && (c.complete() || c.in.Outcome.Status == resource.StatusPartial)
+		}
+	}
+	return false
 }
 
 func (r *Run) cause(at store.Time) cause {
@@ -368,7 +375,7 @@ func (r *Run) unplanned(ctx context.Context) error {
 		if r.pos.less(st.Applied) {
 			continue
 		}
-		if err := r.s.dropScope(ctx, r.set, st, r.cause(store.At(r.start.StartedAt)), "its scope is no longer planned"); err != nil {
+		if err := r.s.dropScope(ctx, r.set, st, r.cause(store.At(r.start.StartedAt)), "its scope is no longer planned", r.read); err != nil {
 			return err
 		}
 	}
@@ -376,22 +383,23 @@ func (r *Run) unplanned(ctx context.Context) error {
 }
 
 // dropScope turns everything in a scope unwatched.
-func (s *Service) dropScope(ctx context.Context, set *scopeSet, st *scopeState, c cause, reason string) error {
+func (s *Service) dropScope(ctx context.Context, set *scopeSet, st *scopeState, c cause, reason string, seen func(string) bool) error {
 	scope, err := resource.ParseScopeKey(st.Key)
 	if err != nil {
 		return err
 	}
-	a := &absence{s: s, tenant: set.tenant, conn: set.connection, scope: scope, cause: c}
+	// Until it is counted again what the state says of its index may be wrong.
+	st.Open = position{Epoch: max(st.Applied.Epoch, 1), Generation: st.Applied.Generation}
+	set.touch(st.Key)
+	if err := s.saveScopes(ctx, set); err != nil {
+		return err
+	}
+	a := &absence{s: s, tenant: set.tenant, conn: set.connection, scope: scope, cause: c, set: set, seen: seen}
 	if err := a.unwatch(ctx, reason); err != nil {
 		return err
 	}
-	for _, key := range append(a.again, st.Key) {
-		if key != st.Key {
-			set.state(key, store.Time{}).Resend = true
-		}
-		if err := s.recount(ctx, set, key); err != nil {
-			return err
-		}
+	if err := s.recount(ctx, set, st.Key); err != nil {
+		return err
 	}
 	st.Dropped, st.Undecided, st.Open = true, false, position{}
 	set.touch(st.Key)

@@ -3,8 +3,12 @@ package inventory
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
+
+	"github.com/google/uuid"
 
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/sdk/resource"
@@ -17,10 +21,15 @@ type scopeSet struct {
 	byKey              map[string]int
 	versions           []int64 // of the chunk rows
 	dirty              map[int]bool
+	writer             string // tells our own rows from others'
 }
 
+// ErrMoved says that the scopes of a connection were changed by somebody else meanwhile: begin again.
+var ErrMoved = errors.New("scopes were changed by another writer")
+
 func loadScopes(ctx context.Context, r store.Reader, tenant, connection string) (*scopeSet, error) {
-	set := &scopeSet{tenant: tenant, connection: connection, byKey: map[string]int{}, dirty: map[int]bool{}}
+	set := &scopeSet{tenant: tenant, connection: connection, byKey: map[string]int{}, dirty: map[int]bool{},
+		writer: uuid.NewString()}
 	var chunks []store.Row
 	err := each(ctx, r, store.Query{Table: tScopes, Tenant: tenant, Where: eq(text("connection"), connection)}, func(row store.Row) error {
 		chunks = append(chunks, row)
@@ -64,49 +73,71 @@ func (set *scopeSet) state(key string, now store.Time) *scopeState {
 
 func (set *scopeSet) touch(key string) { set.dirty[set.byKey[key]/statesPerChunk] = true }
 
-// writes are the chunks that changed. They count as written once the unit went through; see written.
-func (set *scopeSet) writes() ([]store.Write, error) {
-	var out []store.Write
-	for n := range set.dirty {
-		doc := scopeChunk{Connection: set.connection, Number: n}
+// write writes the chunks that changed. Somebody else may have changed them since they were loaded (a person deleted the
+// connection, the sweeper came by): then nothing is overwritten and ErrMoved is answered.
+func (set *scopeSet) write(ctx context.Context, tx store.Tx) error {
+	for _, n := range slices.Sorted(maps.Keys(set.dirty)) {
+		doc := scopeChunk{Connection: set.connection, Number: n, Writer: set.writer}
 		for _, st := range set.states[n*statesPerChunk : min(len(set.states), (n+1)*statesPerChunk)] {
 			doc.States = append(doc.States, *st)
 		}
-		var version int64
-		if n < len(set.versions) {
-			version = set.versions[n]
-		}
-		row, err := encodeRow(chunkID(set.tenant, set.connection, n), set.tenant, "", version+1, doc)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, store.Write{Table: tScopes, Op: store.Put, Row: row})
-	}
-	return out, nil
-}
-
-func (set *scopeSet) written() {
-	for n := range set.dirty {
 		for len(set.versions) <= n {
 			set.versions = append(set.versions, 0)
 		}
+		if err := set.writeChunk(ctx, tx, n, doc); err != nil {
+			return fmt.Errorf("write scopes: %w", err)
+		}
+	}
+	return nil
+}
+
+func (set *scopeSet) writeChunk(ctx context.Context, tx store.Tx, n int, doc scopeChunk) error {
+	id := chunkID(set.tenant, set.connection, n)
+	for range 2 {
+		op := store.Replace
+		if set.versions[n] == 0 {
+			op = store.Insert
+		}
+		row, err := encodeRow(id, set.tenant, "", set.versions[n]+1, doc)
+		if err != nil {
+			return err
+		}
+		conflicts, err := tx.Write(ctx, store.Write{Table: tScopes, Op: op, Row: row})
+		if err != nil || len(conflicts) == 0 {
+			return err
+		}
+		// On a store without transactions a try that was given up may have left our own row there.
+		rows, err := tx.Get(ctx, tScopes, set.tenant, "", []string{id})
+		if err != nil {
+			return err
+		}
+		there, err := decodeRow[scopeChunk](rows[id])
+		if err != nil {
+			return err
+		}
+		if there.Writer != set.writer {
+			return ErrMoved
+		}
+		set.versions[n] = rows[id].Version
+	}
+	return ErrMoved
+}
+
+// written notes that what was dirty is in the store.
+func (set *scopeSet) written() {
+	for n := range set.dirty {
 		set.versions[n]++
 	}
 	clear(set.dirty)
 }
 
-// save writes the chunks that changed.
+// saveScopes writes the chunks that changed.
 func (s *Service) saveScopes(ctx context.Context, set *scopeSet) error {
-	ops, err := set.writes()
-	if err != nil || len(ops) == 0 {
-		return err
+	if len(set.dirty) == 0 {
+		return nil
 	}
-	err = s.opt.Store.Update(ctx, func(tx store.Tx) error {
-		_, err := tx.Write(ctx, ops...)
+	if err := s.opt.Store.Update(ctx, func(tx store.Tx) error { return set.write(ctx, tx) }); err != nil {
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("write scopes: %w", err)
 	}
 	set.written()
 	return nil

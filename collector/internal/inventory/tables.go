@@ -198,6 +198,7 @@ type scopeState struct {
 type scopeChunk struct {
 	Connection string       `json:"connection"`
 	Number     int          `json:"number"`
+	Writer     string       `json:"writer"`
 	States     []scopeState `json:"states"`
 }
 

@@ -48,6 +48,7 @@ type unit struct {
 	claims map[string]*claimRec
 
 	touched []string
+	scopes  *scopeSet     // whose chunks are written before all else
 	first   []store.Write // operations and reviews
 	index   []store.Write // scope-index rows
 	last    []store.Write // what must not be there before all else is
@@ -128,6 +129,9 @@ func (s *Service) work(ctx context.Context, tenant string, kind *schema.Kind, c 
 		var race *raceError
 		if !errors.As(err, &race) {
 			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		for _, id := range race.resources {
 			roll[id] = true

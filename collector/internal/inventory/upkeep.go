@@ -23,6 +23,21 @@ func (s *Service) UnwatchKind(ctx context.Context, tenant, connectionID, kind, a
 }
 
 func (s *Service) unwatch(ctx context.Context, tenant, connectionID, kind, actor, reason string) error {
+	return again(func() error { return s.unwatchOnce(ctx, tenant, connectionID, kind, actor, reason) })
+}
+
+// again repeats what can be done again while a run of the same connection gets in between.
+func again(do func() error) error {
+	var err error
+	for range mostRaces {
+		if err = do(); !errors.Is(err, ErrMoved) {
+			return err
+		}
+	}
+	return err
+}
+
+func (s *Service) unwatchOnce(ctx context.Context, tenant, connectionID, kind, actor, reason string) error {
 	set, err := loadScopes(ctx, s.opt.Store, tenant, connectionID)
 	if err != nil {
 		return fmt.Errorf("read scopes: %w", err)
@@ -36,7 +51,7 @@ func (s *Service) unwatch(ctx context.Context, tenant, connectionID, kind, actor
 			continue
 		}
 		st.Planned = false
-		if err := s.dropScope(ctx, set, st, cause{actor: actor, connection: connectionID}, reason); err != nil {
+		if err := s.dropScope(ctx, set, st, cause{actor: actor, connection: connectionID}, reason, nil); err != nil {
 			return fmt.Errorf("unwatch scope %s: %w", st.Key, err)
 		}
 	}
@@ -267,12 +282,13 @@ func (s *Service) sweepUnread(ctx context.Context, now time.Time) error {
 		if err != nil {
 			return err
 		}
+		fresh := func(key string) bool { return !isLate(set.state(key, store.Time{})) }
 		for _, st := range set.states {
 			if !isLate(st) {
 				continue
 			}
 			planned := st.Planned
-			if err := s.dropScope(ctx, set, st, cause{actor: "rule:unread", connection: c.id}, "not read to its end since "+lastRead(st)); err != nil {
+			if err := s.dropScope(ctx, set, st, cause{actor: "rule:unread", connection: c.id}, "not read to its end since "+lastRead(st), fresh); err != nil {
 				return err
 			}
 			st.Planned, st.Dropped, st.Unread = planned, false, true

@@ -12,6 +12,7 @@ import (
 
 // write performs the unit's writes. Their order is what makes a stop between any two of them harmless:
 //
+//	scopes                   that an index is being changed is known before it is
 //	operations and reviews   a merge is announced before anything of it is done
 //	claims                   decide who is who; one that leads to nothing yet is found again by the same observation
 //	changes                  the commit; a conflict means somebody was first, or a projection is behind
@@ -20,6 +21,11 @@ import (
 //	observations             until they are written the same item leads to the same work
 //	scope index              last: only what it says is applied is never asked for again
 func (u *unit) write(ctx context.Context) error {
+	if u.scopes != nil {
+		if err := u.scopes.write(ctx, u.tx); err != nil {
+			return err
+		}
+	}
 	if len(u.first) > 0 { // conflicts: announced before
 		if _, err := u.tx.Write(ctx, u.first...); err != nil {
 			return fmt.Errorf("write operations: %w", err)
