@@ -204,6 +204,7 @@ func (m machine) settle(vm *simulator.VirtualMachine) {
 	if m.template {
 		vm.ResourcePool = nil
 	}
+	ownController(vm)
 	label(vm)
 	g := vm.Guest
 	if !m.tools {
@@ -232,6 +233,26 @@ func (m machine) settle(vm *simulator.VirtualMachine) {
 	}}
 	vm.Summary.Guest.IpAddress, vm.Summary.Guest.HostName = g.IpAddress, g.HostName
 	vm.Summary.Guest.ToolsRunningStatus, vm.Summary.Guest.ToolsStatus = g.ToolsRunningStatus, g.ToolsStatus
+}
+
+// ownController gives the machine a PCI controller of its own. The simulator's machines share one, which so lists the
+// devices of all of them.
+func ownController(vm *simulator.VirtualMachine) {
+	devices := vm.Config.Hardware.Device
+	for i, d := range devices {
+		shared, ok := d.(*types.VirtualPCIController)
+		if !ok {
+			continue
+		}
+		own := *shared
+		own.Device = nil
+		for _, d := range devices {
+			if v := d.GetVirtualDevice(); v.ControllerKey == own.Key {
+				own.Device = append(own.Device, v.Key)
+			}
+		}
+		devices[i] = &own
+	}
 }
 
 // label names devices as vCenter does.
