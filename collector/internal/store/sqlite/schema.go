@@ -78,7 +78,7 @@ func (s *Store) migrate(ctx context.Context, w *writer) error {
 			return fmt.Errorf("prepare table %s: %w", name, err)
 		}
 	}
-	return nil
+	return s.estimate(ctx, w)
 }
 
 func (s *Store) migrateTable(ctx context.Context, w *writer, t *table) error {
@@ -150,6 +150,9 @@ func (s *Store) EnsurePart(ctx context.Context, name, part string, indexes []sto
 		if err := s.syncMulti(ctx, w, t, part, indexes); err != nil {
 			return err
 		}
+		if err := s.estimate(ctx, w); err != nil {
+			return err
+		}
 		return w.stmts.exec(ctx, "INSERT OR REPLACE INTO maestro_parts (tab, part, indexes) VALUES (?, ?, ?)", name, part, string(text))
 	})
 	if err != nil {
@@ -197,6 +200,58 @@ func (s *Store) syncIndexes(ctx context.Context, w *writer, t *table, part strin
 		if _, err := w.conn.ExecContext(ctx, want[name]); err != nil {
 			return fmt.Errorf("create index %s: %w", name, err)
 		}
+	}
+	return nil
+}
+
+// estimate tells the planner that a tenant and a part say little and a value says much. Counting instead (ANALYZE)
+// would make plans depend on when it ran, and without either, it takes the list index for nearly everything.
+func (s *Store) estimate(ctx context.Context, w *writer) error {
+	if _, err := w.conn.ExecContext(ctx, "ANALYZE sqlite_schema"); err != nil { // makes the table of estimates
+		return fmt.Errorf("make estimates: %w", err)
+	}
+	if _, err := w.conn.ExecContext(ctx, "DELETE FROM sqlite_stat1"); err != nil {
+		return fmt.Errorf("make estimates: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.tables)) {
+		stats := map[string]string{"sqlite_autoindex_" + name + "_1": "1000000 1", name + "__list": "1000000 500000 200000 1"}
+		err := w.stmts.query(ctx, "SELECT i.name, (SELECT count(*) FROM pragma_index_info(i.name)), i.sql LIKE '%WHERE part = %' FROM sqlite_schema i WHERE i.type = 'index' AND i.tbl_name = ? AND (i.name GLOB ?1 || '__ix_*' OR i.name GLOB ?1 || '__px_*')",
+			[]any{name}, func(r *sql.Rows) error {
+				var index string
+				var columns int
+				var partial bool
+				if err := r.Scan(&index, &columns, &partial); err != nil {
+					return err
+				}
+				// total, same tenant, (same part,) same first value, same second ..., same id
+				list := []string{"1000000", "500000"}
+				switch {
+				case partial:
+					list = []string{"400000", "200000"}
+				case s.tables[name].Parts:
+					list = append(list, "200000")
+				}
+				for rows := 1000; len(list) < columns; rows = max(1, rows/10) {
+					list = append(list, fmt.Sprint(rows))
+				}
+				stats[index] = strings.Join(append(list, "1"), " ")
+				return nil
+			})
+		if err != nil {
+			return fmt.Errorf("make estimates: %w", err)
+		}
+		for _, index := range slices.Sorted(maps.Keys(stats)) {
+			if err := w.stmts.exec(ctx, "INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (?, ?, ?)", name, index, stats[index]); err != nil {
+				return fmt.Errorf("make estimates: %w", err)
+			}
+		}
+		side := s.tables[name].side()
+		if err := w.stmts.exec(ctx, "INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (?, ?, ?)", side, side, "5000000 1000000 500000 50 1"); err != nil {
+			return fmt.Errorf("make estimates: %w", err)
+		}
+	}
+	if _, err := w.conn.ExecContext(ctx, "ANALYZE sqlite_schema"); err != nil { // makes this connection read them
+		return fmt.Errorf("read estimates: %w", err)
 	}
 	return nil
 }

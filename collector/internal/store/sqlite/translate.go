@@ -57,7 +57,7 @@ func valueExpr(doc string, f filter.Field) string {
 func typed(t filter.Type, kind, value string) string {
 	switch t {
 	case filter.Number:
-		return "CASE WHEN " + kind + " IN ('integer', 'real') THEN " + value + " END"
+		return "CASE " + kind + " WHEN 'integer' THEN " + value + " WHEN 'real' THEN " + value + " END"
 	case filter.Bool:
 		return "CASE " + kind + " WHEN 'true' THEN 1 WHEN 'false' THEN 0 END"
 	default:

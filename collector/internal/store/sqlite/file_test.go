@@ -1,0 +1,132 @@
+package sqlite_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/collector/internal/store/sqlite"
+)
+
+var (
+	name  = filter.Field{Path: []string{"name"}, Type: filter.String}
+	words = filter.Field{Path: []string{"words"}, Type: filter.String, Multi: true}
+)
+
+func put(ctx context.Context, s store.Store, ids ...string) error {
+	return s.Update(ctx, func(tx store.Tx) error {
+		var ops []store.Write
+		for _, id := range ids {
+			doc := fmt.Sprintf(`{"name":%q,"words":[%q]}`, id, id)
+			ops = append(ops, store.Write{Table: "things", Op: store.Put, Row: store.Row{ID: id, Tenant: "t", Part: "p", Version: 1, Doc: json.RawMessage(doc)}})
+		}
+		_, err := tx.Write(ctx, ops...)
+		return err
+	})
+}
+
+func find(t *testing.T, s store.Store, where filter.Expr) int {
+	t.Helper()
+	n, err := s.Count(t.Context(), store.Query{Table: "things", Tenant: "t", Part: "p", Where: where}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// What is declared may change between two starts of a collector; rows that were written meanwhile must be found by
+// the indexes of after.
+func TestReopen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "maestro.db")
+	byWord := store.Index{Name: "by_word", Fields: []filter.Field{words}}
+	byName := store.Index{Name: "by_name", Fields: []filter.Field{name}}
+	for i, indexes := range [][]store.Index{{byWord}, nil, {byName}, {byName, byWord}, {{Name: "by_name", Fields: []filter.Field{name, words}}}} {
+		s, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Tables: []store.Table{{Name: "things", Parts: true, Indexes: indexes}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			err = s.EnsurePart(t.Context(), "things", "p", []store.Index{{Name: "by_both", Fields: []filter.Field{words, name}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := put(t.Context(), s, fmt.Sprintf("w%d", i), "always"); err != nil {
+			t.Fatal(err)
+		}
+		if n := find(t, s, filter.Text{Field: words, Words: []string{"w"}}); n != i+1 {
+			t.Errorf("opened %d times: %d rows by word", i+1, n)
+		}
+		if n := find(t, s, filter.Compare{Field: name, Op: filter.Prefix, Value: "w"}); n != i+1 {
+			t.Errorf("opened %d times: %d rows by name", i+1, n)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestFileIsPrivate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "maestro.db")
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Tables: []store.Table{{Name: "things", Parts: true}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := put(t.Context(), s, "a"); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		fi, err := os.Stat(path + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fi.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", fi.Name(), fi.Mode())
+		}
+	}
+	if n, err := s.Size(t.Context()); err != nil || n == 0 {
+		t.Errorf("size is %d (%v)", n, err)
+	}
+}
+
+func TestNewerSchemaIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "maestro.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), "PRAGMA user_version = 1000"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.Open(t.Context(), sqlite.Options{Path: path}); !errors.Is(err, store.ErrSchemaTooNew) {
+		t.Errorf("opening answered %v", err)
+	}
+}
+
+func TestNoDatabaseFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "maestro.db")
+	if err := os.WriteFile(path, []byte("this is no database, but it is long enough to look like something else"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.Open(t.Context(), sqlite.Options{Path: path}); err == nil {
+		t.Error("a file that is no database was opened")
+	}
+	if _, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(path, "missing", "maestro.db")}); err == nil {
+		t.Error("a folder that is not there was opened")
+	}
+}

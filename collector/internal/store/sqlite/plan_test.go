@@ -1,0 +1,112 @@
+package sqlite
+
+import (
+	"database/sql"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/store"
+)
+
+// Queries on indexed fields must use the index: SQLite recognises an expression only if it is written as it was
+// when the index was made.
+func TestPlans(t *testing.T) {
+	text := func(path ...string) filter.Field { return filter.Field{Path: path, Type: filter.String} }
+	name, cores := text("name"), filter.Field{Path: []string{"attributes", "cpu", "cores"}, Type: filter.Number}
+	weird, updated := text(`a'"b.$c`, ""), filter.Field{Path: []string{"updated_at"}, Type: filter.Time}
+	tags := filter.Field{Path: []string{"tag_pairs"}, Type: filter.String, Multi: true}
+	s, err := Open(t.Context(), Options{Path: filepath.Join(t.TempDir(), "maestro.db"), Tables: []store.Table{
+		{Name: "things", Parts: true, Indexes: []store.Index{{Name: "by_name", Fields: []filter.Field{name}}, {Name: "by_tag", Fields: []filter.Field{tags}}, {Name: "by_update", Fields: []filter.Field{updated}}}},
+		{Name: "plain", Indexes: []store.Index{{Name: "by_weird", Fields: []filter.Field{weird}}}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := s.EnsurePart(t.Context(), "things", "it's", []store.Index{{Name: "by_cores", Fields: []filter.Field{cores, name}}}); err != nil {
+		t.Fatal(err)
+	}
+	is := func(f filter.Field, op filter.Op, v any) filter.Expr {
+		return filter.Compare{Field: f, Op: op, Value: v}
+	}
+	things := store.Query{Table: "things", Tenant: "t", Part: "it's"}
+	sweep := store.Query{Table: "things", AllTenants: true, Part: "it's"}
+	plain := store.Query{Table: "plain", Tenant: "t"}
+	after, err := store.Cursor{Values: []any{"x"}, ID: "y"}.Encode([]store.Order{{Field: name}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, c := range map[string]struct {
+		q     store.Query
+		where filter.Expr
+		order []store.Order
+		after string
+		want  []string
+		not   string
+	}{
+		"all":                {things, nil, nil, "", []string{"things__list (tenant=? AND part=?)"}, "TEMP B-TREE"},
+		"equal":              {things, is(name, filter.Eq, "x"), nil, "", []string{"by_name", "(tenant=? AND part=? AND <expr>=?)"}, "TEMP B-TREE"},
+		"any of":             {things, filter.In{Field: name, Values: []any{"x", "y"}}, nil, "", []string{"by_name", "<expr>=?"}, ""},
+		"begins":             {things, is(name, filter.Prefix, "x"), nil, "", []string{"by_name", "<expr>>? AND <expr><?"}, ""},
+		"strange name":       {plain, is(weird, filter.Eq, "x"), nil, "", []string{"by_weird", "<expr>=?"}, ""},
+		"across tenants":     {sweep, is(updated, filter.Lt, "2026"), []store.Order{{Field: updated}}, "", []string{"by_update", "(ANY(tenant) AND part=? AND <expr><?)"}, ""},
+		"one across tenants": {sweep, is(name, filter.Eq, "x"), nil, "", []string{"by_name", "(ANY(tenant) AND part=? AND <expr>=?)"}, ""},
+		"both in a part":     {things, filter.And{is(cores, filter.Eq, int64(4)), is(name, filter.Eq, "x")}, nil, "", []string{"by_cores", "<expr>=? AND <expr>=?"}, ""},
+		"has a tag":          {things, is(tags, filter.Eq, "env=prod"), nil, "", []string{"SEARCH m USING PRIMARY KEY (field=? AND tenant=? AND value=?)"}, ""},
+		"word begins":        {things, filter.Text{Field: tags, Words: []string{"env"}}, nil, "", []string{"PRIMARY KEY (field=? AND tenant=? AND value>? AND value<?)"}, ""},
+		"ordered":            {things, nil, []store.Order{{Field: name}}, "", []string{"by_name"}, "ORDER BY"},
+		"newest first":       {things, nil, []store.Order{{Field: updated, Desc: true}}, "", []string{"by_update", "LAST TERM OF ORDER BY"}, "FOR ORDER BY"},
+		"second page":        {things, nil, []store.Order{{Field: name}}, after, []string{"by_name"}, "FOR ORDER BY"},
+		"filtered by a flag": {things, is(cores, filter.Ge, 1.5), []store.Order{{Field: cores}}, "", []string{"by_cores"}, "FOR ORDER BY"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			q := c.q
+			q.Where, q.Order, q.After = c.where, c.order, c.after
+			stmt, _, err := reader{s, s.reads}.find(q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// A connection notices new indexes when it runs a statement; explaining one is not enough.
+			if _, err := s.Find(t.Context(), q); err != nil {
+				t.Fatal(err)
+			}
+			var plan []string
+			err = s.reads.query(t.Context(), "EXPLAIN QUERY PLAN "+stmt.String(), stmt.args, func(r *sql.Rows) error {
+				var a, b, c int
+				var line string
+				err := r.Scan(&a, &b, &c, &line)
+				plan = append(plan, line)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := strings.Join(plan, "\n")
+			for _, want := range c.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("plan lacks %q:\n%s\n%s", want, got, stmt.String())
+				}
+			}
+			if c.not != "" && strings.Contains(got, c.not) {
+				t.Errorf("plan holds %q:\n%s", c.not, got)
+			}
+		})
+	}
+}
+
+func TestPrefixEnd(t *testing.T) {
+	for prefix, want := range map[string]string{
+		"a": "b", "az": "a{", "": "", "\U0010ffff": "", "a\U0010ffff": "b", "\ud7ff": "\ue000", "é": "ê",
+	} {
+		got, ok := prefixEnd(prefix)
+		if got != want || ok != (want != "") {
+			t.Errorf("%q ends at %q, want %q", prefix, got, want)
+		}
+	}
+}
