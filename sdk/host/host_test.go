@@ -69,7 +69,7 @@ type gather struct {
 	mu        sync.Mutex
 	resources map[int][]resource.Envelope
 	outcomes  map[int]resource.Outcome
-	onBatch   func()
+	onDone    func()
 }
 
 func newGather() *gather {
@@ -80,9 +80,6 @@ func (g *gather) Resources(index int, batch []resource.Envelope) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.resources[index] = append(g.resources[index], batch...)
-	if g.onBatch != nil {
-		g.onBatch()
-	}
 	return nil
 }
 
@@ -95,6 +92,9 @@ func (g *gather) ScopeDone(index int, out resource.Outcome) error {
 		return fmt.Errorf("scope %d is done twice", index)
 	}
 	g.outcomes[index] = out
+	if g.onDone != nil {
+		g.onDone()
+	}
 	return nil
 }
 

@@ -92,6 +92,9 @@ func (p *Process) start(ctx context.Context) error {
 	p.calls = calls
 	p.guard = newGuard(&client{process: p}, p.cfg.MaxResources, p.secret)
 	d, err := p.Describe(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("launch plugin %s: it did not describe itself within %s", p.cfg.Name, p.cfg.StartTimeout)
+	}
 	if err != nil {
 		return fmt.Errorf("launch plugin %s: %w", p.cfg.Name, err)
 	}

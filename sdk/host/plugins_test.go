@@ -4,10 +4,16 @@ package host_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -18,6 +24,7 @@ import (
 	"time"
 
 	"maestro.internal/sdk/host"
+	"maestro.internal/sdk/proto/pluginv1"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
 	"maestro.internal/sdk/serve"
@@ -122,8 +129,8 @@ var readers = map[string]reader{
 		}
 		return nil
 	},
-	"waits": func(ctx context.Context, _ *session, _ resource.Scope, out provider.Emitter) error {
-		out.Page()
+	"waits": func(ctx context.Context, _ *session, _ resource.Scope, _ provider.Emitter) error {
+		slog.Info("waiting")
 		<-ctx.Done()
 		return ctx.Err()
 	},
@@ -147,20 +154,39 @@ var readers = map[string]reader{
 	},
 }
 
+// certificate is one whose key nobody has.
+func certificate() string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return base64.RawStdEncoding.EncodeToString(der)
+}
+
 // logFile is the process's real standard error; go-plugin replaces os.Stderr.
 var logFile = os.Stderr
 
 // badMains misbehave before or beside the SDK.
 var badMains = map[string]func(){
-	"rubbish":    func() { fmt.Println("Welcome to my plugin!"); time.Sleep(time.Minute) },
-	"silent":     func() { time.Sleep(time.Minute) },
-	"closes":     func() { os.Stdout.Close(); time.Sleep(time.Minute) },
-	"dies early": func() { fmt.Fprintln(os.Stderr, "no such library: "+secret); os.Exit(3) },
-	"version 9":  func() { fmt.Println("1|9|unix|/tmp/x|grpc|" + strings.Repeat("A", 60)); time.Sleep(time.Minute) },
-	"core 2":     func() { fmt.Println("2|1|unix|/tmp/x|grpc|" + strings.Repeat("A", 60)); time.Sleep(time.Minute) },
-	"netrpc":     func() { fmt.Println("1|1|unix|/tmp/x|netrpc|" + strings.Repeat("A", 60)); time.Sleep(time.Minute) },
-	"plaintext":  func() { fmt.Println("1|1|unix|/tmp/x|grpc"); time.Sleep(time.Minute) },
-	"no socket":  func() { fmt.Println("1|1|unix|/tmp/nothing-here|grpc|" + someCertificate); time.Sleep(time.Minute) },
+	"rubbish":         func() { fmt.Println("Welcome to my plugin!"); time.Sleep(time.Minute) },
+	"silent":          func() { time.Sleep(time.Minute) },
+	"closes":          func() { os.Stdout.Close(); time.Sleep(time.Minute) },
+	"dies early":      func() { fmt.Fprintln(os.Stderr, "no such library: "+secret); os.Exit(3) },
+	"version 9":       func() { fmt.Println("1|9|unix|/tmp/x|grpc|" + strings.Repeat("A", 60)); time.Sleep(time.Minute) },
+	"core 2":          func() { fmt.Println("2|1|unix|/tmp/x|grpc|" + strings.Repeat("A", 60)); time.Sleep(time.Minute) },
+	"netrpc":          func() { fmt.Println("1|1|unix|/tmp/x|netrpc|" + strings.Repeat("A", 60)); time.Sleep(time.Minute) },
+	"plaintext":       func() { fmt.Println("1|1|unix|/tmp/x|grpc"); time.Sleep(time.Minute) },
+	"odd certificate": func() { fmt.Println("1|1|unix|/tmp/x|grpc|" + strings.Repeat("A", 60)); time.Sleep(time.Minute) },
+	"no socket": func() {
+		fmt.Println("1|1|unix|/tmp/nothing-here|grpc|" + certificate())
+		time.Sleep(time.Minute)
+	},
+	"mute": func() { playHostile(hostile{describe: func(*pluginv1.DescribeResponse) { time.Sleep(time.Minute) }}) },
 	// An agent that starts a plugin, says its pid and never ends.
 	"agent": func() {
 		self, _ := os.Executable()
