@@ -58,7 +58,8 @@ func Load(path, envPrefix string, flags *pflag.FlagSet, into any) error {
 // DecodeFile reads one strict YAML (or JSON) file: for files that have no environment or flags beside them.
 func DecodeFile(path string, into any) error { return loadFile(path, into) }
 
-// Define adds one flag for every key of the configuration, with its help tag as text. Values are parsed by Load.
+// Define adds one flag for every key of the configuration, with its help tag as text; a key tagged flag:"-" gets none.
+// Values are parsed by Load.
 func Define(flags *pflag.FlagSet, into any) error {
 	fields, err := leaves(into)
 	if err != nil {
@@ -66,7 +67,7 @@ func Define(flags *pflag.FlagSet, into any) error {
 	}
 	for _, f := range fields {
 		name := f.flag()
-		if flags.Lookup(name) != nil {
+		if f.hidden || flags.Lookup(name) != nil {
 			continue
 		}
 		v := &raw{text: f.show(), kind: f.kind()}
@@ -147,9 +148,11 @@ func loadFlags(flags *pflag.FlagSet, fields []leaf) error {
 
 // leaf is one key of a configuration.
 type leaf struct {
-	path  []string
-	help  string
-	value reflect.Value
+	path []string
+	help string
+	// hidden leaves have no flag: a secret on a command line is seen by everybody on the machine.
+	hidden bool
+	value  reflect.Value
 }
 
 func (f leaf) flag() string { return strings.ReplaceAll(strings.Join(f.path, "-"), "_", "-") }
@@ -268,7 +271,7 @@ func walk(out []leaf, path []string, v reflect.Value) []leaf {
 		default:
 			continue
 		}
-		out = append(out, leaf{path: at, help: field.Tag.Get("help"), value: v.Field(i)})
+		out = append(out, leaf{path: at, help: field.Tag.Get("help"), hidden: field.Tag.Get("flag") == "-", value: v.Field(i)})
 	}
 	return out
 }

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
 	"maestro.internal/sdk/resource"
 )
@@ -24,8 +23,6 @@ type Baseline struct {
 	HashFormat   int             `json:"hash_format"`
 	KindDigest   []byte          `json:"kind_digest,omitempty"`
 	PolicyDigest []byte          `json:"policy_digest,omitempty"`
-	// VolatileAt is when volatile values were last sent for all of the scope.
-	VolatileAt time.Time `json:"volatile_at,omitzero"`
 }
 
 // Comparable says whether hashes of a capture and of the baseline were made by the same rules.

@@ -16,14 +16,13 @@ import (
 // Writer takes one scope as it is read. It belongs to one goroutine. It never stops discovery: when there is no
 // space it goes on counting, and the capture ends as failed and says why.
 type Writer struct {
-	run      *Run
-	scope    int
-	file     *os.File
-	size     int64
-	batches  int
-	rows     map[string]indexRow
-	volatile bool
-	lost     error
+	run     *Run
+	scope   int
+	file    *os.File
+	size    int64
+	batches int
+	rows    map[string]indexRow
+	lost    error
 }
 
 // Capture opens the capture of a planned scope.
@@ -41,7 +40,6 @@ func (w *Writer) Append(items []Item) error {
 	}
 	for i := range items {
 		w.rows[items[i].Key] = indexRow{Row: Row{Key: items[i].Key, Hash: items[i].Hash}, batch: w.batches}
-		w.volatile = w.volatile || len(items[i].Volatile) > 0
 	}
 	w.batches++
 	if w.lost != nil {
@@ -95,7 +93,7 @@ func (w *Writer) discard() {
 
 // Finish ends the capture. From then on it waits to be sent.
 func (w *Writer) Finish(end CaptureEnd) error {
-	c := &Capture{Scope: w.scope, CaptureEnd: end, HasVolatile: w.volatile}
+	c := &Capture{Scope: w.scope, CaptureEnd: end}
 	if w.lost == nil {
 		w.lost = w.finishFile(c)
 		if w.lost != nil {
@@ -116,6 +114,11 @@ func (w *Writer) Finish(end CaptureEnd) error {
 		c.Outcome.Advice = "make room on the agent's disk or raise spool_max_bytes"
 	}
 	w.rows = nil
+	if w.run.gone {
+		// The collector did not want the run; it only ends.
+		s.bytes -= w.size
+		return ignoreMissing(os.Remove(w.run.capturePath(w.scope)))
+	}
 	if w.run.plan == nil || w.scope >= len(w.run.plan.Scopes) {
 		return fmt.Errorf("spool capture: scope %d is not in the plan", w.scope)
 	}

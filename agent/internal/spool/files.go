@@ -50,3 +50,12 @@ func ignoreMissing(err error) error {
 	}
 	return err
 }
+
+// WriteFile replaces a small file as a whole and for good, readable by nobody else. The agent's other files of state
+// want the same care as the spool's.
+func WriteFile(path string, content []byte) error {
+	return writeFile(path, func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	})
+}

@@ -60,13 +60,14 @@ type Capture struct {
 	Size int64 `json:"size"`
 	// Index is where the list begins in the file.
 	Index int64 `json:"index"`
-	// HasVolatile says that some resources carry volatile values.
-	HasVolatile bool `json:"has_volatile,omitempty"`
 	// Freed says why its content is gone; empty while it is there.
 	Freed string `json:"freed,omitempty"`
 
 	key string
 }
+
+// Key is the scope's key.
+func (c *Capture) Key() string { return c.key }
 
 // Complete says whether it proves what is absent.
 func (c *Capture) Complete() bool { return c.Outcome.Status == resource.StatusComplete }
@@ -307,6 +308,9 @@ func (r *Run) Info() RunInfo { return r.info }
 func (r *Run) SetPlan(plan RunPlan) error {
 	r.spool.mu.Lock()
 	defer r.spool.mu.Unlock()
+	if r.gone {
+		return nil
+	}
 	if err := r.spool.retryWithReserve(func() error { return r.record(record{Plan: &plan}) }); err != nil {
 		return fmt.Errorf("spool plan: %w", err)
 	}
