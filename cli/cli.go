@@ -1,0 +1,183 @@
+// Package cli is the maestro command: a client of the collector's REST API, and `maestro dev`, which starts the
+// sibling binaries on one machine.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"maestro.internal/cli/internal/client"
+	"maestro.internal/cli/internal/contexts"
+	"maestro.internal/cli/internal/output"
+	"maestro.internal/internal/build"
+)
+
+// Exit codes, for scripts.
+const (
+	exitOK       = 0
+	exitFailed   = 1 // anything else
+	exitUsage    = 2 // the command line is off
+	exitPartial  = 3 // a run ended, but not every scope of it was complete
+	exitDenied   = 4 // not signed in, or not allowed
+	exitNotFound = 5
+)
+
+// errPartial ends a command with exitPartial after it has said everything.
+var errPartial = errors.New("not every scope was complete")
+
+// usageError is a mistake on the command line.
+type usageError struct{ error }
+
+// Environment is what the command takes from the system.
+type Environment struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Getenv   func(string) string
+	Now      func() time.Time
+	// Terminal says that Out is looked at by a person.
+	Terminal bool
+	// ReadPassword asks without echo; nil when there is no terminal.
+	ReadPassword func(prompt string) (string, error)
+}
+
+// System is the real environment.
+func System() Environment {
+	env := Environment{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Now: time.Now}
+	env.Terminal = term.IsTerminal(int(os.Stdout.Fd()))
+	if fd := int(os.Stdin.Fd()); term.IsTerminal(fd) {
+		env.ReadPassword = func(prompt string) (string, error) {
+			fmt.Fprint(os.Stderr, prompt)
+			b, err := term.ReadPassword(fd)
+			fmt.Fprintln(os.Stderr)
+			return string(b), err
+		}
+	}
+	return env
+}
+
+// app is one execution of the command.
+type app struct {
+	env     Environment
+	format  string
+	context string
+}
+
+// Main runs the command line and answers the exit code.
+func Main(args []string, env Environment) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := newRoot(&app{env: env})
+	root.SetArgs(args)
+	root.SetIn(env.In)
+	root.SetOut(env.Out)
+	root.SetErr(env.Err)
+	return exitCode(root.ExecuteContext(ctx), env.Err)
+}
+
+func exitCode(err error, w io.Writer) int {
+	if err == nil {
+		return exitOK
+	}
+	if !errors.Is(err, errPartial) {
+		fmt.Fprintln(w, "maestro:", output.Clean(err.Error()))
+	}
+	var usage usageError
+	switch {
+	case errors.Is(err, errPartial):
+		return exitPartial
+	case errors.As(err, &usage):
+		return exitUsage
+	case client.IsStatus(err, http.StatusUnauthorized), client.IsStatus(err, http.StatusForbidden):
+		return exitDenied
+	case client.IsStatus(err, http.StatusNotFound):
+		return exitNotFound
+	}
+	return exitFailed
+}
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "maestro",
+		Short: "Ask and steer the inventory of all your datacenters",
+		Long: `Ask and steer the inventory of all your datacenters.
+
+The collector is the one of ` + "`maestro login`" + `, of --context, or of MAESTRO_URL and MAESTRO_TOKEN.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed in or not allowed, 5 not found.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.PersistentFlags().StringVarP(&a.format, "output", "o", "table", "how to print: "+strings.Join(output.Formats, ", "))
+	root.PersistentFlags().StringVar(&a.context, "context", "", "`name` of the collector to ask, as given to login")
+	root.AddCommand(a.login(), a.contexts(), a.get(), a.run(), a.agents(), a.connections(), a.explain(), a.dev(), a.version())
+	for _, c := range root.Commands() {
+		wrapArgs(c)
+	}
+	return root
+}
+
+// wrapArgs makes cobra's complaints about arguments usage errors.
+func wrapArgs(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usageError{err}
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		wrapArgs(sub)
+	}
+}
+
+// client is the one for the chosen collector.
+func (a *app) client() (*client.Client, error) {
+	if u := a.env.Getenv("MAESTRO_URL"); u != "" && a.context == "" {
+		return client.New(u, client.Secret(a.env.Getenv("MAESTRO_TOKEN")), http.DefaultTransport)
+	}
+	path, err := contexts.Path(a.env.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	file, err := contexts.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := file.Choose(a.context)
+	if err != nil {
+		return nil, err
+	}
+	return client.New(chosen.URL, client.Secret(chosen.Token), http.DefaultTransport)
+}
+
+func (a *app) print(value any, table func() output.Table) error {
+	err := output.Print(a.env.Out, a.format, value, table)
+	if err != nil && strings.HasPrefix(err.Error(), "unknown output") {
+		return usageError{err}
+	}
+	return err
+}
+
+func (a *app) version() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			v := map[string]string{"version": build.Version(), "commit": build.Commit()}
+			return a.print(v, func() output.Table { return output.Table{Note: build.Line("maestro")} })
+		},
+	}
+}

@@ -1,0 +1,379 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"maestro.internal/cli/internal/client"
+	"maestro.internal/cli/internal/output"
+	"maestro.internal/internal/rest"
+)
+
+func (a *app) run() *cobra.Command {
+	var kinds []string
+	var wait bool
+	cmd := &cobra.Command{
+		Use:     "run CONNECTION",
+		Short:   "Ask for a run of a connection now",
+		Long:    "Ask for a run of a connection, by name or id. With --wait the exit code is 0 when every scope was complete, 3 when\nsome were not, 1 when the run failed.",
+		Example: "  maestro run vcenter-fra --wait\n  maestro run vcenter-fra --kinds server,volume",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			conn, err := findConnection(cmd.Context(), c, args[0])
+			if err != nil {
+				return err
+			}
+			var run rest.Run
+			req := client.Request{Method: http.MethodPost, Path: "/connections/" + url.PathEscape(conn.ID) + "/runs", Body: rest.RunRequest{Kinds: kinds}}
+			if err := c.Do(cmd.Context(), req, &run); err != nil {
+				return err
+			}
+			if wait {
+				if run, err = a.follow(cmd.Context(), c, run.ID); err != nil {
+					return err
+				}
+			}
+			if err := a.print(run, func() output.Table {
+				return output.Table{Header: runHeader, Rows: [][]string{runRow(run, a.env.Now())}}
+			}); err != nil {
+				return err
+			}
+			return runResult(run, wait)
+		},
+	}
+	cmd.Flags().StringSliceVar(&kinds, "kinds", nil, "`kinds` to read (default: all that are on)")
+	cmd.Flags().BoolVarP(&wait, "wait", "w", false, "wait until it has ended")
+	return cmd
+}
+
+func runResult(run rest.Run, waited bool) error {
+	switch {
+	case !waited || run.State == "succeeded":
+		return nil
+	case run.State == "partial":
+		return errPartial
+	}
+	return fmt.Errorf("run %s %s: %s", run.ID, run.State, run.Error)
+}
+
+// follow waits for a run's end and shows its progress to a person.
+func (a *app) follow(ctx context.Context, c *client.Client, id string) (rest.Run, error) {
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	last := ""
+	for {
+		run, err := client.Get[rest.Run](ctx, c, "/runs/"+url.PathEscape(id), nil)
+		if err != nil {
+			return run, err
+		}
+		line := fmt.Sprintf("%s: %d of %d scopes, %d listed", run.State, run.ScopesDone, run.ScopesTotal, run.Listed)
+		if line != last && a.format == "table" {
+			fmt.Fprintln(a.env.Err, line)
+			last = line
+		}
+		if ended(run) {
+			return run, nil
+		}
+		select {
+		case <-ctx.Done():
+			return run, ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func ended(run rest.Run) bool { return run.State != "queued" && run.State != "running" }
+
+// findConnection takes an id or a name.
+func findConnection(ctx context.Context, c *client.Client, nameOrID string) (rest.Connection, error) {
+	list, err := client.All[rest.Connection](ctx, c, "/connections", nil, 0)
+	if err != nil {
+		return rest.Connection{}, err
+	}
+	var found []rest.Connection
+	for _, x := range list.Items {
+		if x.ID == nameOrID {
+			return x, nil
+		}
+		if x.Name == nameOrID {
+			found = append(found, x)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return rest.Connection{}, &client.Error{Status: http.StatusNotFound, Detail: fmt.Sprintf("no connection %q; `maestro connections` lists them", nameOrID)}
+	}
+	return rest.Connection{}, usageError{fmt.Errorf("%d connections are named %q; use an id", len(found), nameOrID)}
+}
+
+func (a *app) agents() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "agents", Short: "List the agents, let new ones in", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			return printList(a, cmd, c, "/agents", listFlags{}, []string{"id", "name", "site", "status", "version", "last contact", "spool", "plugins"}, func(x rest.Agent, now time.Time) []string {
+				return []string{x.ID, x.Name, x.Site, x.Status, x.Version, output.Ago(x.LastContact, now), strconv.Itoa(x.Spool.Captures), strconv.Itoa(len(x.Plugins))}
+			})
+		},
+	}
+	var want rest.JoinTokenCreate
+	var ttl time.Duration
+	join := &cobra.Command{
+		Use: "join-token", Short: "Make a token that lets one agent in", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			want.TTLSeconds = int(ttl.Seconds())
+			var token rest.JoinToken
+			if err := c.Do(cmd.Context(), client.Request{Method: http.MethodPost, Path: "/join-tokens", Body: want}, &token); err != nil {
+				return err
+			}
+			return a.print(token, func() output.Table {
+				return output.Table{Note: fmt.Sprintf("%s\n\nIt lets one agent in until %s. On its machine:\n  %s", token.Token, token.ExpiresAt.Local().Format(time.DateTime), token.Command)}
+			})
+		},
+	}
+	join.Flags().StringVar(&want.Name, "name", "", "`name` of the agent")
+	join.Flags().StringVar(&want.Site, "site", "", "`site` of the agent")
+	join.Flags().DurationVar(&ttl, "ttl", time.Hour, "how long it may be used")
+	var reason string
+	revoke := &cobra.Command{
+		Use: "revoke ID", Short: "Shut an agent out for good", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			var agent rest.Agent
+			req := client.Request{Method: http.MethodPost, Path: "/agents/" + url.PathEscape(args[0]) + "/revoke", Body: rest.Decision{Reason: reason}}
+			if err := c.Do(cmd.Context(), req, &agent); err != nil {
+				return err
+			}
+			return a.print(agent, func() output.Table { return output.Table{Note: "Revoked " + output.Clean(agent.Name) + "."} })
+		},
+	}
+	revoke.Flags().StringVar(&reason, "reason", "", "`why`, for the audit log")
+	cmd.AddCommand(join, revoke)
+	return cmd
+}
+
+func (a *app) connections() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "connections", Short: "List the connections; create, change, check and delete them", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			return printList(a, cmd, c, "/connections", listFlags{}, []string{"id", "name", "provider", "agent", "datacenter", "health", "last run"}, func(x rest.Connection, now time.Time) []string {
+				last := "-"
+				if x.LastRun != nil {
+					last = x.LastRun.State + " " + output.Ago(x.LastRun.StartedAt, now)
+				}
+				return []string{x.ID, x.Name, x.Provider, nameOf(x.Agent), nameOf(x.Datacenter), x.Health, last}
+			})
+		},
+	}
+	cmd.AddCommand(a.connectionCreate(), a.connectionSet(), a.connectionCheck(), a.connectionDelete())
+	return cmd
+}
+
+func (a *app) connectionCreate() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use: "create -f FILE", Short: "Create a connection from a JSON document", Args: cobra.NoArgs,
+		Example: `  echo '{"name": "vcenter-fra", "provider": "vsphere", "agent": "0190...", "credential": "vcenter",
+         "settings": {"url": "https://vcenter.example.org"}}' | maestro connections create -f -`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var w rest.ConnectionWrite
+			if err := a.document(file, os.ReadFile, &w); err != nil {
+				return err
+			}
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			var made rest.Connection
+			if err := c.Do(cmd.Context(), client.Request{Method: http.MethodPost, Path: "/connections", Body: w}, &made); err != nil {
+				return err
+			}
+			return a.print(made, func() output.Table { return output.Table{Note: "Created " + made.ID + "."} })
+		},
+	}
+	cmd.Flags().StringVarP(&file, "file", "f", "-", "`file` with the document; - is standard input")
+	return cmd
+}
+
+func (a *app) connectionSet() *cobra.Command {
+	var on, off []string
+	var every time.Duration
+	var pause, resume bool
+	cmd := &cobra.Command{
+		Use: "set CONNECTION", Short: "Turn kinds on and off, set their interval, pause and resume", Args: cobra.ExactArgs(1),
+		Example: "  maestro connections set vcenter-fra --on server,volume --every 15m\n  maestro connections set vcenter-fra --pause",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			conn, err := findConnection(cmd.Context(), c, args[0])
+			if err != nil {
+				return err
+			}
+			w := writeOf(conn)
+			if err := schedule(&w, on, off, every); err != nil {
+				return err
+			}
+			w.Paused = (w.Paused || pause) && !resume
+			var saved rest.Connection
+			req := client.Request{Method: http.MethodPut, Path: "/connections/" + url.PathEscape(conn.ID), IfMatch: fmt.Sprintf("%q", strconv.FormatInt(conn.Version, 10)), Body: w}
+			if err := c.Do(cmd.Context(), req, &saved); err != nil {
+				return err
+			}
+			return a.print(saved, func() output.Table {
+				t := output.Table{Header: []string{"kind", "on", "every"}}
+				for _, k := range saved.Kinds {
+					when := k.Cron
+					if when == "" {
+						when = output.Span(time.Duration(k.IntervalSeconds) * time.Second)
+					}
+					t.Rows = append(t.Rows, []string{k.Kind, output.Value(k.Enabled), when})
+				}
+				return t
+			})
+		},
+	}
+	cmd.Flags().StringSliceVar(&on, "on", nil, "`kinds` to read")
+	cmd.Flags().StringSliceVar(&off, "off", nil, "`kinds` not to read any longer; what was found becomes unwatched")
+	cmd.Flags().DurationVar(&every, "every", 0, "`interval` of the kinds named by --on, or of all")
+	cmd.Flags().BoolVar(&pause, "pause", false, "run nothing until resumed")
+	cmd.Flags().BoolVar(&resume, "resume", false, "run again")
+	return cmd
+}
+
+func writeOf(c rest.Connection) rest.ConnectionWrite {
+	w := rest.ConnectionWrite{
+		Name: c.Name, Provider: c.Provider, Settings: c.Settings, Credential: c.Credential, Kinds: c.Kinds, Rules: c.Rules, Paused: c.Paused,
+	}
+	if c.Agent != nil {
+		w.Agent = c.Agent.ID
+	}
+	if c.Datacenter != nil {
+		w.Datacenter = c.Datacenter.ID
+	}
+	return w
+}
+
+func schedule(w *rest.ConnectionWrite, on, off []string, every time.Duration) error {
+	at := map[string]int{}
+	for i, k := range w.Kinds {
+		at[k.Kind] = i
+	}
+	for _, list := range []struct {
+		kinds   []string
+		enabled bool
+	}{{on, true}, {off, false}} {
+		for _, kind := range list.kinds {
+			i, ok := at[kind]
+			if !ok {
+				return usageError{fmt.Errorf("the plugin %s does not read the kind %q", w.Provider, kind)}
+			}
+			w.Kinds[i].Enabled = list.enabled
+			if every > 0 && list.enabled {
+				w.Kinds[i].IntervalSeconds, w.Kinds[i].Cron = int64(every.Seconds()), ""
+			}
+		}
+	}
+	if every > 0 && len(on) == 0 {
+		for i := range w.Kinds {
+			w.Kinds[i].IntervalSeconds, w.Kinds[i].Cron = int64(every.Seconds()), ""
+		}
+	}
+	return nil
+}
+
+func (a *app) connectionCheck() *cobra.Command {
+	return &cobra.Command{
+		Use: "check CONNECTION", Short: "Ask the agent what the connection may read", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			conn, err := findConnection(cmd.Context(), c, args[0])
+			if err != nil {
+				return err
+			}
+			result := rest.CheckResult{State: "pending"}
+			for result.State == "pending" {
+				req := client.Request{Method: http.MethodPost, Path: "/connections/" + url.PathEscape(conn.ID) + "/check"}
+				if err := c.Do(cmd.Context(), req, &result); err != nil {
+					return err
+				}
+			}
+			if err := a.print(result, func() output.Table { return checkTable(result) }); err != nil {
+				return err
+			}
+			if result.State == "failed" {
+				return fmt.Errorf("check %s: %s", conn.Name, result.Error)
+			}
+			for _, item := range result.Report.Items {
+				if !item.OK {
+					return errPartial
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func checkTable(r rest.CheckResult) output.Table {
+	t := output.Table{Header: []string{"ok", "kind", "what", "says", "do"}}
+	if r.Report == nil {
+		return t
+	}
+	for _, i := range r.Report.Items {
+		t.Rows = append(t.Rows, []string{output.Value(i.OK), i.Kind, i.Name, i.Message, i.Advice})
+	}
+	t.Note = r.Report.Policy
+	return t
+}
+
+func (a *app) connectionDelete() *cobra.Command {
+	return &cobra.Command{
+		Use: "delete CONNECTION", Short: "Delete a connection; what it found becomes unwatched", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			conn, err := findConnection(cmd.Context(), c, args[0])
+			if err != nil {
+				return err
+			}
+			if err := c.Do(cmd.Context(), client.Request{Method: http.MethodDelete, Path: "/connections/" + url.PathEscape(conn.ID)}, nil); err != nil {
+				return err
+			}
+			fmt.Fprintf(a.env.Err, "Deleted %s.\n", output.Clean(conn.Name))
+			return nil
+		},
+	}
+}

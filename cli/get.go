@@ -1,0 +1,233 @@
+package cli
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"maestro.internal/cli/internal/client"
+	"maestro.internal/cli/internal/output"
+	"maestro.internal/internal/rest"
+	"maestro.internal/sdk/schema"
+)
+
+// listFlags are what every list takes.
+type listFlags struct {
+	filter, orderBy, asOf string
+	limit                 int
+}
+
+func (f *listFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&f.filter, "filter", "f", "", "`expression`, as in the web UI: memory_bytes > 1e9 AND region = \"fra\"")
+	cmd.Flags().StringVar(&f.orderBy, "order-by", "", "`fields` to sort by: \"name\", \"memory_bytes desc, name\"")
+	cmd.Flags().IntVar(&f.limit, "limit", 100, "most `items` to print; 0 for all")
+}
+
+func (f *listFlags) query() url.Values {
+	q := url.Values{}
+	set := func(k, v string) {
+		if v != "" {
+			q.Set(k, v)
+		}
+	}
+	set("filter", f.filter)
+	set("order_by", f.orderBy)
+	set("as_of", f.asOf)
+	size := 1000
+	if f.limit > 0 {
+		size = min(f.limit, size)
+	}
+	q.Set("page_size", strconv.Itoa(size))
+	return q
+}
+
+func (a *app) get() *cobra.Command {
+	var flags listFlags
+	cmd := &cobra.Command{
+		Use:   "get KIND [ID]",
+		Short: "Print resources of a kind, or one of them",
+		Example: `  maestro get server
+  maestro get server -f 'region = "fra" AND memory_bytes > 1e10' --order-by 'memory_bytes desc'
+  maestro get volume 8f0c... -o yaml
+  maestro get changes --limit 20`,
+		Long: "Print resources of a kind, or one of them with everything that is known of it.\nBeside the kinds there are: changes, audit, runs, datacenters, removals, kinds.",
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			if len(args) == 2 {
+				return a.getOne(cmd, c, args[0], args[1])
+			}
+			if list, ok := a.lists()[args[0]]; ok {
+				return list(cmd, c, flags)
+			}
+			return a.getKind(cmd, c, args[0], flags)
+		},
+	}
+	flags.add(cmd)
+	cmd.Flags().StringVar(&flags.asOf, "as-of", "", "`moment` to look back to (RFC 3339)")
+	return cmd
+}
+
+func (a *app) getKind(cmd *cobra.Command, c *client.Client, kind string, flags listFlags) error {
+	info, err := client.Get[rest.KindInfo](cmd.Context(), c, "/kinds/"+url.PathEscape(kind), nil)
+	if err != nil {
+		return err
+	}
+	list, err := client.All[rest.Resource](cmd.Context(), c, "/resources/"+url.PathEscape(kind), flags.query(), flags.limit)
+	if err != nil {
+		return err
+	}
+	coverage, err := client.Get[rest.Coverage](cmd.Context(), c, "/coverage", url.Values{"kind": {kind}})
+	if err != nil {
+		return err
+	}
+	return a.print(list, func() output.Table { return resourceTable(info, list, coverage, a.env.Now()) })
+}
+
+// resourceTable has the columns that the kind's schema marks.
+func resourceTable(info rest.KindInfo, list rest.List[rest.Resource], cov rest.Coverage, now time.Time) output.Table {
+	t := output.Table{Header: []string{"id", "name"}}
+	columns := slices.DeleteFunc(slices.Clone(info.Fields), func(f schema.Field) bool { return !f.Column })
+	for _, f := range columns {
+		t.Header = append(t.Header, f.Path)
+	}
+	t.Header = append(t.Header, "region", "state", "last seen")
+	for _, r := range list.Items {
+		row := []string{r.ID, r.Name}
+		for _, f := range columns {
+			row = append(row, fieldText(r.Attributes, f))
+		}
+		t.Rows = append(t.Rows, append(row, r.Region, r.State, output.Ago(r.LastSeen, now)))
+	}
+	t.Note = coverageLine(info, list, cov, now)
+	return t
+}
+
+// coverageLine says how far the list can be trusted.
+func coverageLine(info rest.KindInfo, list rest.List[rest.Resource], cov rest.Coverage, now time.Time) string {
+	count := strconv.Itoa(list.TotalSize)
+	if list.TotalSizeIsLowerBound {
+		count = "more than " + count
+	}
+	noun := info.Plural
+	if list.TotalSize == 1 {
+		noun = info.Label
+	}
+	parts := []string{fmt.Sprintf("%s %s", count, strings.ToLower(noun))}
+	if len(list.Items) < list.TotalSize {
+		parts[0] = fmt.Sprintf("%d of %s", len(list.Items), parts[0])
+	}
+	switch {
+	case cov.Scopes == 0:
+		parts = append(parts, "no connection reads this kind")
+	case cov.Complete == cov.Scopes:
+		parts = append(parts, "complete as of "+output.Ago(cov.AsOf, now))
+	default:
+		parts = append(parts, fmt.Sprintf("%d of %d scopes complete", cov.Complete, cov.Scopes))
+	}
+	for _, e := range cov.Exceptions {
+		where := e.Connection.Name
+		for _, l := range e.Partition {
+			where += " " + l.Value
+		}
+		parts = append(parts, fmt.Sprintf("%s: %s", where, e.Status))
+	}
+	if cov.Unwatched > 0 {
+		parts = append(parts, fmt.Sprintf("%d unwatched", cov.Unwatched))
+	}
+	if cov.Held > 0 {
+		parts = append(parts, fmt.Sprintf("%d removals held", cov.Held))
+	}
+	return output.Clean(strings.Join(parts, " · "))
+}
+
+func fieldText(attrs map[string]any, f schema.Field) string {
+	var v any = attrs
+	for _, name := range strings.Split(f.Path, ".") {
+		m, ok := v.(map[string]any)
+		if !ok {
+			return "-"
+		}
+		v = m[name]
+	}
+	if n, ok := v.(float64); ok && f.Unit != "" {
+		return output.Quantity(n, f.Unit)
+	}
+	return output.Value(v)
+}
+
+func (a *app) getOne(cmd *cobra.Command, c *client.Client, kind, id string) error {
+	path := "/resources/" + url.PathEscape(kind) + "/" + url.PathEscape(id)
+	r, err := client.Get[rest.Resource](cmd.Context(), c, path, nil)
+	if err != nil {
+		return err
+	}
+	return a.print(r, func() output.Table { return onePage(r, a.env.Now()) })
+}
+
+func onePage(r rest.Resource, now time.Time) output.Table {
+	t := output.Table{Header: []string{"field", "value", "from"}}
+	row := func(pointer, name, value string) {
+		t.Rows = append(t.Rows, []string{name, value, sourceText(r.Provenance[pointer], now)})
+	}
+	row("/name", "name", r.Name)
+	row("", "id", r.ID)
+	row("", "state", r.State+" since "+output.Ago(r.StateSince, now))
+	for _, p := range [][2]string{{"region", r.Region}, {"zone", r.Zone}} {
+		if p[1] != "" {
+			row("/"+p[0], p[0], p[1])
+		}
+	}
+	if r.Datacenter != nil {
+		row("/datacenter", "datacenter", r.Datacenter.Name)
+	}
+	for _, i := range r.Identifiers {
+		row("", "identifier "+i.Type, i.Value)
+	}
+	for _, tag := range r.Tags {
+		row("/tags/"+tag.Key, "tag "+tag.Key, tag.Value)
+	}
+	leaves("/attributes", "", r.Attributes, func(pointer, name string, v any) { row(pointer, name, output.Value(v)) })
+	return t
+}
+
+// leaves visits the leaves of a JSON object in the order of their names.
+func leaves(pointer, name string, v any, visit func(pointer, name string, v any)) {
+	m, ok := v.(map[string]any)
+	if !ok {
+		visit(pointer, name, v)
+		return
+	}
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		leaves(pointer+"/"+k, strings.TrimPrefix(name+"."+k, "."), m[k], visit)
+	}
+}
+
+func sourceText(s rest.Source, now time.Time) string {
+	switch {
+	case s.Type == "curated":
+		return s.Actor + ", " + output.Ago(s.At, now)
+	case s.Connection != nil:
+		text := s.Connection.Name + ", " + output.Ago(s.At, now)
+		if s.Stale {
+			text += " (stale)"
+		}
+		return text
+	case s.Type == "discovered":
+		return "another source"
+	}
+	return ""
+}

@@ -1,0 +1,199 @@
+// Package client speaks the collector's REST API for the command line: typed calls, paging, and problem documents
+// turned into errors that say what to do.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"maestro.internal/internal/build"
+	"maestro.internal/internal/rest"
+)
+
+// Client calls one collector.
+type Client struct {
+	base  *url.URL
+	token Secret
+	http  *http.Client
+}
+
+// Secret is a token that does not print itself.
+type Secret string
+
+func (Secret) String() string   { return "[secret]" }
+func (Secret) GoString() string { return "[secret]" }
+
+// MarshalJSON keeps the secret out of documents.
+func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"[secret]"`), nil }
+
+// New makes a client for a collector's address such as "https://maestro.example.org".
+func New(base string, token Secret, transport http.RoundTripper) (*Client, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, fmt.Errorf("read collector address %q: want http://host:port or https://host", base)
+	}
+	return &Client{base: u, token: token, http: &http.Client{Transport: transport, Timeout: time.Minute}}, nil
+}
+
+// Error is a problem document (RFC 9457) that the collector answered.
+type Error struct {
+	Status int    `json:"status"`
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+	Errors []struct {
+		Message  string `json:"message"`
+		Location string `json:"location"`
+	} `json:"errors"`
+}
+
+func (e *Error) Error() string {
+	text := e.Detail
+	if text == "" {
+		text = e.Title
+	}
+	for _, d := range e.Errors {
+		if d.Message == "" || strings.Contains(text, d.Message) {
+			continue
+		}
+		text += "; " + strings.TrimPrefix(d.Location+": ", ": ") + d.Message
+	}
+	return text
+}
+
+// IsStatus says whether err is the collector's answer with that HTTP status.
+func IsStatus(err error, status int) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == status
+}
+
+// Request is one call.
+type Request struct {
+	Method string
+	// Path below /api/v1, already escaped where needed.
+	Path    string
+	Query   url.Values
+	IfMatch string
+	Body    any
+}
+
+// Do makes the call and decodes the answer into out, unless out is nil.
+func (c *Client) Do(ctx context.Context, r Request, out any) error {
+	req, err := c.request(ctx, r)
+	if err != nil {
+		return err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("reach collector at %s: %w", c.base.Host, unwrapURL(err))
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
+	if err != nil {
+		return fmt.Errorf("read answer of %s: %w", r.Path, err)
+	}
+	if resp.StatusCode >= 400 {
+		return problem(resp, body)
+	}
+	if out == nil || len(body) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		return fmt.Errorf("decode answer of %s: %w", r.Path, err)
+	}
+	return nil
+}
+
+func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) {
+	u := *c.base
+	escaped := strings.TrimSuffix(u.EscapedPath(), "/") + "/api/v1" + r.Path
+	u.Path, u.RawPath = mustUnescape(escaped), escaped
+	u.RawQuery = r.Query.Encode()
+	var body io.Reader
+	if r.Body != nil {
+		b, err := json.Marshal(r.Body)
+		if err != nil {
+			return nil, fmt.Errorf("encode request: %w", err)
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.Method, u.String(), body)
+	if err != nil {
+		return nil, fmt.Errorf("make request: %w", err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if r.IfMatch != "" {
+		req.Header.Set("If-Match", r.IfMatch)
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+string(c.token))
+	}
+	req.Header.Set("User-Agent", "maestro/"+build.Version())
+	return req, nil
+}
+
+func mustUnescape(p string) string {
+	if u, err := url.PathUnescape(p); err == nil {
+		return u
+	}
+	return p
+}
+
+func problem(resp *http.Response, body []byte) error {
+	e := &Error{}
+	if err := json.Unmarshal(body, e); err != nil || (e.Title == "" && e.Detail == "") {
+		e.Title = resp.Status
+	}
+	e.Status = resp.StatusCode
+	return e
+}
+
+// unwrapURL drops net/http's prefix, which repeats the whole address.
+func unwrapURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// Get reads one object.
+func Get[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
+	var out T
+	err := c.Do(ctx, Request{Method: http.MethodGet, Path: path, Query: query}, &out)
+	return out, err
+}
+
+// All reads a list to its end, or to max items (0: no end), page by page.
+func All[T any](ctx context.Context, c *Client, path string, query url.Values, max int) (rest.List[T], error) {
+	var all rest.List[T]
+	q := url.Values{}
+	for k, v := range query {
+		q[k] = v
+	}
+	for {
+		page, err := Get[rest.List[T]](ctx, c, path, q)
+		if err != nil {
+			return all, err
+		}
+		all.Items = append(all.Items, page.Items...)
+		all.TotalSize, all.TotalSizeIsLowerBound = page.TotalSize, page.TotalSizeIsLowerBound
+		if max > 0 && len(all.Items) >= max {
+			all.Items = all.Items[:max]
+			return all, nil
+		}
+		if page.NextPageToken == "" {
+			return all, nil
+		}
+		q.Set("page_token", page.NextPageToken)
+	}
+}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package dev
+
+import "os/exec"
+
+func isolate(*exec.Cmd) {}

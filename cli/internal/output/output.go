@@ -1,0 +1,169 @@
+// Package output prints answers: tables for people, JSON and YAML for programs. What comes from the inventory is
+// foreign, so control characters never reach the terminal.
+package output
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Table is what people see of an answer.
+type Table struct {
+	Header []string
+	Rows   [][]string
+	// Note stands below the table.
+	Note string
+}
+
+// Formats are the values of --output.
+var Formats = []string{"table", "json", "yaml"}
+
+// Print writes value in the format; table makes the table when that is asked for.
+func Print(w io.Writer, format string, value any, table func() Table) error {
+	switch format {
+	case "json":
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(value); err != nil {
+			return fmt.Errorf("write JSON: %w", err)
+		}
+		return nil
+	case "yaml":
+		return printYAML(w, value)
+	case "table":
+		return table().print(w)
+	}
+	return fmt.Errorf("unknown output %q: want %s", format, strings.Join(Formats, ", "))
+}
+
+// printYAML goes through JSON, so that both formats have the same names.
+func printYAML(w io.Writer, value any) error {
+	b, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	y, err := yaml.JSONToYAML(b)
+	if err != nil {
+		return fmt.Errorf("write YAML: %w", err)
+	}
+	if _, err := w.Write(y); err != nil {
+		return fmt.Errorf("write YAML: %w", err)
+	}
+	return nil
+}
+
+func (t Table) print(w io.Writer) error {
+	if len(t.Rows) > 0 {
+		tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+		if len(t.Header) > 0 {
+			fmt.Fprintln(tw, strings.ToUpper(strings.Join(t.Header, "\t")))
+		}
+		for _, row := range t.Rows {
+			cells := make([]string, len(row))
+			for i, c := range row {
+				cells[i] = Clean(c)
+			}
+			fmt.Fprintln(tw, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+		}
+		if err := tw.Flush(); err != nil {
+			return fmt.Errorf("write table: %w", err)
+		}
+	}
+	if t.Note != "" {
+		if _, err := fmt.Fprintln(w, t.Note); err != nil {
+			return fmt.Errorf("write table: %w", err)
+		}
+	}
+	return nil
+}
+
+// Clean makes foreign text safe for a terminal's line: control and direction characters become a visible mark.
+func Clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
+			return '�'
+		}
+		return r
+	}, s)
+}
+
+// Value prints a JSON value in one cell.
+func Value(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "-"
+	case string:
+		return v
+	case float64:
+		return strings.TrimSuffix(fmt.Sprintf("%.6g", v), ".0")
+	case bool:
+		if v {
+			return "yes"
+		}
+		return "no"
+	case []any:
+		parts := make([]string, len(v))
+		for i, e := range v {
+			parts[i] = Value(e)
+		}
+		return strings.Join(parts, ", ")
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(b)
+}
+
+// units of sizes, each 1,024 of the one before.
+var sizes = []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+
+// Quantity prints a number with its unit; bytes in the largest unit that leaves at least 1.
+func Quantity(v float64, unit string) string {
+	if unit != "bytes" {
+		return strings.TrimSpace(fmt.Sprintf("%.10g %s", v, unit))
+	}
+	i := 0
+	for ; v >= 1024 && i < len(sizes)-1; i++ {
+		v /= 1024
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0") + " " + sizes[i]
+}
+
+// Ago prints a moment relative to now; "-" for none.
+func Ago(t, now time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	d := now.Sub(t)
+	switch {
+	case d < 0:
+		return "in " + Span(-d)
+	case d < 10*time.Second:
+		return "just now"
+	}
+	return Span(d) + " ago"
+}
+
+// Span prints a duration in its largest unit.
+func Span(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d d", int(d.Hours()/24))
+}

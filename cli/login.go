@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"maestro.internal/cli/internal/client"
+	"maestro.internal/cli/internal/contexts"
+	"maestro.internal/cli/internal/output"
+	"maestro.internal/internal/rest"
+)
+
+func (a *app) login() *cobra.Command {
+	var name, username, role string
+	var tokenStdin, passwordStdin bool
+	cmd := &cobra.Command{
+		Use:   "login URL",
+		Short: "Sign in to a collector and remember it",
+		Long: `Sign in to a collector and remember it.
+
+The password is asked for, or read from standard input with --password-stdin; it is used once, to make an API
+token, and forgotten. A token that you have already comes in with --token-stdin.`,
+		Example: "  maestro login https://maestro.example.org --username anna\n  maestro login http://127.0.0.1:7070 --token-stdin < token.txt",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			token, err := a.obtainToken(cmd.Context(), args[0], username, role, tokenStdin, passwordStdin)
+			if err != nil {
+				return err
+			}
+			return a.remember(cmd.Context(), name, args[0], token)
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "`name` to remember it by (default: the host)")
+	cmd.Flags().StringVar(&username, "username", "admin", "user `name`")
+	cmd.Flags().StringVar(&role, "role", "admin", "`role` of the token to make: admin or reader")
+	cmd.Flags().BoolVar(&tokenStdin, "token-stdin", false, "read an API token from standard input")
+	cmd.Flags().BoolVar(&passwordStdin, "password-stdin", false, "read the password from standard input")
+	return cmd
+}
+
+func (a *app) obtainToken(ctx context.Context, base, username, role string, tokenStdin, passwordStdin bool) (string, error) {
+	if tokenStdin {
+		return a.readLine()
+	}
+	var password string
+	var err error
+	switch {
+	case passwordStdin:
+		password, err = a.readLine()
+	case a.env.ReadPassword != nil:
+		password, err = a.env.ReadPassword("Password of " + username + ": ")
+	default:
+		err = usageError{errors.New("there is no terminal to ask for the password: use --password-stdin or --token-stdin")}
+	}
+	if err != nil {
+		return "", err
+	}
+	return client.SignIn(ctx, base, username, password, rest.TokenCreate{Name: "maestro command line", Role: role}, http.DefaultTransport)
+}
+
+func (a *app) readLine() (string, error) {
+	line, err := bufio.NewReader(a.env.In).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read standard input: %w", err)
+	}
+	return strings.TrimRight(line, "\r\n"), nil
+}
+
+func (a *app) remember(ctx context.Context, name, base, token string) error {
+	c, err := client.New(base, client.Secret(token), http.DefaultTransport)
+	if err != nil {
+		return err
+	}
+	who, err := client.Get[rest.Session](ctx, c, "/session", nil)
+	if err != nil {
+		return err
+	}
+	path, err := contexts.Path(a.env.Getenv)
+	if err != nil {
+		return err
+	}
+	file, err := contexts.Load(path)
+	if err != nil {
+		return err
+	}
+	if name == "" {
+		u, err := url.Parse(base)
+		if err != nil {
+			return fmt.Errorf("read collector address: %w", err)
+		}
+		name = u.Host
+	}
+	file.Contexts[name] = contexts.Context{URL: base, Token: token}
+	file.Current = name
+	if err := file.Save(); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.env.Out, "Signed in to %s as %s (%s); remembered as %q.\n", base, output.Clean(who.Username), who.Role, name)
+	return nil
+}
+
+func (a *app) contexts() *cobra.Command {
+	cmd := &cobra.Command{Use: "contexts", Short: "List the collectors you are signed in to", Args: cobra.NoArgs}
+	load := func() (*contexts.File, error) {
+		path, err := contexts.Path(a.env.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		return contexts.Load(path)
+	}
+	type entry struct {
+		Name    string `json:"name"`
+		URL     string `json:"url"`
+		Current bool   `json:"current"`
+	}
+	cmd.RunE = func(*cobra.Command, []string) error {
+		file, err := load()
+		if err != nil {
+			return err
+		}
+		list := []entry{}
+		for n, c := range file.Contexts {
+			list = append(list, entry{n, c.URL, n == file.Current})
+		}
+		slices.SortFunc(list, func(x, y entry) int { return strings.Compare(x.Name, y.Name) })
+		return a.print(list, func() output.Table {
+			t := output.Table{Header: []string{"", "name", "url"}}
+			for _, e := range list {
+				mark := ""
+				if e.Current {
+					mark = "*"
+				}
+				t.Rows = append(t.Rows, []string{mark, e.Name, e.URL})
+			}
+			if len(list) == 0 {
+				t.Note = "None yet: run `maestro login URL`."
+			}
+			return t
+		})
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use: "use NAME", Short: "Choose the collector to ask from now on", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			file, err := load()
+			if err != nil {
+				return err
+			}
+			if _, err := file.Choose(args[0]); err != nil {
+				return err
+			}
+			file.Current = args[0]
+			return file.Save()
+		},
+	})
+	return cmd
+}
+
+// document reads a JSON document from a file, or from standard input for "-".
+func (a *app) document(name string, read func(string) ([]byte, error), into any) error {
+	var b []byte
+	var err error
+	if name == "-" {
+		b, err = io.ReadAll(a.env.In)
+	} else {
+		b, err = read(name)
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return usageError{fmt.Errorf("read %s: %w", name, err)}
+	}
+	return nil
+}
