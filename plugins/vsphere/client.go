@@ -20,6 +20,8 @@ import (
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+
+	"maestro.internal/sdk/provider"
 )
 
 // client is a signed-in connection. Its methods may be called by several scopes at once.
@@ -73,15 +75,32 @@ func dial(ctx context.Context, s settings, login *url.Userinfo) (*client, error)
 		return nil, classify(err)
 	}
 	c := &client{vim: vim, sessions: signin.NewManager(vim), login: login, instance: vim.ServiceContent.About.InstanceUuid}
-	if !vim.IsVC() {
-		// A lone ESXi host has no instance UUID; its own name has to do.
-		c.instance = s.endpoint.Hostname()
-	}
 	if err := c.sessions.Login(ctx, login); err != nil {
 		sc.CloseIdleConnections()
 		return nil, classify(err)
 	}
+	if !vim.IsVC() {
+		if c.instance, err = c.hostUUID(ctx); err != nil {
+			return nil, errors.Join(err, c.close())
+		}
+	}
 	return c, nil
+}
+
+// hostUUID stands for the vCenter's UUID where the address is that of a lone ESXi host.
+func (c *client) hostUUID(ctx context.Context) (string, error) {
+	uuid := ""
+	sw := sweep{types: []string{"HostSystem"}, properties: []string{"hardware.systemInfo.uuid"}}
+	err := c.sweep(ctx, c.vim.ServiceContent.RootFolder, sw, directCall, func(o entry) error {
+		for _, p := range o.PropSet {
+			uuid, _ = p.Val.(string)
+		}
+		return nil
+	})
+	if err == nil && uuid == "" {
+		err = provider.Denied(errors.New("the host does not show its hardware's UUID"), "give the user the role Read-only on the host")
+	}
+	return uuid, err
 }
 
 // again signs in once more after a session has ended, unless another scope did so since epoch was read.

@@ -13,7 +13,7 @@ import (
 )
 
 func readClusters(ctx context.Context, r *reader) error {
-	fields := r.customFields(ctx)
+	tagger := r.tagger(ctx)
 	folder, err := r.folders(ctx)
 	if err != nil {
 		return err
@@ -30,7 +30,8 @@ func readClusters(ctx context.Context, r *reader) error {
 			"summary":         {"/attributes/host_count", "/attributes/cpu_core_count", "/attributes/cpu_thread_count", "/attributes/cpu_mhz", "/attributes/memory_bytes"},
 			"configurationEx": {"/attributes/high_availability", "/attributes/load_balancing", "/attributes/automation"},
 		})
-		env.Zone, env.Tags = env.Name, tags(fields, c.CustomValue)
+		env.Zone = env.Name
+		tagger.tag(&env, c.CustomValue)
 		for _, n := range c.Network {
 			r.relate(&env, "connected_to", "network", n)
 		}
@@ -53,7 +54,7 @@ func readClusters(ctx context.Context, r *reader) error {
 
 // readStoragePools emits datastores.
 func readStoragePools(ctx context.Context, r *reader) error {
-	fields := r.customFields(ctx)
+	tagger := r.tagger(ctx)
 	folder, err := r.folders(ctx)
 	if err != nil {
 		return err
@@ -69,7 +70,7 @@ func readStoragePools(ctx context.Context, r *reader) error {
 			"name": {"/name"}, "customValue": {"/tags"}, "host": {"/attributes/host_count"}, "info": {"/attributes/location", "/attributes/media"},
 			"summary": {"/attributes/type", "/attributes/size_bytes", "/attributes/accessible", "/attributes/maintenance", "/attributes/shared"},
 		})
-		env.Tags = tags(fields, d.CustomValue)
+		tagger.tag(&env, d.CustomValue)
 		s := d.Summary
 		attrs := &schema.StoragePool{
 			Type: strings.ToLower(s.Type), SizeBytes: s.Capacity, FreeBytes: s.FreeSpace, Shared: s.MultipleHostAccess,

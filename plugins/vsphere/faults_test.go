@@ -129,6 +129,30 @@ func TestMissingPrivilege(t *testing.T) {
 	}
 }
 
+// Where the names of custom attributes cannot be read, the tags that were known stay.
+func TestCustomAttributesHidden(t *testing.T) {
+	v := startVCenter(t, func(m *simulator.Model) { m.Datacenter, m.Machine = 1, 1 })
+	credential(t)
+	v.model.Map().Handler = func(_ *simulator.Context, m *simulator.Method) (mo.Reference, types.BaseMethodFault) {
+		req, ok := m.Body.(*types.RetrievePropertiesEx)
+		if ok && req.SpecSet[0].ObjectSet[0].Obj == *v.model.ServiceContent.CustomFieldsManager {
+			return nil, &types.NoPermission{PrivilegeId: "System.Read"}
+		}
+		return nil, nil
+	}
+	c := discover(t, v.settings(), "server")
+	for key, env := range c.resources {
+		if !strings.Contains(strings.Join(env.Unread, " "), "/tags") {
+			t.Errorf("%s: unread %q", key, env.Unread)
+		}
+	}
+	for scope, out := range c.outcomes {
+		if out.Status != resource.StatusComplete || len(out.Warnings) == 0 || out.Incomplete == 0 {
+			t.Errorf("%s: %+v", scope, out)
+		}
+	}
+}
+
 // Machines that hide one property are listed, and the property is named.
 func TestHiddenPropertyIsNamed(t *testing.T) {
 	o := entry{ObjectContent: types.ObjectContent{

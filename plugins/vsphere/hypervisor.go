@@ -26,7 +26,7 @@ var hostUnread = map[string][]string{
 }
 
 // readHosts emits ESXi hosts and notes which cluster each is in.
-func readHosts(ctx context.Context, r *reader, where placement, fields map[int32]string) error {
+func readHosts(ctx context.Context, r *reader, where placement, tagger tagger) error {
 	return r.each(ctx, sweep{types: []string{"HostSystem"}, properties: hostProperties}, func(o entry) error {
 		var h mo.HostSystem
 		if err := o.load(&h); err != nil {
@@ -46,7 +46,7 @@ func readHosts(ctx context.Context, r *reader, where placement, fields map[int32
 		for _, d := range h.Datastore {
 			r.relate(&env, "uses", "storage_pool", d)
 		}
-		env.Tags = tags(fields, h.CustomValue)
+		tagger.tag(&env, h.CustomValue)
 		return r.emit(ctx, env, translateHost(&env, &h))
 	})
 }

@@ -14,7 +14,7 @@ import (
 // readNetworks emits port groups and networks. What is special about distributed port groups is read in a sweep of
 // their own, since the property collector knows one set of properties per type.
 func readNetworks(ctx context.Context, r *reader) error {
-	fields := r.customFields(ctx)
+	tagger := r.tagger(ctx)
 	switches := map[types.ManagedObjectReference]mo.DistributedVirtualSwitch{}
 	err := r.each(ctx, sweep{types: []string{"DistributedVirtualSwitch"}, properties: []string{"name", "config"}}, func(o entry) error {
 		var s mo.DistributedVirtualSwitch
@@ -52,7 +52,7 @@ func readNetworks(ctx context.Context, r *reader) error {
 		}
 		env := r.envelope(o.Obj, name)
 		unread(&env, o, map[string][]string{"name": {"/name"}, "customValue": {"/tags"}, "summary": {"/attributes/type"}})
-		env.Tags = tags(fields, custom)
+		tagger.tag(&env, custom)
 		if o.Obj.Type == "OpaqueNetwork" {
 			attrs.Type = "overlay"
 		}

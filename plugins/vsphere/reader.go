@@ -133,12 +133,17 @@ func (r *reader) folders(ctx context.Context) (func(*types.ManagedObjectReferenc
 	return path, err
 }
 
-// customFields are the names of custom attributes, which people use as tags.
-func (r *reader) customFields(ctx context.Context) map[int32]string {
-	out := map[int32]string{}
+// tagger turns custom attributes, which people use as tags, into tags.
+type tagger struct {
+	names map[int32]string
+	blind bool // their names could not be read
+}
+
+func (r *reader) tagger(ctx context.Context) tagger {
+	t := tagger{names: map[int32]string{}}
 	manager := r.client.vim.ServiceContent.CustomFieldsManager
 	if manager == nil {
-		return out
+		return t
 	}
 	var m mo.CustomFieldsManager
 	err := r.out.Call(ctx, apiLimit, func(ctx context.Context) error {
@@ -146,23 +151,26 @@ func (r *reader) customFields(ctx context.Context) map[int32]string {
 	})
 	if err != nil {
 		r.out.Warn("custom attributes are left out: %v", err)
-		return out
+		t.blind = true
+		return t
 	}
 	for _, f := range m.Field {
-		out[f.Key] = f.Name
+		t.names[f.Key] = f.Name
 	}
-	return out
+	return t
 }
 
-func tags(fields map[int32]string, values []types.BaseCustomFieldValue) []resource.Tag {
-	var out []resource.Tag
+func (t tagger) tag(env *resource.Envelope, values []types.BaseCustomFieldValue) {
+	if t.blind {
+		env.Unread = append(env.Unread, "/tags")
+		return
+	}
 	for _, v := range values {
 		s, ok := v.(*types.CustomFieldStringValue)
-		if name := fields[v.GetCustomFieldValue().Key]; ok && name != "" && s.Value != "" && len(out) < resource.MaxTags {
-			out = append(out, resource.Tag{Key: name, Value: s.Value})
+		if name := t.names[v.GetCustomFieldValue().Key]; ok && name != "" && s.Value != "" && len(env.Tags) < resource.MaxTags {
+			env.Tags = append(env.Tags, resource.Tag{Key: name, Value: s.Value})
 		}
 	}
-	return out
 }
 
 // address is an IP address as others can reach it, or nothing.

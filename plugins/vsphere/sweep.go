@@ -3,6 +3,7 @@ package vsphere
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/vmware/govmomi/fault"
@@ -33,17 +34,27 @@ type entry struct {
 type caller func(ctx context.Context, fn func(context.Context) error) error
 
 // sweep reads everything of some types below a container, page by page, and hands it to fn. If the session ends
-// in between it signs in and begins again once; fn sees objects twice then.
+// in between it signs in and begins again once, and if the server is too old for a property it begins again
+// without it; fn sees objects twice then.
 func (c *client) sweep(ctx context.Context, root types.ManagedObjectReference, sw sweep, call caller, fn func(entry) error) error {
-	for attempt := 0; ; attempt++ {
+	signedIn := false
+	for {
 		epoch := c.currentEpoch()
 		err := c.sweepOnce(ctx, root, sw, call, fn)
-		if err == nil || attempt > 0 || !isNotAuthenticated(err) {
+		var invalid *types.InvalidProperty
+		if _, ok := fault.As(err, &invalid); ok {
+			if i := slices.Index(sw.properties, invalid.Name); i >= 0 && len(sw.properties) > 1 {
+				sw.properties = slices.Delete(slices.Clone(sw.properties), i, i+1)
+				continue
+			}
+		}
+		if err == nil || signedIn || !isNotAuthenticated(err) {
 			return classify(err)
 		}
 		if err := c.again(ctx, epoch); err != nil {
 			return err
 		}
+		signedIn = true
 	}
 }
 

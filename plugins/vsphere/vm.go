@@ -64,9 +64,9 @@ func readServers(ctx context.Context, r *reader) error {
 	if err != nil {
 		return err
 	}
-	fields := r.customFields(ctx)
+	tagger := r.tagger(ctx)
 	where := placement{hosts: map[types.ManagedObjectReference]types.ManagedObjectReference{}, clusters: clusters}
-	if err := readHosts(ctx, r, where, fields); err != nil {
+	if err := readHosts(ctx, r, where, tagger); err != nil {
 		return err
 	}
 	folder, err := r.folders(ctx)
@@ -90,7 +90,7 @@ func readServers(ctx context.Context, r *reader) error {
 		for _, d := range vm.Datastore {
 			r.relate(&env, "uses", "storage_pool", d)
 		}
-		env.Tags = tags(fields, vm.CustomValue)
+		tagger.tag(&env, vm.CustomValue)
 		attrs := translateVM(&env, o, &vm)
 		attrs.Folder = folder(vm.Parent)
 		return r.emit(ctx, env, attrs)

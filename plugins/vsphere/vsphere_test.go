@@ -390,6 +390,58 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// A server that is older than a property answers without it, and everything else is there.
+func TestOldServerWithoutAProperty(t *testing.T) {
+	v := startVCenter(t, func(m *simulator.Model) { m.Datacenter, m.Machine = 1, 1 })
+	credential(t)
+	s, err := New().Connect(t.Context(), provider.Connection{Settings: v.settings()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := s.(*session).client
+	defer func() {
+		if err := c.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	found := map[string]bool{}
+	sw := sweep{types: []string{"VirtualMachine"}, properties: []string{"name", "config.inventedLater"}}
+	err = c.sweep(t.Context(), v.model.ServiceContent.RootFolder, sw, directCall, func(o entry) error {
+		found[o.Obj.Value] = o.has("name")
+		return nil
+	})
+	if err != nil || len(found) == 0 || !found[slices.Sorted(maps.Keys(found))[0]] {
+		t.Errorf("%v %v", found, err)
+	}
+}
+
+// A lone ESXi host has no vCenter's UUID to qualify its references with; its hardware's does.
+func TestLoneHost(t *testing.T) {
+	m := simulator.ESX()
+	if err := m.Create(); err != nil {
+		t.Fatal(err)
+	}
+	m.Service.TLS = new(tls.Config)
+	m.Service.Listen = &url.URL{User: url.UserPassword(testUser, testPassword)}
+	s := m.Service.NewServer()
+	t.Cleanup(func() {
+		s.Close()
+		m.Remove()
+	})
+	credential(t)
+	v := &vcenter{Server: s, model: m, url: "https://" + s.URL.Host + "/sdk"}
+	c := discover(t, v.settings())
+	host := m.Map().Any("HostSystem").(*simulator.HostSystem)
+	if len(c.ofKind("server")) < 2 || len(c.ofKind("storage_pool")) != 1 {
+		t.Errorf("%d servers, %d storage pools", len(c.ofKind("server")), len(c.ofKind("storage_pool")))
+	}
+	for key, env := range c.resources {
+		if !strings.HasPrefix(env.ExternalID, host.Hardware.SystemInfo.Uuid+"/") || env.ConsoleURL != "" {
+			t.Errorf("%s: console %q", key, env.ConsoleURL)
+		}
+	}
+}
+
 func TestMain(m *testing.M) { plugintest.Main(m, func() provider.Provider { return New() }) }
 
 func TestConformance(t *testing.T) {
