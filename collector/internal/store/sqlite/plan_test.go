@@ -8,6 +8,7 @@ import (
 
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
+	"maestro.internal/collector/internal/store/storetest"
 )
 
 // Queries on indexed fields must use the index: SQLite recognises an expression only if it is written as it was
@@ -68,7 +69,7 @@ func TestPlans(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			q := c.q
 			q.Where, q.Order, q.After = c.where, c.order, c.after
-			stmt, _, err := reader{s, s.reads}.find(q)
+			stmt, _, err := reader{s, s.reads}.find(t.Context(), q)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,6 +99,19 @@ func TestPlans(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The suite's tables are small, so what is done with values that most rows have is asked for here.
+func TestStoreWithCommonValues(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, tables []store.Table) store.Store {
+		t.Helper()
+		s, err := Open(t.Context(), Options{Path: filepath.Join(t.TempDir(), "maestro.db"), Tables: tables})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.common = 1
+		return s
+	}, storetest.Lacks{})
 }
 
 func TestPrefixEnd(t *testing.T) {

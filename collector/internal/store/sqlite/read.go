@@ -94,8 +94,60 @@ func scanRow(rows *sql.Rows, blob bool) (store.Row, error) {
 	return r, err
 }
 
-// begin starts a statement up to its conditions.
-func (r reader) begin(sel string, q store.Query) (condition, error) {
+// commonRows is how many rows make a condition common: fewer are looked up first and then sorted; more are better
+// met on the way along the order of the list, which may be over soon.
+const commonRows = 3000
+
+// findCommon counts, up to a limit, what the conditions on indexed fields of several values lead to.
+func (r reader) findCommon(ctx context.Context, c condition, e filter.Expr) error {
+	var field filter.Field
+	switch e := e.(type) {
+	case filter.And:
+		for _, x := range e {
+			if err := r.findCommon(ctx, c, x); err != nil {
+				return err
+			}
+		}
+		return nil
+	case filter.Text:
+		for _, w := range e.Words {
+			if err := r.findCommon(ctx, c, filter.Compare{Field: e.Field, Op: filter.Prefix, Value: w}); err != nil {
+				return err
+			}
+		}
+		return nil
+	case filter.Compare:
+		if field = e.Field; e.Op == filter.Ne {
+			return nil
+		}
+	case filter.In:
+		if field = e.Field; len(e.Values) == 0 || !looksUp(e) {
+			return nil
+		}
+	case filter.Exists:
+		field = e.Field
+	default:
+		return nil
+	}
+	m, indexed := c.multi[fieldKey(field)]
+	if !field.Multi || !indexed {
+		return nil
+	}
+	probe := c
+	probe.sqlText = &sqlText{}
+	probe.add("SELECT count(*) FROM (")
+	probe.sideRows("1", m, e)
+	probe.add(" LIMIT ?)", r.s.common)
+	return r.on.query(ctx, probe.String(), probe.args, func(rows *sql.Rows) error {
+		var n int
+		err := rows.Scan(&n)
+		c.common[filter.Format(e)] = n == r.s.common
+		return err
+	})
+}
+
+// begin starts a statement up to its conditions. listed says that it may end before all rows are found.
+func (r reader) begin(ctx context.Context, sel string, q store.Query, listed bool) (condition, error) {
 	t, err := r.s.table(q.Table)
 	if err != nil {
 		return condition{}, fmt.Errorf("find rows: %w", err)
@@ -103,9 +155,14 @@ func (r reader) begin(sel string, q store.Query) (condition, error) {
 	if err := store.CheckQuery(t.Table, q); err != nil {
 		return condition{}, err
 	}
-	c := condition{sqlText: &sqlText{}, t: t, multi: t.multiOf(q.Part)}
+	c := condition{sqlText: &sqlText{}, t: t, multi: t.multiOf(q.Part), common: map[string]bool{}}
 	if !q.AllTenants {
 		c.tenant = &q.Tenant
+	}
+	if listed && !q.AllTenants {
+		if err := r.findCommon(ctx, c, q.Where); err != nil {
+			return c, fmt.Errorf("estimate rows of %s: %w", t.Name, err)
+		}
 	}
 	c.add(sel + " FROM " + ident(t.Name) + " t")
 	c.where(q)
@@ -113,7 +170,7 @@ func (r reader) begin(sel string, q store.Query) (condition, error) {
 }
 
 func (r reader) Find(ctx context.Context, q store.Query) (store.Page, error) {
-	c, limit, err := r.find(q)
+	c, limit, err := r.find(ctx, q)
 	if err != nil {
 		return store.Page{}, err
 	}
@@ -140,12 +197,12 @@ func (r reader) Find(ctx context.Context, q store.Query) (store.Page, error) {
 }
 
 // find makes the statement; it asks for one row more than the limit, to know whether there is a next page.
-func (r reader) find(q store.Query) (condition, int, error) {
+func (r reader) find(ctx context.Context, q store.Query) (condition, int, error) {
 	sel := "SELECT t.id, t.tenant, t.part, t.version, json(t.doc)"
 	if q.WithBlob {
 		sel += ", t.blob"
 	}
-	c, err := r.begin(sel, q)
+	c, err := r.begin(ctx, sel, q, true)
 	if err != nil {
 		return c, 0, err
 	}
@@ -166,7 +223,7 @@ func (r reader) find(q store.Query) (condition, int, error) {
 }
 
 func (r reader) Count(ctx context.Context, q store.Query, max int) (int, error) {
-	c, err := r.begin("SELECT 1", q)
+	c, err := r.begin(ctx, "SELECT 1", q, max > 0)
 	if err != nil {
 		return 0, err
 	}
@@ -199,7 +256,7 @@ func (r reader) Group(ctx context.Context, q store.Query, by []filter.Field) ([]
 	if len(by) == 0 {
 		return nil, fmt.Errorf("group rows of %s: by nothing", q.Table)
 	}
-	c, err := r.begin("SELECT "+strings.Join(exprs, ", ")+", count(*)", q)
+	c, err := r.begin(ctx, "SELECT "+strings.Join(exprs, ", ")+", count(*)", q, false)
 	if err != nil {
 		return nil, err
 	}

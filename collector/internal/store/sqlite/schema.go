@@ -361,17 +361,19 @@ func backfill(ctx context.Context, w *writer, t *table, part string, fields []mu
 		if err != nil || len(batch) == 0 {
 			return err
 		}
+		var added []sideRow
 		for _, o := range batch {
 			values, err := sideValues(fields, o.doc)
 			if err != nil {
 				return err
 			}
 			for v := range values {
-				if err := w.stmts.exec(ctx, insertSide(t), v.field, o.tenant, v.value, o.rid); err != nil {
-					return err
-				}
+				added = append(added, sideRow{v, o.tenant, o.rid})
 			}
 			last = o.rid
+		}
+		if err := insertSide(ctx, w.stmts, t, added); err != nil {
+			return err
 		}
 	}
 }

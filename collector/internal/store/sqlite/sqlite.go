@@ -46,6 +46,8 @@ type Store struct {
 	writes *sql.DB
 	// writer holds the one writing connection; whoever takes it out is the only writer.
 	writer chan *writer
+	// common is commonRows, but in tests.
+	common int
 }
 
 var _ store.Store = (*Store)(nil)
@@ -66,7 +68,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s := &Store{log: o.Log, path: path, tables: map[string]*table{}, writer: make(chan *writer, 1)}
+	s := &Store{log: o.Log, path: path, tables: map[string]*table{}, writer: make(chan *writer, 1), common: commonRows}
 	for _, t := range o.Tables {
 		if err := s.declare(t); err != nil {
 			return nil, fmt.Errorf("open store: %w", err)

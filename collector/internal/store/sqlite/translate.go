@@ -81,6 +81,8 @@ type condition struct {
 	t      *table
 	multi  map[string]multiField
 	tenant *string // nil across tenants, where the side table has no useful order
+	// common are conditions on indexed fields of several values that most rows may meet.
+	common map[string]bool
 }
 
 // expr writes e, or its opposite. A comparison with NULL is NULL in SQL, neither true nor false, so negation is
@@ -107,15 +109,27 @@ func (c condition) expr(e filter.Expr, negated bool) {
 		if e.Op == filter.Ne {
 			e.Op, negated = filter.Eq, !negated
 		}
-		c.leaf(e.Field, negated, func(value string) { c.compare(value, e.Op, e.Value) })
+		c.leaf(e, e.Field, negated)
 	case filter.In:
 		if len(e.Values) == 0 {
 			c.constant(negated)
 			return
 		}
-		c.leaf(e.Field, negated, func(value string) { c.in(value, e.Values) })
+		c.leaf(e, e.Field, negated)
 	case filter.Exists:
-		c.leaf(e.Field, negated, func(value string) { c.add(value + " IS NOT NULL") })
+		c.leaf(e, e.Field, negated)
+	}
+}
+
+// test writes what a leaf says of one value.
+func (c condition) test(e filter.Expr, value string) {
+	switch e := e.(type) {
+	case filter.Compare:
+		c.compare(value, e.Op, e.Value)
+	case filter.In:
+		c.in(value, e.Values)
+	default:
+		c.add(value + " IS NOT NULL")
 	}
 }
 
@@ -146,17 +160,23 @@ func (c condition) list(list []filter.Expr, or, negated bool) {
 	c.add(")")
 }
 
-func (c condition) leaf(f filter.Field, negated bool, test func(value string)) {
+func (c condition) leaf(e filter.Expr, f filter.Field, negated bool) {
 	c.add("(")
 	switch m, indexed := c.multi[fieldKey(f)]; {
 	case !f.Multi:
-		test(valueExpr("t.doc", f))
-	case indexed && c.tenant != nil:
-		c.add("t.rid IN (SELECT m.rid FROM "+ident(c.t.side())+" m WHERE m.field = ? AND m.tenant = ? AND ", m.id, *c.tenant)
-		test("m.value")
+		c.test(e, valueExpr("t.doc", f))
+	case !indexed || c.tenant == nil:
+		c.anyElement(e, f)
+	case negated || !c.common[filter.Format(e)]:
+		c.add("t.rid IN (")
+		c.sideRows("m.rid", m, e)
 		c.add(")")
+	case looksUp(e):
+		c.add("EXISTS (")
+		c.sideRows("1", m, e)
+		c.add(" AND m.rid = +t.rid)") // the sign keeps the planner from beginning with m
 	default:
-		c.anyElement(f, test)
+		c.anyElement(e, f)
 	}
 	c.add(")")
 	if negated {
@@ -164,9 +184,26 @@ func (c condition) leaf(f filter.Field, negated bool, test func(value string)) {
 	}
 }
 
+// sideRows selects from the side table what meets a leaf.
+func (c condition) sideRows(what string, m multiField, e filter.Expr) {
+	c.add("SELECT "+what+" FROM "+ident(c.t.side())+" m WHERE m.field = ? AND m.tenant = ? AND ", m.id, *c.tenant)
+	c.test(e, "m.value")
+}
+
+// looksUp says whether a row's own side rows can be found without reading all that meet the leaf.
+func looksUp(e filter.Expr) bool {
+	switch e := e.(type) {
+	case filter.Compare:
+		return e.Op == filter.Eq
+	case filter.In:
+		return len(e.Values) <= 50
+	}
+	return false
+}
+
 // anyElement looks at every value that a path through arrays leads to. Where on the path the arrays lie is not
 // known, so each step goes through one: what is no array is taken as an array of itself.
-func (c condition) anyElement(f filter.Field, test func(value string)) {
+func (c condition) anyElement(e filter.Expr, f filter.Field) {
 	c.add("EXISTS (SELECT 1 FROM ")
 	doc := "t.doc"
 	last := ""
@@ -180,7 +217,7 @@ func (c condition) anyElement(f filter.Field, test func(value string)) {
 		doc = "CASE " + last + ".type WHEN 'object' THEN " + last + ".value ELSE '{}' END"
 	}
 	c.add(" WHERE ")
-	test("(" + typed(f.Type, last+".type", last+".value") + ")")
+	c.test(e, "("+typed(f.Type, last+".type", last+".value")+")")
 	c.add(")")
 }
 

@@ -176,14 +176,17 @@ func (b *batch) flush(ctx context.Context) error {
 	if err := b.insert(ctx, inserts); err != nil {
 		return err
 	}
+	var added []sideRow
 	for _, id := range b.ids {
 		if r := b.rows[id]; r.dirty && r.rid != 0 {
-			if err := b.side(ctx, r); err != nil {
+			more, err := b.side(ctx, r)
+			if err != nil {
 				return err
 			}
+			added = append(added, more...)
 		}
 	}
-	return nil
+	return insertSide(ctx, b.on, b.t, added)
 }
 
 func blobArg(b []byte) any {
@@ -223,14 +226,40 @@ func (b *batch) insert(ctx context.Context, rows []*rowState) error {
 	return nil
 }
 
-// sideValue is one row of the side table, but for tenant and row.
+// sideValue is one indexed value of a row.
 type sideValue struct {
 	field int64
 	value any
 }
 
-func insertSide(t *table) string {
-	return "INSERT OR IGNORE INTO " + ident(t.side()) + " (field, tenant, value, rid) VALUES (?, ?, ?, ?)"
+// sideRow is one row of the side table.
+type sideRow struct {
+	sideValue
+	tenant string
+	rid    int64
+}
+
+// sideRows is how many rows one INSERT into the side table carries.
+const sideRows = 50
+
+func insertSide(ctx context.Context, on *statements, t *table, rows []sideRow) error {
+	const row = "(?, ?, ?, ?)"
+	for len(rows) > 0 {
+		n := sideRows
+		if len(rows) < n {
+			n = 1
+		}
+		args := make([]any, 0, 4*n)
+		for _, r := range rows[:n] {
+			args = append(args, r.field, r.tenant, r.value, r.rid)
+		}
+		query := "INSERT OR IGNORE INTO " + ident(t.side()) + " (field, tenant, value, rid) VALUES " + row + strings.Repeat(", "+row, n-1)
+		if err := on.exec(ctx, query, args...); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
 }
 
 func sideValues(fields []multiField, doc []byte) (map[sideValue]bool, error) {
@@ -259,31 +288,30 @@ func (b *batch) sideOf(r store.Row, there bool) (map[sideValue]bool, error) {
 	return sideValues(fields, r.Doc)
 }
 
-// side writes the difference of a row's indexed values.
-func (b *batch) side(ctx context.Context, r *rowState) error {
+// side takes away the indexed values that a row no longer has, and answers those that it has now.
+func (b *batch) side(ctx context.Context, r *rowState) ([]sideRow, error) {
 	before, err := b.sideOf(r.stored, r.stored.ID != "")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	after, err := b.sideOf(r.now, r.there)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	moved := r.stored.Tenant != r.now.Tenant
 	for v := range before {
 		if moved || !after[v] {
 			err := b.on.exec(ctx, "DELETE FROM "+ident(b.t.side())+" WHERE field = ? AND tenant = ? AND value = ? AND rid = ?", v.field, r.stored.Tenant, v.value, r.rid)
 			if err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
+	var added []sideRow
 	for v := range after {
 		if moved || !before[v] {
-			if err := b.on.exec(ctx, insertSide(b.t), v.field, r.now.Tenant, v.value, r.rid); err != nil {
-				return err
-			}
+			added = append(added, sideRow{v, r.now.Tenant, r.rid})
 		}
 	}
-	return nil
+	return added, nil
 }
