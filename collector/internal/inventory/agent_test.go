@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
-	"testing"
 	"time"
 
 	"maestro.internal/collector/internal/audit"
@@ -28,15 +28,31 @@ func newClock() *clock               { return &clock{time.Date(2026, 11, 1, 12, 
 func (c *clock) now() time.Time      { c.t = c.t.Add(time.Millisecond); return c.t }
 func (c *clock) add(d time.Duration) { c.t = c.t.Add(d) }
 
-func openSQLite(t testing.TB) store.Store {
+// tb is what *testing.T, *testing.B and *rapid.T have in common here.
+type tb interface {
+	Helper()
+	Fatal(args ...any)
+	Error(args ...any)
+	Cleanup(fn func())
+}
+
+func openSQLite(t tb) store.Store {
 	t.Helper()
-	st, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(t.TempDir(), "maestro.db"),
+	base := ""
+	if _, err := os.Stat("/dev/shm"); err == nil {
+		base = "/dev/shm" // durability is for storetest to prove
+	}
+	dir, err := os.MkdirTemp(base, "maestro-inventory-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(dir, "maestro.db"),
 		Tables: append(Tables(), audit.Tables()...)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
+		if err := errors.Join(st.Close(), os.RemoveAll(dir)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -239,6 +255,14 @@ func (a *agent) acknowledge(sp *spec, s *sending, index []Row) {
 
 func (a *agent) send(ctx context.Context, run *Run, sp *spec, s *sending) (Verdict, error) {
 	v, reason, err := run.OpenCapture(ctx, s.open)
+	if err == nil && v == List && s.status != resource.StatusComplete && s.base != nil {
+		// The baseline means nothing to the collector, and its bodies are not here: speak of what was listed only.
+		s.base, s.open.Baseline, s.open.Digest = nil, nil, resource.Digest{}
+		for k, b := range s.all {
+			s.open.Digest.AddRow(k, b.hash)
+		}
+		v, reason, err = run.OpenCapture(ctx, s.open)
+	}
 	if err != nil {
 		return "", err
 	}

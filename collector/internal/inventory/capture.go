@@ -116,8 +116,17 @@ func (r *Run) begin(ctx context.Context, c *capture) (Verdict, string, error) {
 	case in.Baseline != nil && in.Baseline.Digest == st.Digest && (sameRules || !known) && !ask:
 		return Send, "", nil
 	}
-	c.listing = true
+	c.list()
 	return List, "", nil
+}
+
+// list goes over to the (key, hash) list. What a capture that is not complete had for a baseline means nothing here, so from
+// now on it speaks of what it lists only.
+func (c *capture) list() {
+	c.listing, c.after, c.wanted = true, "", map[string]bool{}
+	if !c.complete() {
+		c.in.Baseline = nil
+	}
 }
 
 // Apply takes a batch of a capture that OpenCapture answered Send or List.
@@ -355,7 +364,7 @@ func (r *Run) finish(ctx context.Context, c *capture, wasList bool, res BatchRes
 		}
 		return res, r.breathe(ctx)
 	case !c.listed && c.whole():
-		c.listing, c.after, c.wanted = true, "", map[string]bool{}
+		c.list()
 		res.Verdict, res.Reason = List, "the digest differs"
 		return res, nil
 	}
