@@ -100,6 +100,7 @@ func TestParseRefuses(t *testing.T) {
 		"rank 0":                   {"a.b", `{"type":"object","x-maestro-identifiers":{"mac":0}}`, "rank"},
 		"relation without verb":    {"a.b", `{"type":"object","x-maestro-relations":[{"alias":"x","direction":"out","target":"server"}]}`, "needs alias"},
 		"annotation of the root":   {"a.b", property(`{"type":"string","x-maestro-plural":"x"}`), "annotation of kinds"},
+		"unfolds":                  {"a.b", unfolding(), "more than 400"},
 		"too large":                {"a.b", `{"type":"object","description":"` + strings.Repeat("x", MaxSchemaBytes) + `"}`, "bytes, at most"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -110,6 +111,24 @@ func TestParseRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// unfolding is a small schema of references that would make 16^6 empty objects.
+func unfolding() string {
+	var b strings.Builder
+	b.WriteString(`{"type":"object","properties":{"a":{"$ref":"#/$defs/d0"}},"$defs":{`)
+	for level := range 6 {
+		fmt.Fprintf(&b, `"d%d":{"type":"object","properties":{`, level)
+		for i := range 16 {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			fmt.Fprintf(&b, `"p%d":{"$ref":"#/$defs/d%d"}`, i, level+1)
+		}
+		b.WriteString(`}},`)
+	}
+	b.WriteString(`"d6":{"type":"object"}}}`)
+	return b.String()
 }
 
 // However odd a plugin's schema is, it is read or refused and never breaks its reader.
