@@ -73,6 +73,53 @@ func TestReopen(t *testing.T) {
 	}
 }
 
+// A collector that is killed leaves its file and write-ahead log as they are; what was committed must be in them.
+func TestUncleanEnd(t *testing.T) {
+	tables := []store.Table{{Name: "things", Parts: true, Indexes: []store.Index{{Name: "by_word", Fields: []filter.Field{words}}}}}
+	path := filepath.Join(t.TempDir(), "maestro.db")
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Tables: tables})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.EnsurePart(t.Context(), "things", "p", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(t.Context(), s, "a", "b", "c"); err != nil {
+		t.Fatal(err)
+	}
+	left := filepath.Join(t.TempDir(), "maestro.db")
+	err = s.Update(t.Context(), func(tx store.Tx) error { // killed amid this one
+		if _, err := tx.Write(t.Context(), store.Write{Table: "things", Op: store.Delete, Row: store.Row{ID: "a", Tenant: "t", Part: "p"}}); err != nil {
+			return err
+		}
+		for _, suffix := range []string{"", "-wal"} {
+			b, err := os.ReadFile(path + suffix)
+			if err != nil {
+				return err
+			}
+			if err := os.WriteFile(left+suffix, b, 0o600); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s, err = sqlite.Open(t.Context(), sqlite.Options{Path: left, Tables: tables})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range []string{"a", "b", "c"} {
+		if n := find(t, s, filter.Text{Field: words, Words: []string{word}}); n != 1 {
+			t.Errorf("%s is there %d times", word, n)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestFileIsPrivate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "maestro.db")
 	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Tables: []store.Table{{Name: "things", Parts: true}}})

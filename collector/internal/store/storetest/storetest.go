@@ -92,6 +92,7 @@ func Run(t *testing.T, open Open, lacks Lacks) {
 		{"Model", testModel},
 		{"ConcurrentInserts", testConcurrentInserts},
 		{"ConcurrentUpdates", testConcurrentUpdates},
+		{"ConcurrentAdvances", testConcurrentAdvances},
 		{"Status", testStatus},
 	}
 	for _, test := range tests {
@@ -379,6 +380,37 @@ func testConcurrentUpdates(t *testing.T, s store.Store, lacks Lacks) {
 	}
 	wg.Wait()
 	same(t, "row after all", dump(t, s), []string{fmt.Sprintf(`n/%d {}`, 1+racers*each)})
+}
+
+// Several collectors roll a projection forward; whoever comes late must not take it back.
+func testConcurrentAdvances(t *testing.T, s store.Store, lacks Lacks) {
+	skip(t, lacks.CompareAndSwap, "compare and swap")
+	const racers, versions = 6, 20
+	for round := range 5 {
+		id := fmt.Sprintf("p%d", round)
+		var wg sync.WaitGroup
+		for r := range racers {
+			wg.Go(func() {
+				for v := r + 1; v <= versions; v += 1 + r%3 {
+					err := s.Update(t.Context(), func(tx store.Tx) error {
+						conflicts, err := tx.Write(t.Context(), op(store.Advance, id, int64(v), fmt.Sprintf(`{"v":%d}`, v)))
+						if err == nil && len(conflicts) > 0 {
+							err = errors.New("an Advance conflicted")
+						}
+						return err
+					})
+					if err != nil {
+						t.Errorf("Update: %v", err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		rows, err := s.Get(t.Context(), "items", "t", "", []string{id})
+		must(t, err)
+		same(t, "version after all", rows[id].Version, int64(versions))
+		same(t, "document after all", normal(t, rows[id].Doc), fmt.Sprintf(`{"v":%d}`, versions))
+	}
 }
 
 func testStatus(t *testing.T, s store.Store, _ Lacks) {
