@@ -20,7 +20,13 @@ import (
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) {
+	// Clients of the standard library keep connections open for a while; they are not the demo's.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"), goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop"))
+}
 
 func start(t *testing.T, opts Options) *VCenter {
 	t.Helper()

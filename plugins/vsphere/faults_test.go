@@ -18,6 +18,7 @@ import (
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+	"go.uber.org/goleak"
 
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
@@ -286,6 +287,18 @@ func TestNoSessionIsLeftBehind(t *testing.T) {
 	if after := len(sessionKeys(t, v)); after != before {
 		t.Errorf("%d sessions before, %d after", before, after)
 	}
+}
+
+// After a call nothing of it goes on: no connection is kept, no goroutine waits.
+func TestNothingKeepsRunning(t *testing.T) {
+	v := startVCenter(t, func(m *simulator.Model) { m.Datacenter, m.Machine = 1, 1 })
+	credential(t)
+	discover(t, v.settings()) // the simulator's own goroutines start with the first client
+	v.CloseClientConnections()
+	before := goleak.IgnoreCurrent()
+	discover(t, v.settings())
+	v.CloseClientConnections()
+	goleak.VerifyNone(t, before)
 }
 
 func TestCheckNamesWhatIsMissing(t *testing.T) {
