@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
@@ -145,6 +146,63 @@ func TestFileIsPrivate(t *testing.T) {
 	}
 	if n, err := s.Size(t.Context()); err != nil || n == 0 {
 		t.Errorf("size is %d (%v)", n, err)
+	}
+}
+
+// A data directory may be called anything.
+func TestStrangePath(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a b?mode=memory&c#d%20e")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "maestro.db")
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Tables: []store.Table{{Name: "things", Parts: true}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(put(t.Context(), s, "a"), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if fi, err := os.Stat(path); err != nil || fi.Size() == 0 {
+		t.Errorf("the file is not where it was asked for: %v", err)
+	}
+}
+
+// A list that takes too long ends with its caller.
+func TestCancelledFind(t *testing.T) {
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "maestro.db"), Tables: []store.Table{{Name: "things", Parts: true}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := make([]string, 2000)
+	for i := range ids {
+		ids[i] = fmt.Sprint(i)
+	}
+	if err := put(t.Context(), s, ids...); err != nil {
+		t.Fatal(err)
+	}
+	slow := make(filter.Or, 5000)
+	for i := range slow {
+		slow[i] = filter.Compare{Field: name, Op: filter.Contains, Value: fmt.Sprintf("x%d", i)}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	_, err = s.Count(ctx, store.Query{Table: "things", Tenant: "t", Part: "p", Where: filter.And{slow[:500], slow[500:1000]}}, 0)
+	if err == nil {
+		t.Error("it was found in spite of all")
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("it ended after %v", took)
+	}
+	if err := put(t.Context(), s, "after"); err != nil {
+		t.Error(err)
+	}
+	if n := find(t, s, nil); n != 2001 {
+		t.Errorf("%d rows after it", n)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 
