@@ -98,7 +98,11 @@ func (r *Run) begin(ctx context.Context, c *capture) (Verdict, string, error) {
 		if err != nil {
 			return "", "", err
 		}
-		c.digest, c.rejected, c.opened = d, rejected, true
+		waiting, err := r.s.waiting(ctx, r.start.Tenant, c.work.id)
+		if err != nil {
+			return "", "", err
+		}
+		c.digest, c.rejected, c.opened, c.undecid = d, rejected, true, waiting
 		c.changed = c.changed || st.Open == r.pos
 	}
 	ask := st.Resend || c.rejected > 0 && st.Rule != c.work.rule

@@ -57,8 +57,10 @@ func (s *Service) OpenRun(ctx context.Context, start RunStart) (run *Run, v Verd
 			return nil, Superseded, "a newer assignment of the connection has reported", nil
 		}
 	}
+	// A run that was received in part before has to be gone through to its end, whatever it still has to tell.
+	begun := row > 0 && doc.Epoch == start.Epoch && doc.Generation == start.Generation
 	run.fill()
-	if len(start.Root) > 0 {
+	if len(start.Root) > 0 && !begun {
 		same, err := run.sameRoot(ctx)
 		if err != nil {
 			return nil, "", "", err
@@ -122,8 +124,7 @@ func (r *Run) sameRoot(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		again := st.LastRun == r.start.RunID && st.Changed // its end was not written; it has to be counted
-		if r.pos.less(st.Applied) || kind == nil || !st.settled(rule(kind)) || again {
+		if r.pos.less(st.Applied) || kind == nil || !st.settled(rule(kind)) {
 			return false, nil
 		}
 		rs, err := st.forRoot()
@@ -133,11 +134,18 @@ func (r *Run) sameRoot(ctx context.Context) (bool, error) {
 		root = append(root, rs)
 		complete = complete && st.PlanComplete
 	}
-	if len(root) == 0 {
+	if len(root) == 0 || complete && r.leftOver() {
 		return false, nil
 	}
 	h := resource.Root(root, complete)
 	return bytes.Equal(h[:], r.start.Root), nil
+}
+
+// leftOver says that there are scopes which a complete plan has no longer and that still have to be turned unwatched.
+func (r *Run) leftOver() bool {
+	return slices.ContainsFunc(r.set.states, func(st *scopeState) bool {
+		return !st.Planned && !st.Dropped && (st.Applied != position{} || st.Open != position{}) && r.asked(st.Key)
+	})
 }
 
 // kindOf is nil for a kind that is not registered.

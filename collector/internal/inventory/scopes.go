@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/sdk/resource"
 )
@@ -154,6 +155,16 @@ func (s *Service) count(ctx context.Context, r store.Reader, tenant, scopeID str
 		t.add(row)
 	}
 	return t.digest, t.rejected, nil
+}
+
+// waiting says whether the scope has rows of which it is not decided what their absence means.
+func (s *Service) waiting(ctx context.Context, tenant, scopeID string) (bool, error) {
+	n, err := s.opt.Store.Count(ctx, store.Query{Table: tIndex, Tenant: tenant, Where: filter.And{
+		eq(text("scope_id"), scopeID), in(text("state"), []string{string(rowPending), string(rowLeaving)})}}, 1)
+	if err != nil {
+		return false, fmt.Errorf("count undecided rows: %w", err)
+	}
+	return n > 0, nil
 }
 
 // recount brings a state in line with its index after rows were moved about.
