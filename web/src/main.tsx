@@ -22,7 +22,7 @@ createRoot(document.getElementById('root')!).render(
       colorSchemeManager={schemeManager}
       defaultColorScheme={'auto' as MantineColorScheme}
       withCssVariables={false}
-      withStaticClasses={false}
+      withGlobalClasses={false}
     >
       <QueryClientProvider client={queryClient}>
         <RouterProvider router={router} />

@@ -556,6 +556,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change one's own password; every other session of the user ends */
+        post: operations["change-password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/summary": {
         parameters: {
             query?: never;
@@ -706,23 +723,21 @@ export interface components {
         };
         Common: {
             client?: string;
-            cost_centre?: string;
-            criticality?: string;
+            cost_center?: string;
+            /** @enum {string} */
+            criticality?: "low" | "medium" | "high" | "critical";
             /** Format: date-time */
-            end_of_support?: string;
+            end_of_support_at?: string;
+            /** @example production */
             environment?: string;
             /** @enum {string} */
             lifecycle?: "planned" | "in_service" | "retiring" | "retired";
             links?: components["schemas"]["Link"][];
             monthly_cost?: components["schemas"]["Cost"];
             notes?: string;
-            /** @description Person or team */
-            owner?: string;
-            /**
-             * Format: date-time
-             * @description Until when
-             */
-            warranty?: string;
+            owner?: components["schemas"]["Owner"];
+            /** Format: date-time */
+            warranty_until?: string;
         };
         Connection: {
             agent?: components["schemas"]["Ref"];
@@ -763,9 +778,11 @@ export interface components {
         };
         Cost: {
             /** Format: double */
-            amount: number;
-            currency: string;
-            date?: string;
+            amount?: number;
+            /** Format: date-time */
+            at?: string;
+            /** @example EUR */
+            currency?: string;
             source?: string;
         };
         Coverage: {
@@ -944,6 +961,7 @@ export interface components {
             /** @enum {string} */
             approval: "approved" | "pending";
             built_in: boolean;
+            common_fields: components["schemas"]["Field"][];
             digest: string;
             fields: components["schemas"]["Field"][];
             filter_fields: components["schemas"]["FilterField"][];
@@ -995,7 +1013,8 @@ export interface components {
             per_second?: number;
         };
         Link: {
-            title?: string;
+            label?: string;
+            /** Format: uri */
             url: string;
         };
         ListAgent: {
@@ -1086,6 +1105,14 @@ export interface components {
             total_size: number;
             total_size_is_lower_bound?: boolean;
         };
+        ListResourceHead: {
+            items: components["schemas"]["ResourceHead"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
         ListRun: {
             items: components["schemas"]["Run"][];
             /** @description Pass as page_token for the next page; absent at the end */
@@ -1153,6 +1180,15 @@ export interface components {
             /** @enum {string} */
             status: "complete" | "partial" | "denied" | "throttled" | "unreachable" | "unsupported" | "failed" | "not_tried";
             warnings?: string[];
+        };
+        Owner: {
+            name?: string;
+            /** @enum {string} */
+            type?: "person" | "team";
+        };
+        PasswordChange: {
+            current_password: string;
+            new_password: string;
         };
         Plugin: {
             agents: components["schemas"]["Ref"][];
@@ -1278,6 +1314,18 @@ export interface components {
             request_id?: string;
             tags?: components["schemas"]["Tag"][];
             zone?: string;
+        };
+        ResourceHead: {
+            datacenter?: components["schemas"]["Ref"];
+            id: string;
+            kind: string;
+            name: string;
+            /** @enum {string} */
+            state: "active" | "gone" | "unwatched" | "merged";
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: int64 */
+            version: number;
         };
         ResourcePatch: {
             reason?: string;
@@ -2508,7 +2556,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ListResource"];
+                    "application/json": components["schemas"]["ListResourceHead"];
                 };
             };
             /** @description A problem document (RFC 9457) */
@@ -2578,6 +2626,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ResourceCreate"];
+                "application/octet-stream": string;
             };
         };
         responses: {
@@ -2654,6 +2703,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ResourcePatch"];
+                "application/octet-stream": string;
             };
         };
         responses: {
@@ -2922,7 +2972,6 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    "Cache-Control"?: string;
                     "Set-Cookie"?: string;
                     [name: string]: unknown;
                 };
@@ -2957,6 +3006,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "change-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
             };
             /** @description A problem document (RFC 9457) */
             default: {

@@ -96,7 +96,7 @@ function useEntries(text: string): { entries: Entry[]; searching: boolean } {
     to: `/inventory/${r.kind}/${r.id}`,
     icon: <KindIcon kind={kindOf(r.kind) ?? { name: r.kind }} />,
     label: <Foreign text={r.name || r.id} max={60} />,
-    hint: <>{kindOf(r.kind)?.label ?? r.kind}{r.region ? <> · <Foreign text={r.region} max={24} /></> : null}{r.state === 'active' ? null : <> <State state={r.state} /></>}</>,
+    hint: <>{kindOf(r.kind)?.label ?? r.kind}{r.datacenter?.name ? <> · <Foreign text={r.datacenter.name} max={24} /></> : null}{r.state === 'active' ? null : <> <State state={r.state} /></>}</>,
   }))
   const pages: Entry[] = [
     ...(kinds.data ?? []).filter((k) => k.approval === 'approved').map((k) => ({ id: k.name, to: `/inventory/${k.name}`, name: k.plural, icon: <KindIcon kind={k} /> })),

@@ -1,4 +1,4 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query'
 
 import { api } from '../api/client'
 import { q } from '../api/queries'
@@ -12,11 +12,16 @@ export function useSession(): Session | null {
 /** Whether the caller may change things; the collector decides again anyway. */
 export const useAdmin = () => useSession()?.role === 'admin'
 
+/** Another caller, or none: nothing that the one before was shown may stay. */
+export function enter(client: QueryClient, session: Session | null) {
+  client.removeQueries({ predicate: (query) => query.queryKey[0] !== 'session' })
+  client.setQueryData(q.session().queryKey, session)
+}
+
 export function useSignOut() {
   const client = useQueryClient()
   return async () => {
     await api.delete('/api/v1/session').catch(() => undefined)
-    client.clear()
-    client.setQueryData(q.session().queryKey, null)
+    enter(client, null)
   }
 }

@@ -17,19 +17,7 @@ export const headFields: readonly Field[] = [
 ]
 
 /** The block of fields that people fill, whatever the kind. */
-export const commonFields: readonly Field[] = [
-  { path: 'common.owner', pointer: '/common/owner', type: 'string', label: 'Owner', help: 'Person or team that answers for it.' },
-  { path: 'common.client', pointer: '/common/client', type: 'string', label: 'Client', help: 'Whom it serves.' },
-  { path: 'common.environment', pointer: '/common/environment', type: 'string', label: 'Environment', help: 'For example production.' },
-  { path: 'common.criticality', pointer: '/common/criticality', type: 'string', label: 'Criticality', enum: ['low', 'medium', 'high', 'critical'] },
-  { path: 'common.cost_centre', pointer: '/common/cost_centre', type: 'string', label: 'Cost centre' },
-  { path: 'common.lifecycle', pointer: '/common/lifecycle', type: 'string', label: 'Lifecycle', enum: ['planned', 'in_service', 'retiring', 'retired'] },
-  { path: 'common.end_of_support', pointer: '/common/end_of_support', type: 'time', label: 'End of support' },
-  { path: 'common.warranty', pointer: '/common/warranty', type: 'time', label: 'Warranty until' },
-  { path: 'common.monthly_cost', pointer: '/common/monthly_cost', type: 'object', label: 'Monthly cost' },
-  { path: 'common.links', pointer: '/common/links', type: 'array', label: 'Links', items: [{ path: 'title', pointer: '/title', type: 'string' }, { path: 'url', pointer: '/url', type: 'string' }] },
-  { path: 'common.notes', pointer: '/common/notes', type: 'string', label: 'Notes' },
-]
+export const commonFields = (kind: Pick<KindInfo, 'common_fields'> | undefined): readonly Field[] => kind?.common_fields ?? []
 
 export const labelOf = (f: Pick<Field, 'label' | 'path'>) => f.label || human(f.path.split('.').at(-1) ?? f.path)
 
@@ -47,10 +35,13 @@ export interface Column {
 const numeric = (f: Field) => f.type === 'integer' || f.type === 'number'
 export const alignsRight = (f: Field) => numeric(f)
 
+// The names of the common block are not a kind's own: both may have a "notes".
+const columnId = (f: Field) => (f.pointer.startsWith('/common/') ? `common.${f.path}` : f.path)
+
 function columnOf(kind: KindInfo, f: Field, usual: boolean): Column {
-  const name = kind.filter_fields.find((x) => x.name === f.path || x.name === f.pointer.slice(1).replaceAll('/', '.'))
+  const name = kind.filter_fields.find((x) => x.name === columnId(f)) ?? kind.filter_fields.find((x) => x.name === f.pointer.slice(1).replaceAll('/', '.'))
   const column: Column = {
-    id: f.path,
+    id: columnId(f),
     label: labelOf(f),
     field: f,
     usual,
@@ -79,7 +70,7 @@ export function columnsOf(kind: KindInfo): Column[] {
     columnOf(kind, tags, false),
     columnOf(kind, lastSeen, false),
     columnOf(kind, created, false),
-    ...commonFields.filter((f) => f.type === 'string').map((f) => columnOf(kind, f, false)),
+    ...commonFields(kind).filter((f) => f.type !== 'array').map((f) => columnOf(kind, f, false)),
     ...rest.map((f) => columnOf(kind, f, false)),
   ]
 }
@@ -108,7 +99,7 @@ export function groupsOf(kind: KindInfo): FactGroup[] {
 
 /** The field that a pointer of a diff or of the provenance lies in, and what stands behind it. */
 export function fieldAt(kind: KindInfo | undefined, pointer: string): { field: Field | undefined; rest: string } {
-  const all = [...(kind?.fields ?? []), ...commonFields, ...headFields]
+  const all = [...(kind?.fields ?? []), ...commonFields(kind), ...headFields]
   let best: Field | undefined
   for (const f of all) {
     const inside = pointer === f.pointer || pointer.startsWith(f.pointer + '/')

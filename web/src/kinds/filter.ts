@@ -7,7 +7,10 @@ type FilterProblem = NonNullable<ProblemDocument['filter']>
 export function marked(text: string, p: Pick<FilterProblem, 'position' | 'length'>): [before: string, bad: string, after: string] {
   const chars = [...text]
   const from = Math.max(0, Math.min(p.position, chars.length))
-  const to = Math.min(chars.length, from + Math.max(1, p.length ?? 1))
+  let to = p.length ? from + p.length : from + 1
+  // Without a length, the whole word that begins there.
+  if (!p.length) while (to < chars.length && /[\w.-]/.test(chars[to - 1]!) && /[\w.-]/.test(chars[to]!)) to++
+  to = Math.min(chars.length, to)
   return [chars.slice(0, from).join(''), chars.slice(from, to).join('') || ' ', chars.slice(to).join('')]
 }
 
@@ -18,6 +21,12 @@ export interface Completion {
   text: string
   label: string
   hint: string
+}
+
+/** The names worth offering: attributes.cpu_count says no more than cpu_count. */
+export function offered(fields: FilterField[]): FilterField[] {
+  const names = new Set(fields.map((f) => f.name))
+  return fields.filter((f) => !names.has(f.name.replace(/^attributes\./, '')) || !f.name.startsWith('attributes.'))
 }
 
 /** What may stand at the end of the text: names of fields, or the values of an enumeration after its name. */
@@ -35,7 +44,7 @@ export function completions(text: string, kind: Pick<KindInfo, 'filter_fields'> 
   if (begun === '') return []
   const before = text.slice(0, text.length - begun.length)
   const fits = (f: FilterField) => f.name.startsWith(begun) || f.name.split('.').some((p) => p.startsWith(begun))
-  return fields
+  return offered(fields)
     .filter((f) => fits(f) && f.name !== begun)
     .slice(0, 8)
     .map((f) => ({ text: `${before}${f.name} `, label: f.name, hint: f.enum?.length ? f.enum.join(', ') : f.type }))

@@ -34,12 +34,14 @@ function itemField(f?: Pick<Field, 'items'>): Field | undefined {
 
 function objectText(v: Record<string, unknown>, items?: Field[]): string {
   if (typeof v['amount'] === 'number' && typeof v['currency'] === 'string') return `${quantity(v['amount'], '')} ${v['currency']}`
-  if (typeof v['name'] === 'string' && Object.keys(v).length <= 2) return v['name']
-  return Object.entries(v)
+  const { name, ...others } = v
+  const rest = Object.entries(typeof name === 'string' ? others : v)
     .map(([key, value]) => [items?.find((i) => i.path === key)?.label ?? human(key).toLowerCase(), valueText(value, items?.find((i) => i.path === key))] as const)
     .filter(([, text]) => text)
     .map(([label, text]) => `${label} ${text}`)
     .join(', ')
+  if (typeof name !== 'string') return rest
+  return rest ? `${name} (${rest})` : name
 }
 
 /** What an array of values gained and lost; null when the two are not arrays. */

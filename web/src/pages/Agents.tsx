@@ -25,15 +25,15 @@ export default function Agents() {
   const [params, setParams] = useSearchParams()
   const join = <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setParams({ join: '1' })}>Install an agent</Button>
   const cols: Col<Agent>[] = [
-    { id: 'name', label: 'Name', width: 210, cell: (a) => <Link to={`/agents/${a.id}`}><Foreign text={a.name} max={40} /></Link> },
-    { id: 'status', label: 'Status', width: 120, cell: (a) => <State state={a.status} /> },
-    { id: 'site', label: 'Site', width: 140, cell: (a) => (a.site ? <Foreign text={a.site} max={30} /> : null) },
+    { id: 'name', label: 'Name', width: 190, cell: (a) => <Link to={`/agents/${a.id}`}><Foreign text={a.name} max={40} /></Link> },
+    { id: 'status', label: 'Status', width: 110, cell: (a) => <State state={a.status} /> },
+    { id: 'site', label: 'Site', width: 120, cell: (a) => (a.site ? <Foreign text={a.site} max={30} /> : null) },
     { id: 'contact', label: 'Last contact', width: 120, cell: (a) => <When at={a.last_contact} /> },
-    { id: 'version', label: 'Version', width: 110, cell: (a) => <Foreign text={a.version ?? ''} max={18} /> },
-    { id: 'plugins', label: 'Plugins', width: 190, cell: (a) => (a.plugins?.length ? <Foreign text={a.plugins.map((p) => p.provider).join(', ')} max={40} /> : null) },
-    { id: 'spool', label: 'Waiting to be sent', width: 150, right: true, cell: (a) => <Spool a={a} /> },
-    { id: 'certificate', label: 'Certificate', width: 130, cell: (a) => <Certificate at={a.certificate_not_after} /> },
-    { id: 'connections', label: 'Connections', width: 110, right: true, cell: (a) => count(a.connections?.length ?? 0) },
+    { id: 'version', label: 'Version', width: 90, cell: (a) => <Foreign text={a.version ?? ''} max={18} /> },
+    { id: 'plugins', label: 'Plugins', width: 150, cell: (a) => (a.plugins?.length ? <Foreign text={a.plugins.map((p) => p.provider).join(', ')} max={40} /> : null) },
+    { id: 'spool', label: 'Waiting to be sent', width: 140, right: true, cell: (a) => <Spool a={a} /> },
+    { id: 'certificate', label: 'Certificate', width: 115, cell: (a) => <Certificate at={a.certificate_not_after} /> },
+    { id: 'connections', label: 'Connections', width: 105, right: true, cell: (a) => count(a.connections?.length ?? 0) },
   ]
   return (
     <Page title="Agents" facts={<span>The processes in your networks that read providers and send what they find. The connection is always opened from there outward.</span>} actions={admin ? join : null}>

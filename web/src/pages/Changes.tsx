@@ -59,12 +59,12 @@ function ChangeList() {
   const rows = list.data?.pages.flatMap((p) => p.items) ?? []
   const kindOf = (name: string): KindInfo | undefined => kinds.data?.find((k) => k.name === name)
   const cols: Col<Change>[] = [
-    { id: 'name', label: 'What', width: 240, cell: (c) => <Link to={`/inventory/${c.kind}/${c.resource_id}?tab=history`}><Foreign text={c.name || c.resource_id} max={44} /></Link> },
-    { id: 'kind', label: 'Kind', width: 150, cell: (c) => <span className="row-n muted"><KindIcon kind={kindOf(c.kind) ?? { name: c.kind }} size={15} /><span className="clip">{kindOf(c.kind)?.label ?? c.kind}</span></span> },
-    { id: 'action', label: 'Action', width: 120, cell: (c) => <State state={c.action} word={actionWord(c.action)} /> },
-    { id: 'diff', label: 'Difference', width: 420, cell: (c) => (c.action === 'updated' ? <DiffLine diff={c.diff} kind={kindOf(c.kind)} max={2} /> : c.reason ? <Foreign text={c.reason} max={80} /> : null) },
+    { id: 'name', label: 'What', width: 220, cell: (c) => <Link to={`/inventory/${c.kind}/${c.resource_id}?tab=history`}><Foreign text={c.name || c.resource_id} max={44} /></Link> },
+    { id: 'kind', label: 'Kind', width: 130, cell: (c) => <span className="row-n muted"><KindIcon kind={kindOf(c.kind) ?? { name: c.kind }} size={15} /><span className="clip">{kindOf(c.kind)?.label ?? c.kind}</span></span> },
+    { id: 'action', label: 'Action', width: 110, cell: (c) => <State state={c.action} word={actionWord(c.action)} /> },
+    { id: 'diff', label: 'Difference', width: 370, cell: (c) => (c.action === 'updated' ? <DiffLine diff={c.diff} kind={kindOf(c.kind)} max={2} /> : c.reason ? <Foreign text={c.reason} max={80} /> : null) },
     { id: 'at', label: 'When', width: 110, cell: (c) => <When at={c.at} /> },
-    { id: 'actor', label: 'By', width: 190, cell: (c) => <ActorText change={c} /> },
+    { id: 'actor', label: 'By', width: 185, cell: (c) => <ActorText change={c} /> },
   ]
   const fields = [text('action', actions), text('kind', kinds.data?.map((k) => k.name)), text('name'), text('actor'), text('run_id'), text('resource_id')]
   return (

@@ -25,14 +25,14 @@ export default function Connections() {
   const add = admin ? <Button component={Link} to="/connections/new" variant="filled" leftSection={<IconPlus size={15} aria-hidden />}>Add a connection</Button> : null
   const title = (provider: string) => plugins.data?.items.find((p) => p.provider === provider)?.title ?? provider
   const cols: Col<Connection>[] = [
-    { id: 'name', label: 'Name', width: 230, cell: (c) => <Link to={`/connections/${c.id}`}><Foreign text={c.name} max={50} /></Link> },
-    { id: 'health', label: 'Health', width: 120, cell: (c) => <State state={c.health} /> },
-    { id: 'runs', label: 'Runs', width: 230, wide: true, cell: (c) => <Beats runs={(runs.data?.items ?? []).filter((r) => r.connection.id === c.id).slice(0, 10)} /> },
-    { id: 'last', label: 'Last run', width: 120, cell: (c) => <When at={c.last_run?.finished_at ?? c.last_run?.started_at} /> },
-    { id: 'provider', label: 'Provider', width: 160, cell: (c) => <Foreign text={title(c.provider)} /> },
-    { id: 'kinds', label: 'Reads', width: 260, cell: (c) => <Reads c={c} kinds={kinds.data ?? []} /> },
-    { id: 'agent', label: 'Agent', width: 150, cell: (c) => (c.agent ? <Link to={`/agents/${c.agent.id}`}><Foreign text={c.agent.name || c.agent.id} max={28} /></Link> : <span className="muted">none</span>) },
-    { id: 'datacenter', label: 'Datacenter', width: 150, cell: (c) => (c.datacenter ? <Foreign text={c.datacenter.name || c.datacenter.id} max={28} /> : null) },
+    { id: 'name', label: 'Name', width: 200, cell: (c) => <Link to={`/connections/${c.id}`}><Foreign text={c.name} max={50} /></Link> },
+    { id: 'health', label: 'Health', width: 110, cell: (c) => <State state={c.health} /> },
+    { id: 'runs', label: 'Runs', width: 200, wide: true, cell: (c) => <Beats runs={(runs.data?.items ?? []).filter((r) => r.connection.id === c.id).slice(0, 10)} /> },
+    { id: 'last', label: 'Last run', width: 105, cell: (c) => <When at={c.last_run?.finished_at ?? c.last_run?.started_at} /> },
+    { id: 'provider', label: 'Provider', width: 140, cell: (c) => <Foreign text={title(c.provider)} /> },
+    { id: 'kinds', label: 'Reads', width: 170, cell: (c) => <Reads c={c} kinds={kinds.data ?? []} /> },
+    { id: 'agent', label: 'Agent', width: 125, cell: (c) => (c.agent ? <Link to={`/agents/${c.agent.id}`}><Foreign text={c.agent.name || c.agent.id} max={28} /></Link> : <span className="muted">none</span>) },
+    { id: 'datacenter', label: 'Datacenter', width: 120, cell: (c) => (c.datacenter ? <Foreign text={c.datacenter.name || c.datacenter.id} max={28} /> : null) },
   ]
   return (
     <Page title="Connections" facts={<span>What is read, by which agent, and how often.</span>} actions={add}>

@@ -14,7 +14,7 @@ import { useAsOf } from '../frame/AsOf'
 import { KindIcon } from '../frame/icons'
 import { useAdmin } from '../frame/session'
 import { alignsRight, chosen, columnsOf, type Column } from '../kinds/fields'
-import { narrowed } from '../kinds/filter'
+import { narrowed, offered } from '../kinds/filter'
 import { CoverageStrip } from '../parts/Coverage'
 import { DataTable, type Col } from '../parts/DataTable'
 import { FilterLine } from '../parts/FilterLine'
@@ -107,7 +107,9 @@ function KindList({ kind }: { kind: KindInfo }) {
       <FilterLine value={view.filter} onApply={(t) => view.set('filter', t)} problem={refused} kind={kind} />
       {problem && !refused ? (
         <ProblemPanel error={problem} retry={() => void list.refetch()} />
-      ) : refused ? null : !list.isPending && rows.length === 0 ? (
+      ) : refused ? (
+        <Names kind={kind} />
+      ) : !list.isPending && rows.length === 0 ? (
         <Nothing kind={kind} filter={view.filter} onFilter={(t) => view.set('filter', t)} />
       ) : (
         <DataTable
@@ -137,7 +139,7 @@ function KindList({ kind }: { kind: KindInfo }) {
   )
 }
 
-const widths: Record<string, number> = { name: 240, os: 170, tags: 220 }
+const widths: Record<string, number> = { name: 220, tags: 220, region: 100, zone: 120, datacenter: 120 }
 
 function tableColumn(c: Column, lead: boolean, search: string): Col<Resource> {
   const right = alignsRight(c.field)
@@ -146,7 +148,7 @@ function tableColumn(c: Column, lead: boolean, search: string): Col<Resource> {
     label: c.label,
     orderBy: c.orderBy,
     right,
-    width: widths[c.id] ?? (right ? 110 : c.field.type === 'time' ? 130 : c.field.enum?.length ? 120 : c.field.type === 'ip' ? 145 : c.field.type === 'boolean' ? 100 : 160),
+    width: widths[c.id] ?? (right ? 95 : c.field.type === 'time' ? 110 : c.field.enum?.length ? 105 : c.field.type === 'ip' ? 135 : c.field.type === 'boolean' ? 90 : 150),
     cell: lead ? (r) => <NameCell r={r} search={search} /> : (r) => cellOf(c, r),
   }
 }
@@ -171,6 +173,21 @@ function NameCell({ r, search }: { r: Resource; search: string }) {
       {r.state === 'active' ? null : <><Mark state={r.state} title={r.state} /> </>}
       <Link to={`/inventory/${r.kind}/${r.id}${search}`}><Foreign text={r.name || r.id} max={60} /></Link>
     </>
+  )
+}
+
+/** What a filter may name, for those whose filter was refused. */
+function Names({ kind }: { kind: KindInfo }) {
+  return (
+    <div className="stack-s">
+      <h2>Names a filter can use here</h2>
+      <p className={css.names}>
+        {offered(kind.filter_fields).map((f) => (
+          <span key={f.name} title={f.enum?.length ? f.enum.join(', ') : f.type}><code>{f.name}</code></span>
+        ))}
+      </p>
+      <p className="muted">Bare words search the text. <code>=</code> is exact, <code>~</code> contains, <code>:</code> has; AND, OR, NOT and parentheses join. A moment may be <code>-30d</code>.</p>
+    </div>
   )
 }
 

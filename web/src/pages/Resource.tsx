@@ -91,7 +91,7 @@ function One({ r, kind, asOf, refresh }: { r: Document; kind: KindInfo | undefin
           <State state={r.state} pill />
           {r.state === 'active' ? null : <span>since <When at={r.state_since} />{r.state_reason ? <>: <Foreign text={r.state_reason} /></> : null}</span>}
           <Place r={r} />
-          {r.common.owner ? <span>owner <Foreign text={r.common.owner} /></span> : null}
+          {r.common.owner?.name ? <span>owner <Foreign text={r.common.owner.name} /></span> : null}
           <span className="muted">seen <When at={r.last_seen} /></span>
           <span className="muted">changed <When at={r.updated_at} /></span>
         </>
@@ -110,7 +110,7 @@ function One({ r, kind, asOf, refresh }: { r: Document; kind: KindInfo | undefin
       {tab === 'history' ? <History kind={r.kind} id={r.id} info={kind} /> : null}
       {tab === 'raw' ? (
         <Panel title="As the API answers it" actions={<span className="muted">id <Copy text={r.id} label="the id" /></span>}>
-          <Snippet label="the JSON document" text={JSON.stringify(r, null, 2)} />
+          <Snippet tall label="the JSON document" text={JSON.stringify(r, null, 2)} />
         </Panel>
       ) : null}
     </Page>

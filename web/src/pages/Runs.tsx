@@ -67,14 +67,14 @@ const triggerWord = (trigger: string) => {
 
 export function RunTable({ rows, fill, loading, onEnd, withoutConnection }: { rows: Run[]; fill?: boolean; loading?: boolean; onEnd?: () => void; withoutConnection?: boolean }) {
   const cols: Col<Run>[] = [
-    { id: 'state', label: 'State', width: 130, cell: (r) => <Link to={`/runs/${r.id}`}><State state={r.state} /></Link> },
-    { id: 'connection', label: 'Connection', width: 220, cell: (r) => <Link to={`/connections/${r.connection.id}`}><Foreign text={r.connection.name || r.connection.id} max={40} /></Link> },
-    { id: 'result', label: 'Result', width: 300, cell: (r) => <RunResult run={r} /> },
-    { id: 'scopes', label: 'Scopes', width: 90, right: true, cell: (r) => (r.scopes_total ? `${r.scopes_done}/${r.scopes_total}` : null) },
-    { id: 'started', label: 'Started', width: 120, cell: (r) => <When at={r.started_at ?? r.queued_at} /> },
-    { id: 'took', label: 'Took', width: 100, right: true, cell: (r) => { const ms = tookMs(r); return ms === null ? null : duration(ms) } },
-    { id: 'trigger', label: 'Why', width: 150, wide: true, cell: (r) => <Foreign text={triggerWord(r.trigger)} max={30} /> },
-    { id: 'agent', label: 'Agent', width: 150, wide: true, cell: (r) => (r.agent ? <Foreign text={r.agent.name || r.agent.id} max={30} /> : null) },
+    { id: 'state', label: 'State', width: 120, cell: (r) => <Link to={`/runs/${r.id}`}><State state={r.state} /></Link> },
+    { id: 'connection', label: 'Connection', width: 180, cell: (r) => <Link to={`/connections/${r.connection.id}`}><Foreign text={r.connection.name || r.connection.id} max={40} /></Link> },
+    { id: 'result', label: 'Result', width: 240, cell: (r) => <RunResult run={r} /> },
+    { id: 'scopes', label: 'Scopes', width: 80, right: true, cell: (r) => (r.scopes_total ? `${r.scopes_done}/${r.scopes_total}` : null) },
+    { id: 'started', label: 'Started', width: 110, cell: (r) => <When at={r.started_at ?? r.queued_at} /> },
+    { id: 'took', label: 'Took', width: 90, right: true, cell: (r) => { const ms = tookMs(r); return ms === null ? null : duration(ms) } },
+    { id: 'trigger', label: 'Why', width: 130, wide: true, cell: (r) => <Foreign text={triggerWord(r.trigger)} max={30} /> },
+    { id: 'agent', label: 'Agent', width: 130, wide: true, cell: (r) => (r.agent ? <Foreign text={r.agent.name || r.agent.id} max={30} /> : null) },
   ]
   return (
     <DataTable

@@ -4,7 +4,7 @@ import { useState } from 'react'
 
 import { api } from '../api/client'
 import { Problem } from '../api/problem'
-import { q } from '../api/queries'
+import { enter } from '../frame/session'
 import { Sign } from '../frame/Sign'
 import { ProblemPanel } from '../parts/States'
 import css from './SignIn.module.css'
@@ -20,8 +20,7 @@ export default function SignIn() {
     setError(null)
     try {
       const session = await api.post('/api/v1/session', { body: { username, password } })
-      client.clear()
-      client.setQueryData(q.session().queryKey, session)
+      enter(client, session)
     } catch (err) {
       setError(err)
       setBusy(false)

@@ -38,14 +38,14 @@ function Line({ c, kind, total, open, toggle }: { c: Coverage; kind: KindInfo | 
       <span className={css.staff} aria-hidden />
       {total ? <span className="strong">{total}</span> : null}
       {t === 'none' ? (
-        <span>no connection reads {kind ? kind.plural.toLowerCase() : 'anything'} yet; <Link to="/connections">see connections</Link></span>
+        <span><span>no connection reads {kind ? kind.plural.toLowerCase() : 'anything'} yet; <Link to="/connections">see connections</Link></span></span>
       ) : null}
-      {parseTime(c.as_of) ? <span>as of <When at={c.as_of} clock /></span> : t === 'none' ? null : <span>never read completely</span>}
+      {parseTime(c.as_of) ? <span><span>as of <When at={c.as_of} clock /></span></span> : t === 'none' ? null : <span>never read completely</span>}
       {t === 'complete' ? <span className="row-n"><Mark state="complete" /> complete, {counted(c.scopes, 'scope')}</span> : null}
       {list.length ? (
         <button type="button" className="link" onClick={toggle} aria-expanded={open}>
-          <Mark state={list[0]!.status} /> complete except <bdi>{exceptionWords(list[0]!)}</bdi>
-          {list.length > 1 ? ` and ${count(list.length - 1)} more` : ''}
+          <Mark state={list[0]!.status} />
+          <span>complete except <bdi>{exceptionWords(list[0]!)}</bdi>{list.length > 1 ? ` and ${count(list.length - 1)} more` : ''}</span>
         </button>
       ) : null}
       {c.unwatched ? (

@@ -1,6 +1,6 @@
 // The filter line: the same language as the API and the command line. What the collector refuses is marked at its
 // place, with what it expected there.
-import { Button, TextInput } from '@mantine/core'
+import { ActionIcon, Button, TextInput } from '@mantine/core'
 import { IconFilter, IconX } from '@tabler/icons-react'
 import { useEffect, useId, useRef, useState } from 'react'
 
@@ -68,6 +68,20 @@ export function FilterLine({ value, onApply, problem, kind, placeholder }: Props
           className="grow"
           aria-label="Filter"
           leftSection={<IconFilter size={15} aria-hidden />}
+          rightSection={
+            value || text ? (
+              <ActionIcon
+                size="sm"
+                aria-label="Clear the filter line"
+                onClick={() => {
+                  setText('')
+                  apply('')
+                }}
+              >
+                <IconX size={14} />
+              </ActionIcon>
+            ) : null
+          }
           placeholder={placeholder ?? 'Words, or conditions such as power_state = on AND cpu_count > 4'}
           value={text}
           error={trouble ? true : undefined}
@@ -102,18 +116,6 @@ export function FilterLine({ value, onApply, problem, kind, placeholder }: Props
             }
           }}
         />
-        {value || text ? (
-          <Button
-            type="button"
-            leftSection={<IconX size={14} aria-hidden />}
-            onClick={() => {
-              setText('')
-              apply('')
-            }}
-          >
-            Clear
-          </Button>
-        ) : null}
         <Button type="submit" variant={text.trim() === value ? 'default' : 'filled'}>Apply</Button>
       </div>
       <ul id={list} role="listbox" aria-label="Completions" className={css.offers} hidden={offers.length === 0}>
@@ -157,9 +159,13 @@ function Trouble({ text, problem, id, onTake }: { text: string; problem: NonNull
       {problem.suggestion ? (
         <p>
           Did you mean{' '}
-          <button type="button" className="link" onClick={() => onTake(problem.suggestion!.includes(' ') || before + after === '' ? problem.suggestion! : before + problem.suggestion! + after)}>
+          {problem.parameter === 'filter' && /^\S+$/.test(problem.suggestion) ? (
+            <button type="button" className="link" onClick={() => onTake(before + problem.suggestion! + after)}>
+              <code>{problem.suggestion}</code>
+            </button>
+          ) : (
             <code>{problem.suggestion}</code>
-          </button>
+          )}
           ?
         </p>
       ) : null}

@@ -12,11 +12,11 @@ export function Beats({ runs }: { runs: Run[] }) {
   return (
     <span className={css.staff}>
       <span className={css.beats}>
-        {[...runs].reverse().map((r) => {
+        {runs.map((r, i) => {
           const text = `${stateWord(r.state)}, ${whenText(r)}${r.unchanged ? ', unchanged' : changes(r)}`
           return (
             <Tooltip key={r.id} label={text}>
-              <Link to={`/runs/${r.id}`} aria-label={`Run: ${text}`} className={css.beat}><Mark state={r.state} /></Link>
+              <Link to={`/runs/${r.id}`} aria-label={`Run: ${text}`} className={css.beat} tabIndex={i === 0 ? undefined : -1}><Mark state={r.state} /></Link>
             </Tooltip>
           )
         })}

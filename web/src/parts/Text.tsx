@@ -41,9 +41,9 @@ export function Copy({ text, max = 60, label }: { text: string; max?: number; la
 }
 
 /** A command or a policy to paste, with a button that takes all of it. */
-export function Snippet({ text, label }: { text: string; label: string }) {
+export function Snippet({ text, label, tall }: { text: string; label: string; tall?: boolean }) {
   return (
-    <div className={css.snippet}>
+    <div className={css.snippet} data-tall={tall || undefined}>
       {/* Scrolls sideways, so it must be reachable by keyboard. */}
       <pre tabIndex={0} aria-label={label}>{plain(text)}</pre>
       <CopyAll text={text} label={label} />

@@ -16,6 +16,9 @@ import { Value } from '../../parts/ValueView'
 import { FieldEdit } from './FieldEdit'
 import css from './Resource.module.css'
 
+// Of the block that people fill, what is asked for even while empty.
+const usual = new Set(['owner.name', 'client', 'environment', 'criticality', 'lifecycle', 'notes'])
+
 interface Props {
   r: Resource
   kind: KindInfo
@@ -61,7 +64,9 @@ export function Facts(p: Props) {
           </dl>
         </Panel>
         <Panel title="Responsibility and life">
-          <dl className={css.facts}>{commonFields.filter((f) => f.type === 'string' || !absent(at(p.r, f.pointer))).map((f) => (f.path === 'common.links' ? <Links key={f.pointer} r={p.r} /> : <Fact key={f.pointer} field={f} {...p} />))}</dl>
+          <dl className={css.facts}>{commonFields(p.kind)
+              .filter((f) => all || usual.has(f.path) || !absent(at(p.r, f.pointer)) || p.editing === f.pointer)
+              .map((f) => (f.path === 'links' ? <Links key={f.pointer} r={p.r} /> : <Fact key={f.pointer} field={f} {...p} />))}</dl>
         </Panel>
         <Tags {...p} />
       </div>
@@ -73,10 +78,10 @@ function Links({ r }: { r: Resource }) {
   return (
     <div className={css.fact}>
       <dt>Links</dt>
-      <dd>
+      <dd className="stack-s">
         {(r.common.links ?? []).map((l) => {
           const to = safeLink(l.url)
-          return <div key={l.url}>{to ? <a href={to} target="_blank" rel="noreferrer noopener"><Foreign text={l.title || l.url} /></a> : <Foreign text={l.title || l.url} />}</div>
+          return <div key={l.url}>{to ? <a href={to} target="_blank" rel="noreferrer noopener"><Foreign text={l.label || l.url} /></a> : <Foreign text={l.label || l.url} />}</div>
         })}
       </dd>
     </div>

@@ -110,7 +110,7 @@ function FieldInput({ field, text, setText, error }: { field: Field; text: strin
     return <Select {...common} data={data} value={text || null} onChange={(v) => setText(v ?? '')} clearable />
   }
   if (field.type === 'array') return <Textarea {...common} description="One in each line." value={text} onChange={(e) => setText(e.currentTarget.value)} />
-  if (field.path === 'common.notes') return <Textarea {...common} value={text} onChange={(e) => setText(e.currentTarget.value)} />
+  if (field.pointer === '/common/notes' || field.path === 'description') return <Textarea {...common} value={text} onChange={(e) => setText(e.currentTarget.value)} />
   return (
     <TextInput
       {...common}

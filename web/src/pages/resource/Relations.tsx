@@ -34,29 +34,36 @@ export function Relations({ kind, id }: { kind: string; id: string }) {
   return (
     <div className="stack">
       {data.next_page_token ? <p className="muted">The first {data.items.length} of {data.total_size}.</p> : null}
-      {[...groups].map(([key, list]) => {
-        const info = kindOf(list[0]!.resource?.kind)
-        return (
-          <Panel key={key} title={<>{heading(list[0]!)} <span className="muted">{info ? counted(list.length, info.label.toLowerCase(), info.plural.toLowerCase()) : list.length}</span></>}>
-            <ul className={css.related}>
-              {list.map((e, i) => (
-                <li key={e.resource?.id ?? i}>
-                  {e.resource ? (
-                    <>
-                      <span className={css.relatedIcon}><KindIcon kind={info ?? { name: e.resource.kind ?? '' }} /></span>
-                      <Link to={`/inventory/${e.resource.kind ?? ''}/${e.resource.id}`}><Foreign text={e.resource.name || e.resource.id} max={60} /></Link>
-                      {e.state && e.state !== 'active' ? <Mark state={e.state} title={e.state} /> : null}
-                    </>
-                  ) : (
-                    <span className="muted"><Mark state="unwatched" /> not known here: <Foreign text={e.wanted ?? ''} mono max={60} /></span>
-                  )}
-                  {e.warning ? <span className={css.note}><Mark state="degraded" /> <Foreign text={e.warning} /></span> : null}
-                </li>
-              ))}
-            </ul>
-          </Panel>
-        )
-      })}
+      <Panel title={<>Relations <span className="muted">{counted(data.total_size, 'edge')}</span></>} flush>
+        <dl className={css.groups}>
+          {[...groups].map(([key, list]) => {
+            const info = kindOf(list[0]!.resource?.kind)
+            return (
+              <div key={key}>
+                <dt>{heading(list[0]!)}<span className="muted">{info ? counted(list.length, info.label.toLowerCase(), info.plural.toLowerCase()) : list.length}</span></dt>
+                <dd><ul className={css.related}>{list.map((e, i) => <Edge key={e.resource?.id ?? i} e={e} info={info} />)}</ul></dd>
+              </div>
+            )
+          })}
+        </dl>
+      </Panel>
     </div>
+  )
+}
+
+function Edge({ e, info }: { e: RelatedResource; info: KindInfo | undefined }) {
+  return (
+    <li>
+      {e.resource ? (
+        <>
+          <span className={css.relatedIcon}><KindIcon kind={info ?? { name: e.resource.kind ?? '' }} /></span>
+          <Link to={`/inventory/${e.resource.kind ?? ''}/${e.resource.id}`}><Foreign text={e.resource.name || e.resource.id} max={60} /></Link>
+          {e.state && e.state !== 'active' ? <Mark state={e.state} title={e.state} /> : null}
+        </>
+      ) : (
+        <span className="muted"><Mark state="unwatched" /> not known here: <Foreign text={e.wanted ?? ''} mono max={60} /></span>
+      )}
+      {e.warning ? <span className={css.note}><Mark state="degraded" /> <Foreign text={e.warning} /></span> : null}
+    </li>
   )
 }
