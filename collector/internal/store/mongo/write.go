@@ -143,10 +143,18 @@ func duplicate(_ *mongo.BulkWriteResult, err error) (int, error) {
 		return -1, nil
 	}
 	var be mongo.BulkWriteException
-	if !errors.As(err, &be) || be.WriteConcernError != nil || len(be.WriteErrors) != 1 || !isDuplicate(be.WriteErrors[0].Code) {
+	if !errors.As(err, &be) || be.WriteConcernError != nil || len(be.WriteErrors) == 0 {
 		return 0, err
 	}
-	return be.WriteErrors[0].Index, nil
+	// mongo-java-server goes on after a failed update and answers all of them; doing those again changes nothing.
+	first := be.WriteErrors[0].Index
+	for _, e := range be.WriteErrors {
+		if !isDuplicate(e.Code) {
+			return 0, err
+		}
+		first = min(first, e.Index)
+	}
+	return first, nil
 }
 
 func isDuplicate(code int) bool { return code == 11000 || code == 11001 || code == 12582 }

@@ -1,0 +1,505 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/collector/internal/store/mongo"
+	"maestro.internal/collector/internal/store/storetest"
+	"maestro.internal/sdk/resource"
+)
+
+// world is what there is to discover by one connection.
+type world struct {
+	conn   string
+	at     map[string]string // key -> scope
+	ver    map[string]int
+	hidden map[string]bool // by narrower settings
+	fp     string
+	fresh  bool // settings were changed since the last run was built
+	agent  *agent
+	late   []*lateRun
+	last   *lateRun
+}
+
+type lateRun struct {
+	sp *spec
+	mr modelRun
+}
+
+var modelScopes = map[string]resource.Scope{one.Key(): one, two.Key(): two}
+
+func (w *world) envelope(scope resource.Scope, key string) resource.Envelope {
+	v := w.ver[key]
+	env := thing(scope, key, named(fmt.Sprintf("%s %s v%d", w.conn, key, v)))
+	if w.conn == "a" {
+		env.Attributes = []byte(fmt.Sprintf(`{"cpu_count":%d}`, v))
+	} else {
+		env.Attributes = []byte(fmt.Sprintf(`{"hostname":"h%d"}`, v))
+	}
+	if shared(key) {
+		env.Identifiers = []resource.Identifier{{Type: "serial", Value: "SERIAL-" + key}}
+	}
+	return env
+}
+
+// build takes a run's readings of the world as it is.
+func (w *world) build(t *rapid.T, at time.Time) *lateRun {
+	scopes := []string{one.Key(), two.Key()}
+	all := w.fresh
+	if !all {
+		switch rapid.IntRange(0, 5).Draw(t, "plan") {
+		case 0:
+			scopes = scopes[:1]
+		case 1:
+			scopes = []string{scopes[1], scopes[0]}
+		}
+	}
+	lr := &lateRun{mr: modelRun{conn: w.conn, fp: w.fp, complete: true}}
+	var reads []read
+	for _, sc := range scopes {
+		status := resource.StatusComplete
+		if !all {
+			status = rapid.SampledFrom([]resource.Status{resource.StatusComplete, resource.StatusComplete, resource.StatusComplete, resource.StatusPartial,
+				resource.StatusDenied}).Draw(t, "status")
+		}
+		rd, mrd := read{scope: modelScopes[sc], status: status}, modelRead{scope: sc, status: string(status), items: map[string]int{}}
+		for _, key := range slices.Sorted(maps.Keys(w.at)) {
+			if w.at[key] != sc || w.hidden[key] || status == resource.StatusDenied {
+				continue
+			}
+			if status == resource.StatusPartial && rapid.Bool().Draw(t, "unlisted "+key) {
+				continue
+			}
+			rd.items = append(rd.items, w.envelope(rd.scope, key))
+			mrd.items[key] = w.ver[key]
+		}
+		reads, lr.mr.reads = append(reads, rd), append(lr.mr.reads, mrd)
+	}
+	lr.sp = w.agent.build([]string{"server"}, at, reads...)
+	lr.sp.fp = w.fp
+	if !all && rapid.IntRange(0, 3).Draw(t, "plan incomplete") == 0 {
+		lr.sp.partialPlan, lr.mr.complete = true, false
+	}
+	lr.mr.pos = position{lr.sp.epoch, lr.sp.gen}
+	w.fresh = false
+	return lr
+}
+
+// RunModel compares the inventory with the model over random sequences. A failing sequence is printed and kept by rapid, and
+// replayed by running the test again.
+func RunModel(t *testing.T, open func(t tb) store.Store) {
+	rapid.Check(t, func(rt *rapid.T) {
+		crash := storetest.Crashing(open(rt), -1)
+		c := newClock()
+		s := New(Options{Store: crash, Clock: c.now, HoldItems: holdItems, HoldPercent: holdPercent})
+		x := &comparison{rt: rt, s: s, crash: crash, clock: c, m: newModel("a", "b"), worlds: map[string]*world{}}
+		for i, name := range []string{"a", "b"} {
+			w := &world{conn: name, at: map[string]string{}, ver: map[string]int{}, hidden: map[string]bool{}, fp: "f0", agent: newAgent(s, name, int64(i))}
+			w.agent.conn.Provider = "p" + name
+			for k := range 6 {
+				if rapid.Bool().Draw(rt, "there") {
+					w.at[fmt.Sprintf("k%d", k)] = rapid.SampledFrom([]string{one.Key(), two.Key()}).Draw(rt, "scope")
+				}
+			}
+			x.worlds[name] = w
+		}
+		for range rapid.IntRange(3, 20).Draw(rt, "steps") {
+			x.step()
+			x.compare()
+		}
+		x.compareHistory()
+	})
+}
+
+type comparison struct {
+	rt     *rapid.T
+	s      *Service
+	crash  *storetest.Crasher
+	clock  *clock
+	m      *model
+	worlds map[string]*world
+	epochs map[string]int64
+	story  []string
+}
+
+func (x *comparison) tell(format string, args ...any) {
+	x.story = append(x.story, fmt.Sprintf(format, args...))
+}
+
+func (x *comparison) fail(format string, args ...any) {
+	x.rt.Helper()
+	x.rt.Fatalf("%s\nafter\n  %s\nlast push\n%s", fmt.Sprintf(format, args...), strings.Join(x.story, "\n  "),
+		strings.Join(append(x.worlds["a"].agent.log, x.worlds["b"].agent.log...), "\n"))
+}
+
+func (x *comparison) step() {
+	w := x.worlds[rapid.SampledFrom([]string{"a", "b"}).Draw(x.rt, "connection")]
+	key := fmt.Sprintf("k%d", rapid.IntRange(0, 5).Draw(x.rt, "key"))
+	x.clock.add(time.Minute)
+	switch op := rapid.SampledFrom([]string{"edit", "edit", "add", "remove", "remove all", "move", "move", "run", "run", "run", "run", "crash", "crash", "crash",
+		"replay", "late", "push late", "other agent", "narrow", "wipe", "approve", "refuse", "unwatch", "sweep"}).Draw(x.rt, "step"); op {
+	case "edit":
+		w.ver[key]++
+		x.tell("%s: edit %s", w.conn, key)
+	case "add":
+		w.at[key] = rapid.SampledFrom([]string{one.Key(), two.Key()}).Draw(x.rt, "scope")
+		x.tell("%s: add %s to %s", w.conn, key, w.at[key])
+	case "remove":
+		delete(w.at, key)
+		x.tell("%s: remove %s", w.conn, key)
+	case "remove all":
+		clear(w.at)
+		x.tell("%s: remove all", w.conn)
+	case "move":
+		if from, ok := w.at[key]; ok {
+			w.at[key] = map[string]string{one.Key(): two.Key(), two.Key(): one.Key()}[from]
+			x.tell("%s: move %s to %s", w.conn, key, w.at[key])
+		}
+	case "narrow":
+		w.fp = fmt.Sprintf("f%d", len(x.story)+1)
+		w.hidden = map[string]bool{key: true}
+		w.fresh, w.late = true, nil
+		x.tell("%s: settings %s hide %s", w.conn, w.fp, key)
+	case "wipe":
+		clear(w.agent.base)
+		x.tell("%s: baselines are lost", w.conn)
+	case "other agent":
+		w.agent.epoch++
+		w.agent.gen = 0
+		clear(w.agent.base)
+		x.tell("%s: moves to another agent, epoch %d", w.conn, w.agent.epoch)
+	default:
+		x.act(op, w)
+	}
+}
+
+func (x *comparison) act(op string, w *world) {
+	ctx := context.Background()
+	switch op {
+	case "run", "crash":
+		lr := w.build(x.rt, x.clock.now())
+		x.push(w, lr, op == "crash")
+		w.last = lr
+	case "replay":
+		if w.last != nil {
+			x.push(w, w.last, false)
+		}
+	case "late":
+		if !w.fresh {
+			w.late = append(w.late, w.build(x.rt, x.clock.now()))
+			x.tell("%s: %s stays in the spool", w.conn, w.late[len(w.late)-1].sp.id)
+		}
+	case "push late":
+		if len(w.late) > 0 {
+			lr := w.late[0]
+			w.late = w.late[1:]
+			x.push(w, lr, false)
+		}
+	case "approve", "refuse":
+		for i, h := range x.m.held {
+			if !h.open || h.conn != w.conn || !slices.ContainsFunc(slices.Collect(maps.Values(x.m.conns[h.conn].scope(h.scope))),
+				func(r *row) bool { return r.state == "held" && r.held == i+1 }) {
+				continue
+			}
+			x.decide(ctx, i+1, op == "approve")
+			return
+		}
+	case "unwatch":
+		x.tell("%s: unwatch", w.conn)
+		x.retry(func() error { return x.s.UnwatchConnection(ctx, tenant, w.conn, "user:test", "deleted") })
+		c := x.m.conns[w.conn]
+		for _, scope := range slices.Sorted(maps.Keys(c.rows)) {
+			x.m.unwatch(c, scope, func(string) bool { return false })
+		}
+	case "sweep":
+		x.tell("sweep")
+		x.retry(func() error { return x.s.Sweep(ctx, x.clock.now()) })
+	}
+}
+
+// retry does something, perhaps dying in the middle of it, until it is done.
+func (x *comparison) retry(do func() error) {
+	x.rt.Helper()
+	for {
+		x.crash.Revive(rapid.SampledFrom([]int{-1, -1, 1, 2, 3, 5, 8, 13}).Draw(x.rt, "writes"))
+		err := do()
+		x.crash.Revive(-1)
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, storetest.ErrCrash) {
+			x.fail("%v", err)
+		}
+		x.tell("  crashed")
+	}
+}
+
+func (x *comparison) push(w *world, lr *lateRun, crash bool) {
+	x.rt.Helper()
+	ctx := context.Background()
+	desc := ""
+	for _, rd := range lr.mr.reads {
+		desc += fmt.Sprintf(" %s %s %v", rd.scope, rd.status, slices.Sorted(maps.Keys(rd.items)))
+	}
+	x.tell("%s: push %s of epoch %d generation %d, settings %s, plan complete %t:%s", w.conn, lr.sp.id, lr.sp.epoch, lr.sp.gen, lr.sp.fp, lr.mr.complete, desc)
+	w.agent.log = nil
+	for range 4 {
+		after := -1
+		if crash {
+			after = rapid.IntRange(0, 40).Draw(x.rt, "writes")
+		}
+		x.crash.Revive(after)
+		verdicts, err := w.agent.push(ctx, lr.sp)
+		x.crash.Revive(-1)
+		if err == nil {
+			x.outcome(w, lr, verdicts)
+			return
+		}
+		if !errors.Is(err, storetest.ErrCrash) {
+			x.fail("push: %v", err)
+		}
+		x.tell("  crashed after %d writes", after)
+	}
+	verdicts, err := w.agent.push(ctx, lr.sp)
+	if err != nil {
+		x.fail("push: %v", err)
+	}
+	x.outcome(w, lr, verdicts)
+}
+
+// outcome applies the run to the model and compares how it is recorded.
+func (x *comparison) outcome(w *world, lr *lateRun, verdicts map[string]Verdict) {
+	x.rt.Helper()
+	c := x.m.conns[w.conn]
+	stale, replayed := false, false
+	for _, rd := range lr.mr.reads {
+		stale = stale || lr.mr.pos.less(c.applied[rd.scope])
+		replayed = replayed || lr.mr.pos == c.applied[rd.scope]
+	}
+	for scope, pos := range c.applied {
+		if pos.Epoch > lr.mr.pos.Epoch {
+			if v := verdicts[scope]; v != "" && v != Superseded && !replayed {
+				x.fail("an old epoch was answered %s", v)
+			}
+			return
+		}
+	}
+	x.m.run(lr.mr)
+	if stale || replayed {
+		return
+	}
+	info, err := x.s.Run(context.Background(), everyone, lr.sp.id)
+	if err != nil {
+		x.fail("%v", err)
+	}
+	got := fmt.Sprintf("created %d updated %d gone %d returned %d unwatched %d", info.Created, info.Updated, info.Gone, info.Returned, info.Unwatched)
+	n := x.m.counts
+	want := fmt.Sprintf("created %d updated %d gone %d returned %d unwatched %d", n["created"], n["updated"], n["gone"], n["returned"], n["unwatched"])
+	statuses := map[string]int{}
+	for _, rd := range lr.mr.reads {
+		statuses[rd.status]++
+	}
+	if got != want || !maps.Equal(statuses, info.Statuses) {
+		x.fail("run %s is recorded as\n\t%s %v, it was\n\t%s %v", lr.sp.id, got, info.Statuses, want, statuses)
+	}
+}
+
+func (x *comparison) decide(ctx context.Context, n int, approve bool) {
+	x.rt.Helper()
+	h := x.m.held[n-1]
+	list, err := x.s.HeldRemovals(ctx, everyone, HeldQuery{State: "held", Connection: h.conn})
+	if err != nil {
+		x.fail("%v", err)
+	}
+	id := ""
+	for _, item := range list.Items {
+		if (resource.Scope{Kind: item.Kind, Partition: item.Partition}).Key() == h.scope {
+			// The oldest of the scope is the first that the model has open.
+			id = item.ID
+		}
+	}
+	x.tell("%s: decide on %s: approve %t", h.conn, h.scope, approve)
+	if id == "" {
+		x.fail("nothing is held of %s, but should be", h.scope)
+	}
+	x.crash.Revive(rapid.SampledFrom([]int{-1, 1, 2, 3, 5, 8}).Draw(x.rt, "writes"))
+	if approve {
+		_, err = x.s.Approve(ctx, everyone, id, "test")
+	} else {
+		_, err = x.s.Refuse(ctx, everyone, id, "test")
+	}
+	x.crash.Revive(-1)
+	if errors.Is(err, storetest.ErrCrash) {
+		doc, _, rerr := x.s.heldRow(ctx, x.s.opt.Store, tenant, id)
+		if rerr != nil {
+			x.fail("%v", rerr)
+		}
+		x.tell("  crashed, decision is %s", doc.State)
+		if doc.State == "held" {
+			return // it was not even decided
+		}
+		err = x.s.Sweep(ctx, x.clock.now())
+	}
+	if err != nil {
+		x.fail("%v", err)
+	}
+	x.m.decide(n, approve)
+}
+
+// actual is the inventory by natural names.
+func (x *comparison) actual() (looks map[string]string, ids map[string]string) {
+	x.rt.Helper()
+	looks, ids = map[string]string{}, map[string]string{}
+	ctx := context.Background()
+	err := each(ctx, x.s.opt.Store, store.Query{Table: tResources, Tenant: tenant, Part: "server"}, func(r store.Row) error {
+		doc, err := decodeRow[resourceDoc](r)
+		if err != nil {
+			return err
+		}
+		name := doc.natural()
+		if _, twice := looks[name]; twice {
+			return fmt.Errorf("two resources of %s", name)
+		}
+		looks[name], ids[name] = doc.look(), r.ID
+		return nil
+	})
+	if err != nil && !strings.Contains(err.Error(), "no part") {
+		x.fail("%v", err)
+	}
+	return looks, ids
+}
+
+func (r *revision) natural() string {
+	parts := strings.Split(r.Sources[0].Observation, "|")
+	return serverOf(parts[1], parts[3])
+}
+
+func (r *revision) look() string {
+	attributes, _ := decodeJSON(r.Attributes).(map[string]any)
+	text := func(v any) string {
+		if v == nil {
+			return ""
+		}
+		return fmt.Sprint(v)
+	}
+	return fmt.Sprintf("%s name=%q cpu=%s host=%s by=%s", r.State, r.Name, text(attributes["cpu_count"]), text(attributes["hostname"]), strings.Join(r.Connections, ""))
+}
+
+func (x *comparison) compare() {
+	x.rt.Helper()
+	got, _ := x.actual()
+	want := map[string]string{}
+	for server := range x.m.history {
+		want[server] = x.m.look(server)
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if got[name] != want[name] {
+			x.fail("%s is\n\t%s, should be\n\t%s", name, got[name], want[name])
+		}
+	}
+	if len(got) != len(want) {
+		x.fail("%d servers, should be %d: %v", len(got), len(want), got)
+	}
+	held := 0
+	for _, c := range x.m.conns {
+		for _, rows := range c.rows {
+			for _, r := range rows {
+				if r.state == "held" {
+					held++
+				}
+			}
+		}
+	}
+	n, err := x.s.opt.Store.Count(context.Background(), store.Query{Table: tIndex, Tenant: tenant, Where: eq(text("state"), string(rowHeld))}, 0)
+	if err != nil || n != held {
+		x.fail("%d keys are held, should be %d: %v", n, held, err)
+	}
+}
+
+func (x *comparison) compareHistory() {
+	x.rt.Helper()
+	ctx := context.Background()
+	_, ids := x.actual()
+	for _, server := range slices.Sorted(maps.Keys(x.m.history)) {
+		var got []string
+		err := each(ctx, x.s.opt.Store, store.Query{Table: tChanges, Tenant: tenant, Where: eq(text("resource_id"), ids[server]),
+			Order: []store.Order{{Field: number("version")}}}, func(r store.Row) error {
+			c, err := decodeRow[changeDoc](r)
+			got = append(got, c.Action+": "+c.Revision.look())
+			return err
+		})
+		if err == nil {
+			err = x.s.Verify(ctx, tenant, ids[server])
+		}
+		if err != nil {
+			x.fail("%v", err)
+		}
+		if !slices.Equal(got, x.m.history[server]) {
+			x.fail("history of %s is\n\t%s\nshould be\n\t%s", server, strings.Join(got, "\n\t"), strings.Join(x.m.history[server], "\n\t"))
+		}
+	}
+}
+
+func TestModelWithTransactions(t *testing.T) {
+	RunModel(t, openSQLite)
+}
+
+func TestModelWithoutTransactions(t *testing.T) {
+	RunModel(t, func(t tb) store.Store { return piecemeal{openSQLite(t)} })
+}
+
+// TestModelOnMongo runs a few sequences on servers that speak MongoDB's protocol, named as for the store's own tests. They are
+// slow, so the sequences are few; what they show is that nothing leans on what only SQLite does.
+func TestModelOnMongo(t *testing.T) {
+	servers := os.Getenv("MAESTRO_TEST_MONGO_URIS")
+	if servers == "" {
+		t.Skip("MAESTRO_TEST_MONGO_URIS is not set; test/mongoservers/run.sh starts servers to run this against")
+	}
+	checks := flag.Lookup("rapid.checks")
+	before := checks.Value.String()
+	few := os.Getenv("MAESTRO_TEST_MONGO_CHECKS")
+	if few == "" {
+		few = "5"
+	}
+	if err := checks.Value.Set(few); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := checks.Value.Set(before); err != nil {
+			t.Error(err)
+		}
+	}()
+	for pair := range strings.FieldsSeq(servers) {
+		name, uri, _ := strings.Cut(pair, "=")
+		t.Run(name, func(t *testing.T) {
+			RunModel(t, func(t tb) store.Store {
+				t.Helper()
+				st, err := mongo.Open(context.Background(), mongo.Options{URI: uri, Tables: append(Tables(), audit.Tables()...),
+					Database: "maestro_model_" + strings.ReplaceAll(uuid.NewString(), "-", "")})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() {
+					if err := st.Close(); err != nil {
+						t.Error(err)
+					}
+				})
+				return st
+			})
+		})
+	}
+}
