@@ -1,0 +1,377 @@
+package fleet
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/inventory"
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/internal/rest"
+)
+
+type agentDoc struct {
+	Name string `json:"name"`
+	Site string `json:"site,omitempty"`
+	// KeyHash is the SHA-256 of the bound public key, in hex: whoever has another key is somebody else.
+	KeyHash    string     `json:"key_hash"`
+	EnrolledAt store.Time `json:"enrolled_at"`
+	NotAfter   store.Time `json:"not_after"`
+	RevokedAt  store.Time `json:"revoked_at,omitzero"`
+	// Recoveries that an administrator allows still.
+	Recoveries int `json:"recoveries,omitempty"`
+
+	Connected   bool                 `json:"connected"`
+	LastContact store.Time           `json:"last_contact"`
+	Version     string               `json:"version,omitempty"`
+	OS          string               `json:"os,omitempty"`
+	Arch        string               `json:"arch,omitempty"`
+	Hostname    string               `json:"hostname,omitempty"`
+	MachineID   string               `json:"machine_id,omitempty"`
+	BootID      string               `json:"boot_id,omitempty"`
+	SpoolID     string               `json:"spool_id,omitempty"`
+	Capability  int                  `json:"capability,omitempty"`
+	SkewMS      int64                `json:"clock_skew_ms"`
+	Spool       rest.SpoolStatus     `json:"spool"`
+	Credentials []rest.CredentialRef `json:"credentials,omitempty"`
+	Plugins     []agentPlugin        `json:"plugins,omitempty"`
+	Policy      []string             `json:"policy,omitempty"`
+	Notices     []string             `json:"notices,omitempty"`
+}
+
+// agentPlugin is a plugin that the agent has, by the digest of its description.
+type agentPlugin struct {
+	Digest string `json:"digest"`
+}
+
+// Info is what an agent says of itself.
+type Info struct {
+	Version, OS, Arch, Hostname, Site, MachineID, BootID string
+}
+
+// foreign bounds text that an agent sent.
+func foreign(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if r := []rune(s); len(r) > 500 {
+		s = string(r[:500])
+	}
+	return s
+}
+
+func (d *agentDoc) tell(i Info) {
+	d.Version, d.OS, d.Arch, d.Hostname = foreign(i.Version), foreign(i.OS), foreign(i.Arch), foreign(i.Hostname)
+	d.MachineID, d.BootID = foreign(i.MachineID), foreign(i.BootID)
+	if d.Site == "" {
+		d.Site = foreign(i.Site)
+	}
+}
+
+func (s *Service) status(d agentDoc) string {
+	switch {
+	case !d.RevokedAt.IsZero():
+		return "revoked"
+	case d.Connected && s.now().Sub(d.LastContact.Time) < s.opt.Silence:
+		return "online"
+	}
+	return "offline"
+}
+
+// Agents are all agents of the tenant; who may not read tenant-wide sees none.
+func (s *Service) Agents(ctx context.Context, c inventory.Caller) ([]rest.Agent, error) {
+	out := []rest.Agent{}
+	if !c.TenantWide {
+		return out, nil
+	}
+	list, err := all[agentDoc](ctx, s.opt.Store, tAgents, c.Tenant, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range list {
+		a, err := s.agentView(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+// Agent is one of them.
+func (s *Service) Agent(ctx context.Context, c inventory.Caller, id string) (rest.Agent, error) {
+	if !c.TenantWide {
+		return rest.Agent{}, store.ErrNotFound
+	}
+	o, err := load[agentDoc](ctx, s.opt.Store, tAgents, c.Tenant, id)
+	if err != nil {
+		return rest.Agent{}, err
+	}
+	return s.agentView(ctx, o)
+}
+
+func (s *Service) agentView(ctx context.Context, o object[agentDoc]) (rest.Agent, error) {
+	d := o.doc
+	a := rest.Agent{ID: o.id, Name: d.Name, Site: d.Site, Status: s.status(d), Version: d.Version, OS: d.OS, Arch: d.Arch, Hostname: d.Hostname,
+		LastContact: d.LastContact.Time, EnrolledAt: d.EnrolledAt.Time, CertNotAft: d.NotAfter.Time, ClockSkewMS: d.SkewMS, Spool: d.Spool,
+		Credentials: d.Credentials, Policy: d.Policy, Notices: d.Notices}
+	for _, p := range d.Plugins {
+		row, err := s.plugin(ctx, o.tenant, p.Digest)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // it has been asked for
+		}
+		if err != nil {
+			return a, err
+		}
+		desc, err := row.doc.parse()
+		if err != nil {
+			return a, err
+		}
+		a.Plugins = append(a.Plugins, rest.AgentPlugin{Provider: desc.Provider, Version: desc.Version, Title: desc.Title, SHA256: row.doc.BinarySHA256})
+	}
+	conns, err := s.live(ctx, o.tenant, eq(text("agent"), o.id))
+	if err != nil {
+		return a, err
+	}
+	for _, x := range conns {
+		a.Connections = append(a.Connections, rest.Ref{ID: x.id, Name: x.doc.Name})
+	}
+	return a, nil
+}
+
+// RevokeAgent shuts an agent out for good. What its connections found becomes unwatched.
+func (s *Service) RevokeAgent(ctx context.Context, c inventory.Caller, id, reason string) (rest.Agent, error) {
+	o, err := change(ctx, s, tAgents, c.Tenant, id, func(o *object[agentDoc]) error {
+		if !o.doc.RevokedAt.IsZero() {
+			return errSame
+		}
+		o.doc.RevokedAt, o.doc.Connected = store.At(s.now()), false
+		return nil
+	})
+	if err != nil {
+		return rest.Agent{}, err
+	}
+	if err := s.audit(ctx, c, "agent.revoke", audit.Ref{ID: id, Name: o.doc.Name, Kind: "agent"}, reason, nil); err != nil {
+		return rest.Agent{}, err
+	}
+	conns, err := s.live(ctx, c.Tenant, eq(text("agent"), id))
+	if err != nil {
+		return rest.Agent{}, err
+	}
+	for _, x := range conns {
+		if _, err := s.raise(ctx, c.Tenant, x.id); err != nil {
+			return rest.Agent{}, err
+		}
+		if err := s.opt.Inventory.UnwatchConnection(ctx, c.Tenant, x.id, c.Name, "its agent was revoked"); err != nil {
+			return rest.Agent{}, err
+		}
+	}
+	s.signal(id)
+	return s.agentView(ctx, o)
+}
+
+// raise gives a connection its next epoch.
+func (s *Service) raise(ctx context.Context, tenant, connectionID string) (object[connectionDoc], error) {
+	return change(ctx, s, tConnections, tenant, connectionID, func(o *object[connectionDoc]) error {
+		o.doc.Epoch++
+		return nil
+	})
+}
+
+// ---- what the machine plane does ----
+
+// ErrRevoked says that an agent was shut out.
+var ErrRevoked = errors.New("this agent was revoked")
+
+// ErrStranger says that a certificate does not belong to any agent of ours.
+var ErrStranger = errors.New("this agent is not known here")
+
+// Known is an agent that has proven who it is.
+type Known struct {
+	Tenant, ID, Name string
+}
+
+// Authenticate holds a certificate's claims to what is known.
+func (s *Service) Authenticate(ctx context.Context, tenant, id string, keyHash [32]byte) (Known, error) {
+	o, err := load[agentDoc](ctx, s.opt.Store, tAgents, tenant, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return Known{}, ErrStranger
+	case err != nil:
+		return Known{}, err
+	case !o.doc.RevokedAt.IsZero():
+		return Known{}, ErrRevoked
+	case o.doc.KeyHash != hex.EncodeToString(keyHash[:]):
+		return Known{}, ErrStranger
+	}
+	return Known{Tenant: tenant, ID: id, Name: o.doc.Name}, nil
+}
+
+// Greeting is an agent's hello.
+type Greeting struct {
+	Info        Info
+	Capability  int
+	SpoolID     string
+	Plugins     []string
+	Credentials []rest.CredentialRef
+	Policy      []string
+	Clock       time.Time
+}
+
+// Greet notes a new session. A spool that is not the known one means that the agent was wiped or restored: its
+// connections get new epochs, so that what it might still hold cannot overwrite newer state. It answers the plugin
+// descriptions that are not known yet.
+func (s *Service) Greet(ctx context.Context, k Known, g Greeting) (want []string, err error) {
+	renewed := false
+	_, err = change(ctx, s, tAgents, k.Tenant, k.ID, func(o *object[agentDoc]) error {
+		d := &o.doc
+		renewed = d.SpoolID != "" && d.SpoolID != g.SpoolID
+		d.tell(g.Info)
+		d.Connected, d.LastContact, d.Capability, d.SpoolID = true, store.At(s.now()), g.Capability, foreign(g.SpoolID)
+		d.Credentials, d.Policy, d.Plugins = g.Credentials, g.Policy, nil
+		if !g.Clock.IsZero() {
+			d.SkewMS = g.Clock.Sub(s.now()).Milliseconds()
+		}
+		for _, digest := range g.Plugins {
+			d.Plugins = append(d.Plugins, agentPlugin{Digest: foreign(digest)})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("greet agent: %w", err)
+	}
+	if renewed {
+		if err := s.newSpool(ctx, k); err != nil {
+			return nil, err
+		}
+	}
+	for _, digest := range g.Plugins {
+		if _, err := s.plugin(ctx, k.Tenant, digest); errors.Is(err, store.ErrNotFound) {
+			want = append(want, digest)
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return want, nil
+}
+
+func (s *Service) newSpool(ctx context.Context, k Known) error {
+	conns, err := s.live(ctx, k.Tenant, eq(text("agent"), k.ID))
+	if err != nil {
+		return err
+	}
+	for _, x := range conns {
+		if _, err := s.raise(ctx, k.Tenant, x.id); err != nil {
+			return fmt.Errorf("raise epoch: %w", err)
+		}
+	}
+	c := inventory.Caller{Tenant: k.Tenant, Name: "agent:" + k.ID}
+	return s.audit(ctx, c, "agent.new_spool", audit.Ref{ID: k.ID, Name: k.Name, Kind: "agent"}, "the agent came with another spool; the epochs of its connections were raised", nil)
+}
+
+// Beat is a sign of life.
+type Beat struct {
+	Clock    time.Time
+	Spool    rest.SpoolStatus
+	Notices  []string
+	NotAfter time.Time
+}
+
+// Heard notes a sign of life; gone ends the session's.
+func (s *Service) Heard(ctx context.Context, k Known, b Beat) error {
+	_, err := change(ctx, s, tAgents, k.Tenant, k.ID, func(o *object[agentDoc]) error {
+		d := &o.doc
+		d.Connected, d.LastContact, d.Spool = true, store.At(s.now()), b.Spool
+		d.Notices = nil
+		for _, n := range b.Notices[max(0, len(b.Notices)-20):] {
+			d.Notices = append(d.Notices, foreign(n))
+		}
+		if !b.Clock.IsZero() {
+			d.SkewMS = b.Clock.Sub(s.now()).Milliseconds()
+		}
+		if !b.NotAfter.IsZero() {
+			d.NotAfter = store.At(b.NotAfter)
+		}
+		return nil
+	})
+	return err
+}
+
+// Parted notes the end of a session.
+func (s *Service) Parted(ctx context.Context, k Known) error {
+	_, err := change(ctx, s, tAgents, k.Tenant, k.ID, func(o *object[agentDoc]) error {
+		if !o.doc.Connected {
+			return errSame
+		}
+		o.doc.Connected = false
+		return nil
+	})
+	return err
+}
+
+// Holding says what an agent that pushes for a connection is to it.
+type Holding int
+
+// The holdings.
+const (
+	// Never: the agent never held it.
+	Never Holding = iota
+	// Once: the agent held it, or holds it under a newer epoch.
+	Once
+	// Now: the agent holds this epoch.
+	Now
+)
+
+// Holds decides whether an agent may push for a connection under an epoch.
+func (s *Service) Holds(ctx context.Context, k Known, connectionID string, epoch int64) (Holding, inventory.Connection, error) {
+	o, err := load[connectionDoc](ctx, s.opt.Store, tConnections, k.Tenant, connectionID)
+	if errors.Is(err, store.ErrNotFound) {
+		return Never, inventory.Connection{}, nil
+	}
+	if err != nil {
+		return Never, inventory.Connection{}, err
+	}
+	switch {
+	case !slices.Contains(o.doc.Holders, k.ID) || epoch > o.doc.Epoch:
+		return Never, inventory.Connection{}, nil
+	case o.doc.Agent == k.ID && o.doc.Epoch == epoch && o.doc.DeletedAt.IsZero():
+		return Now, facts(o), nil
+	}
+	return Once, facts(o), nil
+}
+
+// Assignment is what an agent is told to run.
+type Assignment struct {
+	Tenant, ConnectionID, ConnectionName, AgentID, Provider, Settings, Credential string
+	Epoch                                                                         int64
+	Kinds                                                                         []rest.KindSchedule
+	Paused                                                                        bool
+	MaxRequestsPerSecond                                                          float64
+	MaxParallel                                                                   int
+	QuietHours                                                                    []string
+	TimeZone                                                                      string
+	StandbyAgents                                                                 []string
+}
+
+// Assignments are everything an agent is to run, in a stable order.
+func (s *Service) Assignments(ctx context.Context, k Known) ([]Assignment, error) {
+	conns, err := s.live(ctx, k.Tenant, eq(text("agent"), k.ID))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Assignment, len(conns))
+	for i, o := range conns {
+		out[i] = assignment(o)
+	}
+	return out, nil
+}
+
+func assignment(o object[connectionDoc]) Assignment {
+	d := o.doc
+	return Assignment{Tenant: o.tenant, ConnectionID: o.id, ConnectionName: d.Name, AgentID: d.Agent, Provider: d.Provider, Settings: d.Settings,
+		Credential: d.Credential, Epoch: d.Epoch, Kinds: d.Kinds, Paused: d.Paused, MaxRequestsPerSecond: d.MaxRequestsPerSecond, MaxParallel: d.MaxParallel,
+		QuietHours: d.QuietHours, TimeZone: d.TimeZone, StandbyAgents: d.StandbyAgents}
+}

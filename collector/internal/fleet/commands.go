@@ -1,0 +1,281 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/adhocore/gronx"
+
+	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/inventory"
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/internal/rest"
+	"maestro.internal/sdk/provider"
+)
+
+// commandLife is how long a command waits for its agent.
+const commandLife = time.Hour
+
+// The kinds of commands, and their states.
+const (
+	CommandRun   = "run"
+	CommandCheck = "check"
+
+	statePending = "pending"
+	stateSent    = "sent"
+	stateDone    = "done"
+	stateFailed  = "failed"
+)
+
+// Command is something that an agent is asked to do now.
+type Command struct {
+	ID         string
+	Type       string
+	RunID      string
+	Connection string
+	Epoch      int64
+	Kinds      []string
+	// Assignment of a check: the connection as it is.
+	Assignment Assignment
+}
+
+type commandDoc struct {
+	Agent      string     `json:"agent"`
+	Type       string     `json:"type"`
+	RunID      string     `json:"run_id,omitempty"`
+	Connection string     `json:"connection"`
+	Epoch      int64      `json:"epoch"`
+	Kinds      []string   `json:"kinds,omitempty"`
+	State      string     `json:"state"`
+	Error      string     `json:"error,omitempty"`
+	Detail     string     `json:"detail,omitempty"` // JSON as text
+	CreatedAt  store.Time `json:"created_at"`
+	UpdatedAt  store.Time `json:"updated_at"`
+}
+
+func (s *Service) command(ctx context.Context, tenant string, d commandDoc) (string, error) {
+	id, err := newID()
+	if err != nil {
+		return "", err
+	}
+	d.State, d.CreatedAt, d.UpdatedAt = statePending, store.At(s.now()), store.At(s.now())
+	if err := insert(ctx, s.opt.Store, tCommands, object[commandDoc]{id: id, tenant: tenant, doc: d}); err != nil {
+		return "", err
+	}
+	s.signal(d.Agent)
+	return id, nil
+}
+
+// RequestRun queues a run and tells the agent.
+func (s *Service) RequestRun(ctx context.Context, c inventory.Caller, id string, kinds []string) (string, error) {
+	o, err := s.connection(ctx, c, id)
+	if err != nil {
+		return "", err
+	}
+	d := o.doc
+	switch {
+	case d.Agent == "":
+		return "", &inventory.ConflictError{ResourceID: id, Problem: "the connection has no agent that could run it"}
+	case d.Paused:
+		return "", &inventory.ConflictError{ResourceID: id, Problem: "the connection is paused"}
+	}
+	for _, kind := range kinds {
+		if !enabled(d.Kinds, kind) {
+			return "", &inventory.InvalidError{Pointer: "/kinds", Problem: fmt.Sprintf("the kind %q is not on for this connection", kind)}
+		}
+	}
+	runID, err := s.opt.Inventory.RequestRun(ctx, inventory.RunRequest{Tenant: c.Tenant, Connection: facts(o), Kinds: kinds, Trigger: c.Name})
+	if err != nil {
+		return "", err
+	}
+	if err := s.audit(ctx, c, "run.request", connectionRef(o), "", map[string]any{"run": runID}); err != nil {
+		return "", err
+	}
+	_, err = s.command(ctx, c.Tenant, commandDoc{Agent: d.Agent, Type: CommandRun, RunID: runID, Connection: id, Epoch: d.Epoch, Kinds: kinds})
+	return runID, err
+}
+
+func enabled(kinds []rest.KindSchedule, kind string) bool {
+	for _, k := range kinds {
+		if k.Kind == kind {
+			return k.Enabled
+		}
+	}
+	return false
+}
+
+// Check asks the agent what the credential may read, and waits for its answer. A check that is under way is waited
+// for, not asked again.
+func (s *Service) Check(ctx context.Context, c inventory.Caller, id string, kinds []string, wait time.Duration) (rest.CheckResult, error) {
+	o, err := s.connection(ctx, c, id)
+	if err != nil {
+		return rest.CheckResult{}, err
+	}
+	if o.doc.Agent == "" {
+		return rest.CheckResult{}, &inventory.ConflictError{ResourceID: id, Problem: "the connection has no agent that could check it"}
+	}
+	commandID, err := s.openCheck(ctx, o)
+	if err != nil {
+		return rest.CheckResult{}, err
+	}
+	if commandID == "" {
+		if commandID, err = s.command(ctx, c.Tenant, commandDoc{Agent: o.doc.Agent, Type: CommandCheck, Connection: id, Epoch: o.doc.Epoch, Kinds: kinds}); err != nil {
+			return rest.CheckResult{}, err
+		}
+		if err := s.audit(ctx, c, "connection.check", connectionRef(o), "", nil); err != nil {
+			return rest.CheckResult{}, err
+		}
+	}
+	return s.awaitCheck(ctx, c.Tenant, commandID, wait)
+}
+
+// openCheck is the check of the connection as it is now that has not been answered.
+func (s *Service) openCheck(ctx context.Context, o object[connectionDoc]) (string, error) {
+	for _, state := range []string{statePending, stateSent} {
+		list, err := all[commandDoc](ctx, s.opt.Store, tCommands, o.tenant, filter.And{eq(text("agent"), o.doc.Agent), eq(text("state"), state)})
+		if err != nil {
+			return "", err
+		}
+		for _, x := range list {
+			if x.doc.Type == CommandCheck && x.doc.Connection == o.id && x.doc.Epoch == o.doc.Epoch {
+				return x.id, nil
+			}
+		}
+	}
+	return "", nil
+}
+
+func (s *Service) awaitCheck(ctx context.Context, tenant, id string, wait time.Duration) (rest.CheckResult, error) {
+	deadline := time.NewTimer(wait)
+	defer deadline.Stop()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		o, err := load[commandDoc](ctx, s.opt.Store, tCommands, tenant, id)
+		if err != nil {
+			return rest.CheckResult{}, err
+		}
+		switch o.doc.State {
+		case stateFailed:
+			return rest.CheckResult{State: "failed", Error: o.doc.Error}, nil
+		case stateDone:
+			var report provider.CheckReport
+			if err := json.Unmarshal([]byte(o.doc.Detail), &report); err != nil {
+				return rest.CheckResult{State: "failed", Error: "the agent's answer cannot be read"}, nil
+			}
+			return rest.CheckResult{State: "done", Report: &report}, nil
+		}
+		select {
+		case <-ctx.Done():
+			return rest.CheckResult{}, ctx.Err()
+		case <-deadline.C:
+			return rest.CheckResult{State: "pending"}, nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Due are the commands that wait for an agent, oldest first; they are marked as sent. What was sent in a session that
+// broke is not sent again: a run that did not begin shows as such, and is asked for anew.
+func (s *Service) Due(ctx context.Context, k Known) ([]Command, error) {
+	list, err := all[commandDoc](ctx, s.opt.Store, tCommands, k.Tenant, filter.And{eq(text("agent"), k.ID), eq(text("state"), statePending)})
+	if err != nil {
+		return nil, err
+	}
+	var out []Command
+	for _, o := range list {
+		if s.now().Sub(o.doc.CreatedAt.Time) > commandLife {
+			continue // the sweeper ends it
+		}
+		x, err := load[connectionDoc](ctx, s.opt.Store, tConnections, k.Tenant, o.doc.Connection)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		next := stateSent
+		if err != nil || !x.doc.DeletedAt.IsZero() {
+			next = stateFailed
+		}
+		_, err = change(ctx, s, tCommands, k.Tenant, o.id, func(c *object[commandDoc]) error {
+			if c.doc.State != statePending {
+				return errRaced
+			}
+			c.doc.State, c.doc.UpdatedAt = next, store.At(s.now())
+			return nil
+		})
+		if errors.Is(err, errRaced) {
+			continue // another session of the agent took it
+		}
+		if err != nil {
+			return nil, err
+		}
+		if next == stateSent {
+			// The epoch is today's: an edit between asking and delivering must not void the request.
+			out = append(out, Command{ID: o.id, Type: o.doc.Type, RunID: o.doc.RunID, Connection: o.doc.Connection, Epoch: x.doc.Epoch, Kinds: o.doc.Kinds, Assignment: assignment(x)})
+		}
+	}
+	return out, nil
+}
+
+// Answered notes an agent's result of a command.
+func (s *Service) Answered(ctx context.Context, k Known, id string, ok bool, problem string, detail []byte) error {
+	if len(detail) > maxDescription || !json.Valid(detail) {
+		detail = nil
+	}
+	o, err := change(ctx, s, tCommands, k.Tenant, id, func(o *object[commandDoc]) error {
+		if o.doc.Agent != k.ID || o.doc.State == stateDone || o.doc.State == stateFailed {
+			return errSame
+		}
+		o.doc.State, o.doc.Error, o.doc.Detail, o.doc.UpdatedAt = stateDone, foreign(problem), string(detail), store.At(s.now())
+		if !ok {
+			o.doc.State = stateFailed
+		}
+		return nil
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // pruned meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	if o.doc.Agent == k.ID && o.doc.Type == CommandRun && !ok {
+		return s.opt.Inventory.FailRun(ctx, k.Tenant, o.doc.RunID, "the agent did not begin it: "+foreign(problem))
+	}
+	return nil
+}
+
+// Sweep ends commands that nobody took, with their runs, and forgets old ones.
+func (s *Service) Sweep(ctx context.Context, now time.Time) error {
+	q := store.Query{Table: tCommands, AllTenants: true}
+	for {
+		page, err := s.opt.Store.Find(ctx, q)
+		if err != nil {
+			return fmt.Errorf("sweep commands: %w", err)
+		}
+		for _, row := range page.Rows {
+			o, err := decode[commandDoc](row)
+			if err != nil {
+				return err
+			}
+			if now.Sub(o.doc.UpdatedAt.Time) <= commandLife {
+				continue
+			}
+			if o.doc.Type == CommandRun && o.doc.State == statePending {
+				if err := s.opt.Inventory.FailRun(ctx, o.tenant, o.doc.RunID, "its agent was not reached in time"); err != nil && !errors.Is(err, store.ErrNotFound) {
+					return err
+				}
+			}
+			if err := write(ctx, s.opt.Store, tCommands, store.Delete, o); err != nil {
+				return err
+			}
+		}
+		if page.Next == "" {
+			return nil
+		}
+		q.After = page.Next
+	}
+}
+
+func validCron(expr string) bool { return gronx.IsValid(expr) }
