@@ -48,7 +48,7 @@ export async function pages(facts) {
   const runs = (await ask(facts, '/runs?page_size=50')).items
   const run = runs.find((r) => r.state === 'partial') ?? runs.find((r) => r.provider === 'vsphere' && r.state === 'succeeded') ?? runs[0]
   const connections = (await ask(facts, '/connections')).items
-  const connection = connections.find((c) => c.provider === 'vsphere') ?? connections[0]
+  const connection = connections.find((c) => c.provider === 'vsphere' && c.last_run?.state !== 'running') ?? connections[0]
   const agent = (await ask(facts, '/agents')).items[0]
   return {
     kind,

@@ -32,6 +32,8 @@ export const theme = createTheme({
     Menu: { defaultProps: { transitionProps: { duration: 0 }, shadow: 'md' } },
     Popover: { defaultProps: { transitionProps: { duration: 0 }, shadow: 'md' } },
     // Locking the page's scroll is done with a style element, which the content security policy refuses.
-    Modal: { defaultProps: { lockScroll: false, transitionProps: { duration: 0 }, centered: true } },
+    // Their headers stand outside the page's main part, where a header element would be a second banner.
+    Drawer: { defaultProps: { attributes: { header: { role: 'none' } } } },
+    Modal: { defaultProps: { lockScroll: false, transitionProps: { duration: 0 }, centered: true, attributes: { header: { role: 'none' } } } },
   },
 })

@@ -36,8 +36,9 @@ export function AsOfClock() {
   return (
     <Popover opened={open} onChange={setOpen} position="bottom-end" trapFocus>
       <Popover.Target>
-        <button type="button" className={css.clock} data-past={asOf ? true : undefined} onClick={() => { setText(localInput(asOf ? new Date(asOf) : new Date(now))); setOpen(!open) }} aria-label="As of: choose a moment">
+        <button type="button" className={css.clock} data-past={asOf ? true : undefined} onClick={() => { setText(localInput(asOf ? new Date(asOf) : new Date(now))); setOpen(!open) }}>
           <IconClock size={15} aria-hidden />
+          <span className="hidden-visually">As of</span>
           {asOf ? <When at={asOf} clock /> : 'Now'}
         </button>
       </Popover.Target>

@@ -1,14 +1,13 @@
-import { readFileSync } from 'node:fs'
-
 import { describe, expect, it } from 'vitest'
 
+import document from '../../dev/kinds.json'
 import type { Coverage, Field, KindInfo, Resource } from '../api/types'
 import { trust } from './coverage'
 import { chosen, columnsOf, editable, fieldAt, groupsOf, parseValue, pointerLabel } from './fields'
 import { completions, marked, narrowed, quoted } from './filter'
 import { listDifference, valueText } from './value'
 
-const made = JSON.parse(readFileSync('dev/kinds.json', 'utf8')) as { kinds: KindInfo[]; common: Field[] }
+const made = document as unknown as { kinds: KindInfo[]; common: Field[] }
 const server: KindInfo = {
   ...made.kinds.find((k) => k.name === 'server')!,
   approval: 'approved',

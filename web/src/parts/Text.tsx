@@ -32,7 +32,8 @@ export function Copy({ text, max = 60, label }: { text: string; max?: number; la
   const [copied, copy] = useCopy(text)
   return (
     <Tooltip label={copied ? 'Copied' : 'Copy'} position="top">
-      <button type="button" className={css.copy} onClick={copy} aria-label={`Copy ${label ?? text}`}>
+      <button type="button" className={css.copy} onClick={copy}>
+        <span className="hidden-visually">Copy {label ?? ''} </span>
         <Foreign text={text} max={max} mono />
         {copied ? <IconCheck size={13} aria-hidden /> : <IconCopy size={13} aria-hidden />}
       </button>
