@@ -20,14 +20,14 @@ func TestHostileRequestsAreNeverTheCollectorsFault(t *testing.T) {
 	for _, v := range values {
 		e := url.PathEscape(v)
 		for _, path := range []string{"/runs/" + e, "/runs/" + e + "/scopes", "/removals/" + e, "/resources/" + e, "/resources/server/" + e, "/resources/" + e + "/" + id,
-			"/resources/server/" + e + "/history", "/resources/server/" + e + "/relations", "/kinds/" + e} {
+			"/resources/server/" + e + "/history", "/resources/server/" + e + "/relations", "/kinds/" + e, "/agents/" + e, "/connections/" + e, "/datacenters/" + e, "/plugins/" + e} {
 			if a := w.ask(w.reader, "GET", "/api/v1"+path, nil); a.status >= 500 || a.status == 200 && v != ".." {
 				t.Errorf("%q: %d %s", path, a.status, a.body)
 			}
 		}
 		for _, parameter := range []string{"filter", "order_by", "page_token", "page_size", "fields", "count", "as_of", "q", "kind"} {
 			q := url.Values{parameter: {v}}.Encode()
-			for _, path := range []string{"/resources/server", "/resources", "/changes", "/audit", "/runs", "/removals", "/kinds", "/coverage"} {
+			for _, path := range []string{"/resources/server", "/resources", "/changes", "/audit", "/runs", "/removals", "/kinds", "/coverage", "/connections", "/agents", "/datacenters", "/plugins"} {
 				if a := w.ask(w.reader, "GET", "/api/v1"+path+"?"+q, nil); a.status >= 500 {
 					t.Errorf("%s?%s=%q: %d %s", path, parameter, v, a.status, a.body)
 				}

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"maestro.internal/collector/internal/access"
 	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/fleet"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/store/sqlite"
@@ -31,15 +33,16 @@ type world struct {
 	access    *access.Service
 	audit     *audit.Log
 	inventory *inventory.Service
-	log       *bytes.Buffer
+	fleet     *fleet.Service
+	log       *lockedBuffer
 	// Tokens of an administrator and a reader of tenant default, and of an administrator of tenant other.
 	admin, reader, stranger string
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, log: &bytes.Buffer{}}
-	tables := slices.Concat(access.Tables(), audit.Tables(), inventory.Tables())
+	w := &world{t: t, log: &lockedBuffer{}}
+	tables := slices.Concat(access.Tables(), audit.Tables(), inventory.Tables(), fleet.Tables())
 	st, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "maestro.db"), Tables: tables})
 	must(t, err)
 	t.Cleanup(func() { must(t, st.Close()) })
@@ -47,7 +50,9 @@ func newWorld(t *testing.T) *world {
 	w.store, w.audit = st, audit.New(st, time.Now)
 	w.access = access.New(access.Options{Store: st, Audit: w.audit, Log: log, Hashing: access.Argon2{MemoryKiB: 64, Passes: 1, Threads: 1}})
 	w.inventory = inventory.New(inventory.Options{Store: st, Audit: w.audit, Builtin: schema.Builtin(), Clock: time.Now, Log: log})
-	s, err := New(Options{Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: noFleet{}, Log: log, Metrics: prometheus.NewRegistry(),
+	w.fleet = fleet.New(fleet.Options{Store: st, Inventory: w.inventory, Audit: w.audit, Fingerprint: [32]byte{1},
+		AgentAddress: func() string { return "collector.example:7071" }, Log: log})
+	s, err := New(Options{Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: w.fleet, Log: log, Metrics: prometheus.NewRegistry(),
 		Version: "1.2.3", Engine: st.Engine()})
 	must(t, err)
 	srv := httptest.NewServer(s)
@@ -55,6 +60,24 @@ func newWorld(t *testing.T) *world {
 	w.url = srv.URL
 	w.admin, w.reader, w.stranger = w.token("default", access.RoleAdmin), w.token("default", access.RoleReader), w.token("other", access.RoleAdmin)
 	return w
+}
+
+// lockedBuffer takes the log of requests that are answered side by side.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 func must(t *testing.T, err error) {
