@@ -100,8 +100,9 @@ function useFrameKeys(open: (d: 'search' | 'help') => void) {
       else if (intent.do === 'filter') window.dispatchEvent(new Event('maestro:filter'))
       else open(intent.do)
     }
-    window.addEventListener('keydown', onKey)
-    return () => window.removeEventListener('keydown', onKey)
+    // Before the pages' own keys: the e of "g e" is not theirs.
+    window.addEventListener('keydown', onKey, true)
+    return () => window.removeEventListener('keydown', onKey, true)
   }, [navigate, open])
 }
 

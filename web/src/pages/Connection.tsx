@@ -12,6 +12,7 @@ import { at } from '../format/pointer'
 import { every } from '../format/time'
 import { inputsOf, type SchemaNode } from '../forms/schema'
 import { useAdmin } from '../frame/session'
+import { usePageKey } from '../frame/usePageKey'
 import { absent, valueText } from '../kinds/value'
 import { Confirm } from '../parts/Confirm'
 import { Mark, State } from '../parts/marks'
@@ -60,6 +61,7 @@ function One({ c }: { c: Document }) {
   const [dialog, setDialog] = useState<'delete' | null>(null)
   const [error, setError] = useState<unknown>(null)
   const [check, setCheck] = useState<{ busy: boolean; result?: CheckResult; error?: unknown } | null>(null)
+  usePageKey('e', admin ? () => void navigate(`/connections/${c.id}/edit`) : null)
   const live = c.last_run ? moving(c.last_run) : false
 
   const refresh = () => {

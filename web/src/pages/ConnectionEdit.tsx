@@ -7,7 +7,7 @@ import { Link, useBlocker, useNavigate, useParams } from 'react-router'
 import { api } from '../api/client'
 import { Problem } from '../api/problem'
 import { q } from '../api/queries'
-import type { Agent, Connection, ConnectionWrite, KindSchedule, Plugin } from '../api/types'
+import type { Agent, Connection, ConnectionWrite, KindSchedule, MappingRule, Plugin } from '../api/types'
 import { defaultsOf, inputsOf, problemOf, type SchemaNode } from '../forms/schema'
 import { SchemaForm } from '../forms/SchemaForm'
 import { Confirm } from '../parts/Confirm'
@@ -126,6 +126,11 @@ function Form({ existing, plugins, agents }: { existing: Connection | undefined;
             <Panel title="What is read, and how often"><KindRows plugin={plugin} value={doc.kinds ?? []} onChange={(kinds) => change({ kinds })} /></Panel>
           </>
         ) : null}
+        {plugin ? (
+          <Panel title="Rules">
+            <Rules value={doc.rules ?? []} onChange={(rules) => change({ rules })} datacenters={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} />
+          </Panel>
+        ) : null}
         {error?.stale ? (
           <div className="stack-s" role="alert">
             <p><strong>Somebody else changed this connection meanwhile.</strong> Saving now replaces what they wrote with what you see here.</p>
@@ -172,6 +177,25 @@ function Credential({ plugin, agent, names, value, onChange, error }: { plugin: 
   if (!agent) return <TextInput label="Credential" description="Choose an agent first: the names are its own." value={value} disabled />
   const data = value && !names.includes(value) ? [...names, value] : names
   return <Select label="Credential" description={names.length ? help : `${agent.name} reports no credential for this provider. ${help}`} placeholder="None" clearable data={data} value={value || null} onChange={(v) => onChange(v ?? '')} error={error} />
+}
+
+function Rules({ value, onChange, datacenters }: { value: MappingRule[]; onChange: (v: MappingRule[]) => void; datacenters: { value: string; label: string }[] }) {
+  const set = (i: number, part: Partial<MappingRule>) => onChange(value.map((r, n) => (n === i ? { ...r, ...part } : r)))
+  return (
+    <div className="stack-s">
+      <p className="muted">What is read under a partition’s label can belong elsewhere than to the datacenter above. The first rule that fits decides.</p>
+      {value.map((r, i) => (
+        <div key={i} className={css.rule}>
+          <TextInput label="Label" placeholder="account" value={r.label} onChange={(e) => set(i, { label: e.currentTarget.value })} />
+          <TextInput label="is" placeholder="1234" value={r.value} onChange={(e) => set(i, { value: e.currentTarget.value })} />
+          <Select label="Datacenter" clearable data={datacenters} value={r.datacenter ?? null} onChange={(v) => set(i, { datacenter: v ?? '' })} />
+          <TextInput label="Client" value={r.client ?? ''} onChange={(e) => set(i, { client: e.currentTarget.value })} />
+          <Button onClick={() => onChange(value.filter((_, n) => n !== i))} aria-label={`Remove rule ${i + 1}`}>Remove</Button>
+        </div>
+      ))}
+      <div><Button onClick={() => onChange([...value, { label: '', value: '' }])}>Add a rule</Button></div>
+    </div>
+  )
 }
 
 const units = [{ value: '60', label: 'minutes' }, { value: '3600', label: 'hours' }, { value: '86400', label: 'days' }]

@@ -13,6 +13,7 @@ import { safeLink } from '../format/text'
 import { useAsOf } from '../frame/AsOf'
 import { KindIcon } from '../frame/icons'
 import { useAdmin } from '../frame/session'
+import { usePageKey } from '../frame/usePageKey'
 import { State } from '../parts/marks'
 import { Page, Panel } from '../parts/Page'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
@@ -73,6 +74,7 @@ function One({ r, kind, asOf, refresh }: { r: Document; kind: KindInfo | undefin
   const admin = useAdmin()
   const [editing, setEditing] = useState<string | null>(null)
   const tab = params.get('tab') ?? 'facts'
+  const canEdit = admin && !asOf && !!kind
   const link = safeLink(r.console_url)
   const select = (id: string) => {
     const next = new URLSearchParams(params)
@@ -80,6 +82,11 @@ function One({ r, kind, asOf, refresh }: { r: Document; kind: KindInfo | undefin
     else next.set('tab', id)
     setParams(next, { replace: true })
   }
+  const rename = () => {
+    select('facts')
+    setEditing('/name')
+  }
+  usePageKey('e', canEdit ? rename : null)
   const sources = r.observations?.length ?? 0
   return (
     <Page
@@ -99,12 +106,12 @@ function One({ r, kind, asOf, refresh }: { r: Document; kind: KindInfo | undefin
       actions={
         <>
           {link ? <Button component="a" href={link} target="_blank" rel="noreferrer noopener" leftSection={<IconExternalLink size={15} aria-hidden />}>Provider’s console</Button> : null}
-          {admin && !asOf && kind ? <Button onClick={() => { select('facts'); setEditing('/name') }}>Rename</Button> : null}
+          {canEdit ? <Button onClick={rename}>Rename</Button> : null}
         </>
       }
     >
       <TabBar label="Views of this resource" value={tab} onChange={select} tabs={tabs.map((t) => (t.id === 'sources' && sources ? { ...t, count: sources } : t))} />
-      {tab === 'facts' && kind ? <Facts r={r} kind={kind} canEdit={admin && !asOf} editing={editing} setEditing={setEditing} refresh={refresh} /> : null}
+      {tab === 'facts' && kind ? <Facts r={r} kind={kind} canEdit={canEdit} editing={editing} setEditing={setEditing} refresh={refresh} /> : null}
       {tab === 'sources' ? <Sources r={r} kind={kind} /> : null}
       {tab === 'relations' ? <Relations kind={r.kind} id={r.id} /> : null}
       {tab === 'history' ? <History kind={r.kind} id={r.id} info={kind} /> : null}
