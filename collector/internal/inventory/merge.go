@@ -16,6 +16,7 @@ import (
 // observed is an observation as the merge sees it: previous values are filled in, wrong-typed fields left out.
 type observed struct {
 	id         string
+	row        int64 // version of its row when it is written
 	connection string
 	provider   string
 	precedence int64
@@ -58,7 +59,7 @@ func merge(in mergeInput) revision {
 	mergeState(&rev, obs, in.prev, in.now)
 	deciding := tier(obs)
 	for _, o := range obs {
-		rev.Sources = append(rev.Sources, source{Observation: o.id, Connection: o.connection})
+		rev.Sources = append(rev.Sources, source{Observation: o.id, Connection: o.connection, Row: o.row})
 	}
 	for _, o := range deciding {
 		rev.Connections = append(rev.Connections, o.connection)

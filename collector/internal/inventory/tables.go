@@ -292,10 +292,12 @@ type relationDoc struct {
 	edge
 }
 
-// source is an observation that a resource consists of.
+// source is an observation that a resource consists of. Row is the version of the observation's row that went into the
+// revision: a stored one below it has still to be written by whoever made the revision.
 type source struct {
 	Observation string `json:"observation"`
 	Connection  string `json:"connection"`
+	Row         int64  `json:"row"`
 }
 
 // curated is a field set by a person.

@@ -41,6 +41,8 @@ type unit struct {
 	cause  cause
 	// roll are resources whose projection is known to be behind their changes.
 	roll map[string]bool
+	// patient says to wait for another writer that is not through yet.
+	patient bool
 
 	obs    map[string]*obsRec
 	res    map[string]*resRec
@@ -97,11 +99,20 @@ type claimRec struct {
 }
 
 // raceError says that another collector was first, or that a crash left a projection behind: load again.
-type raceError struct{ resources []string }
+type raceError struct {
+	resources []string
+	// wait says that the other one is not through yet.
+	wait bool
+}
 
 func (e *raceError) Error() string { return "another writer was first" }
 
-const mostRaces = 8
+// mostRaces bounds how often a unit is tried again; waiting for another writer starts at firstWait and doubles, to ten seconds
+// in all.
+const (
+	mostRaces = 12
+	firstWait = 5 * time.Millisecond
+)
 
 // work runs fn as one unit, and again as long as somebody else gets in between.
 func (s *Service) work(ctx context.Context, tenant string, kind *schema.Kind, c cause, fn func(*unit) error) error {
@@ -109,10 +120,11 @@ func (s *Service) work(ctx context.Context, tenant string, kind *schema.Kind, c 
 		return err
 	}
 	roll := map[string]bool{}
-	for range mostRaces {
+	wait := firstWait
+	for attempt := range mostRaces {
 		err := s.opt.Store.Update(ctx, func(tx store.Tx) error {
 			u := &unit{s: s, tx: tx, tenant: tenant, kind: kind, keyed: keyedArrays(kind), now: s.now(), cause: c, roll: roll,
-				obs: map[string]*obsRec{}, res: map[string]*resRec{}, alias: map[string]string{}, claims: map[string]*claimRec{}}
+				patient: attempt < mostRaces-2, obs: map[string]*obsRec{}, res: map[string]*resRec{}, alias: map[string]string{}, claims: map[string]*claimRec{}}
 			if len(roll) > 0 {
 				if err := u.loadResources(ctx, slices.Sorted(maps.Keys(roll))); err != nil {
 					return err
@@ -135,6 +147,14 @@ func (s *Service) work(ctx context.Context, tenant string, kind *schema.Kind, c 
 		}
 		for _, id := range race.resources {
 			roll[id] = true
+		}
+		if race.wait {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(wait):
+				wait *= 2
+			}
 		}
 	}
 	return fmt.Errorf("write %s: %w", kind.Name, &raceError{})
@@ -317,8 +337,15 @@ func (u *unit) settle() error {
 			continue // rolled forward only
 		}
 		in := mergeInput{id: id, kind: u.kind, prev: &rec.rev, now: u.now}
+		if u.behind(rec) {
+			return &raceError{wait: true}
+		}
 		for _, m := range slices.Sorted(maps.Keys(rec.members)) {
-			in.obs = append(in.obs, u.obs[m].seen)
+			o := u.obs[m]
+			if o.seen.row = o.row; o.dirty {
+				o.seen.row++
+			}
+			in.obs = append(in.obs, o.seen)
 		}
 		if rec.override != nil {
 			in.prev = rec.override
@@ -334,6 +361,18 @@ func (u *unit) settle() error {
 		}
 	}
 	return nil
+}
+
+// behind says whether the resource's revision was made of an observation that its maker has still to write: on a store without
+// transactions the change comes first. It does so soon, unless it died; then its agent comes again with the same.
+func (u *unit) behind(rec *resRec) bool {
+	if !u.patient || rec.rev.State != Active {
+		return false
+	}
+	return slices.ContainsFunc(rec.rev.Sources, func(src source) bool {
+		o := u.obs[src.Observation]
+		return o == nil && src.Row > 0 || o != nil && o.row < src.Row && !o.dirty
+	})
 }
 
 // commit turns the difference between what a resource was and is into a change, if there is one.
@@ -387,7 +426,7 @@ func actionOf(old, new State) string {
 }
 
 func sameSources(a, b *revision) bool {
-	return slices.EqualFunc(a.Sources, b.Sources, func(x, y source) bool { return x == y })
+	return slices.EqualFunc(a.Sources, b.Sources, func(x, y source) bool { return x.Observation == y.Observation })
 }
 
 // byRules says whether a difference is explained by other rules of hashing alone: what a site withholds, and which
