@@ -210,6 +210,20 @@ func (s *Service) Authenticate(ctx context.Context, tenant, id string, keyHash [
 	return Known{Tenant: tenant, ID: id, Name: o.doc.Name}, nil
 }
 
+// Admitted says whether an agent that was let in before still may be here: ErrRevoked, or ErrStranger when it is gone.
+func (s *Service) Admitted(ctx context.Context, k Known) error {
+	o, err := load[agentDoc](ctx, s.opt.Store, tAgents, k.Tenant, k.ID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return ErrStranger
+	case err != nil:
+		return err
+	case !o.doc.RevokedAt.IsZero():
+		return ErrRevoked
+	}
+	return nil
+}
+
 // Greeting is an agent's hello.
 type Greeting struct {
 	Info        Info
@@ -284,6 +298,9 @@ type Beat struct {
 func (s *Service) Heard(ctx context.Context, k Known, b Beat) error {
 	_, err := change(ctx, s, tAgents, k.Tenant, k.ID, func(o *object[agentDoc]) error {
 		d := &o.doc
+		if !d.RevokedAt.IsZero() {
+			return ErrRevoked
+		}
 		d.Connected, d.LastContact, d.Spool = true, store.At(s.now()), b.Spool
 		d.Notices = nil
 		for _, n := range b.Notices[max(0, len(b.Notices)-20):] {
