@@ -24,7 +24,6 @@ type absence struct {
 	set *scopeSet
 	// seen says of another scope of the connection that it was read lately, so that what it lists is there; nil is never.
 	seen func(scopeKey string) bool
-	held int
 }
 
 func (a *absence) scopeID() string { return scopeID(a.conn, a.scope.Key()) }
@@ -296,7 +295,6 @@ func (a *absence) hold(ctx context.Context, have *store.Row, rows []*indexDoc, s
 			return fmt.Errorf("write held removal: %w", err)
 		}
 	}
-	a.held += len(rows)
 	for part := range slices.Chunk(rows, rowsPerUnit) {
 		err := a.s.work(ctx, a.tenant, kind.Kind, a.cause, func(u *unit) error {
 			return a.mark(ctx, u, part, stateHeld, rowHeld, id)

@@ -164,6 +164,9 @@ func checkCurated(k *schema.Kind, pointer string, value json.RawMessage) error {
 	if null {
 		return nil
 	}
+	if f.Sensitive {
+		return bad("is sensitive and comes from discovery only")
+	}
 	if f.Volatile {
 		return bad("changes all the time and cannot be set")
 	}

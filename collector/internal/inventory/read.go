@@ -58,6 +58,13 @@ func (r *revision) view(c Caller, id string, version int64) Resource {
 	return out
 }
 
+// reduce leaves out what the caller may not read.
+func (r *Resource) reduce(c Caller, kind *schema.Kind) {
+	if !c.Sensitive {
+		r.Attributes = without(r.Attributes, sensitivePointers(kind))
+	}
+}
+
 // current reads a resource's projection; ErrNotFound also when the caller may not know of it.
 func (s *Service) current(ctx context.Context, r store.Reader, c Caller, kind, id string) (resourceDoc, int64, *KindInfo, error) {
 	k, err := s.kind(ctx, c.Tenant, kind)
@@ -93,6 +100,7 @@ func (s *Service) Get(ctx context.Context, c Caller, kind, id string) (*Resource
 		return nil, err
 	}
 	out := doc.view(c, id, version)
+	out.reduce(c, k.Kind)
 	out.Provenance = provenanceFor(c, &doc.revision, k.Kind)
 	obs, err := s.observationsOf(ctx, c, k, &doc.revision)
 	if err != nil {
@@ -162,7 +170,11 @@ func (s *Service) observationsOf(ctx context.Context, c Caller, k *KindInfo, rev
 			}
 			sets[doc.Connection] = set
 		}
-		out = append(out, observationView(c, doc, row, set))
+		v := observationView(c, doc, row, set)
+		if !c.Sensitive && len(sensitivePointers(k.Kind)) > 0 {
+			v.Envelope = nil
+		}
+		out = append(out, v)
 	}
 	return out, nil
 }
@@ -217,6 +229,7 @@ func (s *Service) AsOf(ctx context.Context, c Caller, kind, id string, at time.T
 		return nil, err
 	}
 	out := ch.Revision.view(c, id, ch.Version)
+	out.reduce(c, k.Kind)
 	out.Provenance = provenanceFor(c, &ch.Revision, k.Kind)
 	return &out, nil
 }
@@ -259,6 +272,7 @@ func (s *Service) List(ctx context.Context, c Caller, q ListQuery) (*ResourceLis
 			return nil, err
 		}
 		out.Items = append(out.Items, doc.view(c, row.ID, row.Version))
+		out.Items[len(out.Items)-1].reduce(c, k.Kind)
 	}
 	out.Total, out.More, err = s.countUpTo(ctx, sq, q.CountExact)
 	return out, err
@@ -316,11 +330,11 @@ func (s *Service) listAsOf(ctx context.Context, c Caller, kind *schema.Kind, q L
 			rows = append(rows, row)
 		}
 	}
-	return pageOf(c, rows, q)
+	return pageOf(c, kind, rows, q)
 }
 
 // pageOf orders rows as a store does and cuts a page out of them.
-func pageOf(c Caller, rows []store.Row, q ListQuery) (*ResourceList, error) {
+func pageOf(c Caller, kind *schema.Kind, rows []store.Row, q ListQuery) (*ResourceList, error) {
 	keys := make(map[string]store.Cursor, len(rows))
 	for _, r := range rows {
 		cur, err := store.CursorOf(q.Order, r)
@@ -364,6 +378,7 @@ func pageOf(c Caller, rows []store.Row, q ListQuery) (*ResourceList, error) {
 			return nil, err
 		}
 		out.Items = append(out.Items, doc.view(c, r.ID, r.Version))
+		out.Items[len(out.Items)-1].reduce(c, kind)
 	}
 	return out, nil
 }

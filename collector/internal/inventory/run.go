@@ -28,7 +28,6 @@ type Run struct {
 	captures map[int]*capture
 	// saved is when the row was last written while the run goes on.
 	saved store.Time
-	held  int
 }
 
 // OpenRun begins a run, or ends it at once when its root shows that nothing changed. The Run is nil unless the
@@ -54,7 +53,11 @@ func (s *Service) OpenRun(ctx context.Context, start RunStart) (run *Run, v Verd
 	run = &Run{s: s, start: start, pos: position{start.Epoch, start.Generation}, set: set, doc: doc, row: row, captures: map[int]*capture{}}
 	for _, st := range set.states {
 		if st.Applied.Epoch > start.Epoch {
-			return nil, Superseded, "a newer assignment of the connection has reported", nil
+			const why = "a newer assignment of the connection has reported"
+			if row > 0 {
+				err = s.CancelRun(ctx, start.Tenant, start.RunID, "superseded: "+why)
+			}
+			return nil, Superseded, why, err
 		}
 	}
 	// A run that was received in part before has to be gone through to its end, whatever it still has to tell.
@@ -344,7 +347,6 @@ func (r *Run) decide(ctx context.Context, done map[string]bool) error {
 		if err := a.decide(ctx, int(st.Digest.Count)); err != nil {
 			return err
 		}
-		r.held += a.held
 		r.scopes[i].Changed = true
 		st.Undecided = false
 		r.set.touch(st.Key)
@@ -422,7 +424,15 @@ func (r *Run) tally(ctx context.Context) error {
 		d.Listed += int64(r.scopes[i].Outcome.Listed)
 		d.Rejected += r.set.state(r.scopes[i].Key, store.Time{}).Rejected
 	}
-	d.Held = max(d.Held, r.held)
+	d.Held = 0
+	err := each(ctx, r.s.opt.Store, store.Query{Table: tHeld, Tenant: r.start.Tenant, Where: eq(text("run_id"), r.start.RunID)}, func(row store.Row) error {
+		h, err := decodeRow[heldDoc](row)
+		d.Held += h.Count
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	groups, err := r.s.opt.Store.Group(ctx, store.Query{Table: tChanges, Tenant: r.start.Tenant, Where: notQuiet(eq(text("run_id"), r.start.RunID)),
 		Limit: 100}, fieldsAction())
 	if err != nil {

@@ -27,6 +27,8 @@ type Options struct {
 	UnreadAfter time.Duration
 	// Retention prunes what has been gone for so long; 0 is never.
 	Retention time.Duration
+	// HistoryKey keys the hashes that stand for sensitive values in the history. It is the same for all collectors of a store.
+	HistoryKey []byte
 	// RunTimeout (6 hours) without news fails a run.
 	RunTimeout time.Duration
 }

@@ -37,6 +37,7 @@ type unit struct {
 	tenant string
 	kind   *schema.Kind
 	keyed  map[string]string
+	hidden []string // pointers of sensitive fields
 	now    time.Time
 	cause  cause
 	// roll are resources whose projection is known to be behind their changes.
@@ -123,7 +124,7 @@ func (s *Service) work(ctx context.Context, tenant string, kind *schema.Kind, c 
 	wait := firstWait
 	for attempt := range mostRaces {
 		err := s.opt.Store.Update(ctx, func(tx store.Tx) error {
-			u := &unit{s: s, tx: tx, tenant: tenant, kind: kind, keyed: keyedArrays(kind), now: s.now(), cause: c, roll: roll,
+			u := &unit{s: s, tx: tx, tenant: tenant, kind: kind, keyed: keyedArrays(kind), hidden: sensitivePointers(kind), now: s.now(), cause: c, roll: roll,
 				patient: attempt < mostRaces-2, obs: map[string]*obsRec{}, res: map[string]*resRec{}, alias: map[string]string{}, claims: map[string]*claimRec{}}
 			if len(roll) > 0 {
 				if err := u.loadResources(ctx, slices.Sorted(maps.Keys(roll))); err != nil {
@@ -386,9 +387,13 @@ func (u *unit) commit(rec *resRec, rev revision) error {
 		c.Action = "created"
 		rev.CreatedAt = store.At(u.now)
 	default:
-		c.Diff = diff(&old, &rev, u.keyed)
+		was, is := u.discreet(old), u.discreet(rev)
+		c.Diff = diff(&was, &is, u.keyed)
 		c.Action = actionOf(old.State, rev.State)
 		if c.Action == "updated" && len(c.Diff) == 0 && sameCuration(&old, &rev) && sameSources(&old, &rev) {
+			if rec.behind && len(u.hidden) > 0 {
+				rec.rev.Attributes = rev.Attributes // what history holds hashes of
+			}
 			return nil
 		}
 		c.Quiet = u.cause.rules && c.Action == "updated" && len(c.Diff) > 0 && u.byRules(&old, &rev, c.Diff)
@@ -405,7 +410,7 @@ func (u *unit) commit(rec *resRec, rev revision) error {
 // put makes rev the resource's next version.
 func (u *unit) put(rec *resRec, rev revision, c changeDoc) error {
 	rec.version++
-	c.Version, c.Revision = rec.version, rev
+	c.Version, c.Revision = rec.version, u.discreet(rev)
 	hash, err := hashChange(c)
 	if err != nil {
 		return err

@@ -58,6 +58,21 @@ func (s *Service) unwatchOnce(ctx context.Context, tenant, connectionID, kind, a
 	return s.saveScopes(ctx, set)
 }
 
+// Resend has the whole lists of a connection's scopes asked for with their next captures, and the bodies of what was rejected.
+func (s *Service) Resend(ctx context.Context, tenant, connectionID string) error {
+	return again(func() error {
+		set, err := loadScopes(ctx, s.opt.Store, tenant, connectionID)
+		if err != nil {
+			return fmt.Errorf("read scopes: %w", err)
+		}
+		for _, st := range set.states {
+			st.Resend, st.Rule = true, ""
+			set.touch(st.Key)
+		}
+		return s.saveScopes(ctx, set)
+	})
+}
+
 // Remap applies a connection's datacenter, rules and name to what it has observed, after an edit.
 func (s *Service) Remap(ctx context.Context, tenant string, c Connection, actor string) error {
 	byKind := map[string][]string{}

@@ -3,10 +3,13 @@ package inventory
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/store"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
 )
@@ -277,4 +280,92 @@ func itemOf(t *testing.T, env resource.Envelope) Item {
 	}
 	h := resource.HashOf(b)
 	return Item{Canonical: b, Hash: h[:]}
+}
+
+func TestSensitiveValues(t *testing.T) {
+	l := newLab(t, func(o *Options) { o.AutoApprove, o.HistoryKey = true, []byte("key") })
+	_, err := l.s.RegisterKinds(l.ctx, tenant, provider.Description{Provider: "test", Version: "1", Kinds: []provider.KindSupport{{Kind: "test.box", Major: 1,
+		Schema: json.RawMessage(`{"type":"object","properties":{"pin":{"type":"string","x-maestro-sensitive":true},"size":{"type":"integer"}}}`)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	box := scopeOf("test.box")
+	a := newAgent(l.s, "a", 1)
+	push := func(format string, args ...any) {
+		t.Helper()
+		l.push(a, a.build([]string{"test.box"}, l.clock.now(), complete(box, thing(box, "b", attrs(format, args...)))))
+	}
+	push(`{"pin":"PLANTED-1","size":1}`)
+	push(`{"pin":"PLANTED-2","size":1}`)
+	push(`{"pin":"PLANTED-1","size":2}`)
+	heads, err := l.s.Heads(l.ctx, everyone, ListQuery{})
+	if err != nil || len(heads.Items) != 1 {
+		t.Fatal(heads, err)
+	}
+	id := heads.Items[0].ID
+	for name, c := range map[string]struct {
+		caller Caller
+		want   string
+	}{"may": {Caller{Tenant: tenant, TenantWide: true, Sensitive: true}, `{"pin":"PLANTED-1","size":2}`}, "may not": {everyone, `{"size":2}`}} {
+		got, err := l.s.Get(l.ctx, c.caller, "test.box", id)
+		if err != nil || string(got.Attributes) != c.want {
+			t.Errorf("%s: %s %v", name, got.Attributes, err)
+		}
+		list, err := l.s.List(l.ctx, c.caller, ListQuery{Kind: "test.box"})
+		if err != nil || len(list.Items) != 1 || string(list.Items[0].Attributes) != c.want {
+			t.Errorf("%s: %+v %v", name, list, err)
+		}
+	}
+	h, err := l.s.History(l.ctx, everyone, "test.box", id, "", 0)
+	if err != nil || len(h.Items) != 3 || len(h.Items[0].Diff) != 2 || len(h.Items[1].Diff) != 1 {
+		t.Fatalf("%+v %v", h, err)
+	}
+	if string(h.Items[0].Diff[0].New) != string(h.Items[1].Diff[0].Old) || string(h.Items[0].Diff[0].New) == string(h.Items[1].Diff[0].New) {
+		t.Fatalf("equal values have equal hashes, others have not: %+v", h.Items)
+	}
+	err = each(l.ctx, l.s.opt.Store, store.Query{Table: tChanges, Tenant: tenant}, func(r store.Row) error {
+		if strings.Contains(string(r.Doc), "PLANTED") {
+			t.Errorf("history holds a sensitive value: %s", r.Doc)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.s.Verify(l.ctx, tenant, id); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestManyScopes(t *testing.T) {
+	l := newLab(t)
+	a := newAgent(l.s, "a", 1)
+	var reads []read
+	for i := range 250 {
+		sc := scopeOf("server", "account", fmt.Sprintf("%03d", i))
+		reads = append(reads, complete(sc, thing(sc, fmt.Sprintf("k%d", i))))
+	}
+	if info := l.run(a, reads...); info.Created != 250 || info.ScopesDone != 250 {
+		t.Fatalf("%+v", info)
+	}
+	l.count.Reset()
+	if info := l.run(a, reads...); !info.Unchanged {
+		t.Fatalf("%+v", info)
+	}
+	if got, want := fmt.Sprint(l.count.Writes()), "map[run_chunks:1 runs:1 scope_chunks:3]"; got != want {
+		t.Fatalf("an unchanged resync wrote %s, allowed is %s", got, want)
+	}
+	list, err := l.s.RunScopes(l.ctx, everyone, "a-run-002", "240", 100)
+	if err != nil || len(list.Items) != 10 || list.Next != "" || list.Total != 250 {
+		t.Fatalf("%+v %v", list, err)
+	}
+	if list, err = l.s.RunScopes(l.ctx, everyone, "a-run-002", "", 100); err != nil || len(list.Items) != 100 || list.Next != "100" {
+		t.Fatalf("%+v %v", list, err)
+	}
+	if err := l.s.Resend(l.ctx, tenant, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if info := l.run(a, reads...); info.Unchanged || info.Updated != 0 {
+		t.Fatalf("%+v", info)
+	}
 }

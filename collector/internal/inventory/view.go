@@ -55,6 +55,8 @@ type Caller struct {
 	Name string
 	// Address that the request came from; for the audit trail.
 	Address string
+	// Sensitive may read fields that kinds mark as sensitive.
+	Sensitive bool
 	// TenantWide may read everything of the tenant; otherwise only what has one of Roots.
 	TenantWide bool
 	Roots      []string
