@@ -17,7 +17,8 @@ import (
 
 // domainCaller is the caller as the inventory knows it.
 func domainCaller(c access.Caller) inventory.Caller {
-	return inventory.Caller{Tenant: c.Tenant, Name: c.Name, Address: c.Address, TenantWide: c.TenantWide(), Roots: c.Roots}
+	return inventory.Caller{Tenant: c.Tenant, Name: c.Name, Address: c.Address, TenantWide: c.TenantWide(), Roots: c.Roots,
+		Sensitive: c.Role == access.RoleAdmin}
 }
 
 func (s *Server) listKinds(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.KindInfo]], error) {
