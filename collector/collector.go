@@ -1,0 +1,324 @@
+// Package collector wires the collector: the store, the domain on it, and the two planes above, machines and people.
+// It is the only place that knows a store engine by name. End-to-end tests and the binary use the same wiring.
+package collector
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/api"
+	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/authority"
+	"maestro.internal/collector/internal/fleet"
+	"maestro.internal/collector/internal/ingest"
+	"maestro.internal/collector/internal/inventory"
+	"maestro.internal/collector/internal/lease"
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/collector/internal/store/mongo"
+	"maestro.internal/collector/internal/store/sqlite"
+	"maestro.internal/internal/build"
+	"maestro.internal/sdk/schema"
+)
+
+// Options are what developers and tests set beside the configuration.
+type Options struct {
+	Log *slog.Logger
+	Now func() time.Time
+	// Poll is how often sessions look for news; Sweep how often the sweeper runs (1 minute).
+	Poll, Sweep time.Duration
+}
+
+// Collector is one collector.
+type Collector struct {
+	cfg Config
+	opt Options
+	log *slog.Logger
+
+	store     store.Store
+	metrics   *prometheus.Registry
+	leases    *lease.Leases
+	authority *authority.Authority
+	audit     *audit.Log
+	inventory *inventory.Service
+	fleet     *fleet.Service
+	access    *access.Service
+	ingest    *ingest.Server
+	handler   http.Handler
+
+	people, machines net.Listener
+}
+
+// tables of all parts.
+func tables() []store.Table {
+	return slices.Concat(access.Tables(), audit.Tables(), authority.Tables(), fleet.Tables(), inventory.Tables(), lease.Tables())
+}
+
+// New opens the store and both ports and serves nothing yet. Whoever makes a Collector closes it.
+func New(ctx context.Context, cfg Config, opt Options) (*Collector, error) {
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Sweep <= 0 {
+		opt.Sweep = time.Minute
+	}
+	c := &Collector{cfg: cfg, opt: opt, log: opt.Log, metrics: prometheus.NewRegistry()}
+	if err := c.open(ctx); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+func (c *Collector) open(ctx context.Context) error {
+	if err := os.MkdirAll(c.cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("open data folder: %w", err)
+	}
+	// The ports first: a second collector on the same folder ends here, before it touches anything.
+	var err error
+	if c.people, err = listen(c.cfg.Listen); err != nil {
+		return err
+	}
+	if c.machines, err = listen(c.cfg.AgentListen); err != nil {
+		return err
+	}
+	if err := c.openStore(ctx); err != nil {
+		return err
+	}
+	key, err := authority.LoadKey(c.cfg.keyFile(), true)
+	if err != nil {
+		return err
+	}
+	if c.authority, err = authority.Open(ctx, c.store, key, c.opt.Now); err != nil {
+		return err
+	}
+	if err := c.domain(ctx); err != nil {
+		return err
+	}
+	if c.ingest, err = ingest.New(ingest.Options{Authority: c.authority, Fleet: c.fleet, Inventory: c.inventory, Audit: c.audit, Leases: c.leases,
+		Clock: c.opt.Now, Log: c.part("ingest"), Metrics: c.metrics, Version: build.Version(), Names: c.cfg.agentNames(),
+		AgentLife: c.cfg.CertificateLife, Poll: c.opt.Poll, StopWithin: c.cfg.ShutdownAfter}); err != nil {
+		return err
+	}
+	server, err := api.New(api.Options{Access: c.access, Audit: c.audit, Inventory: c.inventory, Fleet: c.fleet, Clock: c.opt.Now,
+		Log: c.part("api"), Metrics: c.metrics, Version: build.Version(), Engine: c.store.Engine(), Demo: c.cfg.Demo})
+	if err != nil {
+		return err
+	}
+	if c.handler, err = c.site(server); err != nil {
+		return err
+	}
+	return c.bootstrap(ctx)
+}
+
+func (c *Collector) part(name string) *slog.Logger { return c.log.With("part", name) }
+
+// listen makes of a port in use one clear line.
+func listen(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err
+		}
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	return l, nil
+}
+
+func (c *Collector) openStore(ctx context.Context) error {
+	var err error
+	switch c.cfg.Store.Engine {
+	case "mongo":
+		var st *mongo.Store
+		st, err = mongo.Open(ctx, mongo.Options{URI: string(c.cfg.Store.URI), Database: c.cfg.Store.Database, Tables: tables(), Log: c.part("store")})
+		if err == nil {
+			c.store = st
+		}
+	default:
+		var st *sqlite.Store
+		st, err = sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(c.cfg.DataDir, "maestro.db"), Tables: tables(), Log: c.part("store")})
+		if err == nil {
+			c.store = st
+		}
+	}
+	return err
+}
+
+func (c *Collector) domain(ctx context.Context) error {
+	owner, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("make collector id: %w", err)
+	}
+	c.leases = lease.New(c.store, owner.String(), c.opt.Now)
+	c.audit = audit.New(c.store, c.opt.Now)
+	c.inventory = inventory.New(inventory.Options{Store: c.store, Audit: c.audit, Builtin: schema.Builtin(), AutoApprove: c.cfg.AutoApprove,
+		Clock: c.opt.Now, Log: c.part("inventory"), HoldItems: c.cfg.Removals.HoldItems, HoldPercent: c.cfg.Removals.HoldPercent,
+		UnreadAfter: c.cfg.Retention.UnreadAfter, Retention: c.cfg.Retention.Gone})
+	if err := c.inventory.Prepare(ctx); err != nil {
+		return fmt.Errorf("prepare inventory: %w", err)
+	}
+	c.fleet = fleet.New(fleet.Options{Store: c.store, Inventory: c.inventory, Audit: c.audit, Fingerprint: c.authority.Fingerprint(),
+		AgentAddress: c.AgentAddress, Clock: c.opt.Now, Log: c.part("fleet")})
+	c.access = access.New(access.Options{Store: c.store, Audit: c.audit, Clock: c.opt.Now, Log: c.part("access")})
+	c.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), c.storeSize())
+	return nil
+}
+
+func (c *Collector) storeSize() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "maestro_store_size_bytes", Help: "Size of the store on disk, as far as known."}, func() float64 {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		n, err := c.store.Size(ctx)
+		if err != nil {
+			return 0
+		}
+		return float64(n)
+	})
+}
+
+// bootstrap makes the first administrator. The password is left in a file that only the collector's user can read.
+func (c *Collector) bootstrap(ctx context.Context) error {
+	const username = "admin"
+	password, created, err := c.access.Bootstrap(ctx, ingest.DefaultTenant, username)
+	if err != nil {
+		return fmt.Errorf("make first administrator: %w", err)
+	}
+	if !created {
+		return nil
+	}
+	path := filepath.Join(c.cfg.DataDir, "initial-admin.json")
+	if err := writePrivate(path, map[string]string{"username": username, "password": password.Reveal()}); err != nil {
+		return err
+	}
+	c.log.Info("first administrator made; change the password and remove the file", "username", username, "file", path)
+	return nil
+}
+
+// writePrivate writes a JSON document that its owner alone can read, all of it or nothing.
+func writePrivate(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", filepath.Base(path), err)
+	}
+	tmp := path + ".new"
+	if err := os.WriteFile(tmp, append(b, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+	}
+	return nil
+}
+
+// URL is where people find the collector.
+func (c *Collector) URL() string {
+	scheme := "http"
+	if c.cfg.TLS.Cert != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + reachable(c.people.Addr())
+}
+
+// AgentAddress is where agents find it: the first advertised name, with the port if none is given.
+func (c *Collector) AgentAddress() string {
+	at := reachable(c.machines.Addr())
+	if len(c.cfg.AgentAdvertise) == 0 {
+		return at
+	}
+	name := c.cfg.AgentAdvertise[0]
+	if _, _, err := net.SplitHostPort(name); err == nil {
+		return name
+	}
+	_, port, err := net.SplitHostPort(at)
+	if err != nil {
+		return name
+	}
+	return net.JoinHostPort(name, port)
+}
+
+// reachable is an address with a host that can be dialled.
+func reachable(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return addr.String()
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, fmt.Sprint(tcp.Port))
+}
+
+// Run serves until ctx is done or a part fails.
+func (c *Collector) Run(ctx context.Context) error {
+	people, err := c.secured(c.people)
+	if err != nil {
+		return err
+	}
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() error { return c.serve(ctx, people) })
+	parts.Go(func() error { return c.ingest.Serve(ctx, c.machines) })
+	parts.Go(func() error { c.sweep(ctx); return nil })
+	if err := c.ready(); err != nil {
+		parts.Go(func() error { return err })
+	}
+	c.log.Info("collector works", "version", build.Version(), "url", c.URL(), "agent_address", c.AgentAddress(), "store", c.store.Engine(), "data_dir", c.cfg.DataDir)
+	err = parts.Wait()
+	c.log.Info("collector ended")
+	return err
+}
+
+func (c *Collector) ready() error {
+	if c.cfg.ReadyFile == "" {
+		return nil
+	}
+	return writePrivate(c.cfg.ReadyFile, map[string]string{"url": c.URL(), "agent_address": c.AgentAddress()})
+}
+
+func (c *Collector) secured(l net.Listener) (net.Listener, error) {
+	if c.cfg.TLS.Cert == "" {
+		return l, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.cfg.TLS.Cert, c.cfg.TLS.Key)
+	if err != nil {
+		return nil, fmt.Errorf("load tls certificate: %w", err)
+	}
+	return tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}}), nil
+}
+
+// Close releases what New opened. Run has returned before.
+func (c *Collector) Close() error {
+	var errs []error
+	for _, l := range []net.Listener{c.people, c.machines} {
+		if l == nil {
+			continue
+		}
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, fmt.Errorf("close port: %w", err))
+		}
+	}
+	if c.store != nil {
+		if err := c.store.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close store: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
