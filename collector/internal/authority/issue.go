@@ -8,7 +8,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -25,8 +24,8 @@ var ErrRequest = errors.New("certificate request is not acceptable")
 // Request is an agent's certificate request, checked.
 type Request struct {
 	key *ecdsa.PublicKey
-	// KeyHash names the key: lower-case hex SHA-256 of its SubjectPublicKeyInfo.
-	KeyHash string
+	// KeyHash names the key: SHA-256 of its SubjectPublicKeyInfo.
+	KeyHash [sha256.Size]byte
 }
 
 // ParseRequest checks that the request is signed by the key that it is for, and that the key is of the one kind used.
@@ -53,17 +52,14 @@ func (r Request) Verify(digest [sha256.Size]byte, signature []byte) bool {
 	return ecdsa.VerifyASN1(r.key, digest[:], signature)
 }
 
-func keyHash(spki []byte) string {
-	sum := sha256.Sum256(spki)
-	return hex.EncodeToString(sum[:])
-}
+func keyHash(spki []byte) [sha256.Size]byte { return sha256.Sum256(spki) }
 
 // Issued is a certificate for an agent.
 type Issued struct {
 	// Chain is DER, leaf first.
 	Chain [][]byte
 	// KeyHash names the agent's key.
-	KeyHash  string
+	KeyHash  [sha256.Size]byte
 	NotAfter time.Time
 }
 
@@ -101,7 +97,7 @@ type Peer struct {
 	Tenant  string
 	AgentID string
 	// KeyHash of the key that the peer has proven to hold.
-	KeyHash  string
+	KeyHash  [sha256.Size]byte
 	NotAfter time.Time
 }
 
