@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"maestro.internal/agent/internal/credential"
@@ -92,14 +94,21 @@ func (a *Alone) job(ctx context.Context, j Job) (runner.Job, error) {
 	if err != nil {
 		return runner.Job{}, err
 	}
+	d, err := a.plugins.Describe(ctx, file)
+	if err != nil {
+		return runner.Job{}, err
+	}
 	out := runner.Job{Connection: provider.Connection{ID: "standalone", Settings: j.Settings}, Kinds: j.Kinds}
+	var known []string
+	for _, k := range d.Description.Kinds {
+		known = append(known, k.Kind)
+	}
 	if len(out.Kinds) == 0 {
-		d, err := a.plugins.Describe(ctx, file)
-		if err != nil {
-			return out, err
-		}
-		for _, k := range d.Description.Kinds {
-			out.Kinds = append(out.Kinds, k.Kind)
+		out.Kinds = known
+	}
+	for _, k := range out.Kinds {
+		if !slices.Contains(known, k) {
+			return out, fmt.Errorf("plugin %s does not read kind %q; it reads %s", file.Name, k, strings.Join(known, ", "))
 		}
 	}
 	out.Launch = func(ctx context.Context) (runner.Process, error) {
