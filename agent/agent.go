@@ -260,7 +260,7 @@ func (a *Agent) Status() Status {
 
 // report keeps the status where another process can read it.
 func (a *Agent) report(ctx context.Context) {
-	tick := time.NewTicker(5 * time.Second)
+	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	var last string
 	for {

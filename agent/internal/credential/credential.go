@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -190,6 +191,7 @@ func (e Entry) allows(targets json.RawMessage) error {
 	return nil
 }
 
+// leaves visits the texts that name an address; switches and numbers name none.
 func leaves(v any, visit func(string)) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -201,12 +203,14 @@ func leaves(v any, visit func(string)) {
 			leaves(e, visit)
 		}
 	case string:
-		visit(v)
-	case nil:
-	default:
-		visit(fmt.Sprint(v))
+		// Fingerprints of certificates belong to the target but are no address.
+		if v != "" && !fingerprint.MatchString(v) {
+			visit(v)
+		}
 	}
 }
+
+var fingerprint = regexp.MustCompile(`^(SHA256:|sha256:)?[0-9A-Fa-f:]{40,}$`)
 
 // matches compares host with host and, where the pattern names one, port with port. Only the host that the target
 // really leads to counts, so that neither user info nor a path can pretend to be it.

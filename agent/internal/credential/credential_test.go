@@ -83,6 +83,8 @@ credentials:
 		{"vc", "vsphere", `{"url":"https://vc.example.com@evil.example.com"}`, credential.ErrForbidden},
 		{"vc", "vsphere", `{"url":"https://vc.example.com:x@evil.example.com"}`, credential.ErrForbidden},
 		{"vc", "vsphere", `{"urls":["vc.example.com","evil.example.com"]}`, credential.ErrForbidden},
+		{"vc", "vsphere", `{"url":"https://vc.example.com","insecure":true,"thumbprint":"`+strings.Repeat("AB:", 31)+`AB"}`, nil},
+		{"vc", "vsphere", `{"insecure":true,"thumbprint":"`+strings.Repeat("AB:", 31)+`AB"}`, credential.ErrForbidden},
 		{"vc", "vsphere", `{}`, credential.ErrForbidden},
 		{"vc", "aws", `{"url":"https://vc.example.com"}`, credential.ErrForbidden},
 		{"../etc/passwd", "vsphere", `{}`, credential.ErrUnknown},

@@ -71,10 +71,10 @@ type Running struct {
 	runner.Progress
 }
 
-// Triggers of runs.
+// Triggers of runs. The collector knows who asked for a run, so nothing is said of it here.
 const (
 	TriggerSchedule = "schedule"
-	TriggerManual   = "manual"
+	TriggerRequest  = ""
 )
 
 // ErrCanceled is the cause of a run that somebody ended.
@@ -279,7 +279,7 @@ func (d *Dispatcher) step(ctx context.Context) time.Duration {
 		if len(kinds) == 0 {
 			kinds = a.Kinds()
 		}
-		d.begin(ctx, a, r.RunID, TriggerManual, kinds, now)
+		d.begin(ctx, a, r.RunID, TriggerRequest, kinds, now)
 	}
 	for _, id := range d.waiting() {
 		a := d.assignments[id]

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -242,13 +243,15 @@ func (s *session) receive(ctx context.Context, msg *uplinkv1.CollectorMessage, w
 }
 
 func (s *session) tellPlugins(ctx context.Context, digests []string) {
-	for _, p := range s.plugins {
-		for _, d := range digests {
-			if d == p.Digest {
-				s.put(ctx, &uplinkv1.AgentMessage{Message: &uplinkv1.AgentMessage_Plugin{Plugin: &uplinkv1.PluginDescription{
-					Digest: p.Digest, Description: p.JSON, BinarySha256: p.SHA256}}})
-			}
+	for _, d := range digests {
+		// Two files may say the same of themselves; it is told once.
+		at := slices.IndexFunc(s.plugins, func(p supervisor.Described) bool { return p.Digest == d })
+		if at < 0 {
+			continue
 		}
+		p := s.plugins[at]
+		s.put(ctx, &uplinkv1.AgentMessage{Message: &uplinkv1.AgentMessage_Plugin{Plugin: &uplinkv1.PluginDescription{
+			Digest: p.Digest, Description: p.JSON, BinarySha256: p.SHA256}}})
 	}
 }
 

@@ -112,7 +112,8 @@ func New(cfg Config) (*Uplink, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	u := &Uplink{cfg: cfg, progress: map[string]dispatch.Running{}, news: make(chan struct{}, 1)}
+	u := &Uplink{cfg: cfg, progress: map[string]dispatch.Running{}, news: make(chan struct{}, 1),
+		status: Status{Problem: "not connected yet"}}
 	b, err := os.ReadFile(cfg.AssignmentsFile)
 	if errors.Is(err, os.ErrNotExist) {
 		return u, nil
