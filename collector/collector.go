@@ -109,7 +109,7 @@ func (c *Collector) open(ctx context.Context) error {
 	if c.authority, err = authority.Open(ctx, c.store, key, c.opt.Now); err != nil {
 		return err
 	}
-	if err := c.domain(ctx); err != nil {
+	if err := c.domain(ctx, key); err != nil {
 		return err
 	}
 	if c.ingest, err = ingest.New(ingest.Options{Authority: c.authority, Fleet: c.fleet, Inventory: c.inventory, Audit: c.audit, Leases: c.leases,
@@ -162,7 +162,7 @@ func (c *Collector) openStore(ctx context.Context) error {
 	return err
 }
 
-func (c *Collector) domain(ctx context.Context) error {
+func (c *Collector) domain(ctx context.Context, key authority.Key) error {
 	owner, err := uuid.NewV7()
 	if err != nil {
 		return fmt.Errorf("make collector id: %w", err)
@@ -171,7 +171,7 @@ func (c *Collector) domain(ctx context.Context) error {
 	c.audit = audit.New(c.store, c.opt.Now)
 	c.inventory = inventory.New(inventory.Options{Store: c.store, Audit: c.audit, Builtin: schema.Builtin(), AutoApprove: c.cfg.AutoApprove,
 		Clock: c.opt.Now, Log: c.part("inventory"), HoldItems: c.cfg.Removals.HoldItems, HoldPercent: c.cfg.Removals.HoldPercent,
-		UnreadAfter: c.cfg.Retention.UnreadAfter, Retention: c.cfg.Retention.Gone})
+		UnreadAfter: c.cfg.Retention.UnreadAfter, Retention: c.cfg.Retention.Gone, HistoryKey: key.Derive("history")})
 	if err := c.inventory.Prepare(ctx); err != nil {
 		return fmt.Errorf("prepare inventory: %w", err)
 	}

@@ -3,7 +3,9 @@ package authority
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -51,6 +53,13 @@ func newKey(path string) (Key, error) {
 		return k, fmt.Errorf("write master key: %w", err)
 	}
 	return k, nil
+}
+
+// Derive makes a key of its own for one purpose, the same on every collector that has this one.
+func (k Key) Derive(purpose string) []byte {
+	mac := hmac.New(sha256.New, k.bytes[:])
+	mac.Write([]byte(purpose))
+	return mac.Sum(nil)
 }
 
 func (k Key) aead() (cipher.AEAD, error) {
