@@ -162,10 +162,15 @@ func (s *Service) RevokeAgent(ctx context.Context, c inventory.Caller, id, reaso
 		return rest.Agent{}, err
 	}
 	for _, x := range conns {
-		if _, err := s.raise(ctx, c.Tenant, x.id); err != nil {
-			return rest.Agent{}, err
+		x, err := change(ctx, s, tConnections, c.Tenant, x.id, func(o *object[connectionDoc]) error {
+			o.doc.Epoch++
+			o.doc.Unsettled = &unsettled{Actor: c.Name, All: true, Reason: "its agent was revoked"}
+			return nil
+		})
+		if err == nil {
+			_, err = s.settle(context.WithoutCancel(ctx), x)
 		}
-		if err := s.opt.Inventory.UnwatchConnection(ctx, c.Tenant, x.id, c.Name, "its agent was revoked"); err != nil {
+		if err != nil {
 			return rest.Agent{}, err
 		}
 	}

@@ -178,8 +178,39 @@ func (s *Service) awaitCheck(ctx context.Context, tenant, id string, wait time.D
 	}
 }
 
-// Due are the commands that wait for an agent, oldest first; they are marked as sent. What was sent in a session that
-// broke is not sent again: a run that did not begin shows as such, and is asked for anew.
+// Resume puts back what was sent in a session that broke before the agent answered: it is sent again, since an agent
+// knows a run by its id. It is called when a session begins.
+func (s *Service) Resume(ctx context.Context, k Known) error {
+	list, err := all[commandDoc](ctx, s.opt.Store, tCommands, k.Tenant, filter.And{eq(text("agent"), k.ID), eq(text("state"), stateSent)})
+	if err != nil {
+		return err
+	}
+	for _, o := range list {
+		next := statePending
+		if o.doc.Type == CommandRun {
+			run, err := s.opt.Inventory.Run(ctx, inventory.Caller{Tenant: k.Tenant, TenantWide: true}, o.doc.RunID)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			if err != nil || run.State != "queued" {
+				next = stateDone // it was heard of since
+			}
+		}
+		_, err := change(ctx, s, tCommands, k.Tenant, o.id, func(c *object[commandDoc]) error {
+			if c.doc.State != stateSent {
+				return errSame
+			}
+			c.doc.State = next
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Due are the commands that wait for an agent, oldest first; they are marked as sent.
 func (s *Service) Due(ctx context.Context, k Known) ([]Command, error) {
 	list, err := all[commandDoc](ctx, s.opt.Store, tCommands, k.Tenant, filter.And{eq(text("agent"), k.ID), eq(text("state"), statePending)})
 	if err != nil {
@@ -246,8 +277,40 @@ func (s *Service) Answered(ctx context.Context, k Known, id string, ok bool, pro
 	return nil
 }
 
-// Sweep ends commands that nobody took, with their runs, and forgets old ones.
+// Sweep finishes what a crash left undone, ends commands that nobody took, with their runs, and forgets old ones.
 func (s *Service) Sweep(ctx context.Context, now time.Time) error {
+	return errors.Join(s.sweepUnsettled(ctx), s.sweepCommands(ctx, now))
+}
+
+// sweepUnsettled looks through the connections; there are few of them.
+func (s *Service) sweepUnsettled(ctx context.Context) error {
+	q := store.Query{Table: tConnections, AllTenants: true}
+	for {
+		page, err := s.opt.Store.Find(ctx, q)
+		if err != nil {
+			return fmt.Errorf("sweep connections: %w", err)
+		}
+		for _, row := range page.Rows {
+			o, err := decode[connectionDoc](row)
+			if err != nil {
+				return err
+			}
+			// One that was edited just now is being settled by who edited it.
+			if o.doc.Unsettled == nil || s.now().Sub(o.doc.UpdatedAt.Time) < time.Minute {
+				continue
+			}
+			if _, err := s.settle(ctx, o); err != nil {
+				return err
+			}
+		}
+		if page.Next == "" {
+			return nil
+		}
+		q.After = page.Next
+	}
+}
+
+func (s *Service) sweepCommands(ctx context.Context, now time.Time) error {
 	q := store.Query{Table: tCommands, AllTenants: true}
 	for {
 		page, err := s.opt.Store.Find(ctx, q)

@@ -52,8 +52,53 @@ type connectionDoc struct {
 
 	CreatedAt store.Time `json:"created_at"`
 	UpdatedAt store.Time `json:"updated_at"`
+	// Unsettled is work on the inventory that the latest edit made necessary and that was not finished; the sweeper
+	// takes it up after a crash.
+	Unsettled *unsettled `json:"unsettled,omitempty"`
 	// DeletedAt keeps the row: a push that comes late must still be known for what it is.
 	DeletedAt store.Time `json:"deleted_at,omitzero"`
+}
+
+// unsettled is what the inventory must still be told.
+type unsettled struct {
+	Actor string `json:"actor"`
+	// All that it found becomes unwatched, for Reason; or that of some kinds.
+	All    bool     `json:"all,omitempty"`
+	Kinds  []string `json:"kinds,omitempty"`
+	Reason string   `json:"reason,omitempty"`
+	// Remap says that it leads elsewhere than before.
+	Remap bool `json:"remap,omitempty"`
+}
+
+// settle tells the inventory what an edit means for what was found, and notes that it is done.
+func (s *Service) settle(ctx context.Context, o object[connectionDoc]) (object[connectionDoc], error) {
+	u := o.doc.Unsettled
+	if u == nil {
+		return o, nil
+	}
+	if u.All {
+		if err := s.opt.Inventory.UnwatchConnection(ctx, o.tenant, o.id, u.Actor, u.Reason); err != nil {
+			return o, fmt.Errorf("unwatch connection %s: %w", o.id, err)
+		}
+	}
+	for _, kind := range u.Kinds {
+		if err := s.opt.Inventory.UnwatchKind(ctx, o.tenant, o.id, kind, u.Actor, u.Reason); err != nil {
+			return o, fmt.Errorf("unwatch %s of connection %s: %w", kind, o.id, err)
+		}
+	}
+	if u.Remap {
+		if err := s.opt.Inventory.Remap(ctx, o.tenant, facts(o), u.Actor); err != nil {
+			return o, fmt.Errorf("remap connection %s: %w", o.id, err)
+		}
+	}
+	version := o.version
+	return change(ctx, s, tConnections, o.tenant, o.id, func(o *object[connectionDoc]) error {
+		if o.version != version || o.doc.Unsettled == nil {
+			return errSame // a later edit has work of its own
+		}
+		o.doc.Unsettled = nil
+		return nil
+	})
 }
 
 // live are the connections that were not deleted.
@@ -192,6 +237,12 @@ func (s *Service) UpdateConnection(ctx context.Context, c inventory.Caller, id s
 		doc := next
 		doc.Epoch, doc.Holders, doc.CreatedAt, doc.UpdatedAt = before.Epoch+1, before.Holders, before.CreatedAt, store.At(s.now())
 		doc.hold()
+		u := &unsettled{Actor: c.Name, Kinds: turnedOff(before, doc), Reason: "the kind was turned off for this connection"}
+		u.Remap = before.Datacenter != doc.Datacenter || !slices.Equal(before.Rules, doc.Rules)
+		u.merge(before.Unsettled)
+		if u.Remap || len(u.Kinds) > 0 {
+			doc.Unsettled = u
+		}
 		o.doc = doc
 		return nil
 	})
@@ -201,13 +252,25 @@ func (s *Service) UpdateConnection(ctx context.Context, c inventory.Caller, id s
 	if err := s.audit(ctx, c, "connection.update", connectionRef(o), "", map[string]any{"epoch": o.doc.Epoch, "agent": o.doc.Agent}); err != nil {
 		return rest.Connection{}, err
 	}
-	for _, kind := range turnedOff(before, o.doc) {
-		if err := s.opt.Inventory.UnwatchKind(ctx, c.Tenant, id, kind, c.Name, "the kind was turned off for this connection"); err != nil {
-			return rest.Connection{}, fmt.Errorf("unwatch %s: %w", kind, err)
-		}
+	// Who asked may go away; what was begun is carried through.
+	if o, err = s.settle(context.WithoutCancel(ctx), o); err != nil {
+		return rest.Connection{}, err
 	}
 	s.signal(before.Agent, o.doc.Agent)
 	return s.one(ctx, c, o)
+}
+
+// merge takes over what an edit before left undone.
+func (u *unsettled) merge(before *unsettled) {
+	if before == nil {
+		return
+	}
+	u.Remap = u.Remap || before.Remap
+	for _, kind := range before.Kinds {
+		if !slices.Contains(u.Kinds, kind) {
+			u.Kinds = append(u.Kinds, kind)
+		}
+	}
 }
 
 func turnedOff(before, after connectionDoc) []string {
@@ -231,6 +294,7 @@ func (s *Service) DeleteConnection(ctx context.Context, c inventory.Caller, id s
 			o.doc.DeletedAt = store.At(s.now())
 		}
 		o.doc.Epoch++
+		o.doc.Unsettled = &unsettled{Actor: c.Name, All: true, Reason: "the connection was deleted"}
 		return nil
 	})
 	if err != nil {
@@ -240,7 +304,8 @@ func (s *Service) DeleteConnection(ctx context.Context, c inventory.Caller, id s
 		return err
 	}
 	s.signal(o.doc.Agent)
-	return s.opt.Inventory.UnwatchConnection(ctx, c.Tenant, id, c.Name, "the connection was deleted")
+	_, err = s.settle(context.WithoutCancel(ctx), o)
+	return err
 }
 
 // checked makes a document of what a person wrote, or says what is wrong with it.

@@ -136,6 +136,9 @@ func (se *session) greet(ctx context.Context, hello *uplinkv1.Hello) error {
 		g.Credentials = append(g.Credentials, rest.CredentialRef{Name: c.GetName(), Providers: c.GetProviders()})
 	}
 	want, err := se.s.opt.Fleet.Greet(ctx, se.peer, g)
+	if err == nil {
+		err = se.s.opt.Fleet.Resume(ctx, se.peer)
+	}
 	if err != nil {
 		return se.s.internal("greet the agent", err)
 	}
