@@ -235,12 +235,11 @@ func (s *site) connect(ctx context.Context, w rest.ConnectionWrite, have []rest.
 		return fmt.Errorf("make datacenter %s: %w", w.Name, err)
 	}
 	w.Datacenter = dc.ID
-	var made rest.Connection
-	if err := s.api.Do(ctx, client.Request{Method: http.MethodPost, Path: "/connections", Body: w}, &made); err != nil {
+	if err := s.api.Do(ctx, client.Request{Method: http.MethodPost, Path: "/connections", Body: w}, nil); err != nil {
 		return fmt.Errorf("make connection %s: %w", w.Name, err)
 	}
-	s.say("Reading %s ...", w.Name)
-	return s.readNow(ctx, made)
+	s.say("Reading %s ...", w.Name) // an agent reads a new connection at once
+	return nil
 }
 
 func (s *site) readNow(ctx context.Context, c rest.Connection) error {
