@@ -2,6 +2,7 @@
 import type { Field, KindInfo, Resource } from '../api/types'
 import { at } from '../format/pointer'
 import { human } from '../format/text'
+import { absent } from './value'
 
 /** The fields that every resource has, described as a kind describes its own. */
 export const headFields: readonly Field[] = [
@@ -75,9 +76,12 @@ export function columnsOf(kind: KindInfo): Column[] {
   ]
 }
 
-/** The columns to show: those named, in that order, or the usual ones. The name always leads. */
-export function chosen(columns: Column[], names: string | null): Column[] {
-  if (!names) return columns.filter((c) => c.usual)
+/**
+ * The columns to show: those named, in that order, or the usual ones in which any of the rows says something. The name
+ * always leads.
+ */
+export function chosen(columns: Column[], names: string | null, rows: readonly Resource[] = []): Column[] {
+  if (!names) return columns.filter((c, i) => c.usual && (i === 0 || rows.length === 0 || rows.some((r) => !absent(c.value(r)))))
   const wanted = names.split(',').flatMap((n) => columns.find((c) => c.id === n && c.id !== 'name') ?? [])
   return [columns[0]!, ...wanted]
 }

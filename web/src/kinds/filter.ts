@@ -26,7 +26,10 @@ export interface Completion {
 /** The names worth offering: attributes.cpu_count says no more than cpu_count. */
 export function offered(fields: FilterField[]): FilterField[] {
   const names = new Set(fields.map((f) => f.name))
-  return fields.filter((f) => !names.has(f.name.replace(/^attributes\./, '')) || !f.name.startsWith('attributes.'))
+  return fields.filter((f) => {
+    const short = f.name.replace(/^(attributes|common)\./, '')
+    return short === f.name || !names.has(short)
+  })
 }
 
 /** What may stand at the end of the text: names of fields, or the values of an enumeration after its name. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 
 import document from '../../dev/kinds.json'
-import type { Coverage, Field, KindInfo, Resource } from '../api/types'
+import type { Change, Coverage, Field, KindInfo, Resource } from '../api/types'
+import { grouped } from './changes'
 import { trust } from './coverage'
 import { chosen, columnsOf, editable, fieldAt, groupsOf, parseValue, pointerLabel } from './fields'
 import { completions, marked, narrowed, quoted } from './filter'
@@ -31,6 +32,11 @@ describe('columns', () => {
     expect(usual).toContain('cpu_count')
     expect(usual).not.toContain('folder')
   })
+  it('leave out what no row says, unless chosen', () => {
+    const rows = [{ name: 'a', attributes: { cpu_count: 2 } } as unknown as Resource]
+    expect(chosen(all, null, rows).map((c) => c.id)).toEqual(['name', 'cpu_count'])
+    expect(chosen(all, 'folder', rows).map((c) => c.id)).toEqual(['name', 'folder'])
+  })
   it('come in the order chosen, the name first', () => expect(chosen(all, 'folder,cpu_count,name,nonsense').map((c) => c.id)).toEqual(['name', 'folder', 'cpu_count']))
   it('sort only by what the collector can sort', () => {
     expect(all.find((c) => c.id === 'cpu_count')?.orderBy).toBe('cpu_count')
@@ -40,6 +46,12 @@ describe('columns', () => {
   it('have ids of their own', () => expect(new Set(all.map((c) => c.id)).size).toBe(all.length))
   it('read nested values', () => expect(all.find((c) => c.id === 'os.name')!.value({ attributes: { os: { name: 'Debian' } } } as unknown as Resource)).toBe('Debian'))
   it('leave sensitive fields out', () => expect(columnsOf({ ...server, fields: server.fields!.map((f) => ({ ...f, sensitive: true })) }).some((c) => c.field.pointer.startsWith('/attributes'))).toBe(false))
+})
+
+it('puts what one run did to many things into one line', () => {
+  const c = (id: string, action: string, run_id?: string) => ({ id, action, kind: 'server', ...(run_id ? { run_id } : {}) }) as unknown as Change
+  const list = [c('1', 'created', 'a'), c('2', 'created', 'a'), c('3', 'created', 'a'), c('4', 'created', 'a'), c('5', 'updated', 'a'), c('6', 'gone', 'a'), c('7', 'created')]
+  expect(grouped(list).map((g) => g.changes.map((x) => x.id).join(''))).toEqual(['1234', '5', '6', '7'])
 })
 
 it('groups facts under the schema’s headings', () => expect(groupsOf(server).map((g) => g.title).slice(0, 3)).toEqual(['Server', 'Operating system', 'Hardware']))

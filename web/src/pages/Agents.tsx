@@ -58,7 +58,7 @@ export function Certificate({ at }: { at: string | undefined }) {
   const end = parseTime(at)
   if (!end) return <span className="muted">unknown</span>
   const left = end.getTime() - now
-  return <span className="row-n">{left < 0 ? <Mark state="failing" title="ended" /> : left < 3 * 86_400_000 ? <Mark state="degraded" title="ends soon" /> : null}<When at={at} /></span>
+  return <span className="row-n">{left < 0 ? <Mark state="failing" title="ended" /> : left < 6 * 3_600_000 ? <Mark state="degraded" title="ends soon" /> : null}<When at={at} /></span>
 }
 
 const lives = [{ value: '3600', label: '1 hour' }, { value: '86400', label: '1 day' }, { value: '604800', label: '7 days' }]

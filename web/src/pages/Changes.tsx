@@ -18,6 +18,7 @@ import { Empty, ProblemPanel } from '../parts/States'
 import { TabBar } from '../parts/TabBar'
 import { Foreign } from '../parts/Text'
 import { When } from '../parts/When'
+import { valueText } from '../kinds/value'
 import { CoverageStrip } from '../parts/Coverage'
 
 const actions = ['created', 'updated', 'gone', 'returned', 'unwatched', 'merged']
@@ -95,7 +96,7 @@ function AuditList() {
     { id: 'object', label: 'On', width: 220, cell: (e) => (e.object ? <Foreign text={`${e.object.kind ? human(e.object.kind).toLowerCase() + ' ' : ''}${e.object.name || e.object.id}`} max={44} /> : null) },
     { id: 'at', label: 'When', width: 110, cell: (e) => <When at={e.at} /> },
     { id: 'address', label: 'From', width: 140, cell: (e) => (e.address ? <Foreign text={e.address} mono max={40} /> : null) },
-    { id: 'reason', label: 'Reason', width: 280, cell: (e) => (e.reason ? <Foreign text={e.reason} max={80} /> : e.detail && Object.keys(e.detail).length ? <span className="muted" title={plain(JSON.stringify(e.detail, null, 2))}><Foreign text={JSON.stringify(e.detail)} max={60} /></span> : null) },
+    { id: 'reason', label: 'Reason', width: 280, cell: (e) => (e.reason ? <Foreign text={e.reason} max={80} /> : e.detail && Object.keys(e.detail).length ? <span className="muted" title={plain(JSON.stringify(e.detail, null, 2))}><Foreign text={valueText(e.detail)} max={90} /></span> : null) },
   ]
   const fields = [text('action'), text('actor'), text('outcome', ['ok', 'refused', 'failed', 'pending'])]
   return (

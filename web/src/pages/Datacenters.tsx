@@ -31,10 +31,10 @@ export default function Datacenters() {
   const cols: Col<Datacenter>[] = [
     { id: 'name', label: 'Name', width: 190, cell: (d) => (admin ? <button type="button" className="link" onClick={() => setEditing(d)}><Foreign text={d.name} max={40} /></button> : <Foreign text={d.name} max={40} />) },
     { id: 'provider', label: 'Provider', width: 95, cell: (d) => (d.provider ? <Foreign text={d.provider} /> : null) },
-    { id: 'resources', label: 'Resources', width: 270, cell: (d) => <Counts d={d} name={(k) => (kinds.data?.find((i) => i.name === k)?.plural ?? k).toLowerCase()} /> },
+    { id: 'resources', label: 'Resources', width: 310, cell: (d) => <Counts d={d} name={(k) => (kinds.data?.find((i) => i.name === k)?.plural ?? k).toLowerCase()} /> },
     { id: 'regions', label: 'Regions', width: 120, cell: (d) => (d.regions?.length ? <Foreign text={d.regions.join(', ')} max={40} /> : null) },
     { id: 'zones', label: 'Zones', width: 130, cell: (d) => (d.zones?.length ? <Foreign text={d.zones.join(', ')} max={40} /> : null) },
-    { id: 'description', label: 'Description', width: 180, wide: true, cell: (d) => (d.description ? <Foreign text={d.description} max={80} /> : null) },
+    { id: 'description', label: 'Description', width: 150, wide: true, cell: (d) => (d.description ? <Foreign text={d.description} max={80} /> : null) },
     { id: 'updated', label: 'Changed', width: 100, wide: true, cell: (d) => <When at={d.updated_at} /> },
     ...(admin ? [{ id: 'delete', label: 'Delete', width: 75, cell: (d: Datacenter) => <button type="button" className="link" aria-label={`Delete ${d.name}`} onClick={() => setDeleting(d)}>Delete</button> }] : []),
   ]

@@ -47,7 +47,7 @@ export default function Inventory() {
 /** The filter, order and columns in the address, and how to change them. */
 function useView() {
   const [params, setParams] = useSearchParams()
-  const order = params.get('order_by') ?? ''
+  const order = params.get('order_by') ?? 'name'
   const [by = '', direction] = order.split(' ')
   const set = (name: string, value: string) => {
     const next = new URLSearchParams(params)
@@ -82,8 +82,8 @@ function KindList({ kind }: { kind: KindInfo }) {
   const [adding, setAdding] = useState(false)
   const list = useRows(kind.name, view.filter, view.orderBy, asOf)
   const all = useMemo(() => columnsOf(kind), [kind])
-  const shown = useMemo(() => chosen(all, view.columns), [all, view.columns])
-  const rows = list.error ? [] : (list.data?.pages.flatMap((p) => p.items) ?? [])
+  const rows = useMemo(() => (list.error ? [] : (list.data?.pages.flatMap((p) => p.items) ?? [])), [list.error, list.data])
+  const shown = useMemo(() => chosen(all, view.columns, rows), [all, view.columns, rows])
   const first = list.data?.pages[0]
   const problem = list.error instanceof Problem ? list.error : null
   const refused = problem?.filter ? problem : null

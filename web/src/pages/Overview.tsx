@@ -4,10 +4,11 @@ import { IconPlugConnected, IconRobot } from '@tabler/icons-react'
 import { Link } from 'react-router'
 
 import { q } from '../api/queries'
-import type { Connection, KindInfo, Run, Summary } from '../api/types'
+import type { Change, Connection, KindInfo, Run, Summary } from '../api/types'
 import { count, counted } from '../format/units'
 import { KindIcon } from '../frame/icons'
 import { useAdmin } from '../frame/session'
+import { grouped } from '../kinds/changes'
 import { CoverageStrip } from '../parts/Coverage'
 import { ActorText, actionWord, DiffLine } from '../parts/Diff'
 import { Mark, State } from '../parts/marks'
@@ -122,14 +123,16 @@ function LatestRuns({ runs }: { runs: Run[] }) {
 }
 
 function LatestChanges({ kinds }: { kinds: KindInfo[] }) {
-  const { data, error } = useQuery(q.latestChanges(18))
+  const { data, error } = useQuery(q.latestChanges(100))
   if (error) return <ProblemPanel error={error} compact />
   if (!data) return <Loading what="the changes" lines={8} />
   if (data.items.length === 0) return <Empty title="Nothing has changed yet" />
   return (
     <ul className={css.changes}>
-      {data.items.map((c) => {
+      {grouped(data.items).slice(0, 16).map(({ changes }) => {
+        const c = changes[0]!
         const kind = kinds.find((k) => k.name === c.kind)
+        if (changes.length > 1) return <Many key={c.id} changes={changes} kind={kind} />
         return (
           <li key={c.id}>
             <div className="row-n">
@@ -148,6 +151,26 @@ function LatestChanges({ kinds }: { kinds: KindInfo[] }) {
         )
       })}
     </ul>
+  )
+}
+
+/** What one run made of many things alike. */
+function Many({ changes, kind }: { changes: Change[]; kind: KindInfo | undefined }) {
+  const c = changes[0]!
+  const filter = `run_id = "${c.run_id}" AND kind = "${c.kind}" AND action = ${c.action}`
+  return (
+    <li>
+      <div className="row-n">
+        <span className="muted row-n"><KindIcon kind={kind ?? { name: c.kind }} size={15} /></span>
+        <Link to={`/changes?filter=${encodeURIComponent(filter)}`}>{counted(changes.length, kind?.label.toLowerCase() ?? c.kind, kind?.plural.toLowerCase())}</Link>
+        <State state={c.action} word={actionWord(c.action)} />
+        <span className="grow" />
+        <span className="muted"><When at={c.at} /></span>
+      </div>
+      <div className={css.diff}>
+        <span className="muted clip">{changes.slice(0, 3).map((x, i) => <span key={x.id}>{i ? ', ' : ''}<Foreign text={x.name} max={28} /></span>)} … by <ActorText change={c} /></span>
+      </div>
+    </li>
   )
 }
 

@@ -62,7 +62,7 @@ export function tookMs(r: Run): number | null {
 
 const triggerWord = (trigger: string) => {
   const a = actor(trigger)
-  return a.type === 'user' || a.type === 'token' ? `asked by ${a.name}` : trigger === 'schedule' ? 'by schedule' : trigger === 'start' ? 'agent’s start' : trigger
+  return a.type === 'user' || a.type === 'token' ? `asked by ${a.name}` : trigger === 'schedule' ? 'by schedule' : trigger === 'start' ? 'agent’s start' : trigger === 'manual' ? 'asked for' : trigger
 }
 
 export function RunTable({ rows, fill, loading, onEnd, withoutConnection }: { rows: Run[]; fill?: boolean; loading?: boolean; onEnd?: () => void; withoutConnection?: boolean }) {

@@ -86,8 +86,10 @@ function Grid<T>(p: Model<T> & { scroller: React.RefObject<HTMLDivElement | null
     if (e.metaKey || e.ctrlKey || e.button === 1) window.open(where, '_blank')
     else void navigate(where)
   }
+  // Where no row is a link, the region itself must be reachable to be scrolled by keyboard.
+  const reach = p.to ? {} : { tabIndex: 0, role: 'region', 'aria-label': p.label }
   return (
-    <div ref={p.scroller} className={`${css.scroller} ${p.fill ? css.fill : ''}`} data-testid="table">
+    <div ref={p.scroller} className={`${css.scroller} ${p.fill ? css.fill : ''}`} data-testid="table" {...reach}>
       <table className={css.table} style={{ minWidth: width }} aria-label={p.label} aria-rowcount={p.rowsModel.length}>
         <colgroup>{p.cols.map((c) => <col key={c.id} style={{ width: c.width ?? 150 }} />)}</colgroup>
         <thead>
