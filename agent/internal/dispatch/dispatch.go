@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -53,11 +52,11 @@ func (a Assignment) Kinds() []string {
 
 // Request is a run that somebody asked for.
 type Request struct {
-	RunID        string
-	ConnectionID string
-	Epoch        int64
+	RunID        string `json:"run_id"`
+	ConnectionID string `json:"connection_id"`
+	Epoch        int64  `json:"epoch"`
 	// Kinds to read; empty means all that are enabled.
-	Kinds []string
+	Kinds []string `json:"kinds,omitempty"`
 }
 
 // Running is a run that goes on.
@@ -92,7 +91,7 @@ type Config struct {
 	Supervisor  *supervisor.Supervisor
 	Spool       *spool.Spool
 	Credentials *credential.Store
-	// StateFile remembers when each kind was last read.
+	// StateFile remembers when each kind was last read and which runs were promised.
 	StateFile string
 	// MaxParallel runs at a time; 0 means 2.
 	MaxParallel int
@@ -111,8 +110,10 @@ type Dispatcher struct {
 	last        map[string]map[string]time.Time
 	running     map[string]*active // by connection
 	queue       []Request
-	wake        chan struct{}
-	runs        sync.WaitGroup
+	// begun are requests whose runs are not in the spool yet: a crash must not lose them.
+	begun []Request
+	wake  chan struct{}
+	runs  sync.WaitGroup
 }
 
 type active struct {
@@ -133,16 +134,29 @@ func New(cfg Config) (*Dispatcher, error) {
 	}
 	d := &Dispatcher{cfg: cfg, assignments: map[string]Assignment{}, last: map[string]map[string]time.Time{},
 		running: map[string]*active{}, wake: make(chan struct{}, 1)}
+	var kept memory
 	b, err := os.ReadFile(cfg.StateFile)
 	if err == nil {
-		err = json.Unmarshal(b, &d.last)
+		err = json.Unmarshal(b, &kept)
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		// Without it everything is read once more; that is no reason not to start.
 		cfg.Log.Warn("forget when kinds were last read", "error", err)
-		d.last = map[string]map[string]time.Time{}
+		kept = memory{}
 	}
+	if kept.Last != nil {
+		d.last = kept.Last
+	}
+	d.queue = kept.Queue
 	return d, nil
+}
+
+// memory is what a restart must know.
+type memory struct {
+	// Last is when each kind of each connection was last read.
+	Last map[string]map[string]time.Time `json:"last"`
+	// Queue are the runs that were promised.
+	Queue []Request `json:"queue,omitempty"`
 }
 
 // Assign replaces everything the agent was told to run. A run of a connection that is gone or was changed ends.
@@ -200,6 +214,11 @@ func (d *Dispatcher) Request(r Request) error {
 	}
 	if !slices.ContainsFunc(d.queue, func(q Request) bool { return q.RunID == r.RunID }) {
 		d.queue = append(d.queue, r)
+		// A promise is kept across a restart.
+		if err := d.save(); err != nil {
+			d.queue = d.queue[:len(d.queue)-1]
+			return err
+		}
 	}
 	d.poke()
 	return nil
@@ -217,7 +236,7 @@ func (d *Dispatcher) Cancel(runID string) error {
 	}
 	if at := slices.IndexFunc(d.queue, func(q Request) bool { return q.RunID == runID }); at >= 0 {
 		d.queue = slices.Delete(d.queue, at, at+1)
-		return nil
+		return d.save()
 	}
 	return errors.New("no such run is going on")
 }
@@ -275,6 +294,7 @@ func (d *Dispatcher) step(ctx context.Context) time.Duration {
 		if !ok || a.Epoch != r.Epoch {
 			continue
 		}
+		d.begun = append(d.begun, r)
 		kinds := r.Kinds
 		if len(kinds) == 0 {
 			kinds = a.Kinds()
@@ -325,7 +345,7 @@ func (d *Dispatcher) begin(ctx context.Context, a Assignment, runID, trigger str
 	for _, k := range kinds {
 		d.last[a.ConnectionID][k] = now
 	}
-	d.save()
+	d.remember()
 	d.runs.Go(func() {
 		defer cancel(nil)
 		log := d.cfg.Log.With("run", runID, "connection", a.ConnectionID)
@@ -339,25 +359,34 @@ func (d *Dispatcher) begin(ctx context.Context, a Assignment, runID, trigger str
 	})
 }
 
-// save is called with the lock held. Losing it means reading once more.
-func (d *Dispatcher) save() {
-	b, err := json.Marshal(d.last)
+// save is called with the lock held.
+func (d *Dispatcher) save() error {
+	b, err := json.Marshal(memory{Last: d.last, Queue: slices.Concat(d.begun, d.queue)})
 	if err == nil {
-		tmp := d.cfg.StateFile + ".new"
-		if err = os.MkdirAll(filepath.Dir(tmp), 0o700); err == nil {
-			if err = os.WriteFile(tmp, b, 0o600); err == nil {
-				err = os.Rename(tmp, d.cfg.StateFile)
-			}
-		}
+		err = spool.WriteFile(d.cfg.StateFile, b)
 	}
 	if err != nil {
-		d.cfg.Log.Warn("remember when kinds were read", "error", err)
+		return fmt.Errorf("remember what is to be read: %w", err)
+	}
+	return nil
+}
+
+// remember is save where losing it means no more than reading once more.
+func (d *Dispatcher) remember() {
+	if err := d.save(); err != nil {
+		d.cfg.Log.Warn("what was read is not remembered", "error", err)
 	}
 }
 
 func (d *Dispatcher) execute(ctx context.Context, a Assignment, run *active, log *slog.Logger) error {
 	spooled, err := d.cfg.Spool.Begin(spool.RunInfo{RunID: run.RunID, ConnectionID: a.ConnectionID, Epoch: a.Epoch,
 		Trigger: run.Trigger, Kinds: run.Kinds, StartedAt: run.StartedAt})
+	d.mu.Lock()
+	if at := slices.IndexFunc(d.begun, func(r Request) bool { return r.RunID == run.RunID }); at >= 0 {
+		d.begun = slices.Delete(d.begun, at, at+1)
+		d.remember()
+	}
+	d.mu.Unlock()
 	if err != nil {
 		return err
 	}

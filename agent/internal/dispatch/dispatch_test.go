@@ -361,6 +361,28 @@ func TestTheClockIsKeptWithoutACollector(t *testing.T) {
 	}
 }
 
+func TestAPromisedRunSurvivesARestart(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "schedule.json")
+	open := func() *dispatch.Dispatcher {
+		d, err := dispatch.New(dispatch.Config{StateFile: file, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Assign([]dispatch.Assignment{assignment(settings{}, onRequest...)})
+		return d
+	}
+	if err := open().Request(dispatch.Request{RunID: "r1", ConnectionID: "c1", Epoch: 1}); err != nil {
+		t.Fatal(err)
+	}
+	// Only what waits can be canceled without running.
+	if err := open().Cancel("r1"); err != nil {
+		t.Error(err)
+	}
+	if err := open().Cancel("r1"); err == nil {
+		t.Error("a canceled run is still promised")
+	}
+}
+
 func TestManifest(t *testing.T) {
 	dir := t.TempDir()
 	path := install(t, filepath.Join(dir, "plugins"))
