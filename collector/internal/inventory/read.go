@@ -182,7 +182,7 @@ func (s *Service) observationsOf(ctx context.Context, c Caller, k *KindInfo, rev
 func observationView(c Caller, doc obsDoc, row store.Row, set *scopeSet) ObservationView {
 	v := ObservationView{Connection: c.name(doc.Connection), Kind: doc.Kind, ExternalID: doc.ExternalID, State: string(doc.State),
 		StateSince: doc.StateSince.Time, StateReason: doc.StateReason, Match: doc.Match, Hash: doc.Hash,
-		ObservedAt: doc.ObservedAt.Time, LastSeen: doc.ObservedAt.Time, RunID: doc.RunID}
+		ObservedAt: doc.ObservedAt.Time, RunID: doc.RunID}
 	if scope, err := resource.ParseScopeKey(doc.Scope); err == nil {
 		v.Partition = scope.Partition
 	}
@@ -192,13 +192,19 @@ func observationView(c Caller, doc obsDoc, row store.Row, set *scopeSet) Observa
 	if doc.Volatile != "" {
 		v.Volatile = json.RawMessage(doc.Volatile)
 	}
-	// A live observation was seen whenever its scope was read to its end.
-	if i, ok := set.byKey[doc.Scope]; ok && doc.State == Active {
-		if last := set.states[i].LastComplete.Time; last.After(v.LastSeen) {
-			v.LastSeen = last
+	v.LastSeen = doc.lastSeen(set)
+	return v
+}
+
+// lastSeen of a live observation is whenever its scope was read to its end; of others, when it was written.
+func (d obsDoc) lastSeen(set *scopeSet) time.Time {
+	seen := d.ObservedAt.Time
+	if i, ok := set.byKey[d.Scope]; ok && d.State == Active {
+		if last := set.states[i].LastComplete.Time; last.After(seen) {
+			return last
 		}
 	}
-	return v
+	return seen
 }
 
 // lastRevision is the newest revision of a resource at a moment; zero version when it was not there yet.
@@ -266,16 +272,57 @@ func (s *Service) List(ctx context.Context, c Caller, q ListQuery) (*ResourceLis
 		return nil, fmt.Errorf("list %s: %w", q.Kind, err)
 	}
 	out := &ResourceList{Next: page.Next}
+	var revs []*revision
 	for _, row := range page.Rows {
 		doc, err := decodeRow[resourceDoc](row)
 		if err != nil {
 			return nil, err
 		}
+		revs = append(revs, &doc.revision)
 		out.Items = append(out.Items, doc.view(c, row.ID, row.Version))
 		out.Items[len(out.Items)-1].reduce(c, k.Kind)
 	}
+	if err := s.fillLastSeen(ctx, c, revs, out.Items); err != nil {
+		return nil, err
+	}
 	out.Total, out.More, err = s.countUpTo(ctx, sq, q.CountExact)
 	return out, err
+}
+
+// fillLastSeen reads the observations of a page at once, and the scopes of each connection once.
+func (s *Service) fillLastSeen(ctx context.Context, c Caller, revs []*revision, items []Resource) error {
+	var ids []string
+	for _, rev := range revs {
+		for _, src := range rev.Sources {
+			ids = append(ids, src.Observation)
+		}
+	}
+	rows, err := getChunks(ctx, s.opt.Store, tObservations, c.Tenant, "", ids)
+	if err != nil {
+		return err
+	}
+	sets := map[string]*scopeSet{}
+	for i, rev := range revs {
+		for _, src := range rev.Sources {
+			row, ok := rows[src.Observation]
+			if !ok {
+				continue
+			}
+			doc, err := decodeRow[obsDoc](row)
+			if err != nil {
+				return err
+			}
+			if sets[doc.Connection] == nil {
+				if sets[doc.Connection], err = loadScopes(ctx, s.opt.Store, c.Tenant, doc.Connection); err != nil {
+					return err
+				}
+			}
+			if seen := doc.lastSeen(sets[doc.Connection]); seen.After(items[i].LastSeen) {
+				items[i].LastSeen = seen
+			}
+		}
+	}
+	return nil
 }
 
 // asOfMax is how many changes a list of the past goes through.

@@ -107,7 +107,7 @@ type Resource struct {
 	AccessRoots []string
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
-	// LastSeen is zero for hand-made resources, in lists unless asked for, and in the past.
+	// LastSeen is zero for hand-made resources and in the past.
 	LastSeen   time.Time
 	Provenance []Provenance
 }
