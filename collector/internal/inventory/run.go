@@ -171,6 +171,7 @@ func (r *Run) unchanged(ctx context.Context) error {
 		finished = store.At(r.s.now())
 	}
 	statuses := map[string]int{}
+	r.doc.Listed, r.doc.Rejected = 0, 0 // progress has counted already
 	for _, st := range r.concerned() {
 		st.Applied, st.LastRun, st.Changed, st.Verdict = r.pos, r.start.RunID, false, "unchanged"
 		if st.Status == resource.StatusComplete {
