@@ -93,6 +93,10 @@ func (s *Service) DeleteJoinToken(ctx context.Context, c inventory.Caller, id st
 	return s.audit(ctx, c, "join_token.delete", audit.Ref{ID: id, Name: o.doc.Name, Kind: "join_token"}, "", nil)
 }
 
+// homeTenant is where attempts are shown that name no tenant: the one of a fresh installation, whose administrators
+// run it.
+const homeTenant = "default"
+
 // ErrJoin says that a join token lets nobody in; the text says why.
 var ErrJoin = errors.New("this join token lets nobody in")
 
@@ -121,7 +125,7 @@ func (s *Service) Enroll(ctx context.Context, j Join, certify Certify) (Known, e
 		return Known{}, fmt.Errorf("find join token: %w", err)
 	}
 	if len(page.Rows) == 0 {
-		return Known{}, s.refuseJoin(ctx, "", j, "it is not known here; it may have been deleted")
+		return Known{}, s.refuseJoin(ctx, homeTenant, j, "it is not known here; it may have been deleted")
 	}
 	o, err := decode[tokenDoc](page.Rows[0])
 	if err != nil {

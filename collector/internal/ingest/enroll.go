@@ -21,21 +21,26 @@ func (s *Server) Enroll(ctx context.Context, req *uplinkv1.EnrollRequest) (*upli
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, authority.ErrRequest.Error())
 	}
+	from := addressOf(ctx)
+	if !s.guesses.may(from) {
+		return nil, status.Error(codes.ResourceExhausted, "too many tokens of this address were refused; try again in a minute")
+	}
 	var issued authority.Issued
 	certify := func(tenant, agentID string) (time.Time, error) {
 		issued, err = s.opt.Authority.Issue(req.GetCsr(), tenant, agentID, s.opt.AgentLife)
 		return issued.NotAfter, err
 	}
 	k, err := s.opt.Fleet.Enroll(ctx, fleet.Join{Token: req.GetToken(), KeyHash: csr.KeyHash, Name: req.GetName(), Info: infoOf(req.GetInfo()),
-		Address: addressOf(ctx)}, certify)
+		Address: from}, certify)
 	if errors.Is(err, fleet.ErrJoin) {
 		s.metrics.refused.WithLabelValues("agent.enroll").Inc()
+		s.guesses.missed(from)
 		return nil, status.Error(codes.PermissionDenied, err.Error())
 	}
 	if err != nil {
 		return nil, s.internal("enroll agent", err)
 	}
-	s.opt.Log.Info("agent enrolled", "agent", k.ID, "name", k.Name, "tenant", k.Tenant, "address", addressOf(ctx))
+	s.opt.Log.Info("agent enrolled", "agent", k.ID, "name", k.Name, "tenant", k.Tenant, "address", from)
 	return s.enrolled(k, issued), nil
 }
 

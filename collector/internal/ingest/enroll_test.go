@@ -45,6 +45,27 @@ func TestAJoinTokenIsForOneAgent(t *testing.T) {
 	wantCode(t, "a request that is none", err, codes.InvalidArgument)
 }
 
+// Whoever tries tokens gets tired before the audit trail is full.
+func TestGuessingTokensIsBounded(t *testing.T) {
+	w := newWorld(t)
+	forged, err := protocol.NewJoinToken(w.authority.Fingerprint())
+	must(t, err)
+	client, key := w.dial(nil, nil), newKey(t)
+	try := func(token string) error {
+		_, err := client.Enroll(t.Context(), &uplinkv1.EnrollRequest{Token: token, Csr: csrOf(t, key)})
+		return err
+	}
+	for range 20 {
+		wantCode(t, "a token that is not known", try(forged.Text()), codes.PermissionDenied)
+	}
+	wantCode(t, "one more", try(forged.Text()), codes.ResourceExhausted)
+	if n := w.refusals("default", "agent.enroll"); n != 20 {
+		t.Errorf("%d refusals in the audit trail, want 20", n)
+	}
+	w.skip.Store(int64(2 * time.Minute))
+	must(t, try(w.token("default")))
+}
+
 // The collector's port speaks TLS 1.3 and presents its authority, which is all that a joining agent can check.
 func TestThePortPresentsItsAuthority(t *testing.T) {
 	w := newWorld(t)

@@ -68,6 +68,7 @@ type Server struct {
 	// streams are the one session of each agent and the one push of each connection.
 	streams *streams
 	strange *throttle
+	guesses *guesses
 	// stop is done when Serve ends; readers are the goroutines that outlive their handler for a moment.
 	stop     context.Context
 	stopping context.CancelCauseFunc
@@ -93,7 +94,7 @@ func New(opt Options) (*Server, error) {
 	if opt.Lists <= 0 {
 		opt.Lists = 4
 	}
-	s := &Server{opt: opt, lists: make(chan struct{}, opt.Lists), streams: newStreams(), strange: newThrottle(opt.Clock)}
+	s := &Server{opt: opt, lists: make(chan struct{}, opt.Lists), streams: newStreams(), strange: newThrottle(opt.Clock), guesses: newGuesses(opt.Clock)}
 	var err error
 	if s.metrics, err = newMetrics(opt.Metrics); err != nil {
 		return nil, err

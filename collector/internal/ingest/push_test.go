@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -338,4 +339,24 @@ func TestANewPushTakesOver(t *testing.T) {
 	_, err := old.stream.Recv()
 	wantCode(t, "the stream before", err, codes.Aborted)
 	w.want("server", "a")
+}
+
+// Two collectors over one store: the one that an agent came to last takes the connection over, the other one finds out when it
+// renews its lease, and writes nothing any more.
+func TestAnotherCollectorTakesAConnectionOver(t *testing.T) {
+	w := newWorld(t)
+	a, conn := w.described("default")
+	_, digest := servers(t, "old")
+	first := a.push(conn, "run-1")
+	first.open(1, nil)
+	first.plan(resource.Scope{Kind: "server"})
+	w.address = w.serve("collector-2")
+	if got := a.push(conn, "run-2").run(2, "new"); got.GetVerdict() != done {
+		t.Fatalf("close: %v", got)
+	}
+	w.skip.Store(int64(time.Minute))
+	if got := first.capture(0, digest); got.GetVerdict() != retry {
+		t.Errorf("at the collector that lost the connection: %v", got)
+	}
+	w.want("server", "new")
 }

@@ -107,6 +107,55 @@ func (t *throttle) allow(subject string) (heldBack int, ok bool) {
 	return heldBack, true
 }
 
+// guesses bounds how many join tokens of one address are refused in a minute. Tokens cannot be guessed; what must not be
+// filled is the audit trail.
+type guesses struct {
+	clock func() time.Time
+
+	mu     sync.Mutex
+	misses map[string]*attempts
+}
+
+const guessesPerMinute = 20
+
+func newGuesses(clock func() time.Time) *guesses {
+	return &guesses{clock: clock, misses: map[string]*attempts{}}
+}
+
+func (g *guesses) may(address string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a := g.misses[address]
+	if a != nil && g.clock().Sub(a.since) >= throttleFor {
+		delete(g.misses, address)
+		a = nil
+	}
+	if a == nil {
+		return len(g.misses) < throttleMax || g.forget()
+	}
+	return a.more < guessesPerMinute
+}
+
+// forget makes room for another address.
+func (g *guesses) forget() bool {
+	now := g.clock()
+	for address, a := range g.misses {
+		if now.Sub(a.since) >= throttleFor {
+			delete(g.misses, address)
+		}
+	}
+	return len(g.misses) < throttleMax
+}
+
+func (g *guesses) missed(address string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.misses[address] == nil {
+		g.misses[address] = &attempts{since: g.clock()}
+	}
+	g.misses[address].more++
+}
+
 type metrics struct {
 	sessions, pushes prometheus.Gauge
 	runs, captures   *prometheus.CounterVec

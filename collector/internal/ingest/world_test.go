@@ -68,6 +68,7 @@ type world struct {
 	audit     *audit.Log
 	fleet     *fleet.Service
 	inventory *inventory.Service
+	clock     func() time.Time
 	skip      atomic.Int64 // how far the collector's clock has been moved
 }
 
@@ -96,20 +97,27 @@ func newWorld(t *testing.T) *world {
 	must(t, w.inventory.Prepare(t.Context()))
 	w.fleet = fleet.New(fleet.Options{Store: w.store, Inventory: w.inventory, Audit: w.audit, Clock: clock, Fingerprint: w.authority.Fingerprint(),
 		AgentAddress: func() string { return w.address }})
-	s, err := ingest.New(ingest.Options{Authority: w.authority, Fleet: w.fleet, Inventory: w.inventory, Audit: w.audit, Clock: clock,
-		Leases: lease.New(w.store, "collector-1", clock), Names: []string{"127.0.0.1"}, Poll: 20 * time.Millisecond, Lists: 1, Version: "1.2.3"})
-	must(t, err)
+	w.clock = clock
+	w.address = w.serve("collector-1")
+	return w
+}
+
+// serve starts one collector's machine plane; there may be several over the one store.
+func (w *world) serve(name string) (address string) {
+	w.t.Helper()
+	s, err := ingest.New(ingest.Options{Authority: w.authority, Fleet: w.fleet, Inventory: w.inventory, Audit: w.audit, Clock: w.clock,
+		Leases: lease.New(w.store, name, w.clock), Names: []string{"127.0.0.1"}, Poll: 20 * time.Millisecond, Lists: 1, Version: "1.2.3"})
+	must(w.t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	w.address = l.Addr().String()
+	must(w.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ctx, l) }()
-	t.Cleanup(func() {
+	w.t.Cleanup(func() {
 		cancel()
-		must(t, <-served)
+		must(w.t, <-served)
 	})
-	return w
+	return l.Addr().String()
 }
 
 // agent is a client with a key of its own.
