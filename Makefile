@@ -116,6 +116,9 @@ $(TOOLS)/protoc-gen-go-grpc:
 $(TOOLS)/golangci-lint:
 	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 
+.PHONY: .tools
+.tools: need-go $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc $(TOOLS)/golangci-lint
+
 .PHONY: generate
 generate: need-go $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc web/node_modules/.package-lock.json ## make all generated files anew: protocols, kinds, OpenAPI, the UI's types
 	PATH=$(TOOLS):$$PATH buf generate
