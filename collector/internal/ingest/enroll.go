@@ -38,7 +38,7 @@ func (s *Server) Enroll(ctx context.Context, req *uplinkv1.EnrollRequest) (*upli
 		return nil, status.Error(codes.PermissionDenied, err.Error())
 	}
 	if err != nil {
-		return nil, s.internal("enroll agent", err)
+		return nil, s.internal(ctx, "enroll agent", err)
 	}
 	s.opt.Log.Info("agent enrolled", "agent", k.ID, "name", k.Name, "tenant", k.Tenant, "address", from)
 	return s.enrolled(k, issued), nil
@@ -60,14 +60,14 @@ func (s *Server) Renew(ctx context.Context, req *uplinkv1.RenewRequest) (*uplink
 			Object: &audit.Ref{ID: k.ID, Name: k.Name, Kind: "agent"}, Reason: "the request is for another key than the agent's"})
 		return nil, status.Error(codes.PermissionDenied, "the request is for another key than the agent's")
 	} else if err != nil {
-		return nil, s.internal("renew certificate", err)
+		return nil, s.internal(ctx, "renew certificate", err)
 	}
 	issued, err := s.opt.Authority.Issue(req.GetCsr(), k.Tenant, k.ID, s.opt.AgentLife)
 	if err == nil {
 		err = s.opt.Fleet.Certified(ctx, k, issued.NotAfter)
 	}
 	if err != nil {
-		return nil, s.internal("renew certificate", err)
+		return nil, s.internal(ctx, "renew certificate", err)
 	}
 	return s.enrolled(k, issued), nil
 }
@@ -101,14 +101,14 @@ func (s *Server) Recover(ctx context.Context, req *uplinkv1.RecoverRequest) (*up
 	case errors.Is(err, fleet.ErrRecovery), errors.Is(err, fleet.ErrRevoked):
 		return nil, status.Error(codes.PermissionDenied, err.Error())
 	case err != nil:
-		return nil, s.internal("recover certificate", err)
+		return nil, s.internal(ctx, "recover certificate", err)
 	}
 	issued, err := s.opt.Authority.Issue(req.GetCsr(), k.Tenant, k.ID, s.opt.AgentLife)
 	if err == nil {
 		err = s.opt.Fleet.Certified(ctx, k, issued.NotAfter)
 	}
 	if err != nil {
-		return nil, s.internal("recover certificate", err)
+		return nil, s.internal(ctx, "recover certificate", err)
 	}
 	return s.enrolled(k, issued), nil
 }
@@ -122,8 +122,11 @@ func (s *Server) enrolled(k fleet.Known, issued authority.Issued) *uplinkv1.Enro
 }
 
 // internal says to an agent that it is not its fault, and to the log what it was.
-func (s *Server) internal(doing string, err error) error {
-	s.opt.Log.Error(doing, "error", err)
+func (s *Server) internal(ctx context.Context, doing string, err error) error {
+	if ctx.Err() != nil {
+		return whyDone(ctx) // nobody is there to do it for
+	}
+	s.opt.Log.Error("answer agent", "doing", doing, "error", err)
 	s.metrics.errors.Inc()
 	return status.Error(codes.Unavailable, "the collector could not "+doing+"; its log says why")
 }

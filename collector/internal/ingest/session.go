@@ -81,7 +81,7 @@ func (s *Server) Session(stream uplinkv1.Uplink_SessionServer) (err error) {
 	defer leave()
 	se := &session{s: s, stream: stream, peer: k, asked: map[string]bool{}, paces: map[string]time.Time{}}
 	if se.lease, err = s.opt.Leases.TakeOver(ctx, k.Tenant, "session "+k.ID); err != nil {
-		return s.internal("lease the session", err)
+		return s.internal(ctx, "lease the session", err)
 	}
 	defer se.part()
 	s.metrics.sessions.Inc()
@@ -140,7 +140,7 @@ func (se *session) greet(ctx context.Context, hello *uplinkv1.Hello) error {
 		err = se.s.opt.Fleet.Resume(ctx, se.peer)
 	}
 	if err != nil {
-		return se.s.internal("greet the agent", err)
+		return se.s.internal(ctx, "greet the agent", err)
 	}
 	welcome := &uplinkv1.Welcome{Capability: min(protocol.Capability, hello.GetCapability()), AgentId: se.peer.ID, Clock: stamp(se.s.opt.Clock()),
 		HeartbeatSeconds: int32(max(1, se.s.opt.Heartbeat/time.Second)), BatchWindow: batchWindow, CollectorVersion: se.s.opt.Version}
@@ -196,7 +196,7 @@ func (se *session) run(ctx context.Context, cancel context.CancelCauseFunc, in <
 			if err := se.lease.Renew(ctx); errors.Is(err, lease.ErrLost) {
 				return errTakenOver
 			} else if err != nil {
-				return se.s.internal("renew the session", err)
+				return se.s.internal(ctx, "renew the session", err)
 			}
 			continue
 		case <-poll.C:
@@ -216,7 +216,7 @@ func (se *session) tell(ctx context.Context, first bool) error {
 	}
 	list, err := s.opt.Fleet.Assignments(ctx, se.peer)
 	if err != nil {
-		return s.internal("read assignments", err)
+		return s.internal(ctx, "read assignments", err)
 	}
 	msg := &uplinkv1.Assignments{}
 	sum := sha256.New()
@@ -224,7 +224,7 @@ func (se *session) tell(ctx context.Context, first bool) error {
 	for _, a := range list {
 		b, err := proto.MarshalOptions{Deterministic: true}.Marshal(assignmentProto(a))
 		if err != nil {
-			return s.internal("encode an assignment", err)
+			return s.internal(ctx, "encode an assignment", err)
 		}
 		fmt.Fprintf(sum, "%d:", len(b))
 		sum.Write(b)
@@ -234,7 +234,7 @@ func (se *session) tell(ctx context.Context, first bool) error {
 		for _, b := range raw {
 			sig, err := protocol.SignAssignment(s.opt.Authority.Signer(), b)
 			if err != nil {
-				return s.internal("sign an assignment", err)
+				return s.internal(ctx, "sign an assignment", err)
 			}
 			msg.Assignments = append(msg.Assignments, &uplinkv1.SignedAssignment{Assignment: b, Signature: sig})
 		}
@@ -245,7 +245,7 @@ func (se *session) tell(ctx context.Context, first bool) error {
 	}
 	commands, err := s.opt.Fleet.Due(ctx, se.peer)
 	if err != nil {
-		return s.internal("read commands", err)
+		return s.internal(ctx, "read commands", err)
 	}
 	for _, c := range commands {
 		if err := se.send(&uplinkv1.CollectorMessage{Message: &uplinkv1.CollectorMessage_Command{Command: commandProto(c)}}); err != nil {
@@ -262,7 +262,7 @@ func (s *Server) admitted(ctx context.Context, k fleet.Known) error {
 	case errors.Is(err, fleet.ErrRevoked), errors.Is(err, fleet.ErrStranger):
 		return status.Error(codes.PermissionDenied, err.Error())
 	case err != nil:
-		return s.internal("look the agent up", err)
+		return s.internal(ctx, "look the agent up", err)
 	}
 	return nil
 }
@@ -285,14 +285,14 @@ func (se *session) hear(ctx context.Context, msg *uplinkv1.AgentMessage) error {
 			return nil
 		}
 		if err != nil {
-			return s.internal("take a plugin's description", err)
+			return s.internal(ctx, "take a plugin's description", err)
 		}
 	case *uplinkv1.AgentMessage_Progress:
 		return se.progress(ctx, m.Progress)
 	case *uplinkv1.AgentMessage_Result:
 		r := m.Result
 		if err := s.opt.Fleet.Answered(ctx, se.peer, r.GetId(), r.GetOk(), r.GetError(), r.GetDetail()); err != nil {
-			return s.internal("take a command's result", err)
+			return s.internal(ctx, "take a command's result", err)
 		}
 	case *uplinkv1.AgentMessage_Hello:
 		return status.Error(codes.InvalidArgument, "a second hello")
@@ -308,7 +308,7 @@ func (se *session) beat(ctx context.Context, h *uplinkv1.Heartbeat) error {
 		return status.Error(codes.PermissionDenied, err.Error())
 	}
 	if err != nil {
-		return se.s.internal("note a sign of life", err)
+		return se.s.internal(ctx, "note a sign of life", err)
 	}
 	return nil
 }
