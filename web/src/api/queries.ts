@@ -101,7 +101,9 @@ export const q = {
     }),
   runScopes: (id: string, live: boolean) =>
     queryOptions({
-      queryKey: ['run', id, 'scopes'],
+      // What was read while it went is asked for once more when it has ended.
+      queryKey: ['run', id, 'scopes', live ? 'live' : 'ended'],
+      placeholderData: keepPreviousData,
       queryFn: ({ signal }) => api.get('/api/v1/runs/{id}/scopes', { path: { id }, query: all, signal }),
       refetchInterval: live ? 1500 : false,
     }),
