@@ -106,6 +106,9 @@ func (v *VCenter) buildSwitch(ctx context.Context, s *site) error {
 		return err
 	}
 	s.dvs = object.NewDistributedVirtualSwitch(v.client, made)
+	if err := v.waitForUplinks(ctx, made); err != nil {
+		return err
+	}
 	if sw, ok := v.get(s.dvs.Reference()).(*simulator.DistributedVirtualSwitch); ok {
 		sw.Uuid = nameUUID("dvs", s.plan.city)
 		if config, ok := sw.Config.(*types.VMwareDVSConfigInfo); ok {
@@ -114,6 +117,26 @@ func (v *VCenter) buildSwitch(ctx context.Context, s *site) error {
 		}
 	}
 	return nil
+}
+
+// waitForUplinks waits for the port group that a new switch gets by itself, in a task that nobody is told of. Going on
+// without it would make the ids of everything that follows a matter of chance.
+func (v *VCenter) waitForUplinks(ctx context.Context, dvs types.ManagedObjectReference) error {
+	pc := property.DefaultCollector(v.client)
+	for {
+		var sw mo.DistributedVirtualSwitch
+		if err := pc.RetrieveOne(ctx, dvs, []string{"portgroup"}, &sw); err != nil {
+			return err
+		}
+		if len(sw.Portgroup) > 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(200 * time.Microsecond):
+		}
+	}
 }
 
 func (v *VCenter) buildPortgroups(ctx context.Context, s *site) error {
