@@ -66,6 +66,7 @@ function Decisions({ s }: { s: Summary }) {
 
 function Counts({ s, kinds }: { s: Summary; kinds: KindInfo[] }) {
   const known = s.kinds.filter((k) => k.active + k.gone + k.unwatched > 0).map((k) => ({ ...k, info: kinds.find((i) => i.name === k.kind) }))
+  const plain = known.every((k) => k.gone + k.unwatched === 0)
   known.sort((a, b) => b.active - a.active || a.kind.localeCompare(b.kind))
   return (
     <ul className={css.counts} aria-label="Resources by kind">
@@ -74,7 +75,7 @@ function Counts({ s, kinds }: { s: Summary; kinds: KindInfo[] }) {
           <Link to={`/inventory/${k.kind}`}>
             <span className={css.kind}><KindIcon kind={k.info ?? { name: k.kind }} size={15} />{(k.active === 1 ? k.info?.label : k.info?.plural) ?? k.kind}</span>
             <span className={css.number}>{count(k.active)}</span>
-            <span className={css.rest}>
+            <span className={css.rest} data-none={plain || undefined}>
               {k.unwatched ? <span><Mark state="unwatched" /> {count(k.unwatched)} unwatched</span> : null}
               {k.gone ? <span>{count(k.gone)} gone</span> : null}
             </span>
@@ -132,7 +133,7 @@ function LatestChanges({ kinds }: { kinds: KindInfo[] }) {
       {grouped(data.items).slice(0, 16).map(({ changes }) => {
         const c = changes[0]!
         const kind = kinds.find((k) => k.name === c.kind)
-        if (changes.length > 1) return <Many key={c.id} changes={changes} kind={kind} />
+        if (changes.length > 1) return <Many key={c.id} changes={changes} kind={kind} more={changes.at(-1) === data.items.at(-1) && !!data.next_page_token} />
         return (
           <li key={c.id}>
             <div className="row-n">
@@ -155,14 +156,14 @@ function LatestChanges({ kinds }: { kinds: KindInfo[] }) {
 }
 
 /** What one run made of many things alike. */
-function Many({ changes, kind }: { changes: Change[]; kind: KindInfo | undefined }) {
+function Many({ changes, kind, more }: { changes: Change[]; kind: KindInfo | undefined; more: boolean }) {
   const c = changes[0]!
   const filter = `run_id = "${c.run_id}" AND kind = "${c.kind}" AND action = ${c.action}`
   return (
     <li>
       <div className="row-n">
         <span className="muted row-n"><KindIcon kind={kind ?? { name: c.kind }} size={15} /></span>
-        <Link to={`/changes?filter=${encodeURIComponent(filter)}`}>{counted(changes.length, kind?.label.toLowerCase() ?? c.kind, kind?.plural.toLowerCase())}</Link>
+        <Link to={`/changes?filter=${encodeURIComponent(filter)}`}>{more ? 'over ' : ''}{counted(changes.length, kind?.label.toLowerCase() ?? c.kind, kind?.plural.toLowerCase())}</Link>
         <State state={c.action} word={actionWord(c.action)} />
         <span className="grow" />
         <span className="muted"><When at={c.at} /></span>
