@@ -127,10 +127,23 @@ func (c *client) token(dir string) string {
 	return token.Secret
 }
 
-// A fresh folder becomes a working collector, and a second start finds everything again.
+// A fresh folder becomes a working collector, and a second start finds everything again; on every engine that is at hand
+// (MAESTRO_TEST_MONGO_URIS="name=uri ..." as for the store's own tests).
 func TestCollector(t *testing.T) {
-	dir, log := t.TempDir(), &bytes.Buffer{}
-	c, stop := start(t, config(dir), log)
+	t.Run("sqlite", func(t *testing.T) { testCollector(t, config(t.TempDir())) })
+	for entry := range strings.FieldsSeq(os.Getenv("MAESTRO_TEST_MONGO_URIS")) {
+		name, uri, _ := strings.Cut(entry, "=")
+		t.Run(name, func(t *testing.T) {
+			cfg := config(t.TempDir())
+			cfg.Store = collector.StoreConfig{Engine: "mongo", URI: collector.URI(uri), Database: "collector_" + strings.ToLower(rand.Text()[:10])}
+			testCollector(t, cfg)
+		})
+	}
+}
+
+func testCollector(t *testing.T, cfg collector.Config) {
+	dir, log := cfg.DataDir, &bytes.Buffer{}
+	c, stop := start(t, cfg, log)
 	api := newClient(t, c.URL())
 	var ready map[string]string
 	for range 200 {
@@ -174,7 +187,7 @@ func TestCollector(t *testing.T) {
 		}
 	}
 
-	c, _ = start(t, config(dir), io.Discard)
+	c, _ = start(t, cfg, io.Discard)
 	again := newClient(t, c.URL())
 	if status, answer, _ := again.do("GET", "/api/v1/join-tokens", "", bearer...); status != 200 || !strings.Contains(string(answer), join.ID) {
 		t.Errorf("after the second start: %d: %s", status, answer)

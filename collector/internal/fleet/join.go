@@ -240,13 +240,3 @@ func (s *Service) Recover(ctx context.Context, agentID string, keyHash [32]byte,
 	_, auditErr := s.opt.Audit.Write(ctx, entry)
 	return k, errors.Join(err, auditErr)
 }
-
-// Refused notes that an agent tried what is not its business.
-func (s *Service) Refused(ctx context.Context, tenant, agentID, address, action, object, why string) error {
-	_, err := s.opt.Audit.Write(ctx, audit.Entry{Tenant: tenant, Actor: "agent:" + foreign(agentID), Address: address, Action: action, Outcome: audit.Refused,
-		Object: &audit.Ref{ID: foreign(object)}, Reason: why})
-	if err != nil {
-		return fmt.Errorf("audit %s: %w", action, err)
-	}
-	return nil
-}
