@@ -28,7 +28,7 @@ func (v *VCenter) Churn(ctx context.Context, ticks <-chan time.Time) error {
 		what, err := v.change(ctx, r, step, &current)
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // told to end
 			}
 			return fmt.Errorf("change something: %w", err)
 		}

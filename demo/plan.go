@@ -28,11 +28,10 @@ type clusterPlan struct {
 }
 
 type networkPlan struct {
-	name   string
-	vlan   int32
-	octet  int    // third octet of its addresses
-	trunk  string // a range instead of one VLAN
-	uplink bool
+	name  string
+	vlan  int32
+	octet int    // third octet of its addresses
+	trunk string // a range instead of one VLAN
 }
 
 type datastorePlan struct {

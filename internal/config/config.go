@@ -84,7 +84,7 @@ func loadFile(path string, into any) error {
 	if err != nil {
 		return fmt.Errorf("read configuration: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // only read
 	err = yaml.NewDecoder(file, yaml.Strict()).Decode(into)
 	if err == nil || errors.Is(err, io.EOF) {
 		return nil

@@ -81,7 +81,7 @@ func ownCgroup(mountinfo, self string) (mount, path string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	for scan := bufio.NewScanner(f); scan.Scan(); {
 		// 36 35 98:0 /root /mount opts ... - cgroup2 source opts
 		before, after, ok := strings.Cut(scan.Text(), " - ")

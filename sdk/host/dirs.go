@@ -147,7 +147,7 @@ func copySHA256(to io.Writer, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }() // only read
 	h := sha256.New()
 	if _, err := io.Copy(io.MultiWriter(to, h), in); err != nil {
 		return "", fmt.Errorf("read %s: %w", path, err)

@@ -122,7 +122,7 @@ func (p *Process) run(ctx context.Context, path string, env []string) (runner.Ru
 		if err != nil {
 			return nil, fmt.Errorf("make pipe: %w", err)
 		}
-		defer w.Close()
+		defer func() { _ = w.Close() }() // the child has its own end
 		pipes[i] = r
 		if i == 0 {
 			cmd.Stdout = w

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -115,7 +114,7 @@ func inexact(attributes []byte) string {
 		if !ok || strings.ContainsAny(n.String(), ".eE") {
 			continue
 		}
-		if i, err := n.Int64(); err != nil || i > 1<<53 || i < -(1<<53) || math.IsInf(float64(i), 0) {
+		if i, err := n.Int64(); err != nil || i > 1<<53 || i < -(1<<53) {
 			return n.String()
 		}
 	}

@@ -46,7 +46,7 @@ func validate(root *node, base string, raw []byte) ([]byte, []string, error) {
 	if err := w.value(root); err != nil {
 		return nil, nil, fmt.Errorf("read attributes: %w", err)
 	}
-	if _, err := w.dec.ReadToken(); err != io.EOF {
+	if _, err := w.dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return nil, nil, fmt.Errorf("read attributes: something follows the JSON object")
 	}
 	if len(w.drop) == 0 {

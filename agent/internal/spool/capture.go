@@ -43,7 +43,7 @@ func (w *Writer) Append(items []Item) error {
 	}
 	w.batches++
 	if w.lost != nil {
-		return nil
+		return nil //nolint:nilerr // what is lost is told when the capture ends
 	}
 	w.lost = w.write(appendFrame(nil, frameItems, w.run.spool.compress(appendItems(nil, items))))
 	if w.lost == nil {
@@ -200,7 +200,7 @@ func (r *Run) readItems(c *Capture, wanted map[int]map[string]bool, yield func([
 		yield(nil, fmt.Errorf("read capture: %w", err))
 		return
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // only read
 	frames := newFrameReader(io.LimitReader(file, c.Index), 0)
 	for batch := 0; ; batch++ {
 		_, payload, err := frames.next()

@@ -52,7 +52,7 @@ func (s *Spool) readRows(path string, offset int64) iter.Seq2[indexRow, error] {
 			yield(indexRow{}, fmt.Errorf("read list: %w", err))
 			return
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }() // only read
 		if _, err := file.Seek(offset, io.SeekStart); err != nil {
 			yield(indexRow{}, fmt.Errorf("read list: %w", err))
 			return
@@ -173,7 +173,7 @@ func walkUntil(before, after Rows, visit func(key string, before, after *Row) bo
 		if err := errors.Join(errB, errA); err != nil {
 			return err
 		}
-		goOn := true
+		var goOn bool
 		switch {
 		case okB && (!okA || b.Key < a.Key):
 			row := b

@@ -160,7 +160,7 @@ func (r *Run) load() error {
 	if err != nil {
 		return fmt.Errorf("read run log: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // only read
 	frames := newFrameReader(file, 0)
 	for {
 		at := frames.offset

@@ -197,7 +197,7 @@ func (s *Supervisor) manifest() (map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // only read
 	out := map[string]string{}
 	lines := bufio.NewScanner(file)
 	for n := 1; lines.Scan(); n++ {

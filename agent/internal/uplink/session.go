@@ -152,7 +152,7 @@ func (s *session) send(ctx context.Context, st stream) error {
 			return st.CloseSend()
 		case msg := <-s.out:
 			if err := st.Send(msg); err != nil {
-				return nil // Recv says why
+				return nil //nolint:nilerr // Recv says why
 			}
 		}
 	}

@@ -38,7 +38,7 @@ func TestFile(t *testing.T) {
 	if _, err := again.Choose("lon"); err == nil {
 		t.Error("an unknown context was chosen")
 	}
-	if err := os.WriteFile(path, []byte("curent: fra\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("colour: fra\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := contexts.Load(path); err == nil || !strings.Contains(err.Error(), "1:1") && !strings.Contains(err.Error(), "[1") {

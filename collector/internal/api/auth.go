@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -98,8 +99,8 @@ func (s *Server) refuse(ctx huma.Context, err error) {
 
 // writeProblem answers outside of huma.
 func writeProblem(w http.ResponseWriter, _ *http.Request, err error) {
-	p, ok := err.(*problemError)
-	if !ok {
+	var p *problemError
+	if !errors.As(err, &p) {
 		p = problem(http.StatusInternalServerError, "The collector could not do this.")
 	}
 	for k, values := range p.header {

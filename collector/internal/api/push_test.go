@@ -69,7 +69,7 @@ func (s *source) sync(kind string, envs ...resource.Envelope) string {
 	default:
 		t.Fatalf("open capture: %s %s", v, reason)
 	}
-	_, reason, err = run.Close(ctx, inventory.RunEnd{FinishedAt: time.Now()})
+	_, _, err = run.Close(ctx, inventory.RunEnd{FinishedAt: time.Now()})
 	must(t, err)
 	return id
 }

@@ -61,7 +61,8 @@ func request(t *testing.T, curve elliptic.Curve) []byte {
 // TestTwoCollectorsShareOneAuthority: the second start, and a second collector, find the first one's.
 func TestTwoCollectorsShareOneAuthority(t *testing.T) {
 	st, key, now := newStore(t), newKey(t), time.Now()
-	if open(t, st, key, now).Fingerprint() != open(t, st, key, now).Fingerprint() {
+	first := open(t, st, key, now).Fingerprint()
+	if open(t, st, key, now).Fingerprint() != first {
 		t.Error("another authority after the second opening")
 	}
 	if _, err := authority.Open(t.Context(), st, newKey(t), time.Now); !errors.Is(err, authority.ErrKey) {

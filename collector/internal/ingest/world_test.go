@@ -126,7 +126,6 @@ type agent struct {
 	key  *ecdsa.PrivateKey
 	id   string
 	cert [][]byte
-	gen  int64
 }
 
 func newKey(t *testing.T) *ecdsa.PrivateKey {

@@ -93,8 +93,6 @@ type agent struct {
 type listing struct {
 	rows       map[string]resource.Hash
 	epoch, gen int64
-	// as is how the capture was stated, for the root.
-	state resource.ScopeState
 }
 
 func (l *listing) digest() resource.Digest {

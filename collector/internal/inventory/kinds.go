@@ -166,8 +166,8 @@ func (s *Service) registerKind(ctx context.Context, tenant string, d provider.De
 			if err != nil {
 				return err
 			}
-			problem := ""
-			if problem = adds(was, parsed); problem == "" {
+			problem := adds(was, parsed)
+			if problem == "" {
 				doc.Approval, doc.Minor = known.Approval, known.Minor+1
 			} else {
 				if adds(parsed, was) != "" {

@@ -132,7 +132,6 @@ type comparison struct {
 	clock  *clock
 	m      *model
 	worlds map[string]*world
-	epochs map[string]int64
 	story  []string
 }
 
