@@ -104,6 +104,7 @@ export const q = {
       // What was read while it went is asked for once more when it has ended.
       queryKey: ['run', id, 'scopes', live ? 'live' : 'ended'],
       placeholderData: keepPreviousData,
+      staleTime: 0,
       queryFn: ({ signal }) => api.get('/api/v1/runs/{id}/scopes', { path: { id }, query: all, signal }),
       refetchInterval: live ? 1500 : false,
     }),

@@ -23,7 +23,7 @@ export default function Run() {
   const { id = '' } = useParams()
   const run = useQuery(q.run(id))
   const live = run.data ? moving(run.data) : false
-  const scopes = useQuery(q.runScopes(id, live))
+  const scopes = useQuery({ ...q.runScopes(id, live), enabled: !!run.data })
   const kinds = useQuery(q.kinds())
   if (run.error && !run.data) {
     return (
