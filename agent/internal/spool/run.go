@@ -160,7 +160,7 @@ func (r *Run) load() error {
 	if err != nil {
 		return fmt.Errorf("read run log: %w", err)
 	}
-	defer func() { _ = file.Close() }() // only read
+	defer func() { _ = file.Close() }() // what was cut off was synced
 	frames := newFrameReader(file, 0)
 	for {
 		at := frames.offset
