@@ -28,8 +28,10 @@ type capture struct {
 	listing bool
 	listed  bool
 	// after is the last key of the list so far; wanted are keys whose bodies were asked for.
-	after   string
-	wanted  map[string]bool
+	after  string
+	wanted map[string]bool
+	// refresh has every body of the list asked for, since volatile values are in no hash.
+	refresh bool
 	opened  bool // the state says that the capture has begun to write
 	changed bool
 	undecid bool
@@ -105,7 +107,8 @@ func (r *Run) begin(ctx context.Context, c *capture) (Verdict, string, error) {
 		c.digest, c.rejected, c.opened, c.undecid = d, rejected, true, waiting
 		c.changed = c.changed || st.Open == r.pos
 	}
-	ask := st.Resend || c.rejected > 0 && st.Rule != c.work.rule
+	c.refresh = c.complete() && known && st.refreshDue(c.kind, r.s.now())
+	ask := st.Resend || c.refresh || c.rejected > 0 && st.Rule != c.work.rule
 	if c.digest == in.Digest && !ask && (c.whole() || c.digest.Count == 0) {
 		v := "unchanged"
 		if c.changed || st.Applied == r.pos && st.Changed {
@@ -116,6 +119,7 @@ func (r *Run) begin(ctx context.Context, c *capture) (Verdict, string, error) {
 	}
 	switch {
 	case in.Baseline == nil && c.digest.Count == 0 && !ask, in.Baseline == nil && in.Digest.Count == 0 && !c.complete():
+		c.refresh = c.complete() // everything comes anyway
 		return Send, "", nil
 	case in.Baseline != nil && in.Baseline.Digest == st.Digest && (sameRules || !known) && !ask:
 		return Send, "", nil
@@ -312,6 +316,9 @@ func (r *Run) compare(ctx context.Context, u *unit, c *capture, t *tally, b Batc
 		case !row.State.counts():
 			back = append(back, row)
 		}
+		if c.refresh && same && row.State == rowApplied {
+			t.want = append(t.want, l.Key)
+		}
 	}
 	if c.complete() {
 		for _, key := range order {
@@ -351,7 +358,11 @@ func (r *Run) finish(ctx context.Context, c *capture, wasList bool, res BatchRes
 	}
 	switch {
 	case ok:
-		r.end(c, Done, "applied", "")
+		word := "applied"
+		if c.refresh && c.listed && !c.changed {
+			word = "unchanged"
+		}
+		r.end(c, Done, word, "")
 		if err := r.s.saveScopes(ctx, r.set); err != nil {
 			return BatchResult{}, err
 		}
@@ -402,6 +413,9 @@ func (r *Run) end(c *capture, v Verdict, word, reason string) {
 		st.Resend = st.Resend && !c.listed
 		if c.complete() {
 			st.Resend, st.Unread = false, false
+			if c.refresh {
+				st.Refreshed = store.At(r.s.now())
+			}
 			st.LastComplete, st.CompletePos, st.CompleteFingerprint = c.readAt(), r.pos, c.work.fp
 			if st.LastComplete.IsZero() {
 				st.LastComplete = store.At(r.s.now())

@@ -127,7 +127,7 @@ func (r *Run) sameRoot(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if r.pos.less(st.Applied) || kind == nil || !st.settled(rule(kind)) {
+		if r.pos.less(st.Applied) || kind == nil || !st.settled(rule(kind)) || st.refreshDue(kind, r.s.now()) {
 			return false, nil
 		}
 		rs, err := st.forRoot()

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/sdk/resource"
+	"maestro.internal/sdk/schema"
 )
 
 // scopeSet is the scope states of one connection, as stored in chunks.
@@ -195,6 +197,15 @@ func (st *scopeState) forRoot() (resource.ScopeState, error) {
 		}
 	}
 	return out, nil
+}
+
+// refreshEvery is how often volatile values are asked for by themselves, when nothing real changes.
+const refreshEvery = 24 * time.Hour
+
+// refreshDue says that the scope's volatile values are a day old.
+func (st *scopeState) refreshDue(kind *KindInfo, now time.Time) bool {
+	return kind != nil && st.Status == resource.StatusComplete && st.Digest.Count > 0 && now.Sub(st.Refreshed.Time) >= refreshEvery &&
+		slices.ContainsFunc(kind.Fields, func(f schema.Field) bool { return f.Volatile })
 }
 
 // settled says that nothing about the scope waits for another capture. rule is the kind's present one.

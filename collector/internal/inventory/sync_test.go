@@ -478,6 +478,67 @@ func TestRulesMakeNoChange(t *testing.T) {
 	l.want(l.history(l.server("renamed").ID), "created", "updated /name")
 }
 
+// TestVolatileValuesComeOnceADay: when nothing real changes for a day, the bodies are asked for, and make no change.
+func TestVolatileValuesComeOnceADay(t *testing.T) {
+	l := newLab(t)
+	a := newAgent(l.s, "a", 1)
+	l.run(a, complete(one, thing(one, "k1")))
+	b, err := resource.Canonical(thing(one, "k1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := resource.HashOf(b)
+	base := a.base[one.Key()]
+	capture := Capture{Outcome: resource.Outcome{Status: resource.StatusComplete, Listed: 1}, Digest: base.digest(), Fingerprint: []byte("f1"),
+		HashFormat: 1, KindDigest: []byte("k1"), PolicyDigest: []byte("p1"), Baseline: &Baseline{Digest: base.digest()}}
+	open := func(uptime string) (verdict Verdict, want []string) {
+		t.Helper()
+		sp := a.build([]string{"server"}, l.clock.now())
+		run, _, _, err := l.s.OpenRun(l.ctx, RunStart{Tenant: tenant, Connection: a.conn, RunID: sp.id, Epoch: 1, Generation: sp.gen, Kinds: sp.kinds})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := run.Plan(l.ctx, []resource.Scope{one}, true, nil); err != nil {
+			t.Fatal(err)
+		}
+		verdict, _, err = run.OpenCapture(l.ctx, capture)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if verdict == List {
+			res, err := run.Apply(l.ctx, Batch{List: []Row{{Key: "k1", Hash: hash[:]}}, Last: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = res.Want
+			res, err = run.Apply(l.ctx, Batch{Seq: 1, Upserts: []Item{{Canonical: b, Hash: hash[:], Volatile: []byte(`{"uptime_seconds":` + uptime + `}`)}}, Last: true})
+			if err != nil || res.Verdict != Done {
+				t.Fatal(res, err)
+			}
+		}
+		if _, _, err := run.Close(l.ctx, RunEnd{FinishedAt: l.clock.now()}); err != nil {
+			t.Fatal(err)
+		}
+		return verdict, want
+	}
+	l.clock.add(23 * time.Hour)
+	if v, _ := open("1"); v != Done {
+		t.Errorf("after 23 hours: %s, want %s", v, Done)
+	}
+	l.clock.add(2 * time.Hour)
+	if v, want := open("2"); v != List || len(want) != 1 {
+		t.Errorf("after 25 hours: %s %v, want the list and one body", v, want)
+	}
+	if v, _ := open("3"); v != Done {
+		t.Errorf("right afterwards: %s, want %s", v, Done)
+	}
+	got := l.server(thing(one, "k1").Name)
+	if !strings.Contains(string(got.Volatile), `"uptime_seconds":2`) {
+		t.Errorf("volatile %s", got.Volatile)
+	}
+	l.want(l.history(got.ID), "created")
+}
+
 func TestVolatileValuesMakeNoChange(t *testing.T) {
 	l := newLab(t)
 	a := newAgent(l.s, "a", 1)

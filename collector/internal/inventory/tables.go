@@ -189,6 +189,8 @@ type scopeState struct {
 	Unread bool `json:"unread,omitempty"`
 	// Resend asks for the whole list once, whatever the digests say.
 	Resend bool `json:"resend,omitempty"`
+	// Refreshed is when all volatile values of the scope came last.
+	Refreshed store.Time `json:"refreshed,omitzero"`
 	// Changed and Verdict are of the last capture, for a run that is replayed.
 	Changed bool   `json:"changed,omitempty"`
 	Verdict string `json:"verdict,omitempty"`
