@@ -232,7 +232,8 @@ func (p *Process) startError(ctx context.Context, err error) error {
 		text = p.secret.clean(err.Error())
 	default:
 	}
-	if ctx.Err() == nil && p.child.exited(500*time.Millisecond) {
+	// An exit that the deadline brought about meanwhile is no news of the plugin's.
+	if ctx.Err() == nil && p.child.exited(500*time.Millisecond) && ctx.Err() == nil {
 		return fmt.Errorf("launch plugin %s: %w", p.cfg.Name, p.exitError())
 	}
 	p.child.kill("killed: " + text)
