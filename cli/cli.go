@@ -82,7 +82,20 @@ func Main(args []string, env Environment) int {
 	root.SetIn(env.In)
 	root.SetOut(env.Out)
 	root.SetErr(env.Err)
-	return exitCode(root.ExecuteContext(ctx), env.Err)
+	return exitCode(plainUsage(root.ExecuteContext(ctx)), env.Err)
+}
+
+// plainUsage tells cobra's complaint about an unknown command, which has no type of its own, on one line and as what it is.
+func plainUsage(err error) error {
+	if err == nil || !strings.HasPrefix(err.Error(), "unknown command ") {
+		return err
+	}
+	text, suggestions, found := strings.Cut(err.Error(), "Did you mean this?")
+	text = strings.TrimSpace(text)
+	if found {
+		text += "; did you mean " + strings.Join(strings.Fields(suggestions), " or ") + "?"
+	}
+	return usageError{errors.New(text)}
 }
 
 func exitCode(err error, w io.Writer) int {

@@ -1,0 +1,456 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vmware/govmomi"
+	"github.com/vmware/govmomi/find"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"maestro.internal/internal/rest"
+)
+
+const chaosPhases = 5
+
+// TestChaos changes a vCenter in steps. One site watches it in peace; another has its agent, collector and plugins killed with
+// kill -9 at random moments, all under load. Both end with the same inventory and the same history.
+func TestChaos(t *testing.T) {
+	kills, seed := number(t, "MAESTRO_CHAOS_KILLS", 50), uint64(number(t, "MAESTRO_CHAOS_SEED", int(time.Now().UnixNano()%1_000_000)))
+	t.Logf("MAESTRO_CHAOS_SEED=%d MAESTRO_CHAOS_KILLS=%d", seed, kills)
+	peace := newPlant(t, "peace")
+	war := newPlant(t, "war")
+	r := rand.New(rand.NewPCG(seed, 1))
+	for phase := range chaosPhases {
+		peace.change(phase)
+		peace.settle()
+		war.change(phase)
+		war.disturb(r, kills/chaosPhases)
+		war.settle()
+	}
+	t.Logf("killed: %v", war.killed)
+	compare(t, "inventory", peace.inventory(), war.inventory())
+	compare(t, "history", peace.history(), war.history())
+}
+
+func number(t *testing.T, name string, def int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return def
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+// compare names the first differences.
+func compare(t *testing.T, what string, want, got map[string]string) {
+	t.Helper()
+	if len(want) == 0 {
+		t.Errorf("%s: nothing to compare", what)
+	}
+	shown := 0
+	for _, key := range keysOf(want, got) {
+		if want[key] != got[key] && shown < 5 {
+			shown++
+			t.Errorf("%s of %s differs:\n undisturbed: %s\n disturbed:   %s", what, key, want[key], got[key])
+		}
+	}
+}
+
+func keysOf(maps ...map[string]string) []string {
+	seen := map[string]bool{}
+	for _, m := range maps {
+		for k := range m {
+			seen[k] = true
+		}
+	}
+	var out []string
+	for k := range seen {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// plant is a vCenter with a collector and an agent, each a process of its own under a supervisor: this test.
+type plant struct {
+	info
+	t      *testing.T
+	dir    string
+	mu     sync.Mutex
+	cmds   map[string]*exec.Cmd
+	args   map[string][]string
+	vc     struct{ URL, Username, Password, Thumbprint string }
+	client *govmomi.Client
+	conn   string
+	killed map[string]int
+}
+
+func newPlant(t *testing.T, name string) *plant {
+	t.Helper()
+	p := &plant{t: t, dir: filepath.Join(t.TempDir(), name), cmds: map[string]*exec.Cmd{}, args: map[string][]string{}, killed: map[string]int{}}
+	if err := os.MkdirAll(p.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.end)
+	human, machine := freeAddress(t), freeAddress(t)
+	p.args["maestro-demo"] = []string{"--ready-file", p.path("demo.json"), "--state-dir", p.path("demo"), "--machines", "60"}
+	p.args["maestro-collector"] = []string{"serve", "--data-dir", p.path("collector"), "--listen", human, "--agent-listen", machine, "--ready-file", p.path("collector.json")}
+	p.args["maestro-agent"] = []string{"serve", "--data-dir", p.path("agent"), "--collector", machine, "--plugin-dir", binaries(t),
+		"--credentials-file", p.path("credentials.yaml"), "--join-token-file", p.path("join-token"), "--name", name}
+	p.start("maestro-demo")
+	p.start("maestro-collector")
+	p.await("demo.json", &p.vc)
+	p.await("collector.json", &p.info)
+	var admin struct{ Username, Password string }
+	p.await("collector/initial-admin.json", &admin)
+	p.Username, p.Password = admin.Username, admin.Password
+	p.APIToken = p.token()
+	p.credentials()
+	p.start("maestro-agent")
+	p.connect()
+	return p
+}
+
+func (p *plant) path(name string) string { return filepath.Join(p.dir, name) }
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// start begins a daemon, as a supervisor does when it has ended.
+func (p *plant) start(name string) {
+	p.t.Helper()
+	log, err := os.OpenFile(p.path(name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer log.Close()
+	cmd := exec.Command(filepath.Join(binaries(p.t), name), p.args[name]...)
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	p.mu.Lock()
+	p.cmds[name] = cmd
+	p.mu.Unlock()
+}
+
+func (p *plant) kill(name string) {
+	p.t.Helper()
+	cmd := p.cmds[name]
+	_ = cmd.Process.Kill() // it may have ended by itself, which is as good
+	_ = cmd.Wait()
+	p.start(name)
+}
+
+func (p *plant) end() {
+	for _, cmd := range p.cmds {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+	}
+	for name, cmd := range p.cmds {
+		done := make(chan struct{})
+		go func() { _ = cmd.Wait(); close(done) }()
+		select {
+		case <-done:
+		case <-time.After(20 * time.Second):
+			_ = cmd.Process.Kill()
+			<-done
+			p.t.Errorf("%s does not end", name)
+		}
+	}
+	if p.t.Failed() {
+		for name := range p.cmds {
+			b, _ := os.ReadFile(p.path(name + ".log"))
+			p.t.Logf("%s:\n%s", name, b[max(0, len(b)-3000):])
+		}
+	}
+}
+
+func (p *plant) await(file string, into any) {
+	p.t.Helper()
+	eventually(p.t, time.Minute, file+" is there", func() bool {
+		b, err := os.ReadFile(p.path(file))
+		return err == nil && json.Unmarshal(b, into) == nil
+	})
+}
+
+// token signs in with the first password and makes an API token, through the command line.
+func (p *plant) token() string {
+	p.t.Helper()
+	home := p.t.TempDir()
+	cmd := exec.Command(filepath.Join(binaries(p.t), "maestro"), "login", p.URL, "--password-stdin")
+	cmd.Env, cmd.Stdin = []string{"HOME=" + home}, strings.NewReader(p.Password+"\n")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		p.t.Fatalf("login: %v\n%s", err, out)
+	}
+	b, err := os.ReadFile(filepath.Join(home, ".config/maestro/config.yaml"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "token: ")
+	token, _, _ := strings.Cut(rest, "\n")
+	return strings.TrimSpace(token)
+}
+
+func (p *plant) credentials() {
+	p.t.Helper()
+	var token rest.JoinToken
+	p.must(http.MethodPost, "/api/v1/join-tokens", rest.JoinTokenCreate{Name: "a", TTLSeconds: 600}, &token)
+	file := fmt.Sprintf("credentials:\n  vc:\n    env:\n      VSPHERE_USERNAME: {value: %q}\n      VSPHERE_PASSWORD: {file: %q}\n", p.vc.Username, p.path("password"))
+	for name, text := range map[string]string{"join-token": token.Token, "password": p.vc.Password, "credentials.yaml": file} {
+		if err := os.WriteFile(p.path(name), []byte(text), 0o600); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+func (p *plant) must(method, path string, body, into any) {
+	p.t.Helper()
+	if status, b, err := ask(p.t.Context(), p.info, method, path, nil, body, into); err != nil || status >= 300 {
+		p.t.Fatalf("%s %s: %d %v %s", method, path, status, err, b)
+	}
+}
+
+func (p *plant) connect() {
+	p.t.Helper()
+	var agent rest.Agent
+	eventually(p.t, time.Minute, "the agent has told of its plugins", func() bool {
+		list := all[rest.Agent](p.t, p.info, "/api/v1/agents", nil)
+		if len(list) == 1 {
+			agent = list[0]
+		}
+		return len(agent.Plugins) >= 2
+	})
+	settings, err := json.Marshal(map[string]string{"url": p.vc.URL, "thumbprint": p.vc.Thumbprint})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	write := rest.ConnectionWrite{Name: "vc", Provider: "vsphere", Agent: agent.ID, Settings: settings, Credential: "vc"}
+	for _, kind := range []string{"server", "volume", "network", "cluster", "storage_pool"} {
+		write.Kinds = append(write.Kinds, rest.KindSchedule{Kind: kind, Enabled: true, IntervalSeconds: 10})
+	}
+	var made rest.Connection
+	p.must(http.MethodPost, "/api/v1/connections", write, &made)
+	p.conn = made.ID
+}
+
+// change is a step of the story: some machines get more memory, two are deleted.
+func (p *plant) change(phase int) {
+	p.t.Helper()
+	ctx := p.t.Context()
+	if p.client == nil {
+		u, err := soap.ParseURL(p.vc.URL)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		u.User = url.UserPassword(p.vc.Username, p.vc.Password)
+		if p.client, err = govmomi.NewClient(ctx, u, true); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	if phase == 0 {
+		return // the first thing to survive is the first sync
+	}
+	vms, err := find.NewFinder(p.client.Client).VirtualMachineList(ctx, "/*/vm/...")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	slices.SortFunc(vms, func(a, b interface{ Name() string }) int { return 0 })
+	byRef := map[string]int{}
+	for i, vm := range vms {
+		byRef[vm.Reference().Value] = i
+	}
+	refs := make([]string, 0, len(byRef))
+	for ref := range byRef {
+		refs = append(refs, ref)
+	}
+	slices.Sort(refs)
+	for i, ref := range refs {
+		vm := vms[byRef[ref]]
+		if i%7 != phase {
+			continue
+		}
+		task, err := vm.Reconfigure(ctx, types.VirtualMachineConfigSpec{MemoryMB: int64(4096 * (phase + 1) * 3)})
+		if err == nil {
+			err = task.Wait(ctx)
+		}
+		if err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	gone := vms[byRef[refs[phase*3]]]
+	if task, err := gone.PowerOff(ctx); err == nil {
+		_ = task.Wait(ctx) // it may be off already
+	}
+	task, err := gone.Destroy(ctx)
+	if err == nil {
+		err = task.Wait(ctx)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// disturb kills, and asks for runs all the while.
+func (p *plant) disturb(r *rand.Rand, kills int) {
+	p.t.Helper()
+	ctx, cancel := context.WithCancel(p.t.Context())
+	var load sync.WaitGroup
+	load.Go(func() {
+		for ctx.Err() == nil {
+			// What the collector cannot answer just now is asked again.
+			_, _, _ = ask(ctx, p.info, http.MethodPost, "/api/v1/connections/"+p.conn+"/runs", nil, rest.RunRequest{}, nil)
+			select {
+			case <-ctx.Done():
+			case <-time.After(700 * time.Millisecond):
+			}
+		}
+	})
+	for range kills {
+		time.Sleep(time.Duration(200+r.IntN(1200)) * time.Millisecond)
+		victim := []string{"maestro-agent", "maestro-collector", "plugin"}[r.IntN(3)]
+		if victim == "plugin" && p.killPlugin(r) {
+			p.killed["plugin"]++
+			continue
+		}
+		if victim == "plugin" {
+			victim = "maestro-agent" // none runs at this moment
+		}
+		p.kill(victim)
+		p.killed[victim]++
+	}
+	cancel()
+	load.Wait()
+}
+
+// killPlugin kills one of the agent's children, if it has any.
+func (p *plant) killPlugin(r *rand.Rand) bool {
+	agent := strconv.Itoa(p.cmds["maestro-agent"].Process.Pid)
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	var children []int
+	for _, file := range stats {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		_, after, _ := strings.Cut(string(b), ") ")
+		fields := strings.Fields(after)
+		if len(fields) > 1 && fields[1] == agent {
+			pid, _ := strconv.Atoi(strings.Split(file, "/")[2])
+			children = append(children, pid)
+		}
+	}
+	return len(children) > 0 && syscall.Kill(children[r.IntN(len(children))], syscall.SIGKILL) == nil
+}
+
+// settle waits until a run that began after all this has read everything.
+func (p *plant) settle() {
+	p.t.Helper()
+	since := time.Now()
+	eventually(p.t, 30*time.Second, "the collector answers", func() bool {
+		status, _, err := ask(p.t.Context(), p.info, http.MethodPost, "/api/v1/connections/"+p.conn+"/runs", nil, rest.RunRequest{}, nil)
+		return err == nil && status < 300
+	})
+	eventually(p.t, 90*time.Second, "a run has succeeded", func() bool {
+		var page rest.List[rest.Run]
+		status, _, err := ask(p.t.Context(), p.info, http.MethodGet, "/api/v1/runs", url.Values{"page_size": {"50"}}, nil, &page)
+		if err != nil || status != http.StatusOK {
+			return false
+		}
+		done := false
+		for _, run := range page.Items {
+			if run.State == "running" {
+				return false
+			}
+			done = done || run.State == "succeeded" && run.StartedAt.After(since) && len(run.Kinds) == 5
+		}
+		return done
+	})
+}
+
+func (p *plant) resources() []rest.Resource {
+	p.t.Helper()
+	var out []rest.Resource
+	for _, kind := range []string{"server", "volume", "network", "cluster", "storage_pool"} {
+		out = append(out, all[rest.Resource](p.t, p.info, "/api/v1/resources/"+kind, url.Values{"filter": {`state = "active" OR state = "gone" OR state = "unwatched"`}})...)
+	}
+	return out
+}
+
+// naturalKey is what a thing is called at the vCenter.
+func naturalKey(r rest.Resource) string {
+	for _, i := range r.Identifiers {
+		if i.Type == "vsphere.id" {
+			return r.Kind + " " + i.Value
+		}
+	}
+	return r.Kind + " " + r.Name
+}
+
+func (p *plant) inventory() map[string]string {
+	p.t.Helper()
+	out := map[string]string{}
+	for _, r := range p.resources() {
+		attributes, err := json.Marshal(r.Attributes)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		key := naturalKey(r)
+		if out[key] != "" {
+			p.t.Errorf("%s is there twice", key)
+		}
+		out[key] = fmt.Sprintf("%s %s %s/%s %s", r.Name, r.State, r.Region, r.Zone, attributes)
+	}
+	return out
+}
+
+// history is each thing's changes in order, with the fields that changed.
+func (p *plant) history() map[string]string {
+	p.t.Helper()
+	keys := map[string]string{}
+	for _, r := range p.resources() {
+		keys[r.ID] = naturalKey(r)
+	}
+	changes := all[rest.Change](p.t, p.info, "/api/v1/changes", nil)
+	slices.SortFunc(changes, func(a, b rest.Change) int { return int(a.Version - b.Version) })
+	out := map[string]string{}
+	for _, c := range changes {
+		var fields []string
+		for _, d := range c.Diff {
+			if c.Action == "updated" {
+				fields = append(fields, d.Pointer)
+			}
+		}
+		out[keys[c.ResourceID]] += fmt.Sprintf("%d %s %v; ", c.Version, c.Action, fields)
+	}
+	return out
+}

@@ -1,0 +1,199 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// keepers hold a secret on purpose, and each only the ones named: its owner reads them there.
+var keepers = map[string][]string{
+	"dev.json":                     {"admin password", "API token"},
+	"collector/initial-admin.json": {"admin password"},
+	"join-token":                   {"join token"},
+	"vcenter.password":             {"vCenter password"},
+	"demo-ready.json":              {"vCenter password"},
+	"demo/demo-identity.json":      {"vCenter password"},
+}
+
+func TestSecretsAreNowhere(t *testing.T) {
+	d := startDev(t, workshop(t), 40)
+	secrets := map[string]string{"vCenter password": d.demo.Password, "API token": d.info.APIToken, "admin password": d.info.Password}
+	used, err := os.ReadFile(filepath.Join(d.data, "join-token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets["join token"] = strings.TrimSpace(string(used))
+	secrets["session cookie"] = signIn(t, d)
+	var fresh struct {
+		Token string `json:"token"`
+	}
+	d.call(http.MethodPost, "/join-tokens", map[string]any{"name": "second", "ttl_seconds": 600}, &fresh)
+	secrets["second join token"] = fresh.Token
+	for name, s := range secrets {
+		if len(s) < 12 {
+			t.Fatalf("%s is %d characters long: the test does not look right", name, len(s))
+		}
+	}
+	// Work that touches each secret: a login at the vCenter, failing ones at the collector, secrets given at the wrong places.
+	if out, errs, code := d.cli([]string{"MAESTRO_URL=" + d.info.URL, "MAESTRO_TOKEN=" + d.info.APIToken}, "run", "demo vCenter", "--wait"); code != 0 {
+		t.Fatalf("run: %s%s", out, errs)
+	}
+	nobody := api{t: t, base: d.base}
+	for _, password := range []string{d.info.Password + "x", d.demo.Password} {
+		if status, b, err := nobody.try(http.MethodPost, "/session", map[string]any{"username": "admin", "password": password}); err != nil || status < 400 {
+			t.Fatalf("sign in with a wrong password: %d %s %v", status, b, err)
+		}
+	}
+	t.Run("API answers", func(t *testing.T) {
+		n := 0
+		for path, body := range walk(d.api) {
+			n++
+			for name, s := range secrets {
+				if bytes.Contains(body, []byte(s)) {
+					t.Errorf("%s is in the answer of GET %s", name, path)
+				}
+			}
+		}
+		t.Logf("%d answers", n)
+	})
+	// Open files with what is written to them so far, then the same after a clean end.
+	files(t, d.data, secrets)
+	d.stop()
+	files(t, d.data, secrets)
+}
+
+// signIn answers the cookie of a session.
+func signIn(t *testing.T, d *dev) string {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"username": d.info.Username, "password": d.info.Password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.base+"/api/v1/session", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Maestro-CSRF", "1")
+	res, err := plainClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range res.Cookies() {
+		if strings.Contains(string(answer), c.Value) {
+			t.Error("the session's secret is in the answer's body")
+		}
+		return c.Value
+	}
+	t.Fatalf("no cookie after signing in: %d %s", res.StatusCode, answer)
+	return ""
+}
+
+// files looks for each secret in every regular file below dir, but for the keepers.
+func files(t *testing.T, dir string, secrets map[string]string) {
+	t.Helper()
+	seen := 0
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if os.IsNotExist(err) {
+			return nil // the spool moves on
+		}
+		if err != nil {
+			return err
+		}
+		seen++
+		rel, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		for name, s := range secrets {
+			meant := false
+			for _, k := range keepers[rel] {
+				meant = meant || k == name
+			}
+			if !meant && bytes.Contains(b, []byte(s)) {
+				t.Errorf("%s is in %s", name, rel)
+			}
+		}
+		return nil
+	})
+	if err != nil && !os.IsNotExist(err) {
+		t.Error(err)
+	}
+	if seen < 12 {
+		t.Errorf("only %d files below %s: the test does not look right", seen, dir)
+	}
+}
+
+// walk gets every route of the description, with the ids that the lists above them name.
+func walk(a api) map[string][]byte {
+	a.t.Helper()
+	var doc struct {
+		Paths map[string]map[string]json.RawMessage `json:"paths"`
+	}
+	a.get("/openapi.json", &doc)
+	answers := map[string][]byte{}
+	for route, methods := range doc.Paths {
+		if _, ok := methods["get"]; !ok {
+			continue
+		}
+		for _, path := range a.fill(strings.TrimPrefix(route, "/api/v1")) {
+			status, b, err := a.try(http.MethodGet, path, nil)
+			if err != nil || status >= 300 && status != http.StatusNotFound {
+				a.t.Errorf("GET %s: %d %s %v", path, status, b, err)
+			}
+			answers[path] = b
+		}
+	}
+	return answers
+}
+
+// fill replaces the parameters of a route, left to right, by the first few names in the list before each.
+func (a api) fill(route string) []string {
+	open := strings.IndexByte(route, '{')
+	if open < 0 {
+		return []string{route}
+	}
+	end := strings.IndexByte(route, '}')
+	before, after := route[:open], route[end+1:]
+	values := []string{"nosuch"}
+	at := strings.TrimSuffix(before, "/")
+	if at == "/resources" {
+		at = "/kinds" // its names are kinds, not ids
+	}
+	var found struct {
+		Items []map[string]any `json:"items"`
+	}
+	if status, b, err := a.try(http.MethodGet, at, nil); err == nil && status == http.StatusOK && json.Unmarshal(b, &found) == nil {
+		for _, item := range found.Items {
+			for _, key := range []string{"id", "kind", "provider", "name"} {
+				if v, ok := item[key].(string); ok && len(values) < 8 {
+					values = append(values, v)
+					break
+				}
+			}
+		}
+	}
+	var paths []string
+	for _, v := range values {
+		paths = append(paths, a.fill(before+v+after)...)
+	}
+	return paths
+}
