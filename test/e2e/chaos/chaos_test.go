@@ -1,6 +1,6 @@
 //go:build e2e
 
-package e2e
+package chaos
 
 import (
 	"context"
@@ -22,7 +22,8 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi"
-	"github.com/vmware/govmomi/find"
+	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/view"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
@@ -280,22 +281,17 @@ func (p *plant) change(phase int) {
 	if phase == 0 {
 		return // the first thing to survive is the first sync
 	}
-	vms, err := find.NewFinder(p.client.Client).VirtualMachineList(ctx, "/*/vm/...")
+	v, err := view.NewManager(p.client.Client).CreateContainerView(ctx, p.client.ServiceContent.RootFolder, []string{"VirtualMachine"}, true)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	slices.SortFunc(vms, func(a, b interface{ Name() string }) int { return 0 })
-	byRef := map[string]int{}
-	for i, vm := range vms {
-		byRef[vm.Reference().Value] = i
+	refs, err := v.Find(ctx, []string{"VirtualMachine"}, nil)
+	if err != nil {
+		p.t.Fatal(err)
 	}
-	refs := make([]string, 0, len(byRef))
-	for ref := range byRef {
-		refs = append(refs, ref)
-	}
-	slices.Sort(refs)
+	slices.SortFunc(refs, func(x, y types.ManagedObjectReference) int { return strings.Compare(x.Value, y.Value) })
 	for i, ref := range refs {
-		vm := vms[byRef[ref]]
+		vm := object.NewVirtualMachine(p.client.Client, ref)
 		if i%7 != phase {
 			continue
 		}
@@ -307,7 +303,7 @@ func (p *plant) change(phase int) {
 			p.t.Fatal(err)
 		}
 	}
-	gone := vms[byRef[refs[phase*3]]]
+	gone := object.NewVirtualMachine(p.client.Client, refs[phase*3])
 	if task, err := gone.PowerOff(ctx); err == nil {
 		_ = task.Wait(ctx) // it may be off already
 	}
