@@ -118,11 +118,15 @@ func hosts(a api) map[string]int {
 func TestKilledDevLeavesNoChild(t *testing.T) {
 	work := workshop(t)
 	d := startDev(t, work, 20)
-	// A run under way has plugins in it.
-	runNow(d.api, "demo vCenter")
-	if n := len(running(t, work)); n < 4 {
-		t.Fatalf("%d processes, want dev, demo, collector and agent", n)
-	}
+	// It dies in the middle of a run, with a plugin at work.
+	eventually(t, "dev, demo, collector, agent and a plugin run", 30*time.Second, func() bool {
+		all := running(t, work)
+		if strings.Contains(strings.Join(all, "\n"), "/maestro-plugin-vsphere") {
+			return len(all) >= 5
+		}
+		runNow(d.api, "demo vCenter")
+		return false
+	})
 	if err := d.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}

@@ -160,54 +160,18 @@ func list[T any](a api, path string) []T {
 
 // resource is what the tests look at of one.
 type resource struct {
-	ID          string          `json:"id"`
-	Kind        string          `json:"kind"`
-	Name        string          `json:"name"`
-	State       string          `json:"state"`
-	Version     int             `json:"version"`
-	Attributes  json.RawMessage `json:"attributes"`
-	Identifiers []struct {
-		Type  string `json:"type"`
-		Value string `json:"value"`
-	} `json:"identifiers"`
+	ID         string          `json:"id"`
+	Kind       string          `json:"kind"`
+	Name       string          `json:"name"`
+	State      string          `json:"state"`
+	Version    int             `json:"version"`
+	Attributes json.RawMessage `json:"attributes"`
 	Datacenter struct {
 		Name string `json:"name"`
 	} `json:"datacenter"`
 }
 
-// key names a resource by what it is, not by what a collector calls it.
-func (r resource) key() string {
-	var b strings.Builder
-	b.WriteString(r.Kind)
-	for _, id := range r.Identifiers {
-		fmt.Fprintf(&b, " %s=%s", id.Type, id.Value)
-	}
-	return b.String()
-}
-
-type change struct {
-	ResourceID string `json:"resource_id"`
-	Kind       string `json:"kind"`
-	Version    int    `json:"version"`
-	Action     string `json:"action"`
-}
-
-type run struct {
-	ID    string `json:"id"`
-	State string `json:"state"`
-}
-
 type connection struct {
-	ID      string `json:"id"`
-	Name    string `json:"name"`
-	LastRun *run   `json:"last_run"`
-}
-
-type summary struct {
-	Kinds []struct {
-		Kind      string `json:"kind"`
-		Active    int    `json:"active"`
-		Gone      int    `json:"gone"`
-		Unwatched int    `json:"unwatched"`
-	} `json:"kinds"`
+	ID   string `json:"id"`
+	Name string `json:"name"`
 }
