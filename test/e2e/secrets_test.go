@@ -93,14 +93,14 @@ func signIn(t *testing.T, d *dev) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range res.Cookies() {
-		if strings.Contains(string(answer), c.Value) {
-			t.Error("the session's secret is in the answer's body")
-		}
-		return c.Value
+	cookies := res.Cookies()
+	if len(cookies) != 1 || cookies[0].Value == "" {
+		t.Fatalf("%d cookies after signing in, want 1: %d %s", len(cookies), res.StatusCode, answer)
 	}
-	t.Fatalf("no cookie after signing in: %d %s", res.StatusCode, answer)
-	return ""
+	if strings.Contains(string(answer), cookies[0].Value) {
+		t.Error("the session's secret is in the answer's body")
+	}
+	return cookies[0].Value
 }
 
 // files looks for each secret in every regular file below dir, but for the keepers.
