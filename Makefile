@@ -98,7 +98,9 @@ e2e: build ## run the end-to-end tests against the real binaries (and a browser,
 
 .PHONY: bench
 bench: build ## measure, as ratios against a reference in the same run; docs/benchmarks.md tells what
-	go test -run '^$$' -bench . -benchtime 1x -count 3 ./test/bench/...
+	go test -run '^$$' -bench Ingest -benchtime 1x -count 3 ./collector/internal/inventory
+	go test -run '^$$' -bench Stream -benchtime 1x -count 3 ./sdk/host
+	go test -tags 'e2e bench' -count=1 -run TestFigures -timeout 5m ./test/e2e/chaos
 
 .PHONY: lint
 lint: need-go $(TOOLS)/golangci-lint ## run the linters

@@ -109,7 +109,8 @@ type plant struct {
 	killed map[string]int
 }
 
-func newPlant(t *testing.T, name string) *plant {
+// newPlant starts one. alter may change the daemons' arguments before they start.
+func newPlant(t *testing.T, name string, alter ...func(args map[string][]string)) *plant {
 	t.Helper()
 	p := &plant{t: t, dir: filepath.Join(t.TempDir(), name), cmds: map[string]*exec.Cmd{}, args: map[string][]string{}, killed: map[string]int{}}
 	if err := os.MkdirAll(p.dir, 0o700); err != nil {
@@ -121,6 +122,9 @@ func newPlant(t *testing.T, name string) *plant {
 	p.args["maestro-collector"] = []string{"serve", "--data-dir", p.path("collector"), "--listen", human, "--agent-listen", machine, "--ready-file", p.path("collector.json")}
 	p.args["maestro-agent"] = []string{"serve", "--data-dir", p.path("agent"), "--collector", machine, "--plugin-dir", binaries(t),
 		"--credentials-file", p.path("credentials.yaml"), "--join-token-file", p.path("join-token"), "--name", name}
+	for _, fn := range alter {
+		fn(p.args)
+	}
 	p.start("maestro-demo")
 	p.start("maestro-collector")
 	p.await("demo.json", &p.vc)
@@ -334,12 +338,13 @@ func (p *plant) disturb(r *rand.Rand, kills int) {
 	for range kills {
 		time.Sleep(time.Duration(200+r.IntN(1200)) * time.Millisecond)
 		victim := []string{"maestro-agent", "maestro-collector", "plugin"}[r.IntN(3)]
-		if victim == "plugin" && p.killPlugin(r) {
+		if victim == "plugin" {
+			// A plugin lives for a second at a time: lie in wait for the next one.
+			for try := 0; try < 300 && !p.killPlugin(r); try++ {
+				time.Sleep(10 * time.Millisecond)
+			}
 			p.killed["plugin"]++
 			continue
-		}
-		if victim == "plugin" {
-			victim = "maestro-agent" // none runs at this moment
 		}
 		p.kill(victim)
 		p.killed[victim]++
