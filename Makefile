@@ -94,7 +94,7 @@ race: need-go ## run the concurrent packages under the race detector
 
 .PHONY: e2e
 e2e: build ## run the end-to-end tests against the real binaries (and a browser, where Chromium is)
-	go test -tags e2e -count=1 -timeout 20m ./test/e2e/...
+	go test -tags e2e -count=1 -p 1 -timeout 20m ./test/e2e/...
 
 .PHONY: bench
 bench: build ## measure, as ratios against a reference in the same run; docs/benchmarks.md tells what

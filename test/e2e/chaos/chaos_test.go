@@ -105,6 +105,7 @@ type plant struct {
 	args   map[string][]string
 	vc     struct{ URL, Username, Password, Thumbprint string }
 	client *govmomi.Client
+	doomed []*object.VirtualMachine
 	conn   string
 	killed map[string]int
 }
@@ -134,6 +135,7 @@ func newPlant(t *testing.T, name string, alter ...func(args map[string][]string)
 	p.Username, p.Password = admin.Username, admin.Password
 	p.APIToken = p.token()
 	p.credentials()
+	p.doom()
 	p.start("maestro-agent")
 	p.connect()
 	return p
@@ -268,23 +270,10 @@ func (p *plant) connect() {
 	p.conn = made.ID
 }
 
-// change is a step of the story: some machines get more memory, two are deleted.
-func (p *plant) change(phase int) {
+// machines are the references of all virtual machines, in the order in which they were made.
+func (p *plant) machines() []types.ManagedObjectReference {
 	p.t.Helper()
 	ctx := p.t.Context()
-	if p.client == nil {
-		u, err := soap.ParseURL(p.vc.URL)
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		u.User = url.UserPassword(p.vc.Username, p.vc.Password)
-		if p.client, err = govmomi.NewClient(ctx, u, true); err != nil {
-			p.t.Fatal(err)
-		}
-	}
-	if phase == 0 {
-		return // the first thing to survive is the first sync
-	}
 	v, err := view.NewManager(p.client.Client).CreateContainerView(ctx, p.client.ServiceContent.RootFolder, []string{"VirtualMachine"}, true)
 	if err != nil {
 		p.t.Fatal(err)
@@ -294,12 +283,43 @@ func (p *plant) change(phase int) {
 		p.t.Fatal(err)
 	}
 	slices.SortFunc(refs, func(x, y types.ManagedObjectReference) int { return strings.Compare(x.Value, y.Value) })
-	for i, ref := range refs {
-		vm := object.NewVirtualMachine(p.client.Client, ref)
+	return refs
+}
+
+// doom turns off, before anything is read, the machines that will be destroyed: turning one off later would be a change of its
+// own, which a run may see or not.
+func (p *plant) doom() {
+	p.t.Helper()
+	u, err := soap.ParseURL(p.vc.URL)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	u.User = url.UserPassword(p.vc.Username, p.vc.Password)
+	if p.client, err = govmomi.NewClient(p.t.Context(), u, true); err != nil {
+		p.t.Fatal(err)
+	}
+	refs := p.machines()
+	for phase := range chaosPhases {
+		vm := object.NewVirtualMachine(p.client.Client, refs[phase*5])
+		if task, err := vm.PowerOff(p.t.Context()); err == nil {
+			_ = task.Wait(p.t.Context()) // it may be off already
+		}
+		p.doomed = append(p.doomed, vm)
+	}
+}
+
+// change is a step of the story: some machines get more memory, one is destroyed.
+func (p *plant) change(phase int) {
+	p.t.Helper()
+	if phase == 0 {
+		return // the first thing to survive is the first sync
+	}
+	ctx := p.t.Context()
+	for i, ref := range p.machines() {
 		if i%7 != phase {
 			continue
 		}
-		task, err := vm.Reconfigure(ctx, types.VirtualMachineConfigSpec{MemoryMB: int64(4096 * (phase + 1) * 3)})
+		task, err := object.NewVirtualMachine(p.client.Client, ref).Reconfigure(ctx, types.VirtualMachineConfigSpec{MemoryMB: int64(4096 * (phase + 1) * 3)})
 		if err == nil {
 			err = task.Wait(ctx)
 		}
@@ -307,11 +327,7 @@ func (p *plant) change(phase int) {
 			p.t.Fatal(err)
 		}
 	}
-	gone := object.NewVirtualMachine(p.client.Client, refs[phase*3])
-	if task, err := gone.PowerOff(ctx); err == nil {
-		_ = task.Wait(ctx) // it may be off already
-	}
-	task, err := gone.Destroy(ctx)
+	task, err := p.doomed[phase].Destroy(ctx)
 	if err == nil {
 		err = task.Wait(ctx)
 	}
