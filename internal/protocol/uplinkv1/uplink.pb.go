@@ -213,9 +213,9 @@ type RecoverRequest struct {
 	AgentId string                 `protobuf:"bytes,1,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`
 	// A CSR by the key that is bound to the agent; its self-signature is the proof.
 	Csr []byte `protobuf:"bytes,2,opt,name=csr,proto3" json:"csr,omitempty"`
-	// Moment of signing, in the CSR's challenge as well; at most five minutes off.
+	// Moment of signing; at most five minutes off.
 	At *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
-	// Signature by the bound key over SHA-256(agent id, at, csr).
+	// Signature by the bound key over agent id, at and csr; docs/protocol.md says how.
 	Proof         []byte `protobuf:"bytes,4,opt,name=proof,proto3" json:"proof,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
