@@ -102,6 +102,9 @@ type Description struct {
 	Kinds []KindSupport `json:"kinds"`
 	// Settings is the JSON Schema (draft 2020-12) of a connection's settings.
 	Settings json.RawMessage `json:"settings"`
+	// Policy is text to paste at the provider that grants what all kinds need, and nothing that changes
+	// anything: an IAM policy document, a role definition.
+	Policy string `json:"policy,omitempty"`
 	// CredentialEnv lists the environment variables the plugin understands in a credential, with a
 	// sentence each.
 	CredentialEnv []EnvVar `json:"credential_env,omitempty"`
@@ -117,7 +120,8 @@ type Description struct {
 type KindSupport struct {
 	Kind  string `json:"kind"`
 	Major int    `json:"major"`
-	// Schema is the kind's JSON Schema when the kind is the plugin's own; empty for a built-in one.
+	// Schema is the kind's JSON Schema when the kind is the plugin's own. For a built-in kind it is the
+	// schema of the fields that the plugin adds under its provider's name (schema.FieldsOf); mostly empty.
 	Schema json.RawMessage `json:"schema,omitempty"`
 	// GlobalIDs says that external ids of this kind are unique in the world (an ARN, an instance UUID),
 	// so that the host adds them as identifier "<provider>.id".
@@ -127,6 +131,11 @@ type KindSupport struct {
 	Unstable bool `json:"unstable_listing,omitempty"`
 	// Permissions are what the provider must allow for this kind, in its own words.
 	Permissions []string `json:"permissions,omitempty"`
+	// Policy is text to paste at the provider that grants exactly what this kind needs.
+	Policy string `json:"policy,omitempty"`
+	// IntervalSeconds is how often this kind is read unless its connection says otherwise; 0 leaves it to
+	// the connection.
+	IntervalSeconds int64 `json:"interval_seconds,omitempty"`
 }
 
 // EnvVar documents one environment variable.
@@ -155,6 +164,17 @@ type Connection struct {
 	ID string `json:"id"`
 	// Settings is one JSON object, already validated against Description.Settings by the host.
 	Settings json.RawMessage `json:"settings"`
+	// Ceiling bounds the requests that the connection may make. The SDK keeps it for plugins that use
+	// package httpclient; others ask package ceiling before each request.
+	Ceiling Ceiling `json:"ceiling,omitzero"`
+}
+
+// Ceiling is what a site allows a connection to ask of its provider. The zero value allows anything.
+type Ceiling struct {
+	// PerSecond requests, on average; 0 is without limit.
+	PerSecond float64 `json:"per_second,omitempty"`
+	// MaxConcurrent requests at a time; 0 is without limit.
+	MaxConcurrent int `json:"max_concurrent,omitempty"`
 }
 
 // Plan is what a run is going to read.

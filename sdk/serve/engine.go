@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"maestro.internal/sdk/ceiling"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
 	"maestro.internal/sdk/seal"
@@ -57,6 +58,7 @@ func (e *engine) Describe(context.Context) (d provider.Description, err error) {
 }
 
 func (e *engine) Check(ctx context.Context, conn provider.Connection, kinds []string) (report provider.CheckReport, err error) {
+	ctx = ceiling.With(ctx, conn.Ceiling)
 	err = e.session(ctx, conn, func(_ provider.Description, s provider.Session) (err error) {
 		defer recovered("check", &err)
 		checker, ok := s.(provider.Checker)
@@ -72,6 +74,7 @@ func (e *engine) Check(ctx context.Context, conn provider.Connection, kinds []st
 }
 
 func (e *engine) Plan(ctx context.Context, conn provider.Connection, kinds []string) (plan provider.Plan, err error) {
+	ctx = ceiling.With(ctx, conn.Ceiling)
 	err = e.session(ctx, conn, func(d provider.Description, s provider.Session) (err error) {
 		defer recovered("plan", &err)
 		known, unknown := split(d, kinds)
@@ -146,7 +149,7 @@ func closeSession(s provider.Session) (err error) {
 }
 
 func (e *engine) Discover(ctx context.Context, conn provider.Connection, scopes []resource.Scope, sink provider.Sink) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancelCause(ceiling.With(ctx, conn.Ceiling))
 	defer cancel(nil)
 	out := &output{sink: sink, cancel: cancel}
 

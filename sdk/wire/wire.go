@@ -19,11 +19,12 @@ func FromDescription(d provider.Description) *pluginv1.DescribeResponse {
 	out := &pluginv1.DescribeResponse{
 		Capability: Capability, Provider: d.Provider, Version: d.Version, Title: d.Title, Summary: d.Summary,
 		SettingsSchema: d.Settings, MaxParallelScopes: clamp(d.MaxParallelScopes),
-		StatelessConnections: d.StatelessConnections,
+		StatelessConnections: d.StatelessConnections, Policy: d.Policy,
 	}
 	for _, k := range d.Kinds {
 		out.Kinds = append(out.Kinds, &pluginv1.KindSupport{Kind: k.Kind, Major: clamp(k.Major), Schema: k.Schema,
-			GlobalIds: k.GlobalIDs, UnstableListing: k.Unstable, Permissions: k.Permissions})
+			GlobalIds: k.GlobalIDs, UnstableListing: k.Unstable, Permissions: k.Permissions,
+			Policy: k.Policy, IntervalSeconds: k.IntervalSeconds})
 	}
 	for _, e := range d.CredentialEnv {
 		out.CredentialEnv = append(out.CredentialEnv, &pluginv1.EnvVar{Name: e.Name, Help: e.Help, Secret: e.Secret})
@@ -40,11 +41,12 @@ func ToDescription(in *pluginv1.DescribeResponse) provider.Description {
 	d := provider.Description{
 		Provider: in.GetProvider(), Version: in.GetVersion(), Title: in.GetTitle(), Summary: in.GetSummary(),
 		Settings: in.GetSettingsSchema(), MaxParallelScopes: int(in.GetMaxParallelScopes()),
-		StatelessConnections: in.GetStatelessConnections(),
+		StatelessConnections: in.GetStatelessConnections(), Policy: in.GetPolicy(),
 	}
 	for _, k := range in.GetKinds() {
 		d.Kinds = append(d.Kinds, provider.KindSupport{Kind: k.GetKind(), Major: int(k.GetMajor()), Schema: k.GetSchema(),
-			GlobalIDs: k.GetGlobalIds(), Unstable: k.GetUnstableListing(), Permissions: k.GetPermissions()})
+			GlobalIDs: k.GetGlobalIds(), Unstable: k.GetUnstableListing(), Permissions: k.GetPermissions(),
+			Policy: k.GetPolicy(), IntervalSeconds: k.GetIntervalSeconds()})
 	}
 	for _, e := range in.GetCredentialEnv() {
 		d.CredentialEnv = append(d.CredentialEnv, provider.EnvVar{Name: e.GetName(), Help: e.GetHelp(), Secret: e.GetSecret()})
@@ -58,12 +60,17 @@ func ToDescription(in *pluginv1.DescribeResponse) provider.Description {
 
 // FromConnection makes the connection of a call.
 func FromConnection(c provider.Connection) *pluginv1.Connection {
-	return &pluginv1.Connection{Id: c.ID, Settings: c.Settings}
+	out := &pluginv1.Connection{Id: c.ID, Settings: c.Settings}
+	if c.Ceiling != (provider.Ceiling{}) {
+		out.Ceiling = &pluginv1.Ceiling{PerSecond: c.Ceiling.PerSecond, MaxConcurrent: clamp(c.Ceiling.MaxConcurrent)}
+	}
+	return out
 }
 
 // ToConnection reads the connection of a call.
 func ToConnection(in *pluginv1.Connection) provider.Connection {
-	return provider.Connection{ID: in.GetId(), Settings: in.GetSettings()}
+	return provider.Connection{ID: in.GetId(), Settings: in.GetSettings(), Ceiling: provider.Ceiling{
+		PerSecond: in.GetCeiling().GetPerSecond(), MaxConcurrent: int(in.GetCeiling().GetMaxConcurrent())}}
 }
 
 // FromCheck makes the answer to Check.

@@ -143,8 +143,10 @@ type DescribeResponse struct {
 	Limits               []*Limit  `protobuf:"bytes,9,rep,name=limits,proto3" json:"limits,omitempty"`
 	MaxParallelScopes    int32     `protobuf:"varint,10,opt,name=max_parallel_scopes,json=maxParallelScopes,proto3" json:"max_parallel_scopes,omitempty"`
 	StatelessConnections bool      `protobuf:"varint,11,opt,name=stateless_connections,json=statelessConnections,proto3" json:"stateless_connections,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// Text to paste at the provider that grants what all kinds need.
+	Policy        string `protobuf:"bytes,12,opt,name=policy,proto3" json:"policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DescribeResponse) Reset() {
@@ -254,17 +256,29 @@ func (x *DescribeResponse) GetStatelessConnections() bool {
 	return false
 }
 
+func (x *DescribeResponse) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
 type KindSupport struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Kind  string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	Major int32                  `protobuf:"varint,2,opt,name=major,proto3" json:"major,omitempty"`
-	// JSON Schema of a kind of the plugin's own; empty for a built-in kind.
+	// JSON Schema of a kind of the plugin's own. For a built-in kind: of the fields that the plugin adds under
+	// its provider's name, if any.
 	Schema []byte `protobuf:"bytes,3,opt,name=schema,proto3" json:"schema,omitempty"`
 	// External ids of this kind are unique in the world.
 	GlobalIds bool `protobuf:"varint,4,opt,name=global_ids,json=globalIds,proto3" json:"global_ids,omitempty"`
 	// Listing is paged without a snapshot: of differing repeats the later wins.
 	UnstableListing bool     `protobuf:"varint,5,opt,name=unstable_listing,json=unstableListing,proto3" json:"unstable_listing,omitempty"`
 	Permissions     []string `protobuf:"bytes,6,rep,name=permissions,proto3" json:"permissions,omitempty"`
+	// Text to paste at the provider that grants exactly what this kind needs.
+	Policy string `protobuf:"bytes,7,opt,name=policy,proto3" json:"policy,omitempty"`
+	// How often this kind is read unless its connection says otherwise; 0 leaves it to the connection.
+	IntervalSeconds int64 `protobuf:"varint,8,opt,name=interval_seconds,json=intervalSeconds,proto3" json:"interval_seconds,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -339,6 +353,20 @@ func (x *KindSupport) GetPermissions() []string {
 		return x.Permissions
 	}
 	return nil
+}
+
+func (x *KindSupport) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *KindSupport) GetIntervalSeconds() int64 {
+	if x != nil {
+		return x.IntervalSeconds
+	}
+	return 0
 }
 
 type EnvVar struct {
@@ -481,7 +509,9 @@ type Connection struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// One JSON object after the settings schema. Credentials are in the process's environment instead.
-	Settings      []byte `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	Settings []byte `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	// What the site allows the connection to ask of its provider.
+	Ceiling       *Ceiling `protobuf:"bytes,3,opt,name=ceiling,proto3" json:"ceiling,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -530,6 +560,66 @@ func (x *Connection) GetSettings() []byte {
 	return nil
 }
 
+func (x *Connection) GetCeiling() *Ceiling {
+	if x != nil {
+		return x.Ceiling
+	}
+	return nil
+}
+
+// Ceiling bounds a plugin's requests to its provider; 0 is without limit.
+type Ceiling struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PerSecond     float64                `protobuf:"fixed64,1,opt,name=per_second,json=perSecond,proto3" json:"per_second,omitempty"`
+	MaxConcurrent int32                  `protobuf:"varint,2,opt,name=max_concurrent,json=maxConcurrent,proto3" json:"max_concurrent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ceiling) Reset() {
+	*x = Ceiling{}
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ceiling) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ceiling) ProtoMessage() {}
+
+func (x *Ceiling) ProtoReflect() protoreflect.Message {
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ceiling.ProtoReflect.Descriptor instead.
+func (*Ceiling) Descriptor() ([]byte, []int) {
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Ceiling) GetPerSecond() float64 {
+	if x != nil {
+		return x.PerSecond
+	}
+	return 0
+}
+
+func (x *Ceiling) GetMaxConcurrent() int32 {
+	if x != nil {
+		return x.MaxConcurrent
+	}
+	return 0
+}
+
 type Label struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -540,7 +630,7 @@ type Label struct {
 
 func (x *Label) Reset() {
 	*x = Label{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[6]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -552,7 +642,7 @@ func (x *Label) String() string {
 func (*Label) ProtoMessage() {}
 
 func (x *Label) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[6]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -565,7 +655,7 @@ func (x *Label) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Label.ProtoReflect.Descriptor instead.
 func (*Label) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{6}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Label) GetKey() string {
@@ -592,7 +682,7 @@ type Scope struct {
 
 func (x *Scope) Reset() {
 	*x = Scope{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[7]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -604,7 +694,7 @@ func (x *Scope) String() string {
 func (*Scope) ProtoMessage() {}
 
 func (x *Scope) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[7]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -617,7 +707,7 @@ func (x *Scope) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scope.ProtoReflect.Descriptor instead.
 func (*Scope) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{7}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Scope) GetKind() string {
@@ -644,7 +734,7 @@ type CheckRequest struct {
 
 func (x *CheckRequest) Reset() {
 	*x = CheckRequest{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[8]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -656,7 +746,7 @@ func (x *CheckRequest) String() string {
 func (*CheckRequest) ProtoMessage() {}
 
 func (x *CheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[8]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -669,7 +759,7 @@ func (x *CheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
 func (*CheckRequest) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{8}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CheckRequest) GetConnection() *Connection {
@@ -696,7 +786,7 @@ type CheckResponse struct {
 
 func (x *CheckResponse) Reset() {
 	*x = CheckResponse{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[9]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -708,7 +798,7 @@ func (x *CheckResponse) String() string {
 func (*CheckResponse) ProtoMessage() {}
 
 func (x *CheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[9]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -721,7 +811,7 @@ func (x *CheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
 func (*CheckResponse) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{9}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CheckResponse) GetItems() []*CheckItem {
@@ -751,7 +841,7 @@ type CheckItem struct {
 
 func (x *CheckItem) Reset() {
 	*x = CheckItem{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[10]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -763,7 +853,7 @@ func (x *CheckItem) String() string {
 func (*CheckItem) ProtoMessage() {}
 
 func (x *CheckItem) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[10]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -776,7 +866,7 @@ func (x *CheckItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckItem.ProtoReflect.Descriptor instead.
 func (*CheckItem) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{10}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CheckItem) GetKind() string {
@@ -824,7 +914,7 @@ type PlanRequest struct {
 
 func (x *PlanRequest) Reset() {
 	*x = PlanRequest{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[11]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -836,7 +926,7 @@ func (x *PlanRequest) String() string {
 func (*PlanRequest) ProtoMessage() {}
 
 func (x *PlanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[11]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -849,7 +939,7 @@ func (x *PlanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanRequest.ProtoReflect.Descriptor instead.
 func (*PlanRequest) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{11}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PlanRequest) GetConnection() *Connection {
@@ -877,7 +967,7 @@ type PlanResponse struct {
 
 func (x *PlanResponse) Reset() {
 	*x = PlanResponse{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[12]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -889,7 +979,7 @@ func (x *PlanResponse) String() string {
 func (*PlanResponse) ProtoMessage() {}
 
 func (x *PlanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[12]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -902,7 +992,7 @@ func (x *PlanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanResponse.ProtoReflect.Descriptor instead.
 func (*PlanResponse) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{12}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PlanResponse) GetScopes() []*Scope {
@@ -936,7 +1026,7 @@ type DiscoverRequest struct {
 
 func (x *DiscoverRequest) Reset() {
 	*x = DiscoverRequest{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[13]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -948,7 +1038,7 @@ func (x *DiscoverRequest) String() string {
 func (*DiscoverRequest) ProtoMessage() {}
 
 func (x *DiscoverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[13]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -961,7 +1051,7 @@ func (x *DiscoverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiscoverRequest.ProtoReflect.Descriptor instead.
 func (*DiscoverRequest) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{13}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DiscoverRequest) GetConnection() *Connection {
@@ -994,7 +1084,7 @@ type DiscoverResponse struct {
 
 func (x *DiscoverResponse) Reset() {
 	*x = DiscoverResponse{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[14]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1006,7 +1096,7 @@ func (x *DiscoverResponse) String() string {
 func (*DiscoverResponse) ProtoMessage() {}
 
 func (x *DiscoverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[14]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1019,7 +1109,7 @@ func (x *DiscoverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiscoverResponse.ProtoReflect.Descriptor instead.
 func (*DiscoverResponse) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{14}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DiscoverResponse) GetScope() int32 {
@@ -1095,7 +1185,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[15]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1107,7 +1197,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[15]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1120,7 +1210,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{15}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Batch) GetResources() []*Resource {
@@ -1140,7 +1230,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[16]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1152,7 +1242,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[16]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1165,7 +1255,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{16}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Progress) GetListed() int32 {
@@ -1208,7 +1298,7 @@ type Resource struct {
 
 func (x *Resource) Reset() {
 	*x = Resource{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[17]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1220,7 +1310,7 @@ func (x *Resource) String() string {
 func (*Resource) ProtoMessage() {}
 
 func (x *Resource) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[17]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1233,7 +1323,7 @@ func (x *Resource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resource.ProtoReflect.Descriptor instead.
 func (*Resource) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{17}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Resource) GetKind() string {
@@ -1344,7 +1434,7 @@ type Tag struct {
 
 func (x *Tag) Reset() {
 	*x = Tag{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[18]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +1446,7 @@ func (x *Tag) String() string {
 func (*Tag) ProtoMessage() {}
 
 func (x *Tag) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[18]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +1459,7 @@ func (x *Tag) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tag.ProtoReflect.Descriptor instead.
 func (*Tag) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{18}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Tag) GetKey() string {
@@ -1396,7 +1486,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[19]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1408,7 +1498,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[19]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1421,7 +1511,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{19}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Identifier) GetType() string {
@@ -1451,7 +1541,7 @@ type Relation struct {
 
 func (x *Relation) Reset() {
 	*x = Relation{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[20]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1463,7 +1553,7 @@ func (x *Relation) String() string {
 func (*Relation) ProtoMessage() {}
 
 func (x *Relation) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[20]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1476,7 +1566,7 @@ func (x *Relation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Relation.ProtoReflect.Descriptor instead.
 func (*Relation) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{20}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Relation) GetVerb() string {
@@ -1525,7 +1615,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[21]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1537,7 +1627,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[21]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1550,7 +1640,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{21}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Outcome) GetStatus() Status {
@@ -1628,7 +1718,7 @@ var File_maestro_plugin_v1_plugin_proto protoreflect.FileDescriptor
 const file_maestro_plugin_v1_plugin_proto_rawDesc = "" +
 	"\n" +
 	"\x1emaestro/plugin/v1/plugin.proto\x12\x11maestro.plugin.v1\"\x11\n" +
-	"\x0fDescribeRequest\"\xd0\x03\n" +
+	"\x0fDescribeRequest\"\xe8\x03\n" +
 	"\x10DescribeResponse\x12\x1e\n" +
 	"\n" +
 	"capability\x18\x01 \x01(\x05R\n" +
@@ -1643,7 +1733,8 @@ const file_maestro_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x06limits\x18\t \x03(\v2\x18.maestro.plugin.v1.LimitR\x06limits\x12.\n" +
 	"\x13max_parallel_scopes\x18\n" +
 	" \x01(\x05R\x11maxParallelScopes\x123\n" +
-	"\x15stateless_connections\x18\v \x01(\bR\x14statelessConnections\"\xbb\x01\n" +
+	"\x15stateless_connections\x18\v \x01(\bR\x14statelessConnections\x12\x16\n" +
+	"\x06policy\x18\f \x01(\tR\x06policy\"\xfe\x01\n" +
 	"\vKindSupport\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05major\x18\x02 \x01(\x05R\x05major\x12\x16\n" +
@@ -1651,7 +1742,9 @@ const file_maestro_plugin_v1_plugin_proto_rawDesc = "" +
 	"\n" +
 	"global_ids\x18\x04 \x01(\bR\tglobalIds\x12)\n" +
 	"\x10unstable_listing\x18\x05 \x01(\bR\x0funstableListing\x12 \n" +
-	"\vpermissions\x18\x06 \x03(\tR\vpermissions\"H\n" +
+	"\vpermissions\x18\x06 \x03(\tR\vpermissions\x12\x16\n" +
+	"\x06policy\x18\a \x01(\tR\x06policy\x12)\n" +
+	"\x10interval_seconds\x18\b \x01(\x03R\x0fintervalSeconds\"H\n" +
 	"\x06EnvVar\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04help\x18\x02 \x01(\tR\x04help\x12\x16\n" +
@@ -1662,11 +1755,16 @@ const file_maestro_plugin_v1_plugin_proto_rawDesc = "" +
 	"per_second\x18\x02 \x01(\x01R\tperSecond\x12\x14\n" +
 	"\x05burst\x18\x03 \x01(\x05R\x05burst\x12%\n" +
 	"\x0emax_concurrent\x18\x04 \x01(\x05R\rmaxConcurrent\x12\x10\n" +
-	"\x03per\x18\x05 \x03(\tR\x03per\"8\n" +
+	"\x03per\x18\x05 \x03(\tR\x03per\"n\n" +
 	"\n" +
 	"Connection\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
-	"\bsettings\x18\x02 \x01(\fR\bsettings\"/\n" +
+	"\bsettings\x18\x02 \x01(\fR\bsettings\x124\n" +
+	"\aceiling\x18\x03 \x01(\v2\x1a.maestro.plugin.v1.CeilingR\aceiling\"O\n" +
+	"\aCeiling\x12\x1d\n" +
+	"\n" +
+	"per_second\x18\x01 \x01(\x01R\tperSecond\x12%\n" +
+	"\x0emax_concurrent\x18\x02 \x01(\x05R\rmaxConcurrent\"/\n" +
 	"\x05Label\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\"S\n" +
@@ -1789,7 +1887,7 @@ func file_maestro_plugin_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_maestro_plugin_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_maestro_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_maestro_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_maestro_plugin_v1_plugin_proto_goTypes = []any{
 	(Status)(0),              // 0: maestro.plugin.v1.Status
 	(*DescribeRequest)(nil),  // 1: maestro.plugin.v1.DescribeRequest
@@ -1798,57 +1896,59 @@ var file_maestro_plugin_v1_plugin_proto_goTypes = []any{
 	(*EnvVar)(nil),           // 4: maestro.plugin.v1.EnvVar
 	(*Limit)(nil),            // 5: maestro.plugin.v1.Limit
 	(*Connection)(nil),       // 6: maestro.plugin.v1.Connection
-	(*Label)(nil),            // 7: maestro.plugin.v1.Label
-	(*Scope)(nil),            // 8: maestro.plugin.v1.Scope
-	(*CheckRequest)(nil),     // 9: maestro.plugin.v1.CheckRequest
-	(*CheckResponse)(nil),    // 10: maestro.plugin.v1.CheckResponse
-	(*CheckItem)(nil),        // 11: maestro.plugin.v1.CheckItem
-	(*PlanRequest)(nil),      // 12: maestro.plugin.v1.PlanRequest
-	(*PlanResponse)(nil),     // 13: maestro.plugin.v1.PlanResponse
-	(*DiscoverRequest)(nil),  // 14: maestro.plugin.v1.DiscoverRequest
-	(*DiscoverResponse)(nil), // 15: maestro.plugin.v1.DiscoverResponse
-	(*Batch)(nil),            // 16: maestro.plugin.v1.Batch
-	(*Progress)(nil),         // 17: maestro.plugin.v1.Progress
-	(*Resource)(nil),         // 18: maestro.plugin.v1.Resource
-	(*Tag)(nil),              // 19: maestro.plugin.v1.Tag
-	(*Identifier)(nil),       // 20: maestro.plugin.v1.Identifier
-	(*Relation)(nil),         // 21: maestro.plugin.v1.Relation
-	(*Outcome)(nil),          // 22: maestro.plugin.v1.Outcome
+	(*Ceiling)(nil),          // 7: maestro.plugin.v1.Ceiling
+	(*Label)(nil),            // 8: maestro.plugin.v1.Label
+	(*Scope)(nil),            // 9: maestro.plugin.v1.Scope
+	(*CheckRequest)(nil),     // 10: maestro.plugin.v1.CheckRequest
+	(*CheckResponse)(nil),    // 11: maestro.plugin.v1.CheckResponse
+	(*CheckItem)(nil),        // 12: maestro.plugin.v1.CheckItem
+	(*PlanRequest)(nil),      // 13: maestro.plugin.v1.PlanRequest
+	(*PlanResponse)(nil),     // 14: maestro.plugin.v1.PlanResponse
+	(*DiscoverRequest)(nil),  // 15: maestro.plugin.v1.DiscoverRequest
+	(*DiscoverResponse)(nil), // 16: maestro.plugin.v1.DiscoverResponse
+	(*Batch)(nil),            // 17: maestro.plugin.v1.Batch
+	(*Progress)(nil),         // 18: maestro.plugin.v1.Progress
+	(*Resource)(nil),         // 19: maestro.plugin.v1.Resource
+	(*Tag)(nil),              // 20: maestro.plugin.v1.Tag
+	(*Identifier)(nil),       // 21: maestro.plugin.v1.Identifier
+	(*Relation)(nil),         // 22: maestro.plugin.v1.Relation
+	(*Outcome)(nil),          // 23: maestro.plugin.v1.Outcome
 }
 var file_maestro_plugin_v1_plugin_proto_depIdxs = []int32{
 	3,  // 0: maestro.plugin.v1.DescribeResponse.kinds:type_name -> maestro.plugin.v1.KindSupport
 	4,  // 1: maestro.plugin.v1.DescribeResponse.credential_env:type_name -> maestro.plugin.v1.EnvVar
 	5,  // 2: maestro.plugin.v1.DescribeResponse.limits:type_name -> maestro.plugin.v1.Limit
-	7,  // 3: maestro.plugin.v1.Scope.partition:type_name -> maestro.plugin.v1.Label
-	6,  // 4: maestro.plugin.v1.CheckRequest.connection:type_name -> maestro.plugin.v1.Connection
-	11, // 5: maestro.plugin.v1.CheckResponse.items:type_name -> maestro.plugin.v1.CheckItem
-	6,  // 6: maestro.plugin.v1.PlanRequest.connection:type_name -> maestro.plugin.v1.Connection
-	8,  // 7: maestro.plugin.v1.PlanResponse.scopes:type_name -> maestro.plugin.v1.Scope
-	6,  // 8: maestro.plugin.v1.DiscoverRequest.connection:type_name -> maestro.plugin.v1.Connection
-	8,  // 9: maestro.plugin.v1.DiscoverRequest.scopes:type_name -> maestro.plugin.v1.Scope
-	16, // 10: maestro.plugin.v1.DiscoverResponse.batch:type_name -> maestro.plugin.v1.Batch
-	17, // 11: maestro.plugin.v1.DiscoverResponse.progress:type_name -> maestro.plugin.v1.Progress
-	22, // 12: maestro.plugin.v1.DiscoverResponse.done:type_name -> maestro.plugin.v1.Outcome
-	18, // 13: maestro.plugin.v1.Batch.resources:type_name -> maestro.plugin.v1.Resource
-	19, // 14: maestro.plugin.v1.Resource.tags:type_name -> maestro.plugin.v1.Tag
-	20, // 15: maestro.plugin.v1.Resource.identifiers:type_name -> maestro.plugin.v1.Identifier
-	21, // 16: maestro.plugin.v1.Resource.relations:type_name -> maestro.plugin.v1.Relation
-	7,  // 17: maestro.plugin.v1.Resource.partition:type_name -> maestro.plugin.v1.Label
-	20, // 18: maestro.plugin.v1.Relation.selector:type_name -> maestro.plugin.v1.Identifier
-	0,  // 19: maestro.plugin.v1.Outcome.status:type_name -> maestro.plugin.v1.Status
-	1,  // 20: maestro.plugin.v1.Plugin.Describe:input_type -> maestro.plugin.v1.DescribeRequest
-	9,  // 21: maestro.plugin.v1.Plugin.Check:input_type -> maestro.plugin.v1.CheckRequest
-	12, // 22: maestro.plugin.v1.Plugin.Plan:input_type -> maestro.plugin.v1.PlanRequest
-	14, // 23: maestro.plugin.v1.Plugin.Discover:input_type -> maestro.plugin.v1.DiscoverRequest
-	2,  // 24: maestro.plugin.v1.Plugin.Describe:output_type -> maestro.plugin.v1.DescribeResponse
-	10, // 25: maestro.plugin.v1.Plugin.Check:output_type -> maestro.plugin.v1.CheckResponse
-	13, // 26: maestro.plugin.v1.Plugin.Plan:output_type -> maestro.plugin.v1.PlanResponse
-	15, // 27: maestro.plugin.v1.Plugin.Discover:output_type -> maestro.plugin.v1.DiscoverResponse
-	24, // [24:28] is the sub-list for method output_type
-	20, // [20:24] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	7,  // 3: maestro.plugin.v1.Connection.ceiling:type_name -> maestro.plugin.v1.Ceiling
+	8,  // 4: maestro.plugin.v1.Scope.partition:type_name -> maestro.plugin.v1.Label
+	6,  // 5: maestro.plugin.v1.CheckRequest.connection:type_name -> maestro.plugin.v1.Connection
+	12, // 6: maestro.plugin.v1.CheckResponse.items:type_name -> maestro.plugin.v1.CheckItem
+	6,  // 7: maestro.plugin.v1.PlanRequest.connection:type_name -> maestro.plugin.v1.Connection
+	9,  // 8: maestro.plugin.v1.PlanResponse.scopes:type_name -> maestro.plugin.v1.Scope
+	6,  // 9: maestro.plugin.v1.DiscoverRequest.connection:type_name -> maestro.plugin.v1.Connection
+	9,  // 10: maestro.plugin.v1.DiscoverRequest.scopes:type_name -> maestro.plugin.v1.Scope
+	17, // 11: maestro.plugin.v1.DiscoverResponse.batch:type_name -> maestro.plugin.v1.Batch
+	18, // 12: maestro.plugin.v1.DiscoverResponse.progress:type_name -> maestro.plugin.v1.Progress
+	23, // 13: maestro.plugin.v1.DiscoverResponse.done:type_name -> maestro.plugin.v1.Outcome
+	19, // 14: maestro.plugin.v1.Batch.resources:type_name -> maestro.plugin.v1.Resource
+	20, // 15: maestro.plugin.v1.Resource.tags:type_name -> maestro.plugin.v1.Tag
+	21, // 16: maestro.plugin.v1.Resource.identifiers:type_name -> maestro.plugin.v1.Identifier
+	22, // 17: maestro.plugin.v1.Resource.relations:type_name -> maestro.plugin.v1.Relation
+	8,  // 18: maestro.plugin.v1.Resource.partition:type_name -> maestro.plugin.v1.Label
+	21, // 19: maestro.plugin.v1.Relation.selector:type_name -> maestro.plugin.v1.Identifier
+	0,  // 20: maestro.plugin.v1.Outcome.status:type_name -> maestro.plugin.v1.Status
+	1,  // 21: maestro.plugin.v1.Plugin.Describe:input_type -> maestro.plugin.v1.DescribeRequest
+	10, // 22: maestro.plugin.v1.Plugin.Check:input_type -> maestro.plugin.v1.CheckRequest
+	13, // 23: maestro.plugin.v1.Plugin.Plan:input_type -> maestro.plugin.v1.PlanRequest
+	15, // 24: maestro.plugin.v1.Plugin.Discover:input_type -> maestro.plugin.v1.DiscoverRequest
+	2,  // 25: maestro.plugin.v1.Plugin.Describe:output_type -> maestro.plugin.v1.DescribeResponse
+	11, // 26: maestro.plugin.v1.Plugin.Check:output_type -> maestro.plugin.v1.CheckResponse
+	14, // 27: maestro.plugin.v1.Plugin.Plan:output_type -> maestro.plugin.v1.PlanResponse
+	16, // 28: maestro.plugin.v1.Plugin.Discover:output_type -> maestro.plugin.v1.DiscoverResponse
+	25, // [25:29] is the sub-list for method output_type
+	21, // [21:25] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_maestro_plugin_v1_plugin_proto_init() }
@@ -1856,7 +1956,7 @@ func file_maestro_plugin_v1_plugin_proto_init() {
 	if File_maestro_plugin_v1_plugin_proto != nil {
 		return
 	}
-	file_maestro_plugin_v1_plugin_proto_msgTypes[14].OneofWrappers = []any{
+	file_maestro_plugin_v1_plugin_proto_msgTypes[15].OneofWrappers = []any{
 		(*DiscoverResponse_Batch)(nil),
 		(*DiscoverResponse_Progress)(nil),
 		(*DiscoverResponse_Done)(nil),
@@ -1867,7 +1967,7 @@ func file_maestro_plugin_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_maestro_plugin_v1_plugin_proto_rawDesc), len(file_maestro_plugin_v1_plugin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   22,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -991,10 +991,13 @@ export interface components {
         };
         KindSupport: {
             global_ids?: boolean;
+            /** Format: int64 */
+            interval_seconds?: number;
             kind: string;
             /** Format: int64 */
             major: number;
             permissions?: string[];
+            policy?: string;
             schema?: unknown;
             unstable_listing?: boolean;
         };
@@ -1198,6 +1201,7 @@ export interface components {
             limits?: components["schemas"]["Limit"][];
             /** Format: int64 */
             max_parallel_scopes?: number;
+            policy?: string;
             provider: string;
             settings: unknown;
             stateless_connections?: boolean;
