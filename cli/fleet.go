@@ -171,7 +171,42 @@ func (a *app) agents() *cobra.Command {
 		},
 	}
 	revoke.Flags().StringVar(&reason, "reason", "", "`why`, for the audit log")
-	cmd.AddCommand(join, revoke)
+	cmd.AddCommand(join, revoke, a.agentRecovery())
+	return cmd
+}
+
+func (a *app) agentRecovery() *cobra.Command {
+	var count int
+	var ttl time.Duration
+	var reason string
+	cmd := &cobra.Command{
+		Use: "recovery ID", Short: "Let an agent whose certificate has expired get another", Args: cobra.ExactArgs(1),
+		Long: "Let an agent whose certificate has expired get another with the key that it enrolled with. The agent asks by itself, within\n" +
+			"two minutes. Until its certificate has expired it needs none of this: it renews. --count 0 takes back what was allowed.",
+		Example: "  maestro agents recovery 0190c7f2-... --reason 'was switched off over the holidays'",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			var agent rest.Agent
+			req := client.Request{Method: http.MethodPost, Path: "/agents/" + url.PathEscape(args[0]) + "/recovery",
+				Body: rest.RecoveryGrant{Count: &count, TTLSeconds: int(ttl.Seconds()), Reason: reason}}
+			if err := c.Do(cmd.Context(), req, &agent); err != nil {
+				return err
+			}
+			return a.print(agent, func() output.Table {
+				if agent.Recoveries == 0 {
+					return output.Table{Note: output.Clean(agent.Name) + " may not recover."}
+				}
+				return output.Table{Note: fmt.Sprintf("%s may recover %d times until %s.", output.Clean(agent.Name), agent.Recoveries,
+					agent.RecoveryUntil.Local().Format(time.DateTime))}
+			})
+		},
+	}
+	cmd.Flags().IntVar(&count, "count", 1, "how many times")
+	cmd.Flags().DurationVar(&ttl, "ttl", 24*time.Hour, "until when")
+	cmd.Flags().StringVar(&reason, "reason", "", "`why`, for the audit log")
 	return cmd
 }
 

@@ -251,6 +251,17 @@ type Agent struct {
 	Policy      []string        `json:"policy,omitempty" doc:"What the site's policy withholds"`
 	Notices     []string        `json:"notices,omitempty"`
 	Connections []Ref           `json:"connections,omitempty"`
+	// Recoveries that an administrator allows, until RecoveryUntil.
+	Recoveries    int       `json:"recoveries,omitempty" doc:"How often the agent may get a certificate after its own has expired"`
+	RecoveryUntil time.Time `json:"recovery_until,omitzero"`
+}
+
+// RecoveryGrant allows an agent whose certificate has expired to get another with its bound key. It replaces what was allowed
+// before; a count of 0 takes it back.
+type RecoveryGrant struct {
+	Count      *int   `json:"count,omitempty" minimum:"0" maximum:"100" default:"1"`
+	TTLSeconds int    `json:"ttl_seconds,omitempty" minimum:"60" maximum:"2592000" default:"86400"`
+	Reason     string `json:"reason,omitempty" maxLength:"1000" doc:"For the audit log"`
 }
 
 // SpoolStatus is an agent's outbox.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"maestro.internal/collector/internal/access"
@@ -17,6 +18,8 @@ type Fleet interface {
 	Agents(ctx context.Context, c inventory.Caller) ([]rest.Agent, error)
 	Agent(ctx context.Context, c inventory.Caller, id string) (rest.Agent, error)
 	RevokeAgent(ctx context.Context, c inventory.Caller, id, reason string) (rest.Agent, error)
+	// GrantRecovery lets an agent come back after its certificate has expired.
+	GrantRecovery(ctx context.Context, c inventory.Caller, id string, g rest.RecoveryGrant) (rest.Agent, error)
 
 	JoinTokens(ctx context.Context, c inventory.Caller) ([]rest.JoinToken, error)
 	CreateJoinToken(ctx context.Context, c inventory.Caller, req rest.JoinTokenCreate) (rest.JoinToken, error)
@@ -65,6 +68,19 @@ func (s *Server) getAgent(ctx context.Context, c access.Caller, in *idIn) (*out[
 
 func (s *Server) revokeAgent(ctx context.Context, c access.Caller, in *decideIn) (*out[rest.Agent], error) {
 	a, err := s.opt.Fleet.RevokeAgent(ctx, domainCaller(c), in.ID, in.reason())
+	if err != nil {
+		return nil, orNotFound(err, "agent")
+	}
+	return &out[rest.Agent]{Body: a}, nil
+}
+
+func (s *Server) grantRecovery(ctx context.Context, c access.Caller, in *recoveryIn) (*out[rest.Agent], error) {
+	var g rest.RecoveryGrant
+	if in.Body != nil {
+		g = *in.Body
+		g.Reason = strings.TrimSpace(g.Reason)
+	}
+	a, err := s.opt.Fleet.GrantRecovery(ctx, domainCaller(c), in.ID, g)
 	if err != nil {
 		return nil, orNotFound(err, "agent")
 	}

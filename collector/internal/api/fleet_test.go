@@ -67,6 +67,39 @@ func TestAgentsAndTheirPlugins(t *testing.T) {
 	}
 }
 
+func TestAnAdministratorAllowsARecovery(t *testing.T) {
+	w := newWorld(t)
+	k := w.agent("lab-1")
+	path := "/api/v1/agents/" + k.ID + "/recovery"
+	w.ask(w.stranger, "POST", path, nil).problem(404)
+	w.ask(w.reader, "POST", path, nil).problem(403)
+	a := documentOf[rest.Agent](w.ask(w.admin, "POST", path, nil).is(200))
+	if left := time.Until(a.RecoveryUntil); a.Recoveries != 1 || left < 23*time.Hour || left > 24*time.Hour {
+		t.Errorf("by default: %d times for %s", a.Recoveries, left)
+	}
+	for _, bad := range []string{`{"count":-1}`, `{"count":101}`, `{"ttl_seconds":5}`, `{"ttl_seconds":2592001}`, `{"times":1}`} {
+		w.ask(w.admin, "POST", path, bad).problem(422)
+	}
+	a = documentOf[rest.Agent](w.ask(w.admin, "POST", path, `{"count":3,"ttl_seconds":600,"reason":"back from repair"}`).is(200))
+	if left := time.Until(a.RecoveryUntil); a.Recoveries != 3 || left > 10*time.Minute {
+		t.Errorf("%d times for %s", a.Recoveries, left)
+	}
+	if got := w.ask(w.reader, "GET", "/api/v1/agents/"+k.ID, nil).is(200); !strings.Contains(string(got.body), `"recoveries":3`) {
+		t.Errorf("it is not shown: %s", got.body)
+	}
+	a = documentOf[rest.Agent](w.ask(w.admin, "POST", path, `{"count":0}`).is(200))
+	if a.Recoveries != 0 || !a.RecoveryUntil.IsZero() {
+		t.Errorf("taken back, and yet %+v", a)
+	}
+	w.ask(w.admin, "POST", "/api/v1/agents/"+k.ID+"/revoke", nil).is(200)
+	w.ask(w.admin, "POST", path, nil).problem(409)
+
+	log := documentOf[rest.List[rest.AuditEntry]](w.ask(w.admin, "GET", "/api/v1/audit?filter=action+%3D+agent.allow_recovery", nil).is(200))
+	if len(log.Items) != 3 || log.Items[1].Reason != "back from repair" || log.Items[1].Actor != "token:admin" {
+		t.Errorf("audited: %+v", log.Items)
+	}
+}
+
 func TestJoinTokensAreShownOnce(t *testing.T) {
 	w := newWorld(t)
 	made := documentOf[rest.JoinToken](w.ask(w.admin, "POST", "/api/v1/join-tokens", rest.JoinTokenCreate{Name: "x"}).is(201))

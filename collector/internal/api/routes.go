@@ -93,6 +93,11 @@ type decideIn struct {
 	Body *rest.Decision `required:"false"`
 }
 
+type recoveryIn struct {
+	ID   string              `path:"id" maxLength:"200"`
+	Body *rest.RecoveryGrant `required:"false"`
+}
+
 type decideKindIn struct {
 	Kind string         `path:"kind" maxLength:"200"`
 	Body *rest.Decision `required:"false"`
@@ -213,6 +218,8 @@ func (s *Server) fleetRoutes() {
 		summary: "One agent"}, s.getAgent)
 	handle(s, route{method: "POST", path: "/agents/{id}/revoke", id: "revoke-agent", tag: tag, action: access.ManageAgents,
 		summary: "Never speak with an agent again"}, s.revokeAgent)
+	handle(s, route{method: "POST", path: "/agents/{id}/recovery", id: "grant-agent-recovery", tag: tag, action: access.ManageAgents,
+		summary: "Let an agent whose certificate has expired get another, so many times and until then"}, s.grantRecovery)
 	handle(s, route{method: "GET", path: "/join-tokens", id: "list-join-tokens", tag: tag, action: access.ManageAgents,
 		summary: "Join tokens"}, s.listJoinTokens)
 	handle(s, route{method: "POST", path: "/join-tokens", id: "create-join-token", tag: tag, action: access.ManageAgents, status: 201,

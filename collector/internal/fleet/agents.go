@@ -23,8 +23,9 @@ type agentDoc struct {
 	EnrolledAt store.Time `json:"enrolled_at"`
 	NotAfter   store.Time `json:"not_after"`
 	RevokedAt  store.Time `json:"revoked_at,omitzero"`
-	// Recoveries that an administrator allows still.
-	Recoveries int `json:"recoveries,omitempty"`
+	// Recoveries that an administrator allows still, until RecoveryUntil.
+	Recoveries    int        `json:"recoveries,omitempty"`
+	RecoveryUntil store.Time `json:"recovery_until,omitzero"`
 
 	Connected   bool                 `json:"connected"`
 	LastContact store.Time           `json:"last_contact"`
@@ -118,6 +119,9 @@ func (s *Service) agentView(ctx context.Context, o object[agentDoc]) (rest.Agent
 	a := rest.Agent{ID: o.id, Name: d.Name, Site: d.Site, Status: s.status(d), Version: d.Version, OS: d.OS, Arch: d.Arch, Hostname: d.Hostname,
 		LastContact: d.LastContact.Time, EnrolledAt: d.EnrolledAt.Time, CertNotAft: d.NotAfter.Time, ClockSkewMS: d.SkewMS, Spool: d.Spool,
 		Credentials: d.Credentials, Policy: d.Policy, Notices: d.Notices}
+	if s.mayRecover(d) {
+		a.Recoveries, a.RecoveryUntil = d.Recoveries, d.RecoveryUntil.Time
+	}
 	for _, p := range d.Plugins {
 		row, err := s.plugin(ctx, o.tenant, p.Digest)
 		if errors.Is(err, store.ErrNotFound) {

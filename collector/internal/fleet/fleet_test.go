@@ -177,6 +177,58 @@ func TestAuthenticate(t *testing.T) {
 
 // TestConnectionIsChecked: what a person wrote is held to the plugin's schema and the agent's means, and the answer
 // names the place.
+// What an administrator allowed is used up, ends by itself, and is for the key that enrolled.
+func TestRecovery(t *testing.T) {
+	w := newWorld(t)
+	k := w.agent("fra-1")
+	recovers := func(key string) error {
+		_, err := w.Recover(t.Context(), k.ID, keyOf(key), "10.0.0.9")
+		return err
+	}
+	grant := func(count, seconds int) {
+		t.Helper()
+		if _, err := w.GrantRecovery(t.Context(), admin, k.ID, rest.RecoveryGrant{Count: &count, TTLSeconds: seconds}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := recovers("fra-1"); !errors.Is(err, fleet.ErrRecovery) {
+		t.Errorf("not allowed: %v", err)
+	}
+	grant(2, 3600)
+	if err := recovers("another"); !errors.Is(err, fleet.ErrStranger) {
+		t.Errorf("another key: %v", err)
+	}
+	for i := range 2 {
+		if err := recovers("fra-1"); err != nil {
+			t.Errorf("recovery %d of 2: %v", i+1, err)
+		}
+	}
+	if err := recovers("fra-1"); !errors.Is(err, fleet.ErrRecovery) {
+		t.Errorf("a third time: %v", err)
+	}
+	grant(1, 3600)
+	w.now = w.now.Add(time.Hour)
+	if err := recovers("fra-1"); !errors.Is(err, fleet.ErrRecovery) {
+		t.Errorf("too late: %v", err)
+	}
+	if a, err := w.Agent(t.Context(), admin, k.ID); err != nil || a.Recoveries != 0 {
+		t.Errorf("what has ended is shown: %d, %v", a.Recoveries, err)
+	}
+	grant(1, 3600)
+	grant(0, 0)
+	if err := recovers("fra-1"); !errors.Is(err, fleet.ErrRecovery) {
+		t.Errorf("taken back: %v", err)
+	}
+	other := admin
+	other.Tenant = "other"
+	if _, err := w.GrantRecovery(t.Context(), other, k.ID, rest.RecoveryGrant{}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("of another tenant: %v", err)
+	}
+	if n := w.audited("agent.allow_recovery", audit.OK); n != 4 {
+		t.Errorf("%d grants in the audit trail, want 4", n)
+	}
+}
+
 func TestConnectionIsChecked(t *testing.T) {
 	w := newWorld(t)
 	k := w.agent("key-1")

@@ -208,35 +208,3 @@ func (s *Service) Certified(ctx context.Context, k Known, notAfter time.Time) er
 	})
 	return err
 }
-
-// ErrRecovery says that no recovery is allowed.
-var ErrRecovery = errors.New("no recovery is allowed for this agent; enroll it again with a new join token")
-
-// Recover counts one recovery of an agent that proved that it holds the bound key.
-func (s *Service) Recover(ctx context.Context, agentID string, keyHash [32]byte, address string) (Known, error) {
-	page, err := s.opt.Store.Find(ctx, store.Query{Table: tAgents, AllTenants: true, Where: eq(text("key_hash"), hex.EncodeToString(keyHash[:])), Limit: 2})
-	if err != nil {
-		return Known{}, fmt.Errorf("find agent: %w", err)
-	}
-	if len(page.Rows) != 1 || page.Rows[0].ID != agentID {
-		return Known{}, ErrStranger
-	}
-	tenant := page.Rows[0].Tenant
-	k, err := s.Authenticate(ctx, tenant, agentID, keyHash)
-	if err != nil {
-		return Known{}, err
-	}
-	_, err = change(ctx, s, tAgents, tenant, agentID, func(o *object[agentDoc]) error {
-		if o.doc.Recoveries <= 0 {
-			return ErrRecovery
-		}
-		o.doc.Recoveries--
-		return nil
-	})
-	entry := audit.Entry{Tenant: tenant, Actor: "agent:" + agentID, Address: address, Action: "agent.recover", Object: &audit.Ref{ID: agentID, Name: k.Name, Kind: "agent"}}
-	if err != nil {
-		entry.Outcome, entry.Reason = audit.Refused, err.Error()
-	}
-	_, auditErr := s.opt.Audit.Write(ctx, entry)
-	return k, errors.Join(err, auditErr)
-}

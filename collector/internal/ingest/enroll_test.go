@@ -21,6 +21,7 @@ import (
 	"maestro.internal/collector/internal/store/sqlite"
 	"maestro.internal/internal/protocol"
 	"maestro.internal/internal/protocol/uplinkv1"
+	"maestro.internal/internal/rest"
 )
 
 // A token lets one key in, once; whoever lost the answer may ask again with the same key.
@@ -170,7 +171,7 @@ func TestRenew(t *testing.T) {
 }
 
 // An expired agent comes back only if an administrator allowed it, and only with the bound key.
-func TestRecoverIsRefusedByDefault(t *testing.T) {
+func TestRecoverNeedsAGrant(t *testing.T) {
 	w := newWorld(t)
 	a := w.joined("default")
 	ask := func(at time.Time, signer *agent) error {
@@ -190,9 +191,23 @@ func TestRecoverIsRefusedByDefault(t *testing.T) {
 	wantCode(t, "again within a minute", ask(time.Now(), a), codes.ResourceExhausted)
 	w.skip.Store(int64(2 * time.Minute))
 	wantCode(t, "another key", ask(time.Now().Add(2*time.Minute), w.newAgent()), codes.PermissionDenied)
-	page, err := w.audit.List(t.Context(), "default", audit.Query{Action: "agent.recover", Outcome: audit.Refused})
+	if n := w.refusals("default", "agent.recover"); n != 2 {
+		t.Errorf("%d refusals in the audit trail, want 2", n)
+	}
+
+	// The certificate expires, and an administrator allows one recovery.
+	w.skip.Store(int64(48 * time.Hour))
+	now := func() time.Time { return time.Now().Add(time.Duration(w.skip.Load())) }
+	_, err = w.fleet.GrantRecovery(t.Context(), admin, a.id, rest.RecoveryGrant{})
 	must(t, err)
-	if len(page.Entries) != 2 {
-		t.Errorf("%d refusals in the audit trail, want 2", len(page.Entries))
+	wantCode(t, "another key, though it was allowed", ask(now(), w.newAgent()), codes.PermissionDenied)
+	w.skip.Add(int64(2 * time.Minute))
+	must(t, ask(now(), a))
+	w.skip.Add(int64(2 * time.Minute))
+	wantCode(t, "a second time", ask(now(), a), codes.PermissionDenied)
+	page, err := w.audit.List(t.Context(), "default", audit.Query{Action: "agent.recover", Outcome: audit.OK})
+	must(t, err)
+	if len(page.Entries) != 1 {
+		t.Errorf("%d recoveries in the audit trail, want 1", len(page.Entries))
 	}
 }

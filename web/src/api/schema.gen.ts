@@ -35,6 +35,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents/{id}/recovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let an agent whose certificate has expired get another, so many times and until then */
+        post: operations["grant-agent-recovery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents/{id}/revoke": {
         parameters: {
             query?: never;
@@ -650,6 +667,13 @@ export interface components {
             plugins?: components["schemas"]["AgentPlugin"][];
             /** @description What the site's policy withholds */
             policy?: string[];
+            /**
+             * Format: int64
+             * @description How often the agent may get a certificate after its own has expired
+             */
+            recoveries?: number;
+            /** Format: date-time */
+            recovery_until?: string;
             site?: string;
             spool: components["schemas"]["SpoolStatus"];
             /** @enum {string} */
@@ -1233,6 +1257,20 @@ export interface components {
             message?: string;
             value?: unknown;
         };
+        RecoveryGrant: {
+            /**
+             * Format: int64
+             * @default 1
+             */
+            count: number;
+            /** @description For the audit log */
+            reason?: string;
+            /**
+             * Format: int64
+             * @default 86400
+             */
+            ttl_seconds: number;
+        };
         Ref: {
             id: string;
             kind?: string;
@@ -1526,6 +1564,41 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "grant-agent-recovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RecoveryGrant"];
+            };
+        };
         responses: {
             /** @description OK */
             200: {
