@@ -417,6 +417,18 @@ type HeldRemoval struct {
 	Items []Ref `json:"items,omitempty"`
 }
 
+// ReviewItem asks a person whether two resources are one: an identifier names both, and it is too weak to join them by itself.
+type ReviewItem struct {
+	ID         string              `json:"id"`
+	Kind       string              `json:"kind"`
+	State      string              `json:"state" enum:"open"`
+	Identifier resource.Identifier `json:"identifier" doc:"What both have"`
+	Resources  []ResourceHead      `json:"resources" doc:"The two"`
+	Connection *Ref                `json:"connection,omitempty" doc:"Whose reading brought it up; absent: another source"`
+	ExternalID string              `json:"external_id,omitempty"`
+	At         time.Time           `json:"at"`
+}
+
 // Decision approves or refuses.
 type Decision struct {
 	Reason string `json:"reason,omitempty"`

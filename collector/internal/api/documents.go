@@ -149,6 +149,15 @@ func removalDocument(h *inventory.HeldRemoval, n *names) rest.HeldRemoval {
 	return doc
 }
 
+func reviewDocument(r *inventory.ReviewItem, n *names) rest.ReviewItem {
+	doc := rest.ReviewItem{ID: r.ID, Kind: r.Kind, State: r.State, Identifier: r.Identifier, Connection: n.connection(r.Connection),
+		ExternalID: r.ExternalID, At: r.At}
+	for i := range r.Resources {
+		doc.Resources = append(doc.Resources, headDocument(&r.Resources[i], n))
+	}
+	return doc
+}
+
 func coverageDocument(c *inventory.Coverage, n *names) rest.Coverage {
 	doc := rest.Coverage{AsOf: c.AsOf, Scopes: c.Scopes, Complete: c.Complete, Unwatched: c.Unwatched, Held: c.Held}
 	for _, e := range c.Exceptions {

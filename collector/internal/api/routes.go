@@ -201,6 +201,9 @@ func (s *Server) inventoryRoutes() {
 	handle(s, route{method: "POST", path: "/removals/{id}/refuse", id: "refuse-removal", tag: tag, action: access.DecideRemovals,
 		summary: "Keep the resources until they are seen again"}, s.refuseRemoval)
 
+	handle(s, route{method: "GET", path: "/review-items", id: "list-review-items", tag: tag, action: access.Read,
+		summary: "Pairs of resources that may be one, newest first; the filter may name the kind"}, s.listReviewItems)
+
 	tag = "runs"
 	handle(s, route{method: "GET", path: "/runs", id: "list-runs", tag: tag, action: access.Read,
 		summary: "Runs, newest first"}, s.listRuns)

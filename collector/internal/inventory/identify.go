@@ -308,9 +308,9 @@ func older(a, b *resRec) bool {
 
 // review asks a person whether two resources are one.
 func (u *unit) review(a, b *resRec, o *obsRec, id resource.Identifier) {
-	o.warn(fmt.Sprintf("identifier %s belongs to another resource as well; see reviews", pairOf(id)))
+	o.warn(fmt.Sprintf("identifier %s belongs to another resource as well; see review items", pairOf(id)))
 	x, y := min(a.id, b.id), max(a.id, b.id)
-	row, err := encodeRow(store.Key(u.tenant, x, y, pairOf(id)), u.tenant, "", 1, reviewDoc{Kind: u.kind.Name, State: "open",
+	row, err := encodeRow(uuidOf("review", u.tenant, x, y, pairOf(id)), u.tenant, "", 1, reviewDoc{Kind: u.kind.Name, State: "open",
 		Pair: pairOf(id), ResourceID: a.id, OtherID: b.id, Observation: o.id, At: store.At(u.now)})
 	if err != nil {
 		return

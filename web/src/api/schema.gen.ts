@@ -503,6 +503,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/review-items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Pairs of resources that may be one, newest first; the filter may name the kind */
+        get: operations["list-review-items"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs": {
         parameters: {
             query?: never;
@@ -1140,6 +1157,14 @@ export interface components {
             total_size: number;
             total_size_is_lower_bound?: boolean;
         };
+        ListReviewItem: {
+            items: components["schemas"]["ReviewItem"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
         ListRun: {
             items: components["schemas"]["Run"][];
             /** @description Pass as page_token for the next page; absent at the end */
@@ -1375,6 +1400,21 @@ export interface components {
             set?: {
                 [key: string]: unknown;
             };
+        };
+        ReviewItem: {
+            /** Format: date-time */
+            at: string;
+            /** @description Whose reading brought it up; absent: another source */
+            connection?: components["schemas"]["Ref"];
+            external_id?: string;
+            id: string;
+            /** @description What both have */
+            identifier: components["schemas"]["Identifier"];
+            kind: string;
+            /** @description The two */
+            resources: components["schemas"]["ResourceHead"][];
+            /** @enum {string} */
+            state: "open";
         };
         Run: {
             agent?: components["schemas"]["Ref"];
@@ -2878,6 +2918,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListRelatedResource"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-review-items": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListReviewItem"];
                 };
             };
             /** @description A problem document (RFC 9457) */
