@@ -60,8 +60,6 @@ func reference() string {
 	}
 	b.WriteString("### The common block\n\nEvery resource of every kind has it, at `/common`.\n\n")
 	writeFields(&b, CommonFields())
-	b.WriteString("\n### Reserved names\n\nThese names belong to built-in kinds. Those without a section above are not usable yet.\n\n")
-	fmt.Fprintf(&b, "`%s`\n\n", strings.Join(Reserved(), "`, `"))
 	return b.String()
 }
 

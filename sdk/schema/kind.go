@@ -7,8 +7,7 @@ import (
 	"sync"
 )
 
-// Reserved are the names of all built-in kinds, sorted. They are a closed set: those without a struct in this
-// version are not usable yet, and no plugin may take them.
+// Reserved are the names of all built-in kinds, sorted. They are a closed set, and no plugin may take them.
 func Reserved() []string {
 	return []string{
 		"address", "application", "backing_service", "client", "cluster", "database", "flavor", "gateway",

@@ -36,7 +36,11 @@ type NetworkInterface struct {
 	Duplex      string             `json:"duplex,omitempty" label:"Duplex" enum:"full,half"`
 	Driver      string             `json:"driver,omitempty" label:"Driver"`
 	VLANID      *int               `json:"vlan_id,omitempty" label:"VLAN"`
+	SourceCheck *bool              `json:"source_check,omitempty" label:"Source check" help:"Traffic that is not its own is dropped."`
+	Managed     *bool              `json:"managed,omitempty" label:"Managed" help:"A service of the provider made it and keeps it."`
+	DNSNames    []string           `json:"dns_names,omitempty" label:"DNS names" maestro:"searchable,set"`
 	Description string             `json:"description,omitempty" label:"Description" maestro:"searchable"`
+	Provisioned time.Time          `json:"provisioned_at,omitzero" label:"Provisioned"`
 }
 
 // InterfaceAddress is one address of an interface.

@@ -39,12 +39,19 @@ type Server struct {
 
 	Services []ServerService `json:"services,omitempty" label:"Services" group:"Software" key:"name"`
 
+	KeyName string   `json:"key_pair,omitempty" label:"Key pair" group:"Access" maestro:"searchable" help:"The name of the key that its first user signs in with."`
+	IAMRole string   `json:"instance_role,omitempty" label:"Role" group:"Access" maestro:"searchable" help:"What it may do at its cloud's API, by name."`
+	Users   []string `json:"users,omitempty" label:"Users" group:"Access" maestro:"set" help:"Accounts that sign in to administer it."`
+
 	Image         string    `json:"image,omitempty" label:"Image" group:"Origin" help:"The image or template that it was made of."`
 	IsTemplate    *bool     `json:"is_template,omitempty" label:"Template" group:"Origin" help:"It is not run but copied."`
 	Folder        string    `json:"folder,omitempty" label:"Folder" group:"Origin" maestro:"searchable" help:"Where the provider files it."`
 	Description   string    `json:"description,omitempty" label:"Description" group:"Origin" maestro:"searchable"`
 	ProvisionedAt time.Time `json:"provisioned_at,omitzero" label:"Provisioned" group:"Origin"`
 
+	Spot            *bool     `json:"spot,omitempty" label:"Spot" group:"State" maestro:"indexed" help:"The provider may take it away."`
+	Monitoring      *bool     `json:"detailed_monitoring,omitempty" label:"Detailed monitoring" group:"State"`
+	StatusMessage   string    `json:"status_message,omitempty" label:"Status message" group:"State"`
 	Maintenance     *bool     `json:"maintenance,omitempty" label:"In maintenance" group:"State"`
 	ConnectionState string    `json:"connection_state,omitempty" label:"Connection" group:"State" help:"Whether the provider's manager can reach it."`
 	BootedAt        time.Time `json:"booted_at,omitzero" label:"Booted" group:"State" maestro:"volatile"`
