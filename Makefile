@@ -5,7 +5,8 @@ SHELL := /bin/bash
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || true)
-LDFLAGS := -s -w -X maestro.internal/internal/build.version=$(VERSION) -X maestro.internal/internal/build.commit=$(COMMIT)
+LDFLAGS := -s -w -X maestro.internal/internal/build.version=$(VERSION) -X maestro.internal/internal/build.commit=$(COMMIT) \
+  -X maestro.internal/sdk/serve.version=$(VERSION) -X maestro.internal/sdk/serve.commit=$(COMMIT)
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 
 # Every binary, as name=package[:build tags].

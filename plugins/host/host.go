@@ -11,13 +11,12 @@ import (
 	"encoding/json"
 	"errors"
 	"path"
-	"runtime/debug"
 	"slices"
-	"strings"
 
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
 	"maestro.internal/sdk/schema"
+	"maestro.internal/sdk/serve"
 )
 
 // Settings are a connection's settings.
@@ -39,7 +38,7 @@ func New() *Provider { return &Provider{} }
 // Describe says what the plugin can do.
 func (*Provider) Describe() provider.Description {
 	return provider.Description{
-		Provider: "host", Version: version(), Title: "This machine",
+		Provider: "host", Version: serve.Version(), Title: "This machine",
 		Summary: "The machine that the agent runs on: server, volumes and network interfaces.",
 		Kinds: []provider.KindSupport{
 			{Kind: "network_interface", Major: 1},
@@ -49,14 +48,6 @@ func (*Provider) Describe() provider.Description {
 		Settings:             schema.SettingsOf(Settings{}),
 		StatelessConnections: true,
 	}
-}
-
-// version is the module's own, which the toolchain stamps into the binary.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && strings.HasPrefix(info.Main.Version, "v") {
-		return strings.TrimPrefix(info.Main.Version, "v")
-	}
-	return "0.1.0"
 }
 
 // Connect reads the settings; there is nothing to connect to.

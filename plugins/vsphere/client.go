@@ -22,6 +22,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"maestro.internal/sdk/provider"
+	"maestro.internal/sdk/serve"
 )
 
 // client is a signed-in connection. Its methods may be called by several scopes at once.
@@ -69,7 +70,7 @@ func dial(ctx context.Context, s settings, login *url.Userinfo) (*client, error)
 			return errThumbprint
 		}
 	}
-	sc.UserAgent = "maestro-plugin-vsphere/" + version()
+	sc.UserAgent = "maestro-plugin-vsphere/" + serve.Version()
 	vim, err := vim25.NewClient(ctx, sc)
 	if err != nil {
 		return nil, classify(err)

@@ -14,13 +14,13 @@ import (
 	"net/url"
 	"os"
 	"path"
-	"runtime/debug"
 	"slices"
 	"strings"
 
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
 	"maestro.internal/sdk/schema"
+	"maestro.internal/sdk/serve"
 )
 
 // The variables of a credential.
@@ -54,7 +54,7 @@ func (*Provider) Describe() provider.Description {
 		return provider.KindSupport{Kind: name, Major: 1, GlobalIDs: true, Permissions: privileges()}
 	}
 	return provider.Description{
-		Provider: "vsphere", Version: version(), Title: "VMware vSphere",
+		Provider: "vsphere", Version: serve.Version(), Title: "VMware vSphere",
 		Summary:  "Virtual machines, hosts, disks, networks, clusters and datastores of a vCenter server.",
 		Kinds:    []provider.KindSupport{kind("cluster"), kind("network"), kind("server"), kind("storage_pool"), kind("volume")},
 		Settings: schema.SettingsOf(Settings{}),
@@ -68,14 +68,6 @@ func (*Provider) Describe() provider.Description {
 
 // privileges are what vCenter's role Read-only consists of.
 func privileges() []string { return []string{"System.Anonymous", "System.Read", "System.View"} }
-
-// version is the module's own, which the toolchain stamps into the binary.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && strings.HasPrefix(info.Main.Version, "v") {
-		return strings.TrimPrefix(info.Main.Version, "v")
-	}
-	return "0.1.0"
-}
 
 // Connect signs in.
 func (*Provider) Connect(ctx context.Context, conn provider.Connection) (provider.Session, error) {

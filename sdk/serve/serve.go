@@ -25,9 +25,9 @@ func Provider(p provider.Provider) {
 	hs := wire.Handshake()
 	if os.Getenv(hs.MagicCookieKey) != hs.MagicCookieValue {
 		d := p.Describe()
-		fmt.Fprintf(os.Stderr, "%s is Maestro's plugin for %s (version %s). The agent starts it; to try it by hand:\n\n"+
+		fmt.Fprintf(os.Stderr, "%s is Maestro's plugin for %s (%s). The agent starts it; to try it by hand:\n\n"+
 			"    maestro-agent run --plugin %s --settings FILE\n",
-			filepath.Base(os.Args[0]), d.Title, d.Version, os.Args[0])
+			filepath.Base(os.Args[0]), d.Title, build(d.Version), os.Args[0])
 		os.Exit(1)
 	}
 	stderr := os.Stderr // go-plugin replaces os.Stderr; the log stays on the real one
