@@ -3,10 +3,13 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +17,7 @@ import (
 	"maestro.internal/cli/internal/client"
 	"maestro.internal/cli/internal/output"
 	"maestro.internal/internal/rest"
+	"maestro.internal/sdk/resource"
 )
 
 func (a *app) run() *cobra.Command {
@@ -45,7 +49,11 @@ func (a *app) run() *cobra.Command {
 				}
 			}
 			if err := a.print(run, func() output.Table {
-				return output.Table{Header: runHeader, Rows: [][]string{runRow(run, a.env.Now())}}
+				t := output.Table{Header: runHeader, Rows: [][]string{runRow(run, a.env.Now())}}
+				if wait && run.State == "partial" {
+					t.Note = "Not everything was read: " + output.Clean(whyNot(run)) + "."
+				}
+				return t
 			}); err != nil {
 				return err
 			}
@@ -64,7 +72,21 @@ func runResult(run rest.Run, waited bool) error {
 	case run.State == "partial":
 		return errPartial
 	}
-	return fmt.Errorf("run %s %s: %s", run.ID, run.State, run.Error)
+	return fmt.Errorf("run %s %s: %s", run.ID, run.State, whyNot(run))
+}
+
+// whyNot is the run's own error, or else how its scopes ended that were not complete.
+func whyNot(run rest.Run) string {
+	if run.Error != "" {
+		return run.Error
+	}
+	var parts []string
+	for _, status := range slices.Sorted(maps.Keys(run.Statuses)) {
+		if status != string(resource.StatusComplete) {
+			parts = append(parts, fmt.Sprintf("%d %s", run.Statuses[status], status))
+		}
+	}
+	return fmt.Sprintf("of %d scopes %s", run.ScopesTotal, strings.Join(parts, ", "))
 }
 
 // follow waits for a run's end and shows its progress to a person.

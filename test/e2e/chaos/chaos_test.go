@@ -48,7 +48,13 @@ func TestChaos(t *testing.T) {
 		war.settle()
 	}
 	t.Logf("killed: %v", war.killed)
+	for _, victim := range []string{"maestro-agent", "maestro-collector", "plugin"} {
+		if kills >= 50 && war.killed[victim] == 0 {
+			t.Errorf("no %s was killed", victim)
+		}
+	}
 	compare(t, "inventory", peace.inventory(), war.inventory())
+	compare(t, "relations", peace.relations(), war.relations())
 	compare(t, "history", peace.history(), war.history())
 }
 
@@ -171,11 +177,15 @@ func (p *plant) start(name string) {
 	p.mu.Unlock()
 }
 
+// kill ends a daemon that is alive; one that ended by itself has a fault of its own.
 func (p *plant) kill(name string) {
 	p.t.Helper()
 	cmd := p.cmds[name]
-	_ = cmd.Process.Kill() // it may have ended by itself, which is as good
-	_ = cmd.Wait()
+	_ = cmd.Process.Kill() // how it ended says whether it came in time
+	err := cmd.Wait()
+	if how, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !how.Signaled() || how.Signal() != syscall.SIGKILL {
+		p.t.Fatalf("%s was not alive when it was to be killed: %v", name, err)
+	}
 	p.start(name)
 }
 
@@ -356,10 +366,13 @@ func (p *plant) disturb(r *rand.Rand, kills int) {
 		victim := []string{"maestro-agent", "maestro-collector", "plugin"}[r.IntN(3)]
 		if victim == "plugin" {
 			// A plugin lives for a second at a time: lie in wait for the next one.
-			for try := 0; try < 300 && !p.killPlugin(r); try++ {
+			for try := 0; try < 300; try++ {
+				if p.killPlugin(r) {
+					p.killed["plugin"]++
+					break
+				}
 				time.Sleep(10 * time.Millisecond)
 			}
-			p.killed["plugin"]++
 			continue
 		}
 		p.kill(victim)
@@ -381,7 +394,7 @@ func (p *plant) killPlugin(r *rand.Rand) bool {
 		}
 		_, after, _ := strings.Cut(string(b), ") ")
 		fields := strings.Fields(after)
-		if len(fields) > 1 && fields[1] == agent {
+		if len(fields) > 1 && fields[1] == agent && fields[0] != "Z" { // the dead cannot be killed
 			pid, _ := strconv.Atoi(strings.Split(file, "/")[2])
 			children = append(children, pid)
 		}
@@ -412,62 +425,4 @@ func (p *plant) settle() {
 		}
 		return done
 	})
-}
-
-func (p *plant) resources() []rest.Resource {
-	p.t.Helper()
-	var out []rest.Resource
-	for _, kind := range []string{"server", "volume", "network", "cluster", "storage_pool"} {
-		out = append(out, all[rest.Resource](p.t, p.info, "/api/v1/resources/"+kind, url.Values{"filter": {`state = "active" OR state = "gone" OR state = "unwatched"`}})...)
-	}
-	return out
-}
-
-// naturalKey is what a thing is called at the vCenter.
-func naturalKey(r rest.Resource) string {
-	for _, i := range r.Identifiers {
-		if i.Type == "vsphere.id" {
-			return r.Kind + " " + i.Value
-		}
-	}
-	return r.Kind + " " + r.Name
-}
-
-func (p *plant) inventory() map[string]string {
-	p.t.Helper()
-	out := map[string]string{}
-	for _, r := range p.resources() {
-		attributes, err := json.Marshal(r.Attributes)
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		key := naturalKey(r)
-		if out[key] != "" {
-			p.t.Errorf("%s is there twice", key)
-		}
-		out[key] = fmt.Sprintf("%s %s %s/%s %s", r.Name, r.State, r.Region, r.Zone, attributes)
-	}
-	return out
-}
-
-// history is each thing's changes in order, with the fields that changed.
-func (p *plant) history() map[string]string {
-	p.t.Helper()
-	keys := map[string]string{}
-	for _, r := range p.resources() {
-		keys[r.ID] = naturalKey(r)
-	}
-	changes := all[rest.Change](p.t, p.info, "/api/v1/changes", nil)
-	slices.SortFunc(changes, func(a, b rest.Change) int { return int(a.Version - b.Version) })
-	out := map[string]string{}
-	for _, c := range changes {
-		var fields []string
-		for _, d := range c.Diff {
-			if c.Action == "updated" {
-				fields = append(fields, d.Pointer)
-			}
-		}
-		out[keys[c.ResourceID]] += fmt.Sprintf("%d %s %v; ", c.Version, c.Action, fields)
-	}
-	return out
 }
