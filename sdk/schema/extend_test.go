@@ -2,6 +2,7 @@ package schema
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -48,7 +49,72 @@ func TestExtend(t *testing.T) {
 			t.Errorf("%s: %v", schema, err)
 		}
 	}
-	if _, err := Extend(server, "os", []byte(`{"type":"object"}`)); err == nil {
+	if _, err := Extend(server, "os", []byte(`{"type":"object","properties":{"a":{"type":"string"}}}`)); err == nil || !strings.Contains(err.Error(), "of that name") {
 		t.Error("a provider may take the name of a field")
+	}
+}
+
+func TestFieldsOf(t *testing.T) {
+	type disk struct {
+		Label string `json:"label"`
+		Bytes int64  `json:"bytes"`
+	}
+	raw := FieldsOf(struct {
+		ToolsVersion int      `json:"tools_version,omitempty" label:"Tools version" maestro:"indexed,column"`
+		Uptime       int64    `json:"uptime_seconds,omitempty" maestro:"volatile"`
+		Disks        []disk   `json:"disks,omitempty" key:"label"`
+		Hints        []string `json:"hints,omitempty" maestro:"set"`
+	}{})
+	server, _ := Lookup("server")
+	k, err := Extend(server, "vsphere", raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tools, ok := k.Field("vsphere.tools_version")
+	if !ok || !tools.Indexed || !tools.Column || tools.Label != "Tools version" {
+		t.Errorf("field %+v", tools)
+	}
+	if f, _ := k.Field("vsphere.uptime_seconds"); f == nil || !f.Volatile || f.Unit != "seconds" {
+		t.Errorf("field %+v", f)
+	}
+	if f, _ := k.Field("vsphere.disks"); f == nil || f.Key != "label" {
+		t.Errorf("field %+v", f)
+	}
+	for name, bad := range map[string]any{
+		"no fields": struct{}{},
+		"an annotation of settings": struct {
+			A string `json:"a" maestro:"narrows"`
+		}{},
+		"a name that is none": struct {
+			A string `json:"A"`
+		}{},
+		"no object": "text",
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: it should panic", name)
+				}
+			}()
+			FieldsOf(bad)
+		}()
+	}
+}
+
+// Each provider keeps the limits by itself, so that the tenth plugin of a site is not refused for the other nine.
+func TestExtendByMany(t *testing.T) {
+	k, _ := Lookup("server")
+	for p := range 10 {
+		var props []string
+		for f := range 100 {
+			props = append(props, fmt.Sprintf(`"f%d":{"type":"string"}`, f))
+		}
+		var err error
+		if k, err = Extend(k, fmt.Sprintf("p%d", p), []byte(`{"type":"object","properties":{`+strings.Join(props, ",")+`}}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, ok := k.Field("p9.f99"); !ok {
+		t.Error("a field is missing")
 	}
 }

@@ -189,13 +189,15 @@ type builder struct {
 	doc    *document
 	fields int
 	nodes  int // objects and references count here, so that a small schema cannot unfold into a large one
+	// unlimited is for what is put together of parts that kept the limits.
+	unlimited bool
 }
 
 func (b *builder) node(d *document, path string, depth int) (*node, error) {
 	if depth > MaxNesting {
 		return nil, fmt.Errorf("%s: nests deeper than %d", path, MaxNesting)
 	}
-	if b.nodes++; b.fields > MaxFields || b.nodes > 4*MaxFields {
+	if b.nodes++; !b.unlimited && (b.fields > MaxFields || b.nodes > 4*MaxFields) {
 		return nil, fmt.Errorf("more than %d fields", MaxFields)
 	}
 	d, err := d.resolve(b.doc)
