@@ -145,7 +145,7 @@ func (a *Agent) Enroll(ctx context.Context) error {
 		return fmt.Errorf("enroll: %w", err)
 	}
 	if token == "" {
-		return errors.New("enroll: neither join_token nor join_token_file is set")
+		return errors.New("enroll: neither join_token nor join_token_file is set, and there is no terminal to ask at")
 	}
 	name := a.cfg.Name
 	if name == "" {

@@ -20,7 +20,7 @@ type Config struct {
 	DataDir       string            `yaml:"data_dir" help:"Folder of identity, spool and assignments."`
 	Collector     string            `yaml:"collector" help:"Address of the collector, host:port."`
 	JoinToken     credential.Secret `yaml:"join_token" flag:"-"`
-	JoinTokenFile string            `yaml:"join_token_file" help:"File that holds the single-use join token."`
+	JoinTokenFile string            `yaml:"join_token_file" help:"File that holds the single-use join token; - is standard input (enroll only)."`
 	Name          string            `yaml:"name" help:"What people call this agent; the host's name when empty."`
 	Site          string            `yaml:"site" help:"Name of the network that the agent is in; its agents can stand in for each other."`
 

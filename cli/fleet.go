@@ -169,7 +169,7 @@ func (a *app) agents() *cobra.Command {
 				return err
 			}
 			return a.print(token, func() output.Table {
-				return output.Table{Note: fmt.Sprintf("%s\n\nIt lets one agent in until %s. On its machine:\n  %s", token.Token, token.ExpiresAt.Local().Format(time.DateTime), token.Command)}
+				return output.Table{Note: fmt.Sprintf("%s\n\nIt lets one agent in until %s. On its machine run this and paste the token when asked:\n  %s", token.Token, token.ExpiresAt.Local().Format(time.DateTime), token.Command)}
 			})
 		},
 	}

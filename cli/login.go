@@ -51,6 +51,9 @@ token, and forgotten. A token that you have already comes in with --token-stdin.
 
 func (a *app) obtainToken(ctx context.Context, base, username, role string, tokenStdin, passwordStdin bool) (string, error) {
 	if tokenStdin {
+		if a.env.ReadPassword != nil {
+			return a.env.ReadPassword("API token: ")
+		}
 		return a.readLine()
 	}
 	var password string

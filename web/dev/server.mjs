@@ -155,7 +155,7 @@ const routes = [
   ['GET', '/agents/:id', ({ id }) => find(d.agents, id, 'agent')],
   ['POST', '/agents/:id/revoke', ({ id }) => Object.assign(find(d.agents, id, 'agent'), { status: 'revoked' })],
   ['GET', '/join-tokens', ({ query }) => page(d.joinTokens, query)],
-  ['POST', '/join-tokens', ({ body }) => { const t = { id: d.uuid(), name: body.name, site: body.site, created_at: new Date().toISOString(), expires_at: new Date(Date.now() + 1000 * body.ttl_seconds).toISOString() }; d.joinTokens.push(t); return { ...t, token: 'mjt_0000', command: `maestro-agent join --collector collector.example.net:7071 --token mjt_${'0f'.repeat(40)}` } }],
+  ['POST', '/join-tokens', ({ body }) => { const t = { id: d.uuid(), name: body.name, site: body.site, created_at: new Date().toISOString(), expires_at: new Date(Date.now() + 1000 * body.ttl_seconds).toISOString() }; d.joinTokens.push(t); return { ...t, token: `mjt_${'0f'.repeat(37)}`, command: 'maestro-agent enroll --collector collector.example.net:7071' } }],
   ['DELETE', '/join-tokens/:id', ({ id }) => void d.joinTokens.splice(d.joinTokens.findIndex((t) => t.id === id), 1)],
   ['GET', '/datacenters', ({ query }) => page(d.datacenters, query)],
   ['POST', '/datacenters', ({ body }) => { const x = { id: d.uuid(), version: 1, created_at: new Date().toISOString(), updated_at: new Date().toISOString(), ...body }; d.datacenters.push(x); return x }],

@@ -9,13 +9,16 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"maestro.internal/agent"
+	"maestro.internal/agent/internal/credential"
 	"maestro.internal/internal/build"
 	"maestro.internal/internal/config"
 )
@@ -118,8 +121,9 @@ func serveCommand() *cobra.Command {
 func enrollCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "enroll", Short: "Bind this agent to a collector with a join token, and end", Args: cobra.NoArgs,
-		Long: "Bind this agent to a collector. The single-use join token is read from --join-token-file or " +
-			agent.EnvPrefix + "_JOIN_TOKEN; it names the collector's authority, so nothing else needs to be trusted.",
+		Long: "Bind this agent to a collector. The single-use join token is asked for, or read from --join-token-file (- is standard\n" +
+			"input) or " + agent.EnvPrefix + "_JOIN_TOKEN. It names the collector's authority, so nothing else needs to be trusted.",
+		Example: "  maestro-agent enroll --collector maestro.example.org:7071",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			cfg, err := load(cmd)
 			if err != nil {
@@ -127,6 +131,9 @@ func enrollCommand() *cobra.Command {
 			}
 			log, err := cfg.Log.Logger(cmd.ErrOrStderr())
 			if err != nil {
+				return err
+			}
+			if err := askForToken(cmd, &cfg); err != nil {
 				return err
 			}
 			a, err := agent.New(cfg, agent.Options{Log: log})
@@ -137,6 +144,31 @@ func enrollCommand() *cobra.Command {
 			return a.Enroll(cmd.Context())
 		},
 	}
+}
+
+// askForToken takes the join token from where a person gives it: neither the history of a shell nor a list of processes shows it.
+func askForToken(cmd *cobra.Command, cfg *agent.Config) error {
+	in := cmd.InOrStdin()
+	if cfg.JoinTokenFile == "-" {
+		b, err := io.ReadAll(io.LimitReader(in, 4096))
+		if err != nil {
+			return fmt.Errorf("read join token: %w", err)
+		}
+		cfg.JoinToken, cfg.JoinTokenFile = credential.NewSecret(strings.TrimSpace(string(b))), ""
+		return nil
+	}
+	file, ok := in.(*os.File)
+	if cfg.JoinTokenFile != "" || cfg.JoinToken.Reveal() != "" || !ok || !term.IsTerminal(int(file.Fd())) {
+		return nil
+	}
+	fmt.Fprint(cmd.ErrOrStderr(), "Join token (it is not shown): ")
+	b, err := term.ReadPassword(int(file.Fd()))
+	fmt.Fprintln(cmd.ErrOrStderr())
+	if err != nil {
+		return fmt.Errorf("read join token: %w", err)
+	}
+	cfg.JoinToken = credential.NewSecret(strings.TrimSpace(string(b)))
+	return nil
 }
 
 func versionCommand() *cobra.Command {

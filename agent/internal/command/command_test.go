@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"maestro.internal/agent/internal/command"
+	"maestro.internal/internal/protocol"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
 	"maestro.internal/sdk/serve"
@@ -84,6 +85,35 @@ func call(t *testing.T, stdin string, args ...string) result {
 	var out, errs bytes.Buffer
 	code := command.Main(args, strings.NewReader(stdin), &out, &errs)
 	return result{code, out.String(), errs.String()}
+}
+
+// The token comes in without a shell or a list of processes seeing it, and is never repeated.
+func TestEnrollReadsTheTokenFromStandardInput(t *testing.T) {
+	token, err := protocol.NewJoinToken([32]byte{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		stdin, file, says string
+	}{
+		"a token":                  {token.Text() + "\n", "-", "127.0.0.1:1: no answer"},
+		"not a token":              {"mjt_rubbish", "-", "not a join token"},
+		"nothing":                  {"", "-", "neither join_token nor join_token_file"},
+		"nobody can be asked":      {token.Text(), "", "no terminal to ask at"},
+		"a file that is not there": {"", "/nowhere/token", "/nowhere/token"},
+	} {
+		args := []string{"enroll", "--collector", "127.0.0.1:1"}
+		if tc.file != "" {
+			args = append(args, "--join-token-file", tc.file)
+		}
+		r := call(t, tc.stdin, args...)
+		if r.code != command.ExitFailed || !strings.Contains(r.errors, tc.says) {
+			t.Errorf("%s: exit %d: %s", name, r.code, r.errors)
+		}
+		if all := r.out + r.errors; strings.Contains(all, token.Text()) || strings.Contains(all, "rubbish") {
+			t.Errorf("%s: the token is repeated: %s", name, all)
+		}
+	}
 }
 
 func TestRunPrintsLines(t *testing.T) {

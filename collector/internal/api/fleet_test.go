@@ -103,7 +103,7 @@ func TestAnAdministratorAllowsARecovery(t *testing.T) {
 func TestJoinTokensAreShownOnce(t *testing.T) {
 	w := newWorld(t)
 	made := documentOf[rest.JoinToken](w.ask(w.admin, "POST", "/api/v1/join-tokens", rest.JoinTokenCreate{Name: "x"}).is(201))
-	if !strings.HasPrefix(made.Token, "mjt_") || !strings.Contains(made.Command, "collector.example:7071") {
+	if !strings.HasPrefix(made.Token, "mjt_") || !strings.HasSuffix(made.Command, "--collector collector.example:7071") || strings.Contains(made.Command, "mjt_") {
 		t.Errorf("%+v", made)
 	}
 	list := w.ask(w.admin, "GET", "/api/v1/join-tokens", nil).is(200)

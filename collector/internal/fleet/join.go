@@ -77,7 +77,8 @@ func (s *Service) CreateJoinToken(ctx context.Context, c inventory.Caller, req r
 	}
 	view := tokenView(o)
 	view.Token = token.Text()
-	view.Command = fmt.Sprintf("maestro-agent enroll --collector %s --join-token-file /dev/stdin <<< %s", s.opt.AgentAddress(), view.Token)
+	// The command asks for the token, so that the token stays out of the shell's history and the process list.
+	view.Command = "maestro-agent enroll --collector " + s.opt.AgentAddress()
 	return view, s.audit(ctx, c, "join_token.create", audit.Ref{ID: id, Name: req.Name, Kind: "join_token"}, "", map[string]any{"site": req.Site, "expires_at": o.doc.ExpiresAt})
 }
 

@@ -103,8 +103,10 @@ function Made({ token, onClose }: { token: JoinToken; onClose: () => void }) {
   const used = tokens.data?.items.find((t) => t.id === token.id)?.used_by
   return (
     <div className="stack">
-      <p>Run this on the machine, as root or as the user the agent is to run as. It is shown only now, works once, and ends <When at={token.expires_at} />.</p>
-      <Snippet label="the command" text={token.command || `maestro-agent join ${token.token ?? ''}`} />
+      <p>Run this on the machine, as root or as the user the agent is to run as. It asks for the token, so that the token stays out of the shell’s history.</p>
+      <Snippet label="the command" text={token.command ?? ''} />
+      <p>The token is shown only now, works once, and ends <When at={token.expires_at} />.</p>
+      <Snippet label="the token" text={token.token ?? ''} />
       <p role="status" className="row-n">
         {used ? <><Mark state="online" /> Joined: <Link to={`/agents/${used.id}`} onClick={onClose}><Foreign text={used.name || used.id} /></Link></> : <><Mark state="running" /> Waiting for the agent to join</>}
       </p>

@@ -184,7 +184,8 @@ function MakeToken({ onClose }: { onClose: () => void }) {
         <div className="stack">
           <p>This is shown only now. Whoever has it can act as <strong>{made.role}</strong> of this tenant.</p>
           <Snippet label="the token" text={made.secret ?? ''} />
-          <Snippet label="the command that uses it" text={`export MAESTRO_URL=${location.origin}\nexport MAESTRO_TOKEN=${made.secret ?? ''}\nmaestro get server`} />
+          <p>The command line asks for it, so that it stays out of the shell’s history. Scripts set <code>MAESTRO_URL</code> and <code>MAESTRO_TOKEN</code>.</p>
+          <Snippet label="the command that uses it" text={`maestro login ${location.origin} --token-stdin`} />
           <div><Button variant="filled" onClick={onClose}>Done</Button></div>
         </div>
       ) : (
