@@ -137,12 +137,16 @@ func (a *Agent) AgentID() string { return a.identity.AgentID() }
 
 // Enroll binds this agent to the collector with the join token of the configuration.
 func (a *Agent) Enroll(ctx context.Context) error {
+	lost := a.identity.KeyLost()
 	if a.cfg.Collector == "" {
-		return errors.New("enroll: collector is not set")
+		return errors.Join(lost, errors.New("enroll: collector is not set"))
 	}
 	token, err := a.cfg.joinToken()
 	if err != nil {
-		return fmt.Errorf("enroll: %w", err)
+		return errors.Join(lost, fmt.Errorf("enroll: %w", err))
+	}
+	if token == "" && lost != nil {
+		return lost
 	}
 	if token == "" {
 		return errors.New("enroll: neither join_token nor join_token_file is set, and there is no terminal to ask at")
@@ -150,6 +154,9 @@ func (a *Agent) Enroll(ctx context.Context) error {
 	name := a.cfg.Name
 	if name == "" {
 		name = a.info.Hostname
+	}
+	if lost != nil {
+		a.log.Error("another key is made to enroll with", "reason", lost)
 	}
 	if err := a.identity.Enroll(ctx, a.cfg.Collector, token, name, a.info); err != nil {
 		return err

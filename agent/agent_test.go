@@ -1,7 +1,9 @@
 package agent_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,6 +75,52 @@ func TestItWaitsForACollectorThatIsNotThereYet(t *testing.T) {
 	}
 	if err := a.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// An agent whose key file is gone says so, and makes no other one without a token to enroll with.
+func TestALostKeyIsSaid(t *testing.T) {
+	cfg := configured(t)
+	cfg.Collector = "127.0.0.1:1"
+	dir := filepath.Join(cfg.DataDir, "identity")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "identity.json"), []byte(`{"agent_id":"agent-7"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	enroll := func() (said string, err error) {
+		t.Helper()
+		var log bytes.Buffer
+		a, err := agent.New(cfg, agent.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := a.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		err = a.Enroll(t.Context())
+		return log.String(), err
+	}
+	const lost = "the key of agent agent-7 is lost"
+	if _, err := enroll(); err == nil || !strings.Contains(err.Error(), lost) || !strings.Contains(err.Error(), filepath.Join(dir, "agent.key")) {
+		t.Errorf("without a token: %v", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) != 1 {
+		t.Errorf("in %s: %v, %v", dir, left, err)
+	}
+	token, err := protocol.NewJoinToken([32]byte{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.JoinTokenFile = filepath.Join(cfg.DataDir, "token")
+	if err := os.WriteFile(cfg.JoinTokenFile, []byte(token.Text()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := enroll(); !strings.Contains(said, lost) || err == nil || !strings.Contains(err.Error(), "no answer") {
+		t.Errorf("with a token and without a collector: %v; said %s", err, said)
 	}
 }
 

@@ -48,7 +48,7 @@ var (
 // Unreachable says whether an enrolment failed only because the collector did not answer.
 func Unreachable(err error) bool { return errors.Is(err, errUnreachable) }
 
-// Enroll binds the agent's key with a single-use join token.
+// Enroll binds the agent's key with a single-use join token; an agent that has lost its key gets another first.
 func (id *Identity) Enroll(ctx context.Context, address string, tokenText string, name string, info Info) (err error) {
 	token, err := protocol.ParseJoinToken(tokenText)
 	if err != nil {
@@ -64,6 +64,9 @@ func (id *Identity) Enroll(ctx context.Context, address string, tokenText string
 		return fmt.Errorf("enroll: %w", err)
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
+	if err := id.newKey(); err != nil {
+		return fmt.Errorf("enroll: %w", err)
+	}
 	csr, err := id.request(name)
 	if err != nil {
 		return fmt.Errorf("enroll: %w", err)
@@ -82,6 +85,9 @@ func (id *Identity) Enroll(ctx context.Context, address string, tokenText string
 	}
 	if !hasFingerprint(answer.GetAuthorities(), token.Fingerprint) {
 		return fmt.Errorf("enroll at %s: the collector answered with other authorities than the join token names", address)
+	}
+	if err := id.replaceKey(); err != nil {
+		return fmt.Errorf("enroll at %s: %w", address, err)
 	}
 	if err := id.accept(fromAnswer(answer, address)); err != nil {
 		return fmt.Errorf("enroll at %s: %w", address, err)

@@ -26,6 +26,8 @@ var ErrNotEnrolled = errors.New("the agent is not enrolled")
 type Identity struct {
 	dir string
 	key *ecdsa.PrivateKey
+	// lost is whose key is gone; "" when none is. A new one is made only to enroll anew.
+	lost string
 
 	mu          sync.Mutex
 	data        identityData
@@ -42,51 +44,117 @@ type identityData struct {
 	Authorities  [][]byte `json:"authorities"`
 }
 
-// OpenIdentity reads the identity in dir, and makes the key when there is none.
+// OpenIdentity reads the identity in dir, and makes the key of an agent that never had one. When the key of an enrolled agent is
+// gone nothing is made; see KeyLost.
 func OpenIdentity(dir string) (*Identity, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open identity: %w", err)
 	}
 	id := &Identity{dir: dir}
-	var err error
-	if id.key, err = openKey(filepath.Join(dir, "agent.key")); err != nil {
-		return nil, fmt.Errorf("open identity: %w", err)
-	}
-	b, err := os.ReadFile(id.path())
-	if errors.Is(err, os.ErrNotExist) {
-		return id, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open identity: %w", err)
-	}
-	var data identityData
-	if err := json.Unmarshal(b, &data); err != nil {
-		return nil, fmt.Errorf("open identity: %s: %w", id.path(), err)
-	}
-	if err := id.take(data); err != nil {
+	if err := id.open(); err != nil {
 		return nil, fmt.Errorf("open identity: %w", err)
 	}
 	return id, nil
 }
 
-func (id *Identity) path() string { return filepath.Join(id.dir, "identity.json") }
-
-func openKey(path string) (*ecdsa.PrivateKey, error) {
-	b, err := os.ReadFile(path)
-	if err == nil {
-		block, _ := pem.Decode(b)
-		if block == nil {
-			return nil, fmt.Errorf("%s holds no key", path)
-		}
-		key, err := x509.ParseECPrivateKey(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		return key, nil
+func (id *Identity) open() error {
+	var data identityData
+	b, err := os.ReadFile(id.path())
+	enrolled := err == nil
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
 	}
-	if !errors.Is(err, os.ErrNotExist) {
+	if enrolled {
+		if err := json.Unmarshal(b, &data); err != nil {
+			return fmt.Errorf("%s: %w", id.path(), err)
+		}
+	}
+	id.key, err = readKey(id.keyPath())
+	switch {
+	case errors.Is(err, os.ErrNotExist) && enrolled:
+		id.lost = data.AgentID
+		return nil
+	case errors.Is(err, os.ErrNotExist):
+		id.key, err = makeKey(id.keyPath())
+		return err
+	case err != nil || !enrolled:
+		return err
+	}
+	if err := id.take(data); err != nil {
+		return fmt.Errorf("%s and %s: %w", id.path(), id.keyPath(), err)
+	}
+	return nil
+}
+
+func (id *Identity) path() string    { return filepath.Join(id.dir, "identity.json") }
+func (id *Identity) keyPath() string { return filepath.Join(id.dir, "agent.key") }
+
+// KeyLostError says that an enrolled agent has lost its key: nobody, the collector included, can give it back.
+type KeyLostError struct{ AgentID, Path string }
+
+func (e *KeyLostError) Error() string {
+	return fmt.Sprintf("the key of agent %s is lost: %s is gone. Put it back from a backup, or enroll with a new join token; to the "+
+		"collector that is another agent, to which the connections have to be given", e.AgentID, e.Path)
+}
+
+// KeyLost is nil while the key is there.
+func (id *Identity) KeyLost() error {
+	if id.lost == "" {
+		return nil
+	}
+	return &KeyLostError{AgentID: id.lost, Path: id.keyPath()}
+}
+
+// newKey gives an agent that has lost its key another to enroll with. Until the collector has accepted it, it stays beside: the old
+// one may still be put back. It is kept, since the collector's answer may get lost and the token is bound to it then.
+func (id *Identity) newKey() error {
+	if id.lost == "" {
+		return nil
+	}
+	var err error
+	id.key, err = readKey(id.keyPath() + ".new")
+	if errors.Is(err, os.ErrNotExist) {
+		id.key, err = makeKey(id.keyPath() + ".new")
+	}
+	if err != nil {
+		return fmt.Errorf("make another key: %w", err)
+	}
+	return nil
+}
+
+// replaceKey puts the lost identity aside, since it fits the key no longer, and the other key in its place.
+func (id *Identity) replaceKey() error {
+	if id.lost == "" {
+		return nil
+	}
+	err := os.Rename(id.path(), id.path()+".lost")
+	if err == nil {
+		err = os.Rename(id.keyPath()+".new", id.keyPath())
+	}
+	if err != nil {
+		return fmt.Errorf("replace key: %w", err)
+	}
+	id.lost = ""
+	return nil
+}
+
+func readKey(path string) (*ecdsa.PrivateKey, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
 		return nil, err
 	}
+	block, _ := pem.Decode(b)
+	if block == nil {
+		return nil, fmt.Errorf("%s holds no key", path)
+	}
+	key, err := x509.ParseECPrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return key, nil
+}
+
+func makeKey(path string) (*ecdsa.PrivateKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package uplink_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -277,6 +278,67 @@ func TestEnrolment(t *testing.T) {
 	c.stop()
 	if err := other.Enroll(t.Context(), c.address, c.token.Text(), "x", uplink.Info{}); !uplink.Unreachable(err) {
 		t.Errorf("no collector: %v", err)
+	}
+}
+
+// Without its key an agent is nobody. It says so, and makes another key only to enroll with it.
+func TestALostKey(t *testing.T) {
+	c := newCollector(t)
+	s := newSite(t, c)
+	dir := filepath.Join(s.dir, "identity")
+	key := filepath.Join(dir, "agent.key")
+	backup, err := os.ReadFile(key)
+	if err == nil {
+		err = os.Remove(key)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func() *uplink.Identity {
+		t.Helper()
+		id, err := uplink.OpenIdentity(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	id := open()
+	if _, err := os.Stat(key); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a new key was made by itself: %v", err)
+	}
+	if lost := id.KeyLost(); lost == nil || !strings.Contains(lost.Error(), "agent-1") || !strings.Contains(lost.Error(), key) || id.Enrolled() {
+		t.Errorf("lost: %v", lost)
+	}
+	// A token that is refused changes nothing: the key comes back from a backup.
+	if err := id.Enroll(t.Context(), c.address, c.token.Text(), "x", uplink.Info{}); err == nil || !strings.Contains(err.Error(), "used") {
+		t.Errorf("a used token: %v", err)
+	}
+	if err := os.WriteFile(key, backup, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if id = open(); id.KeyLost() != nil || id.AgentID() != "agent-1" {
+		t.Errorf("with the backup: %v", id.KeyLost())
+	}
+	// Or the agent enrolls anew.
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	c.set(func() { c.used = false })
+	if err := open().Enroll(t.Context(), c.address, c.token.Text(), "x", uplink.Info{}); err != nil {
+		t.Fatal(err)
+	}
+	if id = open(); id.KeyLost() != nil || !id.Enrolled() {
+		t.Errorf("enrolled anew: %v", id.KeyLost())
+	}
+	if now, err := os.ReadFile(key); err != nil || bytes.Equal(now, backup) {
+		t.Errorf("the key is the old one, or %v", err)
+	}
+	// A key and a certificate that do not belong together are named.
+	if err := os.WriteFile(key, backup, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := uplink.OpenIdentity(dir); err == nil || !strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), "another key") {
+		t.Errorf("mixed up: %v", err)
 	}
 }
 
