@@ -12,7 +12,6 @@ import (
 
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
-	"maestro.internal/sdk/schema"
 	"maestro.internal/sdk/seal"
 )
 
@@ -289,13 +288,9 @@ func checkDescription(d provider.Description) (*settingsChecker, error) {
 			return nil, fmt.Errorf("kind %q is not named after the provider %q", k.Kind, d.Provider)
 		case own && len(k.Schema) == 0:
 			return nil, fmt.Errorf("kind %q is the plugin's own and has no schema", k.Kind)
-		case !own && len(k.Schema) > 0:
-			return nil, fmt.Errorf("kind %q is built in; a plugin may not bring a schema for it", k.Kind)
 		}
-		if own {
-			if _, err := schema.Parse(k.Kind, k.Major, 0, k.Schema); err != nil {
-				return nil, err
-			}
+		if _, err := seal.KindOf(d.Provider, k); err != nil {
+			return nil, err
 		}
 		seen[k.Kind] = true
 	}

@@ -91,8 +91,11 @@ var hostiles = map[string]struct {
 	"path as provider": {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) { d.Provider = "../x" }}, launch: `provider "../x"`},
 	"no kinds":         {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) { d.Kinds = nil }}, launch: "0 kinds"},
 	"built-in kind redefined": {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) {
-		d.Kinds = []*pluginv1.KindSupport{{Kind: "server", Major: 1, Schema: []byte(`{"type":"object"}`)}}
-	}}, launch: `kind "server" is built in`},
+		d.Kinds = []*pluginv1.KindSupport{{Kind: "server", Major: 1, Schema: []byte(`{"type":"object","x-maestro-identifiers":{"fqdn":1},"properties":{"a":{"type":"string"}}}`)}}
+	}}, launch: `kind server: fields of demo: invalid schema: the root carries an annotation of kinds`},
+	"fields that are none": {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) {
+		d.Kinds = []*pluginv1.KindSupport{{Kind: "volume", Major: 1, Schema: []byte(`{"type":"object","properties":{"a":{"type":"colour"}}}`)}}
+	}}, launch: `kind volume: fields of demo: invalid schema`},
 	"no schema": {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) { d.Kinds[0].Schema = nil }}, launch: "has no schema"},
 	"schema from a file": {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) {
 		d.SettingsSchema = []byte(`{"$ref":"file:///etc/passwd"}`)

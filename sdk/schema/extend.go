@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"reflect"
 )
 
@@ -19,7 +18,7 @@ func FieldsOf(fields any) json.RawMessage {
 		d.Schema = draft
 		var text []byte
 		if text, err = marshalCanonical(d); err == nil {
-			if _, err = parseExtension("provider", text); err == nil {
+			if _, err = ParseFields("provider", text); err == nil {
 				return text
 			}
 		}
@@ -27,16 +26,71 @@ func FieldsOf(fields any) json.RawMessage {
 	panic(fmt.Sprintf("fields %T: %v", fields, err))
 }
 
+// ParseFields judges the schema of the fields that a provider adds to built-in kinds, by itself. Its Fields begin
+// at /attributes/<provider>. The limits of a plugin's kind hold, and the root carries no annotations of kinds.
+func ParseFields(provider string, schemaJSON []byte) (*Kind, error) {
+	k, err := Extend(&Kind{Name: "fields", Major: 1, Schema: json.RawMessage(`{"type":"object"}`)}, provider, schemaJSON)
+	if err != nil {
+		return nil, err
+	}
+	if k.Schema, err = canonical(schemaJSON); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(k.Schema)
+	k.Digest = hex.EncodeToString(sum[:])
+	return k, nil
+}
+
 // Extend is a built-in kind with a plugin's own fields added under the provider's name: the schema's property
 // "tools_version" of provider vsphere is found at /attributes/vsphere/tools_version. The kind itself is not
-// changed; Extend can be applied again for another provider. The limits of a plugin's kind hold for what is
-// added, and its root carries no annotations of kinds.
+// changed; Extend can be applied again for another provider. Schema and Digest are those of the whole.
 func Extend(k *Kind, provider string, schemaJSON []byte) (*Kind, error) {
 	out, err := extend(k, provider, schemaJSON)
 	if err != nil {
 		return nil, fmt.Errorf("kind %s: fields of %s: %w: %w", k.Name, provider, ErrInvalid, err)
 	}
 	return out, nil
+}
+
+// Plain is the schema of added fields without what costs a store or a table something: no index, no words of the
+// search, no columns. Sensitive and volatile stay what they are.
+func Plain(schemaJSON []byte) ([]byte, error) {
+	return remarked(schemaJSON, func(d *document, _ string) { d.Indexed, d.Searchable, d.Column = false, false, false })
+}
+
+// LimitIndexes is the schema of added fields with no more than the first most of its indexes.
+func LimitIndexes(schemaJSON []byte, most int) ([]byte, error) {
+	k, err := ParseFields("provider", schemaJSON)
+	if err != nil {
+		return nil, err
+	}
+	kept := map[string]bool{}
+	for _, f := range k.Fields {
+		if f.Indexed && len(kept) < most {
+			kept[f.Pointer] = true
+		}
+	}
+	return remarked(schemaJSON, func(d *document, path string) { d.Indexed = d.Indexed && kept["/attributes/provider"+path] })
+}
+
+func remarked(schemaJSON []byte, mark func(d *document, path string)) ([]byte, error) {
+	d, err := readDocument(schemaJSON)
+	if err != nil {
+		return nil, err
+	}
+	d.remark("", mark)
+	return marshalCanonical(d)
+}
+
+// remark reaches every property; nothing inside arrays carries a mark that may be taken away.
+func (d *document) remark(path string, mark func(d *document, path string)) {
+	mark(d, path)
+	for name, p := range d.Properties {
+		p.remark(path+"/"+name, mark)
+	}
+	for _, choice := range d.AnyOf {
+		choice.remark(path, mark)
+	}
 }
 
 func extend(k *Kind, provider string, schemaJSON []byte) (*Kind, error) {
@@ -54,7 +108,9 @@ func extend(k *Kind, provider string, schemaJSON []byte) (*Kind, error) {
 	if base.Properties[provider] != nil {
 		return nil, fmt.Errorf("the kind has a property of that name")
 	}
-	base.Properties = maps.Clone(base.Properties)
+	if base.Properties == nil {
+		base.Properties = map[string]*document{}
+	}
 	more.Schema, more.ID = "", ""
 	more.Order = 1000 // after the kind's own fields
 	base.Properties[provider] = more

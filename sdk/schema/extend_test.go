@@ -118,3 +118,43 @@ func TestExtendByMany(t *testing.T) {
 		t.Error("a field is missing")
 	}
 }
+
+func TestFewerMarks(t *testing.T) {
+	raw := []byte(`{"type":"object","properties":{
+		"a":{"type":"string","x-maestro-indexed":true,"x-maestro-searchable":true,"x-maestro-order":2},
+		"b":{"type":"object","x-maestro-order":1,"properties":{"c":{"anyOf":[{"type":"null"},{"type":"integer","x-maestro-indexed":true}],"x-maestro-column":true}}},
+		"d":{"type":"string","x-maestro-sensitive":true},"e":{"type":"integer","x-maestro-volatile":true}}}`)
+	marksOf := func(raw []byte, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := ParseFields("demo", raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		for _, f := range k.Fields {
+			out.WriteString(f.Path)
+			for mark, on := range map[string]bool{" indexed": f.Indexed, " sensitive": f.Sensitive, " volatile": f.Volatile} {
+				if on {
+					out.WriteString(mark)
+				}
+			}
+			if f.Searchable || f.Column {
+				out.WriteString(" shown")
+			}
+			out.WriteString("; ")
+		}
+		return out.String()
+	}
+	if got := marksOf(raw, nil); got != "demo.b.c indexed shown; demo.a indexed shown; demo.d sensitive; demo.e volatile; " {
+		t.Error(got)
+	}
+	if got := marksOf(Plain(raw)); got != "demo.b.c; demo.a; demo.d sensitive; demo.e volatile; " {
+		t.Error(got)
+	}
+	if got := marksOf(LimitIndexes(raw, 1)); got != "demo.b.c indexed shown; demo.a shown; demo.d sensitive; demo.e volatile; " {
+		t.Error(got)
+	}
+}

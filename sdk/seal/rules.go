@@ -1,7 +1,9 @@
 package seal
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
@@ -20,20 +22,35 @@ type Rules struct {
 func For(d provider.Description) *Rules {
 	r := &Rules{sealers: map[string]*Sealer{}, kinds: map[string]*schema.Kind{}, broken: map[string]error{}}
 	for _, k := range d.Kinds {
-		kind, _ := schema.Lookup(k.Kind)
-		if len(k.Schema) > 0 {
-			var err error
-			if kind, err = schema.Parse(k.Kind, k.Major, 0, k.Schema); err != nil {
-				r.broken[k.Kind] = err
-				continue
-			}
+		kind, err := KindOf(d.Provider, k)
+		if err != nil {
+			r.broken[k.Kind] = err
+			continue
 		}
-		// A built-in kind that this version does not know yet is passed on as it is: a newer plugin needs
-		// no newer agent.
 		r.kinds[k.Kind] = kind
 		r.sealers[k.Kind] = New(kind, k, d.Provider)
 	}
 	return r
+}
+
+// KindOf is a kind as a provider's plugin reads it: its own, or a built-in one with the fields that the plugin
+// adds. A built-in kind that this version does not know yet is nil, or nothing but the fields added, and its
+// resources are passed on as they are: a newer plugin needs no newer agent.
+func KindOf(providerName string, k provider.KindSupport) (*schema.Kind, error) {
+	if strings.Contains(k.Kind, ".") {
+		if len(k.Schema) == 0 {
+			return nil, nil
+		}
+		return schema.Parse(k.Kind, k.Major, 0, k.Schema)
+	}
+	kind, known := schema.Lookup(k.Kind)
+	if len(k.Schema) == 0 {
+		return kind, nil
+	}
+	if !known {
+		kind = &schema.Kind{Name: k.Kind, Major: k.Major, Schema: json.RawMessage(`{"type":"object"}`)}
+	}
+	return schema.Extend(kind, providerName, k.Schema)
 }
 
 // Sealer is the one for a kind. An undeclared kind is an error that says so.

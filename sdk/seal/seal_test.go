@@ -180,6 +180,50 @@ func TestBrokenKindLeavesTheOthers(t *testing.T) {
 	}
 }
 
+// What a plugin says of its fields on a built-in kind holds below its provider's name and nowhere else.
+func TestFieldsOnBuiltInKind(t *testing.T) {
+	const fields = `{"type":"object","properties":{
+		"heartbeat_seconds":{"type":"integer","x-maestro-volatile":true},
+		"hints":{"type":"array","x-maestro-set":true,"items":{"type":"string"}},
+		"disks":{"type":"array","x-maestro-key":"label","items":{"type":"object","properties":{"label":{"type":"string"},"n":{"type":"integer"}}}}}}`
+	r := seal.For(provider.Description{Provider: "demo", Kinds: []provider.KindSupport{
+		{Kind: "server", Major: 1, Schema: json.RawMessage(fields)},
+		{Kind: "kind_of_the_future", Major: 1, Schema: json.RawMessage(fields)},
+		{Kind: "volume", Major: 1, Schema: json.RawMessage(`{"type":"object","properties":{"a":{"type":"colour"}}}`)},
+		{Kind: "network", Major: 1},
+	}})
+	for _, kind := range []string{"server", "kind_of_the_future"} {
+		s, err := r.Sealer(kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Seal(resource.Envelope{Kind: kind, Major: 1, ExternalID: "1", Attributes: json.RawMessage(
+			`{"demo":{"heartbeat_seconds":2,"hints":["b","a"],"disks":[{"label":"z"},{"n":1,"label":"y"}]},"other":{"hints":["b","a"]}}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		env, err := resource.ParseCanonical(got.Canonical)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const want = `{"demo":{"disks":[{"label":"y","n":1},{"label":"z"}],"hints":["a","b"]},"other":{"hints":["b","a"]}}`
+		if string(env.Attributes) != want || string(got.Volatile) != `{"demo":{"heartbeat_seconds":2}}` {
+			t.Errorf("%s: %s %s", kind, env.Attributes, got.Volatile)
+		}
+	}
+	// The digest is that of the kind as this plugin declares it, so that other fields mean other rules.
+	server, _ := schema.Lookup("server")
+	if k := r.Kind("server"); k.Digest == server.Digest || len(k.Fields) != len(server.Fields)+3 {
+		t.Errorf("%s, %d fields", k.Digest, len(k.Fields))
+	}
+	if k := r.Kind("network"); k == nil || len(k.Digest) == 0 || k.Name != "network" {
+		t.Errorf("%+v", k)
+	}
+	if _, err := r.Sealer("volume"); !errors.Is(err, schema.ErrInvalid) || !strings.Contains(err.Error(), "kind volume: fields of demo") {
+		t.Error(err)
+	}
+}
+
 func TestTidy(t *testing.T) {
 	warnings := make([]string, 200)
 	out := seal.Tidy(resource.Outcome{Error: strings.Repeat("x", 10_000) + "\xff", Warnings: warnings, Listed: -1, DurationMS: -5})
