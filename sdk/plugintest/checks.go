@@ -12,6 +12,7 @@ import (
 
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
+	"maestro.internal/sdk/schema"
 	"maestro.internal/sdk/seal"
 )
 
@@ -53,7 +54,7 @@ func (s *suite) describe(ctx context.Context) {
 	for _, k := range d.Kinds {
 		if _, err := s.rules.Sealer(k.Kind); err != nil {
 			s.problem("kind %s: %v", k.Kind, err)
-		} else if s.rules.Kind(k.Kind) == nil {
+		} else if _, known := schema.Lookup(k.Kind); !known && !strings.Contains(k.Kind, ".") {
 			s.problem("kind %s is neither built in nor the plugin's own", k.Kind)
 		}
 	}

@@ -47,6 +47,10 @@ func (s *suite) envelope(at string, env resource.Envelope) {
 		}
 		if !s.ExtraFields {
 			for _, name := range unknownFields(kind, env.Attributes, s.description.Provider) {
+				if name == s.description.Provider || strings.HasPrefix(name, s.description.Provider+".") {
+					s.problem("%s: the attribute %q is not declared; KindSupport.Schema takes the plugin's fields (schema.FieldsOf)", at, name)
+					continue
+				}
 				s.problem("%s: the schema has no attribute %q", at, name)
 			}
 		}
@@ -82,23 +86,44 @@ func readable(pointer string) bool {
 	return false
 }
 
-// unknownFields are the attributes that the schema does not have, but for those under the provider's name.
+// unknownFields are the attributes that the schema does not have: the kind's own at the top, and at any depth those
+// below the provider's name, which the plugin itself declares.
 func unknownFields(kind *schema.Kind, attributes []byte, providerName string) []string {
-	var members map[string]json.RawMessage
+	var members map[string]any
 	if json.Unmarshal(attributes, &members) != nil {
 		return nil
 	}
 	var out []string
-	for name := range members {
-		known := name == providerName || slices.ContainsFunc(kind.Fields, func(f schema.Field) bool {
-			return f.Path == name || strings.HasPrefix(f.Path, name+".")
-		})
-		if !known {
+	for name, v := range members {
+		switch {
+		case name == providerName:
+			out = append(out, undeclared(kind, name, v)...)
+		case !hasField(kind, name):
 			out = append(out, name)
 		}
 	}
 	slices.Sort(out)
 	return out
+}
+
+// undeclared are the paths at and below path that the kind does not have. Its leaves are not looked into.
+func undeclared(kind *schema.Kind, path string, value any) []string {
+	if _, leaf := kind.Field(path); leaf {
+		return nil
+	}
+	members, isObject := value.(map[string]any)
+	if !isObject || !hasField(kind, path) {
+		return []string{path}
+	}
+	var out []string
+	for name, v := range members {
+		out = append(out, undeclared(kind, path+"."+name, v)...)
+	}
+	return out
+}
+
+func hasField(kind *schema.Kind, path string) bool {
+	return slices.ContainsFunc(kind.Fields, func(f schema.Field) bool { return f.Path == path || strings.HasPrefix(f.Path, path+".") })
 }
 
 // inexact finds an integer that canonical JSON, whose numbers are doubles, would change.

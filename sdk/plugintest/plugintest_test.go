@@ -20,6 +20,7 @@ import (
 	"maestro.internal/sdk/plugintest"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
+	"maestro.internal/sdk/schema"
 	"maestro.internal/sdk/serve"
 )
 
@@ -86,6 +87,30 @@ func thing(i int) resource.Envelope {
 		ConsoleURL:  "https://demo.example/things"}
 }
 
+// fields are what the plugin adds to servers under its provider's name.
+type fields struct {
+	Hints     []string `json:"hints,omitempty" maestro:"set"`
+	Heartbeat int64    `json:"heartbeat_seconds,omitempty" maestro:"volatile"`
+	Tools     struct {
+		Version int `json:"version,omitempty" maestro:"indexed"`
+	} `json:"tools,omitzero"`
+}
+
+func server(scope resource.Scope) resource.Envelope {
+	hints := []string{"a", "b"}
+	now := reads.Add(1)
+	if now%2 == 0 {
+		slices.Reverse(hints)
+	}
+	f := fields{Hints: hints, Heartbeat: now}
+	f.Tools.Version = 12
+	attributes, err := json.Marshal(map[string]any{"cpu_count": 2, "demo": f})
+	if err != nil {
+		panic(err)
+	}
+	return resource.Envelope{ExternalID: "server of " + scope.Key(), Attributes: attributes}
+}
+
 func emit(ctx context.Context, out provider.Emitter, envs ...resource.Envelope) error {
 	for _, env := range envs {
 		if err := out.Emit(ctx, env); err != nil {
@@ -103,6 +128,7 @@ func good() *demo {
 				Kinds: []provider.KindSupport{
 					{Kind: "demo.thing", Major: 1, Schema: json.RawMessage(schemaText)},
 					{Kind: "demo.group", Major: 1, Schema: json.RawMessage(`{"type":"object"}`)},
+					{Kind: "server", Major: 1, Schema: schema.FieldsOf(fields{})},
 				},
 				Settings:      json.RawMessage(`{"type":"object","properties":{"url":{"type":"string"}},"required":["url"],"additionalProperties":false}`),
 				CredentialEnv: []provider.EnvVar{{Name: "DEMO_TOKEN", Help: "A token.", Secret: true}},
@@ -122,8 +148,11 @@ func good() *demo {
 			return provider.CheckReport{Items: []provider.CheckItem{{Kind: "demo.thing", Name: "things.list", OK: true}}}, nil
 		},
 		discover: func(ctx context.Context, scope resource.Scope, out provider.Emitter) error {
-			if scope.Kind == "demo.group" {
+			switch scope.Kind {
+			case "demo.group":
 				return nil
+			case "server":
+				return emit(ctx, out, server(scope))
 			}
 			if r, _ := scope.Partition.Get("region"); r == "south" {
 				return emit(ctx, out, thing(3))
@@ -155,12 +184,24 @@ func TestTheSuiteBites(t *testing.T) {
 	with := func(change func(*resource.Envelope)) func(*demo) {
 		return func(d *demo) {
 			d.discover = func(ctx context.Context, scope resource.Scope, out provider.Emitter) error {
-				if r, _ := scope.Partition.Get("region"); r == "south" || scope.Kind == "demo.group" {
+				if r, _ := scope.Partition.Get("region"); r == "south" || scope.Kind != "demo.thing" {
 					return nil
 				}
 				env := thing(1)
 				change(&env)
 				return emit(ctx, out, env, thing(2), thing(3))
+			}
+		}
+	}
+	withServer := func(attributes string) func(*demo) {
+		return func(d *demo) {
+			d.discover = func(ctx context.Context, scope resource.Scope, out provider.Emitter) error {
+				if scope.Kind != "server" {
+					return nil
+				}
+				env := server(scope)
+				env.Attributes = json.RawMessage(attributes)
+				return emit(ctx, out, env)
 			}
 		}
 	}
@@ -243,6 +284,22 @@ func TestTheSuiteBites(t *testing.T) {
 		{"no external id", with(func(e *resource.Envelope) { e.ExternalID = "" }), "discover", "no external id"},
 		{"wrong type", with(func(e *resource.Envelope) { e.Attributes = json.RawMessage(`{"size_bytes":"big"}`) }), "resources", "size_bytes"},
 		{"unknown attribute", with(func(e *resource.Envelope) { e.Attributes = json.RawMessage(`{"sizeBytes":1}`) }), "resources", `no attribute "sizeBytes"`},
+		{"field of its own not declared", withServer(`{"demo":{"tools":{"version":1,"flavour":"x"}}}`), "resources", `"demo.tools.flavour" is not declared`},
+		{"fields of its own not an object", withServer(`{"demo":[1]}`), "resources", "/attributes/demo"},
+		{"field of its own of another type", withServer(`{"demo":{"tools":{"version":"new"}}}`), "resources", "/attributes/demo/tools/version"},
+		{"fields of another provider", withServer(`{"other":{"version":1}}`), "resources", `no attribute "other"`},
+		{"fields without a schema", func(d *demo) {
+			of := d.describe
+			d.describe = func() provider.Description { x := of(); x.Kinds[2].Schema = nil; return x }
+		}, "resources", `"demo" is not declared`},
+		{"fields that are none", func(d *demo) {
+			of := d.describe
+			d.describe = func() provider.Description {
+				x := of()
+				x.Kinds[2].Schema = json.RawMessage(`{"type":"object","properties":{"a":{"type":"colour"}}}`)
+				return x
+			}
+		}, "describe", "kind server: fields of demo"},
 		{"inexact number", with(func(e *resource.Envelope) { e.Attributes = json.RawMessage(`{"size_bytes":9007199254740993}`) }), "resources", "9007199254740993"},
 		{"unread of nothing", with(func(e *resource.Envelope) { e.Unread = []string{"/disks"} }), "resources", `unread "/disks"`},
 		{"unregistered identifier", with(func(e *resource.Envelope) { e.Identifiers[0].Type = "barcode" }), "resources", `"barcode"`},
