@@ -315,21 +315,25 @@ type JoinTokenCreate struct {
 
 // Connection is a configured access to a provider.
 type Connection struct {
-	ID         string          `json:"id"`
-	Version    int64           `json:"version"`
-	Name       string          `json:"name"`
-	Provider   string          `json:"provider"`
-	Agent      *Ref            `json:"agent,omitempty"`
-	Datacenter *Ref            `json:"datacenter,omitempty"`
-	Settings   json.RawMessage `json:"settings"`
-	Credential string          `json:"credential,omitempty" doc:"Name of a credential in the agent's own file"`
-	Kinds      []KindSchedule  `json:"kinds"`
-	Rules      []MappingRule   `json:"rules,omitempty"`
-	Paused     bool            `json:"paused"`
-	Epoch      int64           `json:"epoch"`
-	CreatedAt  time.Time       `json:"created_at"`
-	UpdatedAt  time.Time       `json:"updated_at"`
-	LastRun    *Run            `json:"last_run,omitempty"`
+	ID                   string          `json:"id"`
+	Version              int64           `json:"version"`
+	Name                 string          `json:"name"`
+	Provider             string          `json:"provider"`
+	Agent                *Ref            `json:"agent,omitempty"`
+	Datacenter           *Ref            `json:"datacenter,omitempty"`
+	Settings             json.RawMessage `json:"settings"`
+	Credential           string          `json:"credential,omitempty" doc:"Name of a credential in the agent's own file"`
+	Kinds                []KindSchedule  `json:"kinds"`
+	Rules                []MappingRule   `json:"rules,omitempty"`
+	Paused               bool            `json:"paused"`
+	MaxRequestsPerSecond float64         `json:"max_requests_per_second,omitempty" minimum:"0" doc:"Most requests that the plugin may send to its provider in a second; 0 is without limit"`
+	MaxParallelRequests  int             `json:"max_parallel_requests,omitempty" minimum:"0" doc:"Most requests at a time; 0 is without limit"`
+	QuietHours           []string        `json:"quiet_hours,omitempty" doc:"When nothing is read by schedule: 22:00-06:00, or mon-fri 08:00-18:00"`
+	TimeZone             string          `json:"time_zone,omitempty" doc:"Of cron expressions and quiet hours, such as Europe/Lisbon; UTC when absent"`
+	Epoch                int64           `json:"epoch"`
+	CreatedAt            time.Time       `json:"created_at"`
+	UpdatedAt            time.Time       `json:"updated_at"`
+	LastRun              *Run            `json:"last_run,omitempty"`
 	// Health is ok, degraded, failing, never or paused, from the latest outcomes.
 	Health string `json:"health" enum:"ok,degraded,failing,never,paused"`
 }
@@ -352,15 +356,19 @@ type MappingRule struct {
 
 // ConnectionWrite creates a connection, or replaces what people decide of it.
 type ConnectionWrite struct {
-	Name       string          `json:"name" minLength:"1" maxLength:"200"`
-	Provider   string          `json:"provider"`
-	Agent      string          `json:"agent,omitempty" doc:"Id of the agent that runs it"`
-	Datacenter string          `json:"datacenter,omitempty"`
-	Settings   json.RawMessage `json:"settings,omitempty"`
-	Credential string          `json:"credential,omitempty"`
-	Kinds      []KindSchedule  `json:"kinds,omitempty" doc:"Absent: all the plugin's kinds, hourly"`
-	Rules      []MappingRule   `json:"rules,omitempty"`
-	Paused     bool            `json:"paused,omitempty"`
+	Name                 string          `json:"name" minLength:"1" maxLength:"200"`
+	Provider             string          `json:"provider"`
+	Agent                string          `json:"agent,omitempty" doc:"Id of the agent that runs it"`
+	Datacenter           string          `json:"datacenter,omitempty"`
+	Settings             json.RawMessage `json:"settings,omitempty"`
+	Credential           string          `json:"credential,omitempty"`
+	Kinds                []KindSchedule  `json:"kinds,omitempty" doc:"Absent: all the plugin's kinds, each at its usual interval"`
+	Rules                []MappingRule   `json:"rules,omitempty"`
+	Paused               bool            `json:"paused,omitempty"`
+	MaxRequestsPerSecond float64         `json:"max_requests_per_second,omitempty" minimum:"0" doc:"Most requests that the plugin may send to its provider in a second; 0 is without limit"`
+	MaxParallelRequests  int             `json:"max_parallel_requests,omitempty" minimum:"0" doc:"Most requests at a time; 0 is without limit"`
+	QuietHours           []string        `json:"quiet_hours,omitempty" doc:"When nothing is read by schedule: 22:00-06:00, or mon-fri 08:00-18:00"`
+	TimeZone             string          `json:"time_zone,omitempty" doc:"Of cron expressions and quiet hours, such as Europe/Lisbon; UTC when absent"`
 }
 
 // RunRequest asks for a run now.

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
+	"maestro.internal/sdk/ceiling"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
 	"maestro.internal/sdk/wire"
@@ -408,5 +409,31 @@ func TestFairOrder(t *testing.T) {
 	}
 	if s := strings.Join(got, " "); s != "a1 b2 a2 b3 a3 b1" {
 		t.Errorf("order %s", s)
+	}
+}
+
+// The ceiling holds over everything that a call does, whichever scope it is for.
+func TestCeiling(t *testing.T) {
+	var now, most atomic.Int64
+	f := &fake{discover: func(ctx context.Context, _ resource.Scope, _ provider.Emitter) error {
+		done, err := ceiling.Wait(ctx)
+		if err != nil {
+			return err
+		}
+		defer done()
+		n := now.Add(1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		time.Sleep(5 * time.Millisecond)
+		now.Add(-1)
+		return nil
+	}}
+	g := newGather(t)
+	conn := provider.Connection{Ceiling: provider.Ceiling{MaxConcurrent: 1}}
+	if err := hurried(f).Discover(t.Context(), conn, scopes("fake.a", "fake.b", "fake.c"), g); err != nil {
+		t.Fatal(err)
+	}
+	if most.Load() != 1 {
+		t.Errorf("%d requests at a time", most.Load())
 	}
 }

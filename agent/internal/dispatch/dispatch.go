@@ -36,6 +36,8 @@ type Assignment struct {
 	// Credential is a name in the agent's own file.
 	Credential string
 	Plan       schedule.Plan
+	// Ceiling bounds what the plugin may ask of its provider.
+	Ceiling provider.Ceiling
 }
 
 // Kinds that are enabled.
@@ -82,6 +84,7 @@ var ErrCanceled = errors.New("canceled on request")
 var (
 	errMoved    = errors.New("canceled: the connection was changed or moved")
 	errStopping = errors.New("canceled: the agent is stopping")
+	errQuiet    = errors.New("ended: the connection's quiet hours have begun")
 	errUnknown  = errors.New("this agent does not run that connection")
 )
 
@@ -346,8 +349,16 @@ func (d *Dispatcher) begin(ctx context.Context, a Assignment, runID, trigger str
 		d.last[a.ConnectionID][k] = now
 	}
 	d.remember()
+	// A run that people asked for goes on: whoever asks in quiet hours means it.
+	var untilQuiet *time.Timer
+	if from := a.Plan.QuietFrom(now); trigger == TriggerSchedule && !from.IsZero() {
+		untilQuiet = time.AfterFunc(from.Sub(now), func() { cancel(errQuiet) })
+	}
 	d.runs.Go(func() {
 		defer cancel(nil)
+		if untilQuiet != nil {
+			defer untilQuiet.Stop()
+		}
 		log := d.cfg.Log.With("run", runID, "connection", a.ConnectionID)
 		if err := d.execute(ctx, a, run, log); err != nil {
 			log.Error("run was not recorded", "error", err)
@@ -414,7 +425,7 @@ func (d *Dispatcher) execute(ctx context.Context, a Assignment, run *active, log
 // job resolves the credential when the plugin is started, so that secrets are held only while a run needs them.
 func (d *Dispatcher) job(a Assignment, kinds []string, log *slog.Logger) runner.Job {
 	return runner.Job{
-		Connection: provider.Connection{ID: a.ConnectionID, Settings: a.Settings}, Provider: a.Provider, Kinds: kinds,
+		Connection: provider.Connection{ID: a.ConnectionID, Settings: a.Settings, Ceiling: a.Ceiling}, Provider: a.Provider, Kinds: kinds,
 		Launch: func(ctx context.Context) (runner.Process, error) {
 			file, err := d.cfg.Supervisor.Find(a.Provider)
 			if err != nil {

@@ -76,6 +76,11 @@ func install(t testing.TB, dir string) string {
 
 func newRig(t testing.TB, rules ...policy.Rule) *rig {
 	t.Helper()
+	return newRigAt(t, time.Now, rules...)
+}
+
+func newRigAt(t testing.TB, now func() time.Time, rules ...policy.Rule) *rig {
+	t.Helper()
 	r := &rig{t: t, dir: t.TempDir(), logs: &lockedBuffer{}}
 	install(t, filepath.Join(r.dir, "plugins"))
 	t.Setenv("THE_PASSWORD", "hunter2-secret")
@@ -100,7 +105,7 @@ func newRig(t testing.TB, rules ...policy.Rule) *rig {
 		t.Fatal(err)
 	}
 	r.dispatcher, err = dispatch.New(dispatch.Config{Runner: &runner.Runner{Policy: p, Log: log, Now: time.Now, Every: time.Millisecond},
-		Supervisor: r.plugins, Spool: r.spool, Credentials: credentials, StateFile: filepath.Join(r.dir, "schedule.json"), Log: log,
+		Supervisor: r.plugins, Spool: r.spool, Credentials: credentials, StateFile: filepath.Join(r.dir, "schedule.json"), Log: log, Now: now,
 		Progress: func(run dispatch.Running) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -256,7 +261,8 @@ func TestWhateverHappensEveryScopeHasAnOutcome(t *testing.T) {
 		if err := r.dispatcher.Request(dispatch.Request{RunID: "hang", ConnectionID: "c1", Epoch: 1}); err != nil {
 			t.Fatal(err)
 		}
-		for len(r.dispatcher.Running()) == 0 || r.dispatcher.Running()[0].ScopesDone == 0 {
+		reading := func(x dispatch.Running) bool { return x.RunID == "hang" && x.ScopesDone > 0 }
+		for !slices.ContainsFunc(r.dispatcher.Running(), reading) { // the run before may not have left yet
 			time.Sleep(5 * time.Millisecond)
 		}
 		if err := r.dispatcher.Cancel("hang"); err != nil {
@@ -358,6 +364,28 @@ func TestTheClockIsKeptWithoutACollector(t *testing.T) {
 	r.dispatcher.Assign(nil)
 	if err := r.dispatcher.Request(dispatch.Request{RunID: "x", ConnectionID: "c1", Epoch: 1}); err == nil {
 		t.Error("a connection that is gone was run")
+	}
+}
+
+// A scheduled run ends when quiet hours begin; what people ask for then is read all the same.
+func TestQuietHours(t *testing.T) {
+	noon := time.Date(2026, 11, 21, 11, 59, 59, 0, time.UTC)
+	began := time.Now()
+	r := newRigAt(t, func() time.Time { return noon.Add(time.Since(began)) })
+	a := assignment(settings{Count: 4, Mode: "hang"}, schedule.Kind{Name: "demo.thing", Enabled: true, Interval: time.Hour})
+	a.Plan.Quiet = []string{"12:00-13:00"}
+	r.dispatcher.Assign([]dispatch.Assignment{a})
+	for len(r.dispatcher.Running()) == 0 {
+		time.Sleep(5 * time.Millisecond)
+	}
+	st := r.ended(r.dispatcher.Running()[0].RunID)
+	if !strings.Contains(st.End.Error, "quiet hours") {
+		t.Errorf("error %q, %s", st.End.Error, statuses(st))
+	}
+	asked := assignment(settings{Count: 4}, onRequest...)
+	asked.Plan.Quiet = a.Plan.Quiet
+	if st := r.run("asked", asked); st.End.Error != "" {
+		t.Errorf("a run that was asked for in quiet hours: %q", st.End.Error)
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/adhocore/gronx"
+
+	"maestro.internal/internal/quiet"
 )
 
 // Kind is when one kind is read.
@@ -33,14 +35,28 @@ type Plan struct {
 	Paused     bool
 	// Until is the last moment of a run's beginning; zero is without end.
 	Until time.Time
-	// Zone of cron expressions; UTC when empty.
+	// Zone of cron expressions and quiet hours; UTC when empty.
 	Zone string
+	// Quiet are the hours in which nothing is read by schedule, such as "mon-fri 08:00-18:00".
+	Quiet []string
+}
+
+// QuietFrom is when the next quiet hours after a moment begin; zero when there are none.
+func (p Plan) QuietFrom(now time.Time) time.Time {
+	hours, err := quiet.Parse(p.Quiet, p.Zone)
+	if err != nil {
+		return time.Time{} // Check has said so
+	}
+	return hours.Next(now)
 }
 
 // Check says what is wrong with a plan.
 func (p Plan) Check() error {
 	if _, err := time.LoadLocation(p.Zone); err != nil {
 		return fmt.Errorf("zone %q: %w", p.Zone, err)
+	}
+	if _, err := quiet.Parse(p.Quiet, p.Zone); err != nil {
+		return err
 	}
 	for _, k := range p.Kinds {
 		if k.Cron != "" && !gronx.IsValid(k.Cron) {
@@ -59,6 +75,11 @@ func (p Plan) Check() error {
 func (p Plan) Due(last map[string]time.Time, now time.Time) (kinds []string, next time.Time) {
 	if p.Paused || !p.Until.IsZero() && now.After(p.Until) {
 		return nil, time.Time{}
+	}
+	if hours, err := quiet.Parse(p.Quiet, p.Zone); err == nil {
+		if end, still := hours.Until(now); still {
+			return nil, end
+		}
 	}
 	soonest := func(t time.Time) {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {

@@ -35,6 +35,9 @@ func TestWhatIsDue(t *testing.T) {
 		{"past its end", schedule.Plan{Kinds: plan(minute).Kinds, Until: noon.Add(-time.Second)}, nil, nil},
 		{"before its end", schedule.Plan{Kinds: plan(minute).Kinds, Until: noon.Add(time.Second)}, nil, []string{"server"}},
 		{"disabled", schedule.Plan{Kinds: []schedule.Kind{{Name: "server", Interval: time.Minute}}}, nil, nil},
+		{"in quiet hours", schedule.Plan{Kinds: plan(minute).Kinds, Quiet: []string{"11:00-13:00"}}, nil, nil},
+		{"after quiet hours", schedule.Plan{Kinds: plan(minute).Kinds, Quiet: []string{"11:00-12:00"}}, nil, []string{"server"}},
+		{"quiet hours of its zone", schedule.Plan{Kinds: plan(minute).Kinds, Quiet: []string{"20:00-22:00"}, Zone: "Asia/Tokyo"}, nil, nil},
 		{"only when asked", plan(schedule.Kind{Name: "server"}), nil, nil},
 		{"cron passed", plan(schedule.Kind{Name: "server", Cron: "0 11 * * *"}), map[string]time.Time{"server": noon.Add(-2 * time.Hour)}, []string{"server"}},
 		{"cron to come", plan(schedule.Kind{Name: "server", Cron: "0 13 * * *"}), map[string]time.Time{"server": noon.Add(-2 * time.Hour)}, nil},
@@ -49,6 +52,17 @@ func TestWhatIsDue(t *testing.T) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+// The clock is looked at again when quiet ends, not a minute later.
+func TestQuietEnds(t *testing.T) {
+	p := schedule.Plan{Kinds: plan(schedule.Kind{Name: "server", Interval: time.Minute}).Kinds, Quiet: []string{"11:00-13:30"}}
+	if _, next := p.Due(nil, noon); !next.Equal(noon.Add(90 * time.Minute)) {
+		t.Errorf("looks again at %s", next)
+	}
+	if from := p.QuietFrom(noon); !from.Equal(noon.Add(23 * time.Hour)) {
+		t.Errorf("the next quiet begins at %s", from)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"maestro.internal/agent/internal/schedule"
 	"maestro.internal/agent/internal/spool"
 	"maestro.internal/internal/protocol/uplinkv1"
+	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
 )
 
@@ -59,7 +60,8 @@ func assignmentOf(a *uplinkv1.Assignment) dispatch.Assignment {
 	out := dispatch.Assignment{
 		Tenant: a.GetTenant(), ConnectionID: a.GetConnectionId(), Name: a.GetConnectionName(), Epoch: a.GetEpoch(),
 		Provider: a.GetProvider(), Settings: json.RawMessage(a.GetSettings()), Credential: a.GetCredential(),
-		Plan: schedule.Plan{Connection: a.GetConnectionId(), Paused: a.GetPaused(), Until: moment(a.GetRunUntil()), Zone: a.GetZone()},
+		Plan: schedule.Plan{Connection: a.GetConnectionId(), Paused: a.GetPaused(), Until: moment(a.GetRunUntil()), Zone: a.GetZone(), Quiet: a.GetQuietHours()},
+		Ceiling: provider.Ceiling{PerSecond: a.GetMaxRequestsPerSecond(), MaxConcurrent: int(a.GetMaxParallel())},
 	}
 	for _, k := range a.GetKinds() {
 		out.Plan.Kinds = append(out.Plan.Kinds, schedule.Kind{Name: k.GetKind(), Enabled: k.GetEnabled(),

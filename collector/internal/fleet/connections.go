@@ -18,12 +18,13 @@ import (
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/store"
+	"maestro.internal/internal/quiet"
 	"maestro.internal/internal/rest"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/schema"
 )
 
-// defaultInterval of a kind that nobody set one for, in seconds.
+// defaultInterval of a kind for which neither a person nor the plugin says one, in seconds.
 const defaultInterval = 3600
 
 // minInterval keeps a slip of the hand from asking a provider without pause, in seconds.
@@ -43,12 +44,13 @@ type connectionDoc struct {
 	Epoch int64 `json:"epoch"`
 	// Holders are all agents that ever held an epoch: what they still push is superseded, what others push refused.
 	Holders []string `json:"holders,omitempty"`
-	// Laid out for later: bounds on the provider's load, quiet hours, agents that may take over.
+	// Bounds on the provider's load.
 	MaxRequestsPerSecond float64  `json:"max_requests_per_second,omitempty"`
 	MaxParallel          int      `json:"max_parallel,omitempty"`
 	QuietHours           []string `json:"quiet_hours,omitempty"`
 	TimeZone             string   `json:"time_zone,omitempty"`
-	StandbyAgents        []string `json:"standby_agents,omitempty"`
+	// Laid out for later: agents that may take over.
+	StandbyAgents []string `json:"standby_agents,omitempty"`
 
 	CreatedAt store.Time `json:"created_at"`
 	UpdatedAt store.Time `json:"updated_at"`
@@ -140,6 +142,7 @@ func (s *Service) views(ctx context.Context, c inventory.Caller, list []object[c
 		d := o.doc
 		out[i] = rest.Connection{ID: o.id, Version: o.version, Name: d.Name, Provider: d.Provider, Agent: ref(d.Agent), Datacenter: ref(d.Datacenter),
 			Settings: json.RawMessage(d.Settings), Credential: d.Credential, Kinds: d.Kinds, Rules: d.Rules, Paused: d.Paused, Epoch: d.Epoch,
+			MaxRequestsPerSecond: d.MaxRequestsPerSecond, MaxParallelRequests: d.MaxParallel, QuietHours: d.QuietHours, TimeZone: d.TimeZone,
 			CreatedAt: d.CreatedAt.Time, UpdatedAt: d.UpdatedAt.Time}
 	}
 	return out, nil
@@ -310,7 +313,8 @@ func (s *Service) DeleteConnection(ctx context.Context, c inventory.Caller, id s
 
 // checked makes a document of what a person wrote, or says what is wrong with it.
 func (s *Service) checked(ctx context.Context, c inventory.Caller, w rest.ConnectionWrite, self string) (connectionDoc, error) {
-	d := connectionDoc{Provider: w.Provider, Agent: w.Agent, Datacenter: w.Datacenter, Credential: w.Credential, Rules: w.Rules, Paused: w.Paused, Settings: string(w.Settings)}
+	d := connectionDoc{Provider: w.Provider, Agent: w.Agent, Datacenter: w.Datacenter, Credential: w.Credential, Rules: w.Rules, Paused: w.Paused, Settings: string(w.Settings),
+		MaxRequestsPerSecond: w.MaxRequestsPerSecond, MaxParallel: w.MaxParallelRequests, QuietHours: w.QuietHours, TimeZone: w.TimeZone}
 	var err error
 	if d.Name, err = cleanName(w.Name); err != nil {
 		return d, err
@@ -330,6 +334,9 @@ func (s *Service) checked(ctx context.Context, c inventory.Caller, w rest.Connec
 	if err := s.checkPlaces(ctx, c, d); err != nil {
 		return d, err
 	}
+	if err := checkLoad(d); err != nil {
+		return d, err
+	}
 	desc, err := s.describe(ctx, c, d.Provider, d.Agent)
 	if err != nil {
 		return d, err
@@ -342,6 +349,25 @@ func (s *Service) checked(ctx context.Context, c inventory.Caller, w rest.Connec
 	}
 	d.Kinds, err = schedules(desc, w.Kinds)
 	return d, err
+}
+
+// checkLoad looks at how the provider is to be spared.
+func checkLoad(d connectionDoc) error {
+	if d.MaxRequestsPerSecond < 0 || d.MaxRequestsPerSecond > 0 && d.MaxRequestsPerSecond < 0.01 {
+		return &inventory.InvalidError{Pointer: "/max_requests_per_second", Problem: "want at least 0.01, or 0 for no limit"}
+	}
+	if d.MaxParallel < 0 {
+		return &inventory.InvalidError{Pointer: "/max_parallel_requests", Problem: "want at least 1, or 0 for no limit"}
+	}
+	if _, err := quiet.Parse(nil, d.TimeZone); err != nil {
+		return &inventory.InvalidError{Pointer: "/time_zone", Problem: err.Error()}
+	}
+	for i, text := range d.QuietHours {
+		if _, err := quiet.Parse([]string{text}, d.TimeZone); err != nil {
+			return &inventory.InvalidError{Pointer: "/quiet_hours/" + strconv.Itoa(i), Problem: err.Error()}
+		}
+	}
+	return nil
 }
 
 func (s *Service) checkPlaces(ctx context.Context, c inventory.Caller, d connectionDoc) error {
@@ -481,6 +507,16 @@ func (s *Service) checkCredential(ctx context.Context, c inventory.Caller, d con
 	return &inventory.InvalidError{Pointer: "/credential", Problem: fmt.Sprintf("the agent %q has no credential named %q in its file", a.doc.Name, d.Credential)}
 }
 
+// usualInterval is the plugin's own, in seconds.
+func usualInterval(d provider.Description, kind string) int64 {
+	for _, k := range d.Kinds {
+		if k.Kind == kind && k.IntervalSeconds > 0 {
+			return max(k.IntervalSeconds, minInterval)
+		}
+	}
+	return defaultInterval
+}
+
 // schedules fills in every kind of the plugin, so that what is off is seen to be off.
 func schedules(d provider.Description, given []rest.KindSchedule) ([]rest.KindSchedule, error) {
 	byKind := map[string]rest.KindSchedule{}
@@ -494,7 +530,7 @@ func schedules(d provider.Description, given []rest.KindSchedule) ([]rest.KindSc
 		case k.Cron != "" && !validCron(k.Cron):
 			return nil, &inventory.InvalidError{Pointer: at + "/cron", Problem: fmt.Sprintf("%q is not a cron expression", k.Cron)}
 		case k.Cron == "" && k.IntervalSeconds == 0:
-			k.IntervalSeconds = defaultInterval
+			k.IntervalSeconds = usualInterval(d, k.Kind)
 		case k.Cron == "" && k.IntervalSeconds < minInterval:
 			return nil, &inventory.InvalidError{Pointer: at + "/interval_seconds", Problem: fmt.Sprintf("want at least %d", minInterval)}
 		}
@@ -504,7 +540,7 @@ func schedules(d provider.Description, given []rest.KindSchedule) ([]rest.KindSc
 	for _, k := range d.Kinds {
 		set, ok := byKind[k.Kind]
 		if !ok {
-			set = rest.KindSchedule{Kind: k.Kind, Enabled: given == nil, IntervalSeconds: defaultInterval}
+			set = rest.KindSchedule{Kind: k.Kind, Enabled: given == nil, IntervalSeconds: usualInterval(d, k.Kind)}
 		}
 		out = append(out, set)
 	}

@@ -74,7 +74,7 @@ func (w *world) agent(key string) fleet.Known {
 		w.t.Fatal(err)
 	}
 	desc, err := json.Marshal(provider.Description{Provider: "toy", Version: "1.0.0", Title: "Toy",
-		Kinds: []provider.KindSupport{{Kind: "server", Major: 1}, {Kind: "volume", Major: 1}},
+		Kinds: []provider.KindSupport{{Kind: "server", Major: 1, IntervalSeconds: 300}, {Kind: "volume", Major: 1}},
 		Settings: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["url"],"properties":{
 			"url":{"type":"string"},"depth":{"type":"integer"},"password":{"type":"string","x-maestro-secret":true}}}`)})
 	if err != nil {
@@ -253,6 +253,9 @@ func TestConnectionIsChecked(t *testing.T) {
 			x.Kinds = []rest.KindSchedule{{Kind: "server", IntervalSeconds: 60, Cron: "@daily"}}
 		}, "/kinds/0"},
 		{"bad cron", func(x *rest.ConnectionWrite) { x.Kinds = []rest.KindSchedule{{Kind: "server", Cron: "now and then"}} }, "/kinds/0/cron"},
+		{"quiet hours that are none", func(x *rest.ConnectionWrite) { x.QuietHours = []string{"22:00-06:00", "at night"} }, "/quiet_hours/1"},
+		{"time zone that is none", func(x *rest.ConnectionWrite) { x.TimeZone = "Mars/Base" }, "/time_zone"},
+		{"less than no requests", func(x *rest.ConnectionWrite) { x.MaxRequestsPerSecond = -1 }, "/max_requests_per_second"},
 		{"too often", func(x *rest.ConnectionWrite) { x.Kinds = []rest.KindSchedule{{Kind: "server", IntervalSeconds: 1}} }, "/kinds/0/interval_seconds"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -264,6 +267,38 @@ func TestConnectionIsChecked(t *testing.T) {
 				t.Errorf("got %v, want an error at %s", err, tc.pointer)
 			}
 		})
+	}
+}
+
+// What a person does not say of a kind's interval the plugin does; how the provider is spared travels with the
+// assignment.
+func TestConnectionSparesItsProvider(t *testing.T) {
+	w := newWorld(t)
+	k := w.agent("key-1")
+	made, err := w.CreateConnection(t.Context(), admin, rest.ConnectionWrite{Name: "spared", Provider: "toy", Agent: k.ID, Settings: json.RawMessage(`{"url":"u"}`),
+		MaxRequestsPerSecond: 2.5, MaxParallelRequests: 3, QuietHours: []string{"mon-fri 08:00-18:00"}, TimeZone: "Europe/Lisbon"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := w.Connection(t.Context(), admin, made.ID)
+	if err != nil || c.MaxRequestsPerSecond != 2.5 || c.MaxParallelRequests != 3 || c.TimeZone != "Europe/Lisbon" || len(c.QuietHours) != 1 {
+		t.Fatalf("kept %+v, %v", c, err)
+	}
+	for _, s := range c.Kinds {
+		want := int64(3600)
+		if s.Kind == "server" {
+			want = 300 // the toy says so
+		}
+		if s.IntervalSeconds != want || !s.Enabled {
+			t.Errorf("%+v, want every %d s", s, want)
+		}
+	}
+	assigned, err := w.Assignments(t.Context(), k)
+	if err != nil || len(assigned) != 1 {
+		t.Fatalf("%d assignments, %v", len(assigned), err)
+	}
+	if a := assigned[0]; a.MaxRequestsPerSecond != 2.5 || a.MaxParallel != 3 || len(a.QuietHours) != 1 || a.TimeZone != "Europe/Lisbon" {
+		t.Errorf("assigned %+v", a)
 	}
 }
 

@@ -794,11 +794,25 @@ export interface components {
             id: string;
             kinds: components["schemas"]["KindSchedule"][];
             last_run?: components["schemas"]["Run"];
+            /**
+             * Format: int64
+             * @description Most requests at a time; 0 is without limit
+             */
+            max_parallel_requests?: number;
+            /**
+             * Format: double
+             * @description Most requests that the plugin may send to its provider in a second; 0 is without limit
+             */
+            max_requests_per_second?: number;
             name: string;
             paused: boolean;
             provider: string;
+            /** @description When nothing is read by schedule: 22:00-06:00, or mon-fri 08:00-18:00 */
+            quiet_hours?: string[];
             rules?: components["schemas"]["MappingRule"][];
             settings: unknown;
+            /** @description Of cron expressions and quiet hours, such as Europe/Lisbon; UTC when absent */
+            time_zone?: string;
             /** Format: date-time */
             updated_at: string;
             /** Format: int64 */
@@ -809,13 +823,27 @@ export interface components {
             agent?: string;
             credential?: string;
             datacenter?: string;
-            /** @description Absent: all the plugin's kinds, hourly */
+            /** @description Absent: all the plugin's kinds, each at its usual interval */
             kinds?: components["schemas"]["KindSchedule"][];
+            /**
+             * Format: int64
+             * @description Most requests at a time; 0 is without limit
+             */
+            max_parallel_requests?: number;
+            /**
+             * Format: double
+             * @description Most requests that the plugin may send to its provider in a second; 0 is without limit
+             */
+            max_requests_per_second?: number;
             name: string;
             paused?: boolean;
             provider: string;
+            /** @description When nothing is read by schedule: 22:00-06:00, or mon-fri 08:00-18:00 */
+            quiet_hours?: string[];
             rules?: components["schemas"]["MappingRule"][];
             settings?: unknown;
+            /** @description Of cron expressions and quiet hours, such as Europe/Lisbon; UTC when absent */
+            time_zone?: string;
         };
         Cost: {
             /** Format: double */

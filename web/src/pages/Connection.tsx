@@ -36,6 +36,10 @@ export const writeOf = (c: Document): ConnectionWrite => ({
   ...(c.agent ? { agent: c.agent.id } : {}),
   ...(c.datacenter ? { datacenter: c.datacenter.id } : {}),
   ...(c.credential ? { credential: c.credential } : {}),
+  ...(c.max_requests_per_second ? { max_requests_per_second: c.max_requests_per_second } : {}),
+  ...(c.max_parallel_requests ? { max_parallel_requests: c.max_parallel_requests } : {}),
+  ...(c.quiet_hours?.length ? { quiet_hours: c.quiet_hours } : {}),
+  ...(c.time_zone ? { time_zone: c.time_zone } : {}),
 })
 
 export default function Connection() {

@@ -10,6 +10,7 @@ import { q } from '../api/queries'
 import type { Agent, Connection, ConnectionWrite, KindSchedule, MappingRule, Plugin } from '../api/types'
 import { defaultsOf, inputsOf, problemOf, type SchemaNode } from '../forms/schema'
 import { SchemaForm } from '../forms/SchemaForm'
+import { copyText } from '../parts/clipboard'
 import { Confirm } from '../parts/Confirm'
 import { Page, Panel } from '../parts/Page'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
@@ -37,7 +38,7 @@ export default function ConnectionEdit() {
   return <Form key={id ?? 'new'} existing={existing.data} plugins={plugins.data.items} agents={agents.data.items} />
 }
 
-const hourly = (plugin: Plugin): KindSchedule[] => plugin.kinds.map((k) => ({ kind: k.major > 1 ? `${k.kind}.v${k.major}` : k.kind, enabled: true, interval_seconds: 3600 }))
+const usual = (plugin: Plugin): KindSchedule[] => plugin.kinds.map((k) => ({ kind: k.major > 1 ? `${k.kind}.v${k.major}` : k.kind, enabled: true, interval_seconds: k.interval_seconds || 3600 }))
 
 function Form({ existing, plugins, agents }: { existing: Connection | undefined; plugins: Plugin[]; agents: Agent[] }) {
   const client = useQueryClient()
@@ -71,7 +72,7 @@ function Form({ existing, plugins, agents }: { existing: Connection | undefined;
     const p = plugins.find((x) => x.provider === provider)!
     const only = agents.filter((a) => a.status !== 'revoked' && a.plugins?.some((x) => x.provider === provider))
     const { credential: _c, agent: _a, ...rest } = doc
-    setDoc({ ...rest, provider, settings: defaultsOf(inputsOf(p.settings as SchemaNode)), kinds: hourly(p), ...(only.length === 1 ? { agent: only[0]!.id } : {}) })
+    setDoc({ ...rest, provider, settings: defaultsOf(inputsOf(p.settings as SchemaNode)), kinds: usual(p), ...(only.length === 1 ? { agent: only[0]!.id } : {}) })
     setDirty(true)
   }
   const wrong = !doc.name.trim() || inputs.some((i) => problemOf(i, doc.settings))
@@ -123,7 +124,11 @@ function Form({ existing, plugins, agents }: { existing: Connection | undefined;
                 <SchemaForm inputs={inputs} value={doc.settings} onChange={(settings) => change({ settings })} errors={fields} tried={tried} prefix="/settings" />
               </Panel>
             ) : null}
-            <Panel title="What is read, and how often"><KindRows plugin={plugin} value={doc.kinds ?? []} onChange={(kinds) => change({ kinds })} /></Panel>
+            <Panel title="What is read, and how often">
+              <KindRows plugin={plugin} value={doc.kinds ?? []} onChange={(kinds) => change({ kinds })} />
+              <Policy plugin={plugin} enabled={(doc.kinds ?? []).filter((k) => k.enabled).map((k) => k.kind)} />
+            </Panel>
+            <Panel title="Sparing the provider"><Sparing value={doc} onChange={change} errors={fields} /></Panel>
           </>
         ) : null}
         {plugin ? (
@@ -179,6 +184,40 @@ function Credential({ plugin, agent, names, value, onChange, error }: { plugin: 
   return <Select label="Credential" description={names.length ? help : `${agent.name} reports no credential for this provider. ${help}`} placeholder="None" clearable data={data} value={value || null} onChange={(v) => onChange(v ?? '')} error={error} />
 }
 
+/** What to paste at the provider: the plugin's own text, for all kinds or for the few that are read. */
+function Policy({ plugin, enabled }: { plugin: Plugin; enabled: string[] }) {
+  const some = plugin.kinds.filter((k) => enabled.includes(k.kind) && k.policy)
+  const texts = plugin.policy && enabled.length >= plugin.kinds.length ? [{ title: 'all kinds', text: plugin.policy }] : some.map((k) => ({ title: k.kind, text: k.policy ?? '' }))
+  if (texts.length === 0) return null
+  return (
+    <details className={css.policy}>
+      <summary>Permissions to paste at the provider</summary>
+      <p className="muted">Read-only, and no more than these kinds need.</p>
+      {texts.map((x) => (
+        <div key={x.title} className="stack-s">
+          <div className="row"><strong>{x.title}</strong><span className="grow" /><Button onClick={() => void copyText(x.text).then((ok) => say(ok ? 'Policy copied' : 'The browser refused to copy'))}>Copy</Button></div>
+          <pre tabIndex={0} aria-label={`Policy for ${x.title}`}>{x.text}</pre>
+        </div>
+      ))}
+    </details>
+  )
+}
+
+/** How hard the provider may be asked, and when not at all. */
+function Sparing({ value, onChange, errors }: { value: ConnectionWrite; onChange: (part: Partial<ConnectionWrite>) => void; errors: Map<string, string> }) {
+  const [quiet, setQuiet] = useState((value.quiet_hours ?? []).join(', '))
+  const bad = [...errors].find(([at]) => at.startsWith('/quiet_hours'))?.[1]
+  const lines = (text: string) => text.split(/,\s+|;|\n/).map((x) => x.trim()).filter(Boolean)
+  return (
+    <div className={css.grid}>
+      <NumberInput label="Requests per second, at most" description="Empty is without limit." min={0} decimalScale={2} value={value.max_requests_per_second || ''} onChange={(n) => onChange({ max_requests_per_second: Number(n) || 0 })} error={errors.get('/max_requests_per_second')} />
+      <NumberInput label="Requests at a time, at most" description="Empty is without limit." min={0} allowDecimal={false} value={value.max_parallel_requests || ''} onChange={(n) => onChange({ max_parallel_requests: Number(n) || 0 })} error={errors.get('/max_parallel_requests')} />
+      <TextInput label="Quiet hours" description="Nothing is read by schedule then: 22:00-06:00, or mon-fri 08:00-18:00; several with a comma and a space." value={quiet} onChange={(e) => { setQuiet(e.currentTarget.value); onChange({ quiet_hours: lines(e.currentTarget.value) }) }} error={bad} />
+      <TextInput label="Time zone" description="Of quiet hours and cron expressions. Empty is UTC." placeholder="Europe/Lisbon" value={value.time_zone ?? ''} onChange={(e) => onChange({ time_zone: e.currentTarget.value.trim() })} error={errors.get('/time_zone')} />
+    </div>
+  )
+}
+
 function Rules({ value, onChange, datacenters }: { value: MappingRule[]; onChange: (v: MappingRule[]) => void; datacenters: { value: string; label: string }[] }) {
   const set = (i: number, part: Partial<MappingRule>) => onChange(value.map((r, n) => (n === i ? { ...r, ...part } : r)))
   return (
@@ -203,8 +242,8 @@ const unitOf = (seconds: number) => (seconds % 86400 === 0 ? 86400 : seconds % 3
 
 function KindRows({ plugin, value, onChange }: { plugin: Plugin; value: KindSchedule[]; onChange: (v: KindSchedule[]) => void }) {
   const kinds = useQuery(q.kinds())
-  const all = [...new Set([...hourly(plugin).map((k) => k.kind), ...value.map((k) => k.kind)])]
-  const of = (kind: string): KindSchedule => value.find((k) => k.kind === kind) ?? { kind, enabled: false, interval_seconds: 3600 }
+  const all = [...new Set([...usual(plugin).map((k) => k.kind), ...value.map((k) => k.kind)])]
+  const of = (kind: string): KindSchedule => value.find((k) => k.kind === kind) ?? { kind, enabled: false, interval_seconds: usual(plugin).find((k) => k.kind === kind)?.interval_seconds ?? 3600 }
   const set = (next: KindSchedule) => onChange(all.map((k) => (k === next.kind ? next : of(k))))
   return (
     <ul className={css.kinds}>
