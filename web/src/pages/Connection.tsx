@@ -193,6 +193,8 @@ function Settings({ c }: { c: Document }) {
         {plugin ? null : <div><dt>As written</dt><dd><code className="break">{JSON.stringify(c.settings)}</code></dd></div>}
         <div><dt>Credential</dt><dd>{c.credential ? <><Foreign text={c.credential} mono /> <span className="muted">(a name; its value stays with the agent)</span></> : <span className="muted">none</span>}</dd></div>
         {(c.rules ?? []).map((r, i) => <div key={i}><dt>Rule</dt><dd><Foreign text={`${r.label} = ${r.value}`} /> <span className="muted">goes to</span> <Foreign text={[r.datacenter, r.client].filter(Boolean).join(', ')} /></dd></div>)}
+        {c.max_requests_per_second || c.max_parallel_requests ? <div><dt>At most</dt><dd>{[c.max_requests_per_second ? `${c.max_requests_per_second} requests per second` : '', c.max_parallel_requests ? `${c.max_parallel_requests} at a time` : ''].filter(Boolean).join(', ')}</dd></div> : null}
+        {c.quiet_hours?.length ? <div><dt>Quiet hours</dt><dd>{c.quiet_hours.join(', ')} <span className="muted">{c.time_zone || 'UTC'}</span></dd></div> : null}
         <div><dt>Epoch</dt><dd>{c.epoch} <span className="muted">version {c.version}, changed <When at={c.updated_at} /></span></dd></div>
         <div><dt>id</dt><dd><Copy text={c.id} label="the id" /></dd></div>
       </dl>
