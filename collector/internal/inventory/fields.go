@@ -208,8 +208,12 @@ func indexesOf(k *schema.Kind) []store.Index {
 		}
 		if ft, ok := filterType(t); ok {
 			path := append([]string{"attributes"}, strings.Split(f.Path, ".")...)
-			out = append(out, store.Index{Name: strings.ReplaceAll(f.Path, ".", "_"),
-				Fields: []filter.Field{{Path: path, Type: ft, Multi: multi}}})
+			ix := store.Index{Name: strings.ReplaceAll(f.Path, ".", "_"), Fields: []filter.Field{{Path: path, Type: ft, Multi: multi}}}
+			if store.CheckIndex(ix) != nil {
+				// A plugin's names may have underscores where names of indexes have none.
+				ix.Name = "field_" + store.ShortHash(f.Path)
+			}
+			out = append(out, ix)
 		}
 	}
 	return out

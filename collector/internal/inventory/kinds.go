@@ -35,75 +35,61 @@ type registry struct {
 type cachedKinds struct {
 	at    time.Time
 	kinds map[string]*KindInfo
+	built map[string]*KindInfo // by what they were made of, so that what stays is not parsed again
 }
 
 func kindID(tenant, name string) string { return store.Key(tenant, name) }
 
 // kind finds a kind of the tenant.
 func (s *Service) kind(ctx context.Context, tenant, name string) (*KindInfo, error) {
+	kinds, err := s.declared(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	if k := kinds[name]; k != nil {
+		return k, nil
+	}
 	if k := s.builtin[name]; k != nil {
 		return k, nil
 	}
-	kinds, err := s.declared(ctx, tenant, false)
-	if err != nil {
-		return nil, err
-	}
-	k := kinds[name]
-	if k == nil {
-		return nil, fmt.Errorf("kind %s: %w", name, ErrNotFound)
-	}
-	return k, nil
+	return nil, fmt.Errorf("kind %s: %w", name, ErrNotFound)
 }
 
-// declared are the kinds that plugins brought.
-func (s *Service) declared(ctx context.Context, tenant string, fresh bool) (map[string]*KindInfo, error) {
+// declared are the kinds that plugins brought, and the built-in ones to which they added fields.
+func (s *Service) declared(ctx context.Context, tenant string) (map[string]*KindInfo, error) {
 	s.kinds.mu.Lock()
 	defer s.kinds.mu.Unlock()
-	if c, ok := s.kinds.tenants[tenant]; ok && !fresh && s.now().Sub(c.at).Abs() < kindsFor {
-		return c.kinds, nil
+	was := s.kinds.tenants[tenant]
+	if was.kinds != nil && s.now().Sub(was.at).Abs() < kindsFor {
+		return was.kinds, nil
 	}
-	kinds := map[string]*KindInfo{}
-	err := each(ctx, s.opt.Store, store.Query{Table: tKinds, Tenant: tenant}, func(row store.Row) error {
-		doc, err := decodeRow[kindDoc](row)
-		if err != nil {
-			return err
-		}
-		k, err := schema.Parse(doc.Name, doc.Major, doc.Minor, []byte(doc.Schema))
-		if err != nil {
-			return fmt.Errorf("read kind %s: %w", doc.Name, err)
-		}
-		kinds[doc.Name] = &KindInfo{Kind: k, Approval: doc.Approval, Provider: doc.Provider}
-		return nil
-	})
+	docs, err := s.kindDocs(ctx, store.Query{Table: tKinds, Tenant: tenant})
 	if err != nil {
 		return nil, err
 	}
-	s.kinds.tenants[tenant] = cachedKinds{at: s.now(), kinds: kinds}
-	return kinds, nil
+	is := cachedKinds{at: s.now(), kinds: map[string]*KindInfo{}, built: map[string]*KindInfo{}}
+	for name, of := range byName(docs) {
+		key := signature(of)
+		k := was.built[key]
+		if k == nil {
+			if k, err = s.assemble(of); err != nil {
+				return nil, err
+			}
+		}
+		if k != nil {
+			is.kinds[name], is.built[key] = k, k
+		}
+	}
+	s.kinds.tenants[tenant] = is
+	return is.kinds, nil
 }
 
 func (s *Service) forgetKinds(tenant string) {
 	s.kinds.mu.Lock()
 	defer s.kinds.mu.Unlock()
-	delete(s.kinds.tenants, tenant)
-}
-
-// ensureKind makes the tables ready for a kind's resources.
-func (s *Service) ensureKind(ctx context.Context, k *schema.Kind) error {
-	key := k.Name + " " + k.Digest
-	s.kinds.mu.Lock()
-	ready := s.kinds.ready[key]
-	s.kinds.mu.Unlock()
-	if ready {
-		return nil
-	}
-	if err := s.opt.Store.EnsurePart(ctx, tResources, k.Name, indexesOf(k)); err != nil {
-		return fmt.Errorf("make indexes of kind %s: %w", k.Name, err)
-	}
-	s.kinds.mu.Lock()
-	s.kinds.ready[key] = true
-	s.kinds.mu.Unlock()
-	return nil
+	c := s.kinds.tenants[tenant]
+	c.kinds = nil
+	s.kinds.tenants[tenant] = c
 }
 
 // rule names what decides whether an item of the kind is taken.
@@ -132,7 +118,10 @@ func (s *Service) registerKind(ctx context.Context, tenant string, d provider.De
 		if ks.Major != k.Major {
 			return fmt.Sprintf("kind %s: plugin %s reads major version %d, known is %d; its rows are rejected", ks.Kind, d.Provider, ks.Major, k.Major), nil
 		}
-		return "", nil
+		if len(ks.Schema) == 0 {
+			return "", nil
+		}
+		return s.registerFields(ctx, tenant, k.Kind, d, ks)
 	}
 	if !strings.HasPrefix(ks.Kind, d.Provider+".") {
 		return fmt.Sprintf("kind %s: plugin %s may only declare kinds named %s.<kind>", ks.Kind, d.Provider, d.Provider), nil
@@ -141,17 +130,24 @@ func (s *Service) registerKind(ctx context.Context, tenant string, d provider.De
 	if err != nil {
 		return err.Error(), nil
 	}
-	warning := ""
+	doc := kindDoc{Name: ks.Kind, Major: parsed.Major, Schema: string(parsed.Schema), Digest: parsed.Digest, Provider: d.Provider, Plugin: d.Version}
+	return s.take(ctx, tenant, kindID(tenant, ks.Kind), doc, parsed)
+}
+
+// take stores what a plugin declares, unless it is known or no mere addition to what is. Approval, once given,
+// holds for what is added later.
+func (s *Service) take(ctx context.Context, tenant, id string, doc kindDoc, parsed *schema.Kind) (warning string, err error) {
+	doc.Approval, doc.At = Pending, store.At(s.now())
+	doc.Since = doc.At
+	if s.opt.AutoApprove {
+		doc.Approval = Approved
+	}
 	err = s.opt.Store.Update(ctx, func(tx store.Tx) error {
-		id := kindID(tenant, ks.Kind)
+		warning = ""
+		next := doc
 		rows, err := tx.Get(ctx, tKinds, tenant, "", []string{id})
 		if err != nil {
 			return err
-		}
-		doc := kindDoc{Name: ks.Kind, Major: parsed.Major, Schema: string(parsed.Schema), Digest: parsed.Digest, Provider: d.Provider,
-			Approval: Pending, Plugin: d.Version, At: store.At(s.now())}
-		if s.opt.AutoApprove {
-			doc.Approval = Approved
 		}
 		op, version := store.Insert, int64(1)
 		if row, ok := rows[id]; ok {
@@ -162,22 +158,20 @@ func (s *Service) registerKind(ctx context.Context, tenant string, d provider.De
 			if known.Digest == doc.Digest {
 				return nil
 			}
-			was, err := schema.Parse(known.Name, known.Major, known.Minor, []byte(known.Schema))
+			was, err := known.parse()
 			if err != nil {
 				return err
 			}
-			problem := adds(was, parsed)
-			if problem == "" {
-				doc.Approval, doc.Minor = known.Approval, known.Minor+1
-			} else {
+			if problem := adds(was, parsed); problem != "" {
 				if adds(parsed, was) != "" {
-					warning = fmt.Sprintf("kind %s of plugin %s %s is not taken: %s", ks.Kind, d.Provider, d.Version, problem)
+					warning = fmt.Sprintf("%s of plugin %s %s is not taken: %s", doc.title(), doc.Provider, doc.Plugin, problem)
 				}
 				return nil // an older plugin; the newest minor stays
 			}
+			next.Approval, next.Minor, next.Since = known.Approval, known.Minor+1, known.Since
 			op, version = store.Replace, row.Version+1
 		}
-		row, err := encodeRow(id, tenant, "", version, doc)
+		row, err := encodeRow(id, tenant, "", version, next)
 		if err != nil {
 			return err
 		}
@@ -205,40 +199,59 @@ func adds(old, new *schema.Kind) string {
 	return ""
 }
 
-// ApproveKind lets a pending kind in; its rows are asked for with the next capture.
+// ApproveKind lets a pending kind in; its rows are asked for with the next capture. Of a built-in kind it lets in
+// the fields that plugins want to add.
 func (s *Service) ApproveKind(ctx context.Context, c Caller, name, reason string) (*KindInfo, error) {
 	entry, err := s.opt.Audit.Begin(ctx, audit.Entry{Tenant: c.Tenant, Actor: c.Name, Action: "kind.approve", Address: c.Address,
 		Object: &audit.Ref{ID: name, Name: name, Kind: "kind"}, Reason: reason})
 	if err != nil {
 		return nil, err
 	}
-	err = s.opt.Store.Update(ctx, func(tx store.Tx) error {
-		id := kindID(c.Tenant, name)
-		rows, err := tx.Get(ctx, tKinds, c.Tenant, "", []string{id})
-		if err != nil {
-			return err
-		}
-		row, ok := rows[id]
-		if !ok {
-			return ErrNotFound
-		}
-		doc, err := decodeRow[kindDoc](row)
-		if err != nil {
-			return err
-		}
-		doc.Approval = Approved
-		next, err := encodeRow(id, c.Tenant, "", row.Version+1, doc)
-		if err != nil {
-			return err
-		}
-		_, err = tx.Write(ctx, store.Write{Table: tKinds, Op: store.Put, Row: next})
-		return err
-	})
+	err = s.approve(ctx, c.Tenant, name)
 	if err = s.finish(ctx, c.Tenant, entry, err); err != nil {
 		return nil, fmt.Errorf("approve kind %s: %w", name, err)
 	}
 	s.forgetKinds(c.Tenant)
 	return s.kind(ctx, c.Tenant, name)
+}
+
+func (s *Service) approve(ctx context.Context, tenant, name string) error {
+	docs, err := s.kindDocs(ctx, store.Query{Table: tKinds, Tenant: tenant, Where: eq(text("name"), name)})
+	if err != nil {
+		return err
+	}
+	if len(docs) == 0 {
+		return ErrNotFound
+	}
+	var ids []string
+	for _, d := range docs {
+		ids = append(ids, d.id)
+	}
+	return s.opt.Store.Update(ctx, func(tx store.Tx) error {
+		rows, err := tx.Get(ctx, tKinds, tenant, "", ids)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			row, ok := rows[id]
+			if !ok {
+				return ErrNotFound
+			}
+			doc, err := decodeRow[kindDoc](row)
+			if err != nil {
+				return err
+			}
+			doc.Approval = Approved
+			next, err := encodeRow(id, tenant, "", row.Version+1, doc)
+			if err != nil {
+				return err
+			}
+			if _, err = tx.Write(ctx, store.Write{Table: tKinds, Op: store.Put, Row: next}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // finish ends an audit entry with the outcome of what it was begun for, and answers that outcome.
@@ -254,13 +267,15 @@ func (s *Service) Kind(ctx context.Context, tenant, name string) (*KindInfo, err
 
 // Kinds are all kinds of the tenant, by name.
 func (s *Service) Kinds(ctx context.Context, tenant string) ([]KindInfo, error) {
-	declared, err := s.declared(ctx, tenant, false)
+	declared, err := s.declared(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}
 	var out []KindInfo
-	for _, k := range s.builtin {
-		out = append(out, *k)
+	for name, k := range s.builtin {
+		if declared[name] == nil {
+			out = append(out, *k)
+		}
 	}
 	for _, k := range declared {
 		out = append(out, *k)

@@ -316,12 +316,12 @@ func (s *Service) Summary(ctx context.Context, c Caller) (*Summary, error) {
 	if out.Held, _, err = s.countUpTo(ctx, store.Query{Table: tHeld, Tenant: c.Tenant, Where: eq(text("state"), "held")}, false); err != nil {
 		return nil, err
 	}
-	kinds, err := s.declared(ctx, c.Tenant, false)
+	kinds, err := s.declared(ctx, c.Tenant)
 	if err != nil {
 		return nil, err
 	}
 	for _, k := range kinds {
-		if k.Approval != Approved {
+		if k.Waits() {
 			out.PendingKinds++
 		}
 	}

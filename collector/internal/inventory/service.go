@@ -79,8 +79,13 @@ func New(opt Options) *Service {
 // Prepare makes the tables ready for the kinds that are known without any plugin, so that lists of them work before the
 // first run. It is called once, after the store was opened.
 func (s *Service) Prepare(ctx context.Context) error {
-	for _, k := range s.builtin {
-		if err := s.ensureKind(ctx, k.Kind); err != nil {
+	docs, err := s.kindDocs(ctx, store.Query{Table: tKinds, AllTenants: true})
+	if err != nil {
+		return err
+	}
+	of := byName(docs)
+	for name, k := range s.builtin {
+		if err := s.ensureIndexes(ctx, k.Kind, of[name]); err != nil {
 			return err
 		}
 	}

@@ -448,7 +448,8 @@ type operationDoc struct {
 	At    store.Time `json:"at"`
 }
 
-// kindDoc is a kind that a plugin declared. The schema is kept as text, so that its bytes stay what was hashed.
+// kindDoc is a kind that a plugin declared, or the fields that it adds to a built-in kind. The schema is kept as text, so
+// that its bytes stay what was hashed.
 type kindDoc struct {
 	Name     string     `json:"name"`
 	Major    int        `json:"major"`
@@ -459,4 +460,6 @@ type kindDoc struct {
 	Approval string     `json:"approval"`
 	Plugin   string     `json:"plugin"` // version that declared it
 	At       store.Time `json:"at"`
+	Since    store.Time `json:"since,omitzero"`
+	Extends  bool       `json:"extends,omitzero"` // fields added to a built-in kind
 }

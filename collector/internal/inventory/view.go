@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"maestro.internal/collector/internal/filter"
@@ -425,4 +426,20 @@ type KindInfo struct {
 	BuiltIn  bool
 	// Provider that declared it; "" for built-in ones.
 	Provider string
+	// Extensions are the fields that plugins added to a built-in kind.
+	Extensions []Extension
+}
+
+// Waits says that the kind, or fields that a plugin wants to add to it, wait for an administrator.
+func (k *KindInfo) Waits() bool {
+	return k.Approval != Approved || slices.ContainsFunc(k.Extensions, func(x Extension) bool { return x.Approval != Approved })
+}
+
+// Extension is the fields that a provider's plugin adds to a built-in kind, at /attributes/<provider>.
+type Extension struct {
+	Provider string
+	// Plugin is the version that declared them.
+	Plugin string
+	// Approval is approved or pending; what waits has no index, no column and is not searched.
+	Approval string
 }
