@@ -493,6 +493,17 @@ type KindInfo struct {
 	FilterFields []FilterField `json:"filter_fields"`
 	// CommonFields are the leaves of the block that every kind has; their pointers begin with /common.
 	CommonFields []schema.Field `json:"common_fields"`
+	// Extensions are the fields that plugins add to a built-in kind, at /attributes/<provider>.
+	Extensions []KindExtension `json:"extensions,omitempty"`
+}
+
+// KindExtension is the fields that one provider's plugin adds to a built-in kind. They are among the kind's fields.
+type KindExtension struct {
+	Provider string `json:"provider"`
+	// PluginVersion declared them.
+	PluginVersion string `json:"plugin_version"`
+	// Approval is approved or pending; what waits has no index, no column and is not searched.
+	Approval string `json:"approval" enum:"approved,pending"`
 }
 
 // FilterField is a name of the filter language.

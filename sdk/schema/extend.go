@@ -112,7 +112,7 @@ func extend(k *Kind, provider string, schemaJSON []byte) (*Kind, error) {
 		base.Properties = map[string]*document{}
 	}
 	more.Schema, more.ID = "", ""
-	more.Order = 1000 // after the kind's own fields
+	more.Order, more.Group = 1000, provider // after the kind's own fields, under a heading of their own
 	base.Properties[provider] = more
 	text, err := marshalCanonical(base)
 	if err != nil {

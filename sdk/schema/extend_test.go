@@ -14,7 +14,7 @@ func TestExtend(t *testing.T) {
 		t.Fatal(err)
 	}
 	f, ok := k.Field("vsphere.tools_version")
-	if !ok || f.Pointer != "/attributes/vsphere/tools_version" || !f.Indexed {
+	if !ok || f.Pointer != "/attributes/vsphere/tools_version" || !f.Indexed || f.Group != "vsphere" {
 		t.Errorf("field %+v", f)
 	}
 	if k.Digest == server.Digest || len(k.Fields) != len(server.Fields)+1 || k.Fields[0].Path != server.Fields[0].Path {

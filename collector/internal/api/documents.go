@@ -16,6 +16,9 @@ func kindDocument(k *inventory.KindInfo) rest.KindInfo {
 	if doc.Fields == nil {
 		doc.Fields = []schema.Field{}
 	}
+	for _, x := range k.Extensions {
+		doc.Extensions = append(doc.Extensions, rest.KindExtension{Provider: x.Provider, PluginVersion: x.Plugin, Approval: x.Approval})
+	}
 	fields := inventory.FieldsOf(k.Kind)
 	for _, name := range fields.Names() {
 		f, ok := fields.Field(name)

@@ -3,13 +3,16 @@ package api
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"maestro.internal/internal/rest"
+	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
+	"maestro.internal/sdk/schema"
 )
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
@@ -291,4 +294,57 @@ func TestKindsSayHowTheyAreFiltered(t *testing.T) {
 	if all.TotalSize < 1 {
 		t.Errorf("%+v", all)
 	}
+}
+
+// The fields that a plugin adds to a built-in kind are in the kind's schema, and in filters, like its own.
+func TestFieldsOfPluginsOnBuiltInKinds(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.inventory.RegisterKinds(t.Context(), "default", provider.Description{Provider: "vsphere", Version: "1.2", Kinds: []provider.KindSupport{
+		{Kind: "server", Major: 1, Schema: schema.FieldsOf(struct {
+			ToolsVersion int `json:"tools_version" label:"Tools version" maestro:"indexed,column"`
+		}{})}}})
+	must(t, err)
+	old, young := server("000000000001", "old", 1), server("000000000002", "young", 1)
+	old.Attributes = []byte(`{"memory_bytes":1,"vsphere":{"tools_version":9}}`)
+	young.Attributes = []byte(`{"memory_bytes":1,"vsphere":{"tools_version":12}}`)
+	w.source("vc").sync("server", old, young)
+
+	kind := func(approval string) *schema.Field {
+		t.Helper()
+		k := documentOf[rest.KindInfo](w.ask(w.reader, "GET", "/api/v1/kinds/server", nil).is(200))
+		if len(k.Extensions) != 1 || k.Extensions[0] != (rest.KindExtension{Provider: "vsphere", PluginVersion: "1.2", Approval: approval}) {
+			t.Errorf("%+v", k.Extensions)
+		}
+		if !slices.ContainsFunc(k.FilterFields, func(f rest.FilterField) bool { return f.Name == "vsphere.tools_version" && f.Sort }) {
+			t.Errorf("no filter field: %+v", k.FilterFields)
+		}
+		f, ok := k.Field("vsphere.tools_version")
+		if !ok || f.Label != "Tools version" || !strings.Contains(string(k.Schema), "tools_version") {
+			t.Fatalf("%s", k.Schema)
+		}
+		return f
+	}
+	if f := kind("pending"); f.Column || f.Indexed {
+		t.Errorf("%+v", f)
+	}
+	if sum := documentOf[rest.Summary](w.ask(w.admin, "GET", "/api/v1/summary", nil).is(200)); sum.PendingKind != 1 {
+		t.Errorf("%+v", sum)
+	}
+	w.ask(w.reader, "POST", "/api/v1/kinds/server/approve", nil).problem(403)
+	w.ask(w.admin, "POST", "/api/v1/kinds/server/approve", nil).is(200)
+	if f := kind("approved"); !f.Column || !f.Indexed {
+		t.Errorf("%+v", f)
+	}
+	for filter, want := range map[string]string{
+		"vsphere.tools_version > 10": "young", "vsphere.tools_version = 9": "old", "attributes.vsphere.tools_version >= 12": "young",
+	} {
+		l := w.list("/api/v1/resources/server", url.Values{"filter": {filter}})
+		if len(l.Items) != 1 || l.Items[0].Name != want {
+			t.Errorf("%s: %+v", filter, l.Items)
+		}
+	}
+	if l := w.list("/api/v1/resources/server", url.Values{"order_by": {"vsphere.tools_version desc"}}); len(l.Items) != 2 || l.Items[0].Name != "young" {
+		t.Errorf("%+v", l.Items)
+	}
+	w.ask(w.reader, "GET", "/api/v1/resources/server?filter="+url.QueryEscape("vsphere.tools > 10"), nil).problem(400)
 }
