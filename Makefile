@@ -15,6 +15,7 @@ BINARIES := \
   maestro-collector=./collector/cmd/maestro-collector:webui \
   maestro-agent=./agent/cmd/maestro-agent \
   maestro-demo=./demo/cmd/maestro-demo \
+  maestro-plugin-aws=./plugins/aws/cmd/maestro-plugin-aws \
   maestro-plugin-azure=./plugins/azure/cmd/maestro-plugin-azure \
   maestro-plugin-host=./plugins/host/cmd/maestro-plugin-host \
   maestro-plugin-vsphere=./plugins/vsphere/cmd/maestro-plugin-vsphere
