@@ -2,11 +2,16 @@ package cli_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"maestro.internal/cli"
+	"maestro.internal/internal/rest"
+	"maestro.internal/sdk/schema"
 )
 
 // TestWithoutCollector: what the command says, and its exit code, when there is nobody to ask.
@@ -43,5 +48,33 @@ func TestWithoutCollector(t *testing.T) {
 				t.Errorf("exit %d, want %d; output %q, want %q in it", code, tc.code, out.String(), tc.out)
 			}
 		})
+	}
+}
+
+// TestExplainFieldsOfPlugins: a collector knows what plugins add to a built-in kind, and who did.
+func TestExplainFieldsOfPlugins(t *testing.T) {
+	server, _ := schema.Lookup("server")
+	k, err := schema.Extend(server, "vsphere", schema.FieldsOf(struct {
+		Tools int `json:"tools_version" maestro:"indexed" help:"Of the guest."`
+	}{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if err := json.NewEncoder(w).Encode(rest.KindInfo{Kind: *k, Approval: "approved", BuiltIn: true,
+			Extensions: []rest.KindExtension{{Provider: "vsphere", PluginVersion: "1.2", Approval: "pending"}}}); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer collector.Close()
+	var out bytes.Buffer
+	env := map[string]string{"HOME": t.TempDir(), "MAESTRO_URL": collector.URL, "MAESTRO_TOKEN": "token"}
+	code := cli.Main([]string{"explain", "server"}, cli.Environment{In: strings.NewReader(""), Out: &out, Err: &out, Now: time.Now,
+		Getenv: func(k string) string { return env[k] }})
+	for _, want := range []string{"vsphere.tools_version", "Of the guest.", "plugin vsphere 1.2 and wait"} {
+		if code != 0 || !strings.Contains(out.String(), want) {
+			t.Errorf("exit %d, %q is not in\n%s", code, want, out.String())
+		}
 	}
 }

@@ -22,24 +22,23 @@ func (a *app) explain() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(kind, func() output.Table { return kindTable(kind) })
+			return a.print(kind.Kind, func() output.Table { return kindTable(kind) })
 		},
 	}
 }
 
-func (a *app) kind(cmd *cobra.Command, name string) (schema.Kind, error) {
+func (a *app) kind(cmd *cobra.Command, name string) (rest.KindInfo, error) {
 	c, err := a.client()
 	if err != nil {
 		if k, ok := schema.Lookup(name); ok {
-			return *k, nil
+			return rest.KindInfo{Kind: *k}, nil
 		}
-		return schema.Kind{}, fmt.Errorf("%q is not built in, and for others a collector must be asked: %w", name, err)
+		return rest.KindInfo{}, fmt.Errorf("%q is not built in, and for others a collector must be asked: %w", name, err)
 	}
-	info, err := client.Get[rest.KindInfo](cmd.Context(), c, "/kinds/"+url.PathEscape(name), nil)
-	return info.Kind, err
+	return client.Get[rest.KindInfo](cmd.Context(), c, "/kinds/"+url.PathEscape(name), nil)
 }
 
-func kindTable(k schema.Kind) output.Table {
+func kindTable(k rest.KindInfo) output.Table {
 	t := output.Table{Header: []string{"field", "type", "unit", "marks", "meaning"}}
 	for _, f := range k.Fields {
 		t.Rows = append(t.Rows, []string{f.Path, string(f.Type), f.Unit, marks(f), f.Help})
@@ -59,6 +58,13 @@ func kindTable(k schema.Kind) output.Table {
 	}
 	for _, r := range k.Relations {
 		notes = append(notes, fmt.Sprintf("relation %s: %s %s (%s)", r.Alias, r.Verb, r.Target, r.Direction))
+	}
+	for _, x := range k.Extensions {
+		note := fmt.Sprintf("fields %s.* are those of plugin %s %s", x.Provider, x.Provider, x.PluginVersion)
+		if x.Approval != "approved" {
+			note += " and wait for an administrator: no index, no column, no search until the kind is approved"
+		}
+		notes = append(notes, note)
 	}
 	t.Note = strings.Join(notes, "\n")
 	return t

@@ -1026,12 +1026,19 @@ export interface components {
             /** Format: int64 */
             unwatched: number;
         };
+        KindExtension: {
+            /** @enum {string} */
+            approval: "approved" | "pending";
+            plugin_version: string;
+            provider: string;
+        };
         KindInfo: {
             /** @enum {string} */
             approval: "approved" | "pending";
             built_in: boolean;
             common_fields: components["schemas"]["Field"][];
             digest: string;
+            extensions?: components["schemas"]["KindExtension"][];
             fields: components["schemas"]["Field"][];
             filter_fields: components["schemas"]["FilterField"][];
             group: string;

@@ -27,6 +27,7 @@ export default function Kinds() {
   if (kinds.error && !kinds.data) return <Page title="Kinds"><ProblemPanel error={kinds.error} retry={() => void kinds.refetch()} /></Page>
   if (!kinds.data) return <Page title="Kinds"><Loading what="the kinds" /></Page>
   const pending = kinds.data.filter((k) => k.approval === 'pending')
+  const waiting = kinds.data.flatMap((k) => (k.extensions ?? []).filter((x) => x.approval === 'pending').map((x) => ({ kind: k, from: x })))
   const active = (name: string) => summary.data?.kinds.find((k) => k.kind === name)?.active ?? 0
   const cols: Col<KindInfo>[] = [
     { id: 'name', label: 'Kind', width: 220, cell: (k) => <Link to={`/inventory/${k.name}`}><span className={css.name}><KindIcon kind={k} /><Foreign text={k.plural} max={36} /></span></Link> },
@@ -48,11 +49,16 @@ export default function Kinds() {
           </div>
         </Panel>
       ))}
+      {waiting.map(({ kind: k, from }) => (
+        <Panel key={`${k.name} ${from.provider}`} title={<span className="row"><State state="pending" pill /> Fields of <Foreign text={from.provider} /> for <Foreign text={k.plural} /></span>} actions={admin ? <Button variant="filled" onClick={() => setApproving(k)}>Approve</Button> : null}>
+          <p className="muted">Plugin <Foreign text={`${from.provider} ${from.plugin_version}`} /> adds {(k.fields ?? []).filter((f) => f.path.startsWith(`${from.provider}.`)).map((f) => f.path).join(', ')}. Until an administrator approves them they have no index and no column, and are not searched.</p>
+        </Panel>
+      ))}
       <DataTable label="Kinds" rows={kinds.data.filter((k) => k.approval !== 'pending')} cols={cols} rowKey={(k) => k.name} to={(k) => `/inventory/${k.name}`} />
       {approving ? (
         <Confirm
-          title={`Approve the kind ${approving.name}`}
-          verb="Approve the kind"
+          title={approving.approval === 'pending' ? `Approve the kind ${approving.name}` : `Approve what plugins add to ${approving.plural}`}
+          verb={approving.approval === 'pending' ? 'Approve the kind' : 'Approve the fields'}
           reason="optional"
           onClose={() => setApproving(null)}
           onConfirm={async (reason) => {
@@ -61,7 +67,9 @@ export default function Kinds() {
             say(`${approving.plural} approved`)
           }}
         >
-          <p>Its lists, filters and pages appear for everybody, and agents are asked for what they hold back.</p>
+          {approving.approval === 'pending'
+            ? <p>Its lists, filters and pages appear for everybody, and agents are asked for what they hold back.</p>
+            : <p>The fields get their columns and indexes, and text search finds them once their resources change again.</p>}
         </Confirm>
       ) : null}
     </Page>
