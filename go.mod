@@ -34,9 +34,11 @@ require (
 	pgregory.net/rapid v1.2.0
 )
 
+require gopkg.in/yaml.v2 v2.4.0 // indirect
+
 require (
 	github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi v1.41.9
-	github.com/gophercloud/gophercloud/v2 v2.15.0 // indirect
+	github.com/gophercloud/gophercloud/v2 v2.15.0
 )
 
 require (
