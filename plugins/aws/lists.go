@@ -13,6 +13,9 @@ import (
 	"maestro.internal/sdk/schema"
 )
 
+// reading reads one scope to its end.
+type reading func(context.Context, *reader) error
+
 // list is one thing that is read: which kind it fills, what it needs, and how it is read.
 type list struct {
 	kind string
@@ -24,7 +27,7 @@ type list struct {
 	actions []string
 	// global lists have one address for all regions.
 	global bool
-	read   func(context.Context, *reader) error
+	read   reading
 }
 
 // labelled says that the scope carries the service's name, because other lists fill the kind as well.
