@@ -23,6 +23,11 @@ import (
 // errUnregistered says that a subscription does not use a service at all, so that there is nothing of it.
 var errUnregistered = errors.New("the subscription is not registered for this service")
 
+// errGone says that a parent whose children were asked for is not there any more.
+var errGone = errors.New("it was deleted meanwhile")
+
+func gone(err error) bool { return errors.Is(err, errGone) }
+
 // classify tells the SDK what an error that is no answer means.
 func (c *client) classify(err error) error {
 	var known *provider.Error
@@ -68,6 +73,8 @@ func refusal(resp *http.Response, body []byte) error {
 		return provider.Denied(err, deniedAdvice(code))
 	case slices.Contains([]string{"MissingSubscriptionRegistration", "MissingRegistrationForType", "SubscriptionNotRegistered"}, code):
 		return fmt.Errorf("%w: %w", errUnregistered, err)
+	case slices.Contains([]string{"ResourceNotFound", "ParentResourceNotFound", "ResourceGroupNotFound"}, code):
+		return provider.Permanent(fmt.Errorf("%w: %w", errGone, err))
 	case slices.Contains([]string{"InvalidResourceType", "NoRegisteredProviderFound", "InvalidResourceNamespace", "InvalidApiVersionParameter"}, code):
 		return provider.Unsupported(err)
 	}

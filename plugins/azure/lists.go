@@ -2,10 +2,7 @@ package azure
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
-
-	"maestro.internal/sdk/schema"
 )
 
 // list is one listing of Azure.
@@ -22,20 +19,53 @@ const (
 	computeVersion = "2024-07-01"
 	diskVersion    = "2023-10-02"
 	networkVersion = "2024-05-01"
+	sqlVersion     = "2021-11-01"
 )
 
 // The permissions that more than one list needs.
 const (
 	readNICs      = "Microsoft.Network/networkInterfaces/read"
 	readPublicIPs = "Microsoft.Network/publicIPAddresses/read"
+	readVNets     = "Microsoft.Network/virtualNetworks/read"
+	readSets      = "Microsoft.Compute/virtualMachineScaleSets/read"
+	readSizes     = "Microsoft.Compute/locations/vmSizes/read"
 )
 
 // lists is everything that is read: one row for each list, and the function that translates it.
 func lists() []list {
-	compute := "/providers/Microsoft.Compute"
+	const (
+		compute = "/providers/Microsoft.Compute"
+		network = "/providers/Microsoft.Network"
+		sql     = "/providers/Microsoft.Sql"
+	)
+	with := func(permissions ...string) []string { return permissions }
 	return []list{
 		{"server", "virtual machines", compute + "/virtualMachines", computeVersion,
-			[]string{"Microsoft.Compute/virtualMachines/read", "Microsoft.Compute/locations/vmSizes/read", readNICs, readPublicIPs}, readMachines},
+			with("Microsoft.Compute/virtualMachines/read", readSizes, readNICs, readPublicIPs), readMachines},
+		{"server", "instances of scale sets", compute + "/virtualMachineScaleSets", computeVersion,
+			with(readSets, "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/read", readSizes,
+				"Microsoft.Compute/virtualMachineScaleSets/networkInterfaces/read", "Microsoft.Compute/virtualMachineScaleSets/publicIPAddresses/read"), readInstances},
+		{"backing_service", "scale sets", compute + "/virtualMachineScaleSets", computeVersion, with(readSets), readScaleSets},
+		{"backing_service", "Kubernetes clusters", "/providers/Microsoft.ContainerService/managedClusters", "2024-05-01", with("Microsoft.ContainerService/managedClusters/read"), readKubernetes},
+		{"volume", "disks", compute + "/disks", diskVersion, with("Microsoft.Compute/disks/read"), readDisks},
+		{"snapshot", "snapshots", compute + "/snapshots", diskVersion, with("Microsoft.Compute/snapshots/read"), readSnapshots},
+		{"image", "images", compute + "/images", computeVersion, with("Microsoft.Compute/images/read"), readImages},
+		{"network_interface", "network interfaces", network + "/networkInterfaces", networkVersion, with(readNICs), readInterfaces},
+		{"address", "public IP addresses", network + "/publicIPAddresses", networkVersion, with(readPublicIPs, readNICs), readAddresses},
+		{"route_table", "route tables", network + "/routeTables", networkVersion, with("Microsoft.Network/routeTables/read"), readRouteTables},
+		{"network", "virtual networks", network + "/virtualNetworks", networkVersion, with(readVNets), readNetworks},
+		{"subnet", "subnets of virtual networks", network + "/virtualNetworks", networkVersion, with(readVNets), readSubnets},
+		{"peering", "peerings of virtual networks", network + "/virtualNetworks", networkVersion, with(readVNets), readPeerings},
+		{"gateway", "NAT gateways", network + "/natGateways", networkVersion, with("Microsoft.Network/natGateways/read", readPublicIPs), readNATGateways},
+		{"security_group", "network security groups", network + "/networkSecurityGroups", networkVersion, with("Microsoft.Network/networkSecurityGroups/read"), readSecurityGroups},
+		{"load_balancer", "load balancers", network + "/loadBalancers", networkVersion, with("Microsoft.Network/loadBalancers/read", readNICs, readPublicIPs), readLoadBalancers},
+		{"load_balancer", "application gateways", network + "/applicationGateways", networkVersion, with("Microsoft.Network/applicationGateways/read", readNICs, readPublicIPs), readApplicationGateways},
+		{"database", "SQL servers", sql + "/servers", sqlVersion, with("Microsoft.Sql/servers/read"), readSQLServers},
+		{"database", "SQL databases", sql + "/servers", sqlVersion, with("Microsoft.Sql/servers/read", "Microsoft.Sql/servers/databases/read"), readSQLDatabases},
+		{"database", "SQL managed instances", sql + "/managedInstances", sqlVersion, with("Microsoft.Sql/managedInstances/read"), readManagedInstances},
+		{"database", "PostgreSQL flexible servers", "/providers/Microsoft.DBforPostgreSQL/flexibleServers", "2024-08-01", with("Microsoft.DBforPostgreSQL/flexibleServers/read"), readPostgres},
+		{"database", "MySQL flexible servers", "/providers/Microsoft.DBforMySQL/flexibleServers", "2023-12-30", with("Microsoft.DBforMySQL/flexibleServers/read"), readMySQL},
+		{"storage_system", "storage accounts", "/providers/Microsoft.Storage/storageAccounts", "2023-05-01", with("Microsoft.Storage/storageAccounts/read"), readStorageAccounts},
 	}
 }
 
@@ -72,61 +102,10 @@ func interval(kind string) int64 {
 		return 300
 	case "volume", "load_balancer", "security_group":
 		return 6 * hour
-	case "backing_service", "database":
+	case "backing_service", "database", "storage_system":
 		return day
 	case "gateway":
 		return 3 * day
 	}
 	return 14 * day
-}
-
-// ownFields is the schema of what a kind has under the provider's name.
-func ownFields(kind string) json.RawMessage {
-	switch kind {
-	case "server":
-		return schema.FieldsOf(ServerFields{})
-	}
-	return schema.FieldsOf(Fields{})
-}
-
-// Fields are what every resource of Azure has beside the fields of its kind.
-type Fields struct {
-	ResourceGroup     string   `json:"resource_group,omitempty" label:"Resource group" maestro:"column,indexed,searchable" help:"In lower case, since Azure's services differ in how they write it."`
-	ProvisioningState string   `json:"provisioning_state,omitempty" label:"Provisioning state" help:"How the last change of its settings ended; not whether it runs."`
-	SKU               string   `json:"sku,omitempty" label:"SKU" maestro:"indexed"`
-	Tier              string   `json:"tier,omitempty" label:"Tier"`
-	Zones             []string `json:"zones,omitempty" label:"Availability zones" maestro:"set" help:"Where there are several."`
-	ManagedBy         string   `json:"managed_by,omitempty" label:"Managed by" maestro:"searchable" help:"The id of what it belongs to."`
-	Identity          string   `json:"identity,omitempty" label:"Managed identity" maestro:"searchable"`
-}
-
-func fieldsOf[P any](i item[P], state string) Fields {
-	f := Fields{ResourceGroup: resourceGroup(i.ID), ProvisioningState: state, SKU: i.SKU.Name, Tier: i.SKU.Tier, ManagedBy: canonical(i.ManagedBy), Identity: i.Identity.identities()}
-	if len(i.Zones) > 1 {
-		f.Zones = sorted(slices.Clone(i.Zones))
-	}
-	return f
-}
-
-// ServerFields are what servers have beside the fields of their kind.
-type ServerFields struct {
-	ResourceGroup     string `json:"resource_group,omitempty" label:"Resource group" maestro:"column,indexed,searchable" help:"In lower case, since Azure's services differ in how they write it."`
-	ProvisioningState string `json:"provisioning_state,omitempty" label:"Provisioning state" help:"How the last change of its settings ended; not whether it runs."`
-	ScaleSet          string `json:"scale_set,omitempty" label:"Scale set" maestro:"indexed,searchable"`
-	InstanceID        string `json:"instance_id,omitempty" label:"Number in its scale set"`
-	AvailabilitySet   string `json:"availability_set,omitempty" label:"Availability set" maestro:"searchable"`
-	ProximityGroup    string `json:"proximity_placement_group,omitempty" label:"Proximity placement group"`
-	HostGroup         string `json:"dedicated_host,omitempty" label:"Dedicated host"`
-	Priority          string `json:"priority,omitempty" label:"Priority" help:"Regular, Low or Spot."`
-	EvictionPolicy    string `json:"eviction_policy,omitempty" label:"Eviction policy"`
-	LicenseType       string `json:"license_type,omitempty" label:"License" help:"A license that was brought along, such as Windows_Server."`
-	SecurityType      string `json:"security_type,omitempty" label:"Security type" example:"TrustedLaunch"`
-	SecureBoot        *bool  `json:"secure_boot,omitempty" label:"Secure boot"`
-	VirtualTPM        *bool  `json:"virtual_tpm,omitempty" label:"Virtual TPM"`
-	EncryptionAtHost  *bool  `json:"encryption_at_host,omitempty" label:"Encryption at host"`
-	UltraDisks        *bool  `json:"ultra_disks,omitempty" label:"Ultra disks"`
-	BootDiagnostics   *bool  `json:"boot_diagnostics,omitempty" label:"Boot diagnostics"`
-	Generation        string `json:"generation,omitempty" label:"Hyper-V generation"`
-	ImageSKU          string `json:"image_sku,omitempty" label:"Image's SKU"`
-	DataDisks         int    `json:"data_disk_count,omitempty" label:"Data disks"`
 }

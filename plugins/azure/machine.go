@@ -205,8 +205,8 @@ func readMachines(ctx context.Context, r *reader, l list) error {
 	}
 	return each(ctx, r, l, func(vm item[machine]) error {
 		env := envelope(r, vm)
-		attrs := j.translate(ctx, &env, vm)
-		return r.emit(ctx, env, attrs)
+		server, own := j.translate(ctx, &env, vm)
+		return r.emit(ctx, env, server, fieldsOf(vm, vm.Properties.ProvisioningState), own)
 	})
 }
 
@@ -230,18 +230,12 @@ func (j *joined) without(ctx context.Context, r *reader, err error, what string,
 	return nil
 }
 
-// serverAttributes are a server's with Azure's own.
-type serverAttributes struct {
-	schema.Server
-	Azure ServerFields `json:"azure,omitzero"`
-}
-
-func (j *joined) translate(ctx context.Context, env *resource.Envelope, vm item[machine]) serverAttributes {
+func (j *joined) translate(ctx context.Context, env *resource.Envelope, vm item[machine]) (schema.Server, ServerFields) {
 	p := vm.Properties
-	a := serverAttributes{Server: schema.Server{
+	a := schema.Server{
 		Type: "virtual", Flavor: p.Hardware.Size, Hostname: p.OS.ComputerName, IAMRole: vm.Identity.identities(),
 		ProvisionedAt: moment(p.TimeCreated), VirtualizationType: "hyperv", Manufacturer: "Microsoft Corporation", Model: "Virtual Machine",
-	}}
+	}
 	if p.OS.User != "" {
 		a.Users = []string{p.OS.User}
 	}
@@ -263,36 +257,38 @@ func (j *joined) translate(ctx context.Context, env *resource.Envelope, vm item[
 	if !known && !slices.Contains(j.blind, statusPointers[0]) {
 		a.PowerState = "unknown"
 	}
+	if p.ScaleSet.ID != "" {
+		relate(env, "member_of", "backing_service", p.ScaleSet.ID)
+	}
 	a.OS = operatingSystem(p, d)
 	a.Image = p.Storage.Image.String()
 	if image := p.Storage.Image.ID; strings.Contains(strings.ToLower(image), "/microsoft.compute/images/") {
 		relate(env, "created_from", "image", image)
 	}
+	a.Firmware = firmware(d.generation)
 	a.DiskBytes = p.Storage.OS.SizeGB * gib
 	for _, disk := range p.Storage.Data {
 		a.DiskBytes += disk.SizeGB * gib
 	}
 	identifyMachine(env, p.VMID)
-	a.Azure = ownOf(vm, d)
 	if p.Priority == "Spot" || p.Priority == "Low" {
 		a.Spot = pointer(true)
 	}
 	j.network(env, &a, vm)
-	j.sizes.apply(ctx, env, &a.Server, vm.Location, p.Hardware.Size)
-	return a
+	j.sizes.apply(ctx, env, &a, vm.Location, p.Hardware.Size)
+	return a, ownOf(vm, d)
 }
 
 func ownOf(vm item[machine], d doing) ServerFields {
 	p := vm.Properties
-	f := ServerFields{
-		ResourceGroup: resourceGroup(vm.ID), ProvisioningState: p.ProvisioningState, ScaleSet: nameOf(p.ScaleSet.ID),
+	return ServerFields{
+		ScaleSet:        nameOf(p.ScaleSet.ID),
 		AvailabilitySet: nameOf(p.AvailabilitySet.ID), ProximityGroup: nameOf(p.ProximityGroup.ID), HostGroup: nameOf(p.Host.ID),
 		Priority: p.Priority, EvictionPolicy: p.EvictionPolicy, LicenseType: p.LicenseType, SecurityType: p.Security.Type,
 		SecureBoot: p.Security.UEFI.SecureBoot, VirtualTPM: p.Security.UEFI.VTPM, EncryptionAtHost: p.Security.Host,
 		UltraDisks: p.Capabilities.Ultra, BootDiagnostics: p.Diagnostics.Boot.Enabled, Generation: d.generation,
 		ImageSKU: p.Storage.Image.SKU, DataDisks: len(p.Storage.Data),
 	}
-	return f
 }
 
 // identifyMachine knows a machine by its UUID. Firmware of the first generation shows the UUID's first three
@@ -351,7 +347,7 @@ func (i imageReference) String() string {
 }
 
 // network adds what is known of a machine's adapters.
-func (j *joined) network(env *resource.Envelope, a *serverAttributes, vm item[machine]) {
+func (j *joined) network(env *resource.Envelope, a *schema.Server, vm item[machine]) {
 	list := vm.Properties.Network.NICs
 	for _, n := range list {
 		nic, ok := j.nics[canonical(n.ID)]
@@ -359,7 +355,7 @@ func (j *joined) network(env *resource.Envelope, a *serverAttributes, vm item[ma
 			continue
 		}
 		nic.first = len(list) == 1 || n.Properties.Primary != nil && *n.Properties.Primary
-		nic.add(env, &a.Server)
+		nic.add(env, a)
 	}
-	finishNetwork(&a.Server)
+	finishNetwork(a)
 }

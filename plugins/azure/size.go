@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 
 	"maestro.internal/sdk/resource"
 	"maestro.internal/sdk/schema"
@@ -20,6 +21,7 @@ type size struct {
 // machine's size.
 type sizes struct {
 	reader *reader
+	mu     sync.Mutex
 	known  map[string]map[string]size // nil where they could not be read
 }
 
@@ -31,6 +33,8 @@ func (s *sizes) apply(ctx context.Context, env *resource.Envelope, server *schem
 		return
 	}
 	region := regionName(location)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	list, read := s.known[region]
 	if !read {
 		var err error

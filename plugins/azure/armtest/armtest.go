@@ -12,6 +12,8 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -32,6 +34,8 @@ type Azure struct {
 	IdentityHeader string
 	// PageSize bounds every answer; 0 means 3.
 	PageSize int
+	// GraphPageSize is that of Resource Graph; 0 means 100.
+	GraphPageSize int
 	// Clock is what the answers' dates say; nil means the real time.
 	Clock func() time.Time
 	// TokenLife is how long a token is good; 0 means an hour.
@@ -71,7 +75,8 @@ func New() *Azure {
 // Start serves on a port of the kernel's choice; Close ends it.
 func (a *Azure) Start() {
 	a.server = httptest.NewUnstartedServer(a)
-	a.server.Config.ErrorLog = nil
+	// That a client breaks off is what some tests are about.
+	a.server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	a.server.StartTLS()
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,7 +26,7 @@ func (a *Azure) graph(w http.ResponseWriter, req *http.Request) {
 	if err := json.NewDecoder(req.Body).Decode(&question); err == nil {
 		found = ofType.FindStringSubmatch(question.Query)
 	}
-	if found == nil {
+	if found == nil || len(question.Subscriptions) == 0 {
 		refuse(w, 400, "BadRequest", "Please provide below info when asking for support: the query is broken.")
 		return
 	}
@@ -38,10 +39,11 @@ func (a *Azure) graph(w http.ResponseWriter, req *http.Request) {
 			}
 		}
 	}
+	slices.SortFunc(rows, func(a, b json.RawMessage) int { return strings.Compare(idOf(a), idOf(b)) })
 	offset, _ := strconv.Atoi(question.Options.SkipToken) // nothing is the beginning
-	size := a.PageSize
+	size := a.GraphPageSize
 	if size == 0 {
-		size = 3
+		size = 100
 	}
 	offset = min(max(offset, 0), len(rows))
 	end := min(offset+size, len(rows))
@@ -50,4 +52,12 @@ func (a *Azure) graph(w http.ResponseWriter, req *http.Request) {
 		answer["$skipToken"], answer["resultTruncated"] = strconv.Itoa(end), "true"
 	}
 	write(w, 200, answer)
+}
+
+func idOf(row json.RawMessage) string {
+	var r struct {
+		ID string `json:"id"`
+	}
+	_ = json.Unmarshal(row, &r) // Index takes objects
+	return r.ID
 }

@@ -36,6 +36,11 @@ func Seed() *Azure {
 	customer.Tenant = CustomerTenant
 	for _, s := range []*Subscription{production, staging, customer} {
 		s.seedMachines(7)
+		s.seedDisks(7)
+		s.seedScaleSets()
+		s.seedNetworks()
+		s.seedDatabases()
+		s.seedServices()
 	}
 	a.Group("platform", production, staging)
 	return a
