@@ -16,6 +16,7 @@ import (
 	"maestro.internal/internal/rest"
 	"maestro.internal/sdk/provider"
 	sdk "maestro.internal/sdk/resource"
+	"maestro.internal/sdk/schema"
 	"maestro.internal/sdk/serve"
 )
 
@@ -32,7 +33,7 @@ type moody struct{}
 
 func (moody) Describe() provider.Description {
 	return provider.Description{Provider: "moody", Version: "1.0.0", Title: "Moody",
-		Kinds:    []provider.KindSupport{{Kind: "server", Major: 1}, {Kind: "volume", Major: 1}},
+		Kinds:    []provider.KindSupport{{Kind: "server", Major: 1, Schema: schema.FieldsOf(moodFields{})}, {Kind: "volume", Major: 1}},
 		Settings: json.RawMessage(`{"type":"object","required":["file"],"additionalProperties":false,"properties":{"file":{"type":"string"}}}`)}
 }
 
@@ -49,6 +50,13 @@ func (moody) Connect(_ context.Context, conn provider.Connection) (provider.Sess
 	return s, nil
 }
 
+// moodFields are what the plugin adds to servers; one of them never stays the same.
+type moodFields struct {
+	Temper int      `json:"temper" label:"Temper" maestro:"indexed,column"`
+	Swings int64    `json:"swings" maestro:"volatile"`
+	Fears  []string `json:"fears" maestro:"set"`
+}
+
 type mood struct {
 	File   string `json:"file"`
 	denied string
@@ -58,7 +66,19 @@ func (m mood) Discover(ctx context.Context, scope sdk.Scope, out provider.Emitte
 	if strings.Contains(m.denied, scope.Kind) {
 		return provider.Denied(errors.New("not in the mood for a "+scope.Kind), "try again tomorrow")
 	}
-	return out.Emit(ctx, sdk.Envelope{Kind: scope.Kind, Major: 1, ExternalID: scope.Kind + "-1", Name: "moody " + scope.Kind, Attributes: json.RawMessage(`{}`)})
+	attributes := []byte(`{}`)
+	if scope.Kind == "server" {
+		now := time.Now().UnixNano() / 1000
+		fears := []string{"audits", "storms"}
+		if now%2 == 0 {
+			fears = []string{"storms", "audits"}
+		}
+		var err error
+		if attributes, err = json.Marshal(map[string]any{"moody": moodFields{Temper: 7, Swings: now, Fears: fears}}); err != nil {
+			return fmt.Errorf("write attributes: %w", err)
+		}
+	}
+	return out.Emit(ctx, sdk.Envelope{Kind: scope.Kind, Major: 1, ExternalID: scope.Kind + "-1", Name: "moody " + scope.Kind, Attributes: attributes})
 }
 
 // What a script learns from the exit code of `maestro run --wait`, and that what could not be read stays.
@@ -122,6 +142,23 @@ func TestExitCodesOfRuns(t *testing.T) {
 			if found != 1 {
 				t.Errorf("denied %q: %d active %ss, want the one that was there before", c.denied, found, kind)
 			}
+		}
+	}
+	// The fields that the plugin adds to servers are filtered by and explained like the kind's own, and those that
+	// change all the time made no change in all these runs.
+	for _, c := range []struct{ args, want string }{
+		{"get server --filter moody.temper>5", "moody server"}, {"get server --filter moody.fears:storms", "moody server"}, {"explain server", "moody.temper"},
+	} {
+		if stdout, stderr, code := d.cli(env, strings.Fields(c.args)...); code != 0 || !strings.Contains(stdout, c.want) {
+			t.Errorf("maestro %s: exit code %d, no %q in\n%s%s", c.args, code, c.want, stdout, stderr)
+		}
+	}
+	if stdout, stderr, code := d.cli(env, "get", "server", "--filter", "moody.temper > 7"); code != 0 || strings.Contains(stdout, "moody server") {
+		t.Errorf("exit code %d:\n%s%s", code, stdout, stderr)
+	}
+	for _, r := range list[resource](d.api, "/resources/server") {
+		if r.Name == "moody server" && r.Version != 1 {
+			t.Errorf("it is in version %d, though nothing but what is volatile changed", r.Version)
 		}
 	}
 	// Without --wait there is nothing to tell yet.
