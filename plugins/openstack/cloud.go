@@ -80,16 +80,9 @@ func (c *session) signIn(ctx context.Context) error {
 	if !ok {
 		return provider.Permanent(errors.New("Keystone's answer says nothing of the token"))
 	}
-	var body struct {
-		Token *grant `json:"token"`
+	if err := answer.ExtractInto(&c.grant); err != nil {
+		return provider.Permanent(errors.New("Keystone's answer is none of version 3: check the address"))
 	}
-	if err := answer.ExtractInto(&body.Token); err != nil || body.Token == nil {
-		// gophercloud's own types look through the envelope "token"; newer ones do not.
-		if err = answer.ExtractInto(&body); err != nil || body.Token == nil {
-			return provider.Permanent(errors.New("Keystone's answer is none of version 3: check the address"))
-		}
-	}
-	c.grant = *body.Token
 	if c.grant.Project.ID == "" {
 		return provider.Denied(errors.New("the token belongs to no project"), "name a project in the settings or in the credential")
 	}
