@@ -128,16 +128,19 @@ func (s *site) startAgent(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	// The password is in a file of its own: only the agent opens it, and the collector knows its name only.
-	if err := os.WriteFile(s.path("vcenter.password"), []byte(s.demo.Password+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("write credential: %w", err)
+	credentials := map[string]any{}
+	if s.demo.Username != "" {
+		// The password is in a file of its own: only the agent opens it, and the collector knows its name only.
+		if err := os.WriteFile(s.path("vcenter.password"), []byte(s.demo.Password+"\n"), 0o600); err != nil {
+			return "", fmt.Errorf("write credential: %w", err)
+		}
+		source := func(kind, v string) map[string]any { return map[string]any{kind: v} }
+		credentials["vcenter-demo"] = map[string]any{
+			"providers": []string{"vsphere"},
+			"env":       map[string]any{"VSPHERE_USERNAME": source("value", s.demo.Username), "VSPHERE_PASSWORD": source("file", s.path("vcenter.password"))},
+		}
 	}
-	source := func(kind, v string) map[string]any { return map[string]any{kind: v} }
-	credentials := map[string]any{"credentials": map[string]any{"vcenter-demo": map[string]any{
-		"providers": []string{"vsphere"},
-		"env":       map[string]any{"VSPHERE_USERNAME": source("value", s.demo.Username), "VSPHERE_PASSWORD": source("file", s.path("vcenter.password"))},
-	}}}
-	if err := writeYAML(s.path("credentials.yaml"), credentials); err != nil {
+	if err := writeYAML(s.path("credentials.yaml"), map[string]any{"credentials": credentials}); err != nil {
 		return "", err
 	}
 	if err := writeYAML(s.path("agent.yaml"), config); err != nil {
