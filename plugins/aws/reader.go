@@ -353,3 +353,38 @@ func (f fields[Kind, Own]) MarshalJSON() ([]byte, error) {
 	}
 	return append(append(append(text[:len(text)-1], `,"aws":`...), own...), '}'), nil
 }
+
+// detailed reads one detail for each item of a page, some at a time, and emits in the page's order. What was deleted
+// meanwhile is left out; what could not be read keeps its earlier attributes.
+func detailed[T any](ctx context.Context, items []T, read func(context.Context, T) (attributes any, env resource.Envelope, known bool, err error), emit func(context.Context, resource.Envelope, any) error) error {
+	type found struct {
+		attributes any
+		env        resource.Envelope
+		gone       bool
+	}
+	out := make([]found, len(items))
+	err := side(ctx, items, func(ctx context.Context, i int, item T) error {
+		attributes, env, known, err := read(ctx, item)
+		if err == errAbsent {
+			out[i].gone = true
+			return nil
+		}
+		if !known {
+			env.Unread = append(env.Unread, "/attributes")
+		}
+		out[i] = found{attributes: attributes, env: env}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range out {
+		if f.gone {
+			continue
+		}
+		if err := emit(ctx, f.env, f.attributes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
