@@ -64,7 +64,7 @@ func (s *session) probe(ctx context.Context, l list, region string) error {
 	if err != nil {
 		return err
 	}
-	query := l.query(s.all && !l.ownOnly, s.grant.Project.ID)
+	query := l.query(s.all && !l.ownOnly, s.admin, s.grant.Project.ID)
 	query.Set("limit", "1")
 	var body any
 	return service.get(ctx, l.path, query, &body)

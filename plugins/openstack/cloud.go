@@ -28,8 +28,8 @@ type session struct {
 	client   *gophercloud.ProviderClient
 	http     *http.Client
 	grant    grant
-	// all says that every project is read, by the rights of an administrator.
-	all bool
+	// admin says that the token has the role of that name; all that every project is read, by the rights of an administrator.
+	admin, all bool
 
 	mu       sync.Mutex
 	services map[string]*service
@@ -86,8 +86,8 @@ func (c *session) signIn(ctx context.Context) error {
 	if c.grant.Project.ID == "" {
 		return provider.Denied(errors.New("the token belongs to no project"), "name a project in the settings or in the credential")
 	}
-	admin := slices.ContainsFunc(c.grant.Roles, func(r tokens.Role) bool { return r.Name == "admin" })
-	c.all = c.settings.Projects == projectsAll || c.settings.Projects == projectsAuto && admin
+	c.admin = slices.ContainsFunc(c.grant.Roles, func(r tokens.Role) bool { return r.Name == "admin" })
+	c.all = c.settings.Projects == projectsAll || c.settings.Projects == projectsAuto && c.admin
 	return nil
 }
 

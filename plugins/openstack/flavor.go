@@ -3,6 +3,9 @@ package openstack
 import (
 	"context"
 	"net/url"
+
+	"maestro.internal/sdk/resource"
+	"maestro.internal/sdk/schema"
 )
 
 // novaFlavor is a flavor, and since microversion 2.47 what a server repeats of it.
@@ -56,4 +59,43 @@ func (r *reader) flavorBook(ctx context.Context) (flavorBook, error) {
 		r.out.Warn("flavors of servers are left out: %v", err)
 	}
 	return b, nil
+}
+
+// flavorFields are what only Nova's flavors have.
+type flavorFields struct {
+	ID         string            `json:"id,omitempty" label:"Id" help:"Unique in its region only."`
+	ExtraSpecs map[string]string `json:"extra_specs,omitempty" label:"Extra specs" help:"What machines of it need or get beside numbers."`
+}
+
+type flavorAttributes struct {
+	schema.Flavor
+	OpenStack flavorFields `json:"openstack"`
+}
+
+func readFlavors(ctx context.Context, r *reader) error {
+	return own(ctx, r, func(page []novaFlavor) error {
+		for _, f := range page {
+			env, attributes := r.flavor(f)
+			if err := r.emit(ctx, env, attributes); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (r *reader) flavor(f novaFlavor) (resource.Envelope, flavorAttributes) {
+	env := r.envelope(r.local(f.ID), f.Name)
+	a := flavorAttributes{
+		Flavor: schema.Flavor{
+			CPUCount: int(f.VCPUs), MemoryBytes: int64(f.RAM) * mebibyte, SwapBytes: int64(f.Swap) * mebibyte, DiskBytes: int64(f.Disk) * gibibyte,
+			EphemeralDiskBytes: int64(f.OwnEphemeral) * gibibyte, Public: f.Public, Disabled: f.Disabled, Description: f.Description,
+		},
+		OpenStack: flavorFields{ID: f.ID, ExtraSpecs: f.Specs},
+	}
+	var gpus number
+	if gpus.UnmarshalJSON([]byte(f.Specs["resources:VGPU"])) == nil {
+		a.GPUCount = int(gpus)
+	}
+	return env, a
 }

@@ -120,3 +120,67 @@ func firmwareOf(i glanceImage) string {
 	}
 	return ""
 }
+
+// imageFields are what only Glance's images have.
+type imageFields struct {
+	ProjectID   string `json:"project_id,omitempty" label:"Project id" maestro:"indexed"`
+	ProjectName string `json:"project_name,omitempty" label:"Project" maestro:"indexed,searchable"`
+	VirtualSize int64  `json:"virtual_size_bytes,omitempty" label:"Virtual size"`
+	Hidden      *bool  `json:"hidden,omitempty" label:"Hidden" help:"An outdated one that is not offered any more."`
+	Digest      string `json:"digest,omitempty" label:"Digest" example:"sha512:6f1..."`
+	ImageType   string `json:"image_type,omitempty" label:"Image type" example:"snapshot"`
+	BaseImage   string `json:"base_image_id,omitempty" label:"Base image"`
+}
+
+type imageAttributes struct {
+	schema.Image
+	OpenStack imageFields `json:"openstack"`
+}
+
+func readImages(ctx context.Context, r *reader) error {
+	return own(ctx, r, func(page []glanceImage) error {
+		for _, i := range page {
+			env, attributes := r.image(i)
+			if err := r.emit(ctx, env, attributes); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (r *reader) image(i glanceImage) (resource.Envelope, imageAttributes) {
+	env := r.thing(i.ID, i.Name)
+	tagAll(&env, nil, i.Tags)
+	o := r.owner(&env, i.Owner)
+	a := imageAttributes{
+		Image: schema.Image{
+			Type: imageType(i), Status: i.Status, OS: osOf(i), Architecture: i.Architecture, SizeBytes: int64(i.Size), MinDiskBytes: int64(i.MinDisk) * gibibyte,
+			MinMemoryBytes: int64(i.MinRAM) * mebibyte, DiskFormat: i.DiskFormat, ContainerFormat: i.Container, Hypervisor: i.Hypervisor, Virtualization: i.VMMode,
+			Firmware: firmwareOf(i), Public: pointer(i.Visibility == "public" || i.Visibility == "community"), Protected: i.Protected, Visibility: i.Visibility,
+			Checksum: i.Checksum, Account: i.Owner, Description: i.Description, Provisioned: stamp(i.Created),
+		},
+		OpenStack: imageFields{
+			ProjectID: o.id, ProjectName: o.name, VirtualSize: int64(i.VirtualSize), Hidden: i.Hidden, ImageType: i.Type, BaseImage: i.BaseImage,
+		},
+	}
+	if i.HashValue != "" {
+		a.OpenStack.Digest = i.HashAlgo + ":" + i.HashValue
+	}
+	relate(&env, "created_from", "server", i.Instance)
+	return env, a
+}
+
+func imageType(i glanceImage) string {
+	switch {
+	case i.Container == "docker":
+		return "container"
+	case i.DiskFormat == "iso":
+		return "iso"
+	case i.DiskFormat == "aki":
+		return "kernel"
+	case i.DiskFormat == "ari":
+		return "ramdisk"
+	}
+	return "machine"
+}

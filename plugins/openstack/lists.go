@@ -22,10 +22,11 @@ type list struct {
 	path, key string
 	// all is what an administrator adds to get every project's; nil where the service does so by itself.
 	all url.Values
-	// own says how one project is selected for an administrator; empty where the token does it.
+	// own is the parameter that selects the one project; empty where the service does so by itself.
 	own string
-	// always narrows the list, for both.
-	always url.Values
+	// ownAdmin is the same where an ordinary user sees more than the project's own, which is wanted: public images,
+	// shared networks. An administrator would see everybody's.
+	ownAdmin string
 	// ownOnly says that a token sees its own project only, whatever its role.
 	ownOnly bool
 	// unique says that external ids of the kind are unique in the world.
@@ -48,11 +49,8 @@ type accessRule struct {
 }
 
 // query is that of the list for a scope.
-func (l list) query(all bool, project string) url.Values {
+func (l list) query(all, admin bool, project string) url.Values {
 	q := url.Values{}
-	for k, v := range l.always {
-		q[k] = v
-	}
 	switch {
 	case all:
 		for k, v := range l.all {
@@ -60,6 +58,8 @@ func (l list) query(all bool, project string) url.Values {
 		}
 	case l.own != "":
 		q.Set(l.own, project)
+	case l.ownAdmin != "" && admin:
+		q.Set(l.ownAdmin, project)
 	}
 	return q
 }
@@ -173,10 +173,14 @@ func (s *session) Discover(ctx context.Context, scope resource.Scope, out provid
 	return l.read(ctx, r)
 }
 
+// query is that of the scope's list.
+func (r *reader) query() url.Values {
+	return r.list.query(r.all, r.session.admin, r.session.grant.Project.ID)
+}
+
 // own reads the list of the scope's kind.
 func own[T any](ctx context.Context, r *reader, fn func([]T) error) error {
-	l := r.list
-	return each(ctx, r, r.main(l.path, l.key, l.query(r.all, r.session.grant.Project.ID)), fn)
+	return each(ctx, r, r.main(r.list.path, r.list.key, r.query()), fn)
 }
 
 // tokenProject is a project as Keystone lists it.
