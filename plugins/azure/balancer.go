@@ -185,20 +185,15 @@ func (a *around) pool(env *resource.Envelope, p item[pool]) schema.TargetPool {
 	add := func(configuration, ip, name string) {
 		t := schema.Target{Name: name, Address: ip}
 		machine := ""
-		switch {
-		case below(configuration, "virtualMachineScaleSets") != "":
+		if set := below(configuration, "virtualMachineScaleSets"); set != "" {
 			machine = below(configuration, "virtualMachines")
-		case configuration != "":
+			t.Name = nameOf(set) + "_" + nameOf(machine)
+		} else if configuration != "" {
 			found := a.members[canonical(configuration)]
 			machine = found.machine
-			if t.Address == "" {
-				t.Address = string(found.ip)
-			}
-			if machine == "" {
-				machine = below(configuration, "networkInterfaces")
-				t.ID = canonical(machine)
-				machine = ""
-			}
+			t.Address = string(found.ip)
+			// An interface without a machine is a target too.
+			t.ID = canonical(below(configuration, "networkInterfaces"))
 		}
 		if machine != "" {
 			t.ID = canonical(machine)

@@ -130,6 +130,9 @@ func readSnapshots(ctx context.Context, r *reader, l list) error {
 			Type: "volume", Status: p.State, TakenAt: moment(p.TimeCreated), SizeBytes: p.size(), StorageTier: i.SKU.Name,
 			Incremental: p.Incremental, EncryptionKeyName: nameOf(p.Encryption.Set),
 		}
+		if s.Status == "" {
+			s.Status = p.ProvisioningState
+		}
 		if p.Encryption.Type != "" {
 			s.Encrypted = pointer(true)
 		}

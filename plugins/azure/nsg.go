@@ -54,7 +54,6 @@ func readSecurityGroups(ctx context.Context, r *reader, l list) error {
 		g.RuleCount = len(g.Rules)
 		for _, s := range p.Subnets {
 			relate(&env, "protects", "subnet", s.ID)
-			relate(&env, "part_of", "network", below(s.ID, "virtualNetworks"))
 		}
 		for _, n := range p.Interfaces {
 			relate(&env, "protects", "network_interface", n.ID)

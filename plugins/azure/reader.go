@@ -45,7 +45,6 @@ type item[P any] struct {
 	} `json:"systemData"`
 	SKU        sku      `json:"sku"`
 	Identity   identity `json:"identity"`
-	Plan       *plan    `json:"plan"`
 	Properties P        `json:"properties"`
 }
 
@@ -57,16 +56,8 @@ type sku struct {
 }
 
 type identity struct {
-	Type          string              `json:"type"`
-	UserAssigned  map[string]struct{} `json:"userAssignedIdentities"`
-	PrincipalID   string              `json:"principalId"`
-	PrincipalType string              `json:"-"`
-}
-
-type plan struct {
-	Name      string `json:"name"`
-	Publisher string `json:"publisher"`
-	Product   string `json:"product"`
+	Type         string              `json:"type"`
+	UserAssigned map[string]struct{} `json:"userAssignedIdentities"`
 }
 
 // ref is how one resource names another.

@@ -367,6 +367,9 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 	write(w, status, map[string]any{"error": map[string]any{"code": code, "message": message}})
 }
 
+// grace is how much longer a token is taken than it says, for what is under way when it ends.
+const grace = 5 * time.Second
+
 // newToken is a JWT without a signature that is worth the name.
 func (a *Azure) newToken() (string, time.Duration) {
 	life := a.TokenLife
@@ -380,7 +383,7 @@ func (a *Azure) newToken() (string, time.Duration) {
 		part(map[string]any{"tid": a.Tenant, "oid": a.Principal, "appid": a.Client, "nonce": nonce[:]}) + ".x"
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.tokens[token] = time.Now().Add(life)
+	a.tokens[token] = time.Now().Add(life + grace)
 	return token, life
 }
 
@@ -397,4 +400,11 @@ func (a *Azure) Revoke() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	clear(a.tokens)
+}
+
+// Subscriptions are all that there are.
+func (a *Azure) Subscriptions() []*Subscription {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append([]*Subscription(nil), a.subs...)
 }
