@@ -41,7 +41,9 @@ func scheme(s string) string {
 func readClassicBalancers(ctx context.Context, r *reader) error {
 	client := elb.NewFromConfig(r.cfg)
 	details := &asker{r: r}
-	pages := elb.NewDescribeLoadBalancersPaginator(client, &elb.DescribeLoadBalancersInput{PageSize: aws.Int32(400)})
+	pages := paged(client.DescribeLoadBalancers, &elb.DescribeLoadBalancersInput{PageSize: aws.Int32(400)}, func(in *elb.DescribeLoadBalancersInput, out *elb.DescribeLoadBalancersOutput) (**string, *string) {
+		return &in.Marker, out.NextMarker
+	})
 	return each(ctx, r, pages, func(page *elb.DescribeLoadBalancersOutput) error {
 		for chunk := range slices.Chunk(page.LoadBalancerDescriptions, tagsAtOnce) {
 			names := make([]string, len(chunk))
@@ -153,7 +155,9 @@ func readBalancers(ctx context.Context, r *reader) error {
 	if err != nil {
 		return err
 	}
-	pages := elasticloadbalancingv2.NewDescribeLoadBalancersPaginator(client, &elasticloadbalancingv2.DescribeLoadBalancersInput{PageSize: aws.Int32(400)})
+	pages := paged(client.DescribeLoadBalancers, &elasticloadbalancingv2.DescribeLoadBalancersInput{PageSize: aws.Int32(400)}, func(in *elasticloadbalancingv2.DescribeLoadBalancersInput, out *elasticloadbalancingv2.DescribeLoadBalancersOutput) (**string, *string) {
+		return &in.Marker, out.NextMarker
+	})
 	return each(ctx, r, pages, func(page *elasticloadbalancingv2.DescribeLoadBalancersOutput) error {
 		for chunk := range slices.Chunk(page.LoadBalancers, tagsAtOnce) {
 			if err := r.balancers(ctx, client, details, known, chunk); err != nil {
@@ -220,20 +224,18 @@ func (r *reader) balancers(ctx context.Context, client *elasticloadbalancingv2.C
 
 func allListeners(ctx context.Context, client *elasticloadbalancingv2.Client, arn string) ([]types.Listener, error) {
 	var out []types.Listener
-	pages := elasticloadbalancingv2.NewDescribeListenersPaginator(client, &elasticloadbalancingv2.DescribeListenersInput{LoadBalancerArn: aws.String(arn)})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, page.Listeners...)
-	}
-	return out, nil
+	pages := paged(client.DescribeListeners, &elasticloadbalancingv2.DescribeListenersInput{LoadBalancerArn: aws.String(arn)}, func(in *elasticloadbalancingv2.DescribeListenersInput, out *elasticloadbalancingv2.DescribeListenersOutput) (**string, *string) {
+		return &in.Marker, out.NextMarker
+	})
+	err := all(ctx, pages, func(page *elasticloadbalancingv2.DescribeListenersOutput) { out = append(out, page.Listeners...) })
+	return out, err
 }
 
 func (r *reader) targets(ctx context.Context, client *elasticloadbalancingv2.Client, details *asker) (targets, error) {
 	out := targets{groups: map[string][]types.TargetGroup{}, members: map[string][]types.TargetHealthDescription{}, unread: map[string]bool{}}
-	pages := elasticloadbalancingv2.NewDescribeTargetGroupsPaginator(client, &elasticloadbalancingv2.DescribeTargetGroupsInput{PageSize: aws.Int32(400)})
+	pages := paged(client.DescribeTargetGroups, &elasticloadbalancingv2.DescribeTargetGroupsInput{PageSize: aws.Int32(400)}, func(in *elasticloadbalancingv2.DescribeTargetGroupsInput, out *elasticloadbalancingv2.DescribeTargetGroupsOutput) (**string, *string) {
+		return &in.Marker, out.NextMarker
+	})
 	err := each(ctx, r, pages, func(page *elasticloadbalancingv2.DescribeTargetGroupsOutput) error {
 		members, read := make([][]types.TargetHealthDescription, len(page.TargetGroups)), make([]bool, len(page.TargetGroups))
 		err := side(ctx, page.TargetGroups, func(ctx context.Context, i int, g types.TargetGroup) (err error) {

@@ -29,7 +29,9 @@ func readQueues(ctx context.Context, r *reader) error {
 		return err
 	}
 	details := &asker{r: r}
-	pages := sqs.NewListQueuesPaginator(client, &sqs.ListQueuesInput{MaxResults: aws.Int32(1000)})
+	pages := paged(client.ListQueues, &sqs.ListQueuesInput{MaxResults: aws.Int32(1000)}, func(in *sqs.ListQueuesInput, out *sqs.ListQueuesOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *sqs.ListQueuesOutput) error {
 		return detailed(ctx, page.QueueUrls, func(ctx context.Context, url string) (any, resource.Envelope, bool, error) {
 			var values map[string]string
@@ -94,7 +96,9 @@ func readTopics(ctx context.Context, r *reader) error {
 		return err
 	}
 	details := &asker{r: r}
-	pages := sns.NewListTopicsPaginator(client, &sns.ListTopicsInput{})
+	pages := paged(client.ListTopics, &sns.ListTopicsInput{}, func(in *sns.ListTopicsInput, out *sns.ListTopicsOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *sns.ListTopicsOutput) error {
 		return detailed(ctx, page.Topics, func(ctx context.Context, t snstypes.Topic) (any, resource.Envelope, bool, error) {
 			var values map[string]string
@@ -127,7 +131,9 @@ func (r *reader) topic(arn string, v map[string]string) (resource.Envelope, sche
 }
 
 func readKafka(ctx context.Context, r *reader) error {
-	pages := kafka.NewListClustersV2Paginator(kafka.NewFromConfig(r.cfg), &kafka.ListClustersV2Input{MaxResults: aws.Int32(100)})
+	pages := paged(kafka.NewFromConfig(r.cfg).ListClustersV2, &kafka.ListClustersV2Input{MaxResults: aws.Int32(100)}, func(in *kafka.ListClustersV2Input, out *kafka.ListClustersV2Output) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *kafka.ListClustersV2Output) error {
 		for _, c := range page.ClusterInfoList {
 			if c.ClusterArn == nil {
@@ -184,7 +190,9 @@ func (r *reader) kafka(c kafkatypes.Cluster) (resource.Envelope, schema.BackingS
 func readMQ(ctx context.Context, r *reader) error {
 	client := mq.NewFromConfig(r.cfg)
 	details := &asker{r: r}
-	pages := mq.NewListBrokersPaginator(client, &mq.ListBrokersInput{MaxResults: aws.Int32(100)})
+	pages := paged(client.ListBrokers, &mq.ListBrokersInput{MaxResults: aws.Int32(100)}, func(in *mq.ListBrokersInput, out *mq.ListBrokersOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *mq.ListBrokersOutput) error {
 		return detailed(ctx, page.BrokerSummaries, func(ctx context.Context, b mqtypes.BrokerSummary) (any, resource.Envelope, bool, error) {
 			answer := &mq.DescribeBrokerOutput{}

@@ -21,7 +21,9 @@ func readCaches(ctx context.Context, r *reader) error {
 	if err != nil {
 		return err
 	}
-	groups := elasticache.NewDescribeReplicationGroupsPaginator(client, &elasticache.DescribeReplicationGroupsInput{MaxRecords: aws.Int32(100)})
+	groups := paged(client.DescribeReplicationGroups, &elasticache.DescribeReplicationGroupsInput{MaxRecords: aws.Int32(100)}, func(in *elasticache.DescribeReplicationGroupsInput, out *elasticache.DescribeReplicationGroupsOutput) (**string, *string) {
+		return &in.Marker, out.Marker
+	})
 	err = each(ctx, r, groups, func(page *elasticache.DescribeReplicationGroupsOutput) error {
 		for _, g := range page.ReplicationGroups {
 			env, attributes, own := r.replicationGroup(g)
@@ -35,7 +37,9 @@ func readCaches(ctx context.Context, r *reader) error {
 	if err != nil {
 		return err
 	}
-	pages := elasticache.NewDescribeCacheClustersPaginator(client, &elasticache.DescribeCacheClustersInput{MaxRecords: aws.Int32(100), ShowCacheNodeInfo: aws.Bool(true)})
+	pages := paged(client.DescribeCacheClusters, &elasticache.DescribeCacheClustersInput{MaxRecords: aws.Int32(100), ShowCacheNodeInfo: aws.Bool(true)}, func(in *elasticache.DescribeCacheClustersInput, out *elasticache.DescribeCacheClustersOutput) (**string, *string) {
+		return &in.Marker, out.Marker
+	})
 	return each(ctx, r, pages, func(page *elasticache.DescribeCacheClustersOutput) error {
 		for _, c := range page.CacheClusters {
 			env, attributes, own := r.cacheCluster(c)
@@ -130,7 +134,9 @@ func readIdentities(ctx context.Context, r *reader) error {
 	if err != nil {
 		return err
 	}
-	pages := sesv2.NewListEmailIdentitiesPaginator(sesv2.NewFromConfig(r.cfg), &sesv2.ListEmailIdentitiesInput{PageSize: aws.Int32(1000)})
+	pages := paged(sesv2.NewFromConfig(r.cfg).ListEmailIdentities, &sesv2.ListEmailIdentitiesInput{PageSize: aws.Int32(1000)}, func(in *sesv2.ListEmailIdentitiesInput, out *sesv2.ListEmailIdentitiesOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *sesv2.ListEmailIdentitiesOutput) error {
 		for _, i := range page.EmailIdentities {
 			name := aws.ToString(i.IdentityName)

@@ -21,7 +21,9 @@ func ecsTag(t types.Tag) (*string, *string) { return t.Key, t.Value }
 // in one request.
 func readECS(ctx context.Context, r *reader) error {
 	client := ecs.NewFromConfig(r.cfg)
-	pages := ecs.NewListClustersPaginator(client, &ecs.ListClustersInput{MaxResults: aws.Int32(100)})
+	pages := paged(client.ListClusters, &ecs.ListClustersInput{MaxResults: aws.Int32(100)}, func(in *ecs.ListClustersInput, out *ecs.ListClustersOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *ecs.ListClustersOutput) error {
 		if len(page.ClusterArns) == 0 {
 			return nil
@@ -51,7 +53,9 @@ func readECS(ctx context.Context, r *reader) error {
 }
 
 func (r *reader) ecsServices(ctx context.Context, client *ecs.Client, cluster string) error {
-	pages := ecs.NewListServicesPaginator(client, &ecs.ListServicesInput{Cluster: aws.String(cluster), MaxResults: aws.Int32(100)})
+	pages := paged(client.ListServices, &ecs.ListServicesInput{Cluster: aws.String(cluster), MaxResults: aws.Int32(100)}, func(in *ecs.ListServicesInput, out *ecs.ListServicesOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	err := each(ctx, r, pages, func(page *ecs.ListServicesOutput) error {
 		for chunk := range slices.Chunk(page.ServiceArns, 10) {
 			var answer *ecs.DescribeServicesOutput
@@ -126,7 +130,9 @@ func (r *reader) ecsService(s types.Service) (resource.Envelope, schema.BackingS
 func readEKS(ctx context.Context, r *reader) error {
 	client := eks.NewFromConfig(r.cfg)
 	details := &asker{r: r}
-	pages := eks.NewListClustersPaginator(client, &eks.ListClustersInput{MaxResults: aws.Int32(100)})
+	pages := paged(client.ListClusters, &eks.ListClustersInput{MaxResults: aws.Int32(100)}, func(in *eks.ListClustersInput, out *eks.ListClustersOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *eks.ListClustersOutput) error {
 		return detailed(ctx, page.Clusters, func(ctx context.Context, name string) (any, resource.Envelope, bool, error) {
 			cluster := ekstypes.Cluster{Name: aws.String(name), Arn: aws.String(r.arn("eks", "cluster/"+name))}
@@ -199,16 +205,12 @@ func (r *reader) eksCluster(c ekstypes.Cluster) (resource.Envelope, schema.Backi
 // nodePools are the managed groups of a cluster. What cannot be read is said in env.
 func (r *reader) nodePools(ctx context.Context, client *eks.Client, details *asker, cluster string, env *resource.Envelope) ([]schema.NodePool, error) {
 	var names []string
-	pages := eks.NewListNodegroupsPaginator(client, &eks.ListNodegroupsInput{ClusterName: aws.String(cluster), MaxResults: aws.Int32(100)})
 	known, err := details.ask(ctx, "groups of nodes", func(ctx context.Context) error {
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				return err
-			}
-			names = append(names, page.Nodegroups...)
-		}
-		return nil
+		names = nil
+		groups := paged(client.ListNodegroups, &eks.ListNodegroupsInput{ClusterName: aws.String(cluster), MaxResults: aws.Int32(100)}, func(in *eks.ListNodegroupsInput, out *eks.ListNodegroupsOutput) (**string, *string) {
+			return &in.NextToken, out.NextToken
+		})
+		return all(ctx, groups, func(page *eks.ListNodegroupsOutput) { names = append(names, page.Nodegroups...) })
 	})
 	if err != nil {
 		return nil, err

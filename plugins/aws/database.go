@@ -42,7 +42,9 @@ func rdsTag(t types.Tag) (*string, *string) { return t.Key, t.Value }
 // readRDS reads clusters and instances; Neptune and DocumentDB answer here, too.
 func readRDS(ctx context.Context, r *reader) error {
 	client := rds.NewFromConfig(r.cfg)
-	clusters := rds.NewDescribeDBClustersPaginator(client, &rds.DescribeDBClustersInput{MaxRecords: aws.Int32(100)})
+	clusters := paged(client.DescribeDBClusters, &rds.DescribeDBClustersInput{MaxRecords: aws.Int32(100)}, func(in *rds.DescribeDBClustersInput, out *rds.DescribeDBClustersOutput) (**string, *string) {
+		return &in.Marker, out.Marker
+	})
 	writers := map[string]string{} // role of each member of a cluster
 	err := each(ctx, r, clusters, func(page *rds.DescribeDBClustersOutput) error {
 		for _, c := range page.DBClusters {
@@ -62,7 +64,9 @@ func readRDS(ctx context.Context, r *reader) error {
 	if err != nil {
 		return err
 	}
-	pages := rds.NewDescribeDBInstancesPaginator(client, &rds.DescribeDBInstancesInput{MaxRecords: aws.Int32(100)})
+	pages := paged(client.DescribeDBInstances, &rds.DescribeDBInstancesInput{MaxRecords: aws.Int32(100)}, func(in *rds.DescribeDBInstancesInput, out *rds.DescribeDBInstancesOutput) (**string, *string) {
+		return &in.Marker, out.Marker
+	})
 	return each(ctx, r, pages, func(page *rds.DescribeDBInstancesOutput) error {
 		for _, d := range page.DBInstances {
 			if d.DBInstanceArn == nil {
@@ -207,7 +211,9 @@ func readDynamoDB(ctx context.Context, r *reader) error {
 		return err
 	}
 	details := &asker{r: r}
-	pages := dynamodb.NewListTablesPaginator(client, &dynamodb.ListTablesInput{Limit: aws.Int32(100)})
+	pages := paged(client.ListTables, &dynamodb.ListTablesInput{Limit: aws.Int32(100)}, func(in *dynamodb.ListTablesInput, out *dynamodb.ListTablesOutput) (**string, *string) {
+		return &in.ExclusiveStartTableName, out.LastEvaluatedTableName
+	})
 	return each(ctx, r, pages, func(page *dynamodb.ListTablesOutput) error {
 		return detailed(ctx, page.TableNames, func(ctx context.Context, name string) (any, resource.Envelope, bool, error) {
 			table := ddbtypes.TableDescription{TableName: aws.String(name)}

@@ -12,7 +12,9 @@ import (
 )
 
 func readNATGateways(ctx context.Context, r *reader) error {
-	pages := ec2.NewDescribeNatGatewaysPaginator(ec2.NewFromConfig(r.cfg), &ec2.DescribeNatGatewaysInput{MaxResults: aws.Int32(1000)})
+	pages := paged(ec2.NewFromConfig(r.cfg).DescribeNatGateways, &ec2.DescribeNatGatewaysInput{MaxResults: aws.Int32(1000)}, func(in *ec2.DescribeNatGatewaysInput, out *ec2.DescribeNatGatewaysOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *ec2.DescribeNatGatewaysOutput) error {
 		for _, n := range page.NatGateways {
 			if n.NatGatewayId == nil || n.State == types.NatGatewayStateDeleted {
@@ -40,7 +42,9 @@ func readNATGateways(ctx context.Context, r *reader) error {
 }
 
 func readInternetGateways(ctx context.Context, r *reader) error {
-	pages := ec2.NewDescribeInternetGatewaysPaginator(ec2.NewFromConfig(r.cfg), &ec2.DescribeInternetGatewaysInput{Filters: r.mine(), MaxResults: aws.Int32(1000)})
+	pages := paged(ec2.NewFromConfig(r.cfg).DescribeInternetGateways, &ec2.DescribeInternetGatewaysInput{Filters: r.mine(), MaxResults: aws.Int32(1000)}, func(in *ec2.DescribeInternetGatewaysInput, out *ec2.DescribeInternetGatewaysOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *ec2.DescribeInternetGatewaysOutput) error {
 		for _, g := range page.InternetGateways {
 			if g.InternetGatewayId == nil {
@@ -92,7 +96,9 @@ func readVPNGateways(ctx context.Context, r *reader) error {
 }
 
 func readTransitGateways(ctx context.Context, r *reader) error {
-	pages := ec2.NewDescribeTransitGatewaysPaginator(ec2.NewFromConfig(r.cfg), &ec2.DescribeTransitGatewaysInput{Filters: r.mine(), MaxResults: aws.Int32(1000)})
+	pages := paged(ec2.NewFromConfig(r.cfg).DescribeTransitGateways, &ec2.DescribeTransitGatewaysInput{Filters: r.mine(), MaxResults: aws.Int32(1000)}, func(in *ec2.DescribeTransitGatewaysInput, out *ec2.DescribeTransitGatewaysOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *ec2.DescribeTransitGatewaysOutput) error {
 		for _, g := range page.TransitGateways {
 			if g.TransitGatewayId == nil || g.State == types.TransitGatewayStateDeleted {
@@ -113,7 +119,9 @@ func readTransitGateways(ctx context.Context, r *reader) error {
 }
 
 func readPeerings(ctx context.Context, r *reader) error {
-	pages := ec2.NewDescribeVpcPeeringConnectionsPaginator(ec2.NewFromConfig(r.cfg), &ec2.DescribeVpcPeeringConnectionsInput{MaxResults: aws.Int32(1000)})
+	pages := paged(ec2.NewFromConfig(r.cfg).DescribeVpcPeeringConnections, &ec2.DescribeVpcPeeringConnectionsInput{MaxResults: aws.Int32(1000)}, func(in *ec2.DescribeVpcPeeringConnectionsInput, out *ec2.DescribeVpcPeeringConnectionsOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *ec2.DescribeVpcPeeringConnectionsOutput) error {
 		for _, p := range page.VpcPeeringConnections {
 			id := r.peeringID(p)
@@ -189,7 +197,9 @@ type endpointFields struct {
 }
 
 func readEndpoints(ctx context.Context, r *reader) error {
-	pages := ec2.NewDescribeVpcEndpointsPaginator(ec2.NewFromConfig(r.cfg), &ec2.DescribeVpcEndpointsInput{MaxResults: aws.Int32(1000)})
+	pages := paged(ec2.NewFromConfig(r.cfg).DescribeVpcEndpoints, &ec2.DescribeVpcEndpointsInput{MaxResults: aws.Int32(1000)}, func(in *ec2.DescribeVpcEndpointsInput, out *ec2.DescribeVpcEndpointsOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *ec2.DescribeVpcEndpointsOutput) error {
 		for _, e := range page.VpcEndpoints {
 			if e.VpcEndpointId == nil || e.State == types.StateDeleted || e.OwnerId != nil && *e.OwnerId != r.account {

@@ -27,8 +27,10 @@ type imageFields struct {
 }
 
 func readImages(ctx context.Context, r *reader) error {
-	pages := ec2.NewDescribeImagesPaginator(ec2.NewFromConfig(r.cfg), &ec2.DescribeImagesInput{
+	pages := paged(ec2.NewFromConfig(r.cfg).DescribeImages, &ec2.DescribeImagesInput{
 		Owners: []string{"self"}, MaxResults: aws.Int32(500), IncludeDeprecated: aws.Bool(true), IncludeDisabled: aws.Bool(true),
+	}, func(in *ec2.DescribeImagesInput, out *ec2.DescribeImagesOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
 	})
 	return each(ctx, r, pages, func(page *ec2.DescribeImagesOutput) error {
 		for _, i := range page.Images {
@@ -132,7 +134,9 @@ func readKeyPairs(ctx context.Context, r *reader) error {
 func readFlavors(ctx context.Context, r *reader) error {
 	client := ec2.NewFromConfig(r.cfg)
 	used := map[types.InstanceType]bool{}
-	pages := ec2.NewDescribeInstancesPaginator(client, &ec2.DescribeInstancesInput{MaxResults: aws.Int32(1000)})
+	pages := paged(client.DescribeInstances, &ec2.DescribeInstancesInput{MaxResults: aws.Int32(1000)}, func(in *ec2.DescribeInstancesInput, out *ec2.DescribeInstancesOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	err := each(ctx, r, pages, func(page *ec2.DescribeInstancesOutput) error {
 		for _, reservation := range page.Reservations {
 			for _, i := range reservation.Instances {

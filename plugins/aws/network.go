@@ -25,7 +25,9 @@ type networkFields struct {
 }
 
 func readNetworks(ctx context.Context, r *reader) error {
-	pages := ec2.NewDescribeVpcsPaginator(ec2.NewFromConfig(r.cfg), &ec2.DescribeVpcsInput{Filters: r.mine(), MaxResults: aws.Int32(1000)})
+	pages := paged(ec2.NewFromConfig(r.cfg).DescribeVpcs, &ec2.DescribeVpcsInput{Filters: r.mine(), MaxResults: aws.Int32(1000)}, func(in *ec2.DescribeVpcsInput, out *ec2.DescribeVpcsOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *ec2.DescribeVpcsOutput) error {
 		for _, v := range page.Vpcs {
 			if v.VpcId == nil {
@@ -74,7 +76,9 @@ type tables struct{ subnet, main map[string]string }
 
 func (r *reader) tables(ctx context.Context, client *ec2.Client) (tables, error) {
 	out := tables{subnet: map[string]string{}, main: map[string]string{}}
-	pages := ec2.NewDescribeRouteTablesPaginator(client, &ec2.DescribeRouteTablesInput{Filters: r.mine(), MaxResults: aws.Int32(100)})
+	pages := paged(client.DescribeRouteTables, &ec2.DescribeRouteTablesInput{Filters: r.mine(), MaxResults: aws.Int32(100)}, func(in *ec2.DescribeRouteTablesInput, out *ec2.DescribeRouteTablesOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	err := each(ctx, r, pages, func(page *ec2.DescribeRouteTablesOutput) error {
 		for _, t := range page.RouteTables {
 			for _, at := range t.Associations {
@@ -95,7 +99,9 @@ func readSubnets(ctx context.Context, r *reader) error {
 	if err != nil {
 		return err
 	}
-	pages := ec2.NewDescribeSubnetsPaginator(client, &ec2.DescribeSubnetsInput{Filters: r.mine(), MaxResults: aws.Int32(1000)})
+	pages := paged(client.DescribeSubnets, &ec2.DescribeSubnetsInput{Filters: r.mine(), MaxResults: aws.Int32(1000)}, func(in *ec2.DescribeSubnetsInput, out *ec2.DescribeSubnetsOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *ec2.DescribeSubnetsOutput) error {
 		for _, s := range page.Subnets {
 			if s.SubnetId == nil {
@@ -139,7 +145,9 @@ type interfaceFields struct {
 }
 
 func readInterfaces(ctx context.Context, r *reader) error {
-	pages := ec2.NewDescribeNetworkInterfacesPaginator(ec2.NewFromConfig(r.cfg), &ec2.DescribeNetworkInterfacesInput{MaxResults: aws.Int32(1000)})
+	pages := paged(ec2.NewFromConfig(r.cfg).DescribeNetworkInterfaces, &ec2.DescribeNetworkInterfacesInput{MaxResults: aws.Int32(1000)}, func(in *ec2.DescribeNetworkInterfacesInput, out *ec2.DescribeNetworkInterfacesOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *ec2.DescribeNetworkInterfacesOutput) error {
 		for _, n := range page.NetworkInterfaces {
 			if n.NetworkInterfaceId == nil || n.OwnerId != nil && *n.OwnerId != r.account {

@@ -61,7 +61,9 @@ func (s *session) members(ctx context.Context) (found []string, warnings []strin
 
 func listMembers(ctx context.Context, client *organizations.Client) ([]member, error) {
 	var out []member
-	pages := organizations.NewListAccountsPaginator(client, &organizations.ListAccountsInput{})
+	pages := paged(client.ListAccounts, &organizations.ListAccountsInput{}, func(in *organizations.ListAccountsInput, out *organizations.ListAccountsOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	err := eachPlain(ctx, pages, func(page *organizations.ListAccountsOutput) error {
 		for _, a := range page.Accounts {
 			out = append(out, member{id: aws.ToString(a.Id), name: aws.ToString(a.Name), closed: closed(a)})
@@ -109,7 +111,9 @@ func accountsBelow(ctx context.Context, client *organizations.Client, unit strin
 		return nil
 	}
 	parent := aws.String(unit)
-	accounts := organizations.NewListAccountsForParentPaginator(client, &organizations.ListAccountsForParentInput{ParentId: parent})
+	accounts := paged(client.ListAccountsForParent, &organizations.ListAccountsForParentInput{ParentId: parent}, func(in *organizations.ListAccountsForParentInput, out *organizations.ListAccountsForParentOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	err := eachPlain(ctx, accounts, func(page *organizations.ListAccountsForParentOutput) error {
 		for _, a := range page.Accounts {
 			into[aws.ToString(a.Id)] = true
@@ -120,7 +124,9 @@ func accountsBelow(ctx context.Context, client *organizations.Client, unit strin
 		return err
 	}
 	var children []string
-	units := organizations.NewListOrganizationalUnitsForParentPaginator(client, &organizations.ListOrganizationalUnitsForParentInput{ParentId: parent})
+	units := paged(client.ListOrganizationalUnitsForParent, &organizations.ListOrganizationalUnitsForParentInput{ParentId: parent}, func(in *organizations.ListOrganizationalUnitsForParentInput, out *organizations.ListOrganizationalUnitsForParentOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	err = eachPlain(ctx, units, func(page *organizations.ListOrganizationalUnitsForParentOutput) error {
 		for _, u := range page.OrganizationalUnits {
 			children = append(children, aws.ToString(u.Id))
@@ -146,7 +152,9 @@ func (s *session) tagFilter(ctx context.Context, client *organizations.Client, i
 	for _, m := range in {
 		g.Go(func() error {
 			var tags []orgtypes.Tag
-			pages := organizations.NewListTagsForResourcePaginator(client, &organizations.ListTagsForResourceInput{ResourceId: aws.String(m.id)})
+			pages := paged(client.ListTagsForResource, &organizations.ListTagsForResourceInput{ResourceId: aws.String(m.id)}, func(in *organizations.ListTagsForResourceInput, out *organizations.ListTagsForResourceOutput) (**string, *string) {
+				return &in.NextToken, out.NextToken
+			})
 			err := eachPlain(ctx, pages, func(page *organizations.ListTagsForResourceOutput) error {
 				tags = append(tags, page.Tags...)
 				return nil

@@ -3,6 +3,7 @@ package aws
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/netip"
 	"strings"
 	"sync"
@@ -36,43 +37,76 @@ func (r *reader) callAs(ctx context.Context, limit string, fn func(context.Conte
 	return r.out.Call(ctx, limit, func(ctx context.Context) error { return classify(fn(ctx)) })
 }
 
-// pager is what all of the library's paginators are.
-type pager[Page, Options any] interface {
-	HasMorePages() bool
-	NextPage(context.Context, ...func(*Options)) (*Page, error)
+// listing is a list that comes in pages.
+//
+// The library's own paginators are not used: they take the client as an interface, which makes the linker keep every
+// method of it, and EC2 alone has 700.
+type listing[In, Out, Options any] struct {
+	ask  func(context.Context, *In, ...func(*Options)) (*Out, error)
+	in   *In
+	next func(*In, *Out) (to **string, token *string)
+	done bool
 }
 
-// each reads a listing page by page. A page that fails is asked for again; the paginator stays where it was.
-func each[Page, Options any](ctx context.Context, r *reader, pages pager[Page, Options], fn func(*Page) error) error {
-	return eachAs(ctx, r, r.list.limit, pages, fn)
+// paged is a listing. next says where a page's token is and where the next question takes it.
+func paged[In, Out, Options any](ask func(context.Context, *In, ...func(*Options)) (*Out, error), in *In, next func(*In, *Out) (**string, *string)) *listing[In, Out, Options] {
+	return &listing[In, Out, Options]{ask: ask, in: in, next: next}
 }
 
-func eachAs[Page, Options any](ctx context.Context, r *reader, limit string, pages pager[Page, Options], fn func(*Page) error) error {
-	for pages.HasMorePages() {
-		var page *Page
-		err := r.callAs(ctx, limit, func(ctx context.Context) (err error) {
-			page, err = pages.NextPage(ctx)
+// page asks for the next page. After an error it asks for the same page again.
+func (l *listing[In, Out, Options]) page(ctx context.Context) (*Out, error) {
+	out, err := l.ask(ctx, l.in)
+	if err != nil {
+		return nil, err
+	}
+	to, token := l.next(l.in, out)
+	if before := aws.ToString(*to); before != "" && before == aws.ToString(token) {
+		return nil, provider.Permanent(errors.New("the listing does not come to an end: a page points to itself"))
+	}
+	*to, l.done = token, aws.ToString(token) == ""
+	return out, nil
+}
+
+// each reads a listing page by page.
+func each[In, Out, Options any](ctx context.Context, r *reader, l *listing[In, Out, Options], fn func(*Out) error) error {
+	return eachAs(ctx, r, r.list.limit, l, fn)
+}
+
+func eachAs[In, Out, Options any](ctx context.Context, r *reader, limit string, l *listing[In, Out, Options], fn func(*Out) error) error {
+	return walk(l, func() (page *Out, err error) {
+		err = r.callAs(ctx, limit, func(ctx context.Context) (err error) {
+			page, err = l.page(ctx)
 			return err
 		})
-		if err != nil {
-			return err
+		if err == nil {
+			r.out.Page()
 		}
-		r.out.Page()
-		if err := fn(page); err != nil {
-			return err
-		}
-	}
-	return nil
+		return page, err
+	}, fn)
 }
 
 // eachPlain is each outside a scope.
-func eachPlain[Page, Options any](ctx context.Context, pages pager[Page, Options], fn func(*Page) error) error {
-	for pages.HasMorePages() {
-		var page *Page
-		err := insist(ctx, func(ctx context.Context) (err error) {
-			page, err = pages.NextPage(ctx)
+func eachPlain[In, Out, Options any](ctx context.Context, l *listing[In, Out, Options], fn func(*Out) error) error {
+	return walk(l, func() (page *Out, err error) {
+		err = insist(ctx, func(ctx context.Context) (err error) {
+			page, err = l.page(ctx)
 			return err
 		})
+		return page, err
+	}, fn)
+}
+
+// all is each within one detail, where the caller repeats.
+func all[In, Out, Options any](ctx context.Context, l *listing[In, Out, Options], fn func(*Out)) error {
+	return walk(l, func() (*Out, error) { return l.page(ctx) }, func(page *Out) error {
+		fn(page)
+		return nil
+	})
+}
+
+func walk[In, Out, Options any](l *listing[In, Out, Options], read func() (*Out, error), fn func(*Out) error) error {
+	for !l.done {
+		page, err := read()
 		if err != nil {
 			return err
 		}

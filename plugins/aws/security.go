@@ -13,7 +13,9 @@ import (
 )
 
 func readSecurityGroups(ctx context.Context, r *reader) error {
-	pages := ec2.NewDescribeSecurityGroupsPaginator(ec2.NewFromConfig(r.cfg), &ec2.DescribeSecurityGroupsInput{Filters: r.mine(), MaxResults: aws.Int32(1000)})
+	pages := paged(ec2.NewFromConfig(r.cfg).DescribeSecurityGroups, &ec2.DescribeSecurityGroupsInput{Filters: r.mine(), MaxResults: aws.Int32(1000)}, func(in *ec2.DescribeSecurityGroupsInput, out *ec2.DescribeSecurityGroupsOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *ec2.DescribeSecurityGroupsOutput) error {
 		for _, g := range page.SecurityGroups {
 			if g.GroupId == nil {
@@ -84,7 +86,9 @@ func protocolName(s string) string {
 }
 
 func readNetworkACLs(ctx context.Context, r *reader) error {
-	pages := ec2.NewDescribeNetworkAclsPaginator(ec2.NewFromConfig(r.cfg), &ec2.DescribeNetworkAclsInput{Filters: r.mine(), MaxResults: aws.Int32(1000)})
+	pages := paged(ec2.NewFromConfig(r.cfg).DescribeNetworkAcls, &ec2.DescribeNetworkAclsInput{Filters: r.mine(), MaxResults: aws.Int32(1000)}, func(in *ec2.DescribeNetworkAclsInput, out *ec2.DescribeNetworkAclsOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *ec2.DescribeNetworkAclsOutput) error {
 		for _, n := range page.NetworkAcls {
 			if n.NetworkAclId == nil {
@@ -123,7 +127,9 @@ func aclRule(e types.NetworkAclEntry) schema.FirewallRule {
 }
 
 func readRouteTables(ctx context.Context, r *reader) error {
-	pages := ec2.NewDescribeRouteTablesPaginator(ec2.NewFromConfig(r.cfg), &ec2.DescribeRouteTablesInput{Filters: r.mine(), MaxResults: aws.Int32(100)})
+	pages := paged(ec2.NewFromConfig(r.cfg).DescribeRouteTables, &ec2.DescribeRouteTablesInput{Filters: r.mine(), MaxResults: aws.Int32(100)}, func(in *ec2.DescribeRouteTablesInput, out *ec2.DescribeRouteTablesOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *ec2.DescribeRouteTablesOutput) error {
 		for _, t := range page.RouteTables {
 			if t.RouteTableId == nil {

@@ -47,7 +47,9 @@ type serverFields struct {
 
 func readServers(ctx context.Context, r *reader) error {
 	client := ec2.NewFromConfig(r.cfg)
-	pages := ec2.NewDescribeInstancesPaginator(client, &ec2.DescribeInstancesInput{MaxResults: aws.Int32(1000)})
+	pages := paged(client.DescribeInstances, &ec2.DescribeInstancesInput{MaxResults: aws.Int32(1000)}, func(in *ec2.DescribeInstancesInput, out *ec2.DescribeInstancesOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	blind := false
 	return each(ctx, r, pages, func(page *ec2.DescribeInstancesOutput) error {
 		sizes, err := r.sizesOf(ctx, client, page)
@@ -109,7 +111,9 @@ func (r *reader) sizes(ctx context.Context, client *ec2.Client, wanted map[types
 	const most = 100
 	for len(missing) > 0 {
 		n := min(len(missing), most)
-		pages := ec2.NewDescribeInstanceTypesPaginator(client, &ec2.DescribeInstanceTypesInput{InstanceTypes: missing[:n]})
+		pages := paged(client.DescribeInstanceTypes, &ec2.DescribeInstanceTypesInput{InstanceTypes: missing[:n]}, func(in *ec2.DescribeInstanceTypesInput, out *ec2.DescribeInstanceTypesOutput) (**string, *string) {
+			return &in.NextToken, out.NextToken
+		})
 		err := each(ctx, r, pages, func(page *ec2.DescribeInstanceTypesOutput) error {
 			s.mu.Lock()
 			defer s.mu.Unlock()

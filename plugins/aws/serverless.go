@@ -25,7 +25,9 @@ func readFunctions(ctx context.Context, r *reader) error {
 	if err != nil {
 		return err
 	}
-	pages := lambda.NewListFunctionsPaginator(lambda.NewFromConfig(r.cfg), &lambda.ListFunctionsInput{MaxItems: aws.Int32(50)})
+	pages := paged(lambda.NewFromConfig(r.cfg).ListFunctions, &lambda.ListFunctionsInput{MaxItems: aws.Int32(50)}, func(in *lambda.ListFunctionsInput, out *lambda.ListFunctionsOutput) (**string, *string) {
+		return &in.Marker, out.NextMarker
+	})
 	return each(ctx, r, pages, func(page *lambda.ListFunctionsOutput) error {
 		for _, f := range page.Functions {
 			if f.FunctionArn == nil {
@@ -85,7 +87,9 @@ func (r *reader) function(f types.FunctionConfiguration) (resource.Envelope, sch
 
 // readLayers reads layers in their latest version.
 func readLayers(ctx context.Context, r *reader) error {
-	pages := lambda.NewListLayersPaginator(lambda.NewFromConfig(r.cfg), &lambda.ListLayersInput{MaxItems: aws.Int32(50)})
+	pages := paged(lambda.NewFromConfig(r.cfg).ListLayers, &lambda.ListLayersInput{MaxItems: aws.Int32(50)}, func(in *lambda.ListLayersInput, out *lambda.ListLayersOutput) (**string, *string) {
+		return &in.Marker, out.NextMarker
+	})
 	return each(ctx, r, pages, func(page *lambda.ListLayersOutput) error {
 		for _, l := range page.Layers {
 			if l.LayerArn == nil {
@@ -113,7 +117,9 @@ func readLayers(ctx context.Context, r *reader) error {
 }
 
 func readRestAPIs(ctx context.Context, r *reader) error {
-	pages := apigateway.NewGetRestApisPaginator(apigateway.NewFromConfig(r.cfg), &apigateway.GetRestApisInput{Limit: aws.Int32(500)})
+	pages := paged(apigateway.NewFromConfig(r.cfg).GetRestApis, &apigateway.GetRestApisInput{Limit: aws.Int32(500)}, func(in *apigateway.GetRestApisInput, out *apigateway.GetRestApisOutput) (**string, *string) {
+		return &in.Position, out.Position
+	})
 	return each(ctx, r, pages, func(page *apigateway.GetRestApisOutput) error {
 		for _, api := range page.Items {
 			if api.Id == nil {
@@ -223,7 +229,9 @@ func readZones(ctx context.Context, r *reader) error {
 		return err
 	}
 	details := &asker{r: r}
-	pages := route53.NewListHostedZonesPaginator(client, &route53.ListHostedZonesInput{MaxItems: aws.Int32(100)})
+	pages := paged(client.ListHostedZones, &route53.ListHostedZonesInput{MaxItems: aws.Int32(100)}, func(in *route53.ListHostedZonesInput, out *route53.ListHostedZonesOutput) (**string, *string) {
+		return &in.Marker, out.NextMarker
+	})
 	return each(ctx, r, pages, func(page *route53.ListHostedZonesOutput) error {
 		return detailed(ctx, page.HostedZones, func(ctx context.Context, z r53types.HostedZone) (any, resource.Envelope, bool, error) {
 			env, attributes, own := r.zone(z)

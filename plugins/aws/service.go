@@ -90,7 +90,9 @@ type serviceFields struct {
 func readBuckets(ctx context.Context, r *reader) error {
 	client := s3.NewFromConfig(r.cfg, func(o *s3.Options) { o.UsePathStyle = r.session.settings.Endpoint != "" })
 	known := map[string]labels{}
-	pages := s3.NewListBucketsPaginator(client, &s3.ListBucketsInput{MaxBuckets: aws.Int32(1000)})
+	pages := paged(client.ListBuckets, &s3.ListBucketsInput{MaxBuckets: aws.Int32(1000)}, func(in *s3.ListBucketsInput, out *s3.ListBucketsOutput) (**string, *string) {
+		return &in.ContinuationToken, out.ContinuationToken
+	})
 	return each(ctx, r, pages, func(page *s3.ListBucketsOutput) error {
 		for _, b := range page.Buckets {
 			region := bucketRegion(b)
@@ -139,7 +141,9 @@ func readDistributions(ctx context.Context, r *reader) error {
 	if err != nil {
 		return err
 	}
-	pages := cloudfront.NewListDistributionsPaginator(cloudfront.NewFromConfig(r.cfg), &cloudfront.ListDistributionsInput{MaxItems: aws.Int32(100)})
+	pages := paged(cloudfront.NewFromConfig(r.cfg).ListDistributions, &cloudfront.ListDistributionsInput{MaxItems: aws.Int32(100)}, func(in *cloudfront.ListDistributionsInput, out *cloudfront.ListDistributionsOutput) (**string, *string) {
+		return &in.Marker, nextDistribution(out)
+	})
 	return each(ctx, r, pages, func(page *cloudfront.ListDistributionsOutput) error {
 		if page.DistributionList == nil {
 			return nil
@@ -156,6 +160,13 @@ func readDistributions(ctx context.Context, r *reader) error {
 		}
 		return nil
 	})
+}
+
+func nextDistribution(out *cloudfront.ListDistributionsOutput) *string {
+	if out.DistributionList == nil {
+		return nil
+	}
+	return out.DistributionList.NextMarker
 }
 
 func (r *reader) distribution(d cftypes.DistributionSummary) (resource.Envelope, schema.BackingService, serviceFields) {
@@ -214,7 +225,9 @@ func bucketHost(host string) string {
 }
 
 func readScalingGroups(ctx context.Context, r *reader) error {
-	pages := autoscaling.NewDescribeAutoScalingGroupsPaginator(autoscaling.NewFromConfig(r.cfg), &autoscaling.DescribeAutoScalingGroupsInput{MaxRecords: aws.Int32(100)})
+	pages := paged(autoscaling.NewFromConfig(r.cfg).DescribeAutoScalingGroups, &autoscaling.DescribeAutoScalingGroupsInput{MaxRecords: aws.Int32(100)}, func(in *autoscaling.DescribeAutoScalingGroupsInput, out *autoscaling.DescribeAutoScalingGroupsOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *autoscaling.DescribeAutoScalingGroupsOutput) error {
 		for _, g := range page.AutoScalingGroups {
 			if g.AutoScalingGroupARN == nil {

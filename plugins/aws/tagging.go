@@ -25,7 +25,9 @@ func (r *reader) labels(ctx context.Context, region string, types ...string) (la
 	cfg.Region = region
 	out := labels{byARN: map[string][]resource.Tag{}}
 	client := resourcegroupstaggingapi.NewFromConfig(cfg)
-	pages := resourcegroupstaggingapi.NewGetResourcesPaginator(client, &resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: types, ResourcesPerPage: aws.Int32(100)})
+	pages := paged(client.GetResources, &resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: types, ResourcesPerPage: aws.Int32(100)}, func(in *resourcegroupstaggingapi.GetResourcesInput, out *resourcegroupstaggingapi.GetResourcesOutput) (**string, *string) {
+		return &in.PaginationToken, out.PaginationToken
+	})
 	err := eachAs(ctx, r, "tag", pages, func(page *resourcegroupstaggingapi.GetResourcesOutput) error {
 		for _, m := range page.ResourceTagMappingList {
 			tags := make([]resource.Tag, 0, len(m.Tags))

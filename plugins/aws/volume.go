@@ -48,7 +48,9 @@ func (r *reader) vpcPage(anchor, id string) string {
 }
 
 func readVolumes(ctx context.Context, r *reader) error {
-	pages := ec2.NewDescribeVolumesPaginator(ec2.NewFromConfig(r.cfg), &ec2.DescribeVolumesInput{MaxResults: aws.Int32(500)})
+	pages := paged(ec2.NewFromConfig(r.cfg).DescribeVolumes, &ec2.DescribeVolumesInput{MaxResults: aws.Int32(500)}, func(in *ec2.DescribeVolumesInput, out *ec2.DescribeVolumesOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *ec2.DescribeVolumesOutput) error {
 		for _, v := range page.Volumes {
 			if v.VolumeId == nil || v.State == types.VolumeStateDeleted {
@@ -107,7 +109,9 @@ type snapshotFields struct {
 }
 
 func readSnapshots(ctx context.Context, r *reader) error {
-	pages := ec2.NewDescribeSnapshotsPaginator(ec2.NewFromConfig(r.cfg), &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}, MaxResults: aws.Int32(1000)})
+	pages := paged(ec2.NewFromConfig(r.cfg).DescribeSnapshots, &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}, MaxResults: aws.Int32(1000)}, func(in *ec2.DescribeSnapshotsInput, out *ec2.DescribeSnapshotsOutput) (**string, *string) {
+		return &in.NextToken, out.NextToken
+	})
 	return each(ctx, r, pages, func(page *ec2.DescribeSnapshotsOutput) error {
 		for _, s := range page.Snapshots {
 			if s.SnapshotId == nil {
