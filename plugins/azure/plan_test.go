@@ -108,6 +108,7 @@ func TestTheRoleIsEnoughAndNotTooMuch(t *testing.T) {
 		}
 	}
 	a := start(t, armtest.Seed())
+	a.PageSize = 100
 	settings := map[string]any{"subscriptions": []string{"production"}, "resource_graph": "never"}
 	limit := func(actions []string) {
 		a.Heal()
