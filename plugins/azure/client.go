@@ -65,9 +65,6 @@ func clientWith(s settings, transport policy.Transporter, token azcore.TokenCred
 // caller runs one request under limits and repeats it; see provider.Emitter.Call.
 type caller func(ctx context.Context, fn func(context.Context) error) error
 
-// directCall is for calls outside a scope, where there is no emitter to limit and repeat them.
-func directCall(ctx context.Context, fn func(context.Context) error) error { return fn(ctx) }
-
 // link is the address of a path. More are pairs of names and values for the query.
 func (c *client) link(path, version string, more ...string) string {
 	query := url.Values{"api-version": {version}}

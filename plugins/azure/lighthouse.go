@@ -47,28 +47,21 @@ func lighthouse(tenant, principal string) string {
 	return string(text)
 }
 
-// whoami reads tenant and object id of the identity out of its token; the signature is for Azure to check.
-func (c *client) whoami(ctx context.Context) (tenant, principal string, err error) {
-	token, err := c.token.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{c.audience + "/.default"}})
-	if err != nil {
-		return "", "", c.classify(err)
-	}
-	parts := strings.Split(token.Token, ".")
-	if len(parts) != 3 {
-		return "", "", nil
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
-	if err != nil {
-		return "", "", nil
-	}
+// whoami reads tenant and object id of the identity out of its token; the signature is for Azure to check. It knows
+// neither where it cannot sign in, or where tokens have another form.
+func (c *client) whoami(ctx context.Context) (tenant, principal string) {
 	var claims struct {
 		Tenant string `json:"tid"`
 		Object string `json:"oid"`
 	}
-	if json.Unmarshal(raw, &claims) != nil {
-		return "", "", nil // a token of another form says nothing, which is no error
+	token, err := c.token.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{c.audience + "/.default"}})
+	if parts := strings.Split(token.Token, "."); err == nil && len(parts) == 3 {
+		raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
+		if err == nil && json.Unmarshal(raw, &claims) == nil && guid.MatchString(claims.Tenant) && guid.MatchString(claims.Object) {
+			return claims.Tenant, claims.Object
+		}
 	}
-	return claims.Tenant, claims.Object, nil
+	return "TENANT_ID", "OBJECT_ID_OF_THE_IDENTITY"
 }
 
 // checkDelegation prints the template for tenants that have not delegated yet.
@@ -80,10 +73,7 @@ func (s *session) checkDelegation(ctx context.Context, e enumeration, report *pr
 	if len(missing) == 0 {
 		return
 	}
-	home, principal, err := s.client.whoami(ctx)
-	if err != nil || !guid.MatchString(home) || !guid.MatchString(principal) {
-		home, principal = "TENANT_ID", "OBJECT_ID_OF_THE_IDENTITY"
-	}
+	home, principal := s.client.whoami(ctx)
 	for i := range report.Items {
 		if item := &report.Items[i]; strings.HasPrefix(item.Name, "delegation by tenant ") && !item.OK {
 			item.Message = "none of its subscriptions is visible"

@@ -38,6 +38,8 @@ type Azure struct {
 	GraphPageSize int
 	// Clock is what the answers' dates say; nil means the real time.
 	Clock func() time.Time
+	// Before, if there is one, is asked first, and answers true when it has answered the request.
+	Before func(http.ResponseWriter, *http.Request) bool
 	// TokenLife is how long a token is good; 0 means an hour.
 	TokenLife time.Duration
 
@@ -207,6 +209,9 @@ func (a *Azure) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if fault != nil && fault.serve(a, w, req) {
 		return
 	}
+	if a.Before != nil && a.Before(w, req) {
+		return
+	}
 	a.answer(w, req)
 }
 
@@ -284,6 +289,10 @@ func (a *Azure) list(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	path := "/" + strings.ToLower(parts[2])
+	if !strings.Contains(path, "/providers/") {
+		refuse(w, 404, "InvalidResourceType", "The resource type could not be found.")
+		return
+	}
 	if path == "/providers/microsoft.authorization/permissions" {
 		a.page(w, req, []json.RawMessage{encode(map[string]any{"actions": list(sub.Actions), "notActions": list(sub.NotActions)})})
 		return
@@ -301,6 +310,11 @@ func (a *Azure) list(w http.ResponseWriter, req *http.Request) {
 	}
 	if req.URL.Query().Get("statusOnly") == "true" {
 		path += "?statusonly=true"
+	}
+	// A list of a service may be empty; one below a parent is there only with the parent.
+	if _, known := sub.lists[path]; !known && strings.Count(path[strings.LastIndex(path, "/providers/"):], "/") > 3 {
+		refuse(w, 404, "ParentResourceNotFound", "Failed to perform 'read' on resource(s), because the parent resource could not be found.")
+		return
 	}
 	a.page(w, req, sub.lists[path])
 }
