@@ -4,6 +4,7 @@ package host_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -103,9 +104,25 @@ var hostiles = map[string]struct {
 	"schema is no JSON": {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) { d.SettingsSchema = []byte("{") }}, launch: "settings schema"},
 }
 
-// playHostile serves without our SDK, as foreign plugins do.
+// served is go-plugin's entry on the side of the plugin.
+type served struct {
+	plugin.NetRPCUnsupportedPlugin
+	h hostile
+}
+
+func (p served) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
+	pluginv1.RegisterPluginServer(s, p.h)
+	return nil
+}
+
+func (served) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientConn) (any, error) {
+	return nil, errors.New("there is no client here")
+}
+
+// playHostile serves without our SDK but with go-plugin, as foreign plugins do.
 func playHostile(h hostile) {
-	plugin.Serve(&plugin.ServeConfig{HandshakeConfig: wire.Handshake(), Plugins: wire.Plugins(h),
+	cookie := plugin.HandshakeConfig{ProtocolVersion: wire.ProtocolVersion, MagicCookieKey: wire.CookieKey, MagicCookieValue: wire.CookieValue}
+	plugin.Serve(&plugin.ServeConfig{HandshakeConfig: cookie, Plugins: plugin.PluginSet{"provider": served{h: h}},
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
 			return grpc.NewServer(append(opts, grpc.MaxSendMsgSize(1<<30))...)
 		}})

@@ -55,8 +55,8 @@ func (p *Process) start(ctx context.Context) error {
 	}
 	env := append(environment(p.cfg, p.dirs), "PLUGIN_CLIENT_CERT="+cert, "MAESTRO_LOG_LEVEL="+p.logLevel())
 	p.client = plugin.NewClient(&plugin.ClientConfig{
-		HandshakeConfig:  wire.Handshake(),
-		Plugins:          wire.Plugins(nil),
+		HandshakeConfig:  handshake(),
+		Plugins:          plugin.PluginSet{service: dispensed{}},
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		// The same as AutoMTLS, with a certificate that TLS libraries other than Go's accept too.
 		TLSConfig:        tlsConfig,
@@ -81,7 +81,7 @@ func (p *Process) start(ctx context.Context) error {
 	if err != nil {
 		return p.startError(ctx, err)
 	}
-	raw, err := protocol.Dispense(wire.Service)
+	raw, err := protocol.Dispense(service)
 	if err != nil {
 		return fmt.Errorf("launch plugin %s: %w", p.cfg.Name, err)
 	}

@@ -11,10 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/go-plugin"
-	"google.golang.org/grpc"
-
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/wire"
 )
@@ -22,31 +18,25 @@ import (
 // Provider serves p to the agent that started this process and returns when the agent is done. It is all
 // that a plugin's main calls. What the author logs with slog's default logger appears in the agent's log.
 func Provider(p provider.Provider) {
-	hs := wire.Handshake()
-	if os.Getenv(hs.MagicCookieKey) != hs.MagicCookieValue {
+	if os.Getenv(wire.CookieKey) != wire.CookieValue {
 		d := p.Describe()
 		fmt.Fprintf(os.Stderr, "%s is Maestro's plugin for %s (%s). The agent starts it; to try it by hand:\n\n"+
 			"    maestro-agent run --plugin %s --settings FILE\n",
 			filepath.Base(os.Args[0]), d.Title, build(d.Version), os.Args[0])
 		os.Exit(1)
 	}
-	stderr := os.Stderr // go-plugin replaces os.Stderr; the log stays on the real one
-	slog.SetDefault(slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{
+	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{
 		Level: logLevel(), ReplaceAttr: hclogNames})))
-	go endWithParent() // lives as long as the process
+	signal.Ignore(os.Interrupt) // Ctrl-C is for the agent, which then ends its plugins in its own order
+	go endWithParent()          // lives as long as the process
 	ending, end := context.WithCancel(context.Background())
 	defer end()
 	srv := &server{plugin: Local(p), ending: ending}
 	go endWithSignal(end, srv) // lives as long as the process
-	plugin.Serve(&plugin.ServeConfig{
-		HandshakeConfig: hs,
-		Plugins:         wire.Plugins(srv),
-		Logger: hclog.New(&hclog.LoggerOptions{
-			Name: "go-plugin", Level: hclog.Warn, Output: stderr, JSONFormat: true}),
-		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(opts, grpc.MaxRecvMsgSize(wire.MaxMessage), grpc.MaxSendMsgSize(wire.MaxMessage))...)
-		},
-	})
+	if err := answer(srv, end, os.Stdout); err != nil {
+		slog.Error("plugin ends", "error", err)
+		os.Exit(1)
+	}
 	end()
 	srv.drained(endWithin)
 }
