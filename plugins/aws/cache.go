@@ -17,7 +17,7 @@ import (
 // readCaches reads ElastiCache: the replication groups that people know by name, and the clusters that they consist of.
 func readCaches(ctx context.Context, r *reader) error {
 	client := elasticache.NewFromConfig(r.cfg)
-	tags, err := r.labels(ctx, r.region, "elasticache:cluster", "elasticache:replicationgroup")
+	tags, err := r.labels(ctx, r.region, "elasticache")
 	if err != nil {
 		return err
 	}

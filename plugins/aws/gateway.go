@@ -42,12 +42,12 @@ func readNATGateways(ctx context.Context, r *reader) error {
 }
 
 func readInternetGateways(ctx context.Context, r *reader) error {
-	pages := paged(ec2.NewFromConfig(r.cfg).DescribeInternetGateways, &ec2.DescribeInternetGatewaysInput{Filters: r.mine(), MaxResults: aws.Int32(1000)}, func(in *ec2.DescribeInternetGatewaysInput, out *ec2.DescribeInternetGatewaysOutput) (**string, *string) {
+	pages := paged(ec2.NewFromConfig(r.cfg).DescribeInternetGateways, &ec2.DescribeInternetGatewaysInput{MaxResults: aws.Int32(1000)}, func(in *ec2.DescribeInternetGatewaysInput, out *ec2.DescribeInternetGatewaysOutput) (**string, *string) {
 		return &in.NextToken, out.NextToken
 	})
 	return each(ctx, r, pages, func(page *ec2.DescribeInternetGatewaysOutput) error {
 		for _, g := range page.InternetGateways {
-			if g.InternetGatewayId == nil {
+			if g.InternetGatewayId == nil || g.OwnerId != nil && *g.OwnerId != r.account {
 				continue
 			}
 			env := r.tagged(*g.InternetGatewayId, g.Tags)

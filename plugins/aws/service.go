@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"strconv"
@@ -86,32 +87,49 @@ type serviceFields struct {
 	ManagedBy           string   `json:"managed_by,omitempty" label:"Managed by"`
 }
 
-// readBuckets reads S3, whose listing is the same in every region. Of each bucket the listing says its region.
+// readBuckets reads S3, whose listing is the same in every region. Amazon's says of each bucket where it lies; of what
+// merely speaks S3 that is to be asked for one by one.
 func readBuckets(ctx context.Context, r *reader) error {
 	client := s3.NewFromConfig(r.cfg, func(o *s3.Options) { o.UsePathStyle = r.session.settings.Endpoint != "" })
-	known := map[string]labels{}
+	known, details := map[string]labels{}, &asker{r: r}
 	pages := paged(client.ListBuckets, &s3.ListBucketsInput{MaxBuckets: aws.Int32(1000)}, func(in *s3.ListBucketsInput, out *s3.ListBucketsOutput) (**string, *string) {
 		return &in.ContinuationToken, out.ContinuationToken
 	})
 	return each(ctx, r, pages, func(page *s3.ListBucketsOutput) error {
-		for _, b := range page.Buckets {
-			region := bucketRegion(b)
-			if b.Name == nil || region != "" && !r.session.settings.wantsRegion(region) {
+		regions := make([]string, len(page.Buckets))
+		gone := make([]bool, len(page.Buckets))
+		err := side(ctx, page.Buckets, func(ctx context.Context, i int, b s3types.Bucket) (err error) {
+			if regions[i] = ireland(aws.ToString(b.BucketRegion)); regions[i] != "" {
+				return nil
+			}
+			_, err = details.ask(ctx, "regions of buckets", func(ctx context.Context) error {
+				answer, err := client.GetBucketLocation(ctx, &s3.GetBucketLocationInput{Bucket: b.Name})
+				if err == nil {
+					// The first region of all has no name here.
+					regions[i] = cmp.Or(ireland(string(answer.LocationConstraint)), defaultHome)
+				}
+				return err
+			})
+			if err == errAbsent {
+				gone[i], err = true, nil
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for i, b := range page.Buckets {
+			if b.Name == nil || gone[i] || regions[i] != "" && !r.session.settings.wantsRegion(regions[i]) {
 				continue
 			}
-			env, attributes := r.bucket(b)
-			if region == "" {
-				region = r.cfg.Region
-			}
-			tags, ok := known[region]
-			if !ok {
-				var err error
-				if tags, err = r.labels(ctx, region, "s3:bucket"); err != nil {
+			env, attributes := r.bucket(b, regions[i])
+			region := cmp.Or(regions[i], r.cfg.Region)
+			if _, ok := known[region]; !ok {
+				if known[region], err = r.labels(ctx, region, "s3:bucket"); err != nil {
 					return err
 				}
-				known[region] = tags
 			}
-			tags.on(&env, env.ExternalID)
+			known[region].on(&env, env.ExternalID)
 			if err := r.emit(ctx, env, attributes); err != nil {
 				return err
 			}
@@ -120,18 +138,18 @@ func readBuckets(ctx context.Context, r *reader) error {
 	})
 }
 
-// bucketRegion is where a bucket lies; EU is what Ireland was called when it was the only one.
-func bucketRegion(b s3types.Bucket) string {
-	if region := aws.ToString(b.BucketRegion); region != "EU" {
-		return region
+// ireland translates what it was called when it was the only one in Europe.
+func ireland(region string) string {
+	if region == "EU" {
+		return "eu-west-1"
 	}
-	return "eu-west-1"
+	return region
 }
 
-func (r *reader) bucket(b s3types.Bucket) (resource.Envelope, schema.BackingService) {
+func (r *reader) bucket(b s3types.Bucket, region string) (resource.Envelope, schema.BackingService) {
 	name := aws.ToString(b.Name)
 	env := r.envelope("arn:"+r.session.settings.partition+":s3:::"+name, name)
-	env.Region = bucketRegion(b)
+	env.Region = region
 	env.ConsoleURL = r.console("s3/buckets/" + url.PathEscape(name))
 	return env, schema.BackingService{Family: "object_storage", Type: "bucket", Engine: "s3", Provisioned: when(b.CreationDate)}
 }

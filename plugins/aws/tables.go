@@ -35,7 +35,7 @@ func lists() []list {
 			"elasticloadbalancing:DescribeTargetHealth", "elasticloadbalancing:DescribeTags"}},
 		{kind: "database", name: "rds", limit: "rds", read: readRDS, actions: []string{"rds:DescribeDBInstances", "rds:DescribeDBClusters"}},
 		{kind: "database", name: "dynamodb", limit: "dynamodb", read: readDynamoDB, actions: []string{"dynamodb:ListTables", "dynamodb:DescribeTable", actionTags}},
-		{kind: "backing_service", name: "s3", limit: "s3", global: true, read: readBuckets, actions: []string{"s3:ListAllMyBuckets", actionTags}},
+		{kind: "backing_service", name: "s3", limit: "s3", global: true, read: readBuckets, actions: []string{"s3:ListAllMyBuckets", "s3:GetBucketLocation", actionTags}},
 		{kind: "backing_service", name: "cloudfront", limit: "cloudfront", global: true, read: readDistributions, actions: []string{"cloudfront:ListDistributions", actionTags}},
 		{kind: "backing_service", name: "route53", limit: "route53", global: true, read: readZones, actions: []string{"route53:ListHostedZones", "route53:GetHostedZone", actionTags}},
 		{kind: "backing_service", name: "autoscaling", limit: "autoscaling", read: readScalingGroups, actions: []string{"autoscaling:DescribeAutoScalingGroups"}},
