@@ -17,15 +17,15 @@ import (
 
 // Settings are a connection's settings.
 type Settings struct {
-	TenantID       string `json:"tenant_id,omitempty" label:"Directory (tenant) id" example:"72f988bf-86f1-41af-91ab-2d7cd011db47" maestro:"credential-target" help:"The Microsoft Entra tenant to sign in to. Needed for a secret or a certificate; a managed identity and the CLI know their own."`
+	TenantID       string `json:"tenant_id,omitempty" label:"Directory (tenant) id" example:"72f988bf-86f1-41af-91ab-2d7cd011db47" help:"The Microsoft Entra tenant to sign in to. Needed for a secret or a certificate; a managed identity and the CLI know their own."`
 	ClientID       string `json:"client_id,omitempty" label:"Application (client) id" help:"Of the app registration, or of a user-assigned managed identity. AZURE_CLIENT_ID of the credential comes first."`
 	Authentication string `json:"authentication,omitempty" label:"Signs in with" enum:"auto,client_secret,client_certificate,managed_identity,workload_identity,cli" default:"auto" help:"Auto takes what the credential holds: a secret, a certificate, a federated token. Managed identity and CLI must be chosen."`
 
-	Cloud           string `json:"cloud,omitempty" label:"Cloud" enum:"public,us_government,china,custom" default:"public" maestro:"credential-target" help:"Sovereign clouds have addresses of their own; custom is for Azure Stack Hub and for tests."`
+	Cloud           string `json:"cloud,omitempty" label:"Cloud" enum:"public,us_government,china,custom" default:"public" maestro:"credential-target" help:"Sovereign clouds have addresses of their own; custom is for Azure Stack Hub and for tests. A credential that is bound to endpoints names the cloud among them: public."`
 	ResourceManager string `json:"resource_manager_url,omitempty" label:"Resource Manager (custom cloud)" example:"https://management.local.azurestack.external" maestro:"credential-target"`
 	Authority       string `json:"authority_url,omitempty" label:"Sign-in address (custom cloud)" example:"https://login.microsoftonline.com" maestro:"credential-target"`
-	Audience        string `json:"audience,omitempty" label:"Token audience (custom cloud)" maestro:"credential-target" help:"The resource that tokens are asked for; without it, the address of Resource Manager."`
-	CA              string `json:"ca,omitempty" label:"Authority's certificate" maestro:"credential-target" help:"PEM; for a custom cloud or a proxy that opens TLS, beside those this machine trusts."`
+	Audience        string `json:"audience,omitempty" label:"Token audience (custom cloud)" help:"The resource that tokens are asked for; without it, the address of Resource Manager."`
+	CA              string `json:"ca,omitempty" label:"Authority's certificate" help:"PEM; for a custom cloud or a proxy that opens TLS, beside those this machine trusts."`
 
 	ManagementGroups []string `json:"management_groups,omitempty" label:"Only these management groups" maestro:"narrows" help:"Ids, for example the tenant's id for the root group; with all groups below. Empty means every subscription that the identity sees."`
 	Subscriptions    []string `json:"subscriptions,omitempty" label:"Only these subscriptions" maestro:"narrows" help:"Ids, names or patterns such as prod-*."`
