@@ -237,25 +237,25 @@ func (n *number) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// flag reads a truth that some services write as a text.
-type flag struct{ set, value bool }
+// truth reads a truth that some services write as a text.
+type truth struct{ set, value bool }
 
 // UnmarshalJSON takes true, "true", "True" and "".
-func (f *flag) UnmarshalJSON(b []byte) error {
+func (f *truth) UnmarshalJSON(b []byte) error {
 	switch strings.ToLower(strings.Trim(string(b), `"`)) {
 	case "true":
-		*f = flag{true, true}
+		*f = truth{true, true}
 	case "false", "":
-		*f = flag{set: true}
+		*f = truth{set: true}
 	case "null":
-		*f = flag{}
+		*f = truth{}
 	default:
 		return errors.New("is no truth")
 	}
 	return nil
 }
 
-func (f flag) pointer() *bool {
+func (f truth) pointer() *bool {
 	if !f.set {
 		return nil
 	}

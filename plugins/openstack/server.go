@@ -62,7 +62,7 @@ type novaServer struct {
 	RootDevice   string            `json:"OS-EXT-SRV-ATTR:root_device_name"`
 	AccessIPv4   string            `json:"accessIPv4"`
 	AccessIPv6   string            `json:"accessIPv6"`
-	ConfigDrive  flag              `json:"config_drive"`
+	ConfigDrive  truth             `json:"config_drive"`
 	Locked       *bool             `json:"locked"`
 	ServerGroups []string          `json:"server_groups"`
 	Fault        struct {

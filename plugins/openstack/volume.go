@@ -30,7 +30,7 @@ type cinderVolume struct {
 	Status       string            `json:"status"`
 	Size         number            `json:"size"`
 	Type         string            `json:"volume_type"`
-	Bootable     flag              `json:"bootable"`
+	Bootable     truth             `json:"bootable"`
 	Encrypted    *bool             `json:"encrypted"`
 	KeyID        string            `json:"encryption_key_id"`
 	Multiattach  *bool             `json:"multiattach"`
