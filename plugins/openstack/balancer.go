@@ -212,8 +212,8 @@ func (r *reader) learnServers(ctx context.Context, p *parts) error {
 		}
 	}
 	slices.Sort(ips)
-	network, err := r.session.service("network", r.region)
-	if err != nil || len(ips) == 0 {
+	network := r.session.find("network", r.region)
+	if network == nil || len(ips) == 0 {
 		return nil // without Neutron there is nothing to be found
 	}
 	var mu sync.Mutex

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"maestro.internal/sdk/provider"
 )
 
@@ -19,29 +21,52 @@ func (s *session) Check(ctx context.Context, kinds []string) (provider.CheckRepo
 		item.Advice = "check the settings regions and interface against `openstack catalog list`"
 	}
 	report.Items = append(report.Items, item)
-	var missing []list
-	for _, l := range lists() {
-		if !slices.Contains(kinds, l.kind) {
-			continue
-		}
-		for _, region := range regions {
-			item := provider.CheckItem{Kind: l.kind, Name: strings.Join(l.policies, ", "), OK: true, Message: region}
-			if err := s.probe(ctx, l, region); err != nil {
-				if ctx.Err() != nil {
-					return report, ctx.Err()
-				}
-				item = failed(l, region, err)
-				if isDenied(err) {
-					missing = append(missing, l)
-				}
-			}
-			report.Items = append(report.Items, item)
-		}
+	items, missing := s.probeAll(ctx, kinds, regions)
+	if ctx.Err() != nil {
+		return report, ctx.Err()
 	}
+	report.Items = append(report.Items, items...)
 	if len(missing) > 0 {
 		report.Policy = policyText(missing)
 	}
 	return report, nil
+}
+
+// probeAll asks all lists, some at a time, and keeps their order. missing are those that are denied somewhere.
+func (s *session) probeAll(ctx context.Context, kinds, regions []string) (items []provider.CheckItem, missing []list) {
+	type question struct {
+		list   list
+		region string
+		err    error
+	}
+	var asked []question
+	for _, l := range lists() {
+		for _, region := range regions {
+			if slices.Contains(kinds, l.kind) {
+				asked = append(asked, question{list: l, region: region})
+			}
+		}
+	}
+	var g errgroup.Group
+	g.SetLimit(4)
+	for i := range asked {
+		g.Go(func() error {
+			asked[i].err = s.probe(ctx, asked[i].list, asked[i].region)
+			return nil
+		})
+	}
+	_ = g.Wait() // each keeps its own error
+	for _, q := range asked {
+		item := provider.CheckItem{Kind: q.list.kind, Name: strings.Join(q.list.policies, ", "), OK: true, Message: q.region}
+		if q.err != nil {
+			item = failed(q.list, q.region, q.err)
+		}
+		if isDenied(q.err) {
+			missing = append(missing, q.list)
+		}
+		items = append(items, item)
+	}
+	return items, missing
 }
 
 func (s *session) whoAmI() provider.CheckItem {
@@ -62,6 +87,9 @@ func (s *session) whoAmI() provider.CheckItem {
 func (s *session) probe(ctx context.Context, l list, region string) error {
 	service, err := s.service(l.service, region)
 	if err != nil {
+		return err
+	}
+	if err := s.seesAll(ctx, l, service); err != nil {
 		return err
 	}
 	query := l.query(s.all && !l.ownOnly, s.admin, s.grant.Project.ID)

@@ -69,30 +69,53 @@ func connect(ctx context.Context, s Settings, l login) (*session, error) {
 	return c, nil
 }
 
-func (c *session) signIn(ctx context.Context) error {
-	err := openstack.AuthenticateV3(ctx, c.client, &c.login.options, gophercloud.EndpointOpts{})
+func (s *session) signIn(ctx context.Context) error {
+	err := openstack.AuthenticateV3(ctx, s.client, &s.login.options, gophercloud.EndpointOpts{})
 	if err != nil {
-		return c.refused(classify(err))
+		return s.refused(classify(err))
 	}
-	answer, ok := c.client.GetAuthResult().(interface {
+	answer, ok := s.client.GetAuthResult().(interface {
 		ExtractInto(any) error
 	})
 	if !ok {
 		return provider.Permanent(errors.New("Keystone's answer says nothing of the token"))
 	}
-	if err := answer.ExtractInto(&c.grant); err != nil {
+	if err := answer.ExtractInto(&s.grant); err != nil {
 		return provider.Permanent(errors.New("Keystone's answer is none of version 3: check the address"))
 	}
-	if c.grant.Project.ID == "" {
+	if s.grant.Project.ID == "" {
 		return provider.Denied(errors.New("the token belongs to no project"), "name a project in the settings or in the credential")
 	}
-	c.admin = slices.ContainsFunc(c.grant.Roles, func(r tokens.Role) bool { return r.Name == "admin" })
-	c.all = c.settings.Projects == projectsAll || c.settings.Projects == projectsAuto && c.admin
+	s.admin = slices.ContainsFunc(s.grant.Roles, func(r tokens.Role) bool { return r.Name == s.settings.AdminRole })
+	s.all = s.settings.Projects == projectsAll || s.settings.Projects == projectsAuto && s.admin
 	return nil
 }
 
+// seesAll says why what is listed for all projects would not be all. Cinder, Neutron and Glance do not refuse somebody
+// who is no administrator, they show the own project as if it were everything; and what is not shown would be gone.
+func (s *session) seesAll(ctx context.Context, l list, service *service) error {
+	if !s.all || l.ownOnly {
+		return nil
+	}
+	if !s.admin {
+		return provider.Denied(fmt.Errorf("the user %s does not have the role %s in project %s, so not all projects can be read", s.grant.User.Name, s.settings.AdminRole, s.grant.Project.Name),
+			"give the user that role, or set projects to own")
+	}
+	if l.stranger == "" {
+		return nil
+	}
+	// Who may see all projects is answered an empty list, others are refused.
+	query := url.Values{l.stranger: {strings.Repeat("0", 32)}, "limit": {"1"}}
+	var body any
+	err := service.get(ctx, l.path, query, &body)
+	if isDenied(err) {
+		return provider.Denied(fmt.Errorf("the user %s may not read the %ss of all projects: %w", s.grant.User.Name, l.kind, err), l.role)
+	}
+	return err
+}
+
 // refused makes Keystone's one word for everything, 401, more helpful.
-func (c *session) refused(err error) error {
+func (s *session) refused(err error) error {
 	var known *provider.Error
 	if !errors.As(err, &known) || known.Advice != "" || !isDenied(err) {
 		return err
@@ -101,13 +124,13 @@ func (c *session) refused(err error) error {
 		"application credential": "check id and secret of the application credential, and that it has not expired",
 		"password":               "check user, password and domain, and that the user has a role in the project",
 		"token":                  "the token has expired or is of another cloud: get a new one, or use an application credential",
-	}[c.login.how]
+	}[s.login.how]
 	return provider.Denied(known.Err, advice)
 }
 
 // Close ends connections. The token ends by itself: to revoke it would end those of other runs that share it.
-func (c *session) Close() error {
-	c.http.CloseIdleConnections()
+func (s *session) Close() error {
+	s.http.CloseIdleConnections()
 	return nil
 }
 
@@ -120,15 +143,15 @@ func serviceKinds() map[string][]string {
 }
 
 // regions are those of the catalogue that have an address of a service that is read.
-func (c *session) regions() []string {
+func (s *session) regions() []string {
 	var out []string
-	for _, entry := range c.grant.Catalog {
+	for _, entry := range s.grant.Catalog {
 		for _, names := range serviceKinds() {
 			if !slices.Contains(names, entry.Type) {
 				continue
 			}
 			for _, e := range entry.Endpoints {
-				if e.Interface == c.settings.Interface && !slices.Contains(out, regionOf(e)) {
+				if e.Interface == s.settings.Interface && !slices.Contains(out, regionOf(e)) {
 					out = append(out, regionOf(e))
 				}
 			}
@@ -146,14 +169,14 @@ func regionOf(e tokens.Endpoint) string {
 }
 
 // endpoint is the catalogue's address of a service in a region, or nothing.
-func (c *session) endpoint(kind, region string) string {
+func (s *session) endpoint(kind, region string) string {
 	for _, name := range serviceKinds()[kind] {
-		for _, entry := range c.grant.Catalog {
+		for _, entry := range s.grant.Catalog {
 			if entry.Type != name {
 				continue
 			}
 			for _, e := range entry.Endpoints {
-				if e.Interface == c.settings.Interface && regionOf(e) == region && (name != "volume" || strings.Contains(e.URL, "/v3")) {
+				if e.Interface == s.settings.Interface && regionOf(e) == region && (name != "volume" || strings.Contains(e.URL, "/v3")) {
 					return e.URL
 				}
 			}
@@ -174,25 +197,31 @@ type service struct {
 }
 
 // service finds a service in the catalogue; one that is not there is unsupported.
-func (c *session) service(kind, region string) (*service, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (s *session) service(kind, region string) (*service, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	key := kind + " " + region
-	if s := c.services[key]; s != nil {
-		return s, nil
+	if found := s.services[key]; found != nil {
+		return found, nil
 	}
-	address := c.endpoint(kind, region)
+	address := s.endpoint(kind, region)
 	if address == "" {
-		return nil, provider.Unsupported(fmt.Errorf("the catalogue has no service %s in region %s for the interface %s", serviceKinds()[kind][0], region, c.settings.Interface))
+		return nil, provider.Unsupported(fmt.Errorf("the catalogue has no service %s in region %s for the interface %s", serviceKinds()[kind][0], region, s.settings.Interface))
 	}
-	base, err := baseOf(kind, address, c.grant.Project.ID)
+	base, err := baseOf(kind, address, s.grant.Project.ID)
 	if err != nil {
 		return nil, provider.Permanent(fmt.Errorf("the catalogue's address of %s in region %s: %w", serviceKinds()[kind][0], region, err))
 	}
 	typ := map[string]string{"compute": "compute", "volume": "block-storage"}[kind]
-	s := &service{kind: kind, base: base, client: &gophercloud.ServiceClient{ProviderClient: c.client, Endpoint: base, Type: typ}}
-	c.services[key] = s
-	return s, nil
+	found := &service{kind: kind, base: base, client: &gophercloud.ServiceClient{ProviderClient: s.client, Endpoint: base, Type: typ}}
+	s.services[key] = found
+	return found, nil
+}
+
+// find is service for what only helps: nil where there is none.
+func (s *session) find(kind, region string) *service {
+	found, _ := s.service(kind, region) // its only error is that there is none
+	return found
 }
 
 var versioned = regexp.MustCompile(`/v[0-9]+(\.[0-9]+)?(/|$)`)
@@ -296,13 +325,4 @@ func (v versionInfo) choose(most [2]int) string {
 		return ""
 	}
 	return fmt.Sprintf("%d.%d", major, min(minor, most[1]))
-}
-
-// microversion is the minor number that was agreed on; 0 where there is none.
-func (s *service) microversion() int {
-	var major, minor int
-	if _, err := fmt.Sscanf(s.client.Microversion, "%d.%d", &major, &minor); err != nil {
-		return 0
-	}
-	return minor
 }

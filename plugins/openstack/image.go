@@ -52,8 +52,8 @@ type imageBook struct {
 
 // learn reads the images of a page of servers that are not known yet.
 func (b *imageBook) learn(ctx context.Context, r *reader, page []novaServer) error {
-	service, err := r.session.service("image", r.region)
-	if err != nil {
+	service := r.session.find("image", r.region)
+	if service == nil {
 		return nil // nothing to be read there
 	}
 	var missing []string

@@ -27,6 +27,9 @@ type list struct {
 	// ownAdmin is the same where an ordinary user sees more than the project's own, which is wanted: public images,
 	// shared networks. An administrator would see everybody's.
 	ownAdmin string
+	// stranger is the parameter by which a project that is not there is asked for, to learn whether all may be seen;
+	// role is what to give to whom is refused. Empty where the role of administrators decides.
+	stranger, role string
 	// ownOnly says that a token sees its own project only, whatever its role.
 	ownOnly bool
 	// unique says that external ids of the kind are unique in the world.
@@ -167,6 +170,10 @@ func (s *session) Discover(ctx context.Context, scope resource.Scope, out provid
 		return err
 	}
 	r := &reader{session: s, list: l, scope: scope, out: out, service: service, region: region, all: s.all && !l.ownOnly}
+	err = r.call(ctx, func(ctx context.Context) error { return s.seesAll(ctx, l, service) })
+	if err != nil {
+		return err
+	}
 	if err := r.learnProjects(ctx); err != nil {
 		return err
 	}

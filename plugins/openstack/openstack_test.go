@@ -4,11 +4,14 @@ import (
 	"encoding/json"
 	"flag"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"maestro.internal/sdk/plugintest"
 	"maestro.internal/sdk/provider"
@@ -75,7 +78,7 @@ func TestTranslation(t *testing.T) {
 			t.Fatal(err)
 		}
 		if string(want) != string(text) {
-			t.Errorf("%s differs from %s; look at it and run with -update", kind, file)
+			t.Errorf("%s differs from %s; look at it and run with -update:\n%s", kind, file, cmp.Diff(string(want), string(text)))
 		}
 	}
 }
@@ -99,7 +102,7 @@ func TestAllProjectsAtOnce(t *testing.T) {
 			}
 		}
 	}
-	for path, most := range map[string]int{"/volumes/detail": 1, "/networks": 1, "/routers": 1, "/floatingips": 1, "/lbaas/loadbalancers": 1, "/projects": 1, "/security-groups": 1} {
+	for path, most := range map[string]int{"/volumes/detail": 1, "/networks": 1, "/routers": 1, "/floatingips": 1, "/lbaas/loadbalancers": 2, "/projects": 1, "/security-groups": 1} {
 		if n := len(c.requests(path)); n != most {
 			t.Errorf("%s was asked for %d times, want %d", path, n, most)
 		}
@@ -329,5 +332,36 @@ func TestOtherReleases(t *testing.T) {
 		"b":[{"addr":"10.0.0.9","version":4,"OS-EXT-IPS:type":"fixed"}],"a":[{"addr":"fe80::1"},{"addr":"8.8.4.4","OS-EXT-IPS:type":"fixed"}]},"OS-EXT-STS:power_state":1}`)
 	if a.PrimaryIP != "10.0.0.9" || a.PublicIP != "8.8.4.4" || a.PowerState != "off" || len(a.IPAddresses) != 2 {
 		t.Errorf("%+v", a)
+	}
+}
+
+// Where somebody who is no administrator is to read all projects, nothing may pass for all of them: most services would
+// just show the own project.
+func TestAllNeedsAnAdministrator(t *testing.T) {
+	c := startCloud(t)
+	c.roles = []string{"reader"}
+	credential(t)
+	found := discover(t, c.settings("projects", `"all"`))
+	for key, out := range found.outcomes {
+		if want := resource.StatusDenied; !strings.HasPrefix(key, "backing_service") && (out.Status != want || out.Listed > 0 || !strings.Contains(out.Advice, "projects to own")) {
+			t.Errorf("%s: %+v", key, out)
+		}
+	}
+	// Octavia has roles of its own: an administrator without them is shown the own project, unless it is asked for another.
+	c.roles = []string{"admin"}
+	c.hook = func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/loadbalancers") || !r.URL.Query().Has("project_id") {
+			return false
+		}
+		refuse(w, 403, `{"faultcode":"Client","faultstring":"Policy does not allow this request to be performed."}`)
+		return true
+	}
+	if out := discover(t, c.settings(), "load_balancer").outcome(t, "load_balancer"); out.Status != resource.StatusDenied || !strings.Contains(out.Advice, "global_observer") {
+		t.Errorf("%+v", out)
+	}
+	// Elsewhere the role has another name.
+	c.roles, c.hook = []string{"cloud_admin"}, nil
+	if out := discover(t, c.settings("admin_role", `"cloud_admin"`), "server").outcome(t, "server"); out.Status != resource.StatusComplete || out.Listed != 7 {
+		t.Errorf("%+v", out)
 	}
 }

@@ -21,6 +21,8 @@ type Settings struct {
 	ProjectDomain string `json:"project_domain,omitempty" label:"Project's domain" maestro:"narrows" help:"Name of the domain of a project that is given by name; Default unless said otherwise."`
 	Projects      string `json:"projects,omitempty" label:"Which projects" enum:"auto,all,own" default:"auto" maestro:"narrows" help:"own reads the project that is signed in to; all reads every project, which needs the role admin; auto reads all if the credential has that role."`
 
+	AdminRole string `json:"admin_role,omitempty" label:"Administrators' role" default:"admin" maestro:"narrows" help:"The role that sees every project at Nova, Cinder and Neutron, where the cloud calls it otherwise."`
+
 	Regions        []string `json:"regions,omitempty" label:"Only these regions" maestro:"narrows" example:"[\"eu-*\"]" help:"Names or patterns; empty means every region of the catalogue."`
 	ExcludeRegions []string `json:"exclude_regions,omitempty" label:"Not these regions" maestro:"narrows" help:"Names or patterns."`
 
@@ -50,6 +52,9 @@ func readSettings(raw json.RawMessage) (Settings, error) {
 	}
 	if s.Interface == "" {
 		s.Interface = "public"
+	}
+	if s.AdminRole == "" {
+		s.AdminRole = "admin"
 	}
 	s.AuthURL, s.Dashboard = strings.TrimSpace(s.AuthURL), strings.TrimRight(strings.TrimSpace(s.Dashboard), "/")
 	return s, s.check()

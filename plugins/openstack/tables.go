@@ -37,6 +37,7 @@ func lists() []list {
 		},
 		{
 			kind: "load_balancer", service: "load_balancer", path: "lbaas/loadbalancers", key: "loadbalancers", own: "project_id", unique: true, interval: 6 * hour,
+			stranger: "project_id", role: "give the user the role load-balancer_admin or load-balancer_global_observer, for Octavia has roles of its own",
 			policies: []string{
 				"os_load-balancer_api:loadbalancer:get_all", "os_load-balancer_api:loadbalancer:get_all-global", "os_load-balancer_api:listener:get_all",
 				"os_load-balancer_api:pool:get_all", "os_load-balancer_api:member:get_all", "os_load-balancer_api:healthmonitor:get_all",
