@@ -375,7 +375,7 @@ func TestUnderTheAgent(t *testing.T) {
 	var join struct {
 		Token string `json:"token"`
 	}
-	a.call("POST", "/join-tokens", map[string]any{"name": "azure", "site": "azure", "ttl_seconds": 600}, &join)
+	a.call("POST", "/join-tokens", map[string]any{"name": "azure-agent", "site": "azure", "ttl_seconds": 600}, &join)
 	b.write("join-token", []byte(join.Token))
 	b.child("maestro-agent", "serve", "--collector", machine.Address, "--join-token-file", b.path("join-token"), "--name", "azure-agent", "--site", "azure",
 		"--plugin-dir", b.dir, "--data-dir", b.path("agent"), "--credentials-file", b.path("credentials.yaml"))
