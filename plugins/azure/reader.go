@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -264,9 +265,9 @@ func envelope[P any](r *reader, i item[P]) resource.Envelope {
 	if len(i.Zones) == 1 && env.Region != "" {
 		env.Zone = env.Region + "-" + i.Zones[0]
 	}
-	for k, v := range i.Tags {
+	for _, k := range slices.Sorted(maps.Keys(i.Tags)) {
 		if len(env.Tags) < resource.MaxTags {
-			env.Tags = append(env.Tags, resource.Tag{Key: k, Value: v})
+			env.Tags = append(env.Tags, resource.Tag{Key: k, Value: i.Tags[k]})
 		}
 	}
 	return env
