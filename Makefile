@@ -18,6 +18,7 @@ BINARIES := \
   maestro-demo=./demo/cmd/maestro-demo \
   maestro-plugin-aws=./plugins/aws/cmd/maestro-plugin-aws \
   maestro-plugin-azure=./plugins/azure/cmd/maestro-plugin-azure \
+  maestro-plugin-ansible=./plugins/ansible/cmd/maestro-plugin-ansible \
   maestro-plugin-host=./plugins/host/cmd/maestro-plugin-host \
   maestro-plugin-openstack=./plugins/openstack/cmd/maestro-plugin-openstack \
   maestro-plugin-vsphere=./plugins/vsphere/cmd/maestro-plugin-vsphere

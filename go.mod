@@ -34,7 +34,11 @@ require (
 	pgregory.net/rapid v1.2.0
 )
 
-require gopkg.in/yaml.v2 v2.4.0 // indirect
+require (
+	github.com/kr/fs v0.1.0 // indirect
+	github.com/pkg/sftp v1.13.12
+	gopkg.in/yaml.v2 v2.4.0 // indirect
+)
 
 require (
 	github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi v1.41.9

@@ -1,0 +1,135 @@
+package ansible
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"maestro.internal/sdk/httpclient"
+	"maestro.internal/sdk/provider"
+)
+
+// bucket reads the objects directly below a prefix.
+type bucket struct{ settings Settings }
+
+func newBucket(s Settings) (source, error) {
+	if s.Bucket == "" {
+		return nil, &provider.SettingsError{Pointer: "/bucket", Problem: "is needed for s3"}
+	}
+	return bucket{s}, nil
+}
+
+func (b bucket) client(ctx context.Context) (*s3.Client, error) {
+	web, err := httpclient.New(httpclient.Options{})
+	if err != nil {
+		return nil, err
+	}
+	region := b.settings.Region
+	if region == "" {
+		region = firstOf(os.Getenv("AWS_REGION"), "us-east-1")
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(region), config.WithHTTPClient(web),
+		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} })) // the SDK repeats
+	if err != nil {
+		return nil, provider.Denied(fmt.Errorf("find AWS credentials: %w", err), "give the credential AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run the agent where a role is at hand")
+	}
+	return s3.NewFromConfig(cfg, func(o *s3.Options) {
+		if b.settings.Endpoint != "" {
+			o.BaseEndpoint, o.UsePathStyle = &b.settings.Endpoint, true
+		}
+	}), nil
+}
+
+func (b bucket) fetch(ctx context.Context, calls caller, wanted func(string) bool) (*folder, error) {
+	client, err := b.client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f, err := temporary()
+	if err != nil {
+		return nil, err
+	}
+	if err := b.bring(ctx, client, calls, f, wanted); err != nil {
+		return nil, errors.Join(err, f.remove())
+	}
+	slices.Sort(f.names)
+	return f, nil
+}
+
+func (b bucket) bring(ctx context.Context, client *s3.Client, calls caller, f *folder, wanted func(string) bool) error {
+	slash := "/"
+	ask := &s3.ListObjectsV2Input{Bucket: &b.settings.Bucket, Prefix: &b.settings.Prefix, Delimiter: &slash}
+	for files := 0; ; {
+		var page *s3.ListObjectsV2Output
+		err := calls.Call(ctx, transfer, func(ctx context.Context) (err error) {
+			page, err = client.ListObjectsV2(ctx, ask)
+			return classifyS3(err, "s3:ListBucket")
+		})
+		if err != nil {
+			return err
+		}
+		for _, o := range page.Contents {
+			host := hostOf(path.Base(aws.ToString(o.Key)))
+			if host == "" || !wanted(host) || aws.ToInt64(o.Size) == 0 && aws.ToString(o.Key) == b.settings.Prefix {
+				continue
+			}
+			if files++; files > maxFiles {
+				return provider.Permanent(fmt.Errorf("more than %d fact files", maxFiles))
+			}
+			err := calls.Call(ctx, transfer, func(ctx context.Context) error {
+				got, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.settings.Bucket, Key: o.Key})
+				if err != nil {
+					return classifyS3(err, "s3:GetObject")
+				}
+				return httpclient.Classify(errors.Join(f.add(0, host, got.Body), got.Body.Close()))
+			})
+			if err != nil {
+				return fmt.Errorf("read %s: %w", aws.ToString(o.Key), err)
+			}
+		}
+		if !aws.ToBool(page.IsTruncated) {
+			return nil
+		}
+		ask.ContinuationToken = page.NextContinuationToken
+	}
+}
+
+func classifyS3(err error, action string) error {
+	if err == nil {
+		return nil
+	}
+	var api smithy.APIError
+	var answer *smithyhttp.ResponseError
+	if errors.As(err, &api) {
+		switch api.ErrorCode() {
+		case "NoSuchBucket":
+			return permanent(err, "check the bucket's name")
+		case "SlowDown", "RequestLimitExceeded", "ThrottlingException":
+			return provider.Throttled(err, 0)
+		case "RequestTimeTooSkewed":
+			return provider.Denied(err, "the clock of this machine is off: set it, then try again")
+		case "PermanentRedirect", "AuthorizationHeaderMalformed":
+			return permanent(err, "the bucket lies in another region: change the setting")
+		case "AccessDenied":
+			return provider.Denied(err, "allow "+action+" on the bucket")
+		}
+	}
+	if errors.As(err, &answer) {
+		header := http.Header{}
+		if answer.Response != nil && answer.Response.Response != nil {
+			header = answer.Response.Header
+		}
+		return httpclient.Answer(answer.HTTPStatusCode(), header, nil, err)
+	}
+	return httpclient.Classify(err)
+}

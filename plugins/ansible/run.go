@@ -1,0 +1,104 @@
+package ansible
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"maestro.internal/sdk/provider"
+)
+
+// runner gathers the facts now, with the installed Ansible. Only the agent's own credential can allow that.
+type runner struct {
+	inventory string
+	hosts     []string
+}
+
+func (r runner) fetch(ctx context.Context, _ caller, wanted func(string) bool) (*folder, error) {
+	if os.Getenv(envRun) != "1" {
+		return nil, provider.Denied(errors.New("the credential does not allow to run ansible"), "set "+envRun+": 1 in the credential's entry in the agent's file, if this connection may run programs there")
+	}
+	inventory, err := below(r.inventory)
+	if err != nil {
+		return nil, err
+	}
+	program, err := exec.LookPath("ansible")
+	if err != nil {
+		return nil, permanent(errors.New("ansible is not installed on the agent's machine"), "install ansible-core there, in a folder of the agent's PATH")
+	}
+	f, err := temporary()
+	if err != nil {
+		return nil, err
+	}
+	dirs := []string{filepath.Join(f.own, "setup"), filepath.Join(f.own, "services")}
+	for i, module := range []string{"setup", "service_facts"} {
+		if err := r.gather(ctx, program, inventory, module, dirs[i]); err != nil {
+			return nil, errors.Join(err, f.remove())
+		}
+	}
+	read, err := openFolder(dirs[:1], wanted)
+	if err != nil {
+		return nil, errors.Join(err, f.remove())
+	}
+	// Where services could not be asked for, the facts stand alone.
+	for _, host := range read.names {
+		if more := filepath.Join(dirs[1], host); usable(more) {
+			read.files[host] = append(read.files[host], more)
+		}
+	}
+	read.own = f.own
+	return read, nil
+}
+
+func usable(file string) bool {
+	text, err := readFile(file)
+	if err != nil {
+		return false
+	}
+	_, err = parse(text)
+	return err == nil
+}
+
+// gather runs one module on all hosts. Ansible's exit code is not zero as soon as one host fails, which its file tells.
+func (r runner) gather(ctx context.Context, program, inventory, module, tree string) error {
+	if err := os.MkdirAll(tree, 0o700); err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	pattern := "all"
+	if len(r.hosts) > 0 && !strings.HasPrefix(r.hosts[0], "-") {
+		pattern = strings.Join(r.hosts, ",")
+	}
+	cmd := exec.CommandContext(ctx, program, "--inventory", inventory, "--module-name", module, "--tree", tree, "--", pattern)
+	cmd.Dir = filepath.Dir(inventory)
+	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "ANSIBLE_RETRY_FILES_ENABLED=0", "ANSIBLE_DEPRECATION_WARNINGS=0", "LC_ALL=C.UTF-8", "HOME="+os.Getenv("HOME"))
+	cmd.Stdout = io.Discard // the facts themselves
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	cmd.WaitDelay = 10 * time.Second
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	entries, listErr := os.ReadDir(tree)
+	if err != nil && (listErr != nil || len(entries) == 0) {
+		line := lastLine(said.String())
+		slog.Warn("ansible ended without facts", "module", module, "error", err)
+		return permanent(fmt.Errorf("ansible %s gathered nothing: %s", module, firstOf(line, err.Error())), "run it by hand as the agent's user: ansible -i "+path.Base(inventory)+" -m "+module+" all")
+	}
+	return nil
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	line := lines[len(lines)-1]
+	return line[:min(len(line), 300)]
+}
