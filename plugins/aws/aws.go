@@ -49,6 +49,7 @@ func (*Provider) Describe() provider.Description {
 			{Name: "AWS_CONFIG_FILE", Help: "A shared configuration file, where single sign-on or a process gives the keys; with AWS_PROFILE."},
 			{Name: "AWS_SHARED_CREDENTIALS_FILE", Help: "A shared credentials file; with AWS_PROFILE."},
 			{Name: "AWS_PROFILE", Help: "The profile of those files."},
+			{Name: "AWS_CA_BUNDLE", Help: "File with authorities to trust beside the machine's own, in PEM form."},
 		},
 		Limits:            limits(),
 		MaxParallelScopes: 16,

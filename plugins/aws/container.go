@@ -169,9 +169,7 @@ func (r *reader) eksCluster(c ekstypes.Cluster) (resource.Envelope, schema.Backi
 	env := r.envelope(aws.ToString(c.Arn), name)
 	tagMap(&env, c.Tags)
 	env.ConsoleURL = r.console("eks/home?region={region}#/clusters/" + name)
-	if _, host, ok := strings.Cut(aws.ToString(c.Endpoint), "://"); ok {
-		identify(&env, "fqdn", host)
-	}
+	identify(&env, "fqdn", hostOf(aws.ToString(c.Endpoint)))
 	a := schema.BackingService{
 		Family: "container_orchestration", Type: "eks_cluster", Engine: "kubernetes", Version: aws.ToString(c.Version), Status: string(c.Status),
 		Endpoint: aws.ToString(c.Endpoint), Encrypted: aws.Bool(len(c.EncryptionConfig) > 0), Provisioned: when(c.CreatedAt),

@@ -59,7 +59,7 @@ func limits() []provider.Limit {
 		return provider.Limit{Name: name, PerSecond: perSecond, Burst: burst, MaxConcurrent: 4, Per: []string{labelAccount, labelRegion}}
 	}
 	return []provider.Limit{
-		limit("ec2", 5, 20), limit("elasticloadbalancing", 5, 10), limit("autoscaling", 3, 10), limit("rds", 5, 10), limit("dynamodb", 5, 10),
+		limit("ec2", 10, 50), limit("elasticloadbalancing", 5, 10), limit("autoscaling", 3, 10), limit("rds", 5, 10), limit("dynamodb", 5, 10),
 		limit("s3", 5, 10), limit("cloudfront", 2, 5), limit("route53", 2, 3), limit("sqs", 10, 20), limit("sns", 10, 20), limit("kafka", 2, 5),
 		limit("mq", 2, 5), limit("elasticache", 5, 10), limit("ses", 1, 2), limit("lambda", 5, 10), limit("apigateway", 2, 5), limit("ecs", 5, 10),
 		limit("eks", 3, 10), limit("tag", 3, 10),

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -313,6 +314,15 @@ func addIP(list []schema.IP, s *string) []schema.IP {
 		}
 	}
 	return append(list, ip)
+}
+
+// hostOf is the host of an address, without scheme, port and path.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 // texts are those of the strings that say something, without repetition.

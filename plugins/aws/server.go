@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -108,6 +109,7 @@ func (r *reader) sizes(ctx context.Context, client *ec2.Client, wanted map[types
 		}
 	}
 	s.mu.Unlock()
+	slices.Sort(missing)
 	const most = 100
 	for len(missing) > 0 {
 		n := min(len(missing), most)

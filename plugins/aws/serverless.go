@@ -48,7 +48,7 @@ func (r *reader) function(f types.FunctionConfiguration) (resource.Envelope, sch
 	env := r.envelope(unqualified(aws.ToString(f.FunctionArn)), name)
 	env.ConsoleURL = r.console("lambda/home?region={region}#/functions/" + name)
 	a := schema.BackingService{
-		Family: "serverless", Type: "function", Engine: "lambda", Version: aws.ToString(f.Version), Status: string(f.State), Runtime: string(f.Runtime),
+		Family: "serverless", Type: "function", Engine: "lambda", Version: strings.TrimPrefix(aws.ToString(f.Version), "$LATEST"), Status: string(f.State), Runtime: string(f.Runtime),
 		Handler: aws.ToString(f.Handler), Timeout: number(f.Timeout), MemoryBytes: int64(number(f.MemorySize)) << 20, CodeBytes: f.CodeSize,
 		CodeSHA256: aws.ToString(f.CodeSha256), KeyName: aws.ToString(f.KMSKeyArn), Description: plain(aws.ToString(f.Description)), ModifiedAt: moment(f.LastModified),
 	}
@@ -208,9 +208,7 @@ func (r *reader) httpAPI(api api2types.Api) (resource.Envelope, schema.BackingSe
 	tagMap(&env, api.Tags)
 	env.ConsoleURL = r.console("apigateway/main/api-detail?api=" + id + "&region={region}")
 	endpoint := aws.ToString(api.ApiEndpoint)
-	if _, host, ok := strings.Cut(endpoint, "://"); ok {
-		identify(&env, "fqdn", host)
-	}
+	identify(&env, "fqdn", hostOf(endpoint))
 	a := schema.BackingService{
 		Family: "api_gateway", Type: strings.ToLower(string(api.ProtocolType)), Engine: "apigateway", Version: aws.ToString(api.Version), Endpoint: endpoint,
 		Protocol: string(api.ProtocolType), Description: plain(aws.ToString(api.Description)), Provisioned: when(api.CreatedDate), Public: aws.Bool(true),

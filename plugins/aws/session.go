@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 	"github.com/cenkalti/backoff/v5"
 
 	"maestro.internal/sdk/httpclient"
@@ -47,21 +50,25 @@ type account struct {
 
 // connect signs in as the credential, then as the role of the settings if there is one.
 func connect(ctx context.Context, set settings) (*session, error) {
-	client, err := httpclient.New(httpclient.Options{CA: []byte(set.CA)})
+	client, err := dial(set)
 	if err != nil {
-		return nil, &provider.SettingsError{Pointer: "/ca_certificate", Problem: err.Error()}
+		return nil, err
 	}
-	client.Transport = whole{client.Transport}
 	cfg, err := config.LoadDefaultConfig(ctx, func(o *config.LoadOptions) error {
-		o.Region, o.HTTPClient, o.BaseEndpoint = set.Region, client, set.Endpoint
+		o.Region, o.BaseEndpoint = set.Region, set.Endpoint
+		if os.Getenv("AWS_CA_BUNDLE") == "" { // the library refuses clients but its own beside it
+			o.HTTPClient = client
+		}
 		// Repeating is the SDK's: it knows the limits of the account and of the site.
 		o.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+		o.Logger = logging.LoggerFunc(func(_ logging.Classification, format string, v ...any) { slog.Debug(fmt.Sprintf(format, v...)) })
 		o.AppID = "maestro-plugin-aws-" + cleanVersion(serve.Version())
 		return nil
 	})
 	if err != nil {
 		return nil, provider.Denied(fmt.Errorf("read the credential: %w", err), "check AWS_PROFILE and the files of the credential")
 	}
+	cfg.HTTPClient = client
 	if set.Endpoint == "" {
 		cfg.BaseEndpoint = nil
 	}
@@ -84,6 +91,24 @@ func connect(ctx context.Context, set settings) (*session, error) {
 		return nil, provider.Permanent(errors.New("STS GetCallerIdentity does not say which account this is"))
 	}
 	return s, nil
+}
+
+// dial makes the client of all services.
+func dial(set settings) (*http.Client, error) {
+	authorities := []byte(set.CA)
+	if path := os.Getenv("AWS_CA_BUNDLE"); path != "" {
+		more, err := os.ReadFile(path)
+		if err != nil {
+			return nil, provider.Permanent(fmt.Errorf("read AWS_CA_BUNDLE: %w", err))
+		}
+		authorities = append(append(authorities, '\n'), more...)
+	}
+	client, err := httpclient.New(httpclient.Options{CA: authorities})
+	if err != nil {
+		return nil, &provider.SettingsError{Pointer: "/ca_certificate", Problem: err.Error()}
+	}
+	client.Transport = whole{client.Transport}
+	return client, nil
 }
 
 // cleanVersion keeps what a user agent may contain.
