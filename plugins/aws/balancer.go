@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,7 +61,7 @@ func readClassicBalancers(ctx context.Context, r *reader) error {
 				}
 				return err
 			})
-			if err != nil && err != errAbsent {
+			if err != nil && !errors.Is(err, errAbsent) {
 				return err
 			}
 			for i, b := range chunk {
@@ -183,7 +184,7 @@ func (r *reader) balancers(ctx context.Context, client *elasticloadbalancingv2.C
 		}
 		return err
 	})
-	if err != nil && err != errAbsent {
+	if err != nil && !errors.Is(err, errAbsent) {
 		return err
 	}
 	listeners, read, gone := make([][]types.Listener, len(chunk)), make([]bool, len(chunk)), make([]bool, len(chunk))
@@ -192,7 +193,7 @@ func (r *reader) balancers(ctx context.Context, client *elasticloadbalancingv2.C
 			listeners[i], err = allListeners(ctx, client, arn)
 			return err
 		})
-		if err == errAbsent {
+		if errors.Is(err, errAbsent) {
 			gone[i], err = true, nil
 		}
 		return err
@@ -249,7 +250,7 @@ func (r *reader) targets(ctx context.Context, client *elasticloadbalancingv2.Cli
 				}
 				return err
 			})
-			if err == errAbsent {
+			if errors.Is(err, errAbsent) {
 				read[i], err = true, nil
 			}
 			return err

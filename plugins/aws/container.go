@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -223,10 +224,10 @@ func (r *reader) nodePools(ctx context.Context, client *eks.Client, details *ask
 			}
 			return err
 		})
-		if err != nil && err != errAbsent {
+		if err != nil && !errors.Is(err, errAbsent) {
 			return nil, err
 		}
-		known = known && (read || err == errAbsent)
+		known = known && (read || errors.Is(err, errAbsent))
 		if group == nil {
 			continue
 		}

@@ -265,6 +265,38 @@ func TestOneAccountOfFiftyDenied(t *testing.T) {
 	}
 }
 
+// TestCallBudget counts what a run over 200 accounts and 17 regions asks, which docs/providers/aws.md does its sums with.
+func TestCallBudget(t *testing.T) {
+	credential(t)
+	var ids []string
+	for i := range 200 {
+		ids = append(ids, fmt.Sprintf("3%011d", i))
+	}
+	var regions strings.Builder
+	for i := range 17 {
+		_, _ = fmt.Fprintf(&regions, "<item><regionName>eu-west-%d</regionName></item>", i)
+	}
+	f := startFake(t, chain(organizationOf(ids...), assumed(), func(q question, w http.ResponseWriter) bool {
+		if q.operation != "DescribeRegions" {
+			return machinesOf(q, w)
+		}
+		w.Header().Set("Content-Type", "text/xml")
+		_, _ = io.WriteString(w, "<DescribeRegionsResponse><regionInfo>"+regions.String()+"</regionInfo></DescribeRegionsResponse>")
+		return true
+	}))
+	began := time.Now()
+	c := discover(t, f.settings(map[string]any{"regions": []string{}, "external_id": "e2e", "member_role": "reader", "organization": map[string]any{"enabled": true}}), "server")
+	if len(c.resources) != 3400 || !c.plan.Complete {
+		t.Fatalf("%d machines, plan complete %v; want 3400 of a complete plan", len(c.resources), c.plan.Complete)
+	}
+	for operation, want := range map[string]int{"ListAccounts": 10, "DescribeRegions": 200, "AssumeRole": 400, "GetCallerIdentity": 2, "DescribeInstances": 3400} {
+		if n := f.count(operation); n != want {
+			t.Errorf("%s was asked %d times, want %d", operation, n, want)
+		}
+	}
+	t.Logf("3400 scopes in %s", time.Since(began).Round(time.Millisecond))
+}
+
 // TestNothingIsKnown: where the organisation or the regions cannot be listed at all, the plan is an error, so that
 // nothing is taken for unwatched.
 func TestNothingIsKnown(t *testing.T) {

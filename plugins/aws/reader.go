@@ -409,7 +409,7 @@ func detailed[T any](ctx context.Context, items []T, read func(context.Context, 
 	out := make([]found, len(items))
 	err := side(ctx, items, func(ctx context.Context, i int, item T) error {
 		attributes, env, known, err := read(ctx, item)
-		if err == errAbsent {
+		if errors.Is(err, errAbsent) {
 			out[i].gone = true
 			return nil
 		}

@@ -13,9 +13,9 @@ import (
 
 // roleText is what the text of a role is made of.
 type roleText struct {
-	form, name, external, principal, partition string
-	kinds                                      []string
-	organization                               bool
+	form, name, external, principal string
+	kinds                           []string
+	organization                    bool
 }
 
 // PrintRole writes the text that makes the read-only role: the arguments of the command without its name.

@@ -3,6 +3,7 @@ package aws
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/url"
 	"strconv"
 	"strings"
@@ -110,7 +111,7 @@ func readBuckets(ctx context.Context, r *reader) error {
 				}
 				return err
 			})
-			if err == errAbsent {
+			if errors.Is(err, errAbsent) {
 				gone[i], err = true, nil
 			}
 			return err
