@@ -71,6 +71,7 @@ func connectivityKinds() []definition {
 				{Alias: "gateways", Verb: "routes_to", Direction: "out", Target: "gateway"},
 				{Alias: "peerings", Verb: "routes_to", Direction: "out", Target: "peering"},
 				{Alias: "network_interfaces", Verb: "routes_to", Direction: "out", Target: "network_interface"},
+				{Alias: "network_endpoints", Verb: "routes_to", Direction: "out", Target: "network_endpoint"},
 			},
 		}},
 		{name: "router", attrs: Router{}, root: document{
@@ -93,6 +94,8 @@ func connectivityKinds() []definition {
 				{Alias: "networks", Verb: "connected_to", Direction: "out", Target: "network"},
 				{Alias: "subnets", Verb: "connected_to", Direction: "out", Target: "subnet"},
 				{Alias: "addresses", Verb: "attached_to", Direction: "in", Target: "address"},
+				{Alias: "own_addresses", Verb: "uses", Direction: "out", Target: "address"},
+				{Alias: "network_interfaces", Verb: "uses", Direction: "out", Target: "network_interface"},
 				{Alias: "route_tables", Verb: "routes_to", Direction: "in", Target: "route_table"},
 			},
 		}},

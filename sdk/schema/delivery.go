@@ -17,6 +17,8 @@ func serviceKinds() []definition {
 				{Alias: "subnets", Verb: "connected_to", Direction: "out", Target: "subnet"},
 				{Alias: "security_groups", Verb: "uses", Direction: "out", Target: "security_group"},
 				{Alias: "addresses", Verb: "attached_to", Direction: "in", Target: "address"},
+				{Alias: "own_addresses", Verb: "uses", Direction: "out", Target: "address"},
+				{Alias: "load_balancers", Verb: "routes_to", Direction: "out", Target: "load_balancer"},
 			},
 		}},
 		{name: "database", attrs: Database{}, root: document{
@@ -51,6 +53,7 @@ func serviceKinds() []definition {
 				{Alias: "subnets", Verb: "connected_to", Direction: "out", Target: "subnet"},
 				{Alias: "security_groups", Verb: "uses", Direction: "out", Target: "security_group"},
 				{Alias: "load_balancers", Verb: "uses", Direction: "out", Target: "load_balancer"},
+				{Alias: "network_endpoints", Verb: "uses", Direction: "out", Target: "network_endpoint"},
 				{Alias: "applications", Verb: "uses", Direction: "in", Target: "application"},
 			},
 		}},
