@@ -27,17 +27,17 @@ import (
 
 // Settings are a connection's settings.
 type Settings struct {
-	Source string   `json:"source" label:"Where the facts are" enum:"directory,sftp,s3,upload,run" maestro:"required,credential-target" help:"directory: a folder of the agent's machine. sftp: a folder of another machine. s3: a bucket. upload: files uploaded to this connection. run: ansible gathers them now, with an inventory on the agent's machine."`
+	Source string   `json:"source" label:"Where the facts are" enum:"directory,sftp,s3,upload,run" maestro:"required" help:"directory: a folder of the agent's machine. sftp: a folder of another machine. s3: a bucket. upload: files uploaded to this connection. run: ansible gathers them now, with an inventory on the agent's machine."`
 	Paths  []string `json:"paths,omitempty" label:"Folders" example:"[\"facts\"]" help:"With directory and sftp. Files of the same name in several folders are one host: facts in one, services or packages in another. On the agent's machine they lie below the folder that its credential allows."`
 
 	Host       string `json:"host,omitempty" label:"SSH server" maestro:"credential-target" help:"With sftp."`
-	Port       int    `json:"port,omitempty" label:"SSH port" default:"22" maestro:"credential-target"`
-	User       string `json:"user,omitempty" label:"SSH user" maestro:"credential-target"`
-	KnownHosts string `json:"known_hosts,omitempty" label:"SSH host keys" maestro:"credential-target" help:"Lines as ssh-keyscan prints them, compared with the server's administrator. A server with another key is refused."`
+	Port       int    `json:"port,omitempty" label:"SSH port" default:"22"`
+	User       string `json:"user,omitempty" label:"SSH user"`
+	KnownHosts string `json:"known_hosts,omitempty" label:"SSH host keys" help:"Lines as ssh-keyscan prints them, compared with the server's administrator. A server with another key is refused."`
 
-	Bucket   string `json:"bucket,omitempty" label:"S3 bucket" maestro:"credential-target" help:"With s3."`
+	Bucket   string `json:"bucket,omitempty" label:"S3 bucket" help:"With s3."`
 	Prefix   string `json:"prefix,omitempty" label:"S3 prefix" example:"facts/" help:"Only what lies directly below it is read."`
-	Region   string `json:"region,omitempty" label:"S3 region" maestro:"credential-target"`
+	Region   string `json:"region,omitempty" label:"S3 region"`
 	Endpoint string `json:"endpoint,omitempty" label:"S3 endpoint" format:"uri" maestro:"credential-target" help:"For S3-compatible stores; empty for Amazon's."`
 
 	Inventory string `json:"inventory,omitempty" label:"Ansible inventory" example:"inventories/production" help:"With run: a file or folder below the folder that the credential allows."`
