@@ -26,8 +26,8 @@ type Settings struct {
 	Regions        []string `json:"regions,omitempty" label:"Only these regions" maestro:"narrows" example:"[\"eu-*\"]" help:"Names or patterns; empty means every region of the catalogue."`
 	ExcludeRegions []string `json:"exclude_regions,omitempty" label:"Not these regions" maestro:"narrows" help:"Names or patterns."`
 
-	Interface   string `json:"interface,omitempty" label:"Interface" group:"Network" enum:"public,internal,admin" default:"public" maestro:"credential-target" help:"Which of the catalogue's addresses are used."`
-	CA          string `json:"ca_certificate,omitempty" label:"Certificate authority" group:"Network" maestro:"credential-target" help:"PEM of an authority to trust beside the machine's own."`
+	Interface   string `json:"interface,omitempty" label:"Interface" group:"Network" enum:"public,internal,admin" default:"public" help:"Which of the catalogue's addresses are used."`
+	CA          string `json:"ca_certificate,omitempty" label:"Certificate authority" group:"Network" help:"PEM of an authority to trust beside the machine's own."`
 	Fingerprint string `json:"fingerprint,omitempty" label:"Certificate fingerprint" group:"Network" maestro:"credential-target" help:"SHA-256 of the one certificate to trust, where all services share it."`
 	Insecure    bool   `json:"insecure,omitempty" label:"Accept any certificate" group:"Network" maestro:"credential-target" help:"Only for a first try: whoever sits in between can read the password."`
 	Dashboard   string `json:"dashboard,omitempty" label:"Dashboard" group:"Network" format:"uri" example:"https://horizon.example.org" help:"Address of Horizon, for links to the things found."`

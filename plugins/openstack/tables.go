@@ -10,8 +10,7 @@ const (
 // lists are everything that is read. One row is one list, in the order of the kinds' names.
 func lists() []list {
 	tenants := url.Values{"all_tenants": {"1"}}
-	nova := rule("compute", "/v2.1")
-	cinder := rule("volumev3", "/v3")
+	nova := rule("compute", "/v2.1/")
 	return []list{
 		{
 			kind: "address", service: "network", path: "floatingips", key: "floatingips", own: "project_id", unique: true, interval: 14 * day,
@@ -74,7 +73,7 @@ func lists() []list {
 		},
 		{
 			kind: "snapshot", service: "volume", path: "snapshots/detail", key: "snapshots", all: tenants, unique: true, interval: 14 * day,
-			policies: []string{"volume:get_all_snapshots", "volume_extension:extended_snapshot_attributes"}, rules: []accessRule{cinder, rule("volumev3", "/v3/*/snapshots/detail")},
+			policies: []string{"volume:get_all_snapshots", "volume_extension:extended_snapshot_attributes"}, rules: cinder("snapshots/detail"),
 			fields: snapshotFields{}, read: readSnapshots,
 		},
 		{
@@ -83,7 +82,16 @@ func lists() []list {
 		},
 		{
 			kind: "volume", service: "volume", path: "volumes/detail", key: "volumes", all: tenants, unique: true, interval: 6 * hour,
-			policies: []string{"volume:get_all"}, rules: []accessRule{cinder, rule("volumev3", "/v3/*/volumes/detail")}, fields: volumeFields{}, read: readVolumes,
+			policies: []string{"volume:get_all"}, rules: cinder("volumes/detail"), fields: volumeFields{}, read: readVolumes,
 		},
 	}
+}
+
+// cinder are the rules for one of Cinder's lists. What its operator calls it in rules is one of two.
+func cinder(list string) []accessRule {
+	var out []accessRule
+	for _, service := range []string{"volumev3", "block-storage"} {
+		out = append(out, rule(service, "/v3/"), rule(service, "/v3/*/"+list))
+	}
+	return out
 }

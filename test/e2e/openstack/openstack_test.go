@@ -383,17 +383,36 @@ func findLab(t *testing.T) lab {
 			missing(t, "%s is missing in %s: run `make build`", name, l.bin)
 		}
 	}
-	text := "credentials:\n  clouds:\n    env: {OS_CLIENT_CONFIG_FILE: {value: " + l.clouds + "}}\n"
+	l.credential(t, map[string]string{"OS_CLIENT_CONFIG_FILE": l.clouds})
+	return l
+}
+
+// credential is what the agent gives the plugin.
+func (l lab) credential(t *testing.T, env map[string]string) {
+	t.Helper()
+	text := "credentials:\n  clouds:\n    env:\n"
+	for name, value := range env {
+		text += "      " + name + ": {value: " + value + "}\n"
+	}
 	if err := os.WriteFile(filepath.Join(l.dir, "credentials.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return l
 }
 
 // openstack is what the command says, from its own libraries and none of ours.
 func (l lab) openstack(t *testing.T, cloud, command string) []row {
 	t.Helper()
-	cmd := exec.Command("/usr/bin/openstack", append([]string{"--os-cloud", cloud}, strings.Fields(command+" -f json")...)...)
+	out := l.command(t, cloud, command+" -f json")
+	var rows []row
+	if err := json.Unmarshal(out, &rows); err != nil {
+		t.Fatalf("openstack %s: %v", command, err)
+	}
+	return rows
+}
+
+func (l lab) command(t *testing.T, cloud, command string) []byte {
+	t.Helper()
+	cmd := exec.Command("/usr/bin/openstack", append([]string{"--os-cloud", cloud}, strings.Fields(command)...)...)
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + l.dir, "OS_CLIENT_CONFIG_FILE=" + l.clouds, "LC_ALL=C.UTF-8"}
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
@@ -401,11 +420,7 @@ func (l lab) openstack(t *testing.T, cloud, command string) []row {
 	if err != nil {
 		t.Fatalf("openstack %s: %v\n%s", command, err, errs.String())
 	}
-	var rows []row
-	if err := json.Unmarshal(out, &rows); err != nil {
-		t.Fatalf("openstack %s: %v", command, err)
-	}
-	return rows
+	return out
 }
 
 // read is what the agent prints, alone and without a collector.
@@ -620,5 +635,39 @@ func TestReaderIsNoAdministrator(t *testing.T) {
 		if r.Outcome.Status != "denied" || !strings.Contains(r.Outcome.Error, "admin") {
 			t.Errorf("%s: %+v", scope, r.Outcome)
 		}
+	}
+}
+
+// The access rules that the plugin describes are enough to read everything, and let nothing be changed.
+func TestLeastPermission(t *testing.T) {
+	l := findLab(t)
+	want, _ := l.read(t, "cloud: oslab")
+	cmd := exec.Command(filepath.Join(l.bin, "maestro-agent"), "describe", "--plugin-dir", l.bin, "--data-dir", filepath.Join(l.dir, "data"), "--plugin", "openstack")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("maestro-agent describe: %v", err)
+	}
+	var description struct {
+		Policy string `json:"policy"`
+	}
+	if err := json.Unmarshal(out, &description); err != nil || strings.Contains(description.Policy, "POST") {
+		t.Fatalf("%v: %s", err, description.Policy)
+	}
+	rules := filepath.Join(l.dir, "rules.json")
+	if err := os.WriteFile(rules, []byte(description.Policy), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	name, secret := fmt.Sprintf("maestro-e2e-%d", os.Getpid()), "secret-of-the-restricted-one"
+	id := strings.TrimSpace(string(l.command(t, "oslab", "application credential create "+name+" --secret "+secret+" --access-rules "+rules+" -f value -c id")))
+	t.Cleanup(func() { l.command(t, "oslab", "application credential delete "+id) })
+	l.credential(t, map[string]string{"OS_APPLICATION_CREDENTIAL_ID": id, "OS_APPLICATION_CREDENTIAL_SECRET": secret})
+	have, outcomes := l.read(t, "auth_url: http://127.0.0.1:5000/v3")
+	for scope, r := range outcomes {
+		if r.Outcome.Status != "complete" && !strings.HasPrefix(scope, "backing_service") {
+			t.Errorf("%s: %+v", scope, r.Outcome)
+		}
+	}
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Errorf("an administrator's password (-) and the restricted credential (+) see:\n%s", diff)
 	}
 }
