@@ -115,7 +115,7 @@ func (r *reader) learnProjects(ctx context.Context) error {
 	defer s.mu.Unlock()
 	if s.projects == nil {
 		names := map[string]string{s.grant.Project.ID: s.grant.Project.Name}
-		if r.all {
+		if s.all {
 			l := listing{service: &service{client: identityClient(s), base: s.client.IdentityBase + "v3/", kind: "identity"}, path: "projects", key: "projects"}
 			err := each(ctx, r, l, func(page []tokenProject) error {
 				for _, p := range page {
