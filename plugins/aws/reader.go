@@ -186,7 +186,7 @@ func (r *reader) envelope(id, name string) resource.Envelope {
 }
 
 func (r *reader) emit(ctx context.Context, env resource.Envelope, attributes any) error {
-	text, err := json.Marshal(attributes)
+	text, err := encode(attributes)
 	if err != nil {
 		return err
 	}
@@ -382,8 +382,8 @@ func with[Kind, Own any](attributes Kind, own Own) fields[Kind, Own] {
 	return fields[Kind, Own]{attributes, own}
 }
 
-// MarshalJSON writes the kind's own fields and beside them the object "aws", unless it is empty.
-func (f fields[Kind, Own]) MarshalJSON() ([]byte, error) {
+// encode writes the kind's own fields and beside them the object "aws", unless it is empty.
+func (f fields[Kind, Own]) encode() ([]byte, error) {
 	text, err := json.Marshal(f.attributes)
 	if err != nil {
 		return nil, err
@@ -396,6 +396,14 @@ func (f fields[Kind, Own]) MarshalJSON() ([]byte, error) {
 		return append(append([]byte(`{"aws":`), own...), '}'), nil
 	}
 	return append(append(append(text[:len(text)-1], `,"aws":`...), own...), '}'), nil
+}
+
+// encode is the JSON of attributes, without reading it over again as a Marshaler's would be.
+func encode(attributes any) ([]byte, error) {
+	if f, ok := attributes.(interface{ encode() ([]byte, error) }); ok {
+		return f.encode()
+	}
+	return json.Marshal(attributes)
 }
 
 // detailed reads one detail for each item of a page, some at a time, and emits in the page's order. What was deleted

@@ -25,6 +25,7 @@ import (
 	"maestro.internal/sdk/plugintest"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
+	"maestro.internal/sdk/schema"
 	"maestro.internal/sdk/serve"
 )
 
@@ -282,6 +283,29 @@ func TestTranslation(t *testing.T) {
 			name += "." + service
 		}
 		t.Run(name, func(t *testing.T) { golden(t, name, byList[name]) })
+	}
+}
+
+// TestRelations wants every edge to be one that the kind knows, from either end, so that filters can follow it.
+func TestRelations(t *testing.T) {
+	credential(t)
+	c := discover(t, startFake(t, nil).settings(nil))
+	known := map[string]bool{}
+	for _, k := range schema.Builtin() {
+		for _, r := range k.Relations {
+			if r.Direction == "out" {
+				known[k.Name+" "+r.Verb+" "+r.Target] = true
+			} else {
+				known[r.Target+" "+r.Verb+" "+k.Name] = true
+			}
+		}
+	}
+	for _, env := range c.resources {
+		for _, r := range env.Relations {
+			if edge := env.Kind + " " + r.Verb + " " + r.Kind; !known[edge] {
+				t.Errorf("no kind knows the relation %s", edge)
+			}
+		}
 	}
 }
 
