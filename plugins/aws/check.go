@@ -155,7 +155,7 @@ func (s *session) probeOne(ctx context.Context, l list, account, region string) 
 	switch {
 	case p.refused != nil:
 		return p.refused
-	case p.enough || err == nil:
+	case p.enough || errors.Is(err, errEnough):
 		return nil
 	}
 	return err
@@ -170,7 +170,11 @@ type probe struct {
 	mu      sync.Mutex
 	enough  bool
 	refused error
+	calls   int
 }
+
+// probeCalls is how many requests one list may make when it is only tried.
+const probeCalls = 12
 
 func (p *probe) Emit(context.Context, resource.Envelope) error {
 	p.mu.Lock()
@@ -181,6 +185,13 @@ func (p *probe) Emit(context.Context, resource.Envelope) error {
 func (p *probe) Page()               {}
 func (p *probe) Warn(string, ...any) {}
 func (p *probe) Call(ctx context.Context, _ string, fn func(context.Context) error) error {
+	p.mu.Lock()
+	p.calls++
+	over := p.calls > probeCalls
+	p.mu.Unlock()
+	if over {
+		return errEnough
+	}
 	err := fn(ctx)
 	if provider.StatusOf(err) == resource.StatusDenied {
 		p.mu.Lock()

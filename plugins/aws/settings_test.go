@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
@@ -156,5 +157,49 @@ func TestCheck(t *testing.T) {
 	}
 	if report.Policy != "" {
 		t.Errorf("nothing is missing, and yet: %s", report.Policy)
+	}
+}
+
+func TestCheckSaysWhatIsMissing(t *testing.T) {
+	credential(t)
+	f := startFake(t, chain(assumed("200000000007"), func(q question, w http.ResponseWriter) bool {
+		switch q.operation {
+		case "DescribeVolumes":
+			return xmlError(w, 403, "UnauthorizedOperation", "You are not authorized")
+		case "GetQueueAttributes":
+			return jsonError(w, 403, "AccessDeniedException", "no")
+		case "ListBrokers", "GET /v1/brokers":
+			return jsonError(w, 404, "UnknownOperationException", "no")
+		}
+		return false
+	}))
+	check := func(settings map[string]any, kinds ...string) (provider.CheckReport, map[string]provider.CheckItem) {
+		report, err := serve.Local(New()).Check(t.Context(), provider.Connection{Settings: f.settings(settings)}, kinds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bad := map[string]provider.CheckItem{}
+		for _, item := range report.Items {
+			if !item.OK {
+				bad[item.Kind+" "+item.Name] = item
+			}
+		}
+		return report, bad
+	}
+	report, bad := check(nil, "server", "volume", "backing_service")
+	if len(bad) != 2 || !strings.Contains(bad["volume ec2:DescribeVolumes"].Advice, "allow ec2:DescribeVolumes") {
+		t.Errorf("refused: %+v; want volumes and queues", bad)
+	}
+	if !strings.Contains(report.Policy, "sqs:GetQueueAttributes") || !strings.Contains(report.Policy, "ec2:DescribeVolumes") || strings.Contains(report.Policy, "DescribeInstances") {
+		t.Errorf("the policy is to allow what is missing and no more: %s", report.Policy)
+	}
+	report, bad = check(map[string]any{"accounts": []string{"123456789012", "200000000007"}, "member_role": "reader", "external_id": "e2e"}, "server")
+	if len(bad) != 1 || !strings.Contains(bad[" account 200000000007"].Advice, "external id") {
+		t.Errorf("refused: %+v; want one account", bad)
+	}
+	for _, part := range []string{"AWS::IAM::Role", "RoleName: reader", `"sts:ExternalId": "e2e"`, "arn:aws:iam::123456789012:root"} {
+		if !strings.Contains(report.Policy, part) {
+			t.Errorf("the role's text lacks %s:\n%s", part, report.Policy)
+		}
 	}
 }
