@@ -40,8 +40,6 @@ func sourceOf(s Settings) (source, error) {
 			return nil, &provider.SettingsError{Pointer: "/paths", Problem: "name at least one folder; . is the allowed folder itself"}
 		}
 		return local{paths: s.Paths}, nil
-	case "upload":
-		return uploaded{}, nil
 	case "sftp":
 		return newSFTP(s)
 	case "s3":
@@ -52,7 +50,7 @@ func sourceOf(s Settings) (source, error) {
 		}
 		return runner{inventory: s.Inventory, hosts: s.Hosts}, nil
 	}
-	return nil, &provider.SettingsError{Pointer: "/source", Problem: "want directory, sftp, s3, upload or run"}
+	return nil, &provider.SettingsError{Pointer: "/source", Problem: "want directory, sftp, s3 or run"}
 }
 
 // folder is where the files lie: by the host's name, one or several for each.
@@ -153,17 +151,6 @@ func below(p string) (string, error) {
 		return "", provider.Denied(fmt.Errorf("%s lies outside of the folder that the credential allows", p), "move the facts, or allow the folder with "+envRoot)
 	}
 	return full, nil
-}
-
-// uploaded reads the files that people uploaded to the connection, which the agent has brought here.
-type uploaded struct{}
-
-func (uploaded) fetch(_ context.Context, _ caller, wanted func(string) bool) (*folder, error) {
-	dir := os.Getenv(envFiles)
-	if dir == "" {
-		return nil, permanent(errors.New("no file was uploaded to this connection"), "upload fact files on the connection's page, or with: maestro connections upload")
-	}
-	return openFolder([]string{dir}, wanted)
 }
 
 // permanent is an error that no repetition mends, with what to do about it.
