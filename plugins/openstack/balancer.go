@@ -217,7 +217,7 @@ func (r *reader) learnServers(ctx context.Context, p *parts) error {
 		return nil // without Neutron there is nothing to be found
 	}
 	var mu sync.Mutex
-	refused, end := r.side(ctx, ips, func(ctx context.Context, ips []string) error {
+	refused, end := r.side(ctx, ips, addressesAtOnce, func(ctx context.Context, ips []string) error {
 		q := url.Values{"fields": {"device_id", "device_owner", "project_id", "fixed_ips"}}
 		for _, ip := range ips {
 			q.Add("fixed_ips", "ip_address="+ip)

@@ -151,7 +151,7 @@ func (s *session) regions() []string {
 				continue
 			}
 			for _, e := range entry.Endpoints {
-				if e.Interface == s.settings.Interface && !slices.Contains(out, regionOf(e)) {
+				if e.Interface == s.login.wanted && !slices.Contains(out, regionOf(e)) {
 					out = append(out, regionOf(e))
 				}
 			}
@@ -176,7 +176,7 @@ func (s *session) endpoint(kind, region string) string {
 				continue
 			}
 			for _, e := range entry.Endpoints {
-				if e.Interface == s.settings.Interface && regionOf(e) == region && (name != "volume" || strings.Contains(e.URL, "/v3")) {
+				if e.Interface == s.login.wanted && regionOf(e) == region && (name != "volume" || strings.Contains(e.URL, "/v3")) {
 					return e.URL
 				}
 			}
@@ -206,7 +206,7 @@ func (s *session) service(kind, region string) (*service, error) {
 	}
 	address := s.endpoint(kind, region)
 	if address == "" {
-		return nil, provider.Unsupported(fmt.Errorf("the catalogue has no service %s in region %s for the interface %s", serviceKinds()[kind][0], region, s.settings.Interface))
+		return nil, provider.Unsupported(fmt.Errorf("the catalogue has no service %s in region %s for the interface %s", serviceKinds()[kind][0], region, s.login.wanted))
 	}
 	base, err := baseOf(kind, address, s.grant.Project.ID)
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
 )
@@ -314,4 +316,14 @@ func TestCancel(t *testing.T) {
 	if _, err := New().Connect(ctx, provider.Connection{Settings: c.settings()}); err == nil || time.Since(begin) > 3*time.Second {
 		t.Errorf("%v after %s", err, time.Since(begin))
 	}
+}
+
+// Nothing is left behind when a session is closed.
+func TestNothingIsLeftBehind(t *testing.T) {
+	c := startCloud(t)
+	credential(t)
+	before := goleak.IgnoreCurrent()
+	discover(t, c.settings())
+	c.CloseClientConnections()
+	goleak.VerifyNone(t, before)
 }

@@ -64,7 +64,7 @@ func (b *imageBook) learn(ctx context.Context, r *reader, page []novaServer) err
 		}
 	}
 	var mu sync.Mutex
-	refused, end := r.side(ctx, missing, func(ctx context.Context, ids []string) error {
+	refused, end := r.side(ctx, missing, idsAtOnce, func(ctx context.Context, ids []string) error {
 		l := listing{service: service, path: "images", key: "images", query: url.Values{"id": {"in:" + strings.Join(ids, ",")}}}
 		return each(ctx, r, l, func(images []glanceImage) error {
 			mu.Lock()

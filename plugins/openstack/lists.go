@@ -133,7 +133,7 @@ func (s *session) Plan(_ context.Context, kinds []string) (provider.Plan, error)
 	case len(found) == 0:
 		// An empty catalogue proves nothing: a token without rights has one.
 		plan.Complete = false
-		plan.Warnings = append(plan.Warnings, fmt.Sprintf("the catalogue has no services for the interface %s", s.settings.Interface))
+		plan.Warnings = append(plan.Warnings, fmt.Sprintf("the catalogue has no services for the interface %s", s.login.wanted))
 	case len(regions) == 0:
 		plan.Warnings = append(plan.Warnings, fmt.Sprintf("the settings select none of the regions %v", found))
 	}

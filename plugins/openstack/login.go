@@ -40,6 +40,8 @@ func credentialEnv() []provider.EnvVar {
 type login struct {
 	options gophercloud.AuthOptions
 	tls     *tls.Config
+	// wanted is the interface of the catalogue's addresses.
+	wanted string
 	// how names the method, for people.
 	how string
 }
@@ -47,7 +49,7 @@ type login struct {
 // readLogin makes one of the settings and the credential in the environment.
 func readLogin(s Settings) (login, error) {
 	l := login{options: optionsFromEnv()}
-	l.options.IdentityEndpoint = s.AuthURL
+	l.options.IdentityEndpoint, l.wanted = s.AuthURL, "public"
 	conf, err := httpclient.TLS(httpclient.Options{CA: []byte(s.CA), Fingerprint: s.Fingerprint, InsecureSkipVerify: s.Insecure})
 	if err != nil {
 		return l, &provider.SettingsError{Pointer: "/ca_certificate", Problem: err.Error()}
@@ -57,6 +59,9 @@ func readLogin(s Settings) (login, error) {
 		if err := l.readCloud(s); err != nil {
 			return l, err
 		}
+	}
+	if s.Interface != "" {
+		l.wanted = s.Interface
 	}
 	o := &l.options
 	if s.Project != "" {
@@ -119,14 +124,14 @@ func (l *login) readCloud(s Settings) error {
 	if entry.Auth == nil { // gophercloud would panic
 		return &provider.SettingsError{Pointer: "/cloud", Problem: fmt.Sprintf("the cloud %q has no section auth in clouds.yaml", s.Cloud)}
 	}
-	options, _, conf, err := clouds.Parse(clouds.WithCloudName(s.Cloud), clouds.WithLocations(file))
+	options, endpoints, conf, err := clouds.Parse(clouds.WithCloudName(s.Cloud), clouds.WithLocations(file))
 	if err != nil {
 		return provider.Permanent(fmt.Errorf("read clouds.yaml: cloud %q: %w", s.Cloud, err))
 	}
 	if options.IdentityEndpoint == "" {
 		return &provider.SettingsError{Pointer: "/cloud", Problem: fmt.Sprintf("the cloud %q has no auth_url in clouds.yaml", s.Cloud)}
 	}
-	l.options = options
+	l.options, l.wanted = options, string(endpoints.Availability)
 	if s.CA == "" && s.Fingerprint == "" && !s.Insecure {
 		conf.MinVersion = tls.VersionTLS12
 		l.tls = conf

@@ -86,7 +86,7 @@ func readNetworks(ctx context.Context, r *reader) error {
 func (r *reader) subnetsOf(ctx context.Context, networks []string) (subnets map[string][]neutronSubnet, refused, end error) {
 	subnets = map[string][]neutronSubnet{}
 	var mu sync.Mutex
-	refused, end = r.side(ctx, networks, func(ctx context.Context, ids []string) error {
+	refused, end = r.side(ctx, networks, idsAtOnce, func(ctx context.Context, ids []string) error {
 		l := listing{service: r.service, path: "subnets", key: "subnets", query: url.Values{
 			"network_id": ids, "fields": {"id", "network_id", "cidr", "gateway_ip", "dns_nameservers"},
 		}}

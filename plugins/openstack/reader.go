@@ -173,15 +173,18 @@ func tagAll(env *resource.Envelope, metadata map[string]string, tags []string) {
 	env.Tags = env.Tags[:min(len(env.Tags), resource.MaxTags)]
 }
 
-// chunkSize is how many ids one question may name: more would make an address that servers refuse.
-const chunkSize = 100
+// How many ids or addresses one question may name: more would make an address that servers refuse, at 8 KiB.
+const (
+	idsAtOnce       = 100
+	addressesAtOnce = 50
+)
 
 // side asks for details of many things in few requests, some at a time. What is refused is named by the returned
 // error, which is of the details only; the end of the scope is the other.
-func (r *reader) side(ctx context.Context, ids []string, fn func(ctx context.Context, ids []string) error) (details, end error) {
+func (r *reader) side(ctx context.Context, ids []string, size int, fn func(ctx context.Context, ids []string) error) (details, end error) {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(4)
-	for chunk := range slices.Chunk(ids, chunkSize) {
+	for chunk := range slices.Chunk(ids, size) {
 		g.Go(func() error { return fn(gctx, chunk) })
 	}
 	err := g.Wait()

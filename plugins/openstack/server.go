@@ -301,7 +301,7 @@ func (r *reader) portsOf(ctx context.Context, devices []string) (ports map[strin
 	}
 	ports = map[string][]neutronPort{}
 	var mu sync.Mutex
-	refused, end = r.side(ctx, devices, func(ctx context.Context, ids []string) error {
+	refused, end = r.side(ctx, devices, idsAtOnce, func(ctx context.Context, ids []string) error {
 		l := listing{service: network, path: "ports", key: "ports", query: url.Values{
 			"device_id": ids, "fields": {"id", "device_id", "device_owner", "network_id", "fixed_ips", "security_groups"},
 		}}

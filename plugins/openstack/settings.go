@@ -26,7 +26,7 @@ type Settings struct {
 	Regions        []string `json:"regions,omitempty" label:"Only these regions" maestro:"narrows" example:"[\"eu-*\"]" help:"Names or patterns; empty means every region of the catalogue."`
 	ExcludeRegions []string `json:"exclude_regions,omitempty" label:"Not these regions" maestro:"narrows" help:"Names or patterns."`
 
-	Interface   string `json:"interface,omitempty" label:"Interface" group:"Network" enum:"public,internal,admin" default:"public" help:"Which of the catalogue's addresses are used."`
+	Interface   string `json:"interface,omitempty" label:"Interface" group:"Network" enum:"public,internal,admin" help:"Which of the catalogue's addresses are used; public unless clouds.yaml says otherwise."`
 	CA          string `json:"ca_certificate,omitempty" label:"Certificate authority" group:"Network" help:"PEM of an authority to trust beside the machine's own."`
 	Fingerprint string `json:"fingerprint,omitempty" label:"Certificate fingerprint" group:"Network" maestro:"credential-target" help:"SHA-256 of the one certificate to trust, where all services share it."`
 	Insecure    bool   `json:"insecure,omitempty" label:"Accept any certificate" group:"Network" maestro:"credential-target" help:"Only for a first try: whoever sits in between can read the password."`
@@ -50,9 +50,6 @@ func readSettings(raw json.RawMessage) (Settings, error) {
 	if s.Projects == "" {
 		s.Projects = projectsAuto
 	}
-	if s.Interface == "" {
-		s.Interface = "public"
-	}
 	if s.AdminRole == "" {
 		s.AdminRole = "admin"
 	}
@@ -71,7 +68,7 @@ func (s Settings) check() error {
 		return bad("/cloud", "has an address of its own in clouds.yaml: leave auth_url empty")
 	case !slices.Contains([]string{projectsAuto, projectsAll, projectsOwn}, s.Projects):
 		return bad("/projects", "is none of auto, all, own")
-	case !slices.Contains([]string{"public", "internal", "admin"}, s.Interface):
+	case !slices.Contains([]string{"", "public", "internal", "admin"}, s.Interface):
 		return bad("/interface", "is none of public, internal, admin")
 	}
 	for pointer, text := range map[string]string{"/auth_url": s.AuthURL, "/dashboard": s.Dashboard} {
