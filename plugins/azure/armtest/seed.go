@@ -55,6 +55,14 @@ func (s *Subscription) tags(env string) map[string]*string {
 	return map[string]*string{"environment": to.Ptr(env), "Owner": to.Ptr("plattform-team ä"), "empty": to.Ptr("")}
 }
 
+// Crowd is a cloud of one subscription with many machines, and nothing else.
+func Crowd(machines int) *Azure {
+	a := New()
+	a.PageSize, a.TokenLife = 250, 12*time.Hour
+	a.Add(Production, "production").seedMachines(machines)
+	return a
+}
+
 // seedMachines makes virtual machines with their adapters and public addresses.
 func (s *Subscription) seedMachines(n int) {
 	for _, region := range []string{"westeurope", "northeurope"} {
@@ -85,7 +93,7 @@ func (s *Subscription) machine(i int) *armcompute.VirtualMachine {
 		Location: to.Ptr(region(i)), Tags: s.tags("prod"), Zones: []*string{to.Ptr(strconv.Itoa(i%3 + 1))},
 		Identity: &armcompute.VirtualMachineIdentity{Type: to.Ptr(armcompute.ResourceIdentityTypeSystemAssigned), PrincipalID: to.Ptr("p")},
 		Properties: &armcompute.VirtualMachineProperties{
-			VMID: to.Ptr(fmt.Sprintf("0000%04x-1111-2222-3333-%s", i, s.ID[24:])), ProvisioningState: to.Ptr("Succeeded"), TimeCreated: to.Ptr(born),
+			VMID: to.Ptr(fmt.Sprintf("%08x-1111-2222-3333-%s", i, s.ID[24:])), ProvisioningState: to.Ptr("Succeeded"), TimeCreated: to.Ptr(born),
 			HardwareProfile: &armcompute.HardwareProfile{VMSize: to.Ptr(armcompute.VirtualMachineSizeTypes("Standard_D4s_v5"))},
 			Priority:        to.Ptr(armcompute.VirtualMachinePriorityTypesRegular),
 			OSProfile: &armcompute.OSProfile{ComputerName: to.Ptr(name), AdminUsername: to.Ptr("azureuser"), LinuxConfiguration: &armcompute.LinuxConfiguration{
@@ -136,7 +144,7 @@ func (s *Subscription) adapter(i int) *armnetwork.Interface {
 	name := fmt.Sprintf("vm-%03d-nic", i)
 	id := s.id("rg-app", "Microsoft.Network/networkInterfaces", name)
 	conf := &armnetwork.InterfaceIPConfigurationPropertiesFormat{
-		PrivateIPAddress: to.Ptr(fmt.Sprintf("10.1.%d.%d", i/200, i%200+4)), PrivateIPAllocationMethod: to.Ptr(armnetwork.IPAllocationMethodDynamic), Primary: to.Ptr(true),
+		PrivateIPAddress: to.Ptr(fmt.Sprintf("10.%d.%d.%d", 1+i/50000, i/200%250, i%200+4)), PrivateIPAllocationMethod: to.Ptr(armnetwork.IPAllocationMethodDynamic), Primary: to.Ptr(true),
 		PrivateIPAddressVersion: to.Ptr(armnetwork.IPVersionIPv4), Subnet: &armnetwork.Subnet{ID: to.Ptr(s.id("rg-net", "Microsoft.Network/virtualNetworks", "hub") + "/subnets/apps")},
 	}
 	if i%2 == 0 {
@@ -145,8 +153,8 @@ func (s *Subscription) adapter(i int) *armnetwork.Interface {
 	return &armnetwork.Interface{
 		ID: to.Ptr(id), Name: to.Ptr(name), Type: to.Ptr("Microsoft.Network/networkInterfaces"), Location: to.Ptr(region(i)), Tags: s.tags("prod"),
 		Properties: &armnetwork.InterfacePropertiesFormat{
-			ProvisioningState: to.Ptr(armnetwork.ProvisioningStateSucceeded), MacAddress: to.Ptr(fmt.Sprintf("00-0D-3A-%s-%02X-%02X", s.ID[34:], i/256, i%256)), Primary: to.Ptr(true),
-			ResourceGUID: to.Ptr(fmt.Sprintf("1000%04x-1111-2222-3333-%s", i, s.ID[24:])), EnableAcceleratedNetworking: to.Ptr(true), EnableIPForwarding: to.Ptr(false),
+			ProvisioningState: to.Ptr(armnetwork.ProvisioningStateSucceeded), MacAddress: to.Ptr(fmt.Sprintf("00-0D-3A-%02X-%02X-%02X", 0x10*int(s.ID[35]-'0')+i>>16, i>>8&255, i&255)), Primary: to.Ptr(true),
+			ResourceGUID: to.Ptr(fmt.Sprintf("%08x-1111-2222-3333-%s", 0x10000000+i, s.ID[24:])), EnableAcceleratedNetworking: to.Ptr(true), EnableIPForwarding: to.Ptr(false),
 			VirtualMachine:       &armnetwork.SubResource{ID: to.Ptr(s.id("rg-app", "Microsoft.Compute/virtualMachines", fmt.Sprintf("vm-%03d", i)))},
 			NetworkSecurityGroup: &armnetwork.SecurityGroup{ID: to.Ptr(s.id("rg-net", "Microsoft.Network/networkSecurityGroups", "web"))},
 			IPConfigurations:     []*armnetwork.InterfaceIPConfiguration{{ID: to.Ptr(id + "/ipConfigurations/ipconfig1"), Name: to.Ptr("ipconfig1"), Properties: conf}},
@@ -161,8 +169,8 @@ func (s *Subscription) publicIP(i int) *armnetwork.PublicIPAddress {
 		ID: to.Ptr(s.id("rg-app", "Microsoft.Network/publicIPAddresses", name)), Name: to.Ptr(name), Type: to.Ptr("Microsoft.Network/publicIPAddresses"), Location: to.Ptr(region(i)),
 		Tags: s.tags("prod"), SKU: &armnetwork.PublicIPAddressSKU{Name: to.Ptr(armnetwork.PublicIPAddressSKUNameStandard), Tier: to.Ptr(armnetwork.PublicIPAddressSKUTierRegional)},
 		Properties: &armnetwork.PublicIPAddressPropertiesFormat{
-			ProvisioningState: to.Ptr(armnetwork.ProvisioningStateSucceeded), IPAddress: to.Ptr(fmt.Sprintf("20.50.%s.%d", s.ID[34:35], i+1)), PublicIPAllocationMethod: to.Ptr(armnetwork.IPAllocationMethodStatic),
-			PublicIPAddressVersion: to.Ptr(armnetwork.IPVersionIPv4), ResourceGUID: to.Ptr(fmt.Sprintf("2000%04x-1111-2222-3333-%s", i, s.ID[24:])),
+			ProvisioningState: to.Ptr(armnetwork.ProvisioningStateSucceeded), IPAddress: to.Ptr(fmt.Sprintf("20.%d.%d.%d", 50+int(s.ID[35]-'0'), i/250, i%250+1)), PublicIPAllocationMethod: to.Ptr(armnetwork.IPAllocationMethodStatic),
+			PublicIPAddressVersion: to.Ptr(armnetwork.IPVersionIPv4), ResourceGUID: to.Ptr(fmt.Sprintf("%08x-1111-2222-3333-%s", 0x20000000+i, s.ID[24:])),
 			IPConfiguration: &armnetwork.IPConfiguration{ID: to.Ptr(s.id("rg-app", "Microsoft.Network/networkInterfaces", fmt.Sprintf("vm-%03d-nic", i)) + "/ipConfigurations/ipconfig1")},
 			DNSSettings:     &armnetwork.PublicIPAddressDNSSettings{DomainNameLabel: to.Ptr(name), Fqdn: to.Ptr(name + "." + region(i) + ".cloudapp.azure.com")},
 		},
