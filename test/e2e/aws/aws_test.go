@@ -34,7 +34,11 @@ func missing(t *testing.T, format string, args ...any) {
 // binary is one that `make build` made.
 func binary(t *testing.T, name string) string {
 	t.Helper()
-	path, err := filepath.Abs("../../../bin/" + name)
+	folder := os.Getenv("MAESTRO_E2E_BIN")
+	if folder == "" {
+		folder = "../../../bin"
+	}
+	path, err := filepath.Abs(filepath.Join(folder, name))
 	if err != nil {
 		t.Fatal(err)
 	}

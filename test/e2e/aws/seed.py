@@ -1,13 +1,13 @@
 """Fills an emulated account with something of every list that the plugin aws reads, in three regions.
 
-Usage: seed.py ENDPOINT [ACCOUNT...]: with accounts, makes an organisation and one machine in each of them.
+Usage: seed.py ENDPOINT [organization | terminate REGION NAME]. An organisation gets one machine in each account.
 """
-import io, json, sys, zipfile
+import io, json, os, sys, zipfile
 import boto3
 from botocore.config import Config
 
 ENDPOINT = sys.argv[1]
-REGIONS = ["eu-west-1", "us-east-1", "ap-southeast-2"]
+REGIONS = os.environ.get("SEED_REGIONS", "eu-west-1,us-east-1,ap-southeast-2").split(",")
 CONFIG = Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"})
 KEYS = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "seed"}
 
@@ -56,7 +56,8 @@ def network(ec2, region):
 
 def machines(ec2, region, subnets, group):
     ec2.create_key_pair(KeyName="admin")
-    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    images = ec2.describe_images(Owners=["amazon"])["Images"]
+    image = images[0]["ImageId"] if images else "ami-12c6146b"
     names = ["web-1", "wéb – ü 日本 ", "stopped", "terminated"]
     ids = []
     for name in names:
@@ -194,5 +195,12 @@ def organization():
     print(json.dumps(out))
 
 
+def terminate(region, name):
+    ec2 = client("ec2", region)
+    for r in ec2.describe_instances(Filters=[{"Name": "tag:Name", "Values": [name]}])["Reservations"]:
+        ec2.terminate_instances(InstanceIds=[i["InstanceId"] for i in r["Instances"]])
+
+
 if __name__ == "__main__":
-    organization() if "organization" in sys.argv[2:] else account()
+    command = sys.argv[2] if len(sys.argv) > 2 else "account"
+    {"account": account, "organization": organization, "terminate": terminate}[command](*sys.argv[3:])
