@@ -34,6 +34,7 @@ func coreKinds() []definition {
 				{Alias: "addresses", Verb: "attached_to", Direction: "in", Target: "address"},
 				{Alias: "load_balancers", Verb: "routes_to", Direction: "in", Target: "load_balancer"},
 				{Alias: "scaling_groups", Verb: "contains", Direction: "in", Target: "backing_service"},
+				{Alias: "member_of_services", Verb: "member_of", Direction: "out", Target: "backing_service"},
 				{Alias: "applications", Verb: "runs_on", Direction: "in", Target: "application"},
 				{Alias: "databases", Verb: "runs_on", Direction: "in", Target: "database"},
 				{Alias: "software", Verb: "runs_on", Direction: "in", Target: "software"},
