@@ -76,6 +76,19 @@ func (c *client) link(path, version string, more ...string) string {
 
 // get reads the JSON behind a link. What has another type than expected is left out, and named by the warning.
 func (c *client) get(ctx context.Context, link string, into any) (warning string, err error) {
+	warning, err = c.getOnce(ctx, link, into)
+	var unknown *unknownVersion
+	if !errors.As(err, &unknown) {
+		return warning, err
+	}
+	// Sovereign clouds and Azure Stack Hub are behind; the answer says what they have.
+	if other := unknown.other(link); other != "" {
+		return c.getOnce(ctx, other, into)
+	}
+	return warning, err
+}
+
+func (c *client) getOnce(ctx context.Context, link string, into any) (warning string, err error) {
 	req, err := runtime.NewRequest(ctx, http.MethodGet, link)
 	if err != nil {
 		return "", provider.Permanent(err)

@@ -2,16 +2,16 @@ package azure
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
-
-	"encoding/json"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
@@ -76,7 +76,7 @@ func refusal(resp *http.Response, body []byte) error {
 	case slices.Contains([]string{"ResourceNotFound", "ParentResourceNotFound", "ResourceGroupNotFound"}, code):
 		return provider.Permanent(fmt.Errorf("%w: %w", errGone, err))
 	case slices.Contains([]string{"InvalidResourceType", "NoRegisteredProviderFound", "InvalidResourceNamespace", "InvalidApiVersionParameter"}, code):
-		return provider.Unsupported(err)
+		return provider.Unsupported(withVersions(err, message))
 	}
 	answered := httpclient.Answer(resp.StatusCode, resp.Header, body, err)
 	var known *provider.Error
@@ -173,4 +173,43 @@ func firstLine(s string) string {
 		line = strings.ToValidUTF8(line[:500], "") + " ..."
 	}
 	return line
+}
+
+// unknownVersion is a refusal for the version of the API, which lists those that there are.
+type unknownVersion struct {
+	error
+	supported []string
+}
+
+func (u *unknownVersion) Unwrap() error { return u.error }
+
+var supportedVersions = regexp.MustCompile(`supported (?:api-)?versions are '([^']+)'`)
+
+func withVersions(err error, message string) error {
+	if found := supportedVersions.FindStringSubmatch(message); found != nil {
+		return &unknownVersion{err, strings.Split(found[1], ",")}
+	}
+	return err
+}
+
+// other is a link with the newest version that is known there and older than the link's own, previews left out.
+func (u *unknownVersion) other(link string) string {
+	at, err := url.Parse(link)
+	if err != nil {
+		return ""
+	}
+	query := at.Query()
+	best := ""
+	for _, v := range u.supported {
+		v = strings.TrimSpace(v)
+		if len(v) == len("2006-01-02") && v < query.Get("api-version") && v > best {
+			best = v
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	query.Set("api-version", best)
+	at.RawQuery = query.Encode()
+	return at.String()
 }

@@ -189,6 +189,23 @@ func TestFieldsOfAnotherType(t *testing.T) {
 	}
 }
 
+// A cloud that is behind says which versions of an API it has; the newest of them does.
+func TestOlderVersionsOfAnAPI(t *testing.T) {
+	a := start(t, armtest.Seed())
+	behind := armtest.Fault{Path: "/disks", Query: "api-version=" + diskVersion, Status: 400, Type: "application/json",
+		Body: `{"error":{"code":"NoRegisteredProviderFound","message":"No registered resource provider found for location 'westeurope' and API version '2023-10-02' for type 'disks'. The supported api-versions are '2019-11-01, 2020-12-01, 2099-01-01, 2021-04-01-preview'."}}`}
+	a.Inject(behind)
+	if c, out := one(t, a, "volume", nil); out.Status != resource.StatusComplete || len(c.resources) != 16 || out.Retries > 0 {
+		t.Errorf("%+v", out)
+	}
+	a.Heal()
+	behind.Body = strings.ReplaceAll(behind.Body, "2019-11-01, 2020-12-01, ", "")
+	a.Inject(behind)
+	if _, out := one(t, a, "volume", nil); out.Status != resource.StatusUnsupported {
+		t.Errorf("%+v", out)
+	}
+}
+
 // A service that a subscription does not use has nothing in it, which is an answer.
 func TestUnregisteredServices(t *testing.T) {
 	a := start(t, armtest.New())
