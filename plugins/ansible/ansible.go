@@ -186,7 +186,6 @@ func (s *session) Discover(ctx context.Context, scope resource.Scope, out provid
 				continue // its keys are unknown
 			}
 			// The host is there, only what it is like is unknown.
-			h = &host{name: name}
 			if err := emit(ctx, out, resource.Envelope{Kind: "server", ExternalID: name, Name: name, Unread: []string{"/attributes", "/identifiers"}}, struct{}{}); err != nil {
 				return err
 			}
