@@ -365,3 +365,23 @@ func TestAllNeedsAnAdministrator(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 }
+
+// What clouds.yaml says of the interface holds unless the settings say otherwise.
+func TestInterface(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "clouds.yaml")
+	text := "clouds: {lab: {interface: internal, auth: {auth_url: 'http://k/v3', username: u, password: p, project_name: p}}}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	clearCredential(t)
+	t.Setenv("OS_CLIENT_CONFIG_FILE", file)
+	for settings, want := range map[string]string{`{"cloud":"lab"}`: "internal", `{"cloud":"lab","interface":"admin"}`: "admin"} {
+		s, err := readSettings(json.RawMessage(settings))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l, err := readLogin(s); err != nil || l.wanted != want {
+			t.Errorf("%s: %q %v, want %s", settings, l.wanted, err, want)
+		}
+	}
+}
