@@ -118,14 +118,15 @@ func extended(k *schema.Kind, d *kindDoc, indexes int) (out *schema.Kind, used i
 	return out, len(indexesOf(out)) - len(indexesOf(k)), nil
 }
 
-// registerFields takes the fields that a plugin adds to a built-in kind.
+// registerFields takes the fields that a plugin adds to a built-in kind. What is wrong with them is a finding, said to
+// whoever reads the warnings; an error is the store's.
 func (s *Service) registerFields(ctx context.Context, tenant string, base *schema.Kind, d provider.Description, ks provider.KindSupport) (string, error) {
 	if _, err := schema.Extend(base, d.Provider, ks.Schema); err != nil {
-		return err.Error(), nil
+		return err.Error(), nil //nolint:nilerr // a finding
 	}
 	parsed, err := schema.ParseFields(d.Provider, ks.Schema)
 	if err != nil {
-		return err.Error(), nil
+		return err.Error(), nil //nolint:nilerr // a finding
 	}
 	doc := kindDoc{Name: ks.Kind, Major: ks.Major, Schema: string(parsed.Schema), Digest: parsed.Digest, Provider: d.Provider,
 		Plugin: d.Version, Extends: true}
