@@ -385,3 +385,37 @@ func TestInterface(t *testing.T) {
 		}
 	}
 }
+
+// The newest microversion that both know is asked for; a service that hides its versions is read without.
+func TestMicroversions(t *testing.T) {
+	c := startCloud(t)
+	credential(t)
+	for name, tt := range map[string]struct {
+		hidden bool
+		want   map[string]string
+	}{
+		"agreed": {false, map[string]string{"server": "compute 2.93", "volume": "volume 3.70"}},
+		"hidden": {true, map[string]string{"server": "", "volume": ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			seen := make(chan string, 100)
+			c.hook = func(w http.ResponseWriter, r *http.Request) bool {
+				if strings.HasSuffix(r.URL.Path, "/detail") && !strings.HasSuffix(r.URL.Path, "flavors/detail") {
+					seen <- r.Header.Get("OpenStack-API-Version")
+				}
+				return tt.hidden && (deny("/v2.1/")(w, r) || deny("/v3/")(w, r))
+			}
+			for kind, want := range tt.want {
+				if out := discover(t, c.settings(), kind).outcome(t, kind); out.Status != resource.StatusComplete {
+					t.Errorf("%s: %+v", kind, out)
+				}
+				if got := <-seen; got != want {
+					t.Errorf("%s is asked for with %q, want %q", kind, got, want)
+				}
+				for len(seen) > 0 {
+					<-seen
+				}
+			}
+		})
+	}
+}
