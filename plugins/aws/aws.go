@@ -39,7 +39,7 @@ func (*Provider) Describe() provider.Description {
 		Summary:  "Servers, storage, networks, databases and services of one account or of all accounts of an organisation.",
 		Kinds:    kindSupport(),
 		Settings: schema.SettingsOf(Settings{}),
-		Policy:   policyDocument(actionsOf(lists()...)),
+		Policy:   policyDocument("aws", actionsOf(lists()...)),
 		CredentialEnv: []provider.EnvVar{
 			{Name: "AWS_ACCESS_KEY_ID", Help: "Access key of a user with the policy; leave all of these out to use the role of the machine the agent runs on."},
 			{Name: "AWS_SECRET_ACCESS_KEY", Help: "Its secret.", Secret: true},

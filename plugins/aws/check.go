@@ -37,7 +37,7 @@ func (s *session) Check(ctx context.Context, kinds []string) (provider.CheckRepo
 	items, missing = s.probe(ctx, open[0], region, kinds)
 	report.Items = append(report.Items, items...)
 	if len(missing) > 0 && report.Policy == "" {
-		report.Policy = policyDocument(missing)
+		report.Policy = policyDocument(s.settings.partition, missing)
 	}
 	return report, ctx.Err()
 }
@@ -75,7 +75,7 @@ func (s *session) enterAll(ctx context.Context, accounts []string) (open []strin
 
 // memberRoleText is the role to create where it is missing.
 func (s *session) memberRoleText(ctx context.Context) string {
-	t := roleText{form: "stackset", name: s.settings.MemberRole, external: s.settings.ExternalID, principal: "arn:" + s.settings.partition + ":iam::" + s.own + ":root"}
+	t := roleText{form: "stackset", partition: s.settings.partition, name: s.settings.MemberRole, external: s.settings.ExternalID, principal: "arn:" + s.settings.partition + ":iam::" + s.own + ":root"}
 	if t.external == "" {
 		t.external = newExternalID("default")
 	}

@@ -92,7 +92,7 @@ func kindSupport() []provider.KindSupport {
 		actions := actionsOf(byKind[kind]...)
 		out = append(out, provider.KindSupport{
 			Kind: kind, Major: 1, GlobalIDs: true, Unstable: true, Schema: ownFields(kind), IntervalSeconds: intervals()[kind],
-			Permissions: actions, Policy: policyDocument(actions),
+			Permissions: actions, Policy: policyDocument("aws", actions),
 		})
 	}
 	return out
@@ -115,8 +115,9 @@ func actionsOf(of ...list) []string {
 	return slices.Compact(out)
 }
 
-// policyDocument is an IAM policy that allows the actions and nothing else.
-func policyDocument(actions []string) string {
+// policyDocument is an IAM policy that allows the actions and nothing else, in one of Amazon's clouds: aws,
+// aws-us-gov, aws-cn.
+func policyDocument(partition string, actions []string) string {
 	type statement struct {
 		Sid      string   `json:"Sid"`
 		Effect   string   `json:"Effect"`
@@ -139,8 +140,8 @@ func policyDocument(actions []string) string {
 	if len(plain) < len(actions) {
 		// GET on everything would give API keys and the definitions of APIs away as well.
 		doc.Statement = append(doc.Statement,
-			statement{"MaestroReadsApis", "Allow", []string{actionAPIGateway}, "arn:*:apigateway:*::/restapis"},
-			statement{"MaestroReadsHttpApis", "Allow", []string{actionAPIGateway}, "arn:*:apigateway:*::/apis"})
+			statement{"MaestroReadsApis", "Allow", []string{actionAPIGateway}, "arn:" + partition + ":apigateway:*::/restapis"},
+			statement{"MaestroReadsHttpApis", "Allow", []string{actionAPIGateway}, "arn:" + partition + ":apigateway:*::/apis"})
 	}
 	text, err := json.MarshalIndent(doc, "", "  ")
 	if err != nil {

@@ -13,14 +13,14 @@ import (
 
 // roleText is what the text of a role is made of.
 type roleText struct {
-	form, name, external, principal string
-	kinds                           []string
-	organization                    bool
+	form, name, external, principal, partition string
+	kinds                                      []string
+	organization                               bool
 }
 
 // PrintRole writes the text that makes the read-only role: the arguments of the command without its name.
 func PrintRole(w io.Writer, args []string) error {
-	const usage = "usage: maestro-plugin-aws role --principal ARN [--form stackset|terraform|trust|policy] [--tenant NAME | --external-id ID] [--name ROLE] [--kinds a,b]"
+	const usage = "usage: maestro-plugin-aws role --principal ARN [--form stackset|terraform|trust|policy] [--tenant NAME | --external-id ID] [--name ROLE] [--kinds a,b] [--partition aws] [--organization]"
 	if args[0] != "role" {
 		return errors.New(usage)
 	}
@@ -33,6 +33,7 @@ func PrintRole(w io.Writer, args []string) error {
 	f.StringVar(&t.external, "external-id", "", "the external id of the setting external_id; one is made when it is empty")
 	f.StringVar(&tenant, "tenant", "default", "the tenant that a new external id is made for")
 	f.StringVar(&t.principal, "principal", "", "the ARN of the user or role that may assume it: what the credential is")
+	f.StringVar(&t.partition, "partition", "", "aws, aws-us-gov or aws-cn; that of the principal when it is empty")
 	f.StringVar(&kinds, "kinds", "", "only what these kinds need, with commas between; empty is all")
 	f.BoolVar(&t.organization, "organization", false, "allow listing the organisation, too: for the management account")
 	if err := f.Parse(args[1:]); err != nil {
@@ -46,6 +47,12 @@ func PrintRole(w io.Writer, args []string) error {
 	}
 	if kinds != "" {
 		t.kinds = strings.Split(kinds, ",")
+	}
+	if t.partition == "" {
+		t.partition = "aws"
+		if parts := strings.Split(t.principal, ":"); len(parts) > 1 {
+			t.partition = parts[1]
+		}
 	}
 	if t.external == "" {
 		t.external = newExternalID(tenant)
@@ -85,7 +92,7 @@ func (t roleText) text() (string, error) {
 	case "trust":
 		return t.trust() + "\n", nil
 	case "policy":
-		return policyDocument(actions) + "\n", nil
+		return policyDocument(t.partition, actions) + "\n", nil
 	}
 	return "", fmt.Errorf("%q is none of stackset, terraform, trust, policy", t.form)
 }
@@ -140,7 +147,7 @@ Resources:
       Policies:
         - PolicyName: maestro-inventory
           PolicyDocument:
-            ` + strings.ReplaceAll(policyDocument(actions), "\n", "\n            ") + `
+            ` + strings.ReplaceAll(policyDocument(t.partition, actions), "\n", "\n            ") + `
 Outputs:
   RoleArn:
     Value: !GetAtt MaestroRole.Arn
@@ -162,7 +169,7 @@ resource "aws_iam_role_policy" "maestro" {
   name   = "maestro-inventory"
   role   = aws_iam_role.maestro.id
   policy = <<-JSON
-` + policyDocument(actions) + `
+` + policyDocument(t.partition, actions) + `
   JSON
 }
 

@@ -367,3 +367,22 @@ func TestOrganization(t *testing.T) {
 		})
 	}
 }
+
+// TestRoleIsAccepted gives the printed template to CloudFormation, and its policy to IAM.
+func TestRoleIsAccepted(t *testing.T) {
+	e := startEmulator(t)
+	text, err := exec.Command(binary(t, "maestro-plugin-aws"), "role", "--principal", "arn:aws:iam::123456789012:root", "--tenant", "acme", "--organization").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "role.yaml")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	made := string(e.python(t, "seed.py", "stack", path))
+	for _, part := range []string{"sts:ExternalId", "maestro-acme-", "ec2:DescribeInstances", "organizations:ListAccounts", "::/restapis"} {
+		if !strings.Contains(made, part) {
+			t.Errorf("the role that was made lacks %s: %s", part, made)
+		}
+	}
+}

@@ -1,8 +1,8 @@
 """Fills an emulated account with something of every list that the plugin aws reads, in three regions.
 
-Usage: seed.py ENDPOINT [organization | terminate REGION NAME]. An organisation gets one machine in each account.
+Usage: seed.py ENDPOINT [organization | terminate REGION NAME | stack FILE]. An organisation gets one machine in each account.
 """
-import io, json, os, sys, zipfile
+import ast, io, json, os, sys, zipfile
 import boto3
 from botocore.config import Config
 
@@ -201,6 +201,18 @@ def terminate(region, name):
         ec2.terminate_instances(InstanceIds=[i["InstanceId"] for i in r["Instances"]])
 
 
+def stack(path):
+    """Makes the role as CloudFormation would, and the policy alone as IAM would: both refuse what is not well-formed."""
+    cf = client("cloudformation", "us-east-1")
+    cf.create_stack(StackName="maestro", TemplateBody=open(path).read(), Capabilities=["CAPABILITY_NAMED_IAM"])
+    iam = client("iam", "us-east-1")
+    policy = iam.get_role_policy(RoleName="maestro-readonly", PolicyName="maestro-inventory")["PolicyDocument"]
+    if isinstance(policy, str):
+        policy = ast.literal_eval(policy)  # the emulator keeps what CloudFormation made in Python's own spelling
+    iam.create_policy(PolicyName="maestro", PolicyDocument=json.dumps(policy))
+    print(json.dumps({"trust": iam.get_role(RoleName="maestro-readonly")["Role"]["AssumeRolePolicyDocument"], "policy": policy}))
+
+
 if __name__ == "__main__":
     command = sys.argv[2] if len(sys.argv) > 2 else "account"
-    {"account": account, "organization": organization, "terminate": terminate}[command](*sys.argv[3:])
+    {"account": account, "organization": organization, "terminate": terminate, "stack": stack}[command](*sys.argv[3:])
