@@ -36,6 +36,8 @@ type Job struct {
 	Credential string
 	// Kinds to read; all that the plugin knows when empty.
 	Kinds []string
+	// Files is the folder of files for plugins that read such; empty for none.
+	Files string
 }
 
 // Resource is one thing as it would leave the site.
@@ -116,7 +118,7 @@ func (a *Alone) job(ctx context.Context, j Job) (runner.Job, error) {
 		if err != nil {
 			return nil, err
 		}
-		return a.plugins.Start(ctx, file, env, a.log)
+		return a.plugins.Start(ctx, file, env, j.Files, a.log)
 	}
 	return out, nil
 }

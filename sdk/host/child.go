@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"maestro.internal/sdk/provider"
 )
 
 // ExitError says how a plugin's process ended, with its last words.
@@ -176,9 +178,12 @@ func environment(c Config, d dirs) []string {
 		}
 	}
 	for name, v := range c.Env {
-		if name != "HOME" {
+		if name != "HOME" && name != provider.FilesEnv {
 			env = append(env, name+"="+v)
 		}
+	}
+	if c.Files != "" {
+		env = append(env, provider.FilesEnv+"="+c.Files)
 	}
 	return env
 }

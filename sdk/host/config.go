@@ -31,6 +31,8 @@ type Config struct {
 	// Env is what the credential names. Beside it the plugin sees PATH, a private HOME and the proxy
 	// variables, nothing else. Its values appear in no log and no error.
 	Env map[string]string
+	// Files is the folder of the connection's files, told to the plugin as provider.FilesEnv; empty for none.
+	Files string
 	// Dir holds a private directory for each running plugin. Default: a directory of this user's own in
 	// the system's temporary directory.
 	Dir string

@@ -114,7 +114,14 @@ type Description struct {
 	MaxParallelScopes int `json:"max_parallel_scopes,omitempty"`
 	// StatelessConnections says that one process may serve several connections.
 	StatelessConnections bool `json:"stateless_connections,omitempty"`
+	// Files says that the plugin reads files that people upload to the connection. The process finds them,
+	// by the names they were uploaded under, in the folder that the variable FilesEnv names; it must not
+	// write there. The variable is absent where there is nobody to upload to.
+	Files bool `json:"files,omitempty"`
 }
+
+// FilesEnv is the environment variable that names the folder of the connection's files.
+const FilesEnv = "MAESTRO_FILES"
 
 // KindSupport is a kind that a plugin reads.
 type KindSupport struct {

@@ -19,7 +19,7 @@ func FromDescription(d provider.Description) *pluginv1.DescribeResponse {
 	out := &pluginv1.DescribeResponse{
 		Capability: Capability, Provider: d.Provider, Version: d.Version, Title: d.Title, Summary: d.Summary,
 		SettingsSchema: d.Settings, MaxParallelScopes: clamp(d.MaxParallelScopes),
-		StatelessConnections: d.StatelessConnections, Policy: d.Policy,
+		StatelessConnections: d.StatelessConnections, Policy: d.Policy, Files: d.Files,
 	}
 	for _, k := range d.Kinds {
 		out.Kinds = append(out.Kinds, &pluginv1.KindSupport{Kind: k.Kind, Major: clamp(k.Major), Schema: k.Schema,
@@ -41,7 +41,7 @@ func ToDescription(in *pluginv1.DescribeResponse) provider.Description {
 	d := provider.Description{
 		Provider: in.GetProvider(), Version: in.GetVersion(), Title: in.GetTitle(), Summary: in.GetSummary(),
 		Settings: in.GetSettingsSchema(), MaxParallelScopes: int(in.GetMaxParallelScopes()),
-		StatelessConnections: in.GetStatelessConnections(), Policy: in.GetPolicy(),
+		StatelessConnections: in.GetStatelessConnections(), Policy: in.GetPolicy(), Files: in.GetFiles(),
 	}
 	for _, k := range in.GetKinds() {
 		d.Kinds = append(d.Kinds, provider.KindSupport{Kind: k.GetKind(), Major: int(k.GetMajor()), Schema: k.GetSchema(),

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +30,7 @@ type alone struct {
 	settings   string
 	credential string
 	kinds      []string
+	files      string
 	output     string
 	quiet      bool
 }
@@ -39,6 +41,7 @@ func (a *alone) flags(cmd *cobra.Command) {
 	f.StringVar(&a.settings, "settings", "", "File of the connection's settings, YAML or JSON; - is standard input.")
 	f.StringVar(&a.credential, "credential", "", "Name of a credential in the credentials file.")
 	f.StringSliceVar(&a.kinds, "kinds", nil, "Kinds to read; all that the plugin knows when empty.")
+	f.StringVar(&a.files, "files", "", "Folder of files, for plugins that read files uploaded to their connection.")
 	f.StringVarP(&a.output, "output", "o", "ndjson", "ndjson or json.")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "No progress, and only errors are logged.")
 }
@@ -70,9 +73,30 @@ func (a *alone) open(cmd *cobra.Command) (*agent.Alone, agent.Job, error) {
 	if err != nil {
 		return nil, job, err
 	}
-	job = agent.Job{Plugin: a.plugin, Settings: settings, Credential: a.credential, Kinds: a.kinds}
+	files, err := a.folder()
+	if err != nil {
+		return nil, job, err
+	}
+	job = agent.Job{Files: files, Plugin: a.plugin, Settings: settings, Credential: a.credential, Kinds: a.kinds}
 	out, err := agent.NewAlone(cfg, log)
 	return out, job, err
+}
+
+// folder is --files as a path that holds wherever the plugin is started.
+func (a *alone) folder() (string, error) {
+	if a.files == "" {
+		return "", nil
+	}
+	dir, err := filepath.Abs(a.files)
+	if err != nil {
+		return "", fmt.Errorf("read --files: %w", err)
+	}
+	if info, err := os.Stat(dir); err != nil {
+		return "", fmt.Errorf("read --files: %w", err)
+	} else if !info.IsDir() {
+		return "", usage{fmt.Errorf("--files %s: want a folder", a.files)}
+	}
+	return dir, nil
 }
 
 func (a *alone) readSettings(stdin io.Reader) (json.RawMessage, error) {

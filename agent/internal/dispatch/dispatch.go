@@ -435,7 +435,7 @@ func (d *Dispatcher) job(a Assignment, kinds []string, log *slog.Logger) runner.
 			if err != nil {
 				return nil, err
 			}
-			return d.cfg.Supervisor.Start(ctx, file, env, log)
+			return d.cfg.Supervisor.Start(ctx, file, env, "", log)
 		},
 	}
 }

@@ -443,7 +443,7 @@ func TestManifest(t *testing.T) {
 	wrong := open(strings.Repeat("0", 64) + "  maestro-plugin-demo\n")
 	if f, err := wrong.Find("demo"); err != nil {
 		t.Error(err)
-	} else if _, err := wrong.Start(t.Context(), f, nil, slog.New(slog.DiscardHandler)); err == nil {
+	} else if _, err := wrong.Start(t.Context(), f, nil, "", slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("a plugin with another digest was started")
 	}
 	if _, err := open("zz  maestro-plugin-demo\n").Files(); err == nil || !strings.Contains(err.Error(), "plugins.sha256:1") {

@@ -219,13 +219,13 @@ func (s *Supervisor) manifest() (map[string]string, error) {
 }
 
 // Start starts a plugin for one run. Whoever starts it closes it. A start that failed is tried again after a pause,
-// unless trying again cannot help.
-func (s *Supervisor) Start(ctx context.Context, f File, env map[string]credential.Secret, log *slog.Logger) (*host.Process, error) {
+// unless trying again cannot help. files is the folder of the connection's files, or empty.
+func (s *Supervisor) Start(ctx context.Context, f File, env map[string]credential.Secret, files string, log *slog.Logger) (*host.Process, error) {
 	plain := make(map[string]string, len(env))
 	for name, value := range env {
 		plain[name] = value.Reveal()
 	}
-	cfg := host.Config{Path: f.Path, SHA256: f.Want, Name: f.Name, Args: s.cfg.Args, Env: plain, Dir: s.cfg.RunDir,
+	cfg := host.Config{Path: f.Path, SHA256: f.Want, Name: f.Name, Args: s.cfg.Args, Env: plain, Files: files, Dir: s.cfg.RunDir,
 		Log: log, MemoryLimit: s.cfg.MemoryLimit}
 	pause := s.cfg.Pause
 	for attempt := 1; ; attempt++ {
@@ -264,7 +264,7 @@ func (s *Supervisor) Describe(ctx context.Context, f File) (Described, error) {
 			}
 		}
 	}
-	p, err := s.Start(ctx, f, nil, s.cfg.Log)
+	p, err := s.Start(ctx, f, nil, "", s.cfg.Log)
 	if err != nil {
 		return Described{}, err
 	}

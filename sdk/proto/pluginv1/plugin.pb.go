@@ -144,7 +144,9 @@ type DescribeResponse struct {
 	MaxParallelScopes    int32     `protobuf:"varint,10,opt,name=max_parallel_scopes,json=maxParallelScopes,proto3" json:"max_parallel_scopes,omitempty"`
 	StatelessConnections bool      `protobuf:"varint,11,opt,name=stateless_connections,json=statelessConnections,proto3" json:"stateless_connections,omitempty"`
 	// Text to paste at the provider that grants what all kinds need.
-	Policy        string `protobuf:"bytes,12,opt,name=policy,proto3" json:"policy,omitempty"`
+	Policy string `protobuf:"bytes,12,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The plugin reads files that people upload to the connection, from the folder that the variable MAESTRO_FILES names.
+	Files         bool `protobuf:"varint,13,opt,name=files,proto3" json:"files,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -261,6 +263,13 @@ func (x *DescribeResponse) GetPolicy() string {
 		return x.Policy
 	}
 	return ""
+}
+
+func (x *DescribeResponse) GetFiles() bool {
+	if x != nil {
+		return x.Files
+	}
+	return false
 }
 
 type KindSupport struct {
@@ -1718,7 +1727,7 @@ var File_maestro_plugin_v1_plugin_proto protoreflect.FileDescriptor
 const file_maestro_plugin_v1_plugin_proto_rawDesc = "" +
 	"\n" +
 	"\x1emaestro/plugin/v1/plugin.proto\x12\x11maestro.plugin.v1\"\x11\n" +
-	"\x0fDescribeRequest\"\xe8\x03\n" +
+	"\x0fDescribeRequest\"\xfe\x03\n" +
 	"\x10DescribeResponse\x12\x1e\n" +
 	"\n" +
 	"capability\x18\x01 \x01(\x05R\n" +
@@ -1734,7 +1743,8 @@ const file_maestro_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x13max_parallel_scopes\x18\n" +
 	" \x01(\x05R\x11maxParallelScopes\x123\n" +
 	"\x15stateless_connections\x18\v \x01(\bR\x14statelessConnections\x12\x16\n" +
-	"\x06policy\x18\f \x01(\tR\x06policy\"\xfe\x01\n" +
+	"\x06policy\x18\f \x01(\tR\x06policy\x12\x14\n" +
+	"\x05files\x18\r \x01(\bR\x05files\"\xfe\x01\n" +
 	"\vKindSupport\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05major\x18\x02 \x01(\x05R\x05major\x12\x16\n" +
