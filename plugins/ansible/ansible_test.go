@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"maestro.internal/plugins/ansible"
@@ -173,6 +174,19 @@ func TestWhatFactsMean(t *testing.T) {
 			t.Errorf("%s: %q, want %q", host, got, want)
 		}
 	}
+	// A bond and a VLAN have the address of the interface below: on several, it would name none of them.
+	owner := map[string]string{}
+	for id, port := range ports {
+		for _, mac := range identifiers(port) {
+			if owner[mac] != "" {
+				t.Errorf("%s names both %s and %s", mac, owner[mac], id)
+			}
+			owner[mac] = id
+		}
+	}
+	if owner["mac=b0:7b:25:aa:00:10"] != "db1.example.org/eno1" {
+		t.Errorf("the owners of addresses: %v", owner)
+	}
 	for id := range volumes {
 		for _, none := range []string{"/sr0", "/dm-0", "/loop0", "/zram0", "tmpfs", "devfs"} {
 			if strings.Contains(id, none) {
@@ -220,6 +234,28 @@ func TestBrokenFiles(t *testing.T) {
 	// The volumes of hosts that could not be read are unknown: the scope must not count as complete.
 	if got := c.outcomes["volume"]; got.Status != resource.StatusPartial || got.Listed != 2 || !strings.Contains(got.Error, "6 of 9 hosts") {
 		t.Errorf("volumes: %+v", got)
+	}
+}
+
+// A link must not lead to a file outside of what is allowed, nor a pipe hold up the run.
+func TestOddFiles(t *testing.T) {
+	outside := write(t, map[string]string{"secret": `{"ansible_facts": {"ansible_nodename": "hunter2"}}`})
+	dir := write(t, map[string]string{"good": `{"ansible_facts": {"ansible_nodename": "good"}}`})
+	for name, target := range map[string]string{"linked": filepath.Join(outside, "secret"), "inside": "good", "dangling": "nowhere"} {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("ANSIBLE_MAESTRO_ROOT", dir)
+	c := discover(t, map[string]any{"source": "directory", "paths": []string{"."}}, "server")
+	servers := c.of("server")
+	for host, unread := range map[string]bool{"good": false, "inside": false, "linked": true, "dangling": true, "pipe": true} {
+		if env, ok := servers[host]; !ok || len(env.Unread) > 0 != unread {
+			t.Errorf("%s: %+v", host, env)
+		}
 	}
 }
 

@@ -7,13 +7,14 @@ import (
 	"net/http"
 	"os"
 	"path"
-	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"golang.org/x/sync/errgroup"
 
 	"maestro.internal/sdk/httpclient"
 	"maestro.internal/sdk/provider"
@@ -62,8 +63,7 @@ func (b bucket) fetch(ctx context.Context, calls caller, wanted func(string) boo
 	if err := b.bring(ctx, client, calls, f, wanted); err != nil {
 		return nil, errors.Join(err, f.remove())
 	}
-	slices.Sort(f.names)
-	return f, nil
+	return f.done()
 }
 
 func (b bucket) bring(ctx context.Context, client *s3.Client, calls caller, f *folder, wanted func(string) bool) error {
@@ -78,30 +78,48 @@ func (b bucket) bring(ctx context.Context, client *s3.Client, calls caller, f *f
 		if err != nil {
 			return err
 		}
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(8)
 		for _, o := range page.Contents {
 			host := hostOf(path.Base(aws.ToString(o.Key)))
 			if host == "" || !wanted(host) || aws.ToInt64(o.Size) == 0 && aws.ToString(o.Key) == b.settings.Prefix {
 				continue
 			}
 			if files++; files > maxFiles {
-				return provider.Permanent(fmt.Errorf("more than %d fact files", maxFiles))
+				return errors.Join(provider.Permanent(fmt.Errorf("more than %d fact files", maxFiles)), group.Wait())
 			}
-			err := calls.Call(ctx, transfer, func(ctx context.Context) error {
-				got, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.settings.Bucket, Key: o.Key})
-				if err != nil {
-					return classifyS3(err, "s3:GetObject")
-				}
-				return httpclient.Classify(errors.Join(f.add(0, host, got.Body), got.Body.Close()))
-			})
-			if err != nil {
-				return fmt.Errorf("read %s: %w", aws.ToString(o.Key), err)
-			}
+			group.Go(func() error { return b.object(ctx, client, calls, f, host, aws.ToString(o.Key)) })
+		}
+		if err := group.Wait(); err != nil {
+			return err
 		}
 		if !aws.ToBool(page.IsTruncated) {
 			return nil
 		}
 		ask.ContinuationToken = page.NextContinuationToken
 	}
+}
+
+// object brings one file. One that may not be read, or is gone since the listing, is no error of the others.
+func (b bucket) object(ctx context.Context, client *s3.Client, calls caller, f *folder, host, key string) error {
+	err := calls.Call(ctx, transfer, func(ctx context.Context) error {
+		got, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.settings.Bucket, Key: &key})
+		if err != nil {
+			return classifyS3(err, "s3:GetObject")
+		}
+		return httpclient.Classify(errors.Join(f.add(0, host, got.Body), got.Body.Close()))
+	})
+	var gone *types.NoSuchKey
+	switch {
+	case errors.As(err, &gone):
+		return nil
+	case refused(err):
+		f.miss(host, err)
+		return nil
+	case err != nil:
+		return fmt.Errorf("read %s: %w", key, err)
+	}
+	return nil
 }
 
 func classifyS3(err error, action string) error {

@@ -50,7 +50,9 @@ func interfaces(f facts) []port {
 func unixPort(name string, i facts) port {
 	p := port{name: name, mac: firstOf(i.text("perm_macaddress"), i.text("macaddress"))}
 	virtual := slices.ContainsFunc(virtualPrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
-	p.real = !virtual && p.mac != "" && i.text("type") != "bridge" && i.text("type") != "loopback"
+	// A bond or VLAN has the address of an interface below it, which is known by it already.
+	p.real = !virtual && p.mac != "" && !slices.Contains([]string{"bridge", "loopback", "bonding", "team", "vlan"}, i.text("type")) && !strings.Contains(name, ".") &&
+		i.text("vlan") == ""
 	p.attrs = schema.NetworkInterface{Type: portType(name, i.text("type"), virtual), Status: "down", MTUBytes: int(i.number("mtu")),
 		Driver: i.text("module"), Speed: max(i.number("speed"), 0) * 1_000_000}
 	if i.flag("active") || strings.EqualFold(i.text("status"), "active") || slices.Contains(i.texts("flags"), "UP") {
@@ -153,15 +155,21 @@ func distinct(list []schema.InterfaceAddress) []schema.InterfaceAddress {
 }
 
 func (s *session) networkInterfaces(ctx context.Context, out provider.Emitter, h *host) error {
-	emitted := map[string]bool{}
-	for _, p := range interfaces(h.facts) {
+	emitted, shared := map[string]bool{}, map[string]int{}
+	ports := interfaces(h.facts)
+	for _, p := range ports {
+		if p.real {
+			shared[p.mac]++
+		}
+	}
+	for _, p := range ports {
 		if p.name == "" || emitted[p.name] || p.attrs.Type == "loopback" {
 			continue
 		}
 		emitted[p.name] = true
 		env := resource.Envelope{Kind: "network_interface", ExternalID: h.name + "/" + p.name, Name: p.name,
 			Relations: []resource.Relation{{Verb: "attached_to", Kind: "server", ExternalID: h.name}}}
-		if p.real {
+		if p.real && shared[p.mac] == 1 { // what several share names none of them
 			env.Identifiers = identify(env.Identifiers, "mac", p.mac)
 		}
 		p.attrs.DeviceName = p.name

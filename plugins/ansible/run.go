@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,11 @@ func (r runner) fetch(ctx context.Context, _ caller, wanted func(string) bool) (
 	if os.Getenv(envRun) != "1" {
 		return nil, provider.Denied(errors.New("the credential does not allow to run ansible"), "set "+envRun+": 1 in the credential's entry in the agent's file, if this connection may run programs there")
 	}
-	inventory, err := below(r.inventory)
+	root, err := allowed()
+	if err != nil {
+		return nil, err
+	}
+	inventory, err := below(root, r.inventory)
 	if err != nil {
 		return nil, err
 	}
@@ -39,33 +44,30 @@ func (r runner) fetch(ctx context.Context, _ caller, wanted func(string) bool) (
 	if err != nil {
 		return nil, err
 	}
-	dirs := []string{filepath.Join(f.own, "setup"), filepath.Join(f.own, "services")}
-	for i, module := range []string{"setup", "service_facts"} {
-		if err := r.gather(ctx, program, inventory, module, dirs[i]); err != nil {
-			return nil, errors.Join(err, f.remove())
-		}
-	}
-	read, err := openFolder(dirs[:1], wanted)
-	if err != nil {
+	if err := r.into(ctx, f, program, filepath.Join(root, inventory), wanted); err != nil {
 		return nil, errors.Join(err, f.remove())
 	}
-	// Where services could not be asked for, the facts stand alone.
-	for _, host := range read.names {
-		if more := filepath.Join(dirs[1], host); usable(more) {
-			read.files[host] = append(read.files[host], more)
-		}
-	}
-	read.own = f.own
-	return read, nil
+	slices.Sort(f.names)
+	return f, nil
 }
 
-func usable(file string) bool {
-	text, err := readFile(file)
-	if err != nil {
-		return false
+func (r runner) into(ctx context.Context, f *folder, program, inventory string, wanted func(string) bool) error {
+	for _, module := range []string{"setup", "service_facts"} {
+		if err := r.gather(ctx, program, inventory, module, filepath.Join(f.own, module)); err != nil {
+			return err
+		}
 	}
-	_, err = parse(text)
-	return err == nil
+	if err := f.list("setup", wanted); err != nil {
+		return err
+	}
+	// Where services could not be asked for, the facts stand alone.
+	for _, host := range f.names {
+		more := filepath.Join("service_facts", host)
+		if _, err := f.parse(more); err == nil {
+			f.enter(host, more)
+		}
+	}
+	return nil
 }
 
 // gather runs one module on all hosts. Ansible's exit code is not zero as soon as one host fails, which its file tells.

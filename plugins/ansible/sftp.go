@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -64,6 +65,9 @@ func hostKeyAlgorithms(lines []byte) ([]string, error) {
 	var out []string
 	for rest := lines; len(bytes.TrimSpace(rest)) > 0; {
 		_, _, key, _, next, err := ssh.ParseKnownHosts(rest)
+		if errors.Is(err, io.EOF) && len(out) > 0 {
+			break // ends with a comment
+		}
 		if err != nil {
 			return nil, errors.New("has a line that is no host key as ssh-keyscan prints it")
 		}
@@ -105,8 +109,7 @@ func (r *remote) fetch(ctx context.Context, calls caller, wanted func(string) bo
 			return nil, errors.Join(err, f.remove())
 		}
 	}
-	slices.Sort(f.names)
-	return f, nil
+	return f.done()
 }
 
 // bring copies the files of one folder.
@@ -143,15 +146,13 @@ func (r *remote) bring(ctx context.Context, files *sftp.Client, f *folder, part 
 		}
 		return nil
 	})
-	turn := make(chan struct{}, 1) // one at a time adds to the folder
 	for range 4 {
 		group.Go(func() error {
 			for x := range texts {
-				if err := copyFile(ctx, files, x.path, func(r *sftp.File) error {
-					turn <- struct{}{}
-					defer func() { <-turn }()
-					return f.add(part, x.host, r)
-				}); err != nil {
+				err := copyFile(ctx, files, x.path, func(r *sftp.File) error { return f.add(part, x.host, r) })
+				if refused(err) {
+					f.miss(x.host, err) // one file, not the folder
+				} else if err != nil {
 					return err
 				}
 			}

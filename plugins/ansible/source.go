@@ -1,16 +1,19 @@
 package ansible
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
@@ -53,46 +56,87 @@ func sourceOf(s Settings) (source, error) {
 	return nil, &provider.SettingsError{Pointer: "/source", Problem: "want directory, sftp, s3 or run"}
 }
 
-// folder is where the files lie: by the host's name, one or several for each.
+// folder is where the files lie: by the host's name, one or several for each. Files are opened through root, which
+// follows no link to the outside.
 type folder struct {
+	root  *os.Root
 	files map[string][]string
 	names []string
+	// unread says of a file that could not be fetched why.
+	unread map[string]error
 	// own is a temporary folder to remove, or empty.
 	own string
+
+	mu sync.Mutex // while files are fetched
 }
 
 func (f *folder) hosts() []string { return f.names }
 
 func (f *folder) remove() error {
+	err := f.root.Close()
 	if f.own == "" {
-		return nil
+		return err
 	}
-	return os.RemoveAll(f.own)
+	return errors.Join(err, os.RemoveAll(f.own))
 }
 
-// openFolder lists the files below some folders. What is hidden, no file, or not wanted is left out.
-func openFolder(paths []string, wanted func(string) bool) (*folder, error) {
-	f := &folder{files: map[string][]string{}}
-	for _, dir := range paths {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			return nil, readFailed(err)
-		}
-		for _, e := range entries {
-			name := hostOf(e.Name())
-			if name == "" || e.IsDir() || !wanted(name) {
-				continue
-			}
-			if len(f.files[name]) == 0 {
-				f.names = append(f.names, name)
-			}
-			f.files[name] = append(f.files[name], filepath.Join(dir, e.Name()))
-		}
-		if len(f.names) > maxFiles {
-			return nil, provider.Permanent(fmt.Errorf("more than %d fact files", maxFiles))
+// openFolder makes a folder of one of the machine's.
+func openFolder(dir string) (*folder, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, readFailed(err)
+	}
+	return &folder{root: root, files: map[string][]string{}, unread: map[string]error{}}, nil
+}
+
+// list takes the files of a folder below the root. What is hidden, no file, or not wanted is left out.
+func (f *folder) list(dir string, wanted func(string) bool) error {
+	opened, err := f.root.Open(dir)
+	if err != nil {
+		return readFailed(err)
+	}
+	entries, err := opened.ReadDir(-1)
+	if err = errors.Join(err, opened.Close()); err != nil {
+		return readFailed(err)
+	}
+	for _, e := range entries {
+		if name := hostOf(e.Name()); name != "" && !e.IsDir() && wanted(name) {
+			f.enter(name, filepath.Join(dir, e.Name()))
 		}
 	}
+	if len(f.names) > maxFiles {
+		return provider.Permanent(fmt.Errorf("more than %d fact files", maxFiles))
+	}
+	return nil
+}
+
+// enter notes a file of a host.
+func (f *folder) enter(host, path string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.files[host]) == 0 {
+		f.names = append(f.names, host)
+	}
+	f.files[host] = append(f.files[host], path)
+}
+
+// miss notes that a file of a host could not be fetched.
+func (f *folder) miss(host string, why error) {
+	f.enter(host, "")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.unread[host] = why
+}
+
+// done sorts what was fetched. Where nothing could be, that is the answer.
+func (f *folder) done() (*folder, error) {
 	slices.Sort(f.names)
+	for _, files := range f.files {
+		slices.Sort(files) // in the order of the folders, whichever came first
+	}
+	if len(f.unread) > 0 && len(f.unread) == len(f.names) {
+		return nil, errors.Join(f.unread[f.names[0]], f.remove())
+	}
 	return f, nil
 }
 
@@ -118,19 +162,29 @@ func readFailed(err error) error {
 type local struct{ paths []string }
 
 func (l local) fetch(_ context.Context, _ caller, wanted func(string) bool) (*folder, error) {
-	var dirs []string
-	for _, p := range l.paths {
-		dir, err := below(p)
-		if err != nil {
-			return nil, err
-		}
-		dirs = append(dirs, dir)
+	root, err := allowed()
+	if err != nil {
+		return nil, err
 	}
-	return openFolder(dirs, wanted)
+	f, err := openFolder(root)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range l.paths {
+		dir, err := below(root, p)
+		if err == nil {
+			err = f.list(dir, wanted)
+		}
+		if err != nil {
+			return nil, errors.Join(err, f.remove())
+		}
+	}
+	slices.Sort(f.names)
+	return f, nil
 }
 
-// below is a path under the folder that the credential allows. Links are followed first, so that none leads outside.
-func below(p string) (string, error) {
+// allowed is the folder of the agent's machine that the credential allows.
+func allowed() (string, error) {
 	root := os.Getenv(envRoot)
 	if root == "" {
 		return "", provider.Denied(errors.New("the credential allows no folder of the agent's machine"),
@@ -140,6 +194,11 @@ func below(p string) (string, error) {
 	if err != nil {
 		return "", readFailed(err)
 	}
+	return root, nil
+}
+
+// below is a path under a folder, seen from there. Links are followed first, so that none leads outside.
+func below(root, p string) (string, error) {
 	if !filepath.IsAbs(p) {
 		p = filepath.Join(root, p)
 	}
@@ -147,10 +206,17 @@ func below(p string) (string, error) {
 	if err != nil {
 		return "", readFailed(err)
 	}
-	if rel, err := filepath.Rel(root, full); err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+	rel, err := filepath.Rel(root, full)
+	if err != nil || !filepath.IsLocal(rel) {
 		return "", provider.Denied(fmt.Errorf("%s lies outside of the folder that the credential allows", p), "move the facts, or allow the folder with "+envRoot)
 	}
-	return full, nil
+	return rel, nil
+}
+
+// refused says that an error is about what may be read.
+func refused(err error) bool {
+	var classed *provider.Error
+	return errors.As(err, &classed) && classed.Status == resource.StatusDenied
 }
 
 // permanent is an error that no repetition mends, with what to do about it.
@@ -164,7 +230,12 @@ func temporary() (*folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make folder: %w", err)
 	}
-	return &folder{files: map[string][]string{}, own: dir}, nil
+	f, err := openFolder(dir)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	f.own = dir
+	return f, nil
 }
 
 // add takes what is read from r as a file of a host. It is complete or not there.
@@ -182,46 +253,44 @@ func (f *folder) add(part int, host string, r io.Reader) error {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return errors.Join(err, os.Remove(file.Name()))
 	}
-	if len(f.files[host]) == 0 {
-		f.names = append(f.names, host)
-	}
-	f.files[host] = append(f.files[host], file.Name())
+	f.enter(host, filepath.Join(filepath.Base(dir), filepath.Base(file.Name())))
 	return nil
 }
 
 // read merges what the files of a host say.
 func (f *folder) read(name string) (*host, error) {
+	if err := f.unread[name]; err != nil {
+		return nil, err
+	}
 	h := &host{name: name, facts: facts{}}
 	for _, path := range f.files[name] {
-		text, err := readFile(path)
+		more, err := f.parse(path)
 		if err != nil {
 			return nil, err
 		}
-		more, err := parse(text)
-		if err != nil {
-			return nil, err
-		}
-		for k, v := range more {
-			h.facts[k] = v
-		}
+		maps.Copy(h.facts, more)
 	}
 	return h, nil
 }
 
-func readFile(path string) ([]byte, error) {
-	file, err := os.Open(path)
+func (f *folder) parse(path string) (facts, error) {
+	// Asked first: opening a pipe would wait for who writes into it.
+	if info, err := f.root.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return nil, cmp.Or(err, errors.New("is no regular file"))
+	}
+	file, err := f.root.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close() //nolint:errcheck // nothing was written
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.Join(errors.New("is no regular file"), err)
-	}
 	text, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
-	if err == nil && len(text) > maxFileBytes {
-		err = fmt.Errorf("has more than %d MiB", maxFileBytes>>20)
+	if err != nil {
+		return nil, err
 	}
-	return text, err
+	if len(text) > maxFileBytes {
+		return nil, fmt.Errorf("has more than %d MiB", maxFileBytes>>20)
+	}
+	return parse(text)
 }
 
 // parse reads one file: a module's result with ansible_facts in it, or the bare facts of a cache.
