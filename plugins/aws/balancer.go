@@ -215,6 +215,7 @@ func (r *reader) balancers(ctx context.Context, client *elasticloadbalancingv2.C
 		}
 		if known.blind || slices.ContainsFunc(own.TargetGroups, func(arn string) bool { return known.unread[arn] }) {
 			env.Unread = append(env.Unread, "/attributes/target_pools", "/attributes/target_count")
+			attributes.Pools, attributes.TargetCount = nil, 0
 		}
 		if err := r.emit(ctx, env, with(attributes, own)); err != nil {
 			return err

@@ -33,7 +33,7 @@ func readQueues(ctx context.Context, r *reader) error {
 		return &in.NextToken, out.NextToken
 	})
 	return each(ctx, r, pages, func(page *sqs.ListQueuesOutput) error {
-		return detailed(ctx, page.QueueUrls, func(ctx context.Context, url string) (any, resource.Envelope, bool, error) {
+		return detailed(ctx, page.QueueUrls, []string{"/attributes/fifo", "/attributes/retention_seconds", "/attributes/encrypted", "/attributes/encryption_key_name", "/attributes/provisioned_at", "/attributes/modified_at", "/attributes/aws", "/relations"}, func(ctx context.Context, url string) (any, resource.Envelope, bool, error) {
 			var values map[string]string
 			known, err := details.ask(ctx, "attributes of queues", func(ctx context.Context) error {
 				answer, err := client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: aws.String(url), AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll}})
@@ -100,7 +100,7 @@ func readTopics(ctx context.Context, r *reader) error {
 		return &in.NextToken, out.NextToken
 	})
 	return each(ctx, r, pages, func(page *sns.ListTopicsOutput) error {
-		return detailed(ctx, page.Topics, func(ctx context.Context, t snstypes.Topic) (any, resource.Envelope, bool, error) {
+		return detailed(ctx, page.Topics, []string{"/attributes/fifo", "/attributes/encrypted", "/attributes/encryption_key_name", "/attributes/description", "/attributes/aws"}, func(ctx context.Context, t snstypes.Topic) (any, resource.Envelope, bool, error) {
 			var values map[string]string
 			known, err := details.ask(ctx, "attributes of topics", func(ctx context.Context) error {
 				answer, err := client.GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: t.TopicArn})
@@ -194,7 +194,7 @@ func readMQ(ctx context.Context, r *reader) error {
 		return &in.NextToken, out.NextToken
 	})
 	return each(ctx, r, pages, func(page *mq.ListBrokersOutput) error {
-		return detailed(ctx, page.BrokerSummaries, func(ctx context.Context, b mqtypes.BrokerSummary) (any, resource.Envelope, bool, error) {
+		return detailed(ctx, page.BrokerSummaries, []string{"/attributes/version", "/attributes/public", "/attributes/node_count", "/attributes/endpoint", "/attributes/endpoints", "/attributes/maintenance_window", "/attributes/encrypted", "/attributes/encryption_key_name", "/attributes/aws/storage_mode", "/relations", "/tags"}, func(ctx context.Context, b mqtypes.BrokerSummary) (any, resource.Envelope, bool, error) {
 			answer := &mq.DescribeBrokerOutput{}
 			known, err := details.ask(ctx, "details of brokers", func(ctx context.Context) error {
 				got, err := client.DescribeBroker(ctx, &mq.DescribeBrokerInput{BrokerId: b.BrokerId})
@@ -207,9 +207,6 @@ func readMQ(ctx context.Context, r *reader) error {
 				return nil, resource.Envelope{}, false, err
 			}
 			env, attributes, own := r.broker(b, answer)
-			if !known {
-				env.Unread = append(env.Unread, "/tags")
-			}
 			return with(attributes, own), env, known, nil
 		}, r.emit)
 	})

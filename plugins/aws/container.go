@@ -135,7 +135,7 @@ func readEKS(ctx context.Context, r *reader) error {
 		return &in.NextToken, out.NextToken
 	})
 	return each(ctx, r, pages, func(page *eks.ListClustersOutput) error {
-		return detailed(ctx, page.Clusters, func(ctx context.Context, name string) (any, resource.Envelope, bool, error) {
+		return detailed(ctx, page.Clusters, []string{"/attributes/version", "/attributes/status", "/attributes/endpoint", "/attributes/encrypted", "/attributes/provisioned_at", "/attributes/public", "/attributes/node_count", "/attributes/node_pools", "/attributes/aws", "/relations", "/tags"}, func(ctx context.Context, name string) (any, resource.Envelope, bool, error) {
 			cluster := ekstypes.Cluster{Name: aws.String(name), Arn: aws.String(r.arn("eks", "cluster/"+name))}
 			known, err := details.ask(ctx, "details of clusters", func(ctx context.Context) error {
 				answer, err := client.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: aws.String(name)})
@@ -149,7 +149,6 @@ func readEKS(ctx context.Context, r *reader) error {
 			}
 			env, attributes, own := r.eksCluster(cluster)
 			if !known {
-				env.Unread = append(env.Unread, "/tags")
 				return with(attributes, own), env, false, nil
 			}
 			pools, err := r.nodePools(ctx, client, details, name, &env)
@@ -235,6 +234,7 @@ func (r *reader) nodePools(ctx context.Context, client *eks.Client, details *ask
 	}
 	if !known {
 		env.Unread = append(env.Unread, "/attributes/node_pools", "/attributes/node_count")
+		out = nil
 	}
 	return out, nil
 }

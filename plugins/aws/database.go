@@ -215,7 +215,7 @@ func readDynamoDB(ctx context.Context, r *reader) error {
 		return &in.ExclusiveStartTableName, out.LastEvaluatedTableName
 	})
 	return each(ctx, r, pages, func(page *dynamodb.ListTablesOutput) error {
-		return detailed(ctx, page.TableNames, func(ctx context.Context, name string) (any, resource.Envelope, bool, error) {
+		return detailed(ctx, page.TableNames, []string{"/attributes/status", "/attributes/deletion_protection", "/attributes/provisioned_at", "/attributes/capacity_mode", "/attributes/read_capacity", "/attributes/write_capacity", "/attributes/encryption_key_name", "/attributes/aws"}, func(ctx context.Context, name string) (any, resource.Envelope, bool, error) {
 			table := ddbtypes.TableDescription{TableName: aws.String(name)}
 			known, err := details.ask(ctx, "details of tables", func(ctx context.Context) error {
 				answer, err := client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: aws.String(name)})

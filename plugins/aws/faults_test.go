@@ -137,11 +137,14 @@ func TestDeniedDetails(t *testing.T) {
 	})
 	c := discover(t, f.settings(nil), "backing_service", "load_balancer")
 	for key, want := range map[string]string{
-		"backing_service arn:aws:sqs:eu-west-1:123456789012:orders":                              "[/tags /attributes]",
+		"backing_service arn:aws:sqs:eu-west-1:123456789012:orders":                              "[/tags /attributes/fifo /attributes/retention_seconds /attributes/encrypted /attributes/encryption_key_name /attributes/provisioned_at /attributes/modified_at /attributes/aws /relations]",
 		"backing_service arn:aws:lambda:eu-west-1:123456789012:function:resize":                  "[/tags]",
 		"load_balancer arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/classic": "[/tags]",
 	} {
 		env, ok := c.resources[key]
+		if strings.Contains(string(env.Attributes), "fifo") || strings.Contains(string(env.Attributes), "target_count\":0") {
+			t.Errorf("%s claims what was not read: %s", key, env.Attributes)
+		}
 		if got := fmt.Sprint(env.Unread); !ok || got != want {
 			t.Errorf("%s: there %v, unread %s, want %s", key, ok, got, want)
 		}

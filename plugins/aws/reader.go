@@ -407,8 +407,8 @@ func encode(attributes any) ([]byte, error) {
 }
 
 // detailed reads one detail for each item of a page, some at a time, and emits in the page's order. What was deleted
-// meanwhile is left out; what could not be read keeps its earlier attributes.
-func detailed[T any](ctx context.Context, items []T, read func(context.Context, T) (attributes any, env resource.Envelope, known bool, err error), emit func(context.Context, resource.Envelope, any) error) error {
+// meanwhile is left out; where the detail could not be read, what it would have told is unread: details are pointers.
+func detailed[T any](ctx context.Context, items []T, details []string, read func(context.Context, T) (attributes any, env resource.Envelope, known bool, err error), emit func(context.Context, resource.Envelope, any) error) error {
 	type found struct {
 		attributes any
 		env        resource.Envelope
@@ -421,8 +421,9 @@ func detailed[T any](ctx context.Context, items []T, read func(context.Context, 
 			out[i].gone = true
 			return nil
 		}
-		if !known {
-			env.Unread = append(env.Unread, "/attributes")
+		if err == nil && !known {
+			env.Unread = append(env.Unread, details...)
+			attributes, err = without(attributes, details)
 		}
 		out[i] = found{attributes: attributes, env: env}
 		return err
@@ -439,4 +440,20 @@ func detailed[T any](ctx context.Context, items []T, read func(context.Context, 
 		}
 	}
 	return nil
+}
+
+// without is attributes less what pointers name: what was not read must not be claimed to be empty or false.
+func without(attributes any, pointers []string) (json.RawMessage, error) {
+	text, err := encode(attributes)
+	if err != nil {
+		return nil, err
+	}
+	var tree map[string]json.RawMessage
+	if err := json.Unmarshal(text, &tree); err != nil {
+		return nil, err
+	}
+	for _, p := range pointers {
+		delete(tree, strings.TrimPrefix(p, "/attributes/"))
+	}
+	return json.Marshal(tree)
 }

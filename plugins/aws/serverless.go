@@ -231,13 +231,13 @@ func readZones(ctx context.Context, r *reader) error {
 		return &in.Marker, out.NextMarker
 	})
 	return each(ctx, r, pages, func(page *route53.ListHostedZonesOutput) error {
-		return detailed(ctx, page.HostedZones, func(ctx context.Context, z r53types.HostedZone) (any, resource.Envelope, bool, error) {
+		return detailed(ctx, page.HostedZones, []string{"/relations"}, func(ctx context.Context, z r53types.HostedZone) (any, resource.Envelope, bool, error) {
 			env, attributes, own := r.zone(z)
 			tags.on(&env, env.ExternalID)
 			if !aws.ToBool(own.PrivateZone) {
 				return with(attributes, own), env, true, nil
 			}
-			_, err := details.ask(ctx, "networks of private zones", func(ctx context.Context) error {
+			known, err := details.ask(ctx, "networks of private zones", func(ctx context.Context) error {
 				answer, err := client.GetHostedZone(ctx, &route53.GetHostedZoneInput{Id: z.Id})
 				if err == nil {
 					for _, v := range answer.VPCs {
@@ -246,7 +246,7 @@ func readZones(ctx context.Context, r *reader) error {
 				}
 				return err
 			})
-			return with(attributes, own), env, true, err
+			return with(attributes, own), env, known, err
 		}, r.emit)
 	})
 }
