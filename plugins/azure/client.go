@@ -232,7 +232,10 @@ func graph[T any](ctx context.Context, c *client, call caller, subscription, que
 		var a graphAnswer[T]
 		err := call(ctx, func(ctx context.Context) error {
 			a = graphAnswer[T]{}
-			_, err := c.post(ctx, link, map[string]any{"subscriptions": []string{subscription}, "query": query, "options": options}, &a)
+			warning, err := c.post(ctx, link, map[string]any{"subscriptions": []string{subscription}, "query": query, "options": options}, &a)
+			if err == nil && warning != "" {
+				return provider.Permanent(errors.New(warning)) // a shortcut that is not understood is none
+			}
 			return err
 		})
 		if err != nil {

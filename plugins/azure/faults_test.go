@@ -82,7 +82,7 @@ func TestLastingFaultsEndTheScope(t *testing.T) {
 		"another server":     {armtest.Fault{Status: 200, Body: `{"value":[],"nextLink":"https://evil.example.org/x"}`, Type: "application/json"}, resource.StatusFailed, "another server", ""},
 		"an unsafe server":   {armtest.Fault{Status: 200, Body: `{"value":[],"nextLink":"http://127.0.0.1/x"}`, Type: "application/json"}, resource.StatusFailed, "another server", ""},
 		"an unknown refusal": {armtest.Fault{Status: 418, Code: "Teapot"}, resource.StatusFailed, "Teapot", ""},
-		"no id":              {armtest.Fault{Status: 200, Body: `{"value":[{"name":"x"}]}`, Type: "application/json"}, resource.StatusPartial, "no external id", ""},
+		"no id":              {armtest.Fault{Status: 200, Body: `{"value":[{"name":"x"}]}`, Type: "application/json"}, resource.StatusPartial, "have no id", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := start(t, armtest.Seed())

@@ -72,7 +72,7 @@ func readNetworks(ctx context.Context, r *reader, l list) error {
 }
 
 func readSubnets(ctx context.Context, r *reader, l list) error {
-	return each(ctx, r, l, func(network item[virtualNetwork]) error {
+	return eachWhole(ctx, r, l, func(network item[virtualNetwork]) error {
 		for _, i := range network.Properties.Subnets {
 			i.Location = network.Location
 			env, p := envelope(r, i), i.Properties
@@ -101,7 +101,7 @@ func readSubnets(ctx context.Context, r *reader, l list) error {
 }
 
 func readPeerings(ctx context.Context, r *reader, l list) error {
-	return each(ctx, r, l, func(network item[virtualNetwork]) error {
+	return eachWhole(ctx, r, l, func(network item[virtualNetwork]) error {
 		for _, i := range network.Properties.Peerings {
 			i.Location = network.Location
 			env, p := envelope(r, i), i.Properties

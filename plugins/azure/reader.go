@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -134,9 +135,22 @@ func each[P any](ctx context.Context, r *reader, l list, fn func(item[P]) error)
 
 // eachAt is each for an address of its own.
 func eachAt[P any](ctx context.Context, r *reader, link string, fn func(item[P]) error) error {
-	return pages(ctx, r.client, r.call, link, r.out.Warn, func(list []item[P]) error {
+	return eachAnywhere(ctx, r, link, func(i item[P]) error {
+		if !r.inRegion(i.Location) {
+			return nil
+		}
+		return fn(i)
+	})
+}
+
+// eachAnywhere is eachAt in all regions: for what belongs to a parent that was selected already. What has no id ends
+// the list as partial when the rest of it is read: it may be anything.
+func eachAnywhere[P any](ctx context.Context, r *reader, link string, fn func(item[P]) error) error {
+	nameless := 0
+	err := pages(ctx, r.client, r.call, link, r.out.Warn, func(list []item[P]) error {
 		for _, i := range list {
-			if !r.inRegion(i.Location) {
+			if !strings.HasPrefix(canonical(i.ID), "/subscriptions/") {
+				nameless++
 				continue
 			}
 			if err := fn(i); err != nil {
@@ -145,18 +159,33 @@ func eachAt[P any](ctx context.Context, r *reader, link string, fn func(item[P])
 		}
 		return nil
 	})
+	if err == nil && nameless > 0 {
+		return &provider.Error{Status: resource.StatusPartial, Err: fmt.Errorf("%d resources of %s have no id", nameless, pathOf(link))}
+	}
+	return err
 }
 
-// eachAnywhere is eachAt in all regions: for what belongs to a parent that was selected already.
-func eachAnywhere[P any](ctx context.Context, r *reader, link string, fn func(item[P]) error) error {
-	return pages(ctx, r.client, r.call, link, r.out.Warn, func(list []item[P]) error {
-		for _, i := range list {
-			if err := fn(i); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+// eachWhole is each for lists whose parts are resources too: where a part is not what it should be, what it held is
+// unknown and must not be taken for gone.
+func eachWhole[P any](ctx context.Context, r *reader, l list, fn func(item[P]) error) error {
+	doubts := &doubtful{Emitter: r.out}
+	inner := *r
+	inner.out = doubts
+	if err := each(ctx, &inner, l, fn); err != nil || !doubts.warned.Load() {
+		return err
+	}
+	return &provider.Error{Status: resource.StatusPartial, Err: errors.New("parts of the list are not what they should be")}
+}
+
+// doubtful notes that something was warned of.
+type doubtful struct {
+	provider.Emitter
+	warned atomic.Bool
+}
+
+func (d *doubtful) Warn(format string, args ...any) {
+	d.warned.Store(true)
+	d.Emitter.Warn(format, args...)
 }
 
 // graphItems reads what Resource Graph shows of a type in the subscription. It is a shortcut only: where it fails,
@@ -170,6 +199,11 @@ func graphItems[P any](ctx context.Context, r *reader, table, typ string, fn fun
 	defer cancel()
 	query := table + " | where type =~ '" + typ + "' | order by id asc"
 	err = graph(asking, r.client, r.callGraph, r.subscription, query, func(rows []item[P]) error {
+		for _, i := range rows {
+			if !strings.HasPrefix(canonical(i.ID), "/subscriptions/") {
+				return provider.Permanent(errors.New("a row has no id"))
+			}
+		}
 		for _, i := range rows {
 			if err := fn(i); err != nil {
 				return err
@@ -236,6 +270,10 @@ func parallel[T any](ctx context.Context, list []T, fn func(context.Context, T) 
 			if err == nil || gctx.Err() != nil || errors.As(err, &ended) {
 				return err
 			}
+			if provider.StatusOf(err) == resource.StatusUnsupported {
+				// Where there is a parent its children can be listed; the list as a whole is not unsupported.
+				err = provider.Permanent(err)
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			failures = append(failures, err)
@@ -248,8 +286,9 @@ func parallel[T any](ctx context.Context, list []T, fn func(context.Context, T) 
 	return errors.Join(failures...)
 }
 
+// inRegion says whether the settings select a region. What does not say where it is, is selected.
 func (r *reader) inRegion(location string) bool {
-	return len(r.settings.Regions) == 0 || slices.Contains(r.settings.Regions, regionName(location))
+	return len(r.settings.Regions) == 0 || location == "" || slices.Contains(r.settings.Regions, regionName(location))
 }
 
 // canonical is the one spelling of a resource's id. Azure compares ids without regard to case, and its services

@@ -40,6 +40,8 @@ type Azure struct {
 	Clock func() time.Time
 	// Before, if there is one, is asked first, and answers true when it has answered the request.
 	Before func(http.ResponseWriter, *http.Request) bool
+	// Spoil, if there is one, changes the answers of Resource Manager and Resource Graph.
+	Spoil func(path string, body []byte) []byte
 	// TokenLife is how long a token is good; 0 means an hour.
 	TokenLife time.Duration
 
@@ -212,7 +214,15 @@ func (a *Azure) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if a.Before != nil && a.Before(w, req) {
 		return
 	}
-	a.answer(w, req)
+	if a.Spoil == nil || strings.Contains(req.URL.Path, "/oauth2/") || strings.Contains(req.URL.Path, "/.well-known/") {
+		a.answer(w, req)
+		return
+	}
+	whole := httptest.NewRecorder()
+	a.answer(whole, req)
+	w.Header().Set("Content-Type", whole.Header().Get("Content-Type"))
+	w.WriteHeader(whole.Code)
+	_, _ = w.Write(a.Spoil(req.URL.Path, whole.Body.Bytes())) // whoever asked may be gone
 }
 
 func (a *Azure) answer(w http.ResponseWriter, req *http.Request) {
