@@ -113,7 +113,12 @@ func (r *reader) sizes(ctx context.Context, client *ec2.Client, wanted map[types
 	const most = 100
 	for len(missing) > 0 {
 		n := min(len(missing), most)
-		pages := paged(client.DescribeInstanceTypes, &ec2.DescribeInstanceTypesInput{InstanceTypes: missing[:n]}, func(in *ec2.DescribeInstanceTypesInput, out *ec2.DescribeInstanceTypesOutput) (**string, *string) {
+		// A filter: asked for by name, one type that the region no longer offers would spoil the answer for all.
+		filter := types.Filter{Name: aws.String("instance-type"), Values: make([]string, n)}
+		for i, name := range missing[:n] {
+			filter.Values[i] = string(name)
+		}
+		pages := paged(client.DescribeInstanceTypes, &ec2.DescribeInstanceTypesInput{Filters: []types.Filter{filter}, MaxResults: aws.Int32(100)}, func(in *ec2.DescribeInstanceTypesInput, out *ec2.DescribeInstanceTypesOutput) (**string, *string) {
 			return &in.NextToken, out.NextToken
 		})
 		err := each(ctx, r, pages, func(page *ec2.DescribeInstanceTypesOutput) error {

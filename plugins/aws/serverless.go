@@ -222,7 +222,7 @@ func (r *reader) httpAPI(api api2types.Api) (resource.Envelope, schema.BackingSe
 // readZones reads Route 53. Which networks see a private zone is to be asked for each.
 func readZones(ctx context.Context, r *reader) error {
 	client := route53.NewFromConfig(r.cfg)
-	tags, err := r.labels(ctx, r.cfg.Region, "route53:hostedzone")
+	tags, err := r.labels(ctx, r.globalHome(), "route53:hostedzone")
 	if err != nil {
 		return err
 	}

@@ -156,7 +156,7 @@ func (r *reader) bucket(b s3types.Bucket, region string) (resource.Envelope, sch
 }
 
 func readDistributions(ctx context.Context, r *reader) error {
-	tags, err := r.labels(ctx, r.cfg.Region, "cloudfront:distribution")
+	tags, err := r.labels(ctx, r.globalHome(), "cloudfront:distribution")
 	if err != nil {
 		return err
 	}

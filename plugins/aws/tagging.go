@@ -48,6 +48,19 @@ func (r *reader) labels(ctx context.Context, region string, types ...string) (la
 	return out, nil
 }
 
+// globalHome is where the tags of services without a region are kept, whatever the home region of the settings.
+func (r *reader) globalHome() string {
+	switch r.session.settings.partition {
+	case "aws":
+		return "us-east-1"
+	case "aws-cn":
+		return "cn-northwest-1"
+	case "aws-us-gov":
+		return "us-gov-west-1"
+	}
+	return r.cfg.Region
+}
+
 // on adds the tags of an ARN.
 func (l labels) on(env *resource.Envelope, arn string) {
 	if l.blind {
