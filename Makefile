@@ -106,6 +106,7 @@ e2e: build ## run the end-to-end tests against the real binaries (and a browser,
 bench: build ## measure, as ratios against a reference in the same run; docs/benchmarks.md tells what
 	go test -run '^$$' -bench Ingest -benchtime 1x -count 3 ./collector/internal/inventory
 	go test -run '^$$' -bench Stream -benchtime 1x -count 3 ./sdk/host
+	go test -run '^$$' -bench Machines -benchtime 3x ./plugins/azure
 	go test -run '^$$' -bench Servers -benchtime 1x -count 3 ./plugins/openstack
 	go test -tags 'e2e bench' -count=1 -run TestFigures -timeout 5m ./test/e2e/chaos
 

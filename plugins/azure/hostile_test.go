@@ -44,7 +44,7 @@ func TestAnythingMayStandInAnswers(t *testing.T) {
 	for _, env := range discover(t, a.Settings(map[string]any{"subscriptions": []string{"production"}})).resources {
 		there[env.Kind]++
 	}
-	for seed := range uint64(25) {
+	for seed := range uint64(12) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		a.Spoil = func(_ string, body []byte) []byte {
 			var v any

@@ -391,10 +391,16 @@ func TestUnderTheAgent(t *testing.T) {
 			}
 		}
 		var plugins struct {
-			Items []struct{ Provider string } `json:"items"`
+			Items []struct {
+				Provider string
+				Agents   []struct{ ID string }
+			} `json:"items"`
 		}
 		a.call("GET", "/plugins", nil, &plugins)
-		known := slices.ContainsFunc(plugins.Items, func(p struct{ Provider string }) bool { return p.Provider == "azure" })
+		known := false
+		for _, p := range plugins.Items {
+			known = known || p.Provider == "azure" && slices.Contains(p.Agents, struct{ ID string }{agent})
+		}
 		return agent != "" && known
 	})
 	var connection struct {
