@@ -436,6 +436,25 @@ func TestUnreadKeepsPreviousValues(t *testing.T) {
 	}
 }
 
+// A source whose whole answer about a thing was unreadable says so in one pointer.
+func TestUnreadAsAWholeKeepsEverything(t *testing.T) {
+	l := newLab(t)
+	a := newAgent(l.s, "a", 1)
+	l.run(a, complete(one, thing(one, "k1", attrs(`{"cpu_count":2,"hostname":"h"}`))))
+	for range 2 {
+		l.run(a, complete(one, thing(one, "k1", attrs(`{}`), unread("/attributes"))))
+		got := l.server("name of k1")
+		if string(got.Attributes) != `{"cpu_count":2,"hostname":"h"}` {
+			t.Fatalf("attributes %s", got.Attributes)
+		}
+		l.want(got.Stale, "/attributes")
+	}
+	l.run(a, complete(one, thing(one, "k1", attrs(`{"cpu_count":8}`))))
+	if got := l.server("name of k1"); string(got.Attributes) != `{"cpu_count":8}` || len(got.Stale) != 0 {
+		t.Fatalf("attributes %s, stale %v", got.Attributes, got.Stale)
+	}
+}
+
 func TestRejectedItemsSpoilNothing(t *testing.T) {
 	l := newLab(t)
 	a := newAgent(l.s, "a", 1)

@@ -217,7 +217,8 @@ func valueAt(tree any, pointer string) (any, bool) {
 	return tree, true
 }
 
-// fillAt puts a value where nothing is. Objects on the way are made, arrays are not entered.
+// fillAt puts a value where nothing is, or an empty object: attributes that were unread as a whole are one. Objects on
+// the way are made, arrays are not entered.
 func fillAt(tree map[string]any, pointer string, v any) bool {
 	tokens := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
 	for _, t := range tokens[:len(tokens)-1] {
@@ -232,8 +233,10 @@ func fillAt(tree map[string]any, pointer string, v any) bool {
 		tree = next
 	}
 	last := unescapeToken(tokens[len(tokens)-1])
-	if _, taken := tree[last]; taken {
-		return false
+	if is, taken := tree[last]; taken {
+		if m, object := is.(map[string]any); !object || len(m) > 0 {
+			return false
+		}
 	}
 	tree[last] = v
 	return true
