@@ -430,7 +430,7 @@ func (l lab) read(t *testing.T, settings string, more ...string) (resources map[
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"run", "--plugin-dir", l.bin, "--data-dir", filepath.Join(l.dir, "data"), "--plugin", "openstack", "--settings", file,
+	args := []string{"run", "--plugin-dir", l.bin, "--data-dir", filepath.Join(t.TempDir(), "data"), "--plugin", "openstack", "--settings", file,
 		"--credentials-file", filepath.Join(l.dir, "credentials.yaml"), "--credential", "clouds", "-q"}
 	cmd := exec.Command(filepath.Join(l.bin, "maestro-agent"), append(args, more...)...)
 	var errs bytes.Buffer
@@ -469,6 +469,7 @@ func TestSameAsTheCommand(t *testing.T) {
 	l := findLab(t)
 	for cloud, all := range map[string]bool{"oslab": true, "oslab-alpha": false, "oslab-beta": false, "oslab-appcred": false} {
 		t.Run(cloud, func(t *testing.T) {
+			t.Parallel() // most of the time is the command's waiting
 			resources, outcomes := l.read(t, "cloud: "+cloud)
 			project := projectOf(t, outcomes)
 			for scope, r := range outcomes {
@@ -588,20 +589,20 @@ func (l lab) compareParts(t *testing.T, cloud string, resources map[string]map[s
 			t.Errorf("load_balancer %s leads to %d servers, want 3", id, len(servers))
 		}
 	}
+	theirs, ours := []string{}, []string{}
+	for _, r := range l.openstack(t, cloud, "security group rule list") {
+		theirs = append(theirs, r.text("Security Group")+" "+r.text("ID"))
+	}
 	for id, g := range resources["security_group"] {
-		var theirs, ours []string
-		for _, r := range l.openstack(t, cloud, "security group rule list "+id) {
-			theirs = append(theirs, r.text("ID"))
-		}
 		rules, _ := g.at("rules").([]any)
 		for _, v := range rules {
-			ours = append(ours, row(v.(map[string]any)).text("id"))
+			ours = append(ours, id+" "+row(v.(map[string]any)).text("id"))
 		}
-		slices.Sort(theirs)
-		slices.Sort(ours)
-		if diff := cmp.Diff(theirs, ours); diff != "" {
-			t.Errorf("security_group %s: the command (-) and the plugin (+) differ:\n%s", id, diff)
-		}
+	}
+	slices.Sort(theirs)
+	slices.Sort(ours)
+	if diff := cmp.Diff(theirs, ours); diff != "" {
+		t.Errorf("rules of security groups: the command (-) and the plugin (+) differ:\n%s", diff)
 	}
 }
 
