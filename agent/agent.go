@@ -17,6 +17,7 @@ import (
 
 	"maestro.internal/agent/internal/credential"
 	"maestro.internal/agent/internal/dispatch"
+	"maestro.internal/agent/internal/files"
 	"maestro.internal/agent/internal/policy"
 	"maestro.internal/agent/internal/runner"
 	"maestro.internal/agent/internal/spool"
@@ -93,7 +94,7 @@ func (a *Agent) open() error {
 	}
 	a.dispatcher, err = dispatch.New(dispatch.Config{
 		Runner: &runner.Runner{Policy: rules, Log: a.log, Now: a.opt.Now}, Supervisor: plugins, Spool: a.spool,
-		Credentials: credentials, StateFile: a.path("schedule.json"), MaxParallel: a.cfg.MaxParallelRuns,
+		Credentials: credentials, Files: files.New(a.path("files"), a.files, a.log), StateFile: a.path("schedule.json"), MaxParallel: a.cfg.MaxParallelRuns,
 		Log: a.log, Now: a.opt.Now, Progress: a.progress,
 	})
 	if err != nil {
@@ -110,6 +111,17 @@ func (a *Agent) path(name string) string { return filepath.Join(a.cfg.DataDir, n
 func (a *Agent) supervisor() (*supervisor.Supervisor, error) {
 	return supervisor.New(supervisor.Config{Dir: a.cfg.pluginDir(), Manifest: a.cfg.PluginManifest, CacheDir: a.path("plugins"),
 		RunDir: a.path("run"), MemoryLimit: a.cfg.PluginMemoryMB << 20, Log: a.log, Args: a.opt.PluginArgs})
+}
+
+// files asks the collector for a connection's files, once there is an uplink.
+func (a *Agent) files(ctx context.Context, connection string, epoch int64, have []string, to files.Receiver) error {
+	a.mu.Lock()
+	link := a.uplink
+	a.mu.Unlock()
+	if link == nil {
+		return errors.New("there is no collector yet")
+	}
+	return link.Files(ctx, connection, epoch, have, to)
 }
 
 // progress hands news of runs to the uplink, once there is one.

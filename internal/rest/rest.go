@@ -313,6 +313,15 @@ type JoinTokenCreate struct {
 	TTLSeconds int    `json:"ttl_seconds,omitempty" minimum:"60" maximum:"604800" default:"3600"`
 }
 
+// ConnectionFile is a file that somebody uploaded for a connection's plugin to read.
+type ConnectionFile struct {
+	Name       string    `json:"name"`
+	SizeBytes  int64     `json:"size_bytes"`
+	SHA256     string    `json:"sha256" doc:"Lower-case hex"`
+	UploadedAt time.Time `json:"uploaded_at"`
+	UploadedBy string    `json:"uploaded_by"`
+}
+
 // Connection is a configured access to a provider.
 type Connection struct {
 	ID                   string          `json:"id"`

@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"maestro.internal/agent/internal/credential"
+	"maestro.internal/agent/internal/files"
 	"maestro.internal/agent/internal/runner"
 	"maestro.internal/agent/internal/schedule"
 	"maestro.internal/agent/internal/spool"
@@ -94,6 +95,8 @@ type Config struct {
 	Supervisor  *supervisor.Supervisor
 	Spool       *spool.Spool
 	Credentials *credential.Store
+	// Files keeps what people uploaded to connections.
+	Files *files.Folders
 	// StateFile remembers when each kind was last read and which runs were promised.
 	StateFile string
 	// MaxParallel runs at a time; 0 means 2.
@@ -184,6 +187,9 @@ func (d *Dispatcher) Assign(list []Assignment) {
 		}
 	}
 	d.assignments = next
+	if d.cfg.Files != nil {
+		d.cfg.Files.Keep(slices.Collect(maps.Keys(next)))
+	}
 	d.poke()
 }
 
@@ -258,7 +264,7 @@ func (d *Dispatcher) Running() []Running {
 
 // Check asks the plugin of an assignment, which need not be one of ours yet, what it may read.
 func (d *Dispatcher) Check(ctx context.Context, a Assignment) (provider.CheckReport, error) {
-	return d.cfg.Runner.Check(ctx, d.job(a, a.Kinds(), d.cfg.Log.With("connection", a.ConnectionID)))
+	return d.cfg.Runner.Check(ctx, d.job(a, a.Kinds(), true, d.cfg.Log.With("connection", a.ConnectionID)))
 }
 
 // Run begins runs until ctx is done, then ends those that go on and waits for them.
@@ -402,7 +408,7 @@ func (d *Dispatcher) execute(ctx context.Context, a Assignment, run *active, log
 		return err
 	}
 	log.Info("run begins", "trigger", run.Trigger, "kinds", run.Kinds)
-	result, err := d.cfg.Runner.Run(ctx, d.job(a, run.Kinds, log), runner.ToSpool(spooled), func(p runner.Progress) {
+	result, err := d.cfg.Runner.Run(ctx, d.job(a, run.Kinds, false, log), runner.ToSpool(spooled), func(p runner.Progress) {
 		d.mu.Lock()
 		run.Progress = p
 		news := run.Running
@@ -422,8 +428,9 @@ func (d *Dispatcher) execute(ctx context.Context, a Assignment, run *active, log
 	return err
 }
 
-// job resolves the credential when the plugin is started, so that secrets are held only while a run needs them.
-func (d *Dispatcher) job(a Assignment, kinds []string, log *slog.Logger) runner.Job {
+// job resolves the credential when the plugin is started, so that secrets are held only while a run needs them. A check
+// makes do with the files at hand, since a run may be reading them.
+func (d *Dispatcher) job(a Assignment, kinds []string, check bool, log *slog.Logger) runner.Job {
 	return runner.Job{
 		Connection: provider.Connection{ID: a.ConnectionID, Settings: a.Settings, Ceiling: a.Ceiling}, Provider: a.Provider, Kinds: kinds,
 		Launch: func(ctx context.Context) (runner.Process, error) {
@@ -435,9 +442,43 @@ func (d *Dispatcher) job(a Assignment, kinds []string, log *slog.Logger) runner.
 			if err != nil {
 				return nil, err
 			}
-			return d.cfg.Supervisor.Start(ctx, file, env, "", log)
+			dir, warning, err := d.files(ctx, a, file, check)
+			if err != nil {
+				return nil, err
+			}
+			p, err := d.cfg.Supervisor.Start(ctx, file, env, dir, log)
+			if err != nil {
+				return nil, err
+			}
+			return warned{p, warning}, nil
 		},
 	}
+}
+
+// files brings the folder of a connection's files up to date, for a plugin that reads such.
+func (d *Dispatcher) files(ctx context.Context, a Assignment, file supervisor.File, atHand bool) (dir, warning string, err error) {
+	if d.cfg.Files == nil {
+		return "", "", nil
+	}
+	plugin, err := d.cfg.Supervisor.Describe(ctx, file)
+	if err != nil || !plugin.Description.Files {
+		return "", "", err
+	}
+	return d.cfg.Files.Open(ctx, a.ConnectionID, a.Epoch, atHand)
+}
+
+// warned adds to the plan what the plugin cannot know.
+type warned struct {
+	runner.Process
+	warning string
+}
+
+func (w warned) Plan(ctx context.Context, conn provider.Connection, kinds []string) (provider.Plan, error) {
+	plan, err := w.Process.Plan(ctx, conn, kinds)
+	if err == nil && w.warning != "" {
+		plan.Warnings = append(plan.Warnings, w.warning)
+	}
+	return plan, err
 }
 
 // Environment resolves a credential for a plugin and the settings it is to be used with.

@@ -46,6 +46,8 @@ func (s *session) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.uplink.setClient(s.client)
+	defer s.uplink.setClient(nil)
 	s.out = make(chan *uplinkv1.AgentMessage, 16)
 	var work sync.WaitGroup
 	defer work.Wait()

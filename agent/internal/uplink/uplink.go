@@ -95,6 +95,8 @@ type Uplink struct {
 	progress    map[string]dispatch.Running // not yet told, by run
 	news        chan struct{}
 	status      Status
+	// client is there while there is a session.
+	client uplinkv1.UplinkClient
 }
 
 // Status is for `maestro-agent status`.

@@ -103,13 +103,16 @@ type route struct {
 	status int
 	// public needs no caller.
 	public bool
+	// maxBody in bytes and the time for it, where they are not huma's defaults.
+	maxBody    int64
+	bodyWithin time.Duration
 }
 
 // handle declares an operation. fn gets a caller who may do what the route's action says.
 func handle[I, O any](s *Server, r route, fn func(context.Context, access.Caller, *I) (*O, error)) {
 	op := huma.Operation{
 		OperationID: r.id, Method: r.method, Path: prefix + r.path, Summary: r.summary, Tags: []string{r.tag},
-		DefaultStatus: r.status, RejectUnknownQueryParameters: true,
+		DefaultStatus: r.status, MaxBodyBytes: r.maxBody, BodyReadTimeout: r.bodyWithin, RejectUnknownQueryParameters: true,
 		Responses: map[string]*huma.Response{"default": problemResponse(s.doc)},
 		Metadata:  map[string]any{"route": r},
 	}

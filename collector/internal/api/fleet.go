@@ -33,6 +33,10 @@ type Fleet interface {
 	CreateConnection(ctx context.Context, c inventory.Caller, w rest.ConnectionWrite) (rest.Connection, error)
 	UpdateConnection(ctx context.Context, c inventory.Caller, id string, version int64, w rest.ConnectionWrite) (rest.Connection, error)
 	DeleteConnection(ctx context.Context, c inventory.Caller, id string) error
+	// Files are what was uploaded to a connection. Upload refuses with a *fleet.TooLargeError what breaks a limit.
+	Files(ctx context.Context, c inventory.Caller, connection string) ([]rest.ConnectionFile, error)
+	Upload(ctx context.Context, c inventory.Caller, connection, name string, content []byte) (rest.ConnectionFile, error)
+	DeleteFile(ctx context.Context, c inventory.Caller, connection, name string) error
 	// RequestRun queues a run and tells the agent; it answers the run's id.
 	RequestRun(ctx context.Context, c inventory.Caller, id string, kinds []string) (runID string, err error)
 	// Check asks the agent what the credential may read, and waits for its answer for at most wait; the state is

@@ -22,7 +22,7 @@ func (w *world) agent(name string) fleet.Known {
 	k, err := w.fleet.Enroll(w.t.Context(), fleet.Join{Token: token.Token, KeyHash: sha256.Sum256([]byte(name)), Name: name},
 		func(string, string) (time.Time, error) { return until, nil })
 	must(w.t, err)
-	desc, err := json.Marshal(provider.Description{Provider: "test", Version: "1.0", Title: "Test", Kinds: []provider.KindSupport{{Kind: "server", Major: 1}, {Kind: "volume", Major: 1}},
+	desc, err := json.Marshal(provider.Description{Provider: "test", Version: "1.0", Title: "Test", Files: true, Kinds: []provider.KindSupport{{Kind: "server", Major: 1}, {Kind: "volume", Major: 1}},
 		Settings: json.RawMessage(`{"type":"object","properties":{"url":{"type":"string"},"password":{"type":"string","x-maestro-secret":true}},"required":["url"]}`)})
 	must(w.t, err)
 	sum := sha256.Sum256(desc)

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/fleet"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/internal/rest"
@@ -64,6 +65,7 @@ func (s *Server) asProblem(ctx context.Context, err error) error {
 		conflict   *inventory.ConflictError
 		badAccess  *access.InvalidError
 		limited    *access.LimitedError
+		large      *fleet.TooLargeError
 		huma422    huma.StatusError
 		operation  = operationOf(ctx)
 		unexpected = func() error {
@@ -79,6 +81,8 @@ func (s *Server) asProblem(ctx context.Context, err error) error {
 		return stale(staleErr.Current)
 	case errors.As(err, &invalid):
 		return problem(http.StatusUnprocessableEntity, "%s", sentence(invalid.Error())).at(bodyLocation(invalid.Pointer), invalid.Problem)
+	case errors.As(err, &large):
+		return problem(http.StatusRequestEntityTooLarge, "%s", sentence(large.Error()))
 	case errors.As(err, &conflict):
 		return problem(http.StatusConflict, "%s", sentence(conflict.Error()))
 	case errors.As(err, &badAccess):

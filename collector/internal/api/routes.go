@@ -6,6 +6,7 @@ import (
 
 	"maestro.internal/collector/internal/access"
 	"maestro.internal/internal/rest"
+	"maestro.internal/internal/upload"
 )
 
 // out is an answer with a document.
@@ -112,6 +113,17 @@ type putIn[T any] struct {
 type runRequestIn struct {
 	ID   string           `path:"id" maxLength:"200"`
 	Body *rest.RunRequest `required:"false"`
+}
+
+// FileIn names a file of a connection.
+type FileIn struct {
+	ID   string `path:"id" maxLength:"200"`
+	Name string `path:"name" maxLength:"200"`
+}
+
+type uploadIn struct {
+	FileIn
+	RawBody []byte `contentType:"application/octet-stream"`
 }
 
 type providerIn struct {
@@ -249,6 +261,12 @@ func (s *Server) fleetRoutes() {
 		summary: "Ask for a run now"}, s.requestRun)
 	handle(s, route{method: "POST", path: "/connections/{id}/check", id: "check-connection", tag: tag, action: access.RequestRuns,
 		summary: "Check what the credential may read; waits some seconds for the agent's answer"}, s.checkConnection)
+	handle(s, route{method: "GET", path: "/connections/{id}/files", id: "list-connection-files", tag: tag, action: access.Read,
+		summary: "Files that were uploaded for a connection's plugin to read"}, s.listFiles)
+	handle(s, route{method: "PUT", path: "/connections/{id}/files/{name}", id: "upload-connection-file", tag: tag, action: access.ManageConnections,
+		maxBody: upload.MaxFile, bodyWithin: uploadWithin, summary: "Upload a file, in place of one of the same name"}, s.uploadFile)
+	handle(s, route{method: "DELETE", path: "/connections/{id}/files/{name}", id: "delete-connection-file", tag: tag, action: access.ManageConnections,
+		summary: "Delete a file"}, s.deleteFile)
 
 	tag = "datacenters"
 	handle(s, route{method: "GET", path: "/datacenters", id: "list-datacenters", tag: tag, action: access.Read,

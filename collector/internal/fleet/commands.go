@@ -279,7 +279,7 @@ func (s *Service) Answered(ctx context.Context, k Known, id string, ok bool, pro
 
 // Sweep finishes what a crash left undone, ends commands that nobody took, with their runs, and forgets old ones.
 func (s *Service) Sweep(ctx context.Context, now time.Time) error {
-	return errors.Join(s.sweepUnsettled(ctx), s.sweepCommands(ctx, now))
+	return errors.Join(s.sweepUnsettled(ctx), s.sweepCommands(ctx, now), s.sweepChunks(ctx, now))
 }
 
 // sweepUnsettled looks through the connections; there are few of them.

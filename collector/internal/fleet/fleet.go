@@ -43,6 +43,7 @@ func Tables() []store.Table {
 		{Name: tAgents}, {Name: tTokens, Indexes: []store.Index{{Name: "hash", Fields: []filter.Field{text("hash")}}}},
 		{Name: tUses}, {Name: tConnections, Indexes: []store.Index{{Name: "agent", Fields: []filter.Field{text("agent")}}}},
 		{Name: tDatacenters}, {Name: tPlugins},
+		{Name: tFiles, Indexes: []store.Index{{Name: "connection", Fields: []filter.Field{text("connection")}}}}, {Name: tChunks},
 		{Name: tCommands, Indexes: []store.Index{{Name: "due", Fields: []filter.Field{text("agent"), text("state")}}, {Name: "state", Fields: []filter.Field{text("state")}}}},
 	}
 }
@@ -69,6 +70,8 @@ type Service struct {
 	mu sync.Mutex
 	// wake are the sessions of this collector that wait for news of their agent.
 	wake map[string]map[chan struct{}]bool
+	// swept is when this collector last looked for contents that no file names.
+	swept time.Time
 }
 
 // New makes a Service.

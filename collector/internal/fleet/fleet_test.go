@@ -29,6 +29,8 @@ type world struct {
 	audit     *audit.Log
 	inventory *inventory.Service
 	now       time.Time
+	// files says that the plugin of the agents reads files.
+	files bool
 }
 
 func newWorld(t *testing.T) *world {
@@ -73,7 +75,7 @@ func (w *world) agent(key string) fleet.Known {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	desc, err := json.Marshal(provider.Description{Provider: "toy", Version: "1.0.0", Title: "Toy",
+	desc, err := json.Marshal(provider.Description{Provider: "toy", Version: "1.0.0", Title: "Toy", Files: w.files,
 		Kinds: []provider.KindSupport{{Kind: "server", Major: 1, IntervalSeconds: 300}, {Kind: "volume", Major: 1}},
 		Settings: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["url"],"properties":{
 			"url":{"type":"string"},"depth":{"type":"integer"},"password":{"type":"string","x-maestro-secret":true}}}`)})

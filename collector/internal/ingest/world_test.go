@@ -194,7 +194,7 @@ func (w *world) joined(tenant string) *agent {
 var toy = provider.Description{Provider: "toy", Version: "1.0.0", Title: "Toy", Kinds: []provider.KindSupport{
 	{Kind: "server", Major: 1}, {Kind: "volume", Major: 1},
 	{Kind: "toy.robot", Major: 1, Schema: json.RawMessage(`{"type":"object","x-maestro-label":"Robot","properties":{"arms":{"type":"integer"}}}`)}},
-	Settings: json.RawMessage(`{"type":"object","properties":{"url":{"type":"string"}}}`)}
+	Settings: json.RawMessage(`{"type":"object","properties":{"url":{"type":"string"}}}`), Files: true}
 
 // described is an agent that has told of its plugin, and a connection that it runs.
 func (w *world) described(tenant string) (*agent, rest.Connection) {

@@ -95,6 +95,317 @@ func (Verdict) EnumDescriptor() ([]byte, []int) {
 	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{0}
 }
 
+type FilesRequest struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	ConnectionId string                 `protobuf:"bytes,1,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
+	Epoch        int64                  `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Lower-case hex SHA-256 of contents at hand.
+	Have          []string `protobuf:"bytes,3,rep,name=have,proto3" json:"have,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FilesRequest) Reset() {
+	*x = FilesRequest{}
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FilesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FilesRequest) ProtoMessage() {}
+
+func (x *FilesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FilesRequest.ProtoReflect.Descriptor instead.
+func (*FilesRequest) Descriptor() ([]byte, []int) {
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *FilesRequest) GetConnectionId() string {
+	if x != nil {
+		return x.ConnectionId
+	}
+	return ""
+}
+
+func (x *FilesRequest) GetEpoch() int64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *FilesRequest) GetHave() []string {
+	if x != nil {
+		return x.Have
+	}
+	return nil
+}
+
+type FilesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Message:
+	//
+	//	*FilesResponse_List
+	//	*FilesResponse_Chunk
+	Message       isFilesResponse_Message `protobuf_oneof:"message"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FilesResponse) Reset() {
+	*x = FilesResponse{}
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FilesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FilesResponse) ProtoMessage() {}
+
+func (x *FilesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FilesResponse.ProtoReflect.Descriptor instead.
+func (*FilesResponse) Descriptor() ([]byte, []int) {
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *FilesResponse) GetMessage() isFilesResponse_Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *FilesResponse) GetList() *FileList {
+	if x != nil {
+		if x, ok := x.Message.(*FilesResponse_List); ok {
+			return x.List
+		}
+	}
+	return nil
+}
+
+func (x *FilesResponse) GetChunk() *FileChunk {
+	if x != nil {
+		if x, ok := x.Message.(*FilesResponse_Chunk); ok {
+			return x.Chunk
+		}
+	}
+	return nil
+}
+
+type isFilesResponse_Message interface {
+	isFilesResponse_Message()
+}
+
+type FilesResponse_List struct {
+	List *FileList `protobuf:"bytes,1,opt,name=list,proto3,oneof"`
+}
+
+type FilesResponse_Chunk struct {
+	Chunk *FileChunk `protobuf:"bytes,2,opt,name=chunk,proto3,oneof"`
+}
+
+func (*FilesResponse_List) isFilesResponse_Message() {}
+
+func (*FilesResponse_Chunk) isFilesResponse_Message() {}
+
+// FileList is everything that the connection has, and comes first.
+type FileList struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Files         []*ConnectionFile      `protobuf:"bytes,1,rep,name=files,proto3" json:"files,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileList) Reset() {
+	*x = FileList{}
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileList) ProtoMessage() {}
+
+func (x *FileList) ProtoReflect() protoreflect.Message {
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileList.ProtoReflect.Descriptor instead.
+func (*FileList) Descriptor() ([]byte, []int) {
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *FileList) GetFiles() []*ConnectionFile {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+type ConnectionFile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Size  int64                  `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+	// Lower-case hex.
+	Sha256        string `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConnectionFile) Reset() {
+	*x = ConnectionFile{}
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConnectionFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConnectionFile) ProtoMessage() {}
+
+func (x *ConnectionFile) ProtoReflect() protoreflect.Message {
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConnectionFile.ProtoReflect.Descriptor instead.
+func (*ConnectionFile) Descriptor() ([]byte, []int) {
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ConnectionFile) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ConnectionFile) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *ConnectionFile) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+// FileChunk is at most 512 KiB of one file; those of a file come in order and without gaps.
+type FileChunk struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Position in the list.
+	File          int32  `protobuf:"varint,1,opt,name=file,proto3" json:"file,omitempty"`
+	Offset        int64  `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
+	Data          []byte `protobuf:"bytes,3,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileChunk) Reset() {
+	*x = FileChunk{}
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileChunk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileChunk) ProtoMessage() {}
+
+func (x *FileChunk) ProtoReflect() protoreflect.Message {
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileChunk.ProtoReflect.Descriptor instead.
+func (*FileChunk) Descriptor() ([]byte, []int) {
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *FileChunk) GetFile() int32 {
+	if x != nil {
+		return x.File
+	}
+	return 0
+}
+
+func (x *FileChunk) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *FileChunk) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 type EnrollRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Token string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
@@ -108,7 +419,7 @@ type EnrollRequest struct {
 
 func (x *EnrollRequest) Reset() {
 	*x = EnrollRequest{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[0]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -120,7 +431,7 @@ func (x *EnrollRequest) String() string {
 func (*EnrollRequest) ProtoMessage() {}
 
 func (x *EnrollRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[0]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -133,7 +444,7 @@ func (x *EnrollRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollRequest.ProtoReflect.Descriptor instead.
 func (*EnrollRequest) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{0}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *EnrollRequest) GetToken() string {
@@ -173,7 +484,7 @@ type RenewRequest struct {
 
 func (x *RenewRequest) Reset() {
 	*x = RenewRequest{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[1]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -185,7 +496,7 @@ func (x *RenewRequest) String() string {
 func (*RenewRequest) ProtoMessage() {}
 
 func (x *RenewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[1]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -198,7 +509,7 @@ func (x *RenewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewRequest.ProtoReflect.Descriptor instead.
 func (*RenewRequest) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{1}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RenewRequest) GetCsr() []byte {
@@ -223,7 +534,7 @@ type RecoverRequest struct {
 
 func (x *RecoverRequest) Reset() {
 	*x = RecoverRequest{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[2]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -235,7 +546,7 @@ func (x *RecoverRequest) String() string {
 func (*RecoverRequest) ProtoMessage() {}
 
 func (x *RecoverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[2]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -248,7 +559,7 @@ func (x *RecoverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecoverRequest.ProtoReflect.Descriptor instead.
 func (*RecoverRequest) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{2}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RecoverRequest) GetAgentId() string {
@@ -293,7 +604,7 @@ type EnrollResponse struct {
 
 func (x *EnrollResponse) Reset() {
 	*x = EnrollResponse{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[3]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -305,7 +616,7 @@ func (x *EnrollResponse) String() string {
 func (*EnrollResponse) ProtoMessage() {}
 
 func (x *EnrollResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[3]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -318,7 +629,7 @@ func (x *EnrollResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollResponse.ProtoReflect.Descriptor instead.
 func (*EnrollResponse) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{3}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *EnrollResponse) GetAgentId() string {
@@ -364,7 +675,7 @@ type AgentInfo struct {
 
 func (x *AgentInfo) Reset() {
 	*x = AgentInfo{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[4]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -376,7 +687,7 @@ func (x *AgentInfo) String() string {
 func (*AgentInfo) ProtoMessage() {}
 
 func (x *AgentInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[4]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -389,7 +700,7 @@ func (x *AgentInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentInfo.ProtoReflect.Descriptor instead.
 func (*AgentInfo) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{4}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *AgentInfo) GetVersion() string {
@@ -457,7 +768,7 @@ type AgentMessage struct {
 
 func (x *AgentMessage) Reset() {
 	*x = AgentMessage{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[5]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -469,7 +780,7 @@ func (x *AgentMessage) String() string {
 func (*AgentMessage) ProtoMessage() {}
 
 func (x *AgentMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[5]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -482,7 +793,7 @@ func (x *AgentMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentMessage.ProtoReflect.Descriptor instead.
 func (*AgentMessage) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{5}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *AgentMessage) GetMessage() isAgentMessage_Message {
@@ -586,7 +897,7 @@ type CollectorMessage struct {
 
 func (x *CollectorMessage) Reset() {
 	*x = CollectorMessage{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[6]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -598,7 +909,7 @@ func (x *CollectorMessage) String() string {
 func (*CollectorMessage) ProtoMessage() {}
 
 func (x *CollectorMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[6]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -611,7 +922,7 @@ func (x *CollectorMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CollectorMessage.ProtoReflect.Descriptor instead.
 func (*CollectorMessage) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{6}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CollectorMessage) GetMessage() isCollectorMessage_Message {
@@ -708,7 +1019,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[7]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -720,7 +1031,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[7]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -733,7 +1044,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{7}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Hello) GetCapability() int32 {
@@ -817,7 +1128,7 @@ type CredentialName struct {
 
 func (x *CredentialName) Reset() {
 	*x = CredentialName{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[8]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -829,7 +1140,7 @@ func (x *CredentialName) String() string {
 func (*CredentialName) ProtoMessage() {}
 
 func (x *CredentialName) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[8]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -842,7 +1153,7 @@ func (x *CredentialName) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CredentialName.ProtoReflect.Descriptor instead.
 func (*CredentialName) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{8}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CredentialName) GetName() string {
@@ -870,7 +1181,7 @@ type Position struct {
 
 func (x *Position) Reset() {
 	*x = Position{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[9]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -882,7 +1193,7 @@ func (x *Position) String() string {
 func (*Position) ProtoMessage() {}
 
 func (x *Position) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[9]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -895,7 +1206,7 @@ func (x *Position) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Position.ProtoReflect.Descriptor instead.
 func (*Position) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{9}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Position) GetConnectionId() string {
@@ -933,7 +1244,7 @@ type PluginDescription struct {
 
 func (x *PluginDescription) Reset() {
 	*x = PluginDescription{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[10]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -945,7 +1256,7 @@ func (x *PluginDescription) String() string {
 func (*PluginDescription) ProtoMessage() {}
 
 func (x *PluginDescription) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[10]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -958,7 +1269,7 @@ func (x *PluginDescription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginDescription.ProtoReflect.Descriptor instead.
 func (*PluginDescription) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{10}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PluginDescription) GetDigest() string {
@@ -997,7 +1308,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[11]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1009,7 +1320,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[11]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1022,7 +1333,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{11}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Heartbeat) GetClock() *timestamppb.Timestamp {
@@ -1087,7 +1398,7 @@ type RunProgress struct {
 
 func (x *RunProgress) Reset() {
 	*x = RunProgress{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[12]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1099,7 +1410,7 @@ func (x *RunProgress) String() string {
 func (*RunProgress) ProtoMessage() {}
 
 func (x *RunProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[12]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1112,7 +1423,7 @@ func (x *RunProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunProgress.ProtoReflect.Descriptor instead.
 func (*RunProgress) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{12}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RunProgress) GetRunId() string {
@@ -1207,7 +1518,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[13]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1219,7 +1530,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[13]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1232,7 +1543,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{13}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Welcome) GetCapability() int32 {
@@ -1287,7 +1598,7 @@ type Assignments struct {
 
 func (x *Assignments) Reset() {
 	*x = Assignments{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[14]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1299,7 +1610,7 @@ func (x *Assignments) String() string {
 func (*Assignments) ProtoMessage() {}
 
 func (x *Assignments) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[14]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1312,7 +1623,7 @@ func (x *Assignments) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignments.ProtoReflect.Descriptor instead.
 func (*Assignments) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{14}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Assignments) GetAssignments() []*SignedAssignment {
@@ -1333,7 +1644,7 @@ type SignedAssignment struct {
 
 func (x *SignedAssignment) Reset() {
 	*x = SignedAssignment{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[15]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1345,7 +1656,7 @@ func (x *SignedAssignment) String() string {
 func (*SignedAssignment) ProtoMessage() {}
 
 func (x *SignedAssignment) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[15]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1358,7 +1669,7 @@ func (x *SignedAssignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedAssignment.ProtoReflect.Descriptor instead.
 func (*SignedAssignment) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{15}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SignedAssignment) GetAssignment() []byte {
@@ -1402,7 +1713,7 @@ type Assignment struct {
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[16]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1414,7 +1725,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[16]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1427,7 +1738,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{16}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Assignment) GetTenant() string {
@@ -1555,7 +1866,7 @@ type KindSchedule struct {
 
 func (x *KindSchedule) Reset() {
 	*x = KindSchedule{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[17]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1567,7 +1878,7 @@ func (x *KindSchedule) String() string {
 func (*KindSchedule) ProtoMessage() {}
 
 func (x *KindSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[17]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1580,7 +1891,7 @@ func (x *KindSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KindSchedule.ProtoReflect.Descriptor instead.
 func (*KindSchedule) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{17}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *KindSchedule) GetKind() string {
@@ -1627,7 +1938,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[18]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1639,7 +1950,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[18]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1652,7 +1963,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{18}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Command) GetId() string {
@@ -1746,7 +2057,7 @@ type RunCommand struct {
 
 func (x *RunCommand) Reset() {
 	*x = RunCommand{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[19]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1758,7 +2069,7 @@ func (x *RunCommand) String() string {
 func (*RunCommand) ProtoMessage() {}
 
 func (x *RunCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[19]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1771,7 +2082,7 @@ func (x *RunCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunCommand.ProtoReflect.Descriptor instead.
 func (*RunCommand) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{19}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RunCommand) GetRunId() string {
@@ -1812,7 +2123,7 @@ type CheckCommand struct {
 
 func (x *CheckCommand) Reset() {
 	*x = CheckCommand{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[20]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1824,7 +2135,7 @@ func (x *CheckCommand) String() string {
 func (*CheckCommand) ProtoMessage() {}
 
 func (x *CheckCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[20]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1837,7 +2148,7 @@ func (x *CheckCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckCommand.ProtoReflect.Descriptor instead.
 func (*CheckCommand) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{20}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CheckCommand) GetAssignment() *Assignment {
@@ -1856,7 +2167,7 @@ type CancelCommand struct {
 
 func (x *CancelCommand) Reset() {
 	*x = CancelCommand{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[21]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1868,7 +2179,7 @@ func (x *CancelCommand) String() string {
 func (*CancelCommand) ProtoMessage() {}
 
 func (x *CancelCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[21]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1881,7 +2192,7 @@ func (x *CancelCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelCommand.ProtoReflect.Descriptor instead.
 func (*CancelCommand) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{21}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CancelCommand) GetRunId() string {
@@ -1900,7 +2211,7 @@ type ResendCommand struct {
 
 func (x *ResendCommand) Reset() {
 	*x = ResendCommand{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[22]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1912,7 +2223,7 @@ func (x *ResendCommand) String() string {
 func (*ResendCommand) ProtoMessage() {}
 
 func (x *ResendCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[22]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1925,7 +2236,7 @@ func (x *ResendCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResendCommand.ProtoReflect.Descriptor instead.
 func (*ResendCommand) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{22}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ResendCommand) GetConnectionId() string {
@@ -1948,7 +2259,7 @@ type CommandResult struct {
 
 func (x *CommandResult) Reset() {
 	*x = CommandResult{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[23]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1960,7 +2271,7 @@ func (x *CommandResult) String() string {
 func (*CommandResult) ProtoMessage() {}
 
 func (x *CommandResult) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[23]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1973,7 +2284,7 @@ func (x *CommandResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandResult.ProtoReflect.Descriptor instead.
 func (*CommandResult) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{23}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CommandResult) GetId() string {
@@ -2013,7 +2324,7 @@ type WantPlugins struct {
 
 func (x *WantPlugins) Reset() {
 	*x = WantPlugins{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[24]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2025,7 +2336,7 @@ func (x *WantPlugins) String() string {
 func (*WantPlugins) ProtoMessage() {}
 
 func (x *WantPlugins) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[24]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2038,7 +2349,7 @@ func (x *WantPlugins) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WantPlugins.ProtoReflect.Descriptor instead.
 func (*WantPlugins) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{24}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WantPlugins) GetDigests() []string {
@@ -2064,7 +2375,7 @@ type PushRequest struct {
 
 func (x *PushRequest) Reset() {
 	*x = PushRequest{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[25]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2076,7 +2387,7 @@ func (x *PushRequest) String() string {
 func (*PushRequest) ProtoMessage() {}
 
 func (x *PushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[25]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2089,7 +2400,7 @@ func (x *PushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushRequest.ProtoReflect.Descriptor instead.
 func (*PushRequest) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{25}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *PushRequest) GetMessage() isPushRequest_Message {
@@ -2195,7 +2506,7 @@ type PushResponse struct {
 
 func (x *PushResponse) Reset() {
 	*x = PushResponse{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[26]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2207,7 +2518,7 @@ func (x *PushResponse) String() string {
 func (*PushResponse) ProtoMessage() {}
 
 func (x *PushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[26]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2220,7 +2531,7 @@ func (x *PushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushResponse.ProtoReflect.Descriptor instead.
 func (*PushResponse) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{26}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PushResponse) GetRetryAfterMs() int64 {
@@ -2324,7 +2635,7 @@ type RunOpen struct {
 
 func (x *RunOpen) Reset() {
 	*x = RunOpen{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[27]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2336,7 +2647,7 @@ func (x *RunOpen) String() string {
 func (*RunOpen) ProtoMessage() {}
 
 func (x *RunOpen) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[27]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2349,7 +2660,7 @@ func (x *RunOpen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunOpen.ProtoReflect.Descriptor instead.
 func (*RunOpen) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{27}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RunOpen) GetRunId() string {
@@ -2440,7 +2751,7 @@ type RunReply struct {
 
 func (x *RunReply) Reset() {
 	*x = RunReply{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[28]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2452,7 +2763,7 @@ func (x *RunReply) String() string {
 func (*RunReply) ProtoMessage() {}
 
 func (x *RunReply) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[28]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2465,7 +2776,7 @@ func (x *RunReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunReply.ProtoReflect.Descriptor instead.
 func (*RunReply) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{28}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RunReply) GetRunId() string {
@@ -2504,7 +2815,7 @@ type RunPlan struct {
 
 func (x *RunPlan) Reset() {
 	*x = RunPlan{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[29]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2516,7 +2827,7 @@ func (x *RunPlan) String() string {
 func (*RunPlan) ProtoMessage() {}
 
 func (x *RunPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[29]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2529,7 +2840,7 @@ func (x *RunPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunPlan.ProtoReflect.Descriptor instead.
 func (*RunPlan) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{29}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *RunPlan) GetRunId() string {
@@ -2584,7 +2895,7 @@ type Scope struct {
 
 func (x *Scope) Reset() {
 	*x = Scope{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[30]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2596,7 +2907,7 @@ func (x *Scope) String() string {
 func (*Scope) ProtoMessage() {}
 
 func (x *Scope) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[30]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2609,7 +2920,7 @@ func (x *Scope) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scope.ProtoReflect.Descriptor instead.
 func (*Scope) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{30}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Scope) GetKind() string {
@@ -2636,7 +2947,7 @@ type Label struct {
 
 func (x *Label) Reset() {
 	*x = Label{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[31]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2648,7 +2959,7 @@ func (x *Label) String() string {
 func (*Label) ProtoMessage() {}
 
 func (x *Label) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[31]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2661,7 +2972,7 @@ func (x *Label) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Label.ProtoReflect.Descriptor instead.
 func (*Label) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{31}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Label) GetKey() string {
@@ -2701,7 +3012,7 @@ type CaptureOpen struct {
 
 func (x *CaptureOpen) Reset() {
 	*x = CaptureOpen{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[32]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2713,7 +3024,7 @@ func (x *CaptureOpen) String() string {
 func (*CaptureOpen) ProtoMessage() {}
 
 func (x *CaptureOpen) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[32]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2726,7 +3037,7 @@ func (x *CaptureOpen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaptureOpen.ProtoReflect.Descriptor instead.
 func (*CaptureOpen) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{32}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *CaptureOpen) GetRunId() string {
@@ -2818,7 +3129,7 @@ type Baseline struct {
 
 func (x *Baseline) Reset() {
 	*x = Baseline{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[33]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2830,7 +3141,7 @@ func (x *Baseline) String() string {
 func (*Baseline) ProtoMessage() {}
 
 func (x *Baseline) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[33]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2843,7 +3154,7 @@ func (x *Baseline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Baseline.ProtoReflect.Descriptor instead.
 func (*Baseline) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{33}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Baseline) GetEpoch() int64 {
@@ -2893,7 +3204,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[34]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2905,7 +3216,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[34]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2918,7 +3229,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{34}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Outcome) GetStatus() string {
@@ -3003,7 +3314,7 @@ type CaptureReply struct {
 
 func (x *CaptureReply) Reset() {
 	*x = CaptureReply{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[35]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3015,7 +3326,7 @@ func (x *CaptureReply) String() string {
 func (*CaptureReply) ProtoMessage() {}
 
 func (x *CaptureReply) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[35]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3028,7 +3339,7 @@ func (x *CaptureReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaptureReply.ProtoReflect.Descriptor instead.
 func (*CaptureReply) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{35}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *CaptureReply) GetRunId() string {
@@ -3077,7 +3388,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[36]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3089,7 +3400,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[36]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3102,7 +3413,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{36}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Batch) GetRunId() string {
@@ -3167,7 +3478,7 @@ type Item struct {
 
 func (x *Item) Reset() {
 	*x = Item{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[37]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3179,7 +3490,7 @@ func (x *Item) String() string {
 func (*Item) ProtoMessage() {}
 
 func (x *Item) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[37]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3192,7 +3503,7 @@ func (x *Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Item.ProtoReflect.Descriptor instead.
 func (*Item) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{37}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Item) GetCanonical() []byte {
@@ -3226,7 +3537,7 @@ type Row struct {
 
 func (x *Row) Reset() {
 	*x = Row{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[38]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3238,7 +3549,7 @@ func (x *Row) String() string {
 func (*Row) ProtoMessage() {}
 
 func (x *Row) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[38]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3251,7 +3562,7 @@ func (x *Row) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Row.ProtoReflect.Descriptor instead.
 func (*Row) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{38}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Row) GetKey() string {
@@ -3289,7 +3600,7 @@ type BatchReceipt struct {
 
 func (x *BatchReceipt) Reset() {
 	*x = BatchReceipt{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[39]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3301,7 +3612,7 @@ func (x *BatchReceipt) String() string {
 func (*BatchReceipt) ProtoMessage() {}
 
 func (x *BatchReceipt) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[39]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3314,7 +3625,7 @@ func (x *BatchReceipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchReceipt.ProtoReflect.Descriptor instead.
 func (*BatchReceipt) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{39}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *BatchReceipt) GetRunId() string {
@@ -3390,7 +3701,7 @@ type Rejection struct {
 
 func (x *Rejection) Reset() {
 	*x = Rejection{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[40]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3402,7 +3713,7 @@ func (x *Rejection) String() string {
 func (*Rejection) ProtoMessage() {}
 
 func (x *Rejection) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[40]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3415,7 +3726,7 @@ func (x *Rejection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejection.ProtoReflect.Descriptor instead.
 func (*Rejection) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{40}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Rejection) GetKey() string {
@@ -3447,7 +3758,7 @@ type RunClose struct {
 
 func (x *RunClose) Reset() {
 	*x = RunClose{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[41]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3459,7 +3770,7 @@ func (x *RunClose) String() string {
 func (*RunClose) ProtoMessage() {}
 
 func (x *RunClose) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[41]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3472,7 +3783,7 @@ func (x *RunClose) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunClose.ProtoReflect.Descriptor instead.
 func (*RunClose) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{41}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *RunClose) GetRunId() string {
@@ -3521,7 +3832,7 @@ type RunReceipt struct {
 
 func (x *RunReceipt) Reset() {
 	*x = RunReceipt{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[42]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3533,7 +3844,7 @@ func (x *RunReceipt) String() string {
 func (*RunReceipt) ProtoMessage() {}
 
 func (x *RunReceipt) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[42]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3546,7 +3857,7 @@ func (x *RunReceipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunReceipt.ProtoReflect.Descriptor instead.
 func (*RunReceipt) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{42}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *RunReceipt) GetRunId() string {
@@ -3574,7 +3885,25 @@ var File_maestro_uplink_v1_uplink_proto protoreflect.FileDescriptor
 
 const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\n" +
-	"\x1emaestro/uplink/v1/uplink.proto\x12\x11maestro.uplink.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"}\n" +
+	"\x1emaestro/uplink/v1/uplink.proto\x12\x11maestro.uplink.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"]\n" +
+	"\fFilesRequest\x12#\n" +
+	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x03R\x05epoch\x12\x12\n" +
+	"\x04have\x18\x03 \x03(\tR\x04have\"\x83\x01\n" +
+	"\rFilesResponse\x121\n" +
+	"\x04list\x18\x01 \x01(\v2\x1b.maestro.uplink.v1.FileListH\x00R\x04list\x124\n" +
+	"\x05chunk\x18\x02 \x01(\v2\x1c.maestro.uplink.v1.FileChunkH\x00R\x05chunkB\t\n" +
+	"\amessage\"C\n" +
+	"\bFileList\x127\n" +
+	"\x05files\x18\x01 \x03(\v2!.maestro.uplink.v1.ConnectionFileR\x05files\"P\n" +
+	"\x0eConnectionFile\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x03R\x04size\x12\x16\n" +
+	"\x06sha256\x18\x03 \x01(\tR\x06sha256\"K\n" +
+	"\tFileChunk\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\x05R\x04file\x12\x16\n" +
+	"\x06offset\x18\x02 \x01(\x03R\x06offset\x12\x12\n" +
+	"\x04data\x18\x03 \x01(\fR\x04data\"}\n" +
 	"\rEnrollRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x10\n" +
 	"\x03csr\x18\x02 \x01(\fR\x03csr\x12\x12\n" +
@@ -3873,13 +4202,14 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\x12VERDICT_SUPERSEDED\x10\x04\x12\x13\n" +
 	"\x0fVERDICT_REFUSED\x10\x05\x12\x12\n" +
 	"\x0eVERDICT_FAILED\x10\x06\x12\x11\n" +
-	"\rVERDICT_RETRY\x10\a2\x97\x03\n" +
+	"\rVERDICT_RETRY\x10\a2\xe5\x03\n" +
 	"\x06Uplink\x12M\n" +
 	"\x06Enroll\x12 .maestro.uplink.v1.EnrollRequest\x1a!.maestro.uplink.v1.EnrollResponse\x12K\n" +
 	"\x05Renew\x12\x1f.maestro.uplink.v1.RenewRequest\x1a!.maestro.uplink.v1.EnrollResponse\x12O\n" +
 	"\aRecover\x12!.maestro.uplink.v1.RecoverRequest\x1a!.maestro.uplink.v1.EnrollResponse\x12S\n" +
 	"\aSession\x12\x1f.maestro.uplink.v1.AgentMessage\x1a#.maestro.uplink.v1.CollectorMessage(\x010\x01\x12K\n" +
-	"\x04Push\x12\x1e.maestro.uplink.v1.PushRequest\x1a\x1f.maestro.uplink.v1.PushResponse(\x010\x01B6Z4maestro.internal/internal/protocol/uplinkv1;uplinkv1b\x06proto3"
+	"\x04Push\x12\x1e.maestro.uplink.v1.PushRequest\x1a\x1f.maestro.uplink.v1.PushResponse(\x010\x01\x12L\n" +
+	"\x05Files\x12\x1f.maestro.uplink.v1.FilesRequest\x1a .maestro.uplink.v1.FilesResponse0\x01B6Z4maestro.internal/internal/protocol/uplinkv1;uplinkv1b\x06proto3"
 
 var (
 	file_maestro_uplink_v1_uplink_proto_rawDescOnce sync.Once
@@ -3894,123 +4224,133 @@ func file_maestro_uplink_v1_uplink_proto_rawDescGZIP() []byte {
 }
 
 var file_maestro_uplink_v1_uplink_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_maestro_uplink_v1_uplink_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_maestro_uplink_v1_uplink_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_maestro_uplink_v1_uplink_proto_goTypes = []any{
 	(Verdict)(0),                  // 0: maestro.uplink.v1.Verdict
-	(*EnrollRequest)(nil),         // 1: maestro.uplink.v1.EnrollRequest
-	(*RenewRequest)(nil),          // 2: maestro.uplink.v1.RenewRequest
-	(*RecoverRequest)(nil),        // 3: maestro.uplink.v1.RecoverRequest
-	(*EnrollResponse)(nil),        // 4: maestro.uplink.v1.EnrollResponse
-	(*AgentInfo)(nil),             // 5: maestro.uplink.v1.AgentInfo
-	(*AgentMessage)(nil),          // 6: maestro.uplink.v1.AgentMessage
-	(*CollectorMessage)(nil),      // 7: maestro.uplink.v1.CollectorMessage
-	(*Hello)(nil),                 // 8: maestro.uplink.v1.Hello
-	(*CredentialName)(nil),        // 9: maestro.uplink.v1.CredentialName
-	(*Position)(nil),              // 10: maestro.uplink.v1.Position
-	(*PluginDescription)(nil),     // 11: maestro.uplink.v1.PluginDescription
-	(*Heartbeat)(nil),             // 12: maestro.uplink.v1.Heartbeat
-	(*RunProgress)(nil),           // 13: maestro.uplink.v1.RunProgress
-	(*Welcome)(nil),               // 14: maestro.uplink.v1.Welcome
-	(*Assignments)(nil),           // 15: maestro.uplink.v1.Assignments
-	(*SignedAssignment)(nil),      // 16: maestro.uplink.v1.SignedAssignment
-	(*Assignment)(nil),            // 17: maestro.uplink.v1.Assignment
-	(*KindSchedule)(nil),          // 18: maestro.uplink.v1.KindSchedule
-	(*Command)(nil),               // 19: maestro.uplink.v1.Command
-	(*RunCommand)(nil),            // 20: maestro.uplink.v1.RunCommand
-	(*CheckCommand)(nil),          // 21: maestro.uplink.v1.CheckCommand
-	(*CancelCommand)(nil),         // 22: maestro.uplink.v1.CancelCommand
-	(*ResendCommand)(nil),         // 23: maestro.uplink.v1.ResendCommand
-	(*CommandResult)(nil),         // 24: maestro.uplink.v1.CommandResult
-	(*WantPlugins)(nil),           // 25: maestro.uplink.v1.WantPlugins
-	(*PushRequest)(nil),           // 26: maestro.uplink.v1.PushRequest
-	(*PushResponse)(nil),          // 27: maestro.uplink.v1.PushResponse
-	(*RunOpen)(nil),               // 28: maestro.uplink.v1.RunOpen
-	(*RunReply)(nil),              // 29: maestro.uplink.v1.RunReply
-	(*RunPlan)(nil),               // 30: maestro.uplink.v1.RunPlan
-	(*Scope)(nil),                 // 31: maestro.uplink.v1.Scope
-	(*Label)(nil),                 // 32: maestro.uplink.v1.Label
-	(*CaptureOpen)(nil),           // 33: maestro.uplink.v1.CaptureOpen
-	(*Baseline)(nil),              // 34: maestro.uplink.v1.Baseline
-	(*Outcome)(nil),               // 35: maestro.uplink.v1.Outcome
-	(*CaptureReply)(nil),          // 36: maestro.uplink.v1.CaptureReply
-	(*Batch)(nil),                 // 37: maestro.uplink.v1.Batch
-	(*Item)(nil),                  // 38: maestro.uplink.v1.Item
-	(*Row)(nil),                   // 39: maestro.uplink.v1.Row
-	(*BatchReceipt)(nil),          // 40: maestro.uplink.v1.BatchReceipt
-	(*Rejection)(nil),             // 41: maestro.uplink.v1.Rejection
-	(*RunClose)(nil),              // 42: maestro.uplink.v1.RunClose
-	(*RunReceipt)(nil),            // 43: maestro.uplink.v1.RunReceipt
-	(*timestamppb.Timestamp)(nil), // 44: google.protobuf.Timestamp
+	(*FilesRequest)(nil),          // 1: maestro.uplink.v1.FilesRequest
+	(*FilesResponse)(nil),         // 2: maestro.uplink.v1.FilesResponse
+	(*FileList)(nil),              // 3: maestro.uplink.v1.FileList
+	(*ConnectionFile)(nil),        // 4: maestro.uplink.v1.ConnectionFile
+	(*FileChunk)(nil),             // 5: maestro.uplink.v1.FileChunk
+	(*EnrollRequest)(nil),         // 6: maestro.uplink.v1.EnrollRequest
+	(*RenewRequest)(nil),          // 7: maestro.uplink.v1.RenewRequest
+	(*RecoverRequest)(nil),        // 8: maestro.uplink.v1.RecoverRequest
+	(*EnrollResponse)(nil),        // 9: maestro.uplink.v1.EnrollResponse
+	(*AgentInfo)(nil),             // 10: maestro.uplink.v1.AgentInfo
+	(*AgentMessage)(nil),          // 11: maestro.uplink.v1.AgentMessage
+	(*CollectorMessage)(nil),      // 12: maestro.uplink.v1.CollectorMessage
+	(*Hello)(nil),                 // 13: maestro.uplink.v1.Hello
+	(*CredentialName)(nil),        // 14: maestro.uplink.v1.CredentialName
+	(*Position)(nil),              // 15: maestro.uplink.v1.Position
+	(*PluginDescription)(nil),     // 16: maestro.uplink.v1.PluginDescription
+	(*Heartbeat)(nil),             // 17: maestro.uplink.v1.Heartbeat
+	(*RunProgress)(nil),           // 18: maestro.uplink.v1.RunProgress
+	(*Welcome)(nil),               // 19: maestro.uplink.v1.Welcome
+	(*Assignments)(nil),           // 20: maestro.uplink.v1.Assignments
+	(*SignedAssignment)(nil),      // 21: maestro.uplink.v1.SignedAssignment
+	(*Assignment)(nil),            // 22: maestro.uplink.v1.Assignment
+	(*KindSchedule)(nil),          // 23: maestro.uplink.v1.KindSchedule
+	(*Command)(nil),               // 24: maestro.uplink.v1.Command
+	(*RunCommand)(nil),            // 25: maestro.uplink.v1.RunCommand
+	(*CheckCommand)(nil),          // 26: maestro.uplink.v1.CheckCommand
+	(*CancelCommand)(nil),         // 27: maestro.uplink.v1.CancelCommand
+	(*ResendCommand)(nil),         // 28: maestro.uplink.v1.ResendCommand
+	(*CommandResult)(nil),         // 29: maestro.uplink.v1.CommandResult
+	(*WantPlugins)(nil),           // 30: maestro.uplink.v1.WantPlugins
+	(*PushRequest)(nil),           // 31: maestro.uplink.v1.PushRequest
+	(*PushResponse)(nil),          // 32: maestro.uplink.v1.PushResponse
+	(*RunOpen)(nil),               // 33: maestro.uplink.v1.RunOpen
+	(*RunReply)(nil),              // 34: maestro.uplink.v1.RunReply
+	(*RunPlan)(nil),               // 35: maestro.uplink.v1.RunPlan
+	(*Scope)(nil),                 // 36: maestro.uplink.v1.Scope
+	(*Label)(nil),                 // 37: maestro.uplink.v1.Label
+	(*CaptureOpen)(nil),           // 38: maestro.uplink.v1.CaptureOpen
+	(*Baseline)(nil),              // 39: maestro.uplink.v1.Baseline
+	(*Outcome)(nil),               // 40: maestro.uplink.v1.Outcome
+	(*CaptureReply)(nil),          // 41: maestro.uplink.v1.CaptureReply
+	(*Batch)(nil),                 // 42: maestro.uplink.v1.Batch
+	(*Item)(nil),                  // 43: maestro.uplink.v1.Item
+	(*Row)(nil),                   // 44: maestro.uplink.v1.Row
+	(*BatchReceipt)(nil),          // 45: maestro.uplink.v1.BatchReceipt
+	(*Rejection)(nil),             // 46: maestro.uplink.v1.Rejection
+	(*RunClose)(nil),              // 47: maestro.uplink.v1.RunClose
+	(*RunReceipt)(nil),            // 48: maestro.uplink.v1.RunReceipt
+	(*timestamppb.Timestamp)(nil), // 49: google.protobuf.Timestamp
 }
 var file_maestro_uplink_v1_uplink_proto_depIdxs = []int32{
-	5,  // 0: maestro.uplink.v1.EnrollRequest.info:type_name -> maestro.uplink.v1.AgentInfo
-	44, // 1: maestro.uplink.v1.RecoverRequest.at:type_name -> google.protobuf.Timestamp
-	8,  // 2: maestro.uplink.v1.AgentMessage.hello:type_name -> maestro.uplink.v1.Hello
-	11, // 3: maestro.uplink.v1.AgentMessage.plugin:type_name -> maestro.uplink.v1.PluginDescription
-	12, // 4: maestro.uplink.v1.AgentMessage.heartbeat:type_name -> maestro.uplink.v1.Heartbeat
-	13, // 5: maestro.uplink.v1.AgentMessage.progress:type_name -> maestro.uplink.v1.RunProgress
-	24, // 6: maestro.uplink.v1.AgentMessage.result:type_name -> maestro.uplink.v1.CommandResult
-	14, // 7: maestro.uplink.v1.CollectorMessage.welcome:type_name -> maestro.uplink.v1.Welcome
-	15, // 8: maestro.uplink.v1.CollectorMessage.assignments:type_name -> maestro.uplink.v1.Assignments
-	19, // 9: maestro.uplink.v1.CollectorMessage.command:type_name -> maestro.uplink.v1.Command
-	25, // 10: maestro.uplink.v1.CollectorMessage.want_plugins:type_name -> maestro.uplink.v1.WantPlugins
-	5,  // 11: maestro.uplink.v1.Hello.info:type_name -> maestro.uplink.v1.AgentInfo
-	16, // 12: maestro.uplink.v1.Hello.assignments:type_name -> maestro.uplink.v1.SignedAssignment
-	9,  // 13: maestro.uplink.v1.Hello.credentials:type_name -> maestro.uplink.v1.CredentialName
-	44, // 14: maestro.uplink.v1.Hello.clock:type_name -> google.protobuf.Timestamp
-	10, // 15: maestro.uplink.v1.Hello.positions:type_name -> maestro.uplink.v1.Position
-	44, // 16: maestro.uplink.v1.Heartbeat.clock:type_name -> google.protobuf.Timestamp
-	44, // 17: maestro.uplink.v1.Heartbeat.certificate_not_after:type_name -> google.protobuf.Timestamp
-	44, // 18: maestro.uplink.v1.RunProgress.started_at:type_name -> google.protobuf.Timestamp
-	44, // 19: maestro.uplink.v1.Welcome.clock:type_name -> google.protobuf.Timestamp
-	16, // 20: maestro.uplink.v1.Assignments.assignments:type_name -> maestro.uplink.v1.SignedAssignment
-	18, // 21: maestro.uplink.v1.Assignment.kinds:type_name -> maestro.uplink.v1.KindSchedule
-	44, // 22: maestro.uplink.v1.Assignment.run_until:type_name -> google.protobuf.Timestamp
-	20, // 23: maestro.uplink.v1.Command.run:type_name -> maestro.uplink.v1.RunCommand
-	21, // 24: maestro.uplink.v1.Command.check:type_name -> maestro.uplink.v1.CheckCommand
-	22, // 25: maestro.uplink.v1.Command.cancel:type_name -> maestro.uplink.v1.CancelCommand
-	23, // 26: maestro.uplink.v1.Command.resend:type_name -> maestro.uplink.v1.ResendCommand
-	17, // 27: maestro.uplink.v1.CheckCommand.assignment:type_name -> maestro.uplink.v1.Assignment
-	28, // 28: maestro.uplink.v1.PushRequest.open:type_name -> maestro.uplink.v1.RunOpen
-	30, // 29: maestro.uplink.v1.PushRequest.plan:type_name -> maestro.uplink.v1.RunPlan
-	33, // 30: maestro.uplink.v1.PushRequest.capture:type_name -> maestro.uplink.v1.CaptureOpen
-	37, // 31: maestro.uplink.v1.PushRequest.batch:type_name -> maestro.uplink.v1.Batch
-	42, // 32: maestro.uplink.v1.PushRequest.close:type_name -> maestro.uplink.v1.RunClose
-	29, // 33: maestro.uplink.v1.PushResponse.run:type_name -> maestro.uplink.v1.RunReply
-	36, // 34: maestro.uplink.v1.PushResponse.capture:type_name -> maestro.uplink.v1.CaptureReply
-	40, // 35: maestro.uplink.v1.PushResponse.batch:type_name -> maestro.uplink.v1.BatchReceipt
-	43, // 36: maestro.uplink.v1.PushResponse.close:type_name -> maestro.uplink.v1.RunReceipt
-	44, // 37: maestro.uplink.v1.RunOpen.started_at:type_name -> google.protobuf.Timestamp
-	44, // 38: maestro.uplink.v1.RunOpen.finished_at:type_name -> google.protobuf.Timestamp
-	0,  // 39: maestro.uplink.v1.RunReply.verdict:type_name -> maestro.uplink.v1.Verdict
-	31, // 40: maestro.uplink.v1.RunPlan.scopes:type_name -> maestro.uplink.v1.Scope
-	32, // 41: maestro.uplink.v1.Scope.partition:type_name -> maestro.uplink.v1.Label
-	35, // 42: maestro.uplink.v1.CaptureOpen.outcome:type_name -> maestro.uplink.v1.Outcome
-	34, // 43: maestro.uplink.v1.CaptureOpen.baseline:type_name -> maestro.uplink.v1.Baseline
-	44, // 44: maestro.uplink.v1.CaptureOpen.read_at:type_name -> google.protobuf.Timestamp
-	0,  // 45: maestro.uplink.v1.CaptureReply.verdict:type_name -> maestro.uplink.v1.Verdict
-	38, // 46: maestro.uplink.v1.Batch.upserts:type_name -> maestro.uplink.v1.Item
-	39, // 47: maestro.uplink.v1.Batch.list:type_name -> maestro.uplink.v1.Row
-	41, // 48: maestro.uplink.v1.BatchReceipt.rejected:type_name -> maestro.uplink.v1.Rejection
-	0,  // 49: maestro.uplink.v1.BatchReceipt.verdict:type_name -> maestro.uplink.v1.Verdict
-	39, // 50: maestro.uplink.v1.BatchReceipt.index:type_name -> maestro.uplink.v1.Row
-	44, // 51: maestro.uplink.v1.RunClose.finished_at:type_name -> google.protobuf.Timestamp
-	0,  // 52: maestro.uplink.v1.RunReceipt.verdict:type_name -> maestro.uplink.v1.Verdict
-	1,  // 53: maestro.uplink.v1.Uplink.Enroll:input_type -> maestro.uplink.v1.EnrollRequest
-	2,  // 54: maestro.uplink.v1.Uplink.Renew:input_type -> maestro.uplink.v1.RenewRequest
-	3,  // 55: maestro.uplink.v1.Uplink.Recover:input_type -> maestro.uplink.v1.RecoverRequest
-	6,  // 56: maestro.uplink.v1.Uplink.Session:input_type -> maestro.uplink.v1.AgentMessage
-	26, // 57: maestro.uplink.v1.Uplink.Push:input_type -> maestro.uplink.v1.PushRequest
-	4,  // 58: maestro.uplink.v1.Uplink.Enroll:output_type -> maestro.uplink.v1.EnrollResponse
-	4,  // 59: maestro.uplink.v1.Uplink.Renew:output_type -> maestro.uplink.v1.EnrollResponse
-	4,  // 60: maestro.uplink.v1.Uplink.Recover:output_type -> maestro.uplink.v1.EnrollResponse
-	7,  // 61: maestro.uplink.v1.Uplink.Session:output_type -> maestro.uplink.v1.CollectorMessage
-	27, // 62: maestro.uplink.v1.Uplink.Push:output_type -> maestro.uplink.v1.PushResponse
-	58, // [58:63] is the sub-list for method output_type
-	53, // [53:58] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	3,  // 0: maestro.uplink.v1.FilesResponse.list:type_name -> maestro.uplink.v1.FileList
+	5,  // 1: maestro.uplink.v1.FilesResponse.chunk:type_name -> maestro.uplink.v1.FileChunk
+	4,  // 2: maestro.uplink.v1.FileList.files:type_name -> maestro.uplink.v1.ConnectionFile
+	10, // 3: maestro.uplink.v1.EnrollRequest.info:type_name -> maestro.uplink.v1.AgentInfo
+	49, // 4: maestro.uplink.v1.RecoverRequest.at:type_name -> google.protobuf.Timestamp
+	13, // 5: maestro.uplink.v1.AgentMessage.hello:type_name -> maestro.uplink.v1.Hello
+	16, // 6: maestro.uplink.v1.AgentMessage.plugin:type_name -> maestro.uplink.v1.PluginDescription
+	17, // 7: maestro.uplink.v1.AgentMessage.heartbeat:type_name -> maestro.uplink.v1.Heartbeat
+	18, // 8: maestro.uplink.v1.AgentMessage.progress:type_name -> maestro.uplink.v1.RunProgress
+	29, // 9: maestro.uplink.v1.AgentMessage.result:type_name -> maestro.uplink.v1.CommandResult
+	19, // 10: maestro.uplink.v1.CollectorMessage.welcome:type_name -> maestro.uplink.v1.Welcome
+	20, // 11: maestro.uplink.v1.CollectorMessage.assignments:type_name -> maestro.uplink.v1.Assignments
+	24, // 12: maestro.uplink.v1.CollectorMessage.command:type_name -> maestro.uplink.v1.Command
+	30, // 13: maestro.uplink.v1.CollectorMessage.want_plugins:type_name -> maestro.uplink.v1.WantPlugins
+	10, // 14: maestro.uplink.v1.Hello.info:type_name -> maestro.uplink.v1.AgentInfo
+	21, // 15: maestro.uplink.v1.Hello.assignments:type_name -> maestro.uplink.v1.SignedAssignment
+	14, // 16: maestro.uplink.v1.Hello.credentials:type_name -> maestro.uplink.v1.CredentialName
+	49, // 17: maestro.uplink.v1.Hello.clock:type_name -> google.protobuf.Timestamp
+	15, // 18: maestro.uplink.v1.Hello.positions:type_name -> maestro.uplink.v1.Position
+	49, // 19: maestro.uplink.v1.Heartbeat.clock:type_name -> google.protobuf.Timestamp
+	49, // 20: maestro.uplink.v1.Heartbeat.certificate_not_after:type_name -> google.protobuf.Timestamp
+	49, // 21: maestro.uplink.v1.RunProgress.started_at:type_name -> google.protobuf.Timestamp
+	49, // 22: maestro.uplink.v1.Welcome.clock:type_name -> google.protobuf.Timestamp
+	21, // 23: maestro.uplink.v1.Assignments.assignments:type_name -> maestro.uplink.v1.SignedAssignment
+	23, // 24: maestro.uplink.v1.Assignment.kinds:type_name -> maestro.uplink.v1.KindSchedule
+	49, // 25: maestro.uplink.v1.Assignment.run_until:type_name -> google.protobuf.Timestamp
+	25, // 26: maestro.uplink.v1.Command.run:type_name -> maestro.uplink.v1.RunCommand
+	26, // 27: maestro.uplink.v1.Command.check:type_name -> maestro.uplink.v1.CheckCommand
+	27, // 28: maestro.uplink.v1.Command.cancel:type_name -> maestro.uplink.v1.CancelCommand
+	28, // 29: maestro.uplink.v1.Command.resend:type_name -> maestro.uplink.v1.ResendCommand
+	22, // 30: maestro.uplink.v1.CheckCommand.assignment:type_name -> maestro.uplink.v1.Assignment
+	33, // 31: maestro.uplink.v1.PushRequest.open:type_name -> maestro.uplink.v1.RunOpen
+	35, // 32: maestro.uplink.v1.PushRequest.plan:type_name -> maestro.uplink.v1.RunPlan
+	38, // 33: maestro.uplink.v1.PushRequest.capture:type_name -> maestro.uplink.v1.CaptureOpen
+	42, // 34: maestro.uplink.v1.PushRequest.batch:type_name -> maestro.uplink.v1.Batch
+	47, // 35: maestro.uplink.v1.PushRequest.close:type_name -> maestro.uplink.v1.RunClose
+	34, // 36: maestro.uplink.v1.PushResponse.run:type_name -> maestro.uplink.v1.RunReply
+	41, // 37: maestro.uplink.v1.PushResponse.capture:type_name -> maestro.uplink.v1.CaptureReply
+	45, // 38: maestro.uplink.v1.PushResponse.batch:type_name -> maestro.uplink.v1.BatchReceipt
+	48, // 39: maestro.uplink.v1.PushResponse.close:type_name -> maestro.uplink.v1.RunReceipt
+	49, // 40: maestro.uplink.v1.RunOpen.started_at:type_name -> google.protobuf.Timestamp
+	49, // 41: maestro.uplink.v1.RunOpen.finished_at:type_name -> google.protobuf.Timestamp
+	0,  // 42: maestro.uplink.v1.RunReply.verdict:type_name -> maestro.uplink.v1.Verdict
+	36, // 43: maestro.uplink.v1.RunPlan.scopes:type_name -> maestro.uplink.v1.Scope
+	37, // 44: maestro.uplink.v1.Scope.partition:type_name -> maestro.uplink.v1.Label
+	40, // 45: maestro.uplink.v1.CaptureOpen.outcome:type_name -> maestro.uplink.v1.Outcome
+	39, // 46: maestro.uplink.v1.CaptureOpen.baseline:type_name -> maestro.uplink.v1.Baseline
+	49, // 47: maestro.uplink.v1.CaptureOpen.read_at:type_name -> google.protobuf.Timestamp
+	0,  // 48: maestro.uplink.v1.CaptureReply.verdict:type_name -> maestro.uplink.v1.Verdict
+	43, // 49: maestro.uplink.v1.Batch.upserts:type_name -> maestro.uplink.v1.Item
+	44, // 50: maestro.uplink.v1.Batch.list:type_name -> maestro.uplink.v1.Row
+	46, // 51: maestro.uplink.v1.BatchReceipt.rejected:type_name -> maestro.uplink.v1.Rejection
+	0,  // 52: maestro.uplink.v1.BatchReceipt.verdict:type_name -> maestro.uplink.v1.Verdict
+	44, // 53: maestro.uplink.v1.BatchReceipt.index:type_name -> maestro.uplink.v1.Row
+	49, // 54: maestro.uplink.v1.RunClose.finished_at:type_name -> google.protobuf.Timestamp
+	0,  // 55: maestro.uplink.v1.RunReceipt.verdict:type_name -> maestro.uplink.v1.Verdict
+	6,  // 56: maestro.uplink.v1.Uplink.Enroll:input_type -> maestro.uplink.v1.EnrollRequest
+	7,  // 57: maestro.uplink.v1.Uplink.Renew:input_type -> maestro.uplink.v1.RenewRequest
+	8,  // 58: maestro.uplink.v1.Uplink.Recover:input_type -> maestro.uplink.v1.RecoverRequest
+	11, // 59: maestro.uplink.v1.Uplink.Session:input_type -> maestro.uplink.v1.AgentMessage
+	31, // 60: maestro.uplink.v1.Uplink.Push:input_type -> maestro.uplink.v1.PushRequest
+	1,  // 61: maestro.uplink.v1.Uplink.Files:input_type -> maestro.uplink.v1.FilesRequest
+	9,  // 62: maestro.uplink.v1.Uplink.Enroll:output_type -> maestro.uplink.v1.EnrollResponse
+	9,  // 63: maestro.uplink.v1.Uplink.Renew:output_type -> maestro.uplink.v1.EnrollResponse
+	9,  // 64: maestro.uplink.v1.Uplink.Recover:output_type -> maestro.uplink.v1.EnrollResponse
+	12, // 65: maestro.uplink.v1.Uplink.Session:output_type -> maestro.uplink.v1.CollectorMessage
+	32, // 66: maestro.uplink.v1.Uplink.Push:output_type -> maestro.uplink.v1.PushResponse
+	2,  // 67: maestro.uplink.v1.Uplink.Files:output_type -> maestro.uplink.v1.FilesResponse
+	62, // [62:68] is the sub-list for method output_type
+	56, // [56:62] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_maestro_uplink_v1_uplink_proto_init() }
@@ -4018,33 +4358,37 @@ func file_maestro_uplink_v1_uplink_proto_init() {
 	if File_maestro_uplink_v1_uplink_proto != nil {
 		return
 	}
-	file_maestro_uplink_v1_uplink_proto_msgTypes[5].OneofWrappers = []any{
+	file_maestro_uplink_v1_uplink_proto_msgTypes[1].OneofWrappers = []any{
+		(*FilesResponse_List)(nil),
+		(*FilesResponse_Chunk)(nil),
+	}
+	file_maestro_uplink_v1_uplink_proto_msgTypes[10].OneofWrappers = []any{
 		(*AgentMessage_Hello)(nil),
 		(*AgentMessage_Plugin)(nil),
 		(*AgentMessage_Heartbeat)(nil),
 		(*AgentMessage_Progress)(nil),
 		(*AgentMessage_Result)(nil),
 	}
-	file_maestro_uplink_v1_uplink_proto_msgTypes[6].OneofWrappers = []any{
+	file_maestro_uplink_v1_uplink_proto_msgTypes[11].OneofWrappers = []any{
 		(*CollectorMessage_Welcome)(nil),
 		(*CollectorMessage_Assignments)(nil),
 		(*CollectorMessage_Command)(nil),
 		(*CollectorMessage_WantPlugins)(nil),
 	}
-	file_maestro_uplink_v1_uplink_proto_msgTypes[18].OneofWrappers = []any{
+	file_maestro_uplink_v1_uplink_proto_msgTypes[23].OneofWrappers = []any{
 		(*Command_Run)(nil),
 		(*Command_Check)(nil),
 		(*Command_Cancel)(nil),
 		(*Command_Resend)(nil),
 	}
-	file_maestro_uplink_v1_uplink_proto_msgTypes[25].OneofWrappers = []any{
+	file_maestro_uplink_v1_uplink_proto_msgTypes[30].OneofWrappers = []any{
 		(*PushRequest_Open)(nil),
 		(*PushRequest_Plan)(nil),
 		(*PushRequest_Capture)(nil),
 		(*PushRequest_Batch)(nil),
 		(*PushRequest_Close)(nil),
 	}
-	file_maestro_uplink_v1_uplink_proto_msgTypes[26].OneofWrappers = []any{
+	file_maestro_uplink_v1_uplink_proto_msgTypes[31].OneofWrappers = []any{
 		(*PushResponse_Run)(nil),
 		(*PushResponse_Capture)(nil),
 		(*PushResponse_Batch)(nil),
@@ -4056,7 +4400,7 @@ func file_maestro_uplink_v1_uplink_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_maestro_uplink_v1_uplink_proto_rawDesc), len(file_maestro_uplink_v1_uplink_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   43,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

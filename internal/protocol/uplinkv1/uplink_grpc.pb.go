@@ -26,6 +26,7 @@ const (
 	Uplink_Recover_FullMethodName = "/maestro.uplink.v1.Uplink/Recover"
 	Uplink_Session_FullMethodName = "/maestro.uplink.v1.Uplink/Session"
 	Uplink_Push_FullMethodName    = "/maestro.uplink.v1.Uplink/Push"
+	Uplink_Files_FullMethodName   = "/maestro.uplink.v1.Uplink/Files"
 )
 
 // UplinkClient is the client API for Uplink service.
@@ -44,6 +45,9 @@ type UplinkClient interface {
 	Session(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[AgentMessage, CollectorMessage], error)
 	// Push carries runs and captures out and receipts back.
 	Push(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[PushRequest, PushResponse], error)
+	// Files brings what people uploaded to a connection to the agent that holds its epoch: first the list, then the
+	// contents that the agent does not have, in chunks.
+	Files(ctx context.Context, in *FilesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FilesResponse], error)
 }
 
 type uplinkClient struct {
@@ -110,6 +114,25 @@ func (c *uplinkClient) Push(ctx context.Context, opts ...grpc.CallOption) (grpc.
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Uplink_PushClient = grpc.BidiStreamingClient[PushRequest, PushResponse]
 
+func (c *uplinkClient) Files(ctx context.Context, in *FilesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FilesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Uplink_ServiceDesc.Streams[2], Uplink_Files_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[FilesRequest, FilesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Uplink_FilesClient = grpc.ServerStreamingClient[FilesResponse]
+
 // UplinkServer is the server API for Uplink service.
 // All implementations must embed UnimplementedUplinkServer
 // for forward compatibility.
@@ -126,6 +149,9 @@ type UplinkServer interface {
 	Session(grpc.BidiStreamingServer[AgentMessage, CollectorMessage]) error
 	// Push carries runs and captures out and receipts back.
 	Push(grpc.BidiStreamingServer[PushRequest, PushResponse]) error
+	// Files brings what people uploaded to a connection to the agent that holds its epoch: first the list, then the
+	// contents that the agent does not have, in chunks.
+	Files(*FilesRequest, grpc.ServerStreamingServer[FilesResponse]) error
 	mustEmbedUnimplementedUplinkServer()
 }
 
@@ -150,6 +176,9 @@ func (UnimplementedUplinkServer) Session(grpc.BidiStreamingServer[AgentMessage, 
 }
 func (UnimplementedUplinkServer) Push(grpc.BidiStreamingServer[PushRequest, PushResponse]) error {
 	return status.Error(codes.Unimplemented, "method Push not implemented")
+}
+func (UnimplementedUplinkServer) Files(*FilesRequest, grpc.ServerStreamingServer[FilesResponse]) error {
+	return status.Error(codes.Unimplemented, "method Files not implemented")
 }
 func (UnimplementedUplinkServer) mustEmbedUnimplementedUplinkServer() {}
 func (UnimplementedUplinkServer) testEmbeddedByValue()                {}
@@ -240,6 +269,17 @@ func _Uplink_Push_Handler(srv interface{}, stream grpc.ServerStream) error {
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Uplink_PushServer = grpc.BidiStreamingServer[PushRequest, PushResponse]
 
+func _Uplink_Files_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(FilesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(UplinkServer).Files(m, &grpc.GenericServerStream[FilesRequest, FilesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Uplink_FilesServer = grpc.ServerStreamingServer[FilesResponse]
+
 // Uplink_ServiceDesc is the grpc.ServiceDesc for Uplink service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -272,6 +312,11 @@ var Uplink_ServiceDesc = grpc.ServiceDesc{
 			Handler:       _Uplink_Push_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
+		},
+		{
+			StreamName:    "Files",
+			Handler:       _Uplink_Files_Handler,
+			ServerStreams: true,
 		},
 	},
 	Metadata: "maestro/uplink/v1/uplink.proto",

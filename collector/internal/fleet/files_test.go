@@ -1,0 +1,130 @@
+package fleet_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"maestro.internal/collector/internal/fleet"
+	"maestro.internal/collector/internal/inventory"
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/internal/upload"
+)
+
+func (w *world) upload(connection, name, content string) {
+	w.t.Helper()
+	if _, err := w.Upload(w.t.Context(), admin, connection, name, []byte(content)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// contents are the files of a connection as its agent gets them.
+func (w *world) contents(k fleet.Known, connection string) string {
+	w.t.Helper()
+	list, err := w.FilesFor(w.t.Context(), k, connection)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var out []string
+	for _, f := range list {
+		var b bytes.Buffer
+		if err := w.ReadFile(w.t.Context(), k, f, func(_ int64, data []byte) error { b.Write(data); return nil }); err != nil {
+			w.t.Fatal(err)
+		}
+		if int64(b.Len()) != f.Size {
+			w.t.Errorf("%s has %d bytes, want %d", f.Name, b.Len(), f.Size)
+		}
+		out = append(out, fmt.Sprintf("%s=%.10s", f.Name, b.String()))
+	}
+	return strings.Join(out, " ")
+}
+
+// TestFiles: a file is replaced whole, the same again writes nothing, and a connection takes its files with it.
+func TestFiles(t *testing.T) {
+	w := newWorld(t)
+	w.files = true
+	k := w.agent("key-1")
+	c := w.connect(k, "facts")
+	w.upload(c.ID, "web-1", strings.Repeat("a", 2*upload.Chunk+1))
+	w.upload(c.ID, "empty", "")
+	w.upload(c.ID, "web-1", strings.Repeat("a", 2*upload.Chunk+1))
+	if n := w.audited("connection.upload", ""); n != 2 {
+		t.Errorf("%d uploads audited, want 2: the same again is none", n)
+	}
+	before, err := w.FilesFor(t.Context(), k, c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.upload(c.ID, "web-1", "second")
+	if got := w.contents(k, c.ID); got != "empty= web-1=second" {
+		t.Errorf("got %s", got)
+	}
+	if err := w.ReadFile(t.Context(), k, before[1], func(int64, []byte) error { return nil }); !errors.Is(err, fleet.ErrReplaced) {
+		t.Errorf("who read the former content is told %v", err)
+	}
+	w.now = w.now.Add(3 * time.Hour)
+	if err := w.Sweep(t.Context(), w.now); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.contents(k, c.ID); got != "empty= web-1=second" {
+		t.Errorf("after a sweep %s", got)
+	}
+	if err := w.DeleteFile(t.Context(), admin, c.ID, "empty"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.DeleteFile(t.Context(), admin, c.ID, "empty"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("deleted twice: %v", err)
+	}
+	if err := w.DeleteConnection(t.Context(), admin, c.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.contents(k, c.ID); got != "" {
+		t.Errorf("the connection is deleted and has %s", got)
+	}
+}
+
+// TestFilesAreBounded: size, number, name, plugin and tenant.
+func TestFilesAreBounded(t *testing.T) {
+	w := newWorld(t)
+	without := w.connect(w.agent("key-1"), "without")
+	var invalid *inventory.InvalidError
+	if _, err := w.Upload(t.Context(), admin, without.ID, "a", nil); !errors.As(err, &invalid) || !strings.Contains(invalid.Problem, "does not read uploaded files") {
+		t.Errorf("a plugin that reads none: %v", err)
+	}
+	w.files = true
+	c := w.connect(w.agent("key-2"), "with")
+	for _, name := range []string{"", "..", "a/b", "a\x00b", strings.Repeat("n", 201)} {
+		if _, err := w.Upload(t.Context(), admin, c.ID, name, nil); !errors.As(err, &invalid) {
+			t.Errorf("the name %q: %v", name, err)
+		}
+	}
+	var large *fleet.TooLargeError
+	if _, err := w.Upload(t.Context(), admin, c.ID, "a", make([]byte, upload.MaxFile+1)); !errors.As(err, &large) {
+		t.Errorf("a file too large: %v", err)
+	}
+	most := make([]byte, upload.MaxFile)
+	for i := range upload.MaxTotal / upload.MaxFile {
+		if _, err := w.Upload(t.Context(), admin, c.ID, fmt.Sprint(i), most); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Upload(t.Context(), admin, c.ID, "more", []byte("x")); !errors.As(err, &large) {
+		t.Errorf("more than fits: %v", err)
+	}
+	if _, err := w.Upload(t.Context(), admin, c.ID, "0", []byte("smaller")); err != nil {
+		t.Errorf("a smaller one in place of another: %v", err)
+	}
+	stranger := inventory.Caller{Tenant: "other", Name: "user:eve", TenantWide: true}
+	if _, err := w.Files(t.Context(), stranger, c.ID); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("another tenant lists: %v", err)
+	}
+	if _, err := w.Upload(t.Context(), stranger, c.ID, "x", nil); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("another tenant uploads: %v", err)
+	}
+	if err := w.DeleteFile(t.Context(), stranger, c.ID, "0"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("another tenant deletes: %v", err)
+	}
+}
