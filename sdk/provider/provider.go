@@ -116,7 +116,8 @@ type Description struct {
 	StatelessConnections bool `json:"stateless_connections,omitempty"`
 	// Files says that the plugin reads files that people upload to the connection. The process finds them,
 	// by the names they were uploaded under, in the folder that the variable FilesEnv names; it must not
-	// write there. The variable is absent where there is nobody to upload to.
+	// write there. The variable is absent where the files were never fetched: a plugin that needs them fails then, since
+	// an empty folder would say that everything is gone.
 	Files bool `json:"files,omitempty"`
 }
 

@@ -72,7 +72,8 @@ func (f *Folders) lock(connection string) *sync.Mutex {
 }
 
 // Open answers the folder of a connection, brought up to date. Where the collector cannot be asked it answers what is there,
-// and warns. With atHand it does not ask unless nothing is there: a run may be reading the folder.
+// and warns; that is no folder where nothing was ever fetched, which a plugin that needs files must not take for an empty
+// one. With atHand it does not ask unless nothing is there: a run may be reading the folder.
 func (f *Folders) Open(ctx context.Context, connection string, epoch int64, atHand bool) (dir, warning string, err error) {
 	if err := upload.CheckName(connection); err != nil {
 		return "", "", fmt.Errorf("open files: connection %q: %w", connection, err)
@@ -89,11 +90,18 @@ func (f *Folders) Open(ctx context.Context, connection string, epoch int64, atHa
 	if err == nil {
 		return filepath.Join(at, current), "", nil
 	}
-	if _, whole = f.list(at); whole && ctx.Err() == nil {
-		f.log.Warn("files are not up to date", "connection", connection, "error", err)
-		return filepath.Join(at, current), fmt.Sprintf("the connection's files may be out of date: %v", err), nil
+	if ctx.Err() != nil {
+		return "", "", err
 	}
-	return "", "", fmt.Errorf("the connection's files were never fetched: %w", err)
+	f.log.Warn("files are not up to date", "connection", connection, "error", err)
+	list, whole := f.list(at)
+	switch {
+	case !whole:
+		return "", fmt.Sprintf("the connection's files were never fetched: %v", err), nil
+	case len(list) > 0:
+		warning = fmt.Sprintf("the connection's files may be out of date: %v", err)
+	}
+	return filepath.Join(at, current), warning, nil
 }
 
 // Keep removes the folders of all other connections.

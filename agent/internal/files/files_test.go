@@ -99,15 +99,15 @@ func TestAFolderIsBroughtUpToDate(t *testing.T) {
 		t.Fatal(err)
 	}
 	want("b=1 c=3 d=1", "c")
-	r.contents = nil
-	want("", "")
 	r.err = errors.New("cut off")
-	if _, warning, err := f.Open(t.Context(), "c1", 1, false); err != nil || !strings.Contains(warning, "cut off") {
-		t.Errorf("without a collector: %q, %v", warning, err)
+	if dir, warning, err := f.Open(t.Context(), "c1", 1, false); err != nil || dir == "" || !strings.Contains(warning, "out of date: cut off") {
+		t.Errorf("without a collector: %q, %q, %v", dir, warning, err)
 	}
-	if _, _, err := f.Open(t.Context(), "c2", 1, false); err == nil || !strings.Contains(err.Error(), "never fetched: cut off") {
-		t.Errorf("never fetched: %v", err)
+	if dir, warning, err := f.Open(t.Context(), "c2", 1, false); err != nil || dir != "" || !strings.Contains(warning, "never fetched: cut off") {
+		t.Errorf("never fetched: %q, %q, %v", dir, warning, err)
 	}
+	r.contents, r.err = nil, nil
+	want("", "")
 	f.Keep([]string{"c2"})
 	if _, err := os.Stat(filepath.Join(root, "c1")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the folder of a connection that is gone: %v", err)

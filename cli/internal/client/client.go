@@ -82,7 +82,12 @@ type Request struct {
 	Query   url.Values
 	IfMatch string
 	Body    any
+	// Raw is a body that is sent as it is, instead of Body.
+	Raw []byte
 }
+
+// uploadWithin is for a large body over a slow line.
+const uploadWithin = 5 * time.Minute
 
 // Do makes the call and decodes the answer into out, unless out is nil.
 func (c *Client) Do(ctx context.Context, r Request, out any) error {
@@ -90,7 +95,11 @@ func (c *Client) Do(ctx context.Context, r Request, out any) error {
 	if err != nil {
 		return err
 	}
-	resp, err := c.http.Do(req)
+	with := *c.http
+	if r.Raw != nil {
+		with.Timeout = uploadWithin
+	}
+	resp, err := with.Do(req)
 	if err != nil {
 		return fmt.Errorf("reach collector at %s: %w", c.base.Host, unwrapURL(err))
 	}
@@ -117,7 +126,10 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 	u.Path, u.RawPath = mustUnescape(escaped), escaped
 	u.RawQuery = r.Query.Encode()
 	var body io.Reader
-	if r.Body != nil {
+	kind := "application/json"
+	if r.Raw != nil {
+		kind, body = "application/octet-stream", bytes.NewReader(r.Raw)
+	} else if r.Body != nil {
 		b, err := json.Marshal(r.Body)
 		if err != nil {
 			return nil, fmt.Errorf("encode request: %w", err)
@@ -129,7 +141,7 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 		return nil, fmt.Errorf("make request: %w", err)
 	}
 	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", kind)
 	}
 	if r.IfMatch != "" {
 		req.Header.Set("If-Match", r.IfMatch)

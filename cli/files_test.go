@@ -1,0 +1,93 @@
+package cli_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"maestro.internal/cli"
+	"maestro.internal/internal/rest"
+)
+
+// TestUpload: only what is new travels, folders are flat unless asked, and --prune makes the connection what the paths are.
+func TestUpload(t *testing.T) {
+	kept := map[string]string{"same": "1", "old": "x"}
+	mux := http.NewServeMux()
+	answer := func(w http.ResponseWriter, v any) {
+		w.Header().Set("Content-Type", "application/json")
+		if err := json.NewEncoder(w).Encode(v); err != nil {
+			t.Error(err)
+		}
+	}
+	mux.HandleFunc("GET /api/v1/connections", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, rest.List[rest.Connection]{Items: []rest.Connection{{ID: "c1", Name: "facts"}}})
+	})
+	mux.HandleFunc("GET /api/v1/connections/c1/files", func(w http.ResponseWriter, _ *http.Request) {
+		list := rest.List[rest.ConnectionFile]{}
+		for name, content := range kept {
+			sum := sha256.Sum256([]byte(content))
+			list.Items = append(list.Items, rest.ConnectionFile{Name: name, SHA256: hex.EncodeToString(sum[:]), SizeBytes: int64(len(content))})
+		}
+		answer(w, list)
+	})
+	mux.HandleFunc("/api/v1/connections/c1/files/{name}", func(w http.ResponseWriter, r *http.Request) {
+		name := path.Base(r.PathValue("name"))
+		if r.Method == http.MethodDelete {
+			delete(kept, name)
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		b, err := io.ReadAll(r.Body)
+		if err != nil || r.Header.Get("Content-Type") != "application/octet-stream" {
+			t.Errorf("%s: %v, %v", name, r.Header, err)
+		}
+		kept[name] = string(b)
+		answer(w, rest.ConnectionFile{Name: name})
+	})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	dir := t.TempDir()
+	for name, content := range map[string]string{"same": "1", "a b": "2", "empty": "", ".hidden": "h", "deep/c": "3"} {
+		full := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(full), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(full, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := map[string]string{"HOME": t.TempDir(), "MAESTRO_URL": server.URL, "MAESTRO_TOKEN": "token"}
+	for _, tc := range []struct {
+		args []string
+		code int
+		out  string
+		kept string
+	}{
+		{[]string{dir}, 0, "2 uploaded, 1 unchanged, 0 deleted.", "a b=2 empty= old=x same=1"},
+		{[]string{dir, "-r", "--prune"}, 0, "1 uploaded, 3 unchanged, 1 deleted.", "a b=2 c=3 empty= same=1"},
+		{[]string{filepath.Join(dir, "deep", "c"), filepath.Join(dir, "nowhere")}, 1, "nowhere", "a b=2 c=3 empty= same=1"},
+	} {
+		var out bytes.Buffer
+		code := cli.Main(append([]string{"connections", "upload", "facts"}, tc.args...), cli.Environment{In: strings.NewReader(""), Out: &out, Err: &out,
+			Now: time.Now, Getenv: func(k string) string { return env[k] }})
+		var got []string
+		for name, content := range kept {
+			got = append(got, name+"="+content)
+		}
+		slices.Sort(got)
+		if code != tc.code || !strings.Contains(out.String(), tc.out) || strings.Join(got, " ") != tc.kept {
+			t.Errorf("%v: exit %d, %q, then %v; want %d, %q, %s", tc.args, code, out.String(), got, tc.code, tc.out, tc.kept)
+		}
+	}
+}
