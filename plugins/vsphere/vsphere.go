@@ -1,5 +1,5 @@
 // Package vsphere discovers what a VMware vCenter manages: virtual machines and ESXi hosts as servers, virtual
-// disks as volumes, port groups as networks, clusters, and datastores as storage pools.
+// disks as volumes, snapshots, port groups as networks, clusters, and datastores as storage pools.
 //
 // A vSphere datacenter is a partition, the region of what is in it; a cluster is a zone. Each scope is read in one
 // sweep per type through the property collector, which asks for chosen properties only, so that the cost for
@@ -55,8 +55,8 @@ func (*Provider) Describe() provider.Description {
 	}
 	return provider.Description{
 		Provider: "vsphere", Version: serve.Version(), Title: "VMware vSphere",
-		Summary:  "Virtual machines, hosts, disks, networks, clusters and datastores of a vCenter server.",
-		Kinds:    []provider.KindSupport{kind("cluster"), kind("network"), kind("server"), kind("storage_pool"), kind("volume")},
+		Summary:  "Virtual machines, hosts, disks, snapshots, networks, clusters and datastores of a vCenter server.",
+		Kinds:    []provider.KindSupport{kind("cluster"), kind("network"), kind("server"), kind("snapshot"), kind("storage_pool"), kind("volume")},
 		Settings: schema.SettingsOf(Settings{}),
 		CredentialEnv: []provider.EnvVar{
 			{Name: envUsername, Help: "A vCenter user with the role Read-only, for example maestro@vsphere.local."},
@@ -179,7 +179,7 @@ func (s *session) Plan(ctx context.Context, kinds []string) (provider.Plan, erro
 // Discover reads one kind of one datacenter.
 func (s *session) Discover(ctx context.Context, scope resource.Scope, out provider.Emitter) error {
 	readers := map[string]func(context.Context, *reader) error{
-		"cluster": readClusters, "network": readNetworks, "server": readServers, "storage_pool": readStoragePools, "volume": readVolumes,
+		"cluster": readClusters, "network": readNetworks, "server": readServers, "snapshot": readSnapshots, "storage_pool": readStoragePools, "volume": readVolumes,
 	}
 	read := readers[scope.Kind]
 	if read == nil {
