@@ -87,6 +87,7 @@ func (*Provider) Describe() provider.Description {
 			{Name: "AWS_ACCESS_KEY_ID", Help: "With s3; without it Amazon's usual chain is asked."},
 			{Name: "AWS_SECRET_ACCESS_KEY", Help: "With s3.", Secret: true},
 			{Name: "AWS_SESSION_TOKEN", Help: "With s3, for temporary keys.", Secret: true},
+			{Name: "AWS_CA_BUNDLE", Help: "With s3: file with authorities to trust beside the machine's own, in PEM form."},
 		},
 		Limits: []provider.Limit{{Name: transfer, MaxConcurrent: 8}},
 	}
@@ -172,6 +173,10 @@ func (s *session) Discover(ctx context.Context, scope resource.Scope, out provid
 	files, err := s.folder(ctx, out)
 	if err != nil {
 		return err
+	}
+	if len(files.hosts()) == 0 {
+		// A folder that is not mounted, a prefix that was moved: no proof that all machines are gone.
+		return permanent(errors.New("there are no fact files"), "gather facts, or check where they are looked for")
 	}
 	var bad []string
 	for _, name := range files.hosts() {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -31,7 +32,15 @@ func newBucket(s Settings) (source, error) {
 }
 
 func (b bucket) client(ctx context.Context) (*s3.Client, error) {
-	web, err := httpclient.New(httpclient.Options{})
+	bundle := os.Getenv("AWS_CA_BUNDLE")
+	var authorities []byte
+	if bundle != "" {
+		var err error
+		if authorities, err = os.ReadFile(bundle); err != nil {
+			return nil, permanent(fmt.Errorf("read AWS_CA_BUNDLE: %w", err), "check the path, on the machine of the agent")
+		}
+	}
+	web, err := httpclient.New(httpclient.Options{CA: authorities})
 	if err != nil {
 		return nil, err
 	}
@@ -39,12 +48,18 @@ func (b bucket) client(ctx context.Context) (*s3.Client, error) {
 	if region == "" {
 		region = firstOf(os.Getenv("AWS_REGION"), "us-east-1")
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(region), config.WithHTTPClient(web),
-		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} })) // the SDK repeats
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(region), func(o *config.LoadOptions) error {
+		if bundle == "" { // the library refuses clients but its own beside it
+			o.HTTPClient = web
+		}
+		o.Retryer = func() aws.Retryer { return aws.NopRetryer{} } // our SDK repeats
+		return nil
+	})
 	if err != nil {
 		return nil, provider.Denied(fmt.Errorf("find AWS credentials: %w", err), "give the credential AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run the agent where a role is at hand")
 	}
 	return s3.NewFromConfig(cfg, func(o *s3.Options) {
+		o.HTTPClient, o.DisableLogOutputChecksumValidationSkipped = web, true
 		if b.settings.Endpoint != "" {
 			o.BaseEndpoint, o.UsePathStyle = &b.settings.Endpoint, true
 		}
@@ -142,10 +157,14 @@ func classifyS3(err error, action string) error {
 			return provider.Denied(err, "allow "+action+" on the bucket")
 		}
 	}
-	if errors.As(err, &answer) {
+	// Without a status nobody answered; a good one with an error was cut in the middle, or is no answer of S3.
+	if errors.As(err, &answer) && answer.HTTPStatusCode() != 0 {
 		header := http.Header{}
 		if answer.Response != nil && answer.Response.Response != nil {
 			header = answer.Response.Header
+		}
+		if answer.HTTPStatusCode() < 300 && !strings.Contains(header.Get("Content-Type"), "html") {
+			return provider.Unreachable(err)
 		}
 		return httpclient.Answer(answer.HTTPStatusCode(), header, nil, err)
 	}

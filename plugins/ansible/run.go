@@ -75,11 +75,7 @@ func (r runner) gather(ctx context.Context, program, inventory, module, tree str
 	if err := os.MkdirAll(tree, 0o700); err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}
-	pattern := "all"
-	if len(r.hosts) > 0 && !strings.HasPrefix(r.hosts[0], "-") {
-		pattern = strings.Join(r.hosts, ",")
-	}
-	cmd := exec.CommandContext(ctx, program, "--inventory", inventory, "--module-name", module, "--tree", tree, "--", pattern)
+	cmd := exec.CommandContext(ctx, program, "--inventory", inventory, "--module-name", module, "--tree", tree, "--", patternOf(r.hosts))
 	cmd.Dir = filepath.Dir(inventory)
 	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "ANSIBLE_RETRY_FILES_ENABLED=0", "ANSIBLE_DEPRECATION_WARNINGS=0", "LC_ALL=C.UTF-8", "HOME="+os.Getenv("HOME"))
 	cmd.Stdout = io.Discard // the facts themselves
@@ -97,6 +93,19 @@ func (r runner) gather(ctx context.Context, program, inventory, module, tree str
 		return permanent(fmt.Errorf("ansible %s gathered nothing: %s", module, firstOf(line, err.Error())), "run it by hand as the agent's user: ansible -i "+path.Base(inventory)+" -m "+module+" all")
 	}
 	return nil
+}
+
+// patternOf spares the hosts that nobody wants. Ansible's own patterns mean more than ours, and it takes localhost for the
+// agent's machine even where the inventory has none: whatever is not plain asks all, and the rest is left out later.
+func patternOf(hosts []string) string {
+	plain := func(h string) bool {
+		return h != "" && h != "localhost" && h != "127.0.0.1" && !strings.HasPrefix(h, "-") &&
+			strings.Trim(h, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-*?") == ""
+	}
+	if len(hosts) == 0 || slices.ContainsFunc(hosts, func(h string) bool { return !plain(h) }) {
+		return "all"
+	}
+	return strings.Join(hosts, ",")
 }
 
 func lastLine(text string) string {
