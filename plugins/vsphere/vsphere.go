@@ -55,8 +55,11 @@ func (*Provider) Describe() provider.Description {
 	}
 	return provider.Description{
 		Provider: "vsphere", Version: serve.Version(), Title: "VMware vSphere",
-		Summary:  "Virtual machines, hosts, disks, snapshots, networks, clusters and datastores of a vCenter server.",
-		Kinds:    []provider.KindSupport{kind("cluster"), kind("network"), kind("server"), kind("snapshot"), kind("storage_pool"), kind("volume")},
+		Summary: "Virtual machines, hosts and their adapters, disks, snapshots, networks, clusters and datastores of a vCenter server.",
+		Kinds: []provider.KindSupport{
+			kind("cluster"), kind("host_port"), kind("network"), kind("network_interface"), kind("server"), kind("snapshot"),
+			kind("storage_pool"), kind("volume"),
+		},
 		Settings: schema.SettingsOf(Settings{}),
 		CredentialEnv: []provider.EnvVar{
 			{Name: envUsername, Help: "A vCenter user with the role Read-only, for example maestro@vsphere.local."},
@@ -179,7 +182,8 @@ func (s *session) Plan(ctx context.Context, kinds []string) (provider.Plan, erro
 // Discover reads one kind of one datacenter.
 func (s *session) Discover(ctx context.Context, scope resource.Scope, out provider.Emitter) error {
 	readers := map[string]func(context.Context, *reader) error{
-		"cluster": readClusters, "network": readNetworks, "server": readServers, "snapshot": readSnapshots, "storage_pool": readStoragePools, "volume": readVolumes,
+		"cluster": readClusters, "host_port": readHostPorts, "network": readNetworks, "network_interface": readInterfaces,
+		"server": readServers, "snapshot": readSnapshots, "storage_pool": readStoragePools, "volume": readVolumes,
 	}
 	read := readers[scope.Kind]
 	if read == nil {
