@@ -81,7 +81,11 @@ func (f *Folders) Open(ctx context.Context, connection string, epoch int64, atHa
 	lock := f.lock(connection)
 	lock.Lock()
 	defer lock.Unlock()
-	at := filepath.Join(f.dir, connection)
+	// The plugin is started in a folder of its own.
+	at, err := filepath.Abs(filepath.Join(f.dir, connection))
+	if err != nil {
+		return "", "", fmt.Errorf("open files: %w", err)
+	}
 	known, whole := f.list(at)
 	if atHand && whole {
 		return filepath.Join(at, current), "", nil

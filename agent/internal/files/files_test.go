@@ -99,6 +99,10 @@ func TestAFolderIsBroughtUpToDate(t *testing.T) {
 		t.Fatal(err)
 	}
 	want("b=1 c=3 d=1", "c")
+	t.Chdir(root)
+	if dir, _, err := files.New(".", r.files, slog.New(slog.DiscardHandler)).Open(t.Context(), "c1", 1, true); err != nil || !filepath.IsAbs(dir) {
+		t.Errorf("the plugin is told %q, %v", dir, err)
+	}
 	r.err = errors.New("cut off")
 	if dir, warning, err := f.Open(t.Context(), "c1", 1, false); err != nil || dir == "" || !strings.Contains(warning, "out of date: cut off") {
 		t.Errorf("without a collector: %q, %q, %v", dir, warning, err)
