@@ -60,6 +60,9 @@ func readNetworks(ctx context.Context, r *reader) error {
 			if denied[o.Obj] {
 				env.Unread = append(env.Unread, "/attributes/vlan_id", "/attributes/port_count", "/attributes/switch_name", "/attributes/mtu_bytes", "/attributes/is_uplink")
 			}
+			if ref := g.Config.DistributedVirtualSwitch; ref != nil {
+				r.relate(&env, "part_of", "router", *ref)
+			}
 			translatePortgroup(g, switches, attrs)
 		}
 		return r.emit(ctx, env, attrs)

@@ -55,9 +55,9 @@ func (*Provider) Describe() provider.Description {
 	}
 	return provider.Description{
 		Provider: "vsphere", Version: serve.Version(), Title: "VMware vSphere",
-		Summary: "Virtual machines, hosts and their adapters, disks, snapshots, networks, clusters and datastores of a vCenter server.",
+		Summary: "Virtual machines, hosts and their adapters, disks, snapshots, networks, switches, clusters and datastores of a vCenter server.",
 		Kinds: []provider.KindSupport{
-			kind("cluster"), kind("host_port"), kind("network"), kind("network_interface"), kind("server"), kind("snapshot"),
+			kind("cluster"), kind("host_port"), kind("network"), kind("network_interface"), kind("router"), kind("server"), kind("snapshot"),
 			kind("storage_pool"), kind("volume"),
 		},
 		Settings: schema.SettingsOf(Settings{}),
@@ -182,7 +182,7 @@ func (s *session) Plan(ctx context.Context, kinds []string) (provider.Plan, erro
 // Discover reads one kind of one datacenter.
 func (s *session) Discover(ctx context.Context, scope resource.Scope, out provider.Emitter) error {
 	readers := map[string]func(context.Context, *reader) error{
-		"cluster": readClusters, "host_port": readHostPorts, "network": readNetworks, "network_interface": readInterfaces,
+		"cluster": readClusters, "host_port": readHostPorts, "network": readNetworks, "network_interface": readInterfaces, "router": readSwitches,
 		"server": readServers, "snapshot": readSnapshots, "storage_pool": readStoragePools, "volume": readVolumes,
 	}
 	read := readers[scope.Kind]

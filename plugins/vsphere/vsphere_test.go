@@ -114,7 +114,7 @@ func (c *collected) ScopeDone(i int, out resource.Outcome) error {
 	return nil
 }
 
-var allKinds = []string{"cluster", "network", "server", "storage_pool", "volume"}
+var allKinds = []string{"cluster", "host_port", "network", "network_interface", "router", "server", "snapshot", "storage_pool", "volume"}
 
 func discover(t testing.TB, settings json.RawMessage, kinds ...string) *collected {
 	t.Helper()
