@@ -3,7 +3,7 @@
 // with what their operating system says of itself.
 //
 // A host's facts are one JSON file named after it, as "ansible -m setup --tree" and the jsonfile cache write them. They
-// come from a folder of the agent's machine, over SFTP, from an S3 bucket, or from running Ansible. Each
+// come from a folder of the agent's machine, over SFTP, from an S3 bucket, from uploads, or from running Ansible. Each
 // way ends in a folder of files, which is then read file by file, so that memory does not grow with their number. A file
 // that cannot be read says so by its name, and the others go on.
 package ansible
@@ -27,7 +27,7 @@ import (
 
 // Settings are a connection's settings.
 type Settings struct {
-	Source string   `json:"source" label:"Where the facts are" enum:"directory,sftp,s3,run" maestro:"required" help:"directory: a folder of the agent's machine. sftp: a folder of another machine. s3: a bucket. run: ansible gathers them now, with an inventory on the agent's machine."`
+	Source string   `json:"source" label:"Where the facts are" enum:"directory,sftp,s3,upload,run" maestro:"required" help:"directory: a folder of the agent's machine. sftp: a folder of another machine. s3: a bucket. upload: files uploaded to this connection. run: ansible gathers them now, with an inventory on the agent's machine."`
 	Paths  []string `json:"paths,omitempty" label:"Folders" example:"[\"facts\"]" help:"With directory and sftp. Files of the same name in several folders are one host: facts in one, services or packages in another. On the agent's machine they lie below the folder that its credential allows."`
 
 	Host       string `json:"host,omitempty" label:"SSH server" maestro:"credential-target" help:"With sftp."`
@@ -89,6 +89,7 @@ func (*Provider) Describe() provider.Description {
 			{Name: "AWS_SESSION_TOKEN", Help: "With s3, for temporary keys.", Secret: true},
 			{Name: "AWS_CA_BUNDLE", Help: "With s3: file with authorities to trust beside the machine's own, in PEM form."},
 		},
+		Files:  true,
 		Limits: []provider.Limit{{Name: transfer, MaxConcurrent: 8}},
 	}
 }

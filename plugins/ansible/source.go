@@ -43,6 +43,8 @@ func sourceOf(s Settings) (source, error) {
 			return nil, &provider.SettingsError{Pointer: "/paths", Problem: "name at least one folder; . is the allowed folder itself"}
 		}
 		return local{paths: s.Paths}, nil
+	case "upload":
+		return uploaded{}, nil
 	case "sftp":
 		return newSFTP(s)
 	case "s3":
@@ -53,7 +55,7 @@ func sourceOf(s Settings) (source, error) {
 		}
 		return runner{inventory: s.Inventory, hosts: s.Hosts}, nil
 	}
-	return nil, &provider.SettingsError{Pointer: "/source", Problem: "want directory, sftp, s3 or run"}
+	return nil, &provider.SettingsError{Pointer: "/source", Problem: "want directory, sftp, s3, upload or run"}
 }
 
 // folder is where the files lie: by the host's name, one or several for each. Files are opened through root, which
@@ -315,4 +317,23 @@ func parse(text []byte) (facts, error) {
 	// It holds the whole environment of who ran Ansible, secrets included.
 	delete(all, "ansible_env")
 	return all, nil
+}
+
+// uploaded reads the files that people uploaded to the connection, which the agent has brought here.
+type uploaded struct{}
+
+func (uploaded) fetch(_ context.Context, _ caller, wanted func(string) bool) (*folder, error) {
+	dir := os.Getenv(provider.FilesEnv)
+	if dir == "" {
+		return nil, permanent(errors.New("the uploaded files were never fetched"), "let the agent reach its collector once; its log says what kept it from that")
+	}
+	f, err := openFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.list(".", wanted); err != nil {
+		return nil, errors.Join(err, f.remove())
+	}
+	slices.Sort(f.names)
+	return f, nil
 }
