@@ -21,6 +21,7 @@ import (
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
+	"maestro.internal/sdk/httpclient"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/serve"
 )
@@ -70,6 +71,7 @@ func dial(ctx context.Context, s settings, login *url.Userinfo) (*client, error)
 			return errThumbprint
 		}
 	}
+	sc.Client.Transport = httpclient.Limited(transport) // the site's ceiling holds for every request
 	sc.UserAgent = "maestro-plugin-vsphere/" + serve.Version()
 	vim, err := vim25.NewClient(ctx, sc)
 	if err != nil {

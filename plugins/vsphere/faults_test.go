@@ -20,6 +20,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 	"go.uber.org/goleak"
 
+	"maestro.internal/sdk/httpclient"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
 	"maestro.internal/sdk/serve"
@@ -355,5 +356,28 @@ func TestPasswordIsNowhere(t *testing.T) {
 	}
 	if os.Getenv(envPassword) != testPassword {
 		t.Error("the plugin changed its environment")
+	}
+}
+
+// The site's ceiling holds for every request to vCenter, whichever scope makes it.
+func TestCeiling(t *testing.T) {
+	v := startVCenter(t, func(m *simulator.Model) { m.Datacenter, m.Machine = 2, 4 })
+	t.Setenv(envUsername, testUser)
+	t.Setenv(envPassword, testPassword)
+	plugin := serve.Local(New())
+	conn := provider.Connection{ID: "c", Settings: v.settings(), Ceiling: provider.Ceiling{PerSecond: 25}}
+	before, began := httpclient.Requests(), time.Now()
+	plan, err := plugin.Plan(t.Context(), conn, []string{"server", "volume"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &collected{scopes: plan.Scopes, resources: map[string]resource.Envelope{}, outcomes: map[string]resource.Outcome{}}
+	if err := plugin.Discover(t.Context(), conn, plan.Scopes, c); err != nil {
+		t.Fatal(err)
+	}
+	sent := httpclient.Requests() - before
+	// Two calls into the plugin have a ceiling each, which lets its first request go at once.
+	if least := time.Duration(sent-2) * time.Second / 25; sent < 10 || time.Since(began) < least {
+		t.Errorf("%d requests in %s, want at least %s", sent, time.Since(began), least)
 	}
 }

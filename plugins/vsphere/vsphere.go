@@ -50,8 +50,11 @@ func New() *Provider { return &Provider{} }
 
 // Describe says what the plugin can do.
 func (*Provider) Describe() provider.Description {
+	const minute, hour, day = 60, 3600, 86400
+	usual := map[string]int64{"server": 5 * minute, "volume": 6 * hour, "storage_pool": 5 * hour, "cluster": day, "host_port": day, "snapshot": day,
+		"network": 14 * day, "network_interface": day, "router": 14 * day}
 	kind := func(name string) provider.KindSupport {
-		return provider.KindSupport{Kind: name, Major: 1, GlobalIDs: true, Permissions: privileges()}
+		return provider.KindSupport{Kind: name, Major: 1, GlobalIDs: true, Permissions: privileges(), Policy: rolePolicy, IntervalSeconds: usual[name]}
 	}
 	return provider.Description{
 		Provider: "vsphere", Version: serve.Version(), Title: "VMware vSphere",
@@ -60,6 +63,7 @@ func (*Provider) Describe() provider.Description {
 			kind("cluster"), kind("host_port"), kind("network"), kind("network_interface"), kind("router"), kind("server"), kind("snapshot"),
 			kind("storage_pool"), kind("volume"),
 		},
+		Policy:   rolePolicy,
 		Settings: schema.SettingsOf(Settings{}),
 		CredentialEnv: []provider.EnvVar{
 			{Name: envUsername, Help: "A vCenter user with the role Read-only, for example maestro@vsphere.local."},
@@ -68,6 +72,12 @@ func (*Provider) Describe() provider.Description {
 		Limits: []provider.Limit{{Name: apiLimit, MaxConcurrent: 4}},
 	}
 }
+
+// rolePolicy makes the role with VMware's own command line, where the built-in Read-only is not wanted. Every kind needs
+// the same.
+const rolePolicy = `govc role.create Maestro System.Anonymous System.Read System.View
+govc permissions.set -principal maestro@vsphere.local -role Maestro -propagate=true /
+`
 
 // privileges are what vCenter's role Read-only consists of.
 func privileges() []string { return []string{"System.Anonymous", "System.Read", "System.View"} }
