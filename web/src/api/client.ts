@@ -35,6 +35,8 @@ interface AnyOptions {
   path?: Record<string, unknown>
   query?: Record<string, unknown>
   body?: unknown
+  /** Sent as it is, instead of a document. */
+  raw?: Blob
   ifMatch?: number | string
   signal?: AbortSignal
 }
@@ -56,6 +58,7 @@ async function call(method: Method, template: string, o: AnyOptions = {}): Promi
   const headers: Record<string, string> = { Accept: 'application/json' }
   if (method !== 'get') headers['X-Maestro-CSRF'] = '1'
   if (o.body !== undefined) headers['Content-Type'] = 'application/json'
+  if (o.raw !== undefined) headers['Content-Type'] = 'application/octet-stream'
   if (o.ifMatch !== undefined) headers['If-Match'] = `"${o.ifMatch}"`
 
   let response: Response
@@ -63,7 +66,7 @@ async function call(method: Method, template: string, o: AnyOptions = {}): Promi
     response = await fetch(where, {
       method: method.toUpperCase(),
       headers,
-      body: o.body === undefined ? null : JSON.stringify(o.body),
+      body: o.raw ?? (o.body === undefined ? null : JSON.stringify(o.body)),
       credentials: 'same-origin',
       signal: o.signal ?? null,
     })
@@ -96,4 +99,6 @@ export const api = {
   put: caller('put'),
   patch: caller('patch'),
   delete: caller('delete'),
+  /** Puts a file into a connection. */
+  upload: (id: string, file: File) => call('put', '/api/v1/connections/{id}/files/{name}', { path: { id, name: file.name }, raw: file }),
 }

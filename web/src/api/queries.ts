@@ -86,6 +86,12 @@ export const q = {
       queryFn: ({ signal }) => api.get('/api/v1/connections/{id}', { path: { id }, signal }),
       refetchInterval: (query) => pace(query.state.data?.last_run ? [query.state.data.last_run] : []),
     }),
+  files: (id: string) =>
+    queryOptions({
+      queryKey: ['connections', id, 'files'],
+      queryFn: ({ signal }) => api.get('/api/v1/connections/{id}/files', { path: { id }, query: { page_size: 200, order_by: 'name' }, signal }),
+      refetchInterval: slow,
+    }),
   runs: (filter: string, size = 50) =>
     queryOptions({
       queryKey: ['runs', filter, size],

@@ -23,6 +23,7 @@ import { Copy, Foreign, Quote, Snippet } from '../parts/Text'
 import { say } from '../parts/toast'
 import { When } from '../parts/When'
 import css from './Connection.module.css'
+import { Files } from './ConnectionFiles'
 import { RunTable } from './Runs'
 
 /** What a connection document says, as it is written back. */
@@ -137,6 +138,7 @@ function One({ c }: { c: Document }) {
         <Panel title="What it reads" flush><Kinds c={c} kinds={kinds.data ?? []} /></Panel>
         <Settings c={c} />
       </div>
+      <Files c={c} />
       <Panel title="Runs" actions={<Link to={`/runs?filter=${encodeURIComponent(`connection = "${c.id}"`)}`}>All its runs</Link>} flush>
         <div className={css.staff}><Beats runs={(runs.data?.items ?? []).slice(0, 40)} /></div>
         {runs.error ? <ProblemPanel error={runs.error} compact /> : runs.data?.items.length === 0 ? <Empty title="It has not run yet" /> : <div className={css.runs}><RunTable rows={(runs.data?.items ?? []).slice(0, 12)} withoutConnection loading={runs.isPending} /></div>}

@@ -1,0 +1,111 @@
+// Files of a connection whose plugin reads such: what is there, putting more in by choosing or dropping, taking some out.
+import { ActionIcon, Button } from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { IconTrash, IconUpload } from '@tabler/icons-react'
+import { useRef, useState, type DragEvent } from 'react'
+
+import { api } from '../api/client'
+import { q } from '../api/queries'
+import type { Connection } from '../api/types'
+import { bytes } from '../format/units'
+import { useAdmin } from '../frame/session'
+import { Confirm } from '../parts/Confirm'
+import { Panel } from '../parts/Page'
+import { Empty, Loading, ProblemPanel } from '../parts/States'
+import { Foreign, Snippet } from '../parts/Text'
+import { say } from '../parts/toast'
+import { When } from '../parts/When'
+import css from './Connection.module.css'
+
+export function Files({ c }: { c: Connection }) {
+  const plugins = useQuery(q.plugins())
+  const reads = plugins.data?.items.some((p) => p.provider === c.provider && p.files)
+  return reads ? <FilesPanel c={c} /> : null
+}
+
+function FilesPanel({ c }: { c: Connection }) {
+  const client = useQueryClient()
+  const admin = useAdmin()
+  const files = useQuery(q.files(c.id))
+  const input = useRef<HTMLInputElement>(null)
+  const [going, setGoing] = useState<{ done: number; of: number; name: string } | null>(null)
+  const [error, setError] = useState<unknown>(null)
+  const [over, setOver] = useState(false)
+  const [doomed, setDoomed] = useState<string | null>(null)
+  const refresh = () => client.invalidateQueries({ queryKey: ['connections', c.id, 'files'] })
+
+  const put = async (list: File[]) => {
+    if (!list.length || going) return
+    setError(null)
+    try {
+      for (const [i, file] of list.entries()) {
+        setGoing({ done: i, of: list.length, name: file.name })
+        await api.upload(c.id, file)
+      }
+      say(list.length === 1 ? `${list[0]!.name} uploaded` : `${list.length} files uploaded`)
+    } catch (err) {
+      setError(err)
+    }
+    setGoing(null)
+    void refresh()
+  }
+  const drop = (e: DragEvent) => {
+    e.preventDefault()
+    setOver(false)
+    void put([...e.dataTransfer.files])
+  }
+  const items = files.data?.items ?? []
+  const total = files.data?.total_size ?? items.length
+  return (
+    <Panel
+      id="files"
+      title={total ? `Files (${total})` : 'Files'}
+      flush
+      actions={admin ? <Button leftSection={<IconUpload size={15} aria-hidden />} loading={going !== null} onClick={() => input.current?.click()}>Upload files</Button> : null}
+    >
+      <div
+        className={css.drop}
+        data-over={over || undefined}
+        {...(admin ? { onDragOver: (e: DragEvent) => { e.preventDefault(); setOver(true) }, onDragLeave: () => setOver(false), onDrop: drop } : {})}
+      >
+        <input ref={input} type="file" multiple hidden aria-label="Files to upload" onChange={(e) => { void put([...(e.currentTarget.files ?? [])]); e.currentTarget.value = '' }} />
+        <div role="status">{going ? <p className={css.staff}>Uploading {going.done + 1} of {going.of}: <Foreign text={going.name} /></p> : null}</div>
+        {error ? <ProblemPanel error={error} compact /> : null}
+        {files.error ? <ProblemPanel error={files.error} compact retry={() => void files.refetch()} /> : files.isPending ? <Loading what="the files" lines={2} /> : items.length === 0 ? (
+          <Empty title="No files yet">
+            <p>This provider reads files that people upload here. The agent fetches them before each run.{admin ? ' Drop some here, choose them above, or send a folder from a terminal:' : ''}</p>
+            {admin ? <Snippet label="the command" text={`maestro connections upload ${c.id} FOLDER --prune`} /> : null}
+          </Empty>
+        ) : (
+          <ul className={css.kinds}>
+            {items.map((f) => (
+              <li key={f.name}>
+                <span className="grow"><Foreign text={f.name} mono max={100} /></span>
+                <span className="muted">{bytes(f.size_bytes)}</span>
+                <span className="muted"><When at={f.uploaded_at} /> by <Foreign text={f.uploaded_by} max={40} /></span>
+                {admin ? <ActionIcon variant="subtle" aria-label={`Delete ${f.name}`} onClick={() => setDoomed(f.name)}><IconTrash size={15} /></ActionIcon> : null}
+              </li>
+            ))}
+            {total > items.length ? <li className="muted">and {total - items.length} more</li> : null}
+          </ul>
+        )}
+      </div>
+      {doomed !== null ? (
+        <Confirm
+          title="Delete this file"
+          verb="Delete the file"
+          danger
+          onClose={() => setDoomed(null)}
+          onConfirm={async () => {
+            await api.delete('/api/v1/connections/{id}/files/{name}', { path: { id: c.id, name: doomed } })
+            await refresh()
+            say(`${doomed} deleted`)
+          }}
+        >
+          <p><Foreign text={doomed} mono max={200} /></p>
+          <p>What the plugin read from it is no longer listed by the next run, and counts as gone then.</p>
+        </Confirm>
+      ) : null}
+    </Panel>
+  )
+}
