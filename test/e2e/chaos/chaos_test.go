@@ -265,7 +265,7 @@ func (p *plant) connect() {
 		if len(list) == 1 {
 			agent = list[0]
 		}
-		return len(agent.Plugins) >= 2
+		return slices.ContainsFunc(agent.Plugins, func(x rest.AgentPlugin) bool { return x.Provider == "vsphere" })
 	})
 	settings, err := json.Marshal(map[string]string{"url": p.vc.URL, "thumbprint": p.vc.Thumbprint})
 	if err != nil {
