@@ -59,8 +59,13 @@ func (e *Error) Error() string {
 	if text == "" {
 		text = e.Title
 	}
+	plain := func(s string) string { return strings.ToLower(strings.TrimRight(s, ".")) }
 	for _, d := range e.Errors {
-		if d.Message == "" || strings.Contains(text, d.Message) {
+		switch {
+		case d.Message == "" || strings.Contains(plain(text), plain(d.Message)):
+			continue
+		case strings.Contains(plain(d.Message), plain(text)): // the same, with the place
+			text = d.Message
 			continue
 		}
 		text += "; " + strings.TrimPrefix(d.Location+": ", ": ") + d.Message

@@ -68,6 +68,14 @@ func refine(doc *huma.OpenAPI) {
 	enum("CoverageException", "status", outcomes...)
 	enum("Field", "type", "string", "integer", "number", "boolean", "time", "ip", "array", "object")
 	enum("RelationAlias", "direction", "out", "in")
+	// The library offers raw bytes wherever a handler also looks at the body as it came; JSON alone is meant there.
+	for _, item := range doc.Paths {
+		for _, op := range []*huma.Operation{item.Post, item.Patch, item.Put} {
+			if op != nil && op.RequestBody != nil && op.RequestBody.Content["application/json"] != nil {
+				delete(op.RequestBody.Content, "application/octet-stream")
+			}
+		}
+	}
 }
 
 func neverNull(s *huma.Schema) {

@@ -82,6 +82,11 @@ func (s *Service) RequestRun(ctx context.Context, c inventory.Caller, id string,
 	case d.Paused:
 		return "", &inventory.ConflictError{ResourceID: id, Problem: "the connection is paused"}
 	}
+	if a, err := load[agentDoc](ctx, s.opt.Store, tAgents, c.Tenant, d.Agent); err != nil {
+		return "", fmt.Errorf("find agent: %w", err)
+	} else if !a.doc.RevokedAt.IsZero() {
+		return "", &inventory.ConflictError{ResourceID: id, Problem: fmt.Sprintf("its agent %q was revoked; give the connection another one", a.doc.Name)}
+	}
 	for _, kind := range kinds {
 		if !enabled(d.Kinds, kind) {
 			return "", &inventory.InvalidError{Pointer: "/kinds", Problem: fmt.Sprintf("the kind %q is not on for this connection", kind)}

@@ -384,6 +384,14 @@ func TestCommands(t *testing.T) {
 	if _, err := w.RequestRun(t.Context(), admin, c.ID, []string{"network"}); err == nil {
 		t.Error("a run of a kind that is not read was queued")
 	}
+	// Nobody would ever take it.
+	if _, err := w.RevokeAgent(t.Context(), admin, k.ID, "lost"); err != nil {
+		t.Fatal(err)
+	}
+	var conflict *inventory.ConflictError
+	if _, err := w.RequestRun(t.Context(), admin, c.ID, nil); !errors.As(err, &conflict) || !strings.Contains(conflict.Problem, "revoked") {
+		t.Errorf("a run for a revoked agent: %v", err)
+	}
 }
 
 func (w *world) wantRun(id, state, text string) {

@@ -2940,7 +2940,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ResourceCreate"];
-                "application/octet-stream": string;
             };
         };
         responses: {
@@ -3017,7 +3016,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ResourcePatch"];
-                "application/octet-stream": string;
             };
         };
         responses: {
