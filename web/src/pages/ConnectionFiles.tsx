@@ -77,7 +77,7 @@ function FilesPanel({ c }: { c: Connection }) {
             {admin ? <Snippet label="the command" text={`maestro connections upload ${c.id} FOLDER --prune`} /> : null}
           </Empty>
         ) : (
-          <ul className={css.kinds}>
+          <ul className={`${css.kinds} ${css.files}`}>
             {items.map((f) => (
               <li key={f.name}>
                 <span className="grow"><Foreign text={f.name} mono max={100} /></span>
