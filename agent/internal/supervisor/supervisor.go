@@ -60,12 +60,18 @@ type Supervisor struct {
 
 	mu     sync.Mutex
 	hashes map[string]fileHash
+	// strange are files that the manifest does not list and that were told of: the folder is looked at often.
+	strange map[string]bool
 }
 
 type fileHash struct {
-	size    int64
-	changed time.Time
-	sum     string
+	info fs.FileInfo
+	sum  string
+}
+
+// of says whether the hash is still that of the file.
+func (h fileHash) of(info fs.FileInfo) bool {
+	return os.SameFile(h.info, info) && h.info.Size() == info.Size() && h.info.ModTime().Equal(info.ModTime())
 }
 
 // New sweeps what an agent that was killed left behind.
@@ -90,7 +96,7 @@ func New(cfg Config) (*Supervisor, error) {
 	if err := host.Sweep(cfg.RunDir, ""); err != nil {
 		cfg.Log.Warn("sweep after a former agent", "error", err)
 	}
-	return &Supervisor{cfg: cfg, hashes: map[string]fileHash{}}, nil
+	return &Supervisor{cfg: cfg, hashes: map[string]fileHash{}, strange: map[string]bool{}}, nil
 }
 
 // File is an installed plugin.
@@ -130,7 +136,7 @@ func (s *Supervisor) Files() ([]File, error) {
 		f := File{Name: name, Path: path}
 		if manifest != nil {
 			if f.Want = manifest[e.Name()]; f.Want == "" {
-				s.cfg.Log.Warn("plugin is not in the manifest and is ignored", "plugin", name)
+				s.ignore(name)
 				continue
 			}
 		}
@@ -175,7 +181,7 @@ func (s *Supervisor) sum(path string) (string, error) {
 	s.mu.Lock()
 	known, ok := s.hashes[path]
 	s.mu.Unlock()
-	if ok && known.size == info.Size() && known.changed.Equal(info.ModTime()) {
+	if ok && known.of(info) {
 		return known.sum, nil
 	}
 	sum, err := host.FileSHA256(path)
@@ -184,8 +190,19 @@ func (s *Supervisor) sum(path string) (string, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.hashes[path] = fileHash{size: info.Size(), changed: info.ModTime(), sum: sum}
+	s.hashes[path] = fileHash{info: info, sum: sum}
 	return sum, nil
+}
+
+// ignore tells once of a plugin that may not run.
+func (s *Supervisor) ignore(name string) {
+	s.mu.Lock()
+	told := s.strange[name]
+	s.strange[name] = true
+	s.mu.Unlock()
+	if !told {
+		s.cfg.Log.Warn("plugin is not in the manifest and is ignored", "plugin", name)
+	}
 }
 
 // manifest is nil when none is configured.

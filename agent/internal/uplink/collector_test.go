@@ -47,6 +47,7 @@ type collector struct {
 	beats       int
 	progress    []*uplinkv1.RunProgress
 	plugins     map[string]*uplinkv1.PluginDescription
+	atHand      [][]string
 	results     map[string]*uplinkv1.CommandResult
 	toSend      []*uplinkv1.CollectorMessage
 	sent        chan struct{}
@@ -278,6 +279,8 @@ func (c *collector) hear(msg *uplinkv1.AgentMessage) {
 		c.progress = append(c.progress, m.Progress)
 	case *uplinkv1.AgentMessage_Plugin:
 		c.plugins[m.Plugin.GetDigest()] = m.Plugin
+	case *uplinkv1.AgentMessage_PluginsAtHand:
+		c.atHand = append(c.atHand, m.PluginsAtHand.GetDigests())
 	case *uplinkv1.AgentMessage_Result:
 		c.results[m.Result.GetId()] = m.Result
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 
 	"maestro.internal/agent/internal/dispatch"
 	"maestro.internal/agent/internal/runner"
-	"maestro.internal/agent/internal/supervisor"
 	"maestro.internal/internal/protocol"
 	"maestro.internal/internal/protocol/uplinkv1"
 )
@@ -32,7 +30,7 @@ type session struct {
 	out       chan *uplinkv1.AgentMessage
 	heartbeat time.Duration
 	window    int64
-	plugins   []supervisor.Described
+	plugins   plugins
 }
 
 // run returns when the stream has ended and everything that it started has too.
@@ -54,6 +52,7 @@ func (s *session) run(ctx context.Context) error {
 	defer cancel(nil)
 	work.Go(func() { cancel(s.send(ctx, st)) })
 	work.Go(func() { cancel(s.tick(ctx)) })
+	work.Go(func() { s.watchPlugins(ctx) })
 	work.Go(func() { s.pushAll(ctx) })
 	for {
 		msg, err := st.Recv()
@@ -85,8 +84,7 @@ func (s *session) renewIfDue(ctx context.Context) error {
 // open says hello and waits for the welcome.
 func (s *session) open(ctx context.Context) (stream, error) {
 	u := s.uplink
-	var err error
-	if s.plugins, err = u.cfg.Plugins.All(ctx); err != nil {
+	if _, err := s.plugins.look(ctx, u.cfg.Plugins); err != nil {
 		s.log.Error("plugins cannot be listed", "error", err)
 	}
 	step, cancel := context.WithCancel(ctx)
@@ -134,9 +132,7 @@ func (s *session) hello() *uplinkv1.Hello {
 	u.mu.Lock()
 	h.Assignments = u.assignments
 	u.mu.Unlock()
-	for _, p := range s.plugins {
-		h.PluginDigests = append(h.PluginDigests, p.Digest)
-	}
+	h.PluginDigests = s.plugins.digests()
 	for _, c := range u.cfg.Credentials {
 		h.Credentials = append(h.Credentials, &uplinkv1.CredentialName{Name: c.Name, Providers: c.Providers})
 	}
@@ -241,19 +237,6 @@ func (s *session) receive(ctx context.Context, msg *uplinkv1.CollectorMessage, w
 		})
 	case *uplinkv1.CollectorMessage_WantPlugins:
 		work.Go(func() { s.tellPlugins(ctx, m.WantPlugins.GetDigests()) })
-	}
-}
-
-func (s *session) tellPlugins(ctx context.Context, digests []string) {
-	for _, d := range digests {
-		// Two files may say the same of themselves; it is told once.
-		at := slices.IndexFunc(s.plugins, func(p supervisor.Described) bool { return p.Digest == d })
-		if at < 0 {
-			continue
-		}
-		p := s.plugins[at]
-		s.put(ctx, &uplinkv1.AgentMessage{Message: &uplinkv1.AgentMessage_Plugin{Plugin: &uplinkv1.PluginDescription{
-			Digest: p.Digest, Description: p.JSON, BinarySha256: p.SHA256}}})
 	}
 }
 

@@ -41,6 +41,8 @@ type Dispatcher interface {
 // Plugins is what the session tells of the plugins at hand.
 type Plugins interface {
 	All(ctx context.Context) ([]supervisor.Described, error)
+	// Files is cheap while nothing changes.
+	Files() ([]supervisor.File, error)
 }
 
 // Pace is how fast things are tried again. The zero value is what contracts 4.3 say; tests are quicker.
@@ -51,13 +53,16 @@ type Pace struct {
 	Heartbeat time.Duration
 	// Step bounds how long one answer of the collector may take.
 	Step time.Duration
+	// Plugins is how often the plugins' files are looked at.
+	Plugins time.Duration
 }
 
 func (p Pace) withDefaults() Pace {
 	for _, d := range []struct {
 		to    *time.Duration
 		value time.Duration
-	}{{&p.FirstRetry, 10 * time.Second}, {&p.MaxRetry, 90 * time.Second}, {&p.Heartbeat, 15 * time.Second}, {&p.Step, 2 * time.Minute}} {
+	}{{&p.FirstRetry, 10 * time.Second}, {&p.MaxRetry, 90 * time.Second}, {&p.Heartbeat, 15 * time.Second}, {&p.Step, 2 * time.Minute},
+		{&p.Plugins, 30 * time.Second}} {
 		if *d.to <= 0 {
 			*d.to = d.value
 		}

@@ -29,9 +29,17 @@ import (
 	"maestro.internal/internal/protocol/uplinkv1"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
+	"maestro.internal/sdk/serve"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets the test binary play a plugin when it is started under a plugin's name.
+func TestMain(m *testing.M) {
+	if strings.HasPrefix(filepath.Base(os.Args[0]), supervisor.Prefix) {
+		serve.Provider(versioned{})
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func keyOf(canonical []byte) string {
 	var env resource.Envelope
@@ -80,6 +88,14 @@ func (o *orders) Running() []dispatch.Running { return nil }
 type installed []supervisor.Described
 
 func (p installed) All(context.Context) ([]supervisor.Described, error) { return p, nil }
+
+func (p installed) Files() ([]supervisor.File, error) {
+	var out []supervisor.File
+	for _, d := range p {
+		out = append(out, d.File)
+	}
+	return out, nil
+}
 
 // site is one agent's uplink with its spool.
 type site struct {

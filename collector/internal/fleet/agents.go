@@ -254,12 +254,9 @@ func (s *Service) Greet(ctx context.Context, k Known, g Greeting) (want []string
 		renewed = d.SpoolID != "" && d.SpoolID != g.SpoolID
 		d.tell(g.Info)
 		d.Connected, d.LastContact, d.Capability, d.SpoolID = true, store.At(s.now()), g.Capability, foreign(g.SpoolID)
-		d.Credentials, d.Policy, d.Plugins = g.Credentials, g.Policy, nil
+		d.Credentials, d.Policy, d.Plugins = g.Credentials, g.Policy, atHand(g.Plugins)
 		if !g.Clock.IsZero() {
 			d.SkewMS = g.Clock.Sub(s.now()).Milliseconds()
-		}
-		for _, digest := range g.Plugins {
-			d.Plugins = append(d.Plugins, agentPlugin{Digest: foreign(digest)})
 		}
 		return nil
 	})
@@ -271,14 +268,7 @@ func (s *Service) Greet(ctx context.Context, k Known, g Greeting) (want []string
 			return nil, err
 		}
 	}
-	for _, digest := range g.Plugins {
-		if _, err := s.plugin(ctx, k.Tenant, digest); errors.Is(err, store.ErrNotFound) {
-			want = append(want, digest)
-		} else if err != nil {
-			return nil, err
-		}
-	}
-	return want, nil
+	return s.unknown(ctx, k.Tenant, g.Plugins)
 }
 
 func (s *Service) newSpool(ctx context.Context, k Known) error {

@@ -78,6 +78,42 @@ func (s *Service) Describe(ctx context.Context, k Known, digest string, descript
 	return nil
 }
 
+// Equip notes that an agent's plugins are others than at its greeting: one was installed, upgraded or removed. It
+// answers the plugin descriptions that are not known yet.
+func (s *Service) Equip(ctx context.Context, k Known, digests []string) (want []string, err error) {
+	_, err = change(ctx, s, tAgents, k.Tenant, k.ID, func(o *object[agentDoc]) error {
+		if now := atHand(digests); !slices.Equal(o.doc.Plugins, now) {
+			o.doc.Plugins = now
+			return nil
+		}
+		return errSame
+	})
+	if err != nil {
+		return nil, fmt.Errorf("note an agent's plugins: %w", err)
+	}
+	return s.unknown(ctx, k.Tenant, digests)
+}
+
+func atHand(digests []string) []agentPlugin {
+	var out []agentPlugin
+	for _, d := range digests {
+		out = append(out, agentPlugin{Digest: foreign(d)})
+	}
+	return out
+}
+
+// unknown are the descriptions that have to be asked for.
+func (s *Service) unknown(ctx context.Context, tenant string, digests []string) (want []string, err error) {
+	for _, digest := range digests {
+		if _, err := s.plugin(ctx, tenant, digest); errors.Is(err, store.ErrNotFound) {
+			want = append(want, digest)
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return want, nil
+}
+
 // Plugins are the providers that live agents have, each in the version reported last.
 func (s *Service) Plugins(ctx context.Context, c inventory.Caller) ([]rest.Plugin, error) {
 	out := []rest.Plugin{}

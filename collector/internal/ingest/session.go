@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -27,14 +28,18 @@ const (
 	batchWindow = 8 << 20
 	// progressEvery thins out the progress of a run.
 	progressEvery = 300 * time.Millisecond
+	// maxPlugins is how many an agent may have.
+	maxPlugins = 1000
 )
 
 // session is one agent's stream.
 type session struct {
 	s      *Server
 	stream uplinkv1.Uplink_SessionServer
-	peer   fleet.Known
-	lease  *lease.Lease
+	// sending is held while something is written to the stream.
+	sending sync.Mutex
+	peer    fleet.Known
+	lease   *lease.Lease
 	// told is the digest of the assignments that were sent last.
 	told  [sha256.Size]byte
 	asked map[string]bool // plugin descriptions that were asked for
@@ -129,7 +134,7 @@ func (se *session) part() {
 func (se *session) greet(ctx context.Context, hello *uplinkv1.Hello) error {
 	g := fleet.Greeting{Info: infoOf(hello.GetInfo()), Capability: int(hello.GetCapability()), SpoolID: hello.GetSpoolId(),
 		Plugins: hello.GetPluginDigests(), Policy: hello.GetPolicySummary(), Clock: moment(hello.GetClock())}
-	if len(g.Plugins) > 1000 || len(g.Policy) > 1000 || len(hello.GetCredentials()) > 10_000 {
+	if len(g.Plugins) > maxPlugins || len(g.Policy) > 1000 || len(hello.GetCredentials()) > 10_000 {
 		return status.Error(codes.InvalidArgument, "a hello of too many words")
 	}
 	for _, c := range hello.GetCredentials() {
@@ -147,18 +152,30 @@ func (se *session) greet(ctx context.Context, hello *uplinkv1.Hello) error {
 	if err := se.send(&uplinkv1.CollectorMessage{Message: &uplinkv1.CollectorMessage_Welcome{Welcome: welcome}}); err != nil {
 		return err
 	}
+	return se.want(want)
+}
+
+// want asks for descriptions of plugins.
+func (se *session) want(want []string) error {
 	if len(want) == 0 {
 		return nil
 	}
 	for _, digest := range want {
 		se.asked[digest] = true
 	}
+	if len(se.asked) > 10*maxPlugins {
+		return status.Error(codes.ResourceExhausted, "too many plugins without a description")
+	}
 	return se.send(&uplinkv1.CollectorMessage{Message: &uplinkv1.CollectorMessage_WantPlugins{WantPlugins: &uplinkv1.WantPlugins{Digests: want}}})
 }
 
-func (se *session) send(m *uplinkv1.CollectorMessage) error { return se.stream.Send(m) }
+func (se *session) send(m *uplinkv1.CollectorMessage) error {
+	se.sending.Lock()
+	defer se.sending.Unlock()
+	return se.stream.Send(m)
+}
 
-// run is the one writer of the stream. What the agent says is worked on beside it, in its order.
+// run tells the agent what is new for it. What the agent says is worked on beside it, in its order.
 func (se *session) run(ctx context.Context, cancel context.CancelCauseFunc, in <-chan *uplinkv1.AgentMessage) error {
 	news, stop := se.s.opt.Fleet.Watch(se.peer.ID)
 	defer stop()
@@ -287,6 +304,8 @@ func (se *session) hear(ctx context.Context, msg *uplinkv1.AgentMessage) error {
 		if err != nil {
 			return s.internal(ctx, "take a plugin's description", err)
 		}
+	case *uplinkv1.AgentMessage_PluginsAtHand:
+		return se.equip(ctx, m.PluginsAtHand.GetDigests())
 	case *uplinkv1.AgentMessage_Progress:
 		return se.progress(ctx, m.Progress)
 	case *uplinkv1.AgentMessage_Result:
@@ -298,6 +317,18 @@ func (se *session) hear(ctx context.Context, msg *uplinkv1.AgentMessage) error {
 		return status.Error(codes.InvalidArgument, "a second hello")
 	}
 	return nil // what a newer agent may say is none of our business
+}
+
+// equip takes the plugins that the agent has now.
+func (se *session) equip(ctx context.Context, digests []string) error {
+	if len(digests) > maxPlugins {
+		return status.Error(codes.InvalidArgument, "too many plugins")
+	}
+	want, err := se.s.opt.Fleet.Equip(ctx, se.peer, digests)
+	if err != nil {
+		return se.s.internal(ctx, "note the agent's plugins", err)
+	}
+	return se.want(want)
 }
 
 // beat also looks whether the agent may still be here.

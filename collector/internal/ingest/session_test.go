@@ -1,7 +1,11 @@
 package ingest_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -140,6 +144,45 @@ func TestAnotherSpoolRaisesTheEpoch(t *testing.T) {
 	if now.Epoch != conn.Epoch+1 {
 		t.Errorf("epoch %d, was %d", now.Epoch, conn.Epoch)
 	}
+}
+
+// A plugin that was upgraded is told while the session goes on, and asked for if it is not known.
+func TestPluginsChangeWithinASession(t *testing.T) {
+	w := newWorld(t)
+	a, _ := w.described("default")
+	s := a.session(a.hello())
+	until(s, assignments)
+	upgraded := toy
+	upgraded.Version = "2.0"
+	b, err := json.Marshal(upgraded)
+	must(t, err)
+	sum := sha256.Sum256(b)
+	digest := hex.EncodeToString(sum[:])
+	atHand := func(digests ...string) {
+		s.say(&uplinkv1.AgentMessage{Message: &uplinkv1.AgentMessage_PluginsAtHand{PluginsAtHand: &uplinkv1.PluginsAtHand{Digests: digests}}})
+	}
+	has := func(want ...string) {
+		t.Helper()
+		eventually(t, "the agent has "+strings.Join(want, " "), func() bool {
+			v, err := w.fleet.Agent(t.Context(), admin, a.id)
+			must(t, err)
+			return slices.EqualFunc(v.Plugins, want, func(p rest.AgentPlugin, version string) bool { return p.Version == version })
+		})
+	}
+	has(toy.Version)
+	atHand(digest)
+	want := until(s, func(m *uplinkv1.CollectorMessage) ([]string, bool) {
+		return m.GetWantPlugins().GetDigests(), m.GetWantPlugins() != nil
+	})
+	if !slices.Equal(want, []string{digest}) {
+		t.Fatalf("asked for %v", want)
+	}
+	s.say(&uplinkv1.AgentMessage{Message: &uplinkv1.AgentMessage_Plugin{Plugin: &uplinkv1.PluginDescription{Digest: digest, Description: b}}})
+	has("2.0")
+	atHand()
+	has()
+	atHand(slices.Repeat([]string{digest}, 1001)...)
+	wantCode(t, "more plugins than anybody has", s.ended(), codes.InvalidArgument)
 }
 
 // Live progress is for people to see, of one's own connections only.

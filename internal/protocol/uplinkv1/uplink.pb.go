@@ -761,6 +761,7 @@ type AgentMessage struct {
 	//	*AgentMessage_Heartbeat
 	//	*AgentMessage_Progress
 	//	*AgentMessage_Result
+	//	*AgentMessage_PluginsAtHand
 	Message       isAgentMessage_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -848,6 +849,15 @@ func (x *AgentMessage) GetResult() *CommandResult {
 	return nil
 }
 
+func (x *AgentMessage) GetPluginsAtHand() *PluginsAtHand {
+	if x != nil {
+		if x, ok := x.Message.(*AgentMessage_PluginsAtHand); ok {
+			return x.PluginsAtHand
+		}
+	}
+	return nil
+}
+
 type isAgentMessage_Message interface {
 	isAgentMessage_Message()
 }
@@ -872,6 +882,10 @@ type AgentMessage_Result struct {
 	Result *CommandResult `protobuf:"bytes,5,opt,name=result,proto3,oneof"`
 }
 
+type AgentMessage_PluginsAtHand struct {
+	PluginsAtHand *PluginsAtHand `protobuf:"bytes,6,opt,name=plugins_at_hand,json=pluginsAtHand,proto3,oneof"`
+}
+
 func (*AgentMessage_Hello) isAgentMessage_Message() {}
 
 func (*AgentMessage_Plugin) isAgentMessage_Message() {}
@@ -881,6 +895,8 @@ func (*AgentMessage_Heartbeat) isAgentMessage_Message() {}
 func (*AgentMessage_Progress) isAgentMessage_Message() {}
 
 func (*AgentMessage_Result) isAgentMessage_Message() {}
+
+func (*AgentMessage_PluginsAtHand) isAgentMessage_Message() {}
 
 type CollectorMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1230,6 +1246,52 @@ func (x *Position) GetGeneration() int64 {
 	return 0
 }
 
+// PluginsAtHand replaces the hello's plugin_digests: a plugin was installed, upgraded or removed while the session goes
+// on. What the collector does not know of them it asks for with WantPlugins.
+type PluginsAtHand struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Digests       []string               `protobuf:"bytes,1,rep,name=digests,proto3" json:"digests,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PluginsAtHand) Reset() {
+	*x = PluginsAtHand{}
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PluginsAtHand) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PluginsAtHand) ProtoMessage() {}
+
+func (x *PluginsAtHand) ProtoReflect() protoreflect.Message {
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PluginsAtHand.ProtoReflect.Descriptor instead.
+func (*PluginsAtHand) Descriptor() ([]byte, []int) {
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *PluginsAtHand) GetDigests() []string {
+	if x != nil {
+		return x.Digests
+	}
+	return nil
+}
+
 type PluginDescription struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Lower-case hex SHA-256 of description.
@@ -1244,7 +1306,7 @@ type PluginDescription struct {
 
 func (x *PluginDescription) Reset() {
 	*x = PluginDescription{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[15]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1256,7 +1318,7 @@ func (x *PluginDescription) String() string {
 func (*PluginDescription) ProtoMessage() {}
 
 func (x *PluginDescription) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[15]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1269,7 +1331,7 @@ func (x *PluginDescription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginDescription.ProtoReflect.Descriptor instead.
 func (*PluginDescription) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{15}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PluginDescription) GetDigest() string {
@@ -1308,7 +1370,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[16]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1320,7 +1382,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[16]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1333,7 +1395,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{16}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Heartbeat) GetClock() *timestamppb.Timestamp {
@@ -1398,7 +1460,7 @@ type RunProgress struct {
 
 func (x *RunProgress) Reset() {
 	*x = RunProgress{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[17]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1410,7 +1472,7 @@ func (x *RunProgress) String() string {
 func (*RunProgress) ProtoMessage() {}
 
 func (x *RunProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[17]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1423,7 +1485,7 @@ func (x *RunProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunProgress.ProtoReflect.Descriptor instead.
 func (*RunProgress) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{17}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RunProgress) GetRunId() string {
@@ -1518,7 +1580,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[18]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1530,7 +1592,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[18]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1543,7 +1605,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{18}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Welcome) GetCapability() int32 {
@@ -1598,7 +1660,7 @@ type Assignments struct {
 
 func (x *Assignments) Reset() {
 	*x = Assignments{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[19]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1610,7 +1672,7 @@ func (x *Assignments) String() string {
 func (*Assignments) ProtoMessage() {}
 
 func (x *Assignments) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[19]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1623,7 +1685,7 @@ func (x *Assignments) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignments.ProtoReflect.Descriptor instead.
 func (*Assignments) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{19}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Assignments) GetAssignments() []*SignedAssignment {
@@ -1644,7 +1706,7 @@ type SignedAssignment struct {
 
 func (x *SignedAssignment) Reset() {
 	*x = SignedAssignment{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[20]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1656,7 +1718,7 @@ func (x *SignedAssignment) String() string {
 func (*SignedAssignment) ProtoMessage() {}
 
 func (x *SignedAssignment) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[20]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1669,7 +1731,7 @@ func (x *SignedAssignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedAssignment.ProtoReflect.Descriptor instead.
 func (*SignedAssignment) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{20}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SignedAssignment) GetAssignment() []byte {
@@ -1713,7 +1775,7 @@ type Assignment struct {
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[21]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1725,7 +1787,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[21]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1738,7 +1800,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{21}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Assignment) GetTenant() string {
@@ -1866,7 +1928,7 @@ type KindSchedule struct {
 
 func (x *KindSchedule) Reset() {
 	*x = KindSchedule{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[22]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1878,7 +1940,7 @@ func (x *KindSchedule) String() string {
 func (*KindSchedule) ProtoMessage() {}
 
 func (x *KindSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[22]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1891,7 +1953,7 @@ func (x *KindSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KindSchedule.ProtoReflect.Descriptor instead.
 func (*KindSchedule) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{22}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *KindSchedule) GetKind() string {
@@ -1938,7 +2000,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[23]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1950,7 +2012,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[23]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1963,7 +2025,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{23}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Command) GetId() string {
@@ -2057,7 +2119,7 @@ type RunCommand struct {
 
 func (x *RunCommand) Reset() {
 	*x = RunCommand{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[24]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2069,7 +2131,7 @@ func (x *RunCommand) String() string {
 func (*RunCommand) ProtoMessage() {}
 
 func (x *RunCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[24]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2082,7 +2144,7 @@ func (x *RunCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunCommand.ProtoReflect.Descriptor instead.
 func (*RunCommand) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{24}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RunCommand) GetRunId() string {
@@ -2123,7 +2185,7 @@ type CheckCommand struct {
 
 func (x *CheckCommand) Reset() {
 	*x = CheckCommand{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[25]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2135,7 +2197,7 @@ func (x *CheckCommand) String() string {
 func (*CheckCommand) ProtoMessage() {}
 
 func (x *CheckCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[25]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2148,7 +2210,7 @@ func (x *CheckCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckCommand.ProtoReflect.Descriptor instead.
 func (*CheckCommand) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{25}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CheckCommand) GetAssignment() *Assignment {
@@ -2167,7 +2229,7 @@ type CancelCommand struct {
 
 func (x *CancelCommand) Reset() {
 	*x = CancelCommand{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[26]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2179,7 +2241,7 @@ func (x *CancelCommand) String() string {
 func (*CancelCommand) ProtoMessage() {}
 
 func (x *CancelCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[26]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2192,7 +2254,7 @@ func (x *CancelCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelCommand.ProtoReflect.Descriptor instead.
 func (*CancelCommand) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{26}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CancelCommand) GetRunId() string {
@@ -2211,7 +2273,7 @@ type ResendCommand struct {
 
 func (x *ResendCommand) Reset() {
 	*x = ResendCommand{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[27]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2223,7 +2285,7 @@ func (x *ResendCommand) String() string {
 func (*ResendCommand) ProtoMessage() {}
 
 func (x *ResendCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[27]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2236,7 +2298,7 @@ func (x *ResendCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResendCommand.ProtoReflect.Descriptor instead.
 func (*ResendCommand) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{27}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ResendCommand) GetConnectionId() string {
@@ -2259,7 +2321,7 @@ type CommandResult struct {
 
 func (x *CommandResult) Reset() {
 	*x = CommandResult{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[28]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2271,7 +2333,7 @@ func (x *CommandResult) String() string {
 func (*CommandResult) ProtoMessage() {}
 
 func (x *CommandResult) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[28]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2284,7 +2346,7 @@ func (x *CommandResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandResult.ProtoReflect.Descriptor instead.
 func (*CommandResult) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{28}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *CommandResult) GetId() string {
@@ -2324,7 +2386,7 @@ type WantPlugins struct {
 
 func (x *WantPlugins) Reset() {
 	*x = WantPlugins{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[29]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2336,7 +2398,7 @@ func (x *WantPlugins) String() string {
 func (*WantPlugins) ProtoMessage() {}
 
 func (x *WantPlugins) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[29]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2349,7 +2411,7 @@ func (x *WantPlugins) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WantPlugins.ProtoReflect.Descriptor instead.
 func (*WantPlugins) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{29}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WantPlugins) GetDigests() []string {
@@ -2375,7 +2437,7 @@ type PushRequest struct {
 
 func (x *PushRequest) Reset() {
 	*x = PushRequest{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[30]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2387,7 +2449,7 @@ func (x *PushRequest) String() string {
 func (*PushRequest) ProtoMessage() {}
 
 func (x *PushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[30]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2400,7 +2462,7 @@ func (x *PushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushRequest.ProtoReflect.Descriptor instead.
 func (*PushRequest) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{30}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PushRequest) GetMessage() isPushRequest_Message {
@@ -2506,7 +2568,7 @@ type PushResponse struct {
 
 func (x *PushResponse) Reset() {
 	*x = PushResponse{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[31]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2518,7 +2580,7 @@ func (x *PushResponse) String() string {
 func (*PushResponse) ProtoMessage() {}
 
 func (x *PushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[31]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2531,7 +2593,7 @@ func (x *PushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushResponse.ProtoReflect.Descriptor instead.
 func (*PushResponse) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{31}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *PushResponse) GetRetryAfterMs() int64 {
@@ -2635,7 +2697,7 @@ type RunOpen struct {
 
 func (x *RunOpen) Reset() {
 	*x = RunOpen{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[32]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2647,7 +2709,7 @@ func (x *RunOpen) String() string {
 func (*RunOpen) ProtoMessage() {}
 
 func (x *RunOpen) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[32]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2660,7 +2722,7 @@ func (x *RunOpen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunOpen.ProtoReflect.Descriptor instead.
 func (*RunOpen) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{32}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RunOpen) GetRunId() string {
@@ -2751,7 +2813,7 @@ type RunReply struct {
 
 func (x *RunReply) Reset() {
 	*x = RunReply{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[33]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2763,7 +2825,7 @@ func (x *RunReply) String() string {
 func (*RunReply) ProtoMessage() {}
 
 func (x *RunReply) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[33]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2776,7 +2838,7 @@ func (x *RunReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunReply.ProtoReflect.Descriptor instead.
 func (*RunReply) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{33}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *RunReply) GetRunId() string {
@@ -2815,7 +2877,7 @@ type RunPlan struct {
 
 func (x *RunPlan) Reset() {
 	*x = RunPlan{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[34]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2827,7 +2889,7 @@ func (x *RunPlan) String() string {
 func (*RunPlan) ProtoMessage() {}
 
 func (x *RunPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[34]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2840,7 +2902,7 @@ func (x *RunPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunPlan.ProtoReflect.Descriptor instead.
 func (*RunPlan) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{34}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RunPlan) GetRunId() string {
@@ -2895,7 +2957,7 @@ type Scope struct {
 
 func (x *Scope) Reset() {
 	*x = Scope{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[35]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2907,7 +2969,7 @@ func (x *Scope) String() string {
 func (*Scope) ProtoMessage() {}
 
 func (x *Scope) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[35]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2920,7 +2982,7 @@ func (x *Scope) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scope.ProtoReflect.Descriptor instead.
 func (*Scope) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{35}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Scope) GetKind() string {
@@ -2947,7 +3009,7 @@ type Label struct {
 
 func (x *Label) Reset() {
 	*x = Label{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[36]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2959,7 +3021,7 @@ func (x *Label) String() string {
 func (*Label) ProtoMessage() {}
 
 func (x *Label) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[36]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2972,7 +3034,7 @@ func (x *Label) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Label.ProtoReflect.Descriptor instead.
 func (*Label) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{36}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Label) GetKey() string {
@@ -3012,7 +3074,7 @@ type CaptureOpen struct {
 
 func (x *CaptureOpen) Reset() {
 	*x = CaptureOpen{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[37]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3024,7 +3086,7 @@ func (x *CaptureOpen) String() string {
 func (*CaptureOpen) ProtoMessage() {}
 
 func (x *CaptureOpen) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[37]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3037,7 +3099,7 @@ func (x *CaptureOpen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaptureOpen.ProtoReflect.Descriptor instead.
 func (*CaptureOpen) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{37}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *CaptureOpen) GetRunId() string {
@@ -3129,7 +3191,7 @@ type Baseline struct {
 
 func (x *Baseline) Reset() {
 	*x = Baseline{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[38]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3141,7 +3203,7 @@ func (x *Baseline) String() string {
 func (*Baseline) ProtoMessage() {}
 
 func (x *Baseline) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[38]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3154,7 +3216,7 @@ func (x *Baseline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Baseline.ProtoReflect.Descriptor instead.
 func (*Baseline) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{38}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Baseline) GetEpoch() int64 {
@@ -3204,7 +3266,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[39]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3216,7 +3278,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[39]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3229,7 +3291,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{39}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Outcome) GetStatus() string {
@@ -3314,7 +3376,7 @@ type CaptureReply struct {
 
 func (x *CaptureReply) Reset() {
 	*x = CaptureReply{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[40]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3326,7 +3388,7 @@ func (x *CaptureReply) String() string {
 func (*CaptureReply) ProtoMessage() {}
 
 func (x *CaptureReply) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[40]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3339,7 +3401,7 @@ func (x *CaptureReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaptureReply.ProtoReflect.Descriptor instead.
 func (*CaptureReply) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{40}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *CaptureReply) GetRunId() string {
@@ -3388,7 +3450,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[41]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3400,7 +3462,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[41]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3413,7 +3475,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{41}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Batch) GetRunId() string {
@@ -3478,7 +3540,7 @@ type Item struct {
 
 func (x *Item) Reset() {
 	*x = Item{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[42]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3490,7 +3552,7 @@ func (x *Item) String() string {
 func (*Item) ProtoMessage() {}
 
 func (x *Item) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[42]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3503,7 +3565,7 @@ func (x *Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Item.ProtoReflect.Descriptor instead.
 func (*Item) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{42}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Item) GetCanonical() []byte {
@@ -3537,7 +3599,7 @@ type Row struct {
 
 func (x *Row) Reset() {
 	*x = Row{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[43]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3549,7 +3611,7 @@ func (x *Row) String() string {
 func (*Row) ProtoMessage() {}
 
 func (x *Row) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[43]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3562,7 +3624,7 @@ func (x *Row) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Row.ProtoReflect.Descriptor instead.
 func (*Row) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{43}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Row) GetKey() string {
@@ -3600,7 +3662,7 @@ type BatchReceipt struct {
 
 func (x *BatchReceipt) Reset() {
 	*x = BatchReceipt{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[44]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3612,7 +3674,7 @@ func (x *BatchReceipt) String() string {
 func (*BatchReceipt) ProtoMessage() {}
 
 func (x *BatchReceipt) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[44]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3625,7 +3687,7 @@ func (x *BatchReceipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchReceipt.ProtoReflect.Descriptor instead.
 func (*BatchReceipt) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{44}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *BatchReceipt) GetRunId() string {
@@ -3701,7 +3763,7 @@ type Rejection struct {
 
 func (x *Rejection) Reset() {
 	*x = Rejection{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[45]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3713,7 +3775,7 @@ func (x *Rejection) String() string {
 func (*Rejection) ProtoMessage() {}
 
 func (x *Rejection) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[45]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3726,7 +3788,7 @@ func (x *Rejection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejection.ProtoReflect.Descriptor instead.
 func (*Rejection) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{45}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Rejection) GetKey() string {
@@ -3758,7 +3820,7 @@ type RunClose struct {
 
 func (x *RunClose) Reset() {
 	*x = RunClose{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[46]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3770,7 +3832,7 @@ func (x *RunClose) String() string {
 func (*RunClose) ProtoMessage() {}
 
 func (x *RunClose) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[46]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3783,7 +3845,7 @@ func (x *RunClose) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunClose.ProtoReflect.Descriptor instead.
 func (*RunClose) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{46}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *RunClose) GetRunId() string {
@@ -3832,7 +3894,7 @@ type RunReceipt struct {
 
 func (x *RunReceipt) Reset() {
 	*x = RunReceipt{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[47]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3844,7 +3906,7 @@ func (x *RunReceipt) String() string {
 func (*RunReceipt) ProtoMessage() {}
 
 func (x *RunReceipt) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[47]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3857,7 +3919,7 @@ func (x *RunReceipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunReceipt.ProtoReflect.Descriptor instead.
 func (*RunReceipt) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{47}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *RunReceipt) GetRunId() string {
@@ -3929,13 +3991,14 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\x04site\x18\x05 \x01(\tR\x04site\x12\x1d\n" +
 	"\n" +
 	"machine_id\x18\x06 \x01(\tR\tmachineId\x12\x17\n" +
-	"\aboot_id\x18\a \x01(\tR\x06bootId\"\xc3\x02\n" +
+	"\aboot_id\x18\a \x01(\tR\x06bootId\"\x8f\x03\n" +
 	"\fAgentMessage\x120\n" +
 	"\x05hello\x18\x01 \x01(\v2\x18.maestro.uplink.v1.HelloH\x00R\x05hello\x12>\n" +
 	"\x06plugin\x18\x02 \x01(\v2$.maestro.uplink.v1.PluginDescriptionH\x00R\x06plugin\x12<\n" +
 	"\theartbeat\x18\x03 \x01(\v2\x1c.maestro.uplink.v1.HeartbeatH\x00R\theartbeat\x12<\n" +
 	"\bprogress\x18\x04 \x01(\v2\x1e.maestro.uplink.v1.RunProgressH\x00R\bprogress\x12:\n" +
-	"\x06result\x18\x05 \x01(\v2 .maestro.uplink.v1.CommandResultH\x00R\x06resultB\t\n" +
+	"\x06result\x18\x05 \x01(\v2 .maestro.uplink.v1.CommandResultH\x00R\x06result\x12J\n" +
+	"\x0fplugins_at_hand\x18\x06 \x01(\v2 .maestro.uplink.v1.PluginsAtHandH\x00R\rpluginsAtHandB\t\n" +
 	"\amessage\"\x96\x02\n" +
 	"\x10CollectorMessage\x126\n" +
 	"\awelcome\x18\x01 \x01(\v2\x1a.maestro.uplink.v1.WelcomeH\x00R\awelcome\x12B\n" +
@@ -3965,7 +4028,9 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\x05epoch\x18\x02 \x01(\x03R\x05epoch\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x03 \x01(\x03R\n" +
-	"generation\"r\n" +
+	"generation\")\n" +
+	"\rPluginsAtHand\x12\x18\n" +
+	"\adigests\x18\x01 \x03(\tR\adigests\"r\n" +
 	"\x11PluginDescription\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\tR\x06digest\x12 \n" +
 	"\vdescription\x18\x02 \x01(\fR\vdescription\x12#\n" +
@@ -4224,7 +4289,7 @@ func file_maestro_uplink_v1_uplink_proto_rawDescGZIP() []byte {
 }
 
 var file_maestro_uplink_v1_uplink_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_maestro_uplink_v1_uplink_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_maestro_uplink_v1_uplink_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_maestro_uplink_v1_uplink_proto_goTypes = []any{
 	(Verdict)(0),                  // 0: maestro.uplink.v1.Verdict
 	(*FilesRequest)(nil),          // 1: maestro.uplink.v1.FilesRequest
@@ -4242,115 +4307,117 @@ var file_maestro_uplink_v1_uplink_proto_goTypes = []any{
 	(*Hello)(nil),                 // 13: maestro.uplink.v1.Hello
 	(*CredentialName)(nil),        // 14: maestro.uplink.v1.CredentialName
 	(*Position)(nil),              // 15: maestro.uplink.v1.Position
-	(*PluginDescription)(nil),     // 16: maestro.uplink.v1.PluginDescription
-	(*Heartbeat)(nil),             // 17: maestro.uplink.v1.Heartbeat
-	(*RunProgress)(nil),           // 18: maestro.uplink.v1.RunProgress
-	(*Welcome)(nil),               // 19: maestro.uplink.v1.Welcome
-	(*Assignments)(nil),           // 20: maestro.uplink.v1.Assignments
-	(*SignedAssignment)(nil),      // 21: maestro.uplink.v1.SignedAssignment
-	(*Assignment)(nil),            // 22: maestro.uplink.v1.Assignment
-	(*KindSchedule)(nil),          // 23: maestro.uplink.v1.KindSchedule
-	(*Command)(nil),               // 24: maestro.uplink.v1.Command
-	(*RunCommand)(nil),            // 25: maestro.uplink.v1.RunCommand
-	(*CheckCommand)(nil),          // 26: maestro.uplink.v1.CheckCommand
-	(*CancelCommand)(nil),         // 27: maestro.uplink.v1.CancelCommand
-	(*ResendCommand)(nil),         // 28: maestro.uplink.v1.ResendCommand
-	(*CommandResult)(nil),         // 29: maestro.uplink.v1.CommandResult
-	(*WantPlugins)(nil),           // 30: maestro.uplink.v1.WantPlugins
-	(*PushRequest)(nil),           // 31: maestro.uplink.v1.PushRequest
-	(*PushResponse)(nil),          // 32: maestro.uplink.v1.PushResponse
-	(*RunOpen)(nil),               // 33: maestro.uplink.v1.RunOpen
-	(*RunReply)(nil),              // 34: maestro.uplink.v1.RunReply
-	(*RunPlan)(nil),               // 35: maestro.uplink.v1.RunPlan
-	(*Scope)(nil),                 // 36: maestro.uplink.v1.Scope
-	(*Label)(nil),                 // 37: maestro.uplink.v1.Label
-	(*CaptureOpen)(nil),           // 38: maestro.uplink.v1.CaptureOpen
-	(*Baseline)(nil),              // 39: maestro.uplink.v1.Baseline
-	(*Outcome)(nil),               // 40: maestro.uplink.v1.Outcome
-	(*CaptureReply)(nil),          // 41: maestro.uplink.v1.CaptureReply
-	(*Batch)(nil),                 // 42: maestro.uplink.v1.Batch
-	(*Item)(nil),                  // 43: maestro.uplink.v1.Item
-	(*Row)(nil),                   // 44: maestro.uplink.v1.Row
-	(*BatchReceipt)(nil),          // 45: maestro.uplink.v1.BatchReceipt
-	(*Rejection)(nil),             // 46: maestro.uplink.v1.Rejection
-	(*RunClose)(nil),              // 47: maestro.uplink.v1.RunClose
-	(*RunReceipt)(nil),            // 48: maestro.uplink.v1.RunReceipt
-	(*timestamppb.Timestamp)(nil), // 49: google.protobuf.Timestamp
+	(*PluginsAtHand)(nil),         // 16: maestro.uplink.v1.PluginsAtHand
+	(*PluginDescription)(nil),     // 17: maestro.uplink.v1.PluginDescription
+	(*Heartbeat)(nil),             // 18: maestro.uplink.v1.Heartbeat
+	(*RunProgress)(nil),           // 19: maestro.uplink.v1.RunProgress
+	(*Welcome)(nil),               // 20: maestro.uplink.v1.Welcome
+	(*Assignments)(nil),           // 21: maestro.uplink.v1.Assignments
+	(*SignedAssignment)(nil),      // 22: maestro.uplink.v1.SignedAssignment
+	(*Assignment)(nil),            // 23: maestro.uplink.v1.Assignment
+	(*KindSchedule)(nil),          // 24: maestro.uplink.v1.KindSchedule
+	(*Command)(nil),               // 25: maestro.uplink.v1.Command
+	(*RunCommand)(nil),            // 26: maestro.uplink.v1.RunCommand
+	(*CheckCommand)(nil),          // 27: maestro.uplink.v1.CheckCommand
+	(*CancelCommand)(nil),         // 28: maestro.uplink.v1.CancelCommand
+	(*ResendCommand)(nil),         // 29: maestro.uplink.v1.ResendCommand
+	(*CommandResult)(nil),         // 30: maestro.uplink.v1.CommandResult
+	(*WantPlugins)(nil),           // 31: maestro.uplink.v1.WantPlugins
+	(*PushRequest)(nil),           // 32: maestro.uplink.v1.PushRequest
+	(*PushResponse)(nil),          // 33: maestro.uplink.v1.PushResponse
+	(*RunOpen)(nil),               // 34: maestro.uplink.v1.RunOpen
+	(*RunReply)(nil),              // 35: maestro.uplink.v1.RunReply
+	(*RunPlan)(nil),               // 36: maestro.uplink.v1.RunPlan
+	(*Scope)(nil),                 // 37: maestro.uplink.v1.Scope
+	(*Label)(nil),                 // 38: maestro.uplink.v1.Label
+	(*CaptureOpen)(nil),           // 39: maestro.uplink.v1.CaptureOpen
+	(*Baseline)(nil),              // 40: maestro.uplink.v1.Baseline
+	(*Outcome)(nil),               // 41: maestro.uplink.v1.Outcome
+	(*CaptureReply)(nil),          // 42: maestro.uplink.v1.CaptureReply
+	(*Batch)(nil),                 // 43: maestro.uplink.v1.Batch
+	(*Item)(nil),                  // 44: maestro.uplink.v1.Item
+	(*Row)(nil),                   // 45: maestro.uplink.v1.Row
+	(*BatchReceipt)(nil),          // 46: maestro.uplink.v1.BatchReceipt
+	(*Rejection)(nil),             // 47: maestro.uplink.v1.Rejection
+	(*RunClose)(nil),              // 48: maestro.uplink.v1.RunClose
+	(*RunReceipt)(nil),            // 49: maestro.uplink.v1.RunReceipt
+	(*timestamppb.Timestamp)(nil), // 50: google.protobuf.Timestamp
 }
 var file_maestro_uplink_v1_uplink_proto_depIdxs = []int32{
 	3,  // 0: maestro.uplink.v1.FilesResponse.list:type_name -> maestro.uplink.v1.FileList
 	5,  // 1: maestro.uplink.v1.FilesResponse.chunk:type_name -> maestro.uplink.v1.FileChunk
 	4,  // 2: maestro.uplink.v1.FileList.files:type_name -> maestro.uplink.v1.ConnectionFile
 	10, // 3: maestro.uplink.v1.EnrollRequest.info:type_name -> maestro.uplink.v1.AgentInfo
-	49, // 4: maestro.uplink.v1.RecoverRequest.at:type_name -> google.protobuf.Timestamp
+	50, // 4: maestro.uplink.v1.RecoverRequest.at:type_name -> google.protobuf.Timestamp
 	13, // 5: maestro.uplink.v1.AgentMessage.hello:type_name -> maestro.uplink.v1.Hello
-	16, // 6: maestro.uplink.v1.AgentMessage.plugin:type_name -> maestro.uplink.v1.PluginDescription
-	17, // 7: maestro.uplink.v1.AgentMessage.heartbeat:type_name -> maestro.uplink.v1.Heartbeat
-	18, // 8: maestro.uplink.v1.AgentMessage.progress:type_name -> maestro.uplink.v1.RunProgress
-	29, // 9: maestro.uplink.v1.AgentMessage.result:type_name -> maestro.uplink.v1.CommandResult
-	19, // 10: maestro.uplink.v1.CollectorMessage.welcome:type_name -> maestro.uplink.v1.Welcome
-	20, // 11: maestro.uplink.v1.CollectorMessage.assignments:type_name -> maestro.uplink.v1.Assignments
-	24, // 12: maestro.uplink.v1.CollectorMessage.command:type_name -> maestro.uplink.v1.Command
-	30, // 13: maestro.uplink.v1.CollectorMessage.want_plugins:type_name -> maestro.uplink.v1.WantPlugins
-	10, // 14: maestro.uplink.v1.Hello.info:type_name -> maestro.uplink.v1.AgentInfo
-	21, // 15: maestro.uplink.v1.Hello.assignments:type_name -> maestro.uplink.v1.SignedAssignment
-	14, // 16: maestro.uplink.v1.Hello.credentials:type_name -> maestro.uplink.v1.CredentialName
-	49, // 17: maestro.uplink.v1.Hello.clock:type_name -> google.protobuf.Timestamp
-	15, // 18: maestro.uplink.v1.Hello.positions:type_name -> maestro.uplink.v1.Position
-	49, // 19: maestro.uplink.v1.Heartbeat.clock:type_name -> google.protobuf.Timestamp
-	49, // 20: maestro.uplink.v1.Heartbeat.certificate_not_after:type_name -> google.protobuf.Timestamp
-	49, // 21: maestro.uplink.v1.RunProgress.started_at:type_name -> google.protobuf.Timestamp
-	49, // 22: maestro.uplink.v1.Welcome.clock:type_name -> google.protobuf.Timestamp
-	21, // 23: maestro.uplink.v1.Assignments.assignments:type_name -> maestro.uplink.v1.SignedAssignment
-	23, // 24: maestro.uplink.v1.Assignment.kinds:type_name -> maestro.uplink.v1.KindSchedule
-	49, // 25: maestro.uplink.v1.Assignment.run_until:type_name -> google.protobuf.Timestamp
-	25, // 26: maestro.uplink.v1.Command.run:type_name -> maestro.uplink.v1.RunCommand
-	26, // 27: maestro.uplink.v1.Command.check:type_name -> maestro.uplink.v1.CheckCommand
-	27, // 28: maestro.uplink.v1.Command.cancel:type_name -> maestro.uplink.v1.CancelCommand
-	28, // 29: maestro.uplink.v1.Command.resend:type_name -> maestro.uplink.v1.ResendCommand
-	22, // 30: maestro.uplink.v1.CheckCommand.assignment:type_name -> maestro.uplink.v1.Assignment
-	33, // 31: maestro.uplink.v1.PushRequest.open:type_name -> maestro.uplink.v1.RunOpen
-	35, // 32: maestro.uplink.v1.PushRequest.plan:type_name -> maestro.uplink.v1.RunPlan
-	38, // 33: maestro.uplink.v1.PushRequest.capture:type_name -> maestro.uplink.v1.CaptureOpen
-	42, // 34: maestro.uplink.v1.PushRequest.batch:type_name -> maestro.uplink.v1.Batch
-	47, // 35: maestro.uplink.v1.PushRequest.close:type_name -> maestro.uplink.v1.RunClose
-	34, // 36: maestro.uplink.v1.PushResponse.run:type_name -> maestro.uplink.v1.RunReply
-	41, // 37: maestro.uplink.v1.PushResponse.capture:type_name -> maestro.uplink.v1.CaptureReply
-	45, // 38: maestro.uplink.v1.PushResponse.batch:type_name -> maestro.uplink.v1.BatchReceipt
-	48, // 39: maestro.uplink.v1.PushResponse.close:type_name -> maestro.uplink.v1.RunReceipt
-	49, // 40: maestro.uplink.v1.RunOpen.started_at:type_name -> google.protobuf.Timestamp
-	49, // 41: maestro.uplink.v1.RunOpen.finished_at:type_name -> google.protobuf.Timestamp
-	0,  // 42: maestro.uplink.v1.RunReply.verdict:type_name -> maestro.uplink.v1.Verdict
-	36, // 43: maestro.uplink.v1.RunPlan.scopes:type_name -> maestro.uplink.v1.Scope
-	37, // 44: maestro.uplink.v1.Scope.partition:type_name -> maestro.uplink.v1.Label
-	40, // 45: maestro.uplink.v1.CaptureOpen.outcome:type_name -> maestro.uplink.v1.Outcome
-	39, // 46: maestro.uplink.v1.CaptureOpen.baseline:type_name -> maestro.uplink.v1.Baseline
-	49, // 47: maestro.uplink.v1.CaptureOpen.read_at:type_name -> google.protobuf.Timestamp
-	0,  // 48: maestro.uplink.v1.CaptureReply.verdict:type_name -> maestro.uplink.v1.Verdict
-	43, // 49: maestro.uplink.v1.Batch.upserts:type_name -> maestro.uplink.v1.Item
-	44, // 50: maestro.uplink.v1.Batch.list:type_name -> maestro.uplink.v1.Row
-	46, // 51: maestro.uplink.v1.BatchReceipt.rejected:type_name -> maestro.uplink.v1.Rejection
-	0,  // 52: maestro.uplink.v1.BatchReceipt.verdict:type_name -> maestro.uplink.v1.Verdict
-	44, // 53: maestro.uplink.v1.BatchReceipt.index:type_name -> maestro.uplink.v1.Row
-	49, // 54: maestro.uplink.v1.RunClose.finished_at:type_name -> google.protobuf.Timestamp
-	0,  // 55: maestro.uplink.v1.RunReceipt.verdict:type_name -> maestro.uplink.v1.Verdict
-	6,  // 56: maestro.uplink.v1.Uplink.Enroll:input_type -> maestro.uplink.v1.EnrollRequest
-	7,  // 57: maestro.uplink.v1.Uplink.Renew:input_type -> maestro.uplink.v1.RenewRequest
-	8,  // 58: maestro.uplink.v1.Uplink.Recover:input_type -> maestro.uplink.v1.RecoverRequest
-	11, // 59: maestro.uplink.v1.Uplink.Session:input_type -> maestro.uplink.v1.AgentMessage
-	31, // 60: maestro.uplink.v1.Uplink.Push:input_type -> maestro.uplink.v1.PushRequest
-	1,  // 61: maestro.uplink.v1.Uplink.Files:input_type -> maestro.uplink.v1.FilesRequest
-	9,  // 62: maestro.uplink.v1.Uplink.Enroll:output_type -> maestro.uplink.v1.EnrollResponse
-	9,  // 63: maestro.uplink.v1.Uplink.Renew:output_type -> maestro.uplink.v1.EnrollResponse
-	9,  // 64: maestro.uplink.v1.Uplink.Recover:output_type -> maestro.uplink.v1.EnrollResponse
-	12, // 65: maestro.uplink.v1.Uplink.Session:output_type -> maestro.uplink.v1.CollectorMessage
-	32, // 66: maestro.uplink.v1.Uplink.Push:output_type -> maestro.uplink.v1.PushResponse
-	2,  // 67: maestro.uplink.v1.Uplink.Files:output_type -> maestro.uplink.v1.FilesResponse
-	62, // [62:68] is the sub-list for method output_type
-	56, // [56:62] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	17, // 6: maestro.uplink.v1.AgentMessage.plugin:type_name -> maestro.uplink.v1.PluginDescription
+	18, // 7: maestro.uplink.v1.AgentMessage.heartbeat:type_name -> maestro.uplink.v1.Heartbeat
+	19, // 8: maestro.uplink.v1.AgentMessage.progress:type_name -> maestro.uplink.v1.RunProgress
+	30, // 9: maestro.uplink.v1.AgentMessage.result:type_name -> maestro.uplink.v1.CommandResult
+	16, // 10: maestro.uplink.v1.AgentMessage.plugins_at_hand:type_name -> maestro.uplink.v1.PluginsAtHand
+	20, // 11: maestro.uplink.v1.CollectorMessage.welcome:type_name -> maestro.uplink.v1.Welcome
+	21, // 12: maestro.uplink.v1.CollectorMessage.assignments:type_name -> maestro.uplink.v1.Assignments
+	25, // 13: maestro.uplink.v1.CollectorMessage.command:type_name -> maestro.uplink.v1.Command
+	31, // 14: maestro.uplink.v1.CollectorMessage.want_plugins:type_name -> maestro.uplink.v1.WantPlugins
+	10, // 15: maestro.uplink.v1.Hello.info:type_name -> maestro.uplink.v1.AgentInfo
+	22, // 16: maestro.uplink.v1.Hello.assignments:type_name -> maestro.uplink.v1.SignedAssignment
+	14, // 17: maestro.uplink.v1.Hello.credentials:type_name -> maestro.uplink.v1.CredentialName
+	50, // 18: maestro.uplink.v1.Hello.clock:type_name -> google.protobuf.Timestamp
+	15, // 19: maestro.uplink.v1.Hello.positions:type_name -> maestro.uplink.v1.Position
+	50, // 20: maestro.uplink.v1.Heartbeat.clock:type_name -> google.protobuf.Timestamp
+	50, // 21: maestro.uplink.v1.Heartbeat.certificate_not_after:type_name -> google.protobuf.Timestamp
+	50, // 22: maestro.uplink.v1.RunProgress.started_at:type_name -> google.protobuf.Timestamp
+	50, // 23: maestro.uplink.v1.Welcome.clock:type_name -> google.protobuf.Timestamp
+	22, // 24: maestro.uplink.v1.Assignments.assignments:type_name -> maestro.uplink.v1.SignedAssignment
+	24, // 25: maestro.uplink.v1.Assignment.kinds:type_name -> maestro.uplink.v1.KindSchedule
+	50, // 26: maestro.uplink.v1.Assignment.run_until:type_name -> google.protobuf.Timestamp
+	26, // 27: maestro.uplink.v1.Command.run:type_name -> maestro.uplink.v1.RunCommand
+	27, // 28: maestro.uplink.v1.Command.check:type_name -> maestro.uplink.v1.CheckCommand
+	28, // 29: maestro.uplink.v1.Command.cancel:type_name -> maestro.uplink.v1.CancelCommand
+	29, // 30: maestro.uplink.v1.Command.resend:type_name -> maestro.uplink.v1.ResendCommand
+	23, // 31: maestro.uplink.v1.CheckCommand.assignment:type_name -> maestro.uplink.v1.Assignment
+	34, // 32: maestro.uplink.v1.PushRequest.open:type_name -> maestro.uplink.v1.RunOpen
+	36, // 33: maestro.uplink.v1.PushRequest.plan:type_name -> maestro.uplink.v1.RunPlan
+	39, // 34: maestro.uplink.v1.PushRequest.capture:type_name -> maestro.uplink.v1.CaptureOpen
+	43, // 35: maestro.uplink.v1.PushRequest.batch:type_name -> maestro.uplink.v1.Batch
+	48, // 36: maestro.uplink.v1.PushRequest.close:type_name -> maestro.uplink.v1.RunClose
+	35, // 37: maestro.uplink.v1.PushResponse.run:type_name -> maestro.uplink.v1.RunReply
+	42, // 38: maestro.uplink.v1.PushResponse.capture:type_name -> maestro.uplink.v1.CaptureReply
+	46, // 39: maestro.uplink.v1.PushResponse.batch:type_name -> maestro.uplink.v1.BatchReceipt
+	49, // 40: maestro.uplink.v1.PushResponse.close:type_name -> maestro.uplink.v1.RunReceipt
+	50, // 41: maestro.uplink.v1.RunOpen.started_at:type_name -> google.protobuf.Timestamp
+	50, // 42: maestro.uplink.v1.RunOpen.finished_at:type_name -> google.protobuf.Timestamp
+	0,  // 43: maestro.uplink.v1.RunReply.verdict:type_name -> maestro.uplink.v1.Verdict
+	37, // 44: maestro.uplink.v1.RunPlan.scopes:type_name -> maestro.uplink.v1.Scope
+	38, // 45: maestro.uplink.v1.Scope.partition:type_name -> maestro.uplink.v1.Label
+	41, // 46: maestro.uplink.v1.CaptureOpen.outcome:type_name -> maestro.uplink.v1.Outcome
+	40, // 47: maestro.uplink.v1.CaptureOpen.baseline:type_name -> maestro.uplink.v1.Baseline
+	50, // 48: maestro.uplink.v1.CaptureOpen.read_at:type_name -> google.protobuf.Timestamp
+	0,  // 49: maestro.uplink.v1.CaptureReply.verdict:type_name -> maestro.uplink.v1.Verdict
+	44, // 50: maestro.uplink.v1.Batch.upserts:type_name -> maestro.uplink.v1.Item
+	45, // 51: maestro.uplink.v1.Batch.list:type_name -> maestro.uplink.v1.Row
+	47, // 52: maestro.uplink.v1.BatchReceipt.rejected:type_name -> maestro.uplink.v1.Rejection
+	0,  // 53: maestro.uplink.v1.BatchReceipt.verdict:type_name -> maestro.uplink.v1.Verdict
+	45, // 54: maestro.uplink.v1.BatchReceipt.index:type_name -> maestro.uplink.v1.Row
+	50, // 55: maestro.uplink.v1.RunClose.finished_at:type_name -> google.protobuf.Timestamp
+	0,  // 56: maestro.uplink.v1.RunReceipt.verdict:type_name -> maestro.uplink.v1.Verdict
+	6,  // 57: maestro.uplink.v1.Uplink.Enroll:input_type -> maestro.uplink.v1.EnrollRequest
+	7,  // 58: maestro.uplink.v1.Uplink.Renew:input_type -> maestro.uplink.v1.RenewRequest
+	8,  // 59: maestro.uplink.v1.Uplink.Recover:input_type -> maestro.uplink.v1.RecoverRequest
+	11, // 60: maestro.uplink.v1.Uplink.Session:input_type -> maestro.uplink.v1.AgentMessage
+	32, // 61: maestro.uplink.v1.Uplink.Push:input_type -> maestro.uplink.v1.PushRequest
+	1,  // 62: maestro.uplink.v1.Uplink.Files:input_type -> maestro.uplink.v1.FilesRequest
+	9,  // 63: maestro.uplink.v1.Uplink.Enroll:output_type -> maestro.uplink.v1.EnrollResponse
+	9,  // 64: maestro.uplink.v1.Uplink.Renew:output_type -> maestro.uplink.v1.EnrollResponse
+	9,  // 65: maestro.uplink.v1.Uplink.Recover:output_type -> maestro.uplink.v1.EnrollResponse
+	12, // 66: maestro.uplink.v1.Uplink.Session:output_type -> maestro.uplink.v1.CollectorMessage
+	33, // 67: maestro.uplink.v1.Uplink.Push:output_type -> maestro.uplink.v1.PushResponse
+	2,  // 68: maestro.uplink.v1.Uplink.Files:output_type -> maestro.uplink.v1.FilesResponse
+	63, // [63:69] is the sub-list for method output_type
+	57, // [57:63] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_maestro_uplink_v1_uplink_proto_init() }
@@ -4368,6 +4435,7 @@ func file_maestro_uplink_v1_uplink_proto_init() {
 		(*AgentMessage_Heartbeat)(nil),
 		(*AgentMessage_Progress)(nil),
 		(*AgentMessage_Result)(nil),
+		(*AgentMessage_PluginsAtHand)(nil),
 	}
 	file_maestro_uplink_v1_uplink_proto_msgTypes[11].OneofWrappers = []any{
 		(*CollectorMessage_Welcome)(nil),
@@ -4375,20 +4443,20 @@ func file_maestro_uplink_v1_uplink_proto_init() {
 		(*CollectorMessage_Command)(nil),
 		(*CollectorMessage_WantPlugins)(nil),
 	}
-	file_maestro_uplink_v1_uplink_proto_msgTypes[23].OneofWrappers = []any{
+	file_maestro_uplink_v1_uplink_proto_msgTypes[24].OneofWrappers = []any{
 		(*Command_Run)(nil),
 		(*Command_Check)(nil),
 		(*Command_Cancel)(nil),
 		(*Command_Resend)(nil),
 	}
-	file_maestro_uplink_v1_uplink_proto_msgTypes[30].OneofWrappers = []any{
+	file_maestro_uplink_v1_uplink_proto_msgTypes[31].OneofWrappers = []any{
 		(*PushRequest_Open)(nil),
 		(*PushRequest_Plan)(nil),
 		(*PushRequest_Capture)(nil),
 		(*PushRequest_Batch)(nil),
 		(*PushRequest_Close)(nil),
 	}
-	file_maestro_uplink_v1_uplink_proto_msgTypes[31].OneofWrappers = []any{
+	file_maestro_uplink_v1_uplink_proto_msgTypes[32].OneofWrappers = []any{
 		(*PushResponse_Run)(nil),
 		(*PushResponse_Capture)(nil),
 		(*PushResponse_Batch)(nil),
@@ -4400,7 +4468,7 @@ func file_maestro_uplink_v1_uplink_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_maestro_uplink_v1_uplink_proto_rawDesc), len(file_maestro_uplink_v1_uplink_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   48,
+			NumMessages:   49,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
