@@ -9,9 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -57,7 +59,38 @@ func TestBadStarts(t *testing.T) {
 			if left, err := os.ReadDir(cfg.Dir); err != nil || len(left) > 0 {
 				t.Fatalf("left behind: %v, %v", left, err)
 			}
+			if passing := name == "dies early" || name == "no socket"; host.Permanent(err) == passing {
+				t.Errorf("permanent: %v", !passing)
+			}
 		})
+	}
+}
+
+// TestNotAProgram is what no attempt can start.
+func TestNotAProgram(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, content string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	tests := map[string]string{
+		file("text", "not a program", 0o700):              "it is not a program for " + runtime.GOOS + "/" + runtime.GOARCH,
+		file("plain", "#!/bin/sh\n", 0o600):               "make it executable (chmod +x)",
+		file("orphan", "#!/no/such/interpreter\n", 0o700): "no such file",
+		filepath.Join(dir, "missing"):                     "no such file",
+		dir:                                               "launch plugin ",
+	}
+	for path, want := range tests {
+		p, err := host.Launch(t.Context(), host.Config{Path: path, Dir: config(t, "x").Dir})
+		if err == nil {
+			t.Fatal(errors.Join(errors.New("it was launched"), p.Close()))
+		}
+		if !strings.Contains(err.Error(), want) || !host.Permanent(err) {
+			t.Errorf("%s: %v, permanent %v", filepath.Base(path), err, host.Permanent(err))
+		}
 	}
 }
 
@@ -250,19 +283,49 @@ func TestDeafPluginIsKilled(t *testing.T) {
 	waitGone(t, p.PID())
 }
 
+// TestLogFloodIsBounded is a plugin that writes without end: the log gets the first lines and one that counts the others.
 func TestLogFloodIsBounded(t *testing.T) {
-	var kept int
-	cfg := config(t, "logs")
-	cfg.Log = slog.New(slog.NewTextHandler(writerFunc(func(b []byte) (int, error) { kept++; return len(b), nil }), nil))
-	p := launch(t, cfg)
-	if err := p.Discover(t.Context(), conn, scopes("demo.thing"), newGather()); err != nil {
-		t.Fatal(err)
+	tests := []struct {
+		plugin string
+		most   int
+		wants  []string
+	}{
+		{"logs", 10_001, []string{"line 0 ", "plugin wrote too much: "}},
+		{"prints", 52, []string{`line="printed 0"`, `line="printed 49"`, "the log goes on", "plugin wrote too much: 49950 more lines suppressed"}},
 	}
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if kept > 10_000 || len(p.Tail()) != 20 {
-		t.Fatalf("%d lines relayed, %d remembered", kept, len(p.Tail()))
+	for _, tt := range tests {
+		t.Run(tt.plugin, func(t *testing.T) {
+			var mu sync.Mutex
+			var kept []string
+			cfg := config(t, tt.plugin)
+			cfg.Log = slog.New(slog.NewTextHandler(writerFunc(func(b []byte) (int, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				kept = append(kept, string(b))
+				return len(b), nil
+			}), nil))
+			p := launch(t, cfg)
+			if err := p.Discover(t.Context(), conn, scopes("demo.thing"), newGather()); err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if len(p.Tail()) != 20 {
+				t.Errorf("%d lines remembered", len(p.Tail()))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all := strings.Join(kept, "")
+			for _, want := range tt.wants {
+				if !strings.Contains(all, want) {
+					t.Errorf("no %q in %d lines: %.300s", want, len(kept), all)
+				}
+			}
+			if len(kept) > tt.most {
+				t.Errorf("%d lines relayed, want at most %d", len(kept), tt.most)
+			}
+		})
 	}
 }
 

@@ -59,7 +59,7 @@ func (g *guard) Describe(ctx context.Context) (provider.Description, error) {
 	}
 	checker, err := checkDescription(d)
 	if err != nil {
-		return d, fmt.Errorf("description: %w", g.secret.err(err))
+		return d, permanent{fmt.Errorf("description: %w", g.secret.err(err))}
 	}
 	g.known, g.settings, g.rules = &d, checker, seal.For(d)
 	return d, nil

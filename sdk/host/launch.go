@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -93,7 +95,7 @@ func (p *Process) start(ctx context.Context) error {
 	p.guard = newGuard(&client{process: p}, p.cfg.MaxResources, p.secret)
 	d, err := p.Describe(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("launch plugin %s: it did not describe itself within %s", p.cfg.Name, p.cfg.StartTimeout)
+		return permanent{fmt.Errorf("launch plugin %s: it did not describe itself within %s", p.cfg.Name, p.cfg.StartTimeout)}
 	}
 	if err != nil {
 		return fmt.Errorf("launch plugin %s: %w", p.cfg.Name, err)
@@ -211,10 +213,34 @@ func handshakeProblem(line string) string {
 	return ""
 }
 
+// permanent marks an error of Launch that the same file would end with again.
+type permanent struct{ error }
+
+func (p permanent) Unwrap() error { return p.error }
+
+// Permanent says of an error of Launch that starting the same file once more cannot help: it is not a program for this
+// machine, may not run, speaks another protocol, describes itself wrongly, or let the whole of StartTimeout pass.
+func Permanent(err error) bool {
+	var p permanent
+	return errors.As(err, &p) || errors.Is(err, ErrChecksum) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) ||
+		notAProgram(err)
+}
+
+// startProblem says it in words where the system's own are short.
+func startProblem(err error) error {
+	switch {
+	case notAProgram(err):
+		return fmt.Errorf("it is not a program for %s/%s: %w", runtime.GOOS, runtime.GOARCH, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("its file may not be executed; make it executable (chmod +x): %w", err)
+	}
+	return err
+}
+
 // startError finds the best word for a start that failed.
 func (p *Process) startError(ctx context.Context, err error) error {
 	if p.child == nil {
-		return fmt.Errorf("launch plugin %s: %w", p.cfg.Name, err)
+		return fmt.Errorf("launch plugin %s: %w", p.cfg.Name, startProblem(err))
 	}
 	text := "it wrote no handshake line within " + p.cfg.StartTimeout.String()
 	select {
@@ -227,7 +253,7 @@ func (p *Process) startError(ctx context.Context, err error) error {
 			break
 		}
 		if problem := handshakeProblem(line); problem != "" {
-			return fmt.Errorf("launch plugin %s: it %s", p.cfg.Name, p.secret.clean(problem))
+			return permanent{fmt.Errorf("launch plugin %s: it %s", p.cfg.Name, p.secret.clean(problem))}
 		}
 		text = p.secret.clean(err.Error())
 	default:
@@ -240,5 +266,5 @@ func (p *Process) startError(ctx context.Context, err error) error {
 	if err := ctx.Err(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("launch plugin %s: %w", p.cfg.Name, err)
 	}
-	return fmt.Errorf("launch plugin %s: %s", p.cfg.Name, text)
+	return permanent{fmt.Errorf("launch plugin %s: %s", p.cfg.Name, text)}
 }

@@ -24,8 +24,10 @@ import (
 const (
 	maxLine   = 8 << 10
 	tailLines = 20
-	// A plugin may log this much; the rest is counted and left out, so that it cannot fill the disk.
+	// A plugin may log this much; the rest is counted and left out, so that it cannot fill the disk: so many lines a
+	// second, so many in all, and few on stdout, where none should be.
 	linesPerSecond, linesBurst = 200, 2000
+	linesInAll, linesOnStdout  = 10_000, 50
 )
 
 // lines reads r to its end, line by line, and cuts lines that are too long instead of stopping at them.
@@ -58,6 +60,8 @@ type relay struct {
 
 	mu      sync.Mutex
 	tail    []string
+	passed  int // lines passed on
+	strays  int // lines seen on stdout
 	dropped int
 	closed  bool
 }
@@ -81,26 +85,30 @@ func (r *relay) stderr(line string) {
 		}
 	}
 	r.remember(text, attrs)
-	r.write(level, text, attrs)
+	r.write(level, text, attrs, false)
 }
 
 // stdout takes a line that should not be there: stdout is for the handshake.
 func (r *relay) stdout(line string) {
 	line = r.secret.clean(line)
 	r.remember(line, nil)
-	r.write(slog.LevelWarn, "plugin wrote on stdout", []slog.Attr{slog.String("line", line)})
+	r.write(slog.LevelWarn, "plugin wrote on stdout", []slog.Attr{slog.String("line", line)}, true)
 }
 
-func (r *relay) write(level slog.Level, text string, attrs []slog.Attr) {
+func (r *relay) write(level slog.Level, text string, attrs []slog.Attr, stdout bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed {
+	if r.closed || !r.log.Enabled(context.Background(), level) {
 		return
 	}
-	if !r.budget.Allow() {
+	if stdout {
+		r.strays++
+	}
+	if stdout && r.strays > linesOnStdout || r.passed == linesInAll || !r.budget.Allow() {
 		r.dropped++
 		return
 	}
+	r.passed++
 	r.log.LogAttrs(context.Background(), level, text, attrs...)
 }
 
@@ -131,7 +139,7 @@ func (r *relay) close() {
 	defer r.mu.Unlock()
 	r.closed = true
 	if r.dropped > 0 {
-		r.log.Warn("plugin logged too much", "lines_left_out", r.dropped)
+		r.log.Warn(fmt.Sprintf("plugin wrote too much: %d more lines suppressed", r.dropped))
 	}
 }
 

@@ -171,9 +171,12 @@ func certificate() string {
 // logFile is the process's real standard error; go-plugin replaces os.Stderr.
 var logFile = os.Stderr
 
+// printed is the real standard output, which the SDK replaces in Go: plugins in other languages print there.
+var printed = os.Stdout
+
 // badMains misbehave before or beside the SDK.
 var badMains = map[string]func(){
-	"rubbish":         func() { fmt.Println("Welcome to my plugin!"); time.Sleep(time.Minute) },
+	"rubbish": func() { fmt.Println("Welcome to my plugin!"); time.Sleep(time.Minute) },
 	"silent":          func() { time.Sleep(time.Minute) },
 	"closes":          func() { os.Stdout.Close(); time.Sleep(time.Minute) },
 	"dies early":      func() { fmt.Fprintln(os.Stderr, "no such library: "+secret); os.Exit(3) },
@@ -300,6 +303,13 @@ var badReaders = map[string]reader{
 	"deaf": func(ctx context.Context, s *session, scope resource.Scope, out provider.Emitter) error {
 		signal.Ignore(syscall.SIGTERM)
 		return readers["good"](ctx, s, scope, out)
+	},
+	"prints": func(context.Context, *session, resource.Scope, provider.Emitter) error {
+		for i := range 50_000 {
+			fmt.Fprintln(printed, "printed", i)
+		}
+		slog.Warn("the log goes on")
+		return nil
 	},
 	"logs": func(context.Context, *session, resource.Scope, provider.Emitter) error {
 		for i := range 50_000 {

@@ -10,6 +10,11 @@ import (
 	"syscall"
 )
 
+// notAProgram says that the system cannot run what is in a file.
+func notAProgram(err error) bool {
+	return errors.Is(err, syscall.ENOEXEC) || errors.Is(err, syscall.EISDIR)
+}
+
 func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) } // gone already is as good
 
 func askGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGTERM) }

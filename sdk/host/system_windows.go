@@ -1,9 +1,17 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"syscall"
 )
+
+// badFormat is ERROR_BAD_EXE_FORMAT.
+const badFormat = syscall.Errno(193)
+
+// notAProgram says that the system cannot run what is in a file.
+func notAProgram(err error) bool { return errors.Is(err, badFormat) }
 
 func killGroup(pid int) {
 	if p, err := os.FindProcess(pid); err == nil {

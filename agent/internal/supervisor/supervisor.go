@@ -31,6 +31,9 @@ import (
 // Prefix begins the file name of every plugin; the provider's name follows.
 const Prefix = "maestro-plugin-"
 
+// startPatience is how long it is worth trying to start a plugin: one that fails slowly is not started again.
+const startPatience = 10 * time.Second
+
 // ErrMissing says that no such plugin is installed.
 var ErrMissing = errors.New("plugin not installed")
 
@@ -130,7 +133,7 @@ func (s *Supervisor) Files() ([]File, error) {
 			continue
 		}
 		path := filepath.Join(s.cfg.Dir, e.Name())
-		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || runtime.GOOS != "windows" && info.Mode()&0o111 == 0 {
+		if info, err := os.Stat(path); err != nil || runnable(path, info) != nil {
 			continue
 		}
 		f := File{Name: name, Path: path}
@@ -166,7 +169,30 @@ func (s *Supervisor) Find(nameOrPath string) (File, error) {
 			return f, nil
 		}
 	}
+	for _, path := range []string{filepath.Join(s.cfg.Dir, Prefix+nameOrPath), filepath.Join(s.cfg.Dir, Prefix+nameOrPath+".exe")} {
+		if info, err := os.Stat(path); err == nil {
+			if err := runnable(path, info); err != nil {
+				return File{}, err
+			}
+		}
+	}
 	return File{}, fmt.Errorf("%w: no %s%s in %s", ErrMissing, Prefix, nameOrPath, s.cfg.Dir)
+}
+
+// ErrNotProgram says that a file is there and cannot be a plugin.
+var ErrNotProgram = errors.New("not a program")
+
+// runnable says what keeps a file from being started.
+func runnable(path string, info fs.FileInfo) error {
+	switch {
+	case info.IsDir():
+		return fmt.Errorf("%w: %s is a folder", ErrNotProgram, path)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%w: %s is not a regular file", ErrNotProgram, path)
+	case runtime.GOOS != "windows" && info.Mode()&0o111 == 0:
+		return fmt.Errorf("%w: %s is not executable; make it so with chmod +x", ErrNotProgram, path)
+	}
+	return nil
 }
 
 // sum hashes a file unless it has not changed since.
@@ -177,6 +203,9 @@ func (s *Supervisor) sum(path string) (string, error) {
 			return "", fmt.Errorf("%w: %s", ErrMissing, path)
 		}
 		return "", fmt.Errorf("read plugin: %w", err)
+	}
+	if err := runnable(path, info); err != nil {
+		return "", err
 	}
 	s.mu.Lock()
 	known, ok := s.hashes[path]
@@ -236,7 +265,7 @@ func (s *Supervisor) manifest() (map[string]string, error) {
 }
 
 // Start starts a plugin for one run. Whoever starts it closes it. A start that failed is tried again after a pause,
-// unless trying again cannot help. files is the folder of the connection's files, or empty.
+// unless trying again cannot help or it took long already. files is the folder of the connection's files, or empty.
 func (s *Supervisor) Start(ctx context.Context, f File, env map[string]credential.Secret, files string, log *slog.Logger) (*host.Process, error) {
 	plain := make(map[string]string, len(env))
 	for name, value := range env {
@@ -244,11 +273,10 @@ func (s *Supervisor) Start(ctx context.Context, f File, env map[string]credentia
 	}
 	cfg := host.Config{Path: f.Path, SHA256: f.Want, Name: f.Name, Args: s.cfg.Args, Env: plain, Files: files, Dir: s.cfg.RunDir,
 		Log: log, MemoryLimit: s.cfg.MemoryLimit}
-	pause := s.cfg.Pause
+	pause, began := s.cfg.Pause, time.Now()
 	for attempt := 1; ; attempt++ {
 		p, err := host.Launch(ctx, cfg)
-		if err == nil || attempt >= s.cfg.Attempts || ctx.Err() != nil || errors.Is(err, host.ErrChecksum) ||
-			errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		if err == nil || attempt >= s.cfg.Attempts || ctx.Err() != nil || host.Permanent(err) || time.Since(began) > startPatience {
 			return p, err
 		}
 		log.Warn("plugin did not start, trying again", "plugin", f.Name, "attempt", attempt, "error", err)
