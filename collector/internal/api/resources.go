@@ -237,8 +237,14 @@ func (s *Server) patchResource(ctx context.Context, c access.Caller, in *patchRe
 	return s.oneResource(ctx, c, r, seen)
 }
 
-func (s *Server) listRelations(ctx context.Context, c access.Caller, in *resourceListIn) (*out[rest.List[rest.RelatedResource]], error) {
-	related, err := s.opt.Inventory.RelatedTo(ctx, domainCaller(c), in.Kind, in.ID)
+func (s *Server) listRelations(ctx context.Context, c access.Caller, in *relationsIn) (*out[rest.List[rest.RelatedResource]], error) {
+	var related []inventory.Related
+	var err error
+	if in.AsOf.IsZero() {
+		related, err = s.opt.Inventory.RelatedTo(ctx, domainCaller(c), in.Kind, in.ID)
+	} else {
+		related, err = s.opt.Inventory.RelatedAsOf(ctx, domainCaller(c), in.Kind, in.ID, in.AsOf)
+	}
 	if err != nil {
 		return nil, orNotFound(err, "resource")
 	}

@@ -74,6 +74,12 @@ type resourceListIn struct {
 	ResourceIn
 }
 
+type relationsIn struct {
+	ListIn
+	ResourceIn
+	AsOf time.Time `query:"as_of" doc:"The relations as the collector had them at that moment"`
+}
+
 type bodyIn[T any] struct{ Body T }
 
 type createResourceIn struct {

@@ -28,7 +28,7 @@ func (u *unit) loadClaims(ctx context.Context, ids []resource.Identifier) error 
 		if err != nil {
 			return err
 		}
-		u.claims[key] = &claimRec{id: key, doc: doc, version: row.Version}
+		u.claims[key] = &claimRec{id: key, doc: doc, stored: doc, version: row.Version}
 		if doc.ResourceID != "" {
 			owners = append(owners, doc.ResourceID)
 		}

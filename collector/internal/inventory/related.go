@@ -30,12 +30,15 @@ func (s *Service) RelatedTo(ctx context.Context, c Caller, kind, id string) ([]R
 	if err != nil {
 		return nil, err
 	}
-	out = append(out, back...)
+	return sortedRelated(append(out, back...)), nil
+}
+
+func sortedRelated(out []Related) []Related {
 	slices.SortFunc(out, func(a, b Related) int {
 		return cmp.Or(-strings.Compare(a.Direction, b.Direction), strings.Compare(a.Verb, b.Verb), strings.Compare(a.Kind, b.Kind),
 			strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID), strings.Compare(a.Wanted, b.Wanted))
 	})
-	return slices.CompactFunc(out, func(a, b Related) bool { return a == b }), nil
+	return slices.CompactFunc(out, func(a, b Related) bool { return a == b })
 }
 
 func (s *Service) outgoing(ctx context.Context, c Caller, id string) ([]Related, error) {
@@ -48,11 +51,7 @@ func (s *Service) outgoing(ctx context.Context, c Caller, id string) ([]Related,
 	if err != nil {
 		return nil, err
 	}
-	wants := make([]string, len(edges))
-	for i, e := range edges {
-		wants[i] = e.Want
-	}
-	targets, err := s.resolveWants(ctx, c.Tenant, wants)
+	targets, err := s.resolveWants(ctx, c.Tenant, wantsOf(edges))
 	if err != nil {
 		return nil, err
 	}
@@ -162,18 +161,11 @@ func unescapeKey(s string) string {
 
 // incoming finds the edges of others that lead here: to one of the resource's observations or identifiers.
 func (s *Service) incoming(ctx context.Context, c Caller, kind, id string, rev *revision) ([]Related, error) {
-	var wants []string
-	for _, src := range rev.Sources {
-		_, rest, _ := strings.Cut(src.Observation, "|")
-		wants = append(wants, "x|"+rest)
-	}
 	k, err := s.kind(ctx, c.Tenant, kind)
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range identifiersOf(&resource.Envelope{Identifiers: rev.Identifiers}, k.Kind) {
-		wants = append(wants, wantIdentifier("", r.Identifier), wantIdentifier(kind, r.Identifier))
-	}
+	wants := keysHeld(k.Kind, rev)
 	type from struct{ id, verb, want string }
 	var found []from
 	for part := range slices.Chunk(wants, 200) {

@@ -20,10 +20,13 @@ const (
 	tClaims       = "claims"
 	tChanges      = "changes"
 	tRelations    = "relations"
-	tHeld         = "held_removals"
-	tReviews      = "reviews"
-	tOperations   = "operations"
-	tKinds        = "kinds"
+	// What was and is no more; related_past.go.
+	tPastRelations = "past_relations"
+	tPastHolders   = "past_holders"
+	tHeld          = "held_removals"
+	tReviews       = "reviews"
+	tOperations    = "operations"
+	tKinds         = "kinds"
 )
 
 func text(path ...string) filter.Field { return filter.Field{Path: path, Type: filter.String} }
@@ -56,6 +59,8 @@ func Tables() []store.Table {
 			idx("at", when("at")), idx("resource", text("resource_id"), number("version")), idx("run", text("run_id")),
 			idx("kind", text("kind"), when("at"))}},
 		{Name: tRelations, Indexes: []store.Index{idx("from", text("from")), idx("want", text("want"))}},
+		{Name: tPastRelations, Indexes: []store.Index{idx("from", text("from")), idx("want", text("want"))}},
+		{Name: tPastHolders, Indexes: []store.Index{idx("resource", text("resource_id")), idx("want", text("want"))}},
 		{Name: tHeld, Indexes: []store.Index{idx("state", text("state"), when("held_at"))}},
 		{Name: tReviews, Indexes: []store.Index{idx("state", text("state"))}},
 		{Name: tOperations, Indexes: []store.Index{idx("state", text("state"))}},
@@ -275,6 +280,8 @@ type claimDoc struct {
 	// Pair is type=value, for selectors that name no kind.
 	Pair       string `json:"pair"`
 	ResourceID string `json:"resource_id"`
+	// Since is when the resource got it.
+	Since store.Time `json:"since,omitzero"`
 	// Contested says that it names several things and so joins nothing; Holders are the observations concerned.
 	Contested bool     `json:"contested,omitempty"`
 	Holders   []string `json:"holders,omitempty"`

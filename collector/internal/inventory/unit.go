@@ -53,6 +53,7 @@ type unit struct {
 	touched []string
 	scopes  *scopeSet     // whose chunks are written before all else
 	first   []store.Write // operations and reviews
+	past    []store.Write // what was and will be no more
 	index   []store.Write // scope-index rows
 	last    []store.Write // what must not be there before all else is
 	merges  []operationDoc
@@ -94,7 +95,8 @@ type resRec struct {
 type claimRec struct {
 	id      string
 	doc     claimDoc
-	version int64 // 0 when new
+	stored  claimDoc // as it is stored, if it is
+	version int64    // 0 when new
 	dirty   bool
 	drop    bool
 }
@@ -416,6 +418,9 @@ func (u *unit) put(rec *resRec, rev revision, c changeDoc) error {
 		return err
 	}
 	c.Hash = hash
+	if err := u.rememberPast(rec, &rev); err != nil {
+		return err
+	}
 	rec.rev, rec.hash, rec.change = rev, hash, &c
 	return nil
 }

@@ -220,8 +220,9 @@ func (u *unit) takeClaims(ctx context.Context, from, to string) error {
 		if err != nil {
 			return err
 		}
+		stored := doc
 		doc.ResourceID = to
-		u.claims[row.ID] = &claimRec{id: row.ID, doc: doc, version: row.Version, dirty: true}
+		u.claims[row.ID] = &claimRec{id: row.ID, doc: doc, stored: stored, version: row.Version, dirty: true}
 		return nil
 	})
 }
@@ -403,7 +404,7 @@ func (s *Service) pruneOne(ctx context.Context, tenant, kind, id string) error {
 		for _, table := range []struct {
 			name  string
 			field filter.Field
-		}{{tRelations, text("from")}, {tClaims, text("resource_id")}} {
+		}{{tRelations, text("from")}, {tClaims, text("resource_id")}, {tPastRelations, text("from")}, {tPastHolders, text("resource_id")}} {
 			err := each(ctx, tx, store.Query{Table: table.name, Tenant: tenant, Where: eq(table.field, id)}, func(row store.Row) error {
 				del(table.name, "", row.ID)
 				return nil

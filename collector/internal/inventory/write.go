@@ -14,6 +14,7 @@ import (
 //
 //	scopes                   that an index is being changed is known before it is
 //	operations and reviews   a merge is announced before anything of it is done
+//	what was                 edges and keys that now end
 //	claims                   decide who is who; one that leads to nothing yet is found again by the same observation
 //	changes                  the commit; a conflict means somebody was first, or a projection is behind
 //	heads, resources         projections, rolled forward from the change when missing
@@ -30,6 +31,9 @@ func (u *unit) write(ctx context.Context) error {
 		if _, err := u.tx.Write(ctx, u.first...); err != nil {
 			return fmt.Errorf("write operations: %w", err)
 		}
+	}
+	if err := u.writePast(ctx); err != nil {
+		return err
 	}
 	if err := u.writeClaims(ctx); err != nil {
 		return err
