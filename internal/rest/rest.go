@@ -343,8 +343,8 @@ type Connection struct {
 	CreatedAt            time.Time       `json:"created_at"`
 	UpdatedAt            time.Time       `json:"updated_at"`
 	LastRun              *Run            `json:"last_run,omitempty"`
-	// Health is ok, degraded, failing, never or paused, from the latest outcomes.
-	Health string `json:"health" enum:"ok,degraded,failing,never,paused"`
+	// Health is ok, degraded, failing or never, from the latest outcomes; paused; or no_agent, when it has none or a revoked one.
+	Health string `json:"health" enum:"ok,degraded,failing,never,paused,no_agent"`
 }
 
 // KindSchedule says whether and how often a kind is read. Exactly one of IntervalSeconds and Cron is set.

@@ -86,8 +86,11 @@ func (s *Server) withRuns(ctx context.Context, c access.Caller, list []rest.Conn
 	return nil
 }
 
-// health is what the latest finished run says; a run that goes on says nothing yet.
+// health is what the latest finished run says; a run that goes on says nothing yet. What nobody can run is told before.
 func (s *Server) health(ctx context.Context, c access.Caller, x *rest.Connection, state string) (string, error) {
+	if x.Health != "" {
+		return x.Health, nil
+	}
 	if x.Paused {
 		return "paused", nil
 	}

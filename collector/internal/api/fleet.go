@@ -27,7 +27,7 @@ type Fleet interface {
 
 	Plugins(ctx context.Context, c inventory.Caller) ([]rest.Plugin, error)
 
-	// Connections are without LastRun and Health, which the inventory knows.
+	// Connections are without LastRun, which the inventory knows, and have no Health but no_agent.
 	Connections(ctx context.Context, c inventory.Caller) ([]rest.Connection, error)
 	Connection(ctx context.Context, c inventory.Caller, id string) (rest.Connection, error)
 	CreateConnection(ctx context.Context, c inventory.Caller, w rest.ConnectionWrite) (rest.Connection, error)

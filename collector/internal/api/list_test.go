@@ -123,7 +123,7 @@ func TestFieldsOfADocumentType(t *testing.T) {
 	if _, ok := f.Field("settings"); ok {
 		t.Error("settings can be filtered")
 	}
-	if e := f.Enum("health"); len(e) != 5 {
+	if e := f.Enum("health"); len(e) != 6 {
 		t.Errorf("health: %v", e)
 	}
 }

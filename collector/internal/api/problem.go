@@ -80,13 +80,13 @@ func (s *Server) asProblem(ctx context.Context, err error) error {
 	case errors.As(err, &staleErr):
 		return stale(staleErr.Current)
 	case errors.As(err, &invalid):
-		return problem(http.StatusUnprocessableEntity, "%s", sentence(invalid.Error())).at(bodyLocation(invalid.Pointer), invalid.Problem)
+		return problem(http.StatusUnprocessableEntity, "%s", sentence(ofField(invalid.Pointer, invalid.Problem))).at(bodyLocation(invalid.Pointer), invalid.Problem)
 	case errors.As(err, &large):
 		return problem(http.StatusRequestEntityTooLarge, "%s", sentence(large.Error()))
 	case errors.As(err, &conflict):
 		return problem(http.StatusConflict, "%s", sentence(conflict.Error()))
 	case errors.As(err, &badAccess):
-		return problem(http.StatusUnprocessableEntity, "%s", sentence(badAccess.Error())).at("body."+badAccess.Field, badAccess.Problem)
+		return problem(http.StatusUnprocessableEntity, "%s", sentence(ofField(badAccess.Field, badAccess.Problem))).at("body."+badAccess.Field, badAccess.Problem)
 	case errors.As(err, &limited):
 		seconds := int(math.Ceil(limited.RetryAfter.Seconds()))
 		e := problem(http.StatusTooManyRequests, "Too many attempts failed. Try again in %d seconds.", seconds)
@@ -113,17 +113,6 @@ func (s *Server) asProblem(ctx context.Context, err error) error {
 	return unexpected()
 }
 
-// sentence makes an error's text a sentence for people.
-func sentence(text string) string {
-	if text == "" {
-		return ""
-	}
-	if !strings.HasSuffix(text, ".") {
-		text += "."
-	}
-	return strings.ToUpper(text[:1]) + text[1:]
-}
-
 func bodyLocation(pointer string) string {
 	if pointer == "" {
 		return "body"
@@ -140,14 +129,14 @@ func plainProblem(_ huma.Context, _ string, v any) (any, error) {
 	}
 	p := &rest.Problem{Title: m.Title, Status: m.Status, Detail: sentence(m.Detail)}
 	for _, d := range m.Errors {
-		detail := rest.ProblemDetail{Message: d.Message, Location: d.Location}
+		detail := rest.ProblemDetail{Message: inWords(d.Message), Location: d.Location}
 		if text, ok := d.Value.(string); ok && !strings.HasPrefix(d.Location, "body") && len(text) <= 200 {
 			detail.Value = text
 		}
 		p.Errors = append(p.Errors, detail)
 	}
 	if len(p.Errors) > 0 && m.Detail == "validation failed" {
-		p.Detail = sentence(strings.TrimPrefix(p.Errors[0].Location+": ", ": ") + p.Errors[0].Message)
+		p.Detail = sentence(ofField(p.Errors[0].Location, p.Errors[0].Message))
 	}
 	return p, nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/internal/rest"
@@ -178,8 +179,30 @@ func (s *Service) RevokeAgent(ctx context.Context, c inventory.Caller, id, reaso
 			return rest.Agent{}, err
 		}
 	}
+	if err := s.failWaiting(ctx, c.Tenant, id, "its agent was revoked"); err != nil {
+		return rest.Agent{}, err
+	}
 	s.signal(id)
 	return s.agentView(ctx, o)
+}
+
+// failWaiting ends the runs that wait for an agent that will never come for them. What a crash leaves expires as they do.
+func (s *Service) failWaiting(ctx context.Context, tenant, agent, why string) error {
+	list, err := all[commandDoc](ctx, s.opt.Store, tCommands, tenant, filter.And{eq(text("agent"), agent), eq(text("state"), statePending)})
+	if err != nil {
+		return err
+	}
+	for _, o := range list {
+		if o.doc.Type == CommandRun {
+			if err := s.opt.Inventory.FailRun(ctx, tenant, o.doc.RunID, why); err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+		}
+		if err := write(ctx, s.opt.Store, tCommands, store.Delete, o); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // raise gives a connection its next epoch.

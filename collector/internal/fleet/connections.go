@@ -127,9 +127,9 @@ func (s *Service) views(ctx context.Context, c inventory.Caller, list []object[c
 	if err != nil {
 		return nil, err
 	}
-	names := map[string]string{}
+	names, serving := map[string]string{}, map[string]bool{}
 	for _, a := range agents {
-		names[a.id] = a.doc.Name
+		names[a.id], serving[a.id] = a.doc.Name, a.doc.RevokedAt.IsZero()
 	}
 	for _, d := range centers {
 		names[d.id] = d.doc.Name
@@ -147,6 +147,9 @@ func (s *Service) views(ctx context.Context, c inventory.Caller, list []object[c
 			Settings: json.RawMessage(d.Settings), Credential: d.Credential, Kinds: d.Kinds, Rules: d.Rules, Paused: d.Paused, Epoch: d.Epoch,
 			MaxRequestsPerSecond: d.MaxRequestsPerSecond, MaxParallelRequests: d.MaxParallel, QuietHours: d.QuietHours, TimeZone: d.TimeZone,
 			CreatedAt: d.CreatedAt.Time, UpdatedAt: d.UpdatedAt.Time}
+		if !serving[d.Agent] {
+			out[i].Health = "no_agent"
+		}
 	}
 	return out, nil
 }

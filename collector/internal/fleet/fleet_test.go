@@ -384,9 +384,17 @@ func TestCommands(t *testing.T) {
 	if _, err := w.RequestRun(t.Context(), admin, c.ID, []string{"network"}); err == nil {
 		t.Error("a run of a kind that is not read was queued")
 	}
-	// Nobody would ever take it.
+	// Nobody would ever take it: not what waits already, and nothing more.
+	waiting, err := w.RequestRun(t.Context(), admin, c.ID, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := w.RevokeAgent(t.Context(), admin, k.ID, "lost"); err != nil {
 		t.Fatal(err)
+	}
+	w.wantRun(waiting, "failed", "revoked")
+	if x, err := w.Connection(t.Context(), admin, c.ID); err != nil || x.Health != "no_agent" {
+		t.Errorf("health %q %v", x.Health, err)
 	}
 	var conflict *inventory.ConflictError
 	if _, err := w.RequestRun(t.Context(), admin, c.ID, nil); !errors.As(err, &conflict) || !strings.Contains(conflict.Problem, "revoked") {

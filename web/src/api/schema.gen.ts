@@ -825,7 +825,7 @@ export interface components {
             /** Format: int64 */
             epoch: number;
             /** @enum {string} */
-            health: "ok" | "degraded" | "failing" | "never" | "paused";
+            health: "ok" | "degraded" | "failing" | "never" | "paused" | "no_agent";
             id: string;
             kinds: components["schemas"]["KindSchedule"][];
             last_run?: components["schemas"]["Run"];
@@ -3086,6 +3086,8 @@ export interface operations {
     "list-resource-relations": {
         parameters: {
             query?: {
+                /** @description The relations as the collector had them at that moment */
+                as_of?: string;
                 /** @description Count beyond 10,000 too */
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */

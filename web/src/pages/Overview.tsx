@@ -11,7 +11,7 @@ import { useAdmin } from '../frame/session'
 import { grouped } from '../kinds/changes'
 import { CoverageStrip } from '../parts/Coverage'
 import { ActorText, actionWord, DiffLine } from '../parts/Diff'
-import { Mark, State } from '../parts/marks'
+import { Mark, State, stateWord } from '../parts/marks'
 import { Page, Panel } from '../parts/Page'
 import { Beats } from '../parts/Score'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
@@ -89,14 +89,14 @@ function Counts({ s, kinds }: { s: Summary; kinds: KindInfo[] }) {
 /** One line for each connection, one beat for each of its runs. */
 function Score({ connections, runs }: { connections: Connection[]; runs: Run[] }) {
   if (connections.length === 0) return <Empty title="No connections yet">A connection tells an agent where to look.</Empty>
-  const rank: Record<string, number> = { failing: 0, degraded: 1, never: 2, ok: 3, paused: 4 }
+  const rank: Record<string, number> = { failing: 0, no_agent: 0, degraded: 1, never: 2, ok: 3, paused: 4 }
   const sorted = [...connections].sort((a, b) => (rank[a.health] ?? 9) - (rank[b.health] ?? 9) || a.name.localeCompare(b.name))
   return (
     <ul className={css.score}>
       {sorted.slice(0, 12).map((c) => (
         <li key={c.id}>
           <span className={css.who}>
-            <Mark state={c.health} title={c.health} />
+            <Mark state={c.health} title={stateWord(c.health)} />
             <Link to={`/connections/${c.id}`}><Foreign text={c.name} max={34} /></Link>
           </span>
           <Beats runs={runs.filter((r) => r.connection.id === c.id).slice(0, 24)} />

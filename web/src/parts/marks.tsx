@@ -28,6 +28,7 @@ const looks: Record<string, [Tone, Shape]> = {
   failing: ['bad', 'cross'],
   never: ['idle', 'ring'],
   paused: ['idle', 'pause'],
+  no_agent: ['bad', 'cross'],
   online: ['ok', 'full'],
   offline: ['bad', 'broken'],
   revoked: ['idle', 'barred'],
@@ -105,7 +106,7 @@ export function Mark({ state, title }: { state: string; title?: string }) {
   )
 }
 
-const wordsOf: Record<string, string> = { ok: 'healthy', never: 'never run', not_tried: 'not tried' }
+const wordsOf: Record<string, string> = { ok: 'healthy', never: 'never run', no_agent: 'no agent', not_tried: 'not tried' }
 
 export const stateWord = (state: string) => wordsOf[state] ?? human(state).toLowerCase()
 
