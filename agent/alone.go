@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -60,7 +61,18 @@ type Result struct {
 	Outcomes map[string]resource.Outcome
 	Error    string
 	Complete bool
+	// Misused says that the settings that were given are why.
+	Misused bool
 }
+
+// Misused says of an error that what was asked for is wrong, not that it could not be done: a kind that the plugin does
+// not read, a setting that is unknown, missing or wrong.
+func Misused(err error) bool {
+	var settings *provider.SettingsError
+	return errors.Is(err, errUnknownKind) || errors.As(err, &settings)
+}
+
+var errUnknownKind = errors.New("unknown kind")
 
 // NewAlone opens what is needed; nothing needs to be closed.
 func NewAlone(cfg Config, log *slog.Logger) (*Alone, error) {
@@ -110,7 +122,7 @@ func (a *Alone) job(ctx context.Context, j Job) (runner.Job, error) {
 	}
 	for _, k := range out.Kinds {
 		if !slices.Contains(known, k) {
-			return out, fmt.Errorf("plugin %s does not read kind %q; it reads %s", file.Name, k, strings.Join(known, ", "))
+			return out, fmt.Errorf("%w: plugin %s does not read %q; it reads %s", errUnknownKind, file.Name, k, strings.Join(known, ", "))
 		}
 	}
 	out.Launch = func(ctx context.Context) (runner.Process, error) {
@@ -141,7 +153,7 @@ func (a *Alone) Run(ctx context.Context, j Job, to Listener) (Result, error) {
 	r, err := a.runner.Run(ctx, job, &listening{to: to}, func(p runner.Progress) {
 		to.Progress(fmt.Sprintf("%s: %d of %d scopes, %d resources", p.Phase, p.ScopesDone, p.ScopesTotal, p.Listed))
 	})
-	return Result{Outcomes: r.Outcomes, Error: r.Error, Complete: r.Complete()}, err
+	return Result{Outcomes: r.Outcomes, Error: r.Error, Complete: r.Complete(), Misused: Misused(r.Cause)}, err
 }
 
 // listening is the recorder that keeps nothing.

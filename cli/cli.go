@@ -111,6 +111,8 @@ func exitCode(err error, w io.Writer) int {
 		return exitPartial
 	case errors.As(err, &usage):
 		return exitUsage
+	case client.IsStatus(err, http.StatusBadRequest), client.IsStatus(err, http.StatusUnprocessableEntity):
+		return exitUsage // the collector does not understand what was asked for: a filter, a kind, a document
 	case client.IsStatus(err, http.StatusUnauthorized), client.IsStatus(err, http.StatusForbidden):
 		return exitDenied
 	case client.IsStatus(err, http.StatusNotFound):
@@ -158,7 +160,7 @@ func wrapArgs(c *cobra.Command) {
 // client is the one for the chosen collector.
 func (a *app) client() (*client.Client, error) {
 	if u := a.env.Getenv("MAESTRO_URL"); u != "" && a.context == "" {
-		return client.New(u, client.Secret(a.env.Getenv("MAESTRO_TOKEN")), http.DefaultTransport)
+		return newClient(u, a.env.Getenv("MAESTRO_TOKEN"))
 	}
 	path, err := contexts.Path(a.env.Getenv)
 	if err != nil {
@@ -169,10 +171,22 @@ func (a *app) client() (*client.Client, error) {
 		return nil, err
 	}
 	chosen, err := file.Choose(a.context)
+	if err != nil && a.context != "" {
+		return nil, usageError{err}
+	}
 	if err != nil {
 		return nil, err
 	}
-	return client.New(chosen.URL, client.Secret(chosen.Token), http.DefaultTransport)
+	return newClient(chosen.URL, chosen.Token)
+}
+
+// newClient fails only for an address that is none.
+func newClient(base, token string) (*client.Client, error) {
+	c, err := client.New(base, client.Secret(token), http.DefaultTransport)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return c, nil
 }
 
 func (a *app) print(value any, table func() output.Table) error {

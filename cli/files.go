@@ -118,6 +118,9 @@ func filesAt(args []string, recursive bool) (map[string]string, error) {
 			}
 			return add(path)
 		})
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, usageError{fmt.Errorf("find files: %w", err)}
+		}
 		if err != nil {
 			return nil, fmt.Errorf("find files: %w", err)
 		}

@@ -76,7 +76,7 @@ func TestUpload(t *testing.T) {
 	}{
 		{[]string{dir}, 0, "2 uploaded, 1 unchanged, 0 deleted.", "a b=2 empty= old=x same=1"},
 		{[]string{dir, "-r", "--prune"}, 0, "1 uploaded, 3 unchanged, 1 deleted.", "a b=2 c=3 empty= same=1"},
-		{[]string{filepath.Join(dir, "deep", "c"), filepath.Join(dir, "nowhere")}, 1, "nowhere", "a b=2 c=3 empty= same=1"},
+		{[]string{filepath.Join(dir, "deep", "c"), filepath.Join(dir, "nowhere")}, 2, "nowhere", "a b=2 c=3 empty= same=1"},
 	} {
 		var out bytes.Buffer
 		code := cli.Main(append([]string{"connections", "upload", "facts"}, tc.args...), cli.Environment{In: strings.NewReader(""), Out: &out, Err: &out,

@@ -34,6 +34,9 @@ token, and forgotten. A token that you have already comes in with --token-stdin.
 		Example: "  maestro login https://maestro.example.org --username anna\n  maestro login http://127.0.0.1:7070 --token-stdin < token.txt",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := newClient(args[0], ""); err != nil {
+				return err
+			}
 			token, err := a.obtainToken(cmd.Context(), args[0], username, role, tokenStdin, passwordStdin)
 			if err != nil {
 				return err
@@ -81,7 +84,7 @@ func (a *app) readLine() (string, error) {
 }
 
 func (a *app) remember(ctx context.Context, name, base, token string) error {
-	c, err := client.New(base, client.Secret(token), http.DefaultTransport)
+	c, err := newClient(base, token)
 	if err != nil {
 		return err
 	}
@@ -160,7 +163,7 @@ func (a *app) contexts() *cobra.Command {
 				return err
 			}
 			if _, err := file.Choose(args[0]); err != nil {
-				return err
+				return usageError{err}
 			}
 			file.Current = args[0]
 			return file.Save()
@@ -179,7 +182,7 @@ func (a *app) document(name string, read func(string) ([]byte, error), into any)
 		b, err = read(name)
 	}
 	if err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
+		return usageError{fmt.Errorf("read %s: %w", name, err)}
 	}
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()

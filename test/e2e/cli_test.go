@@ -44,8 +44,9 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{"table of servers", signedIn, []string{"get", "server"}, 0, "esx01.fra.example.net", ""},
 		{"filter", signedIn, []string{"get", "server", "-f", `name = "esx01.fra.example.net"`}, 0, "esx01.fra.example.net", ""},
-		{"filter with an unknown field says where", signedIn, []string{"get", "server", "-f", `nam = "x"`}, 1, "", "character 1"},
-		{"filter with a bad end says where", signedIn, []string{"get", "server", "-f", `name = `}, 1, "", "character"},
+		{"filter with an unknown field says where", signedIn, []string{"get", "server", "-f", `nam = "x"`}, 2, "", "character 1"},
+		{"filter with a bad end says where", signedIn, []string{"get", "server", "-f", `name = `}, 2, "", "character"},
+		{"filter that is none", signedIn, []string{"get", "server", "-f", "((("}, 2, "", "character"},
 		{"explain", signedIn, []string{"explain", "server"}, 0, "power_state", ""},
 		{"agents", signedIn, []string{"agents"}, 0, "online", ""},
 		{"connections", signedIn, []string{"connections"}, 0, "demo vCenter", ""},

@@ -92,7 +92,7 @@ func (a *alone) folder() (string, error) {
 		return "", fmt.Errorf("read --files: %w", err)
 	}
 	if info, err := os.Stat(dir); err != nil {
-		return "", fmt.Errorf("read --files: %w", err)
+		return "", usage{fmt.Errorf("read --files: %w", err)}
 	} else if !info.IsDir() {
 		return "", usage{fmt.Errorf("--files %s: want a folder", a.files)}
 	}
@@ -111,15 +111,15 @@ func (a *alone) readSettings(stdin io.Reader) (json.RawMessage, error) {
 		b, err = os.ReadFile(a.settings)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read settings: %w", err)
+		return nil, usage{fmt.Errorf("read settings: %w", err)}
 	}
 	out, err := yaml.YAMLToJSON(b)
 	if err != nil {
-		return nil, fmt.Errorf("read settings: %s: %w", a.settings, err)
+		return nil, usage{fmt.Errorf("read settings: %s: %w", a.settings, err)}
 	}
 	var tree map[string]any
 	if err := json.Unmarshal(out, &tree); err != nil {
-		return nil, fmt.Errorf("read settings: %s is not an object", a.settings)
+		return nil, usage{fmt.Errorf("read settings: %s is not an object", a.settings)}
 	}
 	return out, nil
 }
@@ -184,7 +184,8 @@ func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run", Short: "Read a connection once and print what is there, without a collector", Args: cobra.NoArgs,
 		Long: "Read a connection once and print what is there, one JSON document a line (ndjson) or one document (json).\n" +
-			"Exit codes: 0 everything was read, 3 some scopes were not, 1 nothing was, 2 wrong usage.",
+			"Exit codes: 0 everything was read, 3 some scopes were not, 1 nothing was, 2 wrong usage: a flag, the\n" +
+			"configuration, a kind that the plugin does not read, a setting that is missing, unknown or wrong.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			parts, job, err := a.open(cmd)
 			if err != nil {
@@ -227,6 +228,9 @@ func (a *alone) run(ctx context.Context, parts *agent.Alone, job agent.Job, stdo
 	switch {
 	case result.Error != "":
 		fmt.Fprintf(stderr, "maestro-agent: %s\n", result.Error)
+		if result.Misused {
+			return exit{ExitUsage}
+		}
 		if complete == 0 {
 			return exit{ExitFailed}
 		}

@@ -56,7 +56,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return ExitOK
 	case errors.As(err, &code):
 		return code.code
-	case errors.As(err, &wrong):
+	case errors.As(err, &wrong), agent.Misused(err):
 		fmt.Fprintf(stderr, "maestro-agent: %v\n", err)
 		return ExitUsage
 	}
@@ -69,7 +69,8 @@ func newRoot() *cobra.Command {
 		Use:   "maestro-agent",
 		Short: "Reads what is in this network and pushes it to a Maestro collector",
 		Long: "Reads what is in this network through provider plugins and pushes it to a Maestro collector.\n" +
-			"Without a command it serves. Configuration: file (--config), then " + agent.EnvPrefix + "_* variables, then flags.",
+			"Without a command it serves. Configuration: file (--config), then " + agent.EnvPrefix + "_* variables, then flags.\n" +
+			"Exit codes: 0 done, 1 failed, 2 wrong usage or configuration; of run and check 3 when only a part could be read.",
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Args:              cobra.NoArgs,
@@ -83,7 +84,22 @@ func newRoot() *cobra.Command {
 	serve := serveCommand()
 	root.RunE = serve.RunE
 	root.AddCommand(serve, enrollCommand(), statusCommand(), versionCommand(), runCommand(), checkCommand(), describeCommand())
+	wrapArgs(root)
 	return root
+}
+
+// wrapArgs makes cobra's complaints about arguments usage errors.
+func wrapArgs(c *cobra.Command) {
+	check := c.Args
+	c.Args = func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usage{err}
+		}
+		return nil
+	}
+	for _, sub := range c.Commands() {
+		wrapArgs(sub)
+	}
 }
 
 // load reads the configuration for a command.
@@ -93,7 +109,10 @@ func load(cmd *cobra.Command) (agent.Config, error) {
 	if err != nil {
 		return cfg, err
 	}
-	return cfg, config.Load(path, agent.EnvPrefix, cmd.Flags(), &cfg)
+	if err := config.Load(path, agent.EnvPrefix, cmd.Flags(), &cfg); err != nil {
+		return cfg, usage{err}
+	}
+	return cfg, nil
 }
 
 func serveCommand() *cobra.Command {
@@ -184,6 +203,9 @@ func statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "status", Short: "Say how the agent that runs here stands", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if output != "json" && output != "text" {
+				return usage{fmt.Errorf("--output %s: want text or json", output)}
+			}
 			cfg, err := load(cmd)
 			if err != nil {
 				return err

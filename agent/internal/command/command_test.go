@@ -46,7 +46,13 @@ func (demo) Describe() provider.Description {
 
 func (demo) Connect(_ context.Context, conn provider.Connection) (provider.Session, error) {
 	var s session
-	return &s, json.Unmarshal(conn.Settings, &s)
+	if err := json.Unmarshal(conn.Settings, &s); err != nil {
+		return nil, err
+	}
+	if s.Count == 13 {
+		return nil, &provider.SettingsError{Pointer: "/count", Problem: "thirteen is unlucky"}
+	}
+	return &s, nil
 }
 
 func (s *session) Discover(ctx context.Context, scope resource.Scope, out provider.Emitter) error {
@@ -160,6 +166,12 @@ func TestRunPrintsOneDocument(t *testing.T) {
 }
 
 func TestExitCodes(t *testing.T) {
+	plain, text := filepath.Join(t.TempDir(), "plain"), filepath.Join(t.TempDir(), "text")
+	for path, mode := range map[string]os.FileMode{plain: 0o600, text: 0o700} {
+		if err := os.WriteFile(path, []byte("not a program"), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
 	tests := []struct {
 		name  string
 		stdin string
@@ -169,18 +181,40 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{"partial", `{"count":1,"denied":true}`, []string{"run", "--plugin", "demo", "--settings", "-"}, command.ExitPartial, "demo.other: denied"},
 		{"nothing", `{"denied":true}`, []string{"run", "--plugin", "demo", "--settings", "-", "--kinds", "demo.other"}, command.ExitFailed, "forbidden"},
-		{"wrong settings", `{"cuont":1}`, []string{"run", "--plugin", "demo", "--settings", "-"}, command.ExitFailed, "cuont"},
+		{"unknown setting", `{"cuont":1}`, []string{"run", "--plugin", "demo", "--settings", "-"}, command.ExitUsage, "cuont"},
+		{"setting of the wrong type", `{"denied":null}`, []string{"run", "--plugin", "demo", "--settings", "-"}, command.ExitUsage, "denied"},
+		{"setting of check", `{"count":"x"}`, []string{"check", "--plugin", "demo", "--settings", "-"}, command.ExitUsage, "count"},
+		{"setting that the plugin refuses", `{"count":13}`, []string{"run", "--plugin", "demo", "--settings", "-"}, command.ExitUsage, "unlucky"},
+		{"settings that are none", `- 1`, []string{"run", "--plugin", "demo", "--settings", "-"}, command.ExitUsage, "not an object"},
+		{"settings that are not there", "", []string{"run", "--plugin", "demo", "--settings", "/nowhere.yaml"}, command.ExitUsage, "/nowhere.yaml"},
+		{"files that are not there", "", []string{"run", "--plugin", "demo", "--files", "/nowhere"}, command.ExitUsage, "/nowhere"},
 		{"no plugin named", "", []string{"run"}, command.ExitUsage, "--plugin is required"},
 		{"no such plugin", "", []string{"run", "--plugin", "nope"}, command.ExitFailed, "not installed"},
-		{"no such kind", "", []string{"run", "--plugin", "demo", "--kinds", "demo.thng"}, command.ExitFailed, "demo.thing"},
+		{"no such kind", "", []string{"run", "--plugin", "demo", "--kinds", "demo.thng"}, command.ExitUsage, "demo.thing"},
+		{"no such kind to check", "", []string{"check", "--plugin", "demo", "--kinds", "demo.thng"}, command.ExitUsage, "demo.thing"},
+		{"plugin that is not executable", "", []string{"describe", "--plugin", plain}, command.ExitFailed, "is not executable"},
+		{"plugin that is no program", "", []string{"describe", "--plugin", text}, command.ExitFailed, "is not a program for"},
 		{"unknown flag", "", []string{"run", "--plguin", "demo"}, command.ExitUsage, "plguin"},
 		{"output", "", []string{"run", "--plugin", "demo", "-o", "xml"}, command.ExitUsage, "xml"},
 		{"check fine", `{}`, []string{"check", "--plugin", "demo", "--settings", "-"}, command.ExitOK, ""},
 		{"check not fine", `{"denied":true}`, []string{"check", "--plugin", "demo", "--settings", "-"}, command.ExitPartial, ""},
+		{"output of status", "", []string{"status", "-o", "xml"}, command.ExitUsage, "xml"},
+		{"unknown command", "", []string{"sevre"}, command.ExitUsage, "sevre"},
 		{"no status", "", []string{"status"}, command.ExitFailed, "no agent runs"},
 		{"enroll without token", "", []string{"enroll", "--collector", "127.0.0.1:1"}, command.ExitFailed, "join_token"},
 		{"enroll nowhere", "", []string{"enroll"}, command.ExitFailed, "collector is not set"},
-		{"bad address", "", []string{"serve", "--collector", "nowhere"}, command.ExitFailed, "host:port"},
+		{"bad address", "", []string{"serve", "--collector", "nowhere"}, command.ExitUsage, "host:port"},
+		{"no such configuration", "", []string{"serve", "--config", "/nowhere.yaml"}, command.ExitUsage, "/nowhere.yaml"},
+		{"bad level", "", []string{"run", "--plugin", "demo", "--log-level", "loud"}, command.ExitUsage, "loud"},
+	}
+	// A mistake on the command line is one whatever the command is.
+	for _, name := range []string{"serve", "enroll", "status", "version", "run", "check", "describe"} {
+		tests = append(tests, tests[0], tests[0])
+		tests[len(tests)-2].name, tests[len(tests)-2].args = name+" with an unknown flag", []string{name, "--nosuch"}
+		tests[len(tests)-1].name, tests[len(tests)-1].args = name+" with an argument", []string{name, "nosuch"}
+		for i := len(tests) - 2; i < len(tests); i++ {
+			tests[i].code, tests[i].want = command.ExitUsage, "nosuch"
+		}
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -209,7 +243,7 @@ func TestAMisspeltKeyNamesItsLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := call(t, "", "serve", "--config", file)
-	if r.code != command.ExitFailed || !strings.Contains(r.errors, "agent.yaml:2:1") || !strings.Contains(r.errors, "plugin_dri") {
+	if r.code != command.ExitUsage || !strings.Contains(r.errors, "agent.yaml:2:1") || !strings.Contains(r.errors, "plugin_dri") {
 		t.Errorf("exit %d: %s", r.code, r.errors)
 	}
 }

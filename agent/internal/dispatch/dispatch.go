@@ -3,6 +3,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -407,7 +408,7 @@ func (d *Dispatcher) execute(ctx context.Context, a Assignment, run *active, log
 	if err != nil {
 		return err
 	}
-	log.Info("run begins", "trigger", run.Trigger, "kinds", run.Kinds)
+	log.Info("run begins", "trigger", cmp.Or(run.Trigger, "manual"), "kinds", run.Kinds)
 	result, err := d.cfg.Runner.Run(ctx, d.job(a, run.Kinds, false, log), runner.ToSpool(spooled), func(p runner.Progress) {
 		d.mu.Lock()
 		run.Progress = p

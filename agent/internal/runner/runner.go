@@ -82,6 +82,8 @@ type Result struct {
 	Outcomes map[string]resource.Outcome // by scope key
 	// Error says why the run ended early; empty when it did not.
 	Error string
+	// Cause is the error that Error is the text of.
+	Cause error
 	Log   []string
 }
 
@@ -111,7 +113,7 @@ func (r *Runner) Run(ctx context.Context, job Job, rec Recorder, progress func(P
 		}
 	}
 	if err != nil {
-		x.result.Error = err.Error()
+		x.result.Error, x.result.Cause = err.Error(), err
 		if cause := context.Cause(ctx); cause != nil {
 			x.result.Error = cause.Error()
 		}
