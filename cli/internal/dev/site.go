@@ -128,19 +128,7 @@ func (s *site) startAgent(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	credentials := map[string]any{}
-	if s.demo.Username != "" {
-		// The password is in a file of its own: only the agent opens it, and the collector knows its name only.
-		if err := os.WriteFile(s.path("vcenter.password"), []byte(s.demo.Password+"\n"), 0o600); err != nil {
-			return "", fmt.Errorf("write credential: %w", err)
-		}
-		source := func(kind, v string) map[string]any { return map[string]any{kind: v} }
-		credentials["vcenter-demo"] = map[string]any{
-			"providers": []string{"vsphere"},
-			"env":       map[string]any{"VSPHERE_USERNAME": source("value", s.demo.Username), "VSPHERE_PASSWORD": source("file", s.path("vcenter.password"))},
-		}
-	}
-	if err := writeYAML(s.path("credentials.yaml"), map[string]any{"credentials": credentials}); err != nil {
+	if err := s.writeCredentials(); err != nil {
 		return "", err
 	}
 	if err := writeYAML(s.path("agent.yaml"), config); err != nil {
@@ -212,7 +200,7 @@ func (s *site) discover(ctx context.Context, agentID string) error {
 		if err != nil {
 			return fmt.Errorf("encode settings: %w", err)
 		}
-		want = append(want, rest.ConnectionWrite{Name: "demo vCenter", Provider: "vsphere", Agent: agentID, Settings: settings, Credential: "vcenter-demo"})
+		want = append(want, rest.ConnectionWrite{Name: "demo vCenter", Provider: "vsphere", Agent: agentID, Settings: settings, Credential: demoCredential})
 	}
 	have, err := client.All[rest.Connection](ctx, s.api, "/connections", nil, 0)
 	if err != nil {

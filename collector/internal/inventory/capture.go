@@ -428,13 +428,8 @@ func (r *Run) end(c *capture, v Verdict, word, reason string) {
 	r.set.touch(st.Key)
 	rs.Verdict, rs.Reason, rs.Changed = word, reason, c.changed
 	rs.Rejected = c.rejects[:min(len(c.rejects), 100)]
-	done := 0
-	for _, other := range r.captures {
-		if other.verdict != "" {
-			done++
-		}
-	}
-	r.doc.ScopesDone = done
+	r.ended++
+	r.doc.ScopesDone = max(r.doc.ScopesDone, r.ended)
 }
 
 // baseline is the rows that the scope counts, for an agent whose capture did not reach its end.

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,8 @@ type Run struct {
 	complete bool
 	scopes   []runScope
 	captures map[int]*capture
+	// ended counts the captures that are over.
+	ended int
 	// saved is when the row was last written while the run goes on.
 	saved store.Time
 }
@@ -233,6 +236,9 @@ func (r *Run) Plan(ctx context.Context, scopes []resource.Scope, complete bool, 
 
 // save writes the run's row and its scopes while it goes on.
 func (r *Run) save(ctx context.Context) error {
+	if err := r.hear(ctx); err != nil {
+		return err
+	}
 	r.doc.UpdatedAt = store.At(r.s.now())
 	ops, err := r.rowWrites(true)
 	if err != nil {
@@ -247,6 +253,26 @@ func (r *Run) save(ctx context.Context) error {
 	}
 	r.row++
 	r.saved = r.doc.UpdatedAt
+	return nil
+}
+
+// hear takes over what the agent told of the run beside the push, which may be ahead of it: what people see of a run that
+// goes on never goes back.
+func (r *Run) hear(ctx context.Context) error {
+	told, row, err := r.s.runRow(ctx, r.s.opt.Store, r.start.Tenant, r.start.RunID)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d := &r.doc
+	d.ScopesTotal, d.ScopesDone, d.Listed = max(d.ScopesTotal, told.ScopesTotal), max(d.ScopesDone, told.ScopesDone), max(d.Listed, told.Listed)
+	d.Phase = cmp.Or(told.Phase, d.Phase)
+	if len(told.Log) > 0 {
+		d.Log = told.Log
+	}
+	r.row = row
 	return nil
 }
 
