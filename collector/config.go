@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"maestro.internal/sdk/schema"
 )
 
 // EnvPrefix begins the environment variables of the collector's configuration.
@@ -33,6 +35,7 @@ type Config struct {
 	AutoApprove     bool          `yaml:"auto_approve_kinds" help:"Take the kinds that new plugins declare without asking; for development."`
 	Demo            bool          `yaml:"demo" help:"Say in the web UI that the data is simulated."`
 
+	Identity  IdentityConfig  `yaml:"identity"`
 	Removals  RemovalsConfig  `yaml:"removals"`
 	Retention RetentionConfig `yaml:"retention"`
 
@@ -70,6 +73,11 @@ func (URI) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 func (u *URI) UnmarshalText(b []byte) error {
 	*u = URI(b)
 	return nil
+}
+
+// IdentityConfig says what joins observations to resources.
+type IdentityConfig struct {
+	Junk []string `yaml:"junk" help:"Identifiers, as type=value, that many things have and that join nothing, beside those that Maestro knows."`
 }
 
 // RemovalsConfig says when removals are held for a person: when they are more than both.
@@ -128,6 +136,8 @@ func (c *Config) Validate() error {
 		return errors.New("removals: want hold_items of at least 1 and hold_percent of 1 to 100")
 	case c.Retention.Gone < 0 || c.Retention.UnreadAfter <= 0:
 		return errors.New("retention: want gone of 0 or more, and unread_after of more than 0")
+	case slices.ContainsFunc(c.Identity.Junk, func(pair string) bool { return !identifierPair(pair) }):
+		return errors.New("identity.junk: want type=value, for example serial=ABC123")
 	case c.ShutdownAfter <= 0:
 		return errors.New("shutdown_after: want more than 0")
 	case c.Log.Format != "text" && c.Log.Format != "json":
@@ -153,6 +163,12 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("listen: %s can be reached from other machines, so set tls.cert and tls.key, or listen on 127.0.0.1 behind a proxy that has them", c.Listen)
 	}
 	return nil
+}
+
+func identifierPair(pair string) bool {
+	typ, value, _ := strings.Cut(pair, "=")
+	_, ok := schema.NormalizeIdentifier(typ, value)
+	return ok
 }
 
 func loopback(host string) bool {

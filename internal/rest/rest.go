@@ -98,12 +98,21 @@ type Observation struct {
 	State       string             `json:"state" enum:"active,gone,unwatched,held"`
 	StateSince  time.Time          `json:"state_since"`
 	StateReason string             `json:"state_reason,omitempty"`
-	Match       string             `json:"match,omitempty" doc:"Why it belongs to this resource"`
+	Match       string             `json:"match,omitempty" doc:"Why it belongs to this resource, in words"`
+	MatchedOn   *MatchedOn         `json:"matched_on,omitempty"`
+	Warnings    []string           `json:"warnings,omitempty"`
 	Hash        string             `json:"hash"`
 	ObservedAt  time.Time          `json:"observed_at"`
 	LastSeen    time.Time          `json:"last_seen"`
 	RunID       string             `json:"run_id,omitempty"`
 	Envelope    json.RawMessage    `json:"envelope"`
+}
+
+// MatchedOn is the identifier that joined an observation to its resource.
+type MatchedOn struct {
+	Identifier resource.Identifier `json:"identifier"`
+	Rank       int                 `json:"rank" doc:"1 is the strongest"`
+	Conflicts  []string            `json:"conflicts,omitempty" doc:"What the joined observations said differently then: types of identifiers, addresses"`
 }
 
 // RelatedResource is one edge, seen from the resource asked about.

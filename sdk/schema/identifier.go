@@ -13,6 +13,9 @@ type IdentifierType struct {
 	Name  string `json:"name"`
 	Label string `json:"label"`
 	Help  string `json:"help"`
+	// One says that a thing has one value of the type at a time: two things with different ones are two, whatever else they have
+	// in common.
+	One bool `json:"one,omitempty"`
 
 	normalize func(string) (string, bool)
 }
@@ -20,18 +23,23 @@ type IdentifierType struct {
 // IdentifierTypes is the registry, sorted by name. A plugin may use types of its own, "<provider>.<type>".
 func IdentifierTypes() []IdentifierType {
 	return []IdentifierType{
-		{"asset_tag", "Asset tag", "The number that the owner put on it.", normalizeSerial},
-		{"bios_uuid", "BIOS UUID", "The system UUID in SMBIOS; clones may share it.", normalizeUUID},
-		{"fqdn", "Domain name", "A fully qualified host name.", normalizeFQDN},
-		{"instance_id", "Instance id", "The name of the instance in its cloud's API.", normalizePlain},
-		{"instance_uuid", "Instance UUID", "The UUID by which its manager knows it, unique for each instance.", normalizeUUID},
-		{"iqn", "iSCSI name", "iqn., eui. or naa. name of an iSCSI node.", normalizeIQN},
-		{"mac", "MAC address", "The hardware address of a port that belongs to it.", normalizeMAC},
-		{"machine_id", "Machine id", "systemd's /etc/machine-id, Windows' MachineGuid.", normalizeMachineID},
-		{"naa", "NAA id", "The NAA name of a disk.", normalizeHex("naa.", 16, 32)},
-		{"serial", "Serial number", "The manufacturer's serial number.", normalizeSerial},
-		{"wwn", "World wide name", "Of a Fibre Channel port or a disk.", normalizeHex("0x", 16, 32)},
+		{"asset_tag", "Asset tag", "The number that the owner put on it.", false, normalizeSerial},
+		{"bios_uuid", "BIOS UUID", "The system UUID in SMBIOS; clones may share it.", true, normalizeUUID},
+		{"fqdn", "Domain name", "A fully qualified host name.", false, normalizeFQDN},
+		{"instance_id", "Instance id", "The name of the instance in its cloud's API.", true, normalizePlain},
+		{"instance_uuid", "Instance UUID", "The UUID by which its manager knows it, unique for each instance.", true, normalizeUUID},
+		{"iqn", "iSCSI name", "iqn., eui. or naa. name of an iSCSI node.", false, normalizeIQN},
+		{"mac", "MAC address", "The hardware address of a port that belongs to it.", false, normalizeMAC},
+		{"machine_id", "Machine id", "systemd's /etc/machine-id, Windows' MachineGuid.", true, normalizeMachineID},
+		{"naa", "NAA id", "The NAA name of a disk.", false, normalizeHex("naa.", 16, 32)},
+		{"serial", "Serial number", "The manufacturer's serial number.", true, normalizeSerial},
+		{"wwn", "World wide name", "Of a Fibre Channel port or a disk.", false, normalizeHex("0x", 16, 32)},
 	}
+}
+
+// SingleIdentifier says whether a thing has one value of the type at a time.
+func SingleIdentifier(typ string) bool {
+	return slices.ContainsFunc(IdentifierTypes(), func(t IdentifierType) bool { return t.Name == typ && t.One })
 }
 
 var pluginIdentifier = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}$`)
@@ -42,15 +50,16 @@ func knownIdentifier(typ string) bool {
 }
 
 // NormalizeIdentifier brings a value into the one spelling by which it is compared. It is false for values
-// that name nothing (empty, all zero, a manufacturer's placeholder) or have the wrong form, and for types
-// that are neither in the registry nor a plugin's own.
+// that name nothing (empty, all zero, a manufacturer's placeholder, what software gives to every machine) or have the
+// wrong form, and for types that are neither in the registry nor a plugin's own.
 func NormalizeIdentifier(typ, value string) (string, bool) {
 	if len(value) > 2048 || strings.ContainsFunc(value, unicode.IsControl) {
 		return "", false
 	}
 	for _, t := range IdentifierTypes() {
 		if t.Name == typ {
-			return t.normalize(value)
+			out, ok := t.normalize(value)
+			return out, ok && !junk(typ, out)
 		}
 	}
 	if pluginIdentifier.MatchString(typ) {
@@ -64,22 +73,10 @@ func normalizePlain(s string) (string, bool) {
 	return s, s != ""
 }
 
-// normalizeSerial keeps the case, which is the manufacturer's, and refuses what they write when they write
-// nothing.
+// normalizeSerial keeps the case, which is the manufacturer's.
 func normalizeSerial(s string) (string, bool) {
 	s = strings.Join(strings.Fields(s), " ")
-	switch strings.ToLower(strings.Trim(s, ". ")) {
-	case "", "none", "n/a", "na", "null", "unknown", "default string", "system serial number", "serial number",
-		"not specified", "not applicable", "not available", "to be filled by o.e.m", "to be filled by oem",
-		"oem", "invalid", "chassis serial number", "base board serial number", "no asset tag", "no asset information",
-		"asset tag", "default", "empty", "123456789", "0123456789", "1234567890":
-		return "", false
-	}
-	// 0000, xxxx, ....: one character over and over.
-	if strings.Trim(s, s[:1]+"-: ") == "" {
-		return "", false
-	}
-	return s, true
+	return s, s != ""
 }
 
 // hexOf is s in lower case without separators, if it is hexadecimal.
@@ -103,10 +100,6 @@ func uniform(hex string) bool { return strings.Trim(hex, "0") == "" || strings.T
 func normalizeUUID(s string) (string, bool) {
 	h, ok := hexOf(strings.TrimPrefix(strings.ToLower(strings.Trim(strings.TrimSpace(s), "{}")), "urn:uuid:"), "- ")
 	if !ok || len(h) != 32 || uniform(h) {
-		return "", false
-	}
-	switch h { // placeholders that whole product lines were shipped with
-	case "0123456789abcdef0123456789abcdef", "03000200040005000006000700080009":
 		return "", false
 	}
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:], true

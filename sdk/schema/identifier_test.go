@@ -29,6 +29,17 @@ func TestNormalizeIdentifier(t *testing.T) {
 		{"serial", "0000000", ""},
 		{"serial", "................", ""},
 		{"serial", "", ""},
+		{"serial", "Default string", ""},
+		{"serial", "0123456789", ""},
+		{"serial", "System Serial Number", ""},
+		{"serial", "N/A", ""},
+		{"asset_tag", "Asset-1234567890", ""},
+		{"mac", "52:54:00:12:34:56", ""}, // QEMU gives it to every machine that is given none
+		{"mac", "52-54-00-12-34-57", "52:54:00:12:34:57"},
+		{"mac", "0242.ac11.0002", ""}, // what Docker counts from one on every machine
+		{"mac", "02:00:4c:4f:4f:50", ""},
+		{"instance_uuid", "00000000-0000-0000-0000-000000000000", ""},
+		{"machine_id", "DEADBEEF-DEADBEEF-DEADBEEF-DEADBEEF", ""},
 		{"fqdn", "Web-1.Example.ORG.", "web-1.example.org"},
 		{"fqdn", "web-1", ""},
 		{"fqdn", "10.0.0.1", ""},

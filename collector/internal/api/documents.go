@@ -105,9 +105,13 @@ func observationDocument(o *inventory.ObservationView, n *names) rest.Observatio
 	if len(env) == 0 {
 		env = json.RawMessage("{}")
 	}
-	return rest.Observation{Connection: n.connection(o.Connection), ExternalID: o.ExternalID, Partition: o.Partition, State: o.State,
+	doc := rest.Observation{Connection: n.connection(o.Connection), ExternalID: o.ExternalID, Partition: o.Partition, State: o.State,
 		StateSince: o.StateSince, StateReason: o.StateReason, Match: o.Match, Hash: o.Hash, ObservedAt: o.ObservedAt,
-		LastSeen: o.LastSeen, RunID: o.RunID, Envelope: env}
+		LastSeen: o.LastSeen, RunID: o.RunID, Warnings: o.Warnings, Envelope: env}
+	if m := o.Matched; m != nil {
+		doc.MatchedOn = &rest.MatchedOn{Identifier: m.Identifier, Rank: m.Rank, Conflicts: m.Conflicts}
+	}
+	return doc
 }
 
 func changeDocument(c *inventory.Change, n *names) rest.Change {

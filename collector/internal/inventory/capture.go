@@ -180,6 +180,7 @@ func (r *Run) inspect(c *capture, in []Item, res *BatchResult) ([]incoming, erro
 		if x.reject != "" {
 			res.Rejected = append(res.Rejected, Rejection{Key: x.key, Reason: x.reject})
 		}
+		x.warnings = append(x.warnings, r.s.junkOf(&x.env, c.kind.Kind)...)
 		for _, w := range x.warnings {
 			if len(res.Warnings) < 100 {
 				res.Warnings = append(res.Warnings, x.key+": "+w)

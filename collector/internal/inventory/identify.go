@@ -53,11 +53,14 @@ func (u *unit) identify(o *obsRec, known []ranked) {
 		own = u.newResource(u.resolve(o.doc.ResourceID))
 	}
 	var free, led []resource.Identifier // led to own
-	for _, id := range identifiersOf(&o.seen.env, u.kind) {
+	for _, id := range u.identifiers(&o.seen.env) {
+		cl := u.claims[claimID(u.tenant, u.kind.Name, id.Identifier)]
 		if slices.Contains(known, id) {
+			if cl != nil && cl.doc.Contested && slices.Contains(cl.doc.Holders, o.id) {
+				u.addHolder(cl, o) // still true of what it says now
+			}
 			continue
 		}
-		cl := u.claims[claimID(u.tenant, u.kind.Name, id.Identifier)]
 		if cl == nil || cl.drop {
 			free = append(free, id.Identifier)
 			continue
@@ -82,7 +85,7 @@ func (u *unit) identify(o *obsRec, known []ranked) {
 			}
 		case own == nil:
 			own, led = owner, append(led, id.Identifier)
-			o.doc.Match = "has " + pairOf(id.Identifier) + " in common"
+			u.matched(o, owner, id)
 		case own.version == 0 && len(own.members) == 0:
 			// What a claim led to before was never made; it goes where the others lead.
 			own, free, led = owner, append(free, led...), nil
@@ -94,7 +97,7 @@ func (u *unit) identify(o *obsRec, known []ranked) {
 	}
 	if own == nil {
 		own = u.newResource(resourceIDOf(o.id))
-		o.doc.Match = "first seen here"
+		o.doc.Matched, o.doc.Match = nil, match{}.text()
 	}
 	u.join(o, own)
 	for _, id := range free {
@@ -114,7 +117,7 @@ func (u *unit) claim(id resource.Identifier, owner string) {
 }
 
 func (u *unit) holds(o *obsRec, id resource.Identifier) bool {
-	return o != nil && slices.ContainsFunc(identifiersOf(&o.seen.env, u.kind), func(r ranked) bool { return r.Identifier == id })
+	return o != nil && slices.ContainsFunc(u.identifiers(&o.seen.env), func(r ranked) bool { return r.Identifier == id })
 }
 
 // contests says whether the identifier names two things at once: a live observation of the same connection has it too,

@@ -55,7 +55,7 @@ func TestJoinAcrossConnections(t *testing.T) {
 		t.Fatalf("provenance %v", from)
 	}
 	obs, err := l.s.Observations(l.ctx, everyone, "server", id)
-	if err != nil || len(obs) != 2 || obs[0].Match != "has mac=02:00:00:00:00:01 in common" || obs[1].Match != "first seen here" {
+	if err != nil || len(obs) != 2 || obs[0].Match != "matched on mac, rank 4" || obs[1].Match != "first seen here" {
 		t.Fatalf("observations %+v %v", obs, err)
 	}
 

@@ -181,7 +181,7 @@ func (s *Service) observationsOf(ctx context.Context, c Caller, k *KindInfo, rev
 
 func observationView(c Caller, doc obsDoc, row store.Row, set *scopeSet) ObservationView {
 	v := ObservationView{Connection: c.name(doc.Connection), Kind: doc.Kind, ExternalID: doc.ExternalID, State: string(doc.State),
-		StateSince: doc.StateSince.Time, StateReason: doc.StateReason, Match: doc.Match, Hash: doc.Hash,
+		StateSince: doc.StateSince.Time, StateReason: doc.StateReason, Match: doc.Match, Matched: doc.Matched.view(), Warnings: doc.Warnings, Hash: doc.Hash,
 		ObservedAt: doc.ObservedAt.Time, RunID: doc.RunID}
 	if scope, err := resource.ParseScopeKey(doc.Scope); err == nil {
 		v.Partition = scope.Partition

@@ -23,7 +23,7 @@ func (l *lab) bridged(n int) {
 	a.conn.Provider, b.conn.Provider, a.conn.Datacenter = "pa", "pb", "dc1"
 	var apart, together []resource.Envelope
 	for i := range n {
-		mac, uuid := has("mac", fmt.Sprintf("02:00:00:00:00:%02d", i)), has("bios_uuid", fmt.Sprintf("4210f2a4-0000-1111-2222-3333444455%02d", i))
+		mac, uuid := has("mac", fmt.Sprintf("02:00:00:00:01:%02d", i)), has("bios_uuid", fmt.Sprintf("4210f2a4-0000-1111-2222-3333444455%02d", i))
 		apart = append(apart, thing(one, fmt.Sprintf("m%d", i), named(fmt.Sprintf("mac %d", i)), mac), thing(one, fmt.Sprintf("u%d", i), named(fmt.Sprintf("uuid %d", i)), uuid))
 		together = append(together, thing(one, fmt.Sprintf("b%d", i), mac, uuid))
 	}
@@ -41,7 +41,7 @@ func TestReviewItems(t *testing.T) {
 		t.Fatalf("%+v", all)
 	}
 	first := all.Items[0]
-	if first.Kind != "server" || first.State != "open" || first.Identifier.Type != "mac" || first.Identifier.Value != "02:00:00:00:00:02" ||
+	if first.Kind != "server" || first.State != "open" || first.Identifier.Type != "mac" || first.Identifier.Value != "02:00:00:00:01:02" ||
 		first.Connection != "b" || first.ExternalID != "b2" || first.Resources[0].Name != "uuid 2" || first.Resources[1].Name != "mac 2" {
 		t.Errorf("the newest: %+v", first)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/store"
+	"maestro.internal/sdk/resource"
 	"maestro.internal/sdk/schema"
 )
 
@@ -31,6 +32,8 @@ type Options struct {
 	HistoryKey []byte
 	// RunTimeout (6 hours) without news fails a run.
 	RunTimeout time.Duration
+	// Junk are identifiers, as "type=value", that name nothing beside those that schema knows.
+	Junk []string
 }
 
 // Service is the inventory. It keeps no state but caches and may run in any number of collectors.
@@ -38,6 +41,7 @@ type Service struct {
 	opt     Options
 	builtin map[string]*KindInfo
 	kinds   registry
+	junk    map[resource.Identifier]bool
 }
 
 // New makes a Service.
@@ -68,7 +72,7 @@ func New(opt Options) *Service {
 	}
 	orTime(&opt.UnreadAfter, 30*24*time.Hour)
 	orTime(&opt.RunTimeout, 6*time.Hour)
-	s := &Service{opt: opt, builtin: map[string]*KindInfo{},
+	s := &Service{opt: opt, junk: junkSet(opt.Junk), builtin: map[string]*KindInfo{},
 		kinds: registry{tenants: map[string]cachedKinds{}, ready: map[string]bool{}}}
 	for _, k := range opt.Builtin {
 		s.builtin[k.Name] = &KindInfo{Kind: k, Approval: Approved, BuiltIn: true}

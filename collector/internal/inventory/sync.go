@@ -161,7 +161,7 @@ func (u *unit) record(w *scopeWork, id string, it incoming) *obsRec {
 	rec := &obsRec{id: id, blob: it.bytes}
 	env := it.env
 	if old != nil {
-		doc.ResourceID, doc.Match = old.doc.ResourceID, old.doc.Match
+		doc.ResourceID, doc.Match, doc.Matched = old.doc.ResourceID, old.doc.Match, old.doc.Matched
 		doc.Scope, doc.Also, doc.State, doc.StateSince = old.doc.Scope, old.doc.Also, old.doc.State, old.doc.StateSince
 		if doc.Volatile == "" {
 			doc.Volatile = old.doc.Volatile
@@ -223,11 +223,11 @@ func (u *unit) place(ctx context.Context, recs []*obsRec) error {
 		if o.doc.ResourceID != "" {
 			owners = append(owners, o.doc.ResourceID)
 		}
-		for _, r := range identifiersOf(&o.seen.env, u.kind) {
+		for _, r := range u.identifiers(&o.seen.env) {
 			ids = append(ids, r.Identifier)
 		}
 		if o.was != nil {
-			for _, r := range identifiersOf(&o.was.env, u.kind) {
+			for _, r := range u.identifiers(&o.was.env) {
 				ids = append(ids, r.Identifier)
 			}
 		}
@@ -241,13 +241,13 @@ func (u *unit) place(ctx context.Context, recs []*obsRec) error {
 	for _, o := range recs {
 		var known, had []ranked
 		if o.was != nil {
-			had = identifiersOf(&o.was.env, u.kind)
+			had = u.identifiers(&o.was.env)
 			if o.was.live() {
 				known = had
 			}
 		}
 		u.identify(o, known)
-		now := identifiersOf(&o.seen.env, u.kind)
+		now := u.identifiers(&o.seen.env)
 		u.release(o, slices.DeleteFunc(slices.Clone(had), func(r ranked) bool { return slices.Contains(now, r) }))
 	}
 	return nil

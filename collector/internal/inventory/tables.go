@@ -91,6 +91,7 @@ type obsDoc struct {
 	Epoch       int64      `json:"epoch"`
 	Generation  int64      `json:"generation"`
 	Match       string     `json:"match,omitempty"`
+	Matched     *match     `json:"matched,omitempty"`
 	Datacenter  string     `json:"datacenter,omitempty"`
 	Client      string     `json:"client,omitempty"`
 	Precedence  int64      `json:"precedence"`

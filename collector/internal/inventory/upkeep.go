@@ -196,7 +196,7 @@ func (u *unit) fuse(ctx context.Context, op operationDoc, row store.Row) error {
 			continue
 		}
 		rec := *o
-		rec.doc.Match, rec.dirty = "merged: "+op.Pair, true
+		rec.doc.Match, rec.doc.Matched, rec.dirty = op.match(), nil, true
 		u.obs[o.id] = &rec
 		u.join(&rec, to)
 	}

@@ -135,7 +135,10 @@ type ObservationView struct {
 	StateSince  time.Time
 	StateReason string
 	// Match says why it belongs to the resource.
-	Match      string
+	Match string
+	// Matched is the identifier that joined it; nil where it was seen first, or a person decided.
+	Matched    *Match
+	Warnings   []string
 	Hash       string
 	ObservedAt time.Time
 	LastSeen   time.Time
@@ -143,6 +146,14 @@ type ObservationView struct {
 	// Envelope is the canonical bytes as they came.
 	Envelope json.RawMessage
 	Volatile json.RawMessage
+}
+
+// Match is the identifier by which an observation was joined to its resource.
+type Match struct {
+	Identifier resource.Identifier
+	Rank       int
+	// Conflicts is what the joined observations said differently of themselves then: types of identifiers, "addresses".
+	Conflicts []string
 }
 
 // Related is one edge, seen from the resource asked about.

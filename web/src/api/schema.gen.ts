@@ -1283,6 +1283,16 @@ export interface components {
             label: string;
             value: string;
         };
+        MatchedOn: {
+            /** @description What the joined observations said differently then: types of identifiers, addresses */
+            conflicts?: string[];
+            identifier: components["schemas"]["Identifier"];
+            /**
+             * Format: int64
+             * @description 1 is the strongest
+             */
+            rank: number;
+        };
         Observation: {
             connection?: components["schemas"]["Ref"];
             envelope: unknown;
@@ -1290,8 +1300,9 @@ export interface components {
             hash: string;
             /** Format: date-time */
             last_seen: string;
-            /** @description Why it belongs to this resource */
+            /** @description Why it belongs to this resource, in words */
             match?: string;
+            matched_on?: components["schemas"]["MatchedOn"];
             /** Format: date-time */
             observed_at: string;
             partition?: components["schemas"]["Label"][];
@@ -1301,6 +1312,7 @@ export interface components {
             state_reason?: string;
             /** Format: date-time */
             state_since: string;
+            warnings?: string[];
         };
         Outcome: {
             advice?: string;
