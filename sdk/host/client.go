@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"maestro.internal/sdk/proto/pluginv1"
 	"maestro.internal/sdk/provider"
@@ -48,7 +49,11 @@ func (c *client) Check(ctx context.Context, conn provider.Connection, kinds []st
 func (c *client) Plan(ctx context.Context, conn provider.Connection, kinds []string) (provider.Plan, error) {
 	ctx, cancel := c.bound(ctx)
 	defer cancel()
-	r, err := c.process.calls.Plan(ctx, &pluginv1.PlanRequest{Connection: wire.FromConnection(conn), Kinds: kinds})
+	req := &pluginv1.PlanRequest{Connection: wire.FromConnection(conn), Kinds: kinds}
+	if plan, err := c.planStream(ctx, req); !notServed(err) {
+		return plan, err
+	}
+	r, err := c.process.calls.Plan(ctx, req)
 	if notServed(err) {
 		// A plugin without Plan has one scope for each kind.
 		plan := provider.Plan{Complete: true}
@@ -61,6 +66,32 @@ func (c *client) Plan(ctx context.Context, conn provider.Connection, kinds []str
 		return provider.Plan{}, c.failed(ctx, "plan", err)
 	}
 	return wire.ToPlan(r), nil
+}
+
+// planStream takes the plan in pieces.
+func (c *client) planStream(ctx context.Context, req *pluginv1.PlanRequest) (plan provider.Plan, err error) {
+	ctx, cancel := context.WithCancel(ctx) // a stream that is given up must end
+	defer cancel()
+	stream, err := c.process.calls.PlanStream(ctx, req)
+	size := 0
+	for err == nil {
+		var part *pluginv1.PlanResponse
+		if part, err = stream.Recv(); err != nil {
+			break
+		}
+		if size += proto.Size(part); size > maxPlanBytes || len(plan.Scopes)+len(part.GetScopes()) > maxScopes {
+			return provider.Plan{}, fmt.Errorf("plan: more than %d scopes or %d MiB", maxScopes, maxPlanBytes>>20)
+		}
+		more := wire.ToPlan(part)
+		plan.Scopes, plan.Warnings, plan.Complete = append(plan.Scopes, more.Scopes...), append(plan.Warnings, more.Warnings...), more.Complete
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		return plan, nil
+	case notServed(err):
+		return provider.Plan{}, err
+	}
+	return provider.Plan{}, c.failed(ctx, "plan", err)
 }
 
 // notServed says that a plugin has left out an optional call.
@@ -77,11 +108,62 @@ func (c *client) bound(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithTimeout(ctx, c.process.cfg.CallTimeout)
 }
 
+// Discover asks for no more scopes at a time than one message holds.
 func (c *client) Discover(ctx context.Context, conn provider.Connection, scopes []resource.Scope, sink provider.Sink) error {
+	for first := 0; ; {
+		part, n := wire.ScopePart(scopes[first:])
+		to := sink
+		if n < len(scopes) {
+			to = window{sink, first, n}
+		}
+		err := c.discover(ctx, &pluginv1.DiscoverRequest{Connection: wire.FromConnection(conn), Scopes: part}, to)
+		if first += n; err != nil || first >= len(scopes) {
+			return err
+		}
+	}
+}
+
+// window is the part of the scopes that one call was asked for.
+type window struct {
+	sink     provider.Sink
+	first, n int
+}
+
+func (w window) at(index int) (int, error) {
+	if index < 0 || index >= w.n {
+		return 0, fmt.Errorf("the plugin speaks of scope %d of %d", index, w.n)
+	}
+	return w.first + index, nil
+}
+
+func (w window) Resources(index int, batch []resource.Envelope) error {
+	at, err := w.at(index)
+	if err != nil {
+		return err
+	}
+	return w.sink.Resources(at, batch)
+}
+
+func (w window) Progress(index int, listed, pages int) error {
+	at, err := w.at(index)
+	if err != nil {
+		return err
+	}
+	return w.sink.Progress(at, listed, pages)
+}
+
+func (w window) ScopeDone(index int, out resource.Outcome) error {
+	at, err := w.at(index)
+	if err != nil {
+		return err
+	}
+	return w.sink.ScopeDone(at, out)
+}
+
+func (c *client) discover(ctx context.Context, req *pluginv1.DiscoverRequest, sink provider.Sink) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stream, err := c.process.calls.Discover(ctx, &pluginv1.DiscoverRequest{
-		Connection: wire.FromConnection(conn), Scopes: wire.FromScopes(scopes)})
+	stream, err := c.process.calls.Discover(ctx, req)
 	if err != nil {
 		return c.failed(ctx, "discover", err)
 	}

@@ -17,6 +17,7 @@ import (
 
 const (
 	maxScopes     = 200_000
+	maxPlanBytes  = 64 << 20
 	maxKinds      = 500
 	maxCheckItems = 5000
 	progressEvery = 100 * time.Millisecond

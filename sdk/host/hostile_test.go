@@ -6,11 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"maestro.internal/sdk/host"
 	"maestro.internal/sdk/proto/pluginv1"
@@ -22,7 +25,10 @@ import (
 type hostile struct {
 	pluginv1.UnimplementedPluginServer
 	describe func(*pluginv1.DescribeResponse)
-	say      []*pluginv1.DiscoverResponse
+	// plan is served by the call of older plugins, planStream by the newer one.
+	plan       *pluginv1.PlanResponse
+	planStream func(grpc.ServerStreamingServer[pluginv1.PlanResponse]) error
+	say        []*pluginv1.DiscoverResponse
 }
 
 func (h hostile) Describe(context.Context, *pluginv1.DescribeRequest) (*pluginv1.DescribeResponse, error) {
@@ -31,6 +37,20 @@ func (h hostile) Describe(context.Context, *pluginv1.DescribeRequest) (*pluginv1
 		h.describe(d)
 	}
 	return d, nil
+}
+
+func (h hostile) Plan(ctx context.Context, req *pluginv1.PlanRequest) (*pluginv1.PlanResponse, error) {
+	if h.plan == nil {
+		return h.UnimplementedPluginServer.Plan(ctx, req)
+	}
+	return h.plan, nil
+}
+
+func (h hostile) PlanStream(req *pluginv1.PlanRequest, stream grpc.ServerStreamingServer[pluginv1.PlanResponse]) error {
+	if h.planStream == nil {
+		return h.UnimplementedPluginServer.PlanStream(req, stream)
+	}
+	return h.planStream(stream)
 }
 
 func (h hostile) Discover(_ *pluginv1.DiscoverRequest, stream grpc.ServerStreamingServer[pluginv1.DiscoverResponse]) error {
@@ -68,8 +88,8 @@ func many(n int) []string {
 var hostiles = map[string]struct {
 	plugin hostile
 	// err is what Discover fails with, outcome how scope 0 ends when it does not; launch is why it does not
-	// even start.
-	err, outcome, launch string
+	// even start, plan why there is no plan.
+	err, outcome, launch, plan string
 }{
 	"honest":            {plugin: hostile{say: []*pluginv1.DiscoverResponse{batch(0, "a", "b"), done(0, complete)}}, outcome: "complete 2 "},
 	"says no end":       {plugin: hostile{say: []*pluginv1.DiscoverResponse{batch(0, "a")}}, outcome: "failed 1 the plugin ended the call without saying how this scope ended"},
@@ -87,6 +107,33 @@ var hostiles = map[string]struct {
 	"empty events":      {plugin: hostile{say: []*pluginv1.DiscoverResponse{{}, {Scope: 99}, done(0, complete)}}, outcome: "complete 0 "},
 	"repeat":            {plugin: hostile{say: []*pluginv1.DiscoverResponse{batch(0, "a"), batch(0, "a"), done(0, complete)}}, outcome: "complete 1 "},
 	"malformed":         {plugin: hostile{say: []*pluginv1.DiscoverResponse{batch(0, "a", "", "c"), done(0, complete)}}, outcome: `partial 2 1 resources could not be taken; first "": malformed resource: no external id`},
+
+	"older planner": {plugin: hostile{plan: &pluginv1.PlanResponse{Complete: true, Warnings: []string{"unary"}, Scopes: []*pluginv1.Scope{{Kind: "demo.thing"}}},
+		say: []*pluginv1.DiscoverResponse{done(0, complete)}}, outcome: "complete 0 "},
+	"plans without end": {plugin: hostile{planStream: func(stream grpc.ServerStreamingServer[pluginv1.PlanResponse]) error {
+		for i := 0; ; i++ {
+			part := &pluginv1.PlanResponse{Complete: true}
+			for j := range 1000 {
+				part.Scopes = append(part.Scopes, &pluginv1.Scope{Kind: "demo.thing", Partition: []*pluginv1.Label{{Key: "n", Value: fmt.Sprint(i, j)}}})
+			}
+			if err := stream.Send(part); err != nil {
+				return err
+			}
+		}
+	}}, plan: "plan: more than 200000 scopes or 64 MiB"},
+	"plans too much": {plugin: hostile{planStream: func(stream grpc.ServerStreamingServer[pluginv1.PlanResponse]) error {
+		for {
+			if err := stream.Send(&pluginv1.PlanResponse{Warnings: []string{strings.Repeat("x", 1<<20)}}); err != nil {
+				return err
+			}
+		}
+	}}, plan: "plan: more than 200000 scopes or 64 MiB"},
+	"plan that breaks off": {plugin: hostile{planStream: func(stream grpc.ServerStreamingServer[pluginv1.PlanResponse]) error {
+		if err := stream.Send(&pluginv1.PlanResponse{Scopes: []*pluginv1.Scope{{Kind: "demo.thing"}}, Complete: true}); err != nil {
+			return err
+		}
+		return status.Error(codes.PermissionDenied, "the rest is not yours")
+	}}, plan: "the rest is not yours"},
 
 	"no provider":      {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) { d.Provider = "" }}, launch: `provider "" is not a lower_snake word`},
 	"path as provider": {plugin: hostile{describe: func(d *pluginv1.DescribeResponse) { d.Provider = "../x" }}, launch: `provider "../x"`},
@@ -144,8 +191,18 @@ func TestHostilePlugins(t *testing.T) {
 				return
 			}
 			p := launch(t, cfg)
+			plan, err := p.Plan(t.Context(), conn, []string{"demo.thing"})
+			if tt.plan != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.plan) {
+					t.Fatalf("got %v, want %s", err, tt.plan)
+				}
+				return
+			}
+			if err != nil || len(plan.Scopes) != 1 || !plan.Complete || (name == "older planner") != slices.Equal(plan.Warnings, []string{"unary"}) {
+				t.Fatalf("plan %+v, %v", plan, err)
+			}
 			g := newGather()
-			err := p.Discover(t.Context(), conn, scopes("demo.thing"), g)
+			err = p.Discover(t.Context(), conn, scopes("demo.thing"), g)
 			if tt.err != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.err) {
 					t.Fatalf("got %v, want %s", err, tt.err)

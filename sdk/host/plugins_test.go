@@ -58,6 +58,8 @@ type demo struct {
 
 type session struct {
 	Count int `json:"count"`
+	// Scopes is how many there are of every kind, instead of one.
+	Scopes int `json:"scopes"`
 	*demo
 }
 
@@ -70,7 +72,7 @@ func (d *demo) Describe() provider.Description {
 			{Kind: "demo.other", Major: 1, Schema: thing, Unstable: true},
 			{Kind: "demo.denied", Major: 1, Schema: thing},
 		},
-		Settings:      json.RawMessage(`{"type":"object","properties":{"count":{"type":"integer"}},"additionalProperties":false}`),
+		Settings:      json.RawMessage(`{"type":"object","properties":{"count":{"type":"integer"},"scopes":{"type":"integer"}},"additionalProperties":false}`),
 		CredentialEnv: []provider.EnvVar{{Name: "DEMO_PASSWORD", Help: "The password.", Secret: true}},
 	}
 }
@@ -101,7 +103,13 @@ func (s *session) Plan(_ context.Context, kinds []string) (provider.Plan, error)
 		if k == "demo.denied" {
 			return plan, provider.Denied(errors.New("wrong password "+os.Getenv("DEMO_PASSWORD")), "grant it")
 		}
-		plan.Scopes = append(plan.Scopes, resource.Scope{Kind: k})
+		if s.Scopes == 0 {
+			plan.Scopes = append(plan.Scopes, resource.Scope{Kind: k})
+		}
+		for i := range s.Scopes {
+			plan.Scopes = append(plan.Scopes, resource.Scope{Kind: k, Partition: resource.Partition{
+				{Key: "account", Value: fmt.Sprintf("%012d", i/17)}, {Key: "region", Value: fmt.Sprintf("region-%02d", i%17)}}})
+		}
 	}
 	return plan, nil
 }
@@ -128,6 +136,14 @@ var readers = map[string]reader{
 			}
 		}
 		return nil
+	},
+	// One thing in every region 0, which bears the account's name.
+	"sparse": func(ctx context.Context, _ *session, scope resource.Scope, out provider.Emitter) error {
+		account, _ := scope.Partition.Get("account")
+		if region, _ := scope.Partition.Get("region"); region != "region-00" {
+			return nil
+		}
+		return out.Emit(ctx, resource.Envelope{ExternalID: account, Name: account})
 	},
 	"waits": func(ctx context.Context, _ *session, _ resource.Scope, _ provider.Emitter) error {
 		slog.Info("waiting")
@@ -176,7 +192,7 @@ var printed = os.Stdout
 
 // badMains misbehave before or beside the SDK.
 var badMains = map[string]func(){
-	"rubbish": func() { fmt.Println("Welcome to my plugin!"); time.Sleep(time.Minute) },
+	"rubbish":         func() { fmt.Println("Welcome to my plugin!"); time.Sleep(time.Minute) },
 	"silent":          func() { time.Sleep(time.Minute) },
 	"closes":          func() { os.Stdout.Close(); time.Sleep(time.Minute) },
 	"dies early":      func() { fmt.Fprintln(os.Stderr, "no such library: "+secret); os.Exit(3) },

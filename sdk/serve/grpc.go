@@ -78,6 +78,21 @@ func (s *server) Plan(ctx context.Context, req *pluginv1.PlanRequest) (*pluginv1
 	return wire.FromPlan(p), nil
 }
 
+func (s *server) PlanStream(req *pluginv1.PlanRequest, stream grpc.ServerStreamingServer[pluginv1.PlanResponse]) error {
+	ctx, end := s.call(stream.Context())
+	defer end()
+	p, err := s.plugin.Plan(ctx, wire.ToConnection(req.GetConnection()), req.GetKinds())
+	if err != nil {
+		return wire.FromError(err)
+	}
+	for part := range wire.FromPlanParts(p) {
+		if err := stream.Send(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *server) Discover(req *pluginv1.DiscoverRequest, stream grpc.ServerStreamingServer[pluginv1.DiscoverResponse]) error {
 	ctx, end := s.call(stream.Context())
 	defer end()

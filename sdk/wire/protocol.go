@@ -18,6 +18,12 @@ const (
 	MaxMessage = resource.MaxBatchBytes + 1<<20
 )
 
+// What one message may hold of a list of scopes. Libraries other than ours take no more than 4 MiB unless they are told to.
+const (
+	ScopeItems = 10_000
+	ScopeBytes = 1 << 20
+)
+
 // The variable by which a plugin knows that it was started by Maestro and not by hand. It is no secret.
 const (
 	CookieKey   = "MAESTRO_PLUGIN"

@@ -7,7 +7,10 @@ package wire
 
 import (
 	"fmt"
+	"iter"
 	"math"
+
+	"google.golang.org/protobuf/proto"
 
 	"maestro.internal/sdk/proto/pluginv1"
 	"maestro.internal/sdk/provider"
@@ -100,6 +103,38 @@ func FromPlan(p provider.Plan) *pluginv1.PlanResponse {
 // ToPlan reads the answer to Plan.
 func ToPlan(in *pluginv1.PlanResponse) provider.Plan {
 	return provider.Plan{Scopes: ToScopes(in.GetScopes()), Complete: in.GetComplete(), Warnings: in.GetWarnings()}
+}
+
+// FromPlanParts makes the messages of a plan that is streamed.
+func FromPlanParts(p provider.Plan) iter.Seq[*pluginv1.PlanResponse] {
+	return func(yield func(*pluginv1.PlanResponse) bool) {
+		left := p.Scopes
+		for {
+			part, n := ScopePart(left)
+			left = left[n:]
+			msg := &pluginv1.PlanResponse{Scopes: part}
+			if len(left) == 0 {
+				msg.Complete, msg.Warnings = p.Complete, p.Warnings
+			}
+			if !yield(msg) || len(left) == 0 {
+				return
+			}
+		}
+	}
+}
+
+// ScopePart makes as much of a list of scopes as one message may hold, and says how many of them those are.
+func ScopePart(scopes []resource.Scope) (part []*pluginv1.Scope, n int) {
+	size := 0
+	for n < len(scopes) && n < ScopeItems {
+		msg := &pluginv1.Scope{Kind: scopes[n].Kind, Partition: fromPartition(scopes[n].Partition)}
+		if size += proto.Size(msg); size > ScopeBytes && n > 0 {
+			break
+		}
+		part = append(part, msg)
+		n++
+	}
+	return part, n
 }
 
 // FromScopes makes a list of scopes.

@@ -3,7 +3,9 @@ package wire_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -188,4 +190,35 @@ func TestForeignErrors(t *testing.T) {
 	if !errors.As(wire.ToError(status.Error(codes.InvalidArgument, "x")), &settings) {
 		t.Error("INVALID_ARGUMENT is no error of settings")
 	}
+}
+
+// TestPlanParts: whatever the plan, its messages fit and are together the plan.
+func TestPlanParts(t *testing.T) {
+	long := strings.Repeat("x", 300_000)
+	rapid.Check(t, func(rt *rapid.T) {
+		want := provider.Plan{Complete: rapid.Bool().Draw(rt, "complete"), Warnings: []string{"careful"}}
+		sizes := rapid.SliceOfN(rapid.SampledFrom([]int{0, 10, 300_000}), 0, 12).Draw(rt, "sizes")
+		for i, size := range sizes {
+			for j := range rapid.SampledFrom([]int{1, 1, 1, 7_000}).Draw(rt, "of them") {
+				if j > 0 {
+					size = 10
+				}
+				want.Scopes = append(want.Scopes, resource.Scope{Kind: "server", Partition: resource.Partition{{Key: "n", Value: fmt.Sprint(i, j, long[:size])}}})
+			}
+		}
+		var got provider.Plan
+		for part := range wire.FromPlanParts(want) {
+			if n := len(part.GetScopes()); n > wire.ScopeItems || n > 1 && proto.Size(part) > wire.ScopeBytes+wire.ScopeBytes/10 {
+				rt.Fatalf("a message of %d scopes, %d bytes", n, proto.Size(part))
+			}
+			if got.Complete || got.Warnings != nil {
+				rt.Fatal("the end was said before the end")
+			}
+			p := wire.ToPlan(part)
+			got.Scopes, got.Complete, got.Warnings = append(got.Scopes, p.Scopes...), p.Complete, p.Warnings
+		}
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			rt.Fatal(diff)
+		}
+	})
 }

@@ -966,10 +966,12 @@ func (x *PlanRequest) GetKinds() []string {
 }
 
 type PlanResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Scopes        []*Scope               `protobuf:"bytes,1,rep,name=scopes,proto3" json:"scopes,omitempty"`
-	Complete      bool                   `protobuf:"varint,2,opt,name=complete,proto3" json:"complete,omitempty"`
-	Warnings      []string               `protobuf:"bytes,3,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In a stream, at most 1 MiB of them in a message; all messages together are the plan.
+	Scopes []*Scope `protobuf:"bytes,1,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// In a stream, of the last message.
+	Complete      bool     `protobuf:"varint,2,opt,name=complete,proto3" json:"complete,omitempty"`
+	Warnings      []string `protobuf:"bytes,3,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1877,11 +1879,13 @@ const file_maestro_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x12STATUS_UNREACHABLE\x10\x05\x12\x16\n" +
 	"\x12STATUS_UNSUPPORTED\x10\x06\x12\x11\n" +
 	"\rSTATUS_FAILED\x10\a\x12\x14\n" +
-	"\x10STATUS_NOT_TRIED\x10\b2\xc9\x02\n" +
+	"\x10STATUS_NOT_TRIED\x10\b2\x9a\x03\n" +
 	"\x06Plugin\x12S\n" +
 	"\bDescribe\x12\".maestro.plugin.v1.DescribeRequest\x1a#.maestro.plugin.v1.DescribeResponse\x12J\n" +
 	"\x05Check\x12\x1f.maestro.plugin.v1.CheckRequest\x1a .maestro.plugin.v1.CheckResponse\x12G\n" +
-	"\x04Plan\x12\x1e.maestro.plugin.v1.PlanRequest\x1a\x1f.maestro.plugin.v1.PlanResponse\x12U\n" +
+	"\x04Plan\x12\x1e.maestro.plugin.v1.PlanRequest\x1a\x1f.maestro.plugin.v1.PlanResponse\x12O\n" +
+	"\n" +
+	"PlanStream\x12\x1e.maestro.plugin.v1.PlanRequest\x1a\x1f.maestro.plugin.v1.PlanResponse0\x01\x12U\n" +
 	"\bDiscover\x12\".maestro.plugin.v1.DiscoverRequest\x1a#.maestro.plugin.v1.DiscoverResponse0\x01B.Z,maestro.internal/sdk/proto/pluginv1;pluginv1b\x06proto3"
 
 var (
@@ -1949,13 +1953,15 @@ var file_maestro_plugin_v1_plugin_proto_depIdxs = []int32{
 	1,  // 21: maestro.plugin.v1.Plugin.Describe:input_type -> maestro.plugin.v1.DescribeRequest
 	10, // 22: maestro.plugin.v1.Plugin.Check:input_type -> maestro.plugin.v1.CheckRequest
 	13, // 23: maestro.plugin.v1.Plugin.Plan:input_type -> maestro.plugin.v1.PlanRequest
-	15, // 24: maestro.plugin.v1.Plugin.Discover:input_type -> maestro.plugin.v1.DiscoverRequest
-	2,  // 25: maestro.plugin.v1.Plugin.Describe:output_type -> maestro.plugin.v1.DescribeResponse
-	11, // 26: maestro.plugin.v1.Plugin.Check:output_type -> maestro.plugin.v1.CheckResponse
-	14, // 27: maestro.plugin.v1.Plugin.Plan:output_type -> maestro.plugin.v1.PlanResponse
-	16, // 28: maestro.plugin.v1.Plugin.Discover:output_type -> maestro.plugin.v1.DiscoverResponse
-	25, // [25:29] is the sub-list for method output_type
-	21, // [21:25] is the sub-list for method input_type
+	13, // 24: maestro.plugin.v1.Plugin.PlanStream:input_type -> maestro.plugin.v1.PlanRequest
+	15, // 25: maestro.plugin.v1.Plugin.Discover:input_type -> maestro.plugin.v1.DiscoverRequest
+	2,  // 26: maestro.plugin.v1.Plugin.Describe:output_type -> maestro.plugin.v1.DescribeResponse
+	11, // 27: maestro.plugin.v1.Plugin.Check:output_type -> maestro.plugin.v1.CheckResponse
+	14, // 28: maestro.plugin.v1.Plugin.Plan:output_type -> maestro.plugin.v1.PlanResponse
+	14, // 29: maestro.plugin.v1.Plugin.PlanStream:output_type -> maestro.plugin.v1.PlanResponse
+	16, // 30: maestro.plugin.v1.Plugin.Discover:output_type -> maestro.plugin.v1.DiscoverResponse
+	26, // [26:31] is the sub-list for method output_type
+	21, // [21:26] is the sub-list for method input_type
 	21, // [21:21] is the sub-list for extension type_name
 	21, // [21:21] is the sub-list for extension extendee
 	0,  // [0:21] is the sub-list for field type_name

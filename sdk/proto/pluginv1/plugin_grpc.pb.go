@@ -23,10 +23,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Plugin_Describe_FullMethodName = "/maestro.plugin.v1.Plugin/Describe"
-	Plugin_Check_FullMethodName    = "/maestro.plugin.v1.Plugin/Check"
-	Plugin_Plan_FullMethodName     = "/maestro.plugin.v1.Plugin/Plan"
-	Plugin_Discover_FullMethodName = "/maestro.plugin.v1.Plugin/Discover"
+	Plugin_Describe_FullMethodName   = "/maestro.plugin.v1.Plugin/Describe"
+	Plugin_Check_FullMethodName      = "/maestro.plugin.v1.Plugin/Check"
+	Plugin_Plan_FullMethodName       = "/maestro.plugin.v1.Plugin/Plan"
+	Plugin_PlanStream_FullMethodName = "/maestro.plugin.v1.Plugin/PlanStream"
+	Plugin_Discover_FullMethodName   = "/maestro.plugin.v1.Plugin/Discover"
 )
 
 // PluginClient is the client API for Plugin service.
@@ -39,8 +40,11 @@ type PluginClient interface {
 	Check(ctx context.Context, in *CheckRequest, opts ...grpc.CallOption) (*CheckResponse, error)
 	// Plan answers every scope that is going to be read.
 	Plan(ctx context.Context, in *PlanRequest, opts ...grpc.CallOption) (*PlanResponse, error)
+	// PlanStream is Plan for more scopes than one message holds. It is asked first; a plugin that leaves it out is asked
+	// for Plan.
+	PlanStream(ctx context.Context, in *PlanRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[PlanResponse], error)
 	// Discover reads scopes and streams what is in them. A stream that ends before a scope's ScopeDone
-	// proves nothing about that scope.
+	// proves nothing about that scope. A plan of many scopes is read by several calls, one after the other.
 	Discover(ctx context.Context, in *DiscoverRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DiscoverResponse], error)
 }
 
@@ -82,9 +86,28 @@ func (c *pluginClient) Plan(ctx context.Context, in *PlanRequest, opts ...grpc.C
 	return out, nil
 }
 
+func (c *pluginClient) PlanStream(ctx context.Context, in *PlanRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[PlanResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Plugin_ServiceDesc.Streams[0], Plugin_PlanStream_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[PlanRequest, PlanResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Plugin_PlanStreamClient = grpc.ServerStreamingClient[PlanResponse]
+
 func (c *pluginClient) Discover(ctx context.Context, in *DiscoverRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DiscoverResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &Plugin_ServiceDesc.Streams[0], Plugin_Discover_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &Plugin_ServiceDesc.Streams[1], Plugin_Discover_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -111,8 +134,11 @@ type PluginServer interface {
 	Check(context.Context, *CheckRequest) (*CheckResponse, error)
 	// Plan answers every scope that is going to be read.
 	Plan(context.Context, *PlanRequest) (*PlanResponse, error)
+	// PlanStream is Plan for more scopes than one message holds. It is asked first; a plugin that leaves it out is asked
+	// for Plan.
+	PlanStream(*PlanRequest, grpc.ServerStreamingServer[PlanResponse]) error
 	// Discover reads scopes and streams what is in them. A stream that ends before a scope's ScopeDone
-	// proves nothing about that scope.
+	// proves nothing about that scope. A plan of many scopes is read by several calls, one after the other.
 	Discover(*DiscoverRequest, grpc.ServerStreamingServer[DiscoverResponse]) error
 	mustEmbedUnimplementedPluginServer()
 }
@@ -132,6 +158,9 @@ func (UnimplementedPluginServer) Check(context.Context, *CheckRequest) (*CheckRe
 }
 func (UnimplementedPluginServer) Plan(context.Context, *PlanRequest) (*PlanResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Plan not implemented")
+}
+func (UnimplementedPluginServer) PlanStream(*PlanRequest, grpc.ServerStreamingServer[PlanResponse]) error {
+	return status.Error(codes.Unimplemented, "method PlanStream not implemented")
 }
 func (UnimplementedPluginServer) Discover(*DiscoverRequest, grpc.ServerStreamingServer[DiscoverResponse]) error {
 	return status.Error(codes.Unimplemented, "method Discover not implemented")
@@ -211,6 +240,17 @@ func _Plugin_Plan_Handler(srv interface{}, ctx context.Context, dec func(interfa
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Plugin_PlanStream_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(PlanRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(PluginServer).PlanStream(m, &grpc.GenericServerStream[PlanRequest, PlanResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Plugin_PlanStreamServer = grpc.ServerStreamingServer[PlanResponse]
+
 func _Plugin_Discover_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(DiscoverRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -243,6 +283,11 @@ var Plugin_ServiceDesc = grpc.ServiceDesc{
 		},
 	},
 	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "PlanStream",
+			Handler:       _Plugin_PlanStream_Handler,
+			ServerStreams: true,
+		},
 		{
 			StreamName:    "Discover",
 			Handler:       _Plugin_Discover_Handler,
