@@ -1,5 +1,5 @@
 // Package collector wires the collector: the store, the domain on it, and the two planes above, machines and people.
-// It is the only place that knows a store engine by name. End-to-end tests and the binary use the same wiring.
+// It is the only package that knows a store engine by name. End-to-end tests and the binary use the same wiring.
 package collector
 
 import (
@@ -16,13 +16,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
 	"maestro.internal/collector/internal/access"
 	"maestro.internal/collector/internal/api"
+	"maestro.internal/collector/internal/archive"
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/authority"
 	"maestro.internal/collector/internal/fleet"
@@ -30,8 +30,7 @@ import (
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/lease"
 	"maestro.internal/collector/internal/store"
-	"maestro.internal/collector/internal/store/mongo"
-	"maestro.internal/collector/internal/store/sqlite"
+	"maestro.internal/collector/internal/upgrade"
 	"maestro.internal/internal/build"
 	"maestro.internal/sdk/schema"
 )
@@ -66,7 +65,8 @@ type Collector struct {
 
 // tables of all parts.
 func tables() []store.Table {
-	return slices.Concat(access.Tables(), audit.Tables(), authority.Tables(), fleet.Tables(), inventory.Tables(), lease.Tables())
+	return slices.Concat(access.Tables(), archive.Tables(), audit.Tables(), authority.Tables(), fleet.Tables(), inventory.Tables(), lease.Tables(),
+		upgrade.Tables())
 }
 
 // New opens the store and both ports and serves nothing yet. Whoever makes a Collector closes it.
@@ -99,7 +99,10 @@ func (c *Collector) open(ctx context.Context) error {
 	if c.machines, err = listen(c.cfg.AgentListen); err != nil {
 		return err
 	}
-	if err := c.openStore(ctx); err != nil {
+	if c.store, err = openStore(ctx, c.cfg.place(), c.part("store")); err != nil {
+		return err
+	}
+	if err := c.prepareStore(ctx); err != nil {
 		return err
 	}
 	key, err := authority.LoadKey(c.cfg.keyFile(), true)
@@ -143,31 +146,7 @@ func listen(address string) (net.Listener, error) {
 	return l, nil
 }
 
-func (c *Collector) openStore(ctx context.Context) error {
-	var err error
-	switch c.cfg.Store.Engine {
-	case "mongo":
-		var st *mongo.Store
-		st, err = mongo.Open(ctx, mongo.Options{URI: string(c.cfg.Store.URI), Database: c.cfg.Store.Database, Tables: tables(), Log: c.part("store")})
-		if err == nil {
-			c.store = st
-		}
-	default:
-		var st *sqlite.Store
-		st, err = sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(c.cfg.DataDir, "maestro.db"), Tables: tables(), Log: c.part("store")})
-		if err == nil {
-			c.store = st
-		}
-	}
-	return err
-}
-
 func (c *Collector) domain(ctx context.Context, key authority.Key) error {
-	owner, err := uuid.NewV7()
-	if err != nil {
-		return fmt.Errorf("make collector id: %w", err)
-	}
-	c.leases = lease.New(c.store, owner.String(), c.opt.Now)
 	c.audit = audit.New(c.store, c.opt.Now)
 	c.inventory = inventory.New(inventory.Options{Store: c.store, Audit: c.audit, Builtin: schema.Builtin(), Junk: c.cfg.Identity.Junk, AutoApprove: c.cfg.AutoApprove,
 		Clock: c.opt.Now, Log: c.part("inventory"), HoldItems: c.cfg.Removals.HoldItems, HoldPercent: c.cfg.Removals.HoldPercent,

@@ -33,6 +33,18 @@ type Leases struct {
 	store store.Store
 	owner string
 	clock func() time.Time
+	guard func(context.Context, store.Reader) error
+}
+
+// Guard has a check made whenever a lease is obtained or renewed: where it fails, this collector may do nothing any more,
+// because a newer one has been at the store.
+func (l *Leases) Guard(check func(context.Context, store.Reader) error) { l.guard = check }
+
+func (l *Leases) check(ctx context.Context, r store.Reader) error {
+	if l.guard == nil {
+		return nil
+	}
+	return l.guard(ctx, r)
 }
 
 // New makes Leases for a collector; owner is unique to the running process.
@@ -70,6 +82,9 @@ func (l *Leases) obtain(ctx context.Context, tenant, name string, force bool) (*
 		out := &Lease{leases: l, tenant: tenant, name: name}
 		raced := false
 		err := l.store.Update(ctx, func(tx store.Tx) error {
+			if err := l.check(ctx, tx); err != nil {
+				return err
+			}
 			row, d, err := read(ctx, tx, tenant, name)
 			if err != nil {
 				return err
@@ -94,6 +109,9 @@ func (l *Leases) obtain(ctx context.Context, tenant, name string, force bool) (*
 
 // Renew makes the lease live on; ErrLost when somebody else has it now.
 func (l *Lease) Renew(ctx context.Context) error {
+	if err := l.leases.check(ctx, l.leases.store); err != nil {
+		return fmt.Errorf("renew lease %s: %w", l.name, err)
+	}
 	return l.change(ctx, l.leases.owner, l.leases.clock().Add(Life))
 }
 

@@ -37,6 +37,12 @@ type Index struct {
 	Fields []filter.Field
 }
 
+// Part is one part of a table, with the indexes that are its own.
+type Part struct {
+	Name    string
+	Indexes []Index
+}
+
 // Row is a document with its key.
 type Row struct {
 	// ID is unique in the table (in all its parts and tenants); natural keys are composed with Key.
@@ -140,6 +146,8 @@ type Store interface {
 	Update(ctx context.Context, fn func(Tx) error) error
 	// EnsurePart makes the part of a table ready, with indexes of its own beside the table's; idempotent.
 	EnsurePart(ctx context.Context, table, part string, indexes []Index) error
+	// Parts are those of a table that were made ready or have rows, by name; for whoever goes through all rows.
+	Parts(ctx context.Context, table string) ([]Part, error)
 	// Engine is "sqlite" or "mongo", for status pages.
 	Engine() string
 	// Size in bytes on disk as far as known, for metrics; 0 if not.

@@ -11,7 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -262,6 +264,43 @@ func (s *Store) EnsurePart(ctx context.Context, name, part string, indexes []sto
 		return fmt.Errorf("ensure part: %w", err)
 	}
 	return nil
+}
+
+// Parts are the parts of a table that were made ready or have rows.
+func (s *Store) Parts(ctx context.Context, name string) ([]store.Part, error) {
+	t, ok := s.tables[name]
+	if !ok || !t.Parts {
+		return nil, nil
+	}
+	cur, err := s.db.Collection("maestro_parts").Find(ctx, bson.D{{Key: "table", Value: name}})
+	if err != nil {
+		return nil, fmt.Errorf("list parts of %s: %w", name, err)
+	}
+	var rows []partRow
+	if err := cur.All(ctx, &rows); err != nil {
+		return nil, fmt.Errorf("list parts of %s: %w", name, err)
+	}
+	found := map[string]store.Part{}
+	for _, r := range rows {
+		p := store.Part{Name: r.Part}
+		if err := json.Unmarshal([]byte(r.Indexes), &p.Indexes); err != nil {
+			return nil, fmt.Errorf("read indexes of part %q: %w", r.Part, err)
+		}
+		found[r.Part] = p
+	}
+	collections, err := s.db.ListCollectionNames(ctx, bson.D{})
+	if err != nil {
+		return nil, fmt.Errorf("list parts of %s: %w", name, err)
+	}
+	for _, c := range collections {
+		if encoded, ok := strings.CutPrefix(c, name+"."); ok {
+			part := strings.NewReplacer("%24", "$", "%00", "\x00", "%25", "%").Replace(encoded)
+			if _, known := found[part]; !known {
+				found[part] = store.Part{Name: part}
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b store.Part) int { return strings.Compare(a.Name, b.Name) }), nil
 }
 
 var ourIndex = regexp.MustCompile(`^ix_.*_[0-9a-f]{10}$`)

@@ -277,3 +277,17 @@ func testCursor(t *testing.T, s store.Store, _ Lacks) {
 		}
 	}
 }
+
+func testListParts(t *testing.T, s store.Store, _ Lacks) {
+	indexes := []store.Index{{Name: "by_flag", Fields: []filter.Field{flags}}}
+	must(t, s.EnsurePart(t.Context(), "things", "server", indexes))
+	write(t, s, thing("acme.100%$x", "a", `{}`)) // never made ready, but it has a row
+	got, err := s.Parts(t.Context(), "things")
+	must(t, err)
+	same(t, "parts", got, []store.Part{{Name: "acme.100%$x"}, {Name: "server", Indexes: indexes}})
+	none, err := s.Parts(t.Context(), "items")
+	must(t, err)
+	if len(none) != 0 {
+		t.Errorf("a table without parts has %v", none)
+	}
+}

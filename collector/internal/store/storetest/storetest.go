@@ -84,6 +84,7 @@ func Run(t *testing.T, open Open, lacks Lacks) {
 		{"Tenants", testTenants},
 		{"Parts", testParts},
 		{"EnsurePartLater", testEnsurePartLater},
+		{"ListParts", testListParts},
 		{"Paging", testPaging},
 		{"Cursor", testCursor},
 		{"Count", testCount},
