@@ -513,6 +513,40 @@ type KindInfo struct {
 	CommonFields []schema.Field `json:"common_fields"`
 	// Extensions are the fields that plugins add to a built-in kind, at /attributes/<provider>.
 	Extensions []KindExtension `json:"extensions,omitempty"`
+	// CustomFields are those that an administrator gave it: at /attributes/custom/<name>, of a custom kind at
+	// /attributes/<name>. They are among the kind's fields.
+	CustomFields []CustomField `json:"custom_fields,omitempty"`
+}
+
+// CustomField is a field that an administrator defines.
+type CustomField struct {
+	Name       string   `json:"name" maxLength:"63" doc:"In lower_snake" example:"rack_unit"`
+	Label      string   `json:"label,omitempty" maxLength:"100"`
+	Help       string   `json:"help,omitempty" maxLength:"1000"`
+	Type       string   `json:"type" enum:"text,integer,number,boolean,moment,address,choice,list" doc:"list is of texts; moment is a date and time"`
+	Choices    []string `json:"choices,omitempty" maxItems:"500" doc:"Of type choice"`
+	Unit       string   `json:"unit,omitempty" maxLength:"30" doc:"Of numbers"`
+	Column     bool     `json:"column,omitempty" doc:"Shown in lists"`
+	Indexed    bool     `json:"indexed,omitempty" doc:"Filters by it are fast; at most 8 of a kind"`
+	Searchable bool     `json:"searchable,omitempty" doc:"Text search finds its words"`
+	Sensitive  bool     `json:"sensitive,omitempty" doc:"Needs its own permission to read; never filtered or exported"`
+}
+
+// CustomFieldsWrite are all custom fields that a kind has from now on.
+type CustomFieldsWrite struct {
+	Fields []CustomField `json:"fields" maxItems:"100"`
+}
+
+// CustomKindWrite defines a kind without a plugin, or changes it.
+type CustomKindWrite struct {
+	Name        string         `json:"name" maxLength:"63" doc:"In lower_snake and without a prefix: rack makes the kind custom.rack" example:"rack"`
+	Label       string         `json:"label" maxLength:"100" example:"Rack"`
+	Plural      string         `json:"plural,omitempty" maxLength:"100" example:"Racks"`
+	Group       string         `json:"group,omitempty" enum:"compute,storage,network,data,business,other" doc:"Its place in the navigation"`
+	Icon        string         `json:"icon,omitempty" maxLength:"60"`
+	Summary     string         `json:"summary,omitempty" maxLength:"500"`
+	Fields      []CustomField  `json:"fields,omitempty" maxItems:"100"`
+	Identifiers map[string]int `json:"identifiers,omitempty" doc:"Types of identifiers with their ranks, such as serial: 1"`
 }
 
 // KindExtension is the fields that one provider's plugin adds to a built-in kind. They are among the kind's fields.

@@ -10,6 +10,7 @@ const (
 	ReadAudit         Action = "audit.read"
 	EditResources     Action = "resource.edit"
 	ApproveKinds      Action = "kind.approve"
+	DefineKinds       Action = "kind.define"
 	ManageConnections Action = "connection.manage"
 	RequestRuns       Action = "run.request"
 	ManageAgents      Action = "agent.manage"

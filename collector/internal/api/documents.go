@@ -19,6 +19,9 @@ func kindDocument(k *inventory.KindInfo) rest.KindInfo {
 	for _, x := range k.Extensions {
 		doc.Extensions = append(doc.Extensions, rest.KindExtension{Provider: x.Provider, PluginVersion: x.Plugin, Approval: x.Approval})
 	}
+	for _, f := range k.Custom {
+		doc.CustomFields = append(doc.CustomFields, rest.CustomField(f))
+	}
 	fields := inventory.FieldsOf(k.Kind)
 	for _, name := range fields.Names() {
 		f, ok := fields.Field(name)

@@ -110,6 +110,11 @@ type decideKindIn struct {
 	Body *rest.Decision `required:"false"`
 }
 
+type customFieldsIn struct {
+	Kind string `path:"kind" maxLength:"200"`
+	Body rest.CustomFieldsWrite
+}
+
 type putIn[T any] struct {
 	ID      string `path:"id" maxLength:"200"`
 	IfMatch string `header:"If-Match" doc:"The version edited, as in the ETag; required"`
@@ -182,6 +187,12 @@ func (s *Server) inventoryRoutes() {
 		summary: "One kind"}, s.getKind)
 	handle(s, route{method: "POST", path: "/kinds/{kind}/approve", id: "approve-kind", tag: tag, action: access.ApproveKinds,
 		summary: "Let a plugin's kind in"}, s.approveKind)
+	handle(s, route{method: "PUT", path: "/kinds/{kind}/custom-fields", id: "put-custom-fields", tag: tag, action: access.DefineKinds,
+		summary: "Say which custom fields a kind has"}, s.putCustomFields)
+	handle(s, route{method: "POST", path: "/kinds", id: "define-kind", tag: tag, action: access.DefineKinds, status: 201,
+		summary: "Define a custom kind, or change it"}, s.defineKind)
+	handle(s, route{method: "DELETE", path: "/kinds/{kind}", id: "drop-kind", tag: tag, action: access.DefineKinds,
+		summary: "Drop a custom kind that has no records"}, s.dropKind)
 
 	tag = "resources"
 	handle(s, route{method: "GET", path: "/resources", id: "search-resources", tag: tag, action: access.Read,

@@ -76,15 +76,20 @@ func (d *kindDoc) title() string {
 // column, no words of the search.
 func (s *Service) assemble(of []declaredKind) (*KindInfo, error) {
 	base := s.builtin[of[0].Name]
-	if base == nil && of[0].Extends {
-		return nil, nil // a built-in kind of a newer collector
-	}
 	if base == nil {
-		k, err := of[0].parse()
-		if err != nil {
-			return nil, fmt.Errorf("read kind %s: %w", of[0].Name, err)
+		own := slices.IndexFunc(of, func(d declaredKind) bool { return !d.Extends })
+		if own < 0 {
+			return nil, nil // a built-in kind of a newer collector
 		}
-		return &KindInfo{Kind: k, Approval: of[0].Approval, Provider: of[0].Provider}, nil
+		d := of[own]
+		k, err := d.parse()
+		if err != nil {
+			return nil, fmt.Errorf("read kind %s: %w", d.Name, err)
+		}
+		base, of = &KindInfo{Kind: k, Approval: d.Approval, Provider: d.Provider}, slices.Delete(slices.Clone(of), own, own+1)
+		if d.Custom != nil {
+			base.Custom = d.Custom.Fields
+		}
 	}
 	out := *base
 	left := schema.MaxIndexed
@@ -97,6 +102,10 @@ func (s *Service) assemble(of []declaredKind) (*KindInfo, error) {
 		}
 		left -= used
 		out.Kind = k
+		if d.Custom != nil {
+			out.Custom = d.Custom.Fields
+			continue
+		}
 		out.Extensions = append(out.Extensions, Extension{Provider: d.Provider, Plugin: d.Plugin, Approval: d.Approval})
 	}
 	return &out, nil

@@ -100,6 +100,9 @@ func rule(k *KindInfo) string {
 // RegisterKinds takes the kinds that a plugin declares. A new one is pending until ApproveKind, unless the Service
 // approves automatically. It answers warnings, for example of a kind that contradicts what is known.
 func (s *Service) RegisterKinds(ctx context.Context, tenant string, d provider.Description) (warnings []string, err error) {
+	if d.Provider == CustomProvider {
+		return []string{"a plugin may not call its provider custom: that is where administrators' own fields stand; its kinds are not taken"}, nil
+	}
 	for _, ks := range d.Kinds {
 		w, err := s.registerKind(ctx, tenant, d, ks)
 		if err != nil {

@@ -469,5 +469,7 @@ type kindDoc struct {
 	Plugin   string     `json:"plugin"` // version that declared it
 	At       store.Time `json:"at"`
 	Since    store.Time `json:"since,omitzero"`
-	Extends  bool       `json:"extends,omitzero"` // fields added to a built-in kind
+	Extends  bool       `json:"extends,omitzero"` // fields added to a kind
+	// Custom is what an administrator defined; the schema is made of it.
+	Custom *CustomKind `json:"custom,omitempty"`
 }

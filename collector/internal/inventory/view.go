@@ -437,8 +437,9 @@ type KindInfo struct {
 	BuiltIn  bool
 	// Provider that declared it; "" for built-in ones.
 	Provider string
-	// Extensions are the fields that plugins added to a built-in kind.
+	// Extensions are the fields that plugins added to a built-in kind, Custom those that an administrator gave it.
 	Extensions []Extension
+	Custom     []CustomField
 }
 
 // Waits says that the kind, or fields that a plugin wants to add to it, wait for an administrator.

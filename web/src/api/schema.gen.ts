@@ -308,7 +308,8 @@ export interface paths {
         /** Kinds with their schemas */
         get: operations["list-kinds"];
         put?: never;
-        post?: never;
+        /** Define a custom kind, or change it */
+        post: operations["define-kind"];
         delete?: never;
         options?: never;
         head?: never;
@@ -326,7 +327,8 @@ export interface paths {
         get: operations["get-kind"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Drop a custom kind that has no records */
+        delete: operations["drop-kind"];
         options?: never;
         head?: never;
         patch?: never;
@@ -343,6 +345,23 @@ export interface paths {
         put?: never;
         /** Let a plugin's kind in */
         post: operations["approve-kind"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/kinds/{kind}/custom-fields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Say which custom fields a kind has */
+        put: operations["put-custom-fields"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -935,6 +954,58 @@ export interface components {
             name: string;
             providers?: string[];
         };
+        CustomField: {
+            /** @description Of type choice */
+            choices?: string[];
+            /** @description Shown in lists */
+            column?: boolean;
+            help?: string;
+            /** @description Filters by it are fast; at most 8 of a kind */
+            indexed?: boolean;
+            label?: string;
+            /**
+             * @description In lower_snake
+             * @example rack_unit
+             */
+            name: string;
+            /** @description Text search finds its words */
+            searchable?: boolean;
+            /** @description Needs its own permission to read; never filtered or exported */
+            sensitive?: boolean;
+            /**
+             * @description list is of texts; moment is a date and time
+             * @enum {string}
+             */
+            type: "text" | "integer" | "number" | "boolean" | "moment" | "address" | "choice" | "list";
+            /** @description Of numbers */
+            unit?: string;
+        };
+        CustomFieldsWrite: {
+            fields: components["schemas"]["CustomField"][];
+        };
+        CustomKindWrite: {
+            fields?: components["schemas"]["CustomField"][];
+            /**
+             * @description Its place in the navigation
+             * @enum {string}
+             */
+            group?: "compute" | "storage" | "network" | "data" | "business" | "other";
+            icon?: string;
+            /** @description Types of identifiers with their ranks, such as serial: 1 */
+            identifiers?: {
+                [key: string]: number;
+            };
+            /** @example Rack */
+            label: string;
+            /**
+             * @description In lower_snake and without a prefix: rack makes the kind custom.rack
+             * @example rack
+             */
+            name: string;
+            /** @example Racks */
+            plural?: string;
+            summary?: string;
+        };
         Datacenter: {
             counts?: {
                 [key: string]: number;
@@ -1082,6 +1153,7 @@ export interface components {
             approval: "approved" | "pending";
             built_in: boolean;
             common_fields: components["schemas"]["Field"][];
+            custom_fields?: components["schemas"]["CustomField"][];
             digest: string;
             extensions?: components["schemas"]["KindExtension"][];
             fields: components["schemas"]["Field"][];
@@ -2576,6 +2648,39 @@ export interface operations {
             };
         };
     };
+    "define-kind": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CustomKindWrite"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KindInfo"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-kind": {
         parameters: {
             query?: never;
@@ -2607,6 +2712,35 @@ export interface operations {
             };
         };
     };
+    "drop-kind": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "approve-kind": {
         parameters: {
             query?: never;
@@ -2619,6 +2753,41 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KindInfo"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-custom-fields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CustomFieldsWrite"];
             };
         };
         responses: {

@@ -1,4 +1,5 @@
 import { Button } from '@mantine/core'
+import { IconPlus } from '@tabler/icons-react'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link } from 'react-router'
@@ -16,6 +17,7 @@ import { Page, Panel } from '../parts/Page'
 import { Loading, ProblemPanel } from '../parts/States'
 import { Copy, Foreign } from '../parts/Text'
 import { say } from '../parts/toast'
+import { CustomFields, DefineKind } from './CustomFields'
 import css from './Kinds.module.css'
 
 export default function Kinds() {
@@ -24,6 +26,8 @@ export default function Kinds() {
   const kinds = useQuery(q.kinds())
   const summary = useQuery(q.summary())
   const [approving, setApproving] = useState<KindInfo | null>(null)
+  const [editing, setEditing] = useState<KindInfo | null>(null)
+  const [defining, setDefining] = useState(false)
   if (kinds.error && !kinds.data) return <Page title="Kinds"><ProblemPanel error={kinds.error} retry={() => void kinds.refetch()} /></Page>
   if (!kinds.data) return <Page title="Kinds"><Loading what="the kinds" /></Page>
   const pending = kinds.data.filter((k) => k.approval === 'pending')
@@ -33,13 +37,17 @@ export default function Kinds() {
     { id: 'name', label: 'Kind', width: 220, cell: (k) => <Link to={`/inventory/${k.name}`}><span className={css.name}><KindIcon kind={k} /><Foreign text={k.plural} max={36} /></span></Link> },
     { id: 'key', label: 'Key', width: 170, cell: (k) => <code>{k.name}</code> },
     { id: 'version', label: 'Version', width: 90, cell: (k) => `${k.major}.${k.minor}` },
-    { id: 'from', label: 'From', width: 110, cell: (k) => (k.built_in ? 'Maestro' : <Foreign text={`plugin ${k.name.split('.')[0] ?? ''}`} />) },
+    { id: 'from', label: 'From', width: 110, cell: (k) => (k.built_in ? 'Maestro' : k.name.startsWith('custom.') ? 'you' : <Foreign text={`plugin ${k.name.split('.')[0] ?? ''}`} />) },
     { id: 'active', label: 'Resources', width: 110, right: true, cell: (k) => count(active(k.name)) },
     { id: 'fields', label: 'Fields', width: 80, right: true, cell: (k) => count(k.fields?.length ?? 0) },
+    { id: 'custom', label: 'Custom fields', width: 120, cell: (k) => {
+      const n = k.custom_fields?.length ?? 0
+      return admin ? <button type="button" className="link" aria-label={`Custom fields of ${k.plural}`} onClick={(e) => { e.stopPropagation(); e.preventDefault(); setEditing(k) }}>{n ? count(n) : 'Add'}</button> : count(n)
+    } },
     { id: 'summary', label: 'What it is', width: 360, wide: true, cell: (k) => <Foreign text={k.summary ?? ''} max={120} /> },
   ]
   return (
-    <Page title="Kinds" facts={<span>What a server, a volume or a network is made of. Plugins may bring kinds of their own.</span>}>
+    <Page title="Kinds" facts={<span>What a server, a volume or a network is made of. Plugins may bring kinds of their own, and so may you.</span>} actions={admin ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setDefining(true)}>Define a kind</Button> : null}>
       {pending.map((k) => (
         <Panel key={k.name} title={<span className="row"><State state="pending" pill /> <Foreign text={k.plural} /> <code>{k.name}</code></span>} actions={admin ? <Button variant="filled" onClick={() => setApproving(k)}>Approve</Button> : null}>
           <div className="stack-s">
@@ -55,6 +63,8 @@ export default function Kinds() {
         </Panel>
       ))}
       <DataTable label="Kinds" rows={kinds.data.filter((k) => k.approval !== 'pending')} cols={cols} rowKey={(k) => k.name} to={(k) => `/inventory/${k.name}`} />
+      {editing ? <CustomFields kind={editing} onClose={() => setEditing(null)} /> : null}
+      {defining ? <DefineKind onClose={() => setDefining(false)} /> : null}
       {approving ? (
         <Confirm
           title={approving.approval === 'pending' ? `Approve the kind ${approving.name}` : `Approve what plugins add to ${approving.plural}`}

@@ -1,0 +1,126 @@
+// Fields and kinds of one's own: what no plugin reads and no schema foresaw, and what then behaves like any other field.
+import { Button, Checkbox, Modal, Select, TagsInput, TextInput } from '@mantine/core'
+import { IconPlus, IconTrash } from '@tabler/icons-react'
+import { useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { useNavigate } from 'react-router'
+
+import { api } from '../api/client'
+import { Problem } from '../api/problem'
+import type { CustomField, KindInfo } from '../api/types'
+import { requestId } from '../parts/clipboard'
+import { Empty, ProblemPanel } from '../parts/States'
+import { say } from '../parts/toast'
+import css from './CustomFields.module.css'
+
+const types: { value: CustomField['type']; label: string }[] = [
+  { value: 'text', label: 'text' }, { value: 'choice', label: 'choice' }, { value: 'list', label: 'list of texts' }, { value: 'integer', label: 'whole number' },
+  { value: 'number', label: 'number' }, { value: 'boolean', label: 'yes or no' }, { value: 'moment', label: 'date and time' }, { value: 'address', label: 'IP address' },
+]
+
+type Draft = CustomField & { key: string }
+
+const fresh = (): Draft => ({ key: requestId(), name: '', type: 'text', column: true })
+
+/** nameOf makes a name of a label: "Rack unit" is rack_unit. */
+const nameOf = (label: string) => label.toLowerCase().normalize('NFKD').replace(/[^a-z0-9]+/g, '_').replace(/^[_0-9]+|_+$/g, '').slice(0, 63)
+
+export function CustomFields({ kind, onClose }: { kind: KindInfo; onClose: () => void }) {
+  const client = useQueryClient()
+  const [fields, setFields] = useState<Draft[]>(() => (kind.custom_fields ?? []).map((f) => ({ ...f, key: f.name })))
+  const [error, setError] = useState<unknown>(null)
+  const [busy, setBusy] = useState(false)
+  const wrong = error instanceof Problem ? error.fields : new Map<string, string>()
+  const known = new Set((kind.custom_fields ?? []).map((f) => f.name))
+  const change = (i: number, part: Partial<Draft>) => setFields(fields.map((f, n) => (n === i ? { ...f, ...part } : f)))
+  const submit = async () => {
+    setBusy(true)
+    setError(null)
+    try {
+      await api.put('/api/v1/kinds/{kind}/custom-fields', { path: { kind: kind.name }, body: { fields: fields.map(bare) } })
+      for (const key of ['kinds', 'resources']) void client.invalidateQueries({ queryKey: [key] })
+      say(`The fields of ${kind.plural} are saved`)
+      onClose()
+    } catch (err) {
+      setError(err)
+      setBusy(false)
+    }
+  }
+  const at = (i: number, member: string) => wrong.get(`/fields/${i}/${member}`)
+  return (
+    <Modal opened onClose={onClose} size="xl" title={`Custom fields of ${kind.plural}`} closeButtonProps={{ 'aria-label': 'Close' }}>
+      <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
+        {fields.length === 0 ? <Empty title="No custom fields yet">A field of your own has forms, columns, filters and history like those that plugins fill.</Empty> : null}
+        {fields.map((f, i) => (
+          <fieldset key={f.key} className={css.field}>
+            <legend className="hidden-visually">Field {i + 1}</legend>
+            <TextInput label="Label" value={f.label ?? ''} onChange={(e) => { const label = e.currentTarget.value; change(i, known.has(f.name) ? { label } : { label, name: nameOf(label) }) }} />
+            <TextInput label="Name in filters" required disabled={known.has(f.name)} value={f.name} onChange={(e) => change(i, { name: e.currentTarget.value })} error={at(i, 'name')} />
+            <Select label="Type" data={types} value={f.type} onChange={(v) => change(i, { type: (v as CustomField['type']) ?? 'text' })} allowDeselect={false} error={at(i, 'type')} />
+            {f.type === 'choice' ? <TagsInput className={css.wide} label="Choices" description="Press Enter after each." value={f.choices ?? []} onChange={(choices) => change(i, { choices })} error={at(i, 'choices')} /> : null}
+            {f.type === 'integer' || f.type === 'number' ? <TextInput label="Unit" value={f.unit ?? ''} onChange={(e) => change(i, { unit: e.currentTarget.value })} error={at(i, 'unit')} /> : null}
+            <TextInput className={css.wide} label="Help" value={f.help ?? ''} onChange={(e) => change(i, { help: e.currentTarget.value })} />
+            <div className={css.marks}>
+              <Checkbox label="Column in lists" checked={!!f.column} onChange={(e) => change(i, { column: e.currentTarget.checked })} />
+              <Checkbox label="Fast to filter" checked={!!f.indexed} onChange={(e) => change(i, { indexed: e.currentTarget.checked })} />
+              <Checkbox label="Found by search" checked={!!f.searchable} onChange={(e) => change(i, { searchable: e.currentTarget.checked })} />
+              <button type="button" className="link" aria-label={`Remove the field ${f.label || f.name || i + 1}`} onClick={() => setFields(fields.filter((_, n) => n !== i))}><IconTrash size={15} aria-hidden /> Remove</button>
+            </div>
+          </fieldset>
+        ))}
+        <div><Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setFields([...fields, fresh()])}>Add a field</Button></div>
+        {error ? <ProblemPanel error={error} compact /> : null}
+        <div className="row"><Button type="submit" variant="filled" loading={busy}>Save the fields</Button><Button onClick={onClose}>Cancel</Button></div>
+      </form>
+    </Modal>
+  )
+}
+
+/** bare leaves out what belongs to another type, and what is empty. */
+function bare({ key: _, choices, unit, label, help, ...f }: Draft): CustomField {
+  const number = f.type === 'integer' || f.type === 'number'
+  return { ...f, ...(label?.trim() ? { label: label.trim() } : {}), ...(help?.trim() ? { help: help.trim() } : {}), ...(f.type === 'choice' ? { choices: choices ?? [] } : {}), ...(number && unit?.trim() ? { unit: unit.trim() } : {}) }
+}
+
+const groups = ['compute', 'storage', 'network', 'data', 'business', 'other'] as const
+
+export function DefineKind({ onClose }: { onClose: () => void }) {
+  const client = useQueryClient()
+  const navigate = useNavigate()
+  const [label, setLabel] = useState('')
+  const [plural, setPlural] = useState('')
+  const [name, setName] = useState('')
+  const [group, setGroup] = useState<(typeof groups)[number]>('other')
+  const [summary, setSummary] = useState('')
+  const [serial, setSerial] = useState(false)
+  const [error, setError] = useState<unknown>(null)
+  const [busy, setBusy] = useState(false)
+  const submit = async () => {
+    setBusy(true)
+    setError(null)
+    try {
+      const made = await api.post('/api/v1/kinds', { body: { name, label: label.trim(), plural: plural.trim() || `${label.trim()}s`, group, ...(summary.trim() ? { summary: summary.trim() } : {}), ...(serial ? { identifiers: { serial: 1 } } : {}) } })
+      for (const key of ['kinds', 'summary']) void client.invalidateQueries({ queryKey: [key] })
+      say(`${made.plural} can be recorded now`)
+      void navigate(`/inventory/${made.name}`)
+    } catch (err) {
+      setError(err)
+      setBusy(false)
+    }
+  }
+  const wrong = error instanceof Problem ? error.fields : new Map<string, string>()
+  return (
+    <Modal opened onClose={onClose} title="Define a kind" closeButtonProps={{ 'aria-label': 'Close' }}>
+      <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
+        <TextInput label="What one is called" placeholder="Rack" required data-autofocus value={label} onChange={(e) => { setLabel(e.currentTarget.value); setName(nameOf(e.currentTarget.value)) }} error={wrong.get('/label')} />
+        <TextInput label="What several are called" placeholder={label ? `${label}s` : 'Racks'} value={plural} onChange={(e) => setPlural(e.currentTarget.value)} />
+        <TextInput label="Key" description={`In filters, files and the API it is custom.${name || 'rack'}.`} required value={name} onChange={(e) => setName(e.currentTarget.value)} error={wrong.get('/name')} />
+        <Select label="Place in the navigation" data={[...groups]} value={group} onChange={(v) => setGroup((v as typeof group) ?? 'other')} allowDeselect={false} />
+        <TextInput label="What it is" value={summary} onChange={(e) => setSummary(e.currentTarget.value)} />
+        <Checkbox label="Told apart by a serial number" checked={serial} onChange={(e) => setSerial(e.currentTarget.checked)} />
+        {error && wrong.size === 0 ? <ProblemPanel error={error} compact /> : null}
+        <div className="row"><Button type="submit" variant="filled" loading={busy}>Define the kind</Button><Button onClick={onClose}>Cancel</Button></div>
+      </form>
+    </Modal>
+  )
+}
