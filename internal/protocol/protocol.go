@@ -27,6 +27,8 @@ const (
 	MaxMessage = 6 << 20
 	// MaxPlanChunk is how many scopes one RunPlan message holds.
 	MaxPlanChunk = 1000
+	// MaxPlan is how many scopes a plan has; as many as sdk/host takes from a plugin.
+	MaxPlan = 200_000
 )
 
 // ErrToken says that a join token is not one: misspelt, cut off or of another kind.

@@ -21,8 +21,6 @@ import (
 )
 
 const (
-	// maxScopes of one plan.
-	maxScopes = 100_000
 	// maxIndexBytes of a receipt; a larger index is left out, and the agent goes through a list next time.
 	maxIndexBytes = 16 << 20
 	// retryAfter is what an agent is told to wait after an error of the collector's own.
@@ -238,7 +236,7 @@ func checkRun(m *uplinkv1.RunOpen) string {
 		return "a run without its id or connection"
 	case m.GetEpoch() < 1 || m.GetGeneration() < 1:
 		return "a run without epoch or generation"
-	case m.GetScopes() > maxScopes || len(m.GetKinds()) > 10_000:
+	case m.GetScopes() > protocol.MaxPlan || len(m.GetKinds()) > 10_000:
 		return "a run of too many scopes or kinds"
 	}
 	return ""
@@ -319,7 +317,7 @@ func (p *push) plan(ctx context.Context, m *uplinkv1.RunPlan) {
 	case int(m.GetFirst()) != len(p.scopes):
 		p.ended(uplinkv1.Verdict_VERDICT_FAILED, "the plan's pieces are out of order")
 		return
-	case len(m.GetScopes()) > protocol.MaxPlanChunk || len(p.scopes)+len(m.GetScopes()) > maxScopes:
+	case len(m.GetScopes()) > protocol.MaxPlanChunk || len(p.scopes)+len(m.GetScopes()) > protocol.MaxPlan:
 		p.ended(uplinkv1.Verdict_VERDICT_FAILED, "the plan has too many scopes")
 		return
 	}

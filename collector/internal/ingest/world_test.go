@@ -350,9 +350,13 @@ var kindDigest, policyDigest, fingerprint = make([]byte, 32), make([]byte, 32), 
 
 func (p *clientPush) capture(scope int32, digest resource.Digest) *uplinkv1.CaptureReply {
 	p.a.w.t.Helper()
-	return p.ask(&uplinkv1.PushRequest{Message: &uplinkv1.PushRequest_Capture{Capture: &uplinkv1.CaptureOpen{RunId: p.runID, Scope: scope,
+	return p.ask(p.opening(scope, digest)).GetCapture()
+}
+
+func (p *clientPush) opening(scope int32, digest resource.Digest) *uplinkv1.PushRequest {
+	return &uplinkv1.PushRequest{Message: &uplinkv1.PushRequest_Capture{Capture: &uplinkv1.CaptureOpen{RunId: p.runID, Scope: scope,
 		Outcome: &uplinkv1.Outcome{Status: "complete", Listed: int32(digest.Count)}, Digest: digest.Bytes(), Count: digest.Count,
-		Fingerprint: fingerprint, HashFormat: resource.HashFormat, KindDigest: kindDigest, PolicyDigest: policyDigest}}}).GetCapture()
+		Fingerprint: fingerprint, HashFormat: resource.HashFormat, KindDigest: kindDigest, PolicyDigest: policyDigest}}}
 }
 
 func (p *clientPush) batch(b *uplinkv1.Batch) *uplinkv1.BatchReceipt {

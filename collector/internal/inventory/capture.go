@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -57,6 +58,9 @@ func (r *Run) OpenCapture(ctx context.Context, in Capture) (v Verdict, reason st
 	if in.Scope < 0 || in.Scope >= len(r.plan) {
 		return Refused, fmt.Sprintf("scope %d is not in the plan", in.Scope), nil
 	}
+	r.forget()
+	r.ends[in.Scope] = captureEnd{}
+	r.touch(in.Scope)
 	scope := r.plan[in.Scope]
 	st := r.set.state(scope.Key(), store.At(r.s.now()))
 	rs := &r.scopes[in.Scope]
@@ -66,7 +70,7 @@ func (r *Run) OpenCapture(ctx context.Context, in Capture) (v Verdict, reason st
 		// Nothing of it can be kept, so nothing is believed of it either.
 		rs.Verdict, rs.Reason = "failed", "kind "+scope.Kind+" is not declared"
 		rs.Outcome.Status, rs.Outcome.Error = resource.StatusFailed, rs.Reason
-		r.captures[in.Scope] = &capture{in: in, scope: scope, st: st, verdict: Failed}
+		r.over(&capture{in: in}, Failed)
 		return Failed, rs.Reason, nil
 	}
 	if err != nil {
@@ -78,11 +82,22 @@ func (r *Run) OpenCapture(ctx context.Context, in Capture) (v Verdict, reason st
 		rule: rule(kind), complete: c.complete()}
 	r.captures[in.Scope] = c
 	if r.pos.less(st.Applied) {
-		c.verdict = Superseded
+		r.over(c, Superseded)
 		rs.Verdict, rs.Reason = "superseded", "newer state is applied already"
 		return Superseded, rs.Reason, nil
 	}
 	return r.begin(ctx, c)
+}
+
+// over notes that a capture has come to its end.
+func (r *Run) over(c *capture, v Verdict) {
+	c.verdict = v
+	r.ends[c.in.Scope] = captureEnd{verdict: v, status: c.in.Outcome.Status, readAt: c.readAt()}
+}
+
+// forget drops the captures that are over: there may be a hundred thousand in a run.
+func (r *Run) forget() {
+	maps.DeleteFunc(r.captures, func(_ int, c *capture) bool { return c.verdict != "" })
 }
 
 // begin decides what has to travel for a capture.
@@ -141,6 +156,8 @@ func (c *capture) list() {
 func (r *Run) Apply(ctx context.Context, b Batch) (BatchResult, error) {
 	c := r.captures[b.Scope]
 	switch {
+	case c == nil && b.Scope >= 0 && b.Scope < len(r.ends) && r.ends[b.Scope].verdict != "":
+		return BatchResult{Verdict: r.ends[b.Scope].verdict, Reason: "the capture is over"}, nil
 	case c == nil:
 		return BatchResult{Verdict: Refused, Reason: "the capture was not opened"}, nil
 	case c.verdict != "":
@@ -402,7 +419,8 @@ func (r *Run) fail(ctx context.Context, c *capture, reason string) (BatchResult,
 func (r *Run) end(c *capture, v Verdict, word, reason string) {
 	st, in := c.st, c.in
 	rs := &r.scopes[in.Scope]
-	c.verdict = v
+	r.over(c, v)
+	r.touch(in.Scope)
 	st.Applied, st.Open, st.LastRun, st.Changed, st.Verdict = r.pos, position{}, r.start.RunID, c.changed, word
 	st.Status, st.Error, st.Advice = in.Outcome.Status, in.Outcome.Error, in.Outcome.Advice
 	st.Digest, st.Rejected = c.digest, c.rejected

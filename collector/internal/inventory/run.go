@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"maestro.internal/collector/internal/store"
@@ -26,11 +27,22 @@ type Run struct {
 	planned  bool
 	complete bool
 	scopes   []runScope
+	// captures are those that go on, and a few that are over; ends is how those ended that are.
 	captures map[int]*capture
-	// ended counts the captures that are over.
-	ended int
+	ends     []captureEnd
+	ended    int
+	// dirty are the chunks of scopes that the store does not have as they are, positions where a scope is in the plan.
+	dirty     map[int]bool
+	positions map[string]int
 	// saved is when the row was last written while the run goes on.
 	saved store.Time
+}
+
+// captureEnd is what a run remembers of a capture that is over.
+type captureEnd struct {
+	verdict Verdict
+	status  resource.Status
+	readAt  store.Time
 }
 
 // OpenRun begins a run, or ends it at once when its root shows that nothing changed. The Run is nil unless the
@@ -53,7 +65,7 @@ func (s *Service) OpenRun(ctx context.Context, start RunStart) (run *Run, v Verd
 	if err != nil {
 		return nil, "", "", fmt.Errorf("read scopes: %w", err)
 	}
-	run = &Run{s: s, start: start, pos: position{start.Epoch, start.Generation}, set: set, doc: doc, row: row, captures: map[int]*capture{}}
+	run = &Run{s: s, start: start, pos: position{start.Epoch, start.Generation}, set: set, doc: doc, row: row, captures: map[int]*capture{}, dirty: map[int]bool{}}
 	for _, st := range set.states {
 		if st.Applied.Epoch > start.Epoch {
 			const why = "a newer assignment of the connection has reported"
@@ -184,6 +196,7 @@ func (r *Run) unchanged(ctx context.Context) error {
 		r.set.touch(st.Key)
 		statuses[string(st.Status)]++
 		r.complete = st.PlanComplete
+		r.touch(len(r.scopes))
 		r.scopes = append(r.scopes, runScope{Key: st.Key, Verdict: "unchanged",
 			Outcome: resource.Outcome{Status: st.Status, Listed: int(st.Digest.Count), Error: st.Error, Advice: st.Advice}})
 		r.doc.Listed += st.Digest.Count
@@ -200,7 +213,7 @@ func (r *Run) unchanged(ctx context.Context) error {
 func (r *Run) Plan(ctx context.Context, scopes []resource.Scope, complete bool, warnings []string) error {
 	now := store.At(r.s.now())
 	seen := make(map[string]bool, len(scopes))
-	r.scopes = make([]runScope, len(scopes))
+	r.scopes, r.ends, r.positions = make([]runScope, len(scopes)), make([]captureEnd, len(scopes)), nil
 	for i, sc := range scopes {
 		if err := sc.Check(); err != nil {
 			return &InvalidError{Problem: fmt.Sprintf("plan: scope %d: %v", i, err)}
@@ -211,6 +224,7 @@ func (r *Run) Plan(ctx context.Context, scopes []resource.Scope, complete bool, 
 		}
 		seen[key] = true
 		r.scopes[i] = runScope{Key: key}
+		r.touch(i)
 		st := r.set.state(key, now)
 		if r.pos.less(st.Applied) {
 			continue // a late run says nothing about what is planned now
@@ -252,9 +266,13 @@ func (r *Run) save(ctx context.Context) error {
 		return fmt.Errorf("write run: %w", err)
 	}
 	r.row++
+	clear(r.dirty)
 	r.saved = r.doc.UpdatedAt
 	return nil
 }
+
+// touch notes that what is known of a scope changed.
+func (r *Run) touch(scope int) { r.dirty[scope/scopesPerRunChunk] = true }
 
 // hear takes over what the agent told of the run beside the push, which may be ahead of it: what people see of a run that
 // goes on never goes back.
@@ -294,13 +312,14 @@ func (r *Run) flush(ctx context.Context) error {
 		return fmt.Errorf("write run: %w", err)
 	}
 	r.set.written()
+	clear(r.dirty)
 	r.row++
 	return nil
 }
 
 func (r *Run) rowWrites(rowFirst bool) ([]store.Write, error) {
 	var ops []store.Write
-	for n := 0; n*scopesPerRunChunk < len(r.scopes); n++ {
+	for _, n := range slices.Sorted(maps.Keys(r.dirty)) {
 		part := r.scopes[n*scopesPerRunChunk : min(len(r.scopes), (n+1)*scopesPerRunChunk)]
 		row, err := encodeRow(runChunkID(r.start.RunID, n), r.start.Tenant, "", 1, runChunk{RunID: r.start.RunID, Number: n, Scopes: part})
 		if err != nil {
@@ -320,22 +339,24 @@ func (r *Run) rowWrites(rowFirst bool) ([]store.Write, error) {
 }
 
 // Close ends the run: absences are decided now.
-func (r *Run) Close(ctx context.Context, end RunEnd) (v Verdict, reason string, err error) {
+func (r *Run) Close(ctx context.Context, said RunEnd) (v Verdict, reason string, err error) {
 	done := map[string]bool{} // scopes whose complete capture of this run went through
 	statuses := map[string]int{}
 	for i := range r.scopes {
-		c := r.captures[i]
+		end, going := r.ends[i], r.captures[i] != nil
 		st := r.set.state(r.scopes[i].Key, store.At(r.s.now()))
-		if c == nil {
-			r.scopes[i].Outcome = resource.Outcome{Status: resource.StatusNotTried, Error: end.Error}
+		if end.verdict == "" && !going {
+			r.touch(i)
+			r.scopes[i].Outcome = resource.Outcome{Status: resource.StatusNotTried, Error: said.Error}
 			if st.Applied.less(r.pos) && st.Status != resource.StatusNotTried {
-				st.Status, st.Error, st.Advice = resource.StatusNotTried, end.Error, ""
+				st.Status, st.Error, st.Advice = resource.StatusNotTried, said.Error, ""
 				st.LastRun = r.start.RunID
 				r.set.touch(st.Key)
 			}
-		} else if c.verdict == Done && c.in.Outcome.Status == resource.StatusComplete {
+		} else if end.verdict == Done && end.status == resource.StatusComplete {
 			done[st.Key] = true
-		} else if c.verdict == "" {
+		} else if end.verdict == "" {
+			r.touch(i)
 			r.scopes[i].Outcome.Status = resource.StatusFailed
 			r.scopes[i].Verdict, r.scopes[i].Reason = "failed", "the run was closed before the scope was finished"
 		}
@@ -351,12 +372,12 @@ func (r *Run) Close(ctx context.Context, end RunEnd) (v Verdict, reason string, 
 		return "", "", fmt.Errorf("count changes: %w", err)
 	}
 	d := &r.doc
-	d.FinishedAt = store.At(end.FinishedAt)
+	d.FinishedAt = store.At(said.FinishedAt)
 	if d.FinishedAt.IsZero() {
 		d.FinishedAt = store.At(r.s.now())
 	}
-	d.Error, d.Log, d.Closed, d.Phase = end.Error, end.Log, true, ""
-	d.Statuses, d.State = countedOf(statuses), stateOf(statuses, end.Error)
+	d.Error, d.Log, d.Closed, d.Phase = said.Error, said.Log, true, ""
+	d.Statuses, d.State = countedOf(statuses), stateOf(statuses, said.Error)
 	if err := r.flush(ctx); err != nil {
 		return "", "", err
 	}
@@ -370,11 +391,12 @@ func (r *Run) decide(ctx context.Context, done map[string]bool) error {
 		if !done[st.Key] || !st.Undecided {
 			continue
 		}
-		a := r.absence(r.plan[i], r.captures[i].readAt())
+		a := r.absence(r.plan[i], r.ends[i].readAt)
 		if err := a.decide(ctx, int(st.Digest.Count)); err != nil {
 			return err
 		}
 		r.scopes[i].Changed = true
+		r.touch(i)
 		st.Undecided = false
 		r.set.touch(st.Key)
 	}
@@ -388,12 +410,14 @@ func (r *Run) absence(scope resource.Scope, at store.Time) *absence {
 // read says whether the run read a scope, to its end or in part. What a partial capture still lists cannot be told from what it
 // did not come to, so none of it is taken for absent.
 func (r *Run) read(scopeKey string) bool {
-	for _, c := range r.captures {
-		if c.st.Key == scopeKey {
-			return c.verdict == Done && (c.complete() || c.in.Outcome.Status == resource.StatusPartial)
+	if r.positions == nil {
+		r.positions = make(map[string]int, len(r.scopes))
+		for i := range r.scopes {
+			r.positions[r.scopes[i].Key] = i
 		}
 	}
-	return false
+	at, ok := r.positions[scopeKey]
+	return ok && r.ends[at].verdict == Done && (r.ends[at].status == resource.StatusComplete || r.ends[at].status == resource.StatusPartial)
 }
 
 func (r *Run) cause(at store.Time) cause {
