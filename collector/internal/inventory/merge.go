@@ -54,7 +54,7 @@ func merge(in mergeInput) revision {
 		return cmp.Or(cmp.Compare(a.precedence, b.precedence), strings.Compare(a.id, b.id))
 	})
 	rev := revision{Kind: in.kind.Name, Major: in.kind.Major, Curated: in.prev.Curated, Pins: in.prev.Pins,
-		Manual: in.prev.Manual, ManualIdentifiers: in.prev.ManualIdentifiers, CreatedAt: in.prev.CreatedAt,
+		Manual: in.prev.Manual, ManualIdentifiers: in.prev.ManualIdentifiers, ManualEdges: in.prev.ManualEdges, Retired: in.prev.Retired, CreatedAt: in.prev.CreatedAt,
 		UpdatedAt: in.prev.UpdatedAt}
 	mergeState(&rev, obs, in.prev, in.now)
 	deciding := tier(obs)
@@ -69,6 +69,7 @@ func merge(in mergeInput) revision {
 		rev.Edges = append(rev.Edges, o.edges...)
 	}
 	rev.Identifiers = append(rev.Identifiers, rev.ManualIdentifiers...)
+	rev.Edges = append(rev.Edges, rev.ManualEdges...)
 	for i, id := range rev.Identifiers {
 		if v, ok := schema.NormalizeIdentifier(id.Type, id.Value); ok {
 			rev.Identifiers[i].Value = v
@@ -105,6 +106,8 @@ func merge(in mergeInput) revision {
 // latest that was known. A hand-made resource needs no observation.
 func mergeState(rev *revision, obs []*observed, prev *revision, now time.Time) {
 	switch deciding := tier(obs); {
+	case len(deciding) == 0 && prev.Retired:
+		rev.State, rev.StateReason = Gone, "removed by hand"
 	case len(deciding) == 0 || deciding[0].live():
 		rev.State, rev.StateReason = Active, ""
 	default:
@@ -430,7 +433,8 @@ func diff(old, new *revision, keyed map[string]string) []FieldChange {
 func sameCuration(a, b *revision) bool {
 	return slices.EqualFunc(a.Curated, b.Curated, func(x, y curated) bool {
 		return x.Pointer == y.Pointer && sameValue(decodeJSON(x.Value), decodeJSON(y.Value))
-	}) && slices.Equal(a.Pins, b.Pins) && slices.Equal(a.ManualIdentifiers, b.ManualIdentifiers)
+	}) && slices.Equal(a.Pins, b.Pins) && slices.Equal(a.ManualIdentifiers, b.ManualIdentifiers) &&
+		slices.Equal(a.ManualEdges, b.ManualEdges) && a.Manual == b.Manual && a.Retired == b.Retired
 }
 
 func unique(list []string) []string {

@@ -94,6 +94,8 @@ func (s *Service) resolveWants(ctx context.Context, tenant string, wants []strin
 			kind, pair, _ := strings.Cut(rest, "|")
 			typ, value, _ := strings.Cut(pair, "=")
 			claims[store.Key(tenant)+"|"+kind+"|"+typ+"|"+value] = w
+		case "r":
+			out[w] = []string{unescapeKey(rest)}
 		case "i":
 			pairs[unescapeKey(rest)] = append(pairs[unescapeKey(rest)], w)
 		}
@@ -165,7 +167,7 @@ func (s *Service) incoming(ctx context.Context, c Caller, kind, id string, rev *
 	if err != nil {
 		return nil, err
 	}
-	wants := keysHeld(k.Kind, rev)
+	wants := append(keysHeld(k.Kind, rev), wantResource(id))
 	type from struct{ id, verb, want string }
 	var found []from
 	for part := range slices.Chunk(wants, 200) {

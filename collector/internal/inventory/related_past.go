@@ -170,7 +170,7 @@ func (s *Service) then(ctx context.Context, c Caller, ids []string, at time.Time
 			}
 			w := &wasThen{Head: Head{ID: ch.ResourceID, Kind: ch.Kind, Name: ch.Revision.Name, State: ch.Revision.State,
 				Datacenter: ch.Revision.Datacenter, Version: ch.Version, UpdatedAt: ch.Revision.UpdatedAt.Time},
-				holds: map[string]bool{}, edges: ch.Revision.Edges}
+				holds: map[string]bool{wantResource(ch.ResourceID): true}, edges: ch.Revision.Edges}
 			for _, key := range keysHeld(k.Kind, &ch.Revision) {
 				w.holds[key] = true
 			}
@@ -209,6 +209,11 @@ func (s *Service) heldThen(ctx context.Context, tenant string, wants []string, a
 		})
 		if err != nil {
 			return nil, err
+		}
+	}
+	for _, w := range wants {
+		if id, ok := strings.CutPrefix(w, "r|"); ok {
+			ever[w] = append(ever[w], unescapeKey(id))
 		}
 	}
 	var ids []string

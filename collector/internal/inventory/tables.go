@@ -27,6 +27,9 @@ const (
 	tReviews       = "reviews"
 	tOperations    = "operations"
 	tKinds         = "kinds"
+	// What people did in bulk; edit_items.go, person_relations.go.
+	tEditChunks = "edit_chunks"
+	tRelinks    = "relinks"
 )
 
 func text(path ...string) filter.Field { return filter.Field{Path: path, Type: filter.String} }
@@ -65,6 +68,8 @@ func Tables() []store.Table {
 		{Name: tReviews, Indexes: []store.Index{idx("state", text("state"))}},
 		{Name: tOperations, Indexes: []store.Index{idx("state", text("state"))}},
 		{Name: tKinds},
+		{Name: tEditChunks, Indexes: []store.Index{idx("operation", text("operation"), number("number"))}},
+		{Name: tRelinks, Indexes: []store.Index{idx("at", when("at"))}},
 	}
 }
 
@@ -366,8 +371,11 @@ type revision struct {
 	// ManualIdentifiers were given by a person. Manual says that a person made the resource.
 	ManualIdentifiers []resource.Identifier `json:"manual_identifiers,omitempty"`
 	Manual            bool                  `json:"manual,omitempty"`
-	CreatedAt         store.Time            `json:"created_at"`
-	UpdatedAt         store.Time            `json:"updated_at"`
+	// ManualEdges are relations that a person stated. Retired says that a hand-made resource was removed again.
+	ManualEdges []edge     `json:"manual_edges,omitempty"`
+	Retired     bool       `json:"retired,omitempty"`
+	CreatedAt   store.Time `json:"created_at"`
+	UpdatedAt   store.Time `json:"updated_at"`
 }
 
 // resourceDoc is the projection of the latest change, with what lists need.

@@ -57,6 +57,8 @@ type unit struct {
 	index   []store.Write // scope-index rows
 	last    []store.Write // what must not be there before all else is
 	merges  []operationDoc
+	// relink are resources whose relations by people are written again, dropped are such rows that go.
+	relink, dropped []string
 }
 
 // obsRec is an observation in work.
@@ -80,13 +82,16 @@ type resRec struct {
 	behind  bool
 	touched bool
 	members map[string]bool // observations that it consists of now
-	before  map[string]bool // as stored
-	change  *changeDoc
+	// manualBefore are the relations by people whose rows are stored.
+	manualBefore []edge
+	before       map[string]bool // as stored
+	change       *changeDoc
 	// mergedInto is the resource that it is to live on as; merge is what another one leaves it.
 	mergedInto string
 	merge      struct {
 		curated     []curated
 		identifiers []resource.Identifier
+		edges       []edge
 	}
 	// override brings what a person has just decided.
 	override *revision
@@ -126,8 +131,8 @@ func (s *Service) work(ctx context.Context, tenant string, kind *schema.Kind, c 
 	wait := firstWait
 	for attempt := range mostRaces {
 		err := s.opt.Store.Update(ctx, func(tx store.Tx) error {
-			u := &unit{s: s, tx: tx, tenant: tenant, kind: kind, keyed: keyedArrays(kind), hidden: sensitivePointers(kind), now: s.now(), cause: c, roll: roll,
-				patient: attempt < mostRaces-2, obs: map[string]*obsRec{}, res: map[string]*resRec{}, alias: map[string]string{}, claims: map[string]*claimRec{}}
+			u := s.unit(tenant, kind, c, tx)
+			u.roll, u.patient = roll, attempt < mostRaces-2
 			if len(roll) > 0 {
 				if err := u.loadResources(ctx, slices.Sorted(maps.Keys(roll))); err != nil {
 					return err
@@ -161,6 +166,12 @@ func (s *Service) work(ctx context.Context, tenant string, kind *schema.Kind, c 
 		}
 	}
 	return fmt.Errorf("write %s: %w", kind.Name, &raceError{})
+}
+
+// unit is one that nothing is loaded in.
+func (s *Service) unit(tenant string, kind *schema.Kind, c cause, tx store.Tx) *unit {
+	return &unit{s: s, tx: tx, tenant: tenant, kind: kind, keyed: keyedArrays(kind), hidden: sensitivePointers(kind), now: s.now(), cause: c,
+		roll: map[string]bool{}, obs: map[string]*obsRec{}, res: map[string]*resRec{}, alias: map[string]string{}, claims: map[string]*claimRec{}}
 }
 
 // loadObs reads observations that are not at hand. Those that do not exist are absent from u.obs.
@@ -255,6 +266,7 @@ func (u *unit) loadResource(ctx context.Context, id string, rows map[string]stor
 			return nil, err
 		}
 		rec.version, rec.rev, rec.hash = row.Version, doc.revision, doc.ChangeHash
+		rec.manualBefore = doc.ManualEdges
 	}
 	if !u.roll[id] {
 		return rec, nil
@@ -353,10 +365,11 @@ func (u *unit) settle() error {
 		if rec.override != nil {
 			in.prev = rec.override
 		}
-		if len(rec.merge.curated)+len(rec.merge.identifiers) > 0 {
+		if len(rec.merge.curated)+len(rec.merge.identifiers)+len(rec.merge.edges) > 0 {
 			left := rec.rev
 			left.Curated = slices.Concat(left.Curated, rec.merge.curated)
 			left.ManualIdentifiers = slices.Concat(left.ManualIdentifiers, rec.merge.identifiers)
+			left.ManualEdges = slices.Concat(left.ManualEdges, rec.merge.edges)
 			in.prev = &left
 		}
 		if err := u.commit(rec, merge(in)); err != nil {

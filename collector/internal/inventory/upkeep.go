@@ -210,6 +210,11 @@ func (u *unit) fuse(ctx context.Context, op operationDoc, row store.Row) error {
 			to.merge.identifiers = append(to.merge.identifiers, id)
 		}
 	}
+	for _, e := range from.rev.ManualEdges {
+		if !hasEdge(to.rev.ManualEdges, e) && e.Want != wantResource(to.id) {
+			to.merge.edges = append(to.merge.edges, e)
+		}
+	}
 	return u.takeClaims(ctx, from.id, to.id)
 }
 
@@ -240,6 +245,7 @@ func (s *Service) Sweep(ctx context.Context, now time.Time) error {
 	}{
 		{"carry out decisions on removals", s.sweepHeld}, {"unwatch what is not read", s.sweepUnread},
 		{"fail runs without news", s.sweepRuns}, {"prune", s.prune},
+		{"write relations by people", s.sweepRelinks},
 	} {
 		if e := step.do(ctx, now); e != nil {
 			err = errors.Join(err, fmt.Errorf("%s: %w", step.name, e))

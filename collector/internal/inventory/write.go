@@ -187,6 +187,7 @@ func (u *unit) relationWrites() []store.Write {
 		collect(old, rec.before, func(o *obsRec) *observed { return o.was })
 		collect(new, rec.members, func(o *obsRec) *observed { return o.seen })
 	}
+	u.manualWrites(old, new)
 	var ops []store.Write
 	for _, id := range slices.Sorted(maps.Keys(new)) {
 		if _, had := old[id]; had {
