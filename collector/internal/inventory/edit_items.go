@@ -118,7 +118,10 @@ func (s *Service) PreviewUndo(ctx context.Context, c Caller, op Operation, of st
 			return err
 		}
 		b := &batch{s: s, c: c, op: op, kind: k.Kind, kept: map[string]editItem{}}
-		u := s.unit(c.Tenant, k.Kind, cause{actor: c.Name}, readOnly{s.opt.Store})
+		u, err := s.trial(ctx, c, chunk.Kind)
+		if err != nil {
+			return err
+		}
 		if err := b.undo(ctx, u, items); err != nil {
 			return err
 		}

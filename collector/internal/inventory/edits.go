@@ -84,7 +84,10 @@ func (s *Service) PreviewEdits(ctx context.Context, c Caller, op Operation, kind
 	if err := b.related(ctx, edits); err != nil {
 		return nil, err
 	}
-	u := s.unit(c.Tenant, k.Kind, cause{actor: c.Name}, readOnly{s.opt.Store})
+	u, err := s.trial(ctx, c, kind)
+	if err != nil {
+		return nil, err
+	}
 	if err := b.edit(ctx, u, edits); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/sdk/resource"
 	"maestro.internal/sdk/schema"
@@ -41,6 +42,9 @@ type mergeInput struct {
 	obs  []*observed
 	prev *revision
 	now  time.Time
+	// rules are the tenant's mapping rules, where their conditions for this kind.
+	rules *tenantRules
+	where []filter.Expr
 }
 
 // merge says what a resource looks like, given what the connections observed of it and what people curated. It is
@@ -95,6 +99,7 @@ func merge(in mergeInput) revision {
 	if rev.Name == "" && len(deciding) > 0 {
 		rev.Name = deciding[0].env.ExternalID
 	}
+	in.rules.apply(&rev, deciding, in.kind, in.where)
 	rev.AccessRoots = []string{in.id}
 	if rev.Datacenter != "" {
 		rev.AccessRoots = append(rev.AccessRoots, rev.Datacenter)

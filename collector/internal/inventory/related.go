@@ -86,6 +86,7 @@ func (s *Service) outgoing(ctx context.Context, c Caller, id string) ([]Related,
 func (s *Service) resolveWants(ctx context.Context, tenant string, wants []string) (map[string][]string, error) {
 	out := map[string][]string{}
 	obs, claims, pairs := map[string]string{}, map[string]string{}, map[string][]string{}
+	names := map[string][]string{} // by kind
 	for _, w := range wants {
 		switch form, rest := w[:1], strings.TrimPrefix(w[1:], "|"); form {
 		case "x": // the rest is the observation's key without its tenant
@@ -96,9 +97,15 @@ func (s *Service) resolveWants(ctx context.Context, tenant string, wants []strin
 			claims[store.Key(tenant)+"|"+kind+"|"+typ+"|"+value] = w
 		case "r":
 			out[w] = []string{unescapeKey(rest)}
+		case "n":
+			kind, name, _ := strings.Cut(rest, "|")
+			names[unescapeKey(kind)] = append(names[unescapeKey(kind)], unescapeKey(name))
 		case "i":
 			pairs[unescapeKey(rest)] = append(pairs[unescapeKey(rest)], w)
 		}
+	}
+	if err := s.resolveNames(ctx, tenant, names, out); err != nil {
+		return nil, err
 	}
 	rows, err := getChunks(ctx, s.opt.Store, tObservations, tenant, "", keysOf(obs))
 	if err != nil {
@@ -137,6 +144,25 @@ func (s *Service) resolveWants(ctx context.Context, tenant string, wants []strin
 		}
 	}
 	return out, nil
+}
+
+// resolveNames finds what is recorded under names, by kind. What is gone names nothing any more.
+func (s *Service) resolveNames(ctx context.Context, tenant string, names map[string][]string, out map[string][]string) error {
+	for _, kind := range keysOf(names) {
+		for part := range slices.Chunk(unique(names[kind]), 200) {
+			err := each(ctx, s.opt.Store, store.Query{Table: tHeads, Tenant: tenant, Where: filter.And{in(text("name"), part), eq(text("kind"), kind),
+				eq(text("state"), string(Active))}}, func(row store.Row) error {
+				doc, err := decodeRow[headDoc](row)
+				want := wantName(kind, doc.Name)
+				out[want] = append(out[want], row.ID)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func addClaimed(out map[string][]string, want string, row store.Row) error {

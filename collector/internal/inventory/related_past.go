@@ -33,7 +33,7 @@ type (
 
 // keysHeld are the want keys under which edges find a resource.
 func keysHeld(kind *schema.Kind, rev *revision) []string {
-	out := observationsHeld(rev)
+	out := heldByItself(kind.Name, rev)
 	for _, r := range identifiersOf(&resource.Envelope{Identifiers: rev.Identifiers}, kind) {
 		out = append(out, wantIdentifier("", r.Identifier), wantIdentifier(kind.Name, r.Identifier))
 	}
@@ -47,6 +47,12 @@ func observationsHeld(rev *revision) []string {
 		out = append(out, "x|"+rest)
 	}
 	return out
+}
+
+// heldByItself are the keys that the resource's own revisions tell the times of: observations, and its name where rules
+// relate things to it by name.
+func heldByItself(kind string, rev *revision) []string {
+	return append(observationsHeld(rev), namesHeld(kind, rev)...)
 }
 
 func wantsOf(edges []edge) []string {
@@ -65,7 +71,7 @@ func (u *unit) rememberPast(rec *resRec, next *revision) error {
 		}
 		return slices.DeleteFunc(unique(had), func(w string) bool { return slices.Contains(has, w) })
 	}
-	for _, want := range lost(observationsHeld(&rec.rev), observationsHeld(next)) {
+	for _, want := range lost(heldByItself(u.kind.Name, &rec.rev), heldByItself(u.kind.Name, next)) {
 		doc := pastHolderDoc{ResourceID: rec.id, Want: want}
 		if err := u.putPast(tPastHolders, store.Key(u.tenant, rec.id, want), doc); err != nil {
 			return err
@@ -196,7 +202,7 @@ func (s *Service) heldThen(ctx context.Context, tenant string, wants []string, a
 	if err != nil {
 		return nil, err
 	}
-	observations := slices.DeleteFunc(slices.Clone(wants), func(w string) bool { return !strings.HasPrefix(w, "x|") })
+	observations := slices.DeleteFunc(slices.Clone(wants), func(w string) bool { return !strings.HasPrefix(w, "x|") && !strings.HasPrefix(w, "n|") })
 	ever, err := s.resolveWants(ctx, tenant, observations)
 	if err != nil {
 		return nil, err

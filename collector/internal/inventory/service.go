@@ -41,6 +41,7 @@ type Service struct {
 	opt     Options
 	builtin map[string]*KindInfo
 	kinds   registry
+	rules   rulesCache
 	junk    map[resource.Identifier]bool
 }
 
@@ -73,7 +74,7 @@ func New(opt Options) *Service {
 	orTime(&opt.UnreadAfter, 30*24*time.Hour)
 	orTime(&opt.RunTimeout, 6*time.Hour)
 	s := &Service{opt: opt, junk: junkSet(opt.Junk), builtin: map[string]*KindInfo{},
-		kinds: registry{tenants: map[string]cachedKinds{}, ready: map[string]bool{}}}
+		kinds: registry{tenants: map[string]cachedKinds{}, ready: map[string]bool{}}, rules: rulesCache{tenants: map[string]cachedRules{}}}
 	for _, k := range opt.Builtin {
 		s.builtin[k.Name] = &KindInfo{Kind: k, Approval: Approved, BuiltIn: true}
 	}

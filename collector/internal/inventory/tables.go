@@ -27,6 +27,9 @@ const (
 	tReviews       = "reviews"
 	tOperations    = "operations"
 	tKinds         = "kinds"
+	// Rules from tags to meaning; rules.go.
+	tMappings    = "mappings"
+	tMappingJobs = "mapping_jobs"
 	// What people did in bulk; edit_items.go, person_relations.go.
 	tEditChunks = "edit_chunks"
 	tRelinks    = "relinks"
@@ -68,6 +71,8 @@ func Tables() []store.Table {
 		{Name: tReviews, Indexes: []store.Index{idx("state", text("state"))}},
 		{Name: tOperations, Indexes: []store.Index{idx("state", text("state"))}},
 		{Name: tKinds},
+		{Name: tMappings, Indexes: []store.Index{idx("at", when("at"))}},
+		{Name: tMappingJobs, Indexes: []store.Index{idx("state", text("state"))}},
 		{Name: tEditChunks, Indexes: []store.Index{idx("operation", text("operation"), number("number"))}},
 		{Name: tRelinks, Indexes: []store.Index{idx("at", when("at"))}},
 	}
@@ -371,6 +376,8 @@ type revision struct {
 	// ManualIdentifiers were given by a person. Manual says that a person made the resource.
 	ManualIdentifiers []resource.Identifier `json:"manual_identifiers,omitempty"`
 	Manual            bool                  `json:"manual,omitempty"`
+	// RuleEdges are relations that mapping rules make.
+	RuleEdges []edge `json:"rule_edges,omitempty"`
 	// ManualEdges are relations that a person stated. Retired says that a hand-made resource was removed again.
 	ManualEdges []edge     `json:"manual_edges,omitempty"`
 	Retired     bool       `json:"retired,omitempty"`

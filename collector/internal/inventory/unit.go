@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/sdk/resource"
 	"maestro.internal/sdk/schema"
@@ -40,6 +41,9 @@ type unit struct {
 	hidden []string // pointers of sensitive fields
 	now    time.Time
 	cause  cause
+	// rules are the tenant's mapping rules, where their conditions for the kind.
+	rules *tenantRules
+	where []filter.Expr
 	// roll are resources whose projection is known to be behind their changes.
 	roll map[string]bool
 	// patient says to wait for another writer that is not through yet.
@@ -57,6 +61,7 @@ type unit struct {
 	index   []store.Write // scope-index rows
 	last    []store.Write // what must not be there before all else is
 	merges  []operationDoc
+	after   func() // once all changes are made, before they are written
 	// relink are resources whose relations by people are written again, dropped are such rows that go.
 	relink, dropped []string
 }
@@ -84,6 +89,7 @@ type resRec struct {
 	members map[string]bool // observations that it consists of now
 	// manualBefore are the relations by people whose rows are stored.
 	manualBefore []edge
+	rulesBefore  []edge          // of mapping rules
 	before       map[string]bool // as stored
 	change       *changeDoc
 	// mergedInto is the resource that it is to live on as; merge is what another one leaves it.
@@ -130,8 +136,13 @@ func (s *Service) work(ctx context.Context, tenant string, kind *schema.Kind, c 
 	roll := map[string]bool{}
 	wait := firstWait
 	for attempt := range mostRaces {
-		err := s.opt.Store.Update(ctx, func(tx store.Tx) error {
+		rules, err := s.rulesFor(ctx, tenant)
+		if err != nil {
+			return err
+		}
+		err = s.opt.Store.Update(ctx, func(tx store.Tx) error {
 			u := s.unit(tenant, kind, c, tx)
+			u.follow(rules)
 			u.roll, u.patient = roll, attempt < mostRaces-2
 			if len(roll) > 0 {
 				if err := u.loadResources(ctx, slices.Sorted(maps.Keys(roll))); err != nil {
@@ -143,6 +154,9 @@ func (s *Service) work(ctx context.Context, tenant string, kind *schema.Kind, c 
 			}
 			if err := u.settle(); err != nil {
 				return err
+			}
+			if u.after != nil {
+				u.after()
 			}
 			return u.write(ctx)
 		})
@@ -266,7 +280,7 @@ func (u *unit) loadResource(ctx context.Context, id string, rows map[string]stor
 			return nil, err
 		}
 		rec.version, rec.rev, rec.hash = row.Version, doc.revision, doc.ChangeHash
-		rec.manualBefore = doc.ManualEdges
+		rec.manualBefore, rec.rulesBefore = doc.ManualEdges, doc.RuleEdges
 	}
 	if !u.roll[id] {
 		return rec, nil
@@ -351,7 +365,7 @@ func (u *unit) settle() error {
 		if rec.rev.State == Merged {
 			continue // rolled forward only
 		}
-		in := mergeInput{id: id, kind: u.kind, prev: &rec.rev, now: u.now}
+		in := mergeInput{id: id, kind: u.kind, prev: &rec.rev, now: u.now, rules: u.rules, where: u.where}
 		if u.behind(rec) {
 			return &raceError{wait: true}
 		}

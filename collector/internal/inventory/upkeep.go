@@ -244,7 +244,7 @@ func (s *Service) Sweep(ctx context.Context, now time.Time) error {
 		do   func(context.Context, time.Time) error
 	}{
 		{"carry out decisions on removals", s.sweepHeld}, {"unwatch what is not read", s.sweepUnread},
-		{"fail runs without news", s.sweepRuns}, {"prune", s.prune},
+		{"follow mapping rules", s.sweepMappings}, {"fail runs without news", s.sweepRuns}, {"prune", s.prune},
 		{"write relations by people", s.sweepRelinks},
 	} {
 		if e := step.do(ctx, now); e != nil {

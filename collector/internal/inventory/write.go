@@ -188,6 +188,7 @@ func (u *unit) relationWrites() []store.Write {
 		collect(new, rec.members, func(o *obsRec) *observed { return o.seen })
 	}
 	u.manualWrites(old, new)
+	u.ruleWrites(old, new)
 	var ops []store.Write
 	for _, id := range slices.Sorted(maps.Keys(new)) {
 		if _, had := old[id]; had {

@@ -23,7 +23,7 @@ type Rule struct {
 	// Where narrows it further, in the filter language.
 	Where string `json:"where,omitempty"`
 	// From are where the value comes from, the first that has one: tags.<key>, partition.<label>, name, region, zone,
-	// connection, provider or attributes.<path>. Keys of tags and labels are compared without regard to case, dashes,
+	// provider or attributes.<path>. Keys of tags and labels are compared without regard to case, dashes,
 	// dots, spaces and underscores.
 	From []string `json:"from,omitempty"`
 	// Pattern must match the whole value (RE2); Value may use its groups as $1 or ${name}. Without it any value does.
@@ -44,9 +44,9 @@ var relations = map[string]string{"system": "part_of", "application": "part_of"}
 
 // Thing is what rules look at.
 type Thing struct {
-	Kind, Name, Region, Zone, Connection, Provider string
-	Partition                                      resource.Partition
-	Tags                                           []resource.Tag
+	Kind, Name, Region, Zone, Provider string
+	Partition                          resource.Partition
+	Tags                               []resource.Tag
 	// Attribute finds a text, number or truth at a dotted path.
 	Attribute func(path string) (string, bool)
 	// Matches says whether the thing fulfils the rule's Where; asked only of rules that have one.
@@ -125,12 +125,12 @@ func compile(i int, r *Rule) (ready, error) {
 			if !dotted || rest == "" {
 				return c, &Error{i, "from", fmt.Sprintf("%q needs a key: %s.something", from, head)}
 			}
-		case "name", "region", "zone", "connection", "provider":
+		case "name", "region", "zone", "provider":
 			if dotted {
 				return c, &Error{i, "from", fmt.Sprintf("%q: %s has no parts", from, head)}
 			}
 		default:
-			return c, &Error{i, "from", fmt.Sprintf("%q is none of tags.<key>, partition.<label>, attributes.<path>, name, region, zone, connection, provider", from)}
+			return c, &Error{i, "from", fmt.Sprintf("%q is none of tags.<key>, partition.<label>, attributes.<path>, name, region, zone, provider", from)}
 		}
 	}
 	if r.Pattern != "" {
@@ -257,8 +257,6 @@ func (t *Thing) get(from string) (string, bool) {
 		return t.Region, true
 	case "zone":
 		return t.Zone, true
-	case "connection":
-		return t.Connection, true
 	case "provider":
 		return t.Provider, true
 	case "tags":
@@ -317,3 +315,6 @@ func Usual() []Rule {
 		{Name: "applications from tags", From: from("applications", "application", "app"), Set: "application", Separator: ","},
 	}
 }
+
+// ByName says whether rules relate things to records of a kind by their names.
+func ByName(kind string) bool { return relations[kind] != "" }

@@ -29,7 +29,7 @@ func told(out []Outcome) []string {
 }
 
 func TestRules(t *testing.T) {
-	thing := Thing{Kind: "server", Name: "fra-prd-web-03", Region: "eu", Connection: "vcenter-fra", Provider: "vsphere",
+	thing := Thing{Kind: "server", Name: "fra-prd-web-03", Region: "eu", Provider: "vsphere",
 		Partition: resource.Partition{{Key: "account", Value: "123"}}, Tags: tags("Cost-Center", "4711", "ENV", "PRD", "apps", ""),
 		Attribute: func(path string) (string, bool) {
 			return map[string]string{"vsphere.folder": "/FRA/ACME/web"}[path], path == "vsphere.folder"
