@@ -66,6 +66,7 @@ func (s *Server) asProblem(ctx context.Context, err error) error {
 		badAccess  *access.InvalidError
 		limited    *access.LimitedError
 		large      *fleet.TooLargeError
+		inFilter   *inventory.FilterError
 		huma422    huma.StatusError
 		operation  = operationOf(ctx)
 		unexpected = func() error {
@@ -81,6 +82,10 @@ func (s *Server) asProblem(ctx context.Context, err error) error {
 		return stale(staleErr.Current)
 	case errors.As(err, &invalid):
 		return problem(http.StatusUnprocessableEntity, "%s", sentence(ofField(invalid.Pointer, invalid.Problem))).at(bodyLocation(invalid.Pointer), invalid.Problem)
+	case errors.As(err, &inFilter):
+		return filterProblem("filter", inFilter.Problem)
+	case errors.Is(err, inventory.ErrTooBroad):
+		return problem(http.StatusBadRequest, "%s", sentence(err.Error())).at("query.filter", "goes through too much")
 	case errors.As(err, &large):
 		return problem(http.StatusRequestEntityTooLarge, "%s", sentence(large.Error()))
 	case errors.As(err, &conflict):

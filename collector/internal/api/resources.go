@@ -70,7 +70,11 @@ func (s *Server) listResources(ctx context.Context, c access.Caller, in *resourc
 	if !in.AsOf.IsZero() {
 		moment = in.AsOf.UTC().Format(time.RFC3339Nano)
 	}
-	q, question, err := s.listQuery(&in.ListIn, inventory.FieldsOf(k.Kind), in.Filter, "resources", in.Kind, moment)
+	fields, err := s.opt.Inventory.Fields(ctx, c.Tenant, k.Name)
+	if err != nil {
+		return nil, err
+	}
+	q, question, err := s.listQuery(&in.ListIn, fields, in.Filter, "resources", in.Kind, moment)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ type empty struct{}
 
 // ListIn are the parameters that every list takes.
 type ListIn struct {
-	Filter    string `query:"filter" maxLength:"8192" doc:"AIP-160 expression; bare words search the text"`
+	Filter    string `query:"filter" doc:"AIP-160 expression of up to 8 KiB; bare words search the text"`
 	OrderBy   string `query:"order_by" maxLength:"1000" example:"name desc, id"`
 	PageSize  int    `query:"page_size" minimum:"1" maximum:"1000" default:"50"`
 	PageToken string `query:"page_token" maxLength:"4000" doc:"next_page_token of the page before; with it every other parameter must stay the same"`

@@ -38,6 +38,13 @@ func Check(e Expr) error {
 			return fmt.Errorf("check filter: text search in %s, which is no string", e.Field)
 		}
 		return checkField(e.Field)
+	case Within:
+		if e.Field.Type != String || e.Field.Multi && len(e.Field.Path) > 1 {
+			return fmt.Errorf("check filter: spans of %s, which is neither a string nor a list of strings at the root", e.Field)
+		}
+		return checkField(e.Field)
+	case Hop:
+		return fmt.Errorf("check filter: the relation %s was not resolved", e.Relation.Alias)
 	case Compare:
 		return checkCompare(e)
 	}
@@ -63,7 +70,7 @@ func checkCompare(e Compare) error {
 	switch e.Op {
 	case Eq, Ne, Lt, Le, Gt, Ge:
 	case Contains, Prefix:
-		if e.Field.Type != String {
+		if e.Field.Type != String && (e.Field.Type != ID || e.Op != Prefix) {
 			return fmt.Errorf("check filter: %s compares strings only, %s is a %s", e.Op, e.Field, e.Field.Type)
 		}
 	default:
@@ -75,6 +82,10 @@ func checkCompare(e Compare) error {
 func checkField(f Field) error {
 	switch f.Type {
 	case String, Number, Bool, Time:
+	case ID:
+		if f.Multi || len(f.Path) != 1 || f.Path[0] != RowID.Path[0] {
+			return fmt.Errorf("check filter: field %s is not the id of the row", f)
+		}
 	default:
 		return fmt.Errorf("check filter: field %s has the unknown type %q", f, f.Type)
 	}
@@ -93,7 +104,7 @@ func checkValue(f Field, v any) error {
 	ok := false
 	switch v := v.(type) {
 	case string:
-		ok = f.Type == String || f.Type == Time
+		ok = f.Type == String || f.Type == Time || f.Type == ID
 	case bool:
 		ok = f.Type == Bool
 	case int64:
@@ -111,6 +122,9 @@ func checkValue(f Field, v any) error {
 func CheckOrder(f Field) error {
 	if f.Multi {
 		return fmt.Errorf("check order: %s has several values in one row", f)
+	}
+	if f.Type == ID {
+		return fmt.Errorf("check order: every order ends with the id, so it is not named")
 	}
 	return checkField(f)
 }

@@ -66,24 +66,26 @@ func nearest(name string, names []string) string {
 	return ""
 }
 
-// distance counts the letters to change, add or leave out (Levenshtein).
+// distance counts the letters to change, add, leave out or swap with their neighbour (Levenshtein, with swaps as one slip).
 func distance(a, b string) int {
 	x, y := []rune(strings.ToLower(a)), []rune(strings.ToLower(b))
-	row := make([]int, len(y)+1)
-	for j := range row {
-		row[j] = j
+	before, last, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
+	for j := range last {
+		last[j] = j
 	}
 	for i, r := range x {
-		diagonal := row[0]
 		row[0] = i + 1
 		for j, q := range y {
-			cost := diagonal
+			cost := last[j]
 			if r != q {
 				cost++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+			row[j+1] = min(cost, row[j]+1, last[j+1]+1)
+			if i > 0 && j > 0 && r == y[j-1] && x[i-1] == q {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
 		}
+		before, last, row = last, row, before
 	}
-	return row[len(y)]
+	return last[len(y)]
 }

@@ -4,7 +4,7 @@
 // translates one thing. Everything here is pure; Match is the meaning that both stores must agree with.
 package filter
 
-// Expr is a typed condition on one document: And, Or, Not, Compare, In, Exists, Text or Const.
+// Expr is a typed condition on one document: And, Or, Not, Compare, In, Exists, Text, Within, Hop or Const.
 type Expr interface{ isExpr() }
 
 // And holds when all hold; the empty And is true.
@@ -38,7 +38,12 @@ const (
 	Number Type = "number"
 	Bool   Type = "bool"
 	Time   Type = "time"
+	// ID is the type of RowID alone.
+	ID Type = "id"
 )
+
+// RowID is the id of the row that a document is kept in, which is no part of the document.
+var RowID = Field{Path: []string{"id"}, Type: ID}
 
 // Op is a comparison.
 type Op string
@@ -79,6 +84,37 @@ type Text struct {
 	Words []string
 }
 
+// Within holds when any of the field's values lies in one of Spans. A single value has to meet both ends of a span, which two
+// comparisons joined by And would not ask of a list. The field is a string; a list of them lies at the document's root.
+type Within struct {
+	Field Field
+	Spans []Span
+}
+
+// Span is the texts from From to To, both included.
+type Span struct{ From, To string }
+
+// Relation is a named way from the resources of a kind to those that they are related to.
+type Relation struct {
+	Alias, Verb string
+	// Direction is "out" when the edge begins at the resource that is asked about, "in" when it ends there.
+	Direction string
+	// Target is the kind that it leads to.
+	Target string
+}
+
+// Hop holds when the relation leads to some resource for which Of holds. No store is asked about it: whoever knows the
+// relations puts in its place the rows that it holds for.
+type Hop struct {
+	Relation Relation
+	Of       Expr
+	// StateNamed says that Of speaks of states, so that what is gone counts too.
+	StateNamed bool
+	// Offset and Rune are where in the filter's text the hop stands, Name how it is written there.
+	Offset, Rune int
+	Name         string
+}
+
 func (And) isExpr()     {}
 func (Or) isExpr()      {}
 func (Not) isExpr()     {}
@@ -87,3 +123,5 @@ func (Compare) isExpr() {}
 func (In) isExpr()      {}
 func (Exists) isExpr()  {}
 func (Text) isExpr()    {}
+func (Within) isExpr()  {}
+func (Hop) isExpr()     {}

@@ -33,6 +33,14 @@ func Format(e Expr) string {
 		return fmt.Sprintf("%s in [%s]", e.Field, strings.Join(values, ", "))
 	case Exists:
 		return e.Field.String() + " exists"
+	case Within:
+		spans := make([]string, len(e.Spans))
+		for i, s := range e.Spans {
+			spans[i] = strconv.Quote(s.From) + " to " + strconv.Quote(s.To)
+		}
+		return fmt.Sprintf("%s within [%s]", e.Field, strings.Join(spans, ", "))
+	case Hop:
+		return fmt.Sprintf("%s %s %s where %s", e.Relation.Verb, e.Relation.Direction, e.Relation.Target, Format(e.Of))
 	case Text:
 		return fmt.Sprintf("%s has words %q", e.Field, e.Words)
 	}

@@ -15,9 +15,12 @@ import (
 //
 // A field's values are those of its type: null, and a value of another type, is none. Where a document has an
 // array although the field is not Multi, a store may answer either way.
-func Match(e Expr, doc []byte) bool {
+func Match(e Expr, doc []byte) bool { return MatchRow(e, "", doc) }
+
+// MatchRow is like Match for the document of a row, whose id conditions on RowID are about.
+func MatchRow(e Expr, id string, doc []byte) bool {
 	v, err := decode(doc)
-	return err == nil && holds(e, v)
+	return err == nil && Reader{id, v}.Match(e)
 }
 
 // Values answers a document's values of the field, in the document's order: string, int64, float64 or bool.
@@ -26,11 +29,14 @@ func Values(f Field, doc []byte) []any {
 	if err != nil {
 		return nil
 	}
-	return valuesIn(f, v)
+	return Reader{doc: v}.Values(f)
 }
 
 // Reader answers values of one document after decoding it once.
-type Reader struct{ doc any }
+type Reader struct {
+	id  string
+	doc any
+}
 
 // NewReader decodes doc.
 func NewReader(doc []byte) (Reader, error) {
@@ -38,14 +44,16 @@ func NewReader(doc []byte) (Reader, error) {
 	if err != nil {
 		return Reader{}, fmt.Errorf("decode document: %w", err)
 	}
-	return Reader{v}, nil
+	return Reader{doc: v}, nil
 }
 
 // Values is like the function Values.
-func (r Reader) Values(f Field) []any { return valuesIn(f, r.doc) }
-
-// Match is like the function Match.
-func (r Reader) Match(e Expr) bool { return holds(e, r.doc) }
+func (r Reader) Values(f Field) []any {
+	if f.Type == ID {
+		return []any{r.id}
+	}
+	return valuesIn(f, r.doc)
+}
 
 func decode(doc []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(doc))
@@ -57,34 +65,40 @@ func decode(doc []byte) (any, error) {
 	return v, nil
 }
 
-func holds(e Expr, doc any) bool {
+// Match is like the function Match.
+func (r Reader) Match(e Expr) bool {
 	switch e := e.(type) {
 	case nil:
 		return true
 	case And:
-		return !slices.ContainsFunc(e, func(x Expr) bool { return !holds(x, doc) })
+		return !slices.ContainsFunc(e, func(x Expr) bool { return !r.Match(x) })
 	case Or:
-		return slices.ContainsFunc(e, func(x Expr) bool { return holds(x, doc) })
+		return slices.ContainsFunc(e, func(x Expr) bool { return r.Match(x) })
 	case Not:
-		return !holds(e.Of, doc)
+		return !r.Match(e.Of)
 	case Const:
 		return bool(e)
 	case Exists:
-		return len(valuesIn(e.Field, doc)) > 0
+		return len(r.Values(e.Field)) > 0
 	case In:
-		return slices.ContainsFunc(valuesIn(e.Field, doc), func(v any) bool {
+		return slices.ContainsFunc(r.Values(e.Field), func(v any) bool {
 			return slices.ContainsFunc(e.Values, func(w any) bool { return compares(Eq, v, w) })
 		})
+	case Within:
+		return slices.ContainsFunc(r.Values(e.Field), func(v any) bool {
+			text, _ := v.(string)
+			return slices.ContainsFunc(e.Spans, func(s Span) bool { return s.From <= text && text <= s.To })
+		})
 	case Text:
-		words := valuesIn(e.Field, doc)
+		words := r.Values(e.Field)
 		return !slices.ContainsFunc(e.Words, func(w string) bool {
 			return !slices.ContainsFunc(words, func(v any) bool { return compares(Prefix, v, w) })
 		})
 	case Compare:
 		if e.Op == Ne {
-			return !holds(Compare{e.Field, Eq, e.Value}, doc)
+			return !r.Match(Compare{e.Field, Eq, e.Value})
 		}
-		return slices.ContainsFunc(valuesIn(e.Field, doc), func(v any) bool { return compares(e.Op, v, e.Value) })
+		return slices.ContainsFunc(r.Values(e.Field), func(v any) bool { return compares(e.Op, v, e.Value) })
 	}
 	return false
 }

@@ -1,8 +1,11 @@
 package filter_test
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"maestro.internal/collector/internal/filter"
 )
@@ -99,4 +102,52 @@ func orAll(e filter.Expr) filter.Expr {
 		return filter.Const(true)
 	}
 	return e
+}
+
+// What lies in a range lies between the ends of its span, and nothing else does.
+func TestAddressSpan(t *testing.T) {
+	for network, within := range map[string]map[string]bool{
+		"10.0.0.0/8": {"10.0.0.0/8": true, "10.0.0.0": true, "10.255.255.255": true, "10.1.0.0/16": true, "10.0.0.5/24": true,
+			"::ffff:10.1.2.3": true, "10.0.0.0/7": false, "11.0.0.0": false, "9.255.255.255": false, "0.0.0.0/0": false, "::a00:0": false},
+		"10.0.0.0/31":   {"10.0.0.0": true, "10.0.0.1": true, "10.0.0.2": false, "10.0.0.0/30": false},
+		"0.0.0.0/0":     {"255.255.255.255": true, "0.0.0.0": true, "::1": false, "::/0": false},
+		"2001:db8::/33": {"2001:db8:7fff::1%eth0": true, "2001:db8:8000::": false, "2001:db8::/32": false, "2001:db8::/34": true},
+		"10.0.0.7/32":   {"10.0.0.7": true, "10.0.0.7/32": true, "10.0.0.7/24": true, "10.0.0.6/31": false},
+	} {
+		span := filter.AddressSpan(netip.MustParsePrefix(network))
+		for address, want := range within {
+			key, ok := filter.AddressKey(address)
+			if got := ok && span.From <= key && key <= span.To; got != want {
+				t.Errorf("%s within %s: %v (key %q, span %v)", address, network, got, key, span)
+			}
+		}
+	}
+	for _, text := range []string{"", "10.0.0", "10.0.0.0/33", "web", "10.0.0.1:80", "/8", "10.0.0.0/-1"} {
+		if key, ok := filter.AddressKey(text); ok {
+			t.Errorf("%q has the key %q", text, key)
+		}
+	}
+}
+
+// The keys tell the same as the addresses themselves, whatever they are.
+func TestAddressKeysLikeAddresses(t *testing.T) {
+	prefix := func(rt *rapid.T, label string) netip.Prefix {
+		n := rapid.SampledFrom([]int{4, 16}).Draw(rt, label)
+		raw := rapid.SliceOfN(rapid.SampledFrom([]byte{0, 1, 10, 127, 128, 255}), n, n).Draw(rt, "bytes")
+		a, _ := netip.AddrFromSlice(raw)
+		a = a.Unmap()
+		return netip.PrefixFrom(a, rapid.IntRange(0, a.BitLen()).Draw(rt, "bits")).Masked()
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		a, b := prefix(rt, "a"), prefix(rt, "b")
+		key, ok := filter.AddressKey(b.String())
+		if back, known := filter.KeyPrefix(key); !ok || !known || back != b {
+			rt.Fatalf("%s has the key %q, which is %s", b, key, back)
+		}
+		span := filter.AddressSpan(a)
+		want := a.Overlaps(b) && a.Bits() <= b.Bits()
+		if got := span.From <= key && key <= span.To; got != want {
+			rt.Fatalf("%s within %s: %v", b, a, got)
+		}
+	})
 }

@@ -38,7 +38,7 @@ func ParseOrder(text string, r Resolver) ([]Order, error) {
 		f, ok := r.Field(name)
 		switch {
 		case !ok:
-			return nil, p.unknown(start, strings.Split(name, "."))
+			return nil, p.unknownOrder(start, strings.Split(name, "."))
 		case f.Multi:
 			return nil, p.errorAt(start, "%s has several values, so nothing can be ordered by it", name)
 		case slices.Contains(names, name):

@@ -13,6 +13,8 @@ const (
 	MaxLength = 8 << 10
 	MaxTerms  = 100
 	MaxDepth  = 10
+	// MaxHops is how many relations one condition may pass.
+	MaxHops = 3
 )
 
 // Parse reads a filter: AIP-160 with fixed meanings, all of which testdata/parse.txt shows. The empty text is nil, which is all. now is
@@ -46,7 +48,11 @@ func (p *parser) errorAt(offset int, format string, args ...any) *Error {
 
 func (p *parser) parse() (Expr, error) {
 	if len(p.src) > MaxLength {
-		return nil, p.errorAt(0, "the filter is %d bytes long, at most %d are allowed", len(p.src), MaxLength)
+		at := MaxLength
+		for at > 0 && !utf8.RuneStart(p.src[at]) {
+			at--
+		}
+		return nil, p.errorAt(at, "the filter is %d bytes long, at most %d are allowed", len(p.src), MaxLength)
 	}
 	for i, r := range p.src {
 		if r == utf8.RuneError {
@@ -317,7 +323,7 @@ func (p *parser) simple() (Expr, error) {
 	}
 	p.pos += len(word)
 	if p.peek() == '(' {
-		return nil, p.function(at, word)
+		return p.function(at, word)
 	}
 	name, err := p.name(at, word)
 	if err != nil {
@@ -372,11 +378,45 @@ func (p *parser) parentheses() (Expr, error) {
 	return e, nil
 }
 
-func (p *parser) function(at int, name string) error {
-	if name == "cidr" {
-		return p.errorAt(at, "cidr() is not supported yet")
+// function reads cidr(field, range).
+func (p *parser) function(at int, name string) (Expr, error) {
+	if name != "cidr" {
+		return nil, p.errorAt(at, "there is no function %s", name).expecting("cidr(field, range), or a space before the parenthesis")
 	}
-	return p.errorAt(at, "there is no function %s", name).expecting("a condition, or a space before the parenthesis")
+	if err := p.count(at); err != nil {
+		return nil, err
+	}
+	open := p.pos
+	p.pos++
+	p.space()
+	fieldAt := p.pos
+	word := p.word(fieldAt)
+	if word == "" {
+		return nil, p.errorAt(fieldAt, "no field follows cidr(").expecting(`cidr(field, "10.0.0.0/8")`)
+	}
+	p.pos += len(word)
+	field, err := p.name(fieldAt, word)
+	if err != nil {
+		return nil, err
+	}
+	if p.space(); p.peek() != ',' {
+		return nil, p.errorAt(p.pos, "no comma follows the field").expecting(`cidr(` + word + `, "10.0.0.0/8")`)
+	}
+	p.pos++
+	p.space()
+	r := restriction{at: fieldAt, name: field, op: ",", opAt: p.pos}
+	v, err := p.value(r)
+	if err != nil {
+		return nil, err
+	}
+	if p.space(); p.peek() != ')' {
+		if p.end() {
+			return nil, p.errorAt(open, "the parenthesis is not closed")
+		}
+		return nil, p.errorAt(p.pos, "cidr takes a field and one range").expecting(")")
+	}
+	p.pos++
+	return p.cidr(r, v)
 }
 
 // name splits a field's name at its dots; parts with other characters may be quoted: tags."a b".
@@ -416,17 +456,4 @@ func (p *parser) search(at int, v value) (Expr, error) {
 	}
 	p.info.Text = true
 	return Text{Field: f, Words: words}, nil
-}
-
-// unknown is the error of a name that the resolver does not know.
-func (p *parser) unknown(at int, name []string) error {
-	if rr, ok := p.r.(RelationResolver); ok && rr.Relation(name[0]) {
-		return p.errorAt(at, "%s is a relation; filters across relations are not supported yet", name[0])
-	}
-	full := strings.Join(name, ".")
-	e := p.errorAt(at, "there is no field %q here", full)
-	if near := nearest(full, p.r.Names()); near != "" {
-		return e.suggesting(near)
-	}
-	return e.expecting("a field's name, or quotes around a text to search for")
 }

@@ -28,9 +28,19 @@ type MapResolver interface {
 	Map(name string) (keys, pairs Field, ok bool)
 }
 
-// RelationResolver is a Resolver that knows the names of relations, so that their use can be told from a misspelt field.
-type RelationResolver interface {
-	Relation(name string) bool
+// HopResolver is a Resolver of documents that are related to others.
+type HopResolver interface {
+	// Hop answers a relation and the names of what it leads to.
+	Hop(alias string) (Relation, Resolver, bool)
+	// Hops are the names of all relations, for suggestions.
+	Hops() []string
+}
+
+// AddressResolver is a Resolver of fields that hold addresses and ranges of them.
+type AddressResolver interface {
+	// Addresses answers where a document keeps the keys of its addresses (AddressKey), and what the keys of the named field
+	// begin with.
+	Addresses(name string) (keys Field, begins []string, ok bool)
 }
 
 // Info says what a filter's text was about.

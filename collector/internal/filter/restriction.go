@@ -16,13 +16,39 @@ type restriction struct {
 const has Op = ":"
 
 func (p *parser) restriction(r restriction) (Expr, error) {
-	full := strings.Join(r.name, ".")
-	one, err := p.subject(r, full)
+	to, err := p.reach(r)
+	if err != nil {
+		return nil, err
+	}
+	if len(to.hops) == 0 {
+		return p.condition(r, to)
+	}
+	// Through relations too, != is the opposite of =, and null is the absence of every value.
+	negated := r.op == Ne
+	if negated {
+		r.op = Eq
+	}
+	e, err := p.condition(r, to)
+	if err != nil {
+		return nil, err
+	}
+	if n, ok := e.(Not); ok {
+		e, negated = n.Of, !negated
+	}
+	e = to.wrap(e)
+	if negated {
+		return Not{e}, nil
+	}
+	return e, nil
+}
+
+func (p *parser) condition(r restriction, to reached) (Expr, error) {
+	one, err := p.subject(r, to)
 	if err != nil {
 		return nil, err
 	}
 	if p.peek() == '(' {
-		return p.alternatives(r, one)
+		return p.alternatives(r, to)
 	}
 	v, err := p.value(r)
 	if err != nil {
@@ -32,36 +58,29 @@ func (p *parser) restriction(r restriction) (Expr, error) {
 }
 
 // subject finds what the name stands for, as a function from a value to a condition.
-func (p *parser) subject(r restriction, full string) (func(value) (Expr, error), error) {
-	named := func(name string) {
-		if !slices.Contains(p.info.Fields, name) {
-			p.info.Fields = append(p.info.Fields, name)
-		}
+func (p *parser) subject(r restriction, to reached) (func(value) (Expr, error), error) {
+	if len(to.name) == 0 {
+		return func(v value) (Expr, error) { return p.related(r, to, v) }, nil
 	}
-	if mr, ok := p.r.(MapResolver); ok {
+	// Messages name a field as it is written; what the resolver knows is the rest after the hops.
+	full := strings.Join(to.name, ".")
+	if mr, ok := to.r.(MapResolver); ok {
 		if keys, pairs, ok := mr.Map(full); ok {
-			named(full)
 			return func(v value) (Expr, error) { return p.inMap(r, keys, pairs, v) }, nil
 		}
-		for i := 1; i < len(r.name); i++ {
-			owner := strings.Join(r.name[:i], ".")
-			if keys, pairs, ok := mr.Map(owner); ok {
-				named(owner)
-				key := strings.Join(r.name[i:], ".")
+		for i := 1; i < len(to.name); i++ {
+			if keys, pairs, ok := mr.Map(strings.Join(to.name[:i], ".")); ok {
+				key := strings.Join(to.name[i:], ".")
 				return func(v value) (Expr, error) { return p.mapValue(r, keys, pairs, key, v) }, nil
 			}
 		}
 	}
-	f, ok := p.r.Field(full)
-	if !ok {
-		return nil, p.unknown(r.at, r.name)
-	}
-	named(full)
-	return func(v value) (Expr, error) { return p.compare(r, full, f, v) }, nil
+	f, _ := to.r.Field(full)
+	return func(v value) (Expr, error) { return p.compare(r, to, f, v) }, nil
 }
 
 // alternatives is a list of values: region = (a OR b).
-func (p *parser) alternatives(r restriction, one func(value) (Expr, error)) (Expr, error) {
+func (p *parser) alternatives(r restriction, to reached) (Expr, error) {
 	open := p.pos
 	if r.op != Eq && r.op != Ne && r.op != has {
 		return nil, p.errorAt(open, "%s takes one value", r.op)
@@ -69,10 +88,10 @@ func (p *parser) alternatives(r restriction, one func(value) (Expr, error)) (Exp
 	positive := r
 	if r.op == Ne {
 		positive.op = Eq
-		var err error
-		if one, err = p.subject(positive, strings.Join(r.name, ".")); err != nil {
-			return nil, err
-		}
+	}
+	one, err := p.subject(positive, to)
+	if err != nil {
+		return nil, err
 	}
 	p.pos++
 	var list Or
@@ -128,7 +147,8 @@ func asIn(list Or) Expr {
 }
 
 // compare is a condition on a plain field.
-func (p *parser) compare(r restriction, name string, f Field, v value) (Expr, error) {
+func (p *parser) compare(r restriction, to reached, f Field, v value) (Expr, error) {
+	name := strings.Join(r.name, ".")
 	if e, ok, err := p.existence(r, v, Exists{f}); ok || err != nil {
 		return e, err
 	}
@@ -154,7 +174,7 @@ func (p *parser) compare(r restriction, name string, f Field, v value) (Expr, er
 		}
 		return prefix, nil
 	}
-	want, err := p.typedValue(r, name, f, op, v)
+	want, err := p.typedValue(to, name, f, op, v)
 	if err != nil {
 		return nil, err
 	}
@@ -177,15 +197,20 @@ func (p *parser) existence(r restriction, v value, exists Expr) (Expr, bool, err
 	return Not{exists}, true, nil
 }
 
+// hasKey is tags:env. The pairs say nothing that the keys do not, but they are what stores keep an index of.
+func hasKey(keys, pairs Field, op Op, key string) Expr {
+	begins := key + "="
+	if op == Prefix {
+		begins = key
+	}
+	return And{Compare{pairs, Prefix, begins}, Compare{keys, op, key}}
+}
+
 // inMap is tags:env, has a key, or tags:"env=prod", has a pair.
 func (p *parser) inMap(r restriction, keys, pairs Field, v value) (Expr, error) {
 	name := strings.Join(r.name, ".")
 	if e, ok, err := p.existence(r, v, Exists{keys}); ok || err != nil {
 		return e, err
-	}
-	f := keys
-	if strings.ContainsRune(v.text, '=') {
-		f = pairs
 	}
 	op := Eq
 	switch {
@@ -198,15 +223,19 @@ func (p *parser) inMap(r restriction, keys, pairs Field, v value) (Expr, error) 
 	case v.star:
 		op = Prefix
 	}
-	if r.op == Ne {
-		return Not{Compare{f, op, v.text}}, nil
+	var e Expr = Compare{pairs, op, v.text}
+	if !strings.ContainsRune(v.text, '=') {
+		e = hasKey(keys, pairs, op, v.text)
 	}
-	return Compare{f, op, v.text}, nil
+	if r.op == Ne {
+		return Not{e}, nil
+	}
+	return e, nil
 }
 
 // mapValue is tags.env = "prod".
 func (p *parser) mapValue(r restriction, keys, pairs Field, key string, v value) (Expr, error) {
-	if e, ok, err := p.existence(r, v, Compare{keys, Eq, key}); ok || err != nil {
+	if e, ok, err := p.existence(r, v, hasKey(keys, pairs, Eq, key)); ok || err != nil {
 		return e, err
 	}
 	if r.op != Eq && r.op != Ne && r.op != has {

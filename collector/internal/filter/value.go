@@ -92,7 +92,7 @@ func (p *parser) unescape(at int, raw string) (value, error) {
 }
 
 // typedValue reads a value as the field's type.
-func (p *parser) typedValue(r restriction, name string, f Field, op Op, v value) (any, error) {
+func (p *parser) typedValue(to reached, name string, f Field, op Op, v value) (any, error) {
 	switch f.Type {
 	case Number:
 		n, ok := number(v.text)
@@ -111,8 +111,8 @@ func (p *parser) typedValue(r restriction, name string, f Field, op Op, v value)
 	case Time:
 		return p.moment(name, op, v)
 	}
-	if er, ok := p.r.(EnumResolver); ok && (op == Eq || op == Ne) {
-		if values := er.Enum(name); len(values) > 0 && !slices.Contains(values, v.text) {
+	if er, ok := to.r.(EnumResolver); ok && (op == Eq || op == Ne) {
+		if values := er.Enum(strings.Join(to.name, ".")); len(values) > 0 && !slices.Contains(values, v.text) {
 			e := p.errorAt(v.at, "%s is never %q", name, v.text).expecting("one of " + strings.Join(values, ", "))
 			return nil, e.suggesting(nearest(v.text, values))
 		}

@@ -14,16 +14,21 @@ import (
 type FieldSet struct {
 	fields    map[string]filter.Field
 	enums     map[string][]string
-	relations []string
+	relations []schema.RelationAlias
+	// kind finds the kinds that relations lead to; nil where they are not followed.
+	kind func(name string) *schema.Kind
+	// addresses are the names under which fields of addresses are known, with what their keys begin with.
+	addresses map[string][]string
 	tags      bool
 }
 
 var (
-	_ filter.Resolver         = (*FieldSet)(nil)
-	_ filter.TextResolver     = (*FieldSet)(nil)
-	_ filter.EnumResolver     = (*FieldSet)(nil)
-	_ filter.MapResolver      = (*FieldSet)(nil)
-	_ filter.RelationResolver = (*FieldSet)(nil)
+	_ filter.Resolver        = (*FieldSet)(nil)
+	_ filter.TextResolver    = (*FieldSet)(nil)
+	_ filter.EnumResolver    = (*FieldSet)(nil)
+	_ filter.MapResolver     = (*FieldSet)(nil)
+	_ filter.HopResolver     = (*FieldSet)(nil)
+	_ filter.AddressResolver = (*FieldSet)(nil)
 )
 
 func states() []string { return []string{string(Active), string(Gone), string(Unwatched)} }
@@ -41,19 +46,37 @@ func envelopeFields() map[string]filter.Field {
 
 // FieldsOf are the names for lists of a kind: those of the envelope, common.<path>, attributes.<path>, and a path of the
 // attributes by itself where that is no other name.
-func FieldsOf(k *schema.Kind) *FieldSet {
-	s := &FieldSet{fields: envelopeFields(), enums: map[string][]string{"state": states()}, tags: true}
-	for _, r := range k.Relations {
-		s.relations = append(s.relations, r.Alias)
-	}
+// The fields behind relations are known to Service.Fields only.
+func FieldsOf(k *schema.Kind) *FieldSet { return fieldsWith(k, nil) }
+
+func fieldsWith(k *schema.Kind, kind func(name string) *schema.Kind) *FieldSet {
+	s := &FieldSet{fields: envelopeFields(), enums: map[string][]string{"state": states()}, tags: true, relations: k.Relations, kind: kind,
+		addresses: map[string][]string{}}
 	for _, f := range schema.CommonFields() {
 		s.addField("common."+f.Path, append([]string{"common"}, strings.Split(f.Path, ".")...), f, f.Path)
 	}
 	for _, f := range k.Fields {
 		s.addField("attributes."+f.Path, append([]string{"attributes"}, strings.Split(f.Path, ".")...), f, f.Path)
 	}
+	var own []string
+	for _, f := range addressFields(k) {
+		begins := f.name() + "|"
+		s.addresses["attributes."+f.name()] = []string{begins}
+		if at, ok := s.fields[f.name()]; ok && at.Path[0] == "attributes" {
+			s.addresses[f.name()] = []string{begins}
+		}
+		if f.own {
+			own = append(own, begins)
+		}
+	}
+	if _, taken := s.fields[anyAddress]; !taken && len(own) > 0 {
+		s.addresses[anyAddress] = own
+	}
 	return s
 }
+
+// anyAddress is the name that stands for every address of a resource itself in cidr().
+const anyAddress = "address"
 
 // addField adds a leaf and, for lists of objects, their members. Sensitive fields cannot be filtered by.
 func (s *FieldSet) addField(name string, path []string, f schema.Field, short string) {
@@ -134,11 +157,40 @@ func (s *FieldSet) Map(name string) (keys, pairs filter.Field, ok bool) {
 	return texts("tags", "key"), texts("tag_pairs"), s.tags && name == "tags"
 }
 
-// Relation says whether a name is a hop to other resources.
-func (s *FieldSet) Relation(name string) bool { return slices.Contains(s.relations, name) }
+// Hop follows a relation to the fields of the kind that it leads to.
+func (s *FieldSet) Hop(alias string) (filter.Relation, filter.Resolver, bool) {
+	i := slices.IndexFunc(s.relations, func(r schema.RelationAlias) bool { return r.Alias == alias })
+	if i < 0 || s.kind == nil {
+		return filter.Relation{}, nil, false
+	}
+	r := s.relations[i]
+	k := s.kind(r.Target)
+	if k == nil {
+		return filter.Relation{}, nil, false
+	}
+	return filter.Relation{Alias: r.Alias, Verb: r.Verb, Direction: r.Direction, Target: r.Target}, fieldsWith(k, s.kind), true
+}
+
+// Hops are the names of the relations.
+func (s *FieldSet) Hops() []string {
+	if s.kind == nil {
+		return nil
+	}
+	out := make([]string, len(s.relations))
+	for i, r := range s.relations {
+		out[i] = r.Alias
+	}
+	return out
+}
+
+// Addresses is where the keys of a field's addresses are.
+func (s *FieldSet) Addresses(name string) (keys filter.Field, begins []string, ok bool) {
+	begins, ok = s.addresses[name]
+	return texts("nets"), begins, ok
+}
 
 // wordsOf are the folded words that text search finds a resource by.
-func wordsOf(rev *revision, k *schema.Kind) []string {
+func wordsOf(rev *revision, k *schema.Kind, attributes any) []string {
 	var b strings.Builder
 	add := func(s string) {
 		if s != "" {
@@ -156,23 +208,20 @@ func wordsOf(rev *revision, k *schema.Kind) []string {
 	for _, id := range rev.Identifiers {
 		add(id.Value)
 	}
-	addSearchable(add, k.Fields, rev.Attributes, "/attributes")
+	addSearchable(add, k.Fields, attributes, "/attributes")
 	if len(rev.Common) > 2 {
-		addSearchable(add, schema.CommonFields(), rev.Common, "/common")
+		addSearchable(add, schema.CommonFields(), decodeJSON(rev.Common), "/common")
 	}
 	return filter.Words(b.String())
 }
 
-func addSearchable(add func(string), fields []schema.Field, raw []byte, base string) {
-	var tree any
+func addSearchable(add func(string), fields []schema.Field, tree any, base string) {
+	if tree == nil {
+		return
+	}
 	for _, f := range fields {
 		if !f.Searchable {
 			continue
-		}
-		if tree == nil {
-			if tree = decodeJSON(raw); tree == nil {
-				return
-			}
 		}
 		if v, ok := valueAt(tree, strings.TrimPrefix(f.Pointer, base)); ok {
 			addTexts(add, v)

@@ -456,5 +456,10 @@ func (d *resourceDoc) derive(kind *schema.Kind) {
 	for _, t := range d.Tags {
 		d.TagPairs = append(d.TagPairs, t.Key+"="+t.Value)
 	}
-	d.Words = wordsOf(&d.revision, kind)
+	attributes := decodeJSON(d.Attributes)
+	d.Words = wordsOf(&d.revision, kind, attributes)
+	d.Nets, d.own = netsOf(addressFields(kind), attributes)
+	if named := textsAt(attributes, []string{"routing_domain"}); len(named) == 1 {
+		d.domain = named[0]
+	}
 }

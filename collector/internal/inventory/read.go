@@ -260,6 +260,14 @@ func (s *Service) List(ctx context.Context, c Caller, q ListQuery) (*ResourceLis
 		return nil, err
 	}
 	where := filter.And{c.may(), shown(q.StateNamed)}
+	if !q.AsOf.IsZero() {
+		err = withoutHops(q.Where)
+	} else {
+		q.Where, err = s.resolveHops(ctx, c, q.Kind, q.Where)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if q.Where != nil {
 		where = append(where, q.Where)
 	}
@@ -373,7 +381,7 @@ func (s *Service) listAsOf(ctx context.Context, c Caller, kind *schema.Kind, q L
 		if err != nil {
 			return nil, err
 		}
-		if filter.Match(where, row.Doc) {
+		if filter.MatchRow(where, row.ID, row.Doc) {
 			rows = append(rows, row)
 		}
 	}

@@ -79,7 +79,6 @@ func TestRelationsOfAnyMomentStay(t *testing.T) {
 		agents[1].conn.Provider = "other"
 		disks := scopeOf("volume")
 		keys := []string{"k1", "k2", "k3"}
-		pick := func(what string) string { return rapid.SampledFrom(keys).Draw(rt, what) }
 		type memory struct {
 			at   time.Time
 			kind string
@@ -89,25 +88,7 @@ func TestRelationsOfAnyMomentStay(t *testing.T) {
 		var remembered []memory
 		for step := range rapid.IntRange(2, 6).Draw(rt, "steps") {
 			ag := rapid.SampledFrom(agents).Draw(rt, "agent")
-			var servers, volumes []resource.Envelope
-			for _, key := range keys {
-				if rapid.Bool().Draw(rt, "server "+key) {
-					env := thing(one, key, named(fmt.Sprintf("%s%d", key, rapid.IntRange(0, 1).Draw(rt, "name"))))
-					if rapid.Bool().Draw(rt, "serial?") {
-						has("serial", "SER-"+pick("serial"))(&env)
-					}
-					servers = append(servers, env)
-				}
-				if rapid.Bool().Draw(rt, "volume "+key) {
-					env := thing(disks, key, named("disk "+key))
-					if rapid.Bool().Draw(rt, "by id") {
-						related("attached_to", "server", pick("server"))(&env)
-					} else {
-						selects("attached_to", "server", "serial", "SER-"+pick("serial"))(&env)
-					}
-					volumes = append(volumes, env)
-				}
-			}
+			servers, volumes := randomlyRelated(rt, keys, disks)
 			sp := ag.build([]string{"server", "volume"}, c.now(), complete(one, servers...), complete(disks, volumes...))
 			if _, err := ag.push(ctx, sp); err != nil {
 				rt.Fatalf("step %d: %v", step, err)
@@ -140,4 +121,28 @@ func TestRelationsOfAnyMomentStay(t *testing.T) {
 			}
 		}
 	})
+}
+
+// randomlyRelated are servers, some with a serial number, and volumes attached to them by id or by serial number.
+func randomlyRelated(rt *rapid.T, keys []string, disks resource.Scope) (servers, volumes []resource.Envelope) {
+	pick := func(what string) string { return rapid.SampledFrom(keys).Draw(rt, what) }
+	for _, key := range keys {
+		if rapid.Bool().Draw(rt, "server "+key) {
+			env := thing(one, key, named(fmt.Sprintf("%s%d", key, rapid.IntRange(0, 1).Draw(rt, "name"))))
+			if rapid.Bool().Draw(rt, "serial?") {
+				has("serial", "SER-"+pick("serial"))(&env)
+			}
+			servers = append(servers, env)
+		}
+		if rapid.Bool().Draw(rt, "volume "+key) {
+			env := thing(disks, key, named("disk "+key))
+			if rapid.Bool().Draw(rt, "by id") {
+				related("attached_to", "server", pick("server"))(&env)
+			} else {
+				selects("attached_to", "server", "serial", "SER-"+pick("serial"))(&env)
+			}
+			volumes = append(volumes, env)
+		}
+	}
+	return servers, volumes
 }

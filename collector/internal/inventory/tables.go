@@ -56,10 +56,12 @@ func Tables() []store.Table {
 		{Name: tRunChunks},
 		{Name: tResources, Parts: true, Indexes: []store.Index{
 			idx("name", text("name")), idx("state", text("state")), idx("roots", texts("access_roots")),
-			idx("updated", when("updated_at")), idx("tags", texts("tag_pairs")), idx("words", texts("words"))}},
+			idx("updated", when("updated_at")), idx("tags", texts("tag_pairs")), idx("words", texts("words")),
+			idx("nets", texts("nets")), idx("datacenter", text("datacenter")), idx("connections", texts("connections")),
+			idx("identifiers", texts("identifiers", "value"))}},
 		{Name: tHeads, Indexes: []store.Index{
 			idx("kind", text("kind"), text("state")), idx("name", text("name")), idx("datacenter", text("datacenter")),
-			idx("words", texts("words"))}},
+			idx("words", texts("words")), idx("addresses", texts("addresses"))}},
 		{Name: tClaims, Indexes: []store.Index{idx("pair", text("pair")), idx("resource", text("resource_id"))}},
 		{Name: tChanges, Indexes: []store.Index{
 			idx("at", when("at")), idx("resource", text("resource_id"), number("version")), idx("run", text("run_id")),
@@ -393,18 +395,26 @@ type resourceDoc struct {
 	// TagPairs, MissingTags... are derived for lookups and are in no revision.
 	TagPairs []string `json:"tag_pairs,omitempty"`
 	Words    []string `json:"words,omitempty"`
+	// Nets are the keys of the addresses at each field, "field|key".
+	Nets []string `json:"nets,omitempty"`
+	// own are the keys of the addresses that the resource itself has; they are kept in its head.
+	own []string
+	// domain is the routing domain that the resource names for itself.
+	domain string
 }
 
 // headDoc is what lists across kinds need of a resource.
 type headDoc struct {
-	Kind        string     `json:"kind"`
-	Name        string     `json:"name"`
-	State       State      `json:"state"`
-	RedirectTo  string     `json:"redirect_to,omitempty"`
-	Datacenter  string     `json:"datacenter,omitempty"`
-	AccessRoots []string   `json:"access_roots"`
-	Words       []string   `json:"words,omitempty"`
-	UpdatedAt   store.Time `json:"updated_at"`
+	Kind        string   `json:"kind"`
+	Name        string   `json:"name"`
+	State       State    `json:"state"`
+	RedirectTo  string   `json:"redirect_to,omitempty"`
+	Datacenter  string   `json:"datacenter,omitempty"`
+	AccessRoots []string `json:"access_roots"`
+	Words       []string `json:"words,omitempty"`
+	// Addresses are the keys of the resource's own addresses, each behind the place that it is unique in.
+	Addresses []string   `json:"addresses,omitempty"`
+	UpdatedAt store.Time `json:"updated_at"`
 }
 
 // changeDoc is a change: the commit. Quiet ones were made by rules only and are not shown as changes.

@@ -145,7 +145,7 @@ func (u *unit) writeProjections(ctx context.Context) error {
 		doc.derive(u.kind)
 		head, err := encodeRow(id, u.tenant, "", rec.version, headDoc{Kind: u.kind.Name, Name: rec.rev.Name, State: rec.rev.State,
 			RedirectTo: rec.rev.RedirectTo, Datacenter: rec.rev.Datacenter, AccessRoots: rec.rev.AccessRoots, Words: doc.Words,
-			UpdatedAt: rec.rev.UpdatedAt})
+			Addresses: doc.placed(), UpdatedAt: rec.rev.UpdatedAt})
 		if err != nil {
 			return err
 		}

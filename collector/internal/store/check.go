@@ -48,6 +48,9 @@ func CheckIndex(ix Index) error {
 		if err := filter.Check(filter.Exists{Field: f}); err != nil {
 			return fmt.Errorf("index %s: %w", ix.Name, err)
 		}
+		if f.Type == filter.ID {
+			return fmt.Errorf("index %s: the id is its last field without being named", ix.Name)
+		}
 		if f.Multi {
 			lists++
 		}

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // lacks is what the servers that stand in for MongoDB are known not to do. What one lacks, the other must show.
 var lacks = map[string]storetest.Lacks{
 	"mongodb":  {Transactions: true},
-	"ferretdb": {Transactions: true, CompareAndSwap: true, NestedArrays: true},
+	"ferretdb": {Transactions: true, CompareAndSwap: true, NestedArrays: true, SpansInLists: true},
 	"java":     {Transactions: true, BigNumbers: true, ByteOrder: true}, // it compares UTF-16, as Java does
 }
 

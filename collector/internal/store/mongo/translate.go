@@ -67,7 +67,13 @@ func condition(e filter.Expr) bson.D {
 		if len(e.Values) == 0 {
 			return never()
 		}
-		return doc(pathOf(e.Field.Path), doc("$in", bson.A(e.Values)))
+		return doc(placeOf(e.Field), doc("$in", bson.A(e.Values)))
+	case filter.Within:
+		list := make([]bson.D, len(e.Spans))
+		for i, s := range e.Spans {
+			list[i] = within(e.Field, s)
+		}
+		return anyOf(list...)
 	case filter.Text:
 		list := make([]bson.D, len(e.Words))
 		for i, w := range e.Words {
@@ -88,8 +94,25 @@ func conditions(list []filter.Expr) []bson.D {
 	return out
 }
 
+// placeOf is where a row has a field: its id is not in the document.
+func placeOf(f filter.Field) string {
+	if f.Type == filter.ID {
+		return "_id"
+	}
+	return pathOf(f.Path)
+}
+
+// within asks one element of a list for both ends.
+func within(f filter.Field, s filter.Span) bson.D {
+	ends := bson.D{{Key: "$gte", Value: s.From}, {Key: "$lte", Value: s.To}}
+	if f.Multi {
+		return doc(placeOf(f), doc("$elemMatch", ends))
+	}
+	return doc(placeOf(f), ends)
+}
+
 func compare(f filter.Field, op filter.Op, v any) bson.D {
-	path := pathOf(f.Path)
+	path := placeOf(f)
 	if v == "" && (op == filter.Contains || op == filter.Prefix) {
 		return present(f) // every text has it, and an empty pattern cannot use an index
 	}
@@ -115,7 +138,7 @@ func compare(f filter.Field, op filter.Op, v any) bson.D {
 
 // present says that there is a value of the field's type.
 func present(f filter.Field) bson.D {
-	path := pathOf(f.Path)
+	path := placeOf(f)
 	switch f.Type {
 	case filter.Number:
 		return doc(path, doc("$gte", math.Inf(-1)))

@@ -124,6 +124,10 @@ func (r reader) findCommon(ctx context.Context, c condition, e filter.Expr) erro
 		if field = e.Field; len(e.Values) == 0 || !looksUp(e) {
 			return nil
 		}
+	case filter.Within:
+		if field = e.Field; len(e.Spans) == 0 {
+			return nil
+		}
 	case filter.Exists:
 		field = e.Field
 	default:

@@ -50,6 +50,9 @@ func jsonPath(names ...string) string {
 // valueExpr is a single-valued field's value, NULL when there is none of its type. Indexes and queries are both
 // made by it.
 func valueExpr(doc string, f filter.Field) string {
+	if f.Type == filter.ID {
+		return "t.id"
+	}
 	path := jsonPath(f.Path...)
 	return typed(f.Type, "json_type("+doc+", "+path+")", "json_extract("+doc+", "+path+")")
 }
@@ -116,6 +119,12 @@ func (c condition) expr(e filter.Expr, negated bool) {
 			return
 		}
 		c.leaf(e, e.Field, negated)
+	case filter.Within:
+		if len(e.Spans) == 0 {
+			c.constant(negated)
+			return
+		}
+		c.leaf(e, e.Field, negated)
 	case filter.Exists:
 		c.leaf(e, e.Field, negated)
 	}
@@ -128,6 +137,15 @@ func (c condition) test(e filter.Expr, value string) {
 		c.compare(value, e.Op, e.Value)
 	case filter.In:
 		c.in(value, e.Values)
+	case filter.Within:
+		c.add("(")
+		for i, s := range e.Spans {
+			if i > 0 {
+				c.add(" OR ")
+			}
+			c.add(value+" BETWEEN ? AND ?", s.From, s.To)
+		}
+		c.add(")")
 	default:
 		c.add(value + " IS NOT NULL")
 	}
@@ -186,6 +204,15 @@ func (c condition) leaf(e filter.Expr, f filter.Field, negated bool) {
 
 // sideRows selects from the side table what meets a leaf.
 func (c condition) sideRows(what string, m multiField, e filter.Expr) {
+	if w, ok := e.(filter.Within); ok && len(w.Spans) > 1 { // each span by itself, so that each is a search
+		for i, s := range w.Spans {
+			if i > 0 {
+				c.add(" UNION ALL ")
+			}
+			c.sideRows(what, m, filter.Within{Field: w.Field, Spans: []filter.Span{s}})
+		}
+		return
+	}
 	c.add("SELECT "+what+" FROM "+ident(c.t.side())+" m WHERE m.field = ? AND m.tenant = ? AND ", m.id, *c.tenant)
 	c.test(e, "m.value")
 }

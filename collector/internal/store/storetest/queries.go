@@ -133,7 +133,7 @@ func testModel(t *testing.T, s store.Store, lacks Lacks) {
 	rapid.Check(t, func(rt *rapid.T) {
 		run++
 		tenant := fmt.Sprintf("t%d", run) // each run has rows of its own and sees whether others' show through
-		g := generator{lacks}
+		g := generator{lacks: lacks, tenant: tenant}
 		var docs []json.RawMessage
 		for i := range rapid.IntRange(1, 12).Draw(rt, "rows") {
 			docs = append(docs, g.doc(rt, fmt.Sprintf("doc%d", i)))
@@ -197,7 +197,7 @@ func list(rows map[string]json.RawMessage) string {
 func model(rows map[string]json.RawMessage, q store.Query) []string {
 	found := []string{}
 	for id, doc := range rows {
-		if filter.Match(q.Where, doc) {
+		if filter.MatchRow(q.Where, id, doc) {
 			found = append(found, id)
 		}
 	}
@@ -226,7 +226,10 @@ func model(rows map[string]json.RawMessage, q store.Query) []string {
 }
 
 // generator makes documents and expressions that have a chance to meet.
-type generator struct{ lacks Lacks }
+type generator struct {
+	lacks  Lacks
+	tenant string
+}
 
 func (g generator) text(t *rapid.T) string {
 	texts := []string{"", "a", "A", "ab", "aB", "b", "B", "abc", "k", "*", "%", ".", "$x", "a\nb", "a b", "(a", "\\", "'", "\"", "[a-z]", "_", "1", "true", "null"}
@@ -324,10 +327,28 @@ func (g generator) doc(t *rapid.T, label string) json.RawMessage {
 	return b
 }
 
+// rows asks for ids, of which some may be rows of the run.
+func (g generator) rows(t *rapid.T) filter.Expr {
+	id := func() string {
+		return fmt.Sprintf("%s-%d", g.tenant, rapid.IntRange(0, 12).Draw(t, "id"))
+	}
+	switch rapid.IntRange(0, 3).Draw(t, "ids") {
+	case 0:
+		return filter.Compare{Field: filter.RowID, Op: rapid.SampledFrom([]filter.Op{filter.Eq, filter.Ne, filter.Lt, filter.Ge}).Draw(t, "op"), Value: id()}
+	case 1:
+		return filter.Compare{Field: filter.RowID, Op: filter.Prefix, Value: id()}
+	}
+	in := filter.In{Field: filter.RowID}
+	for range rapid.IntRange(0, 80).Draw(t, "many") {
+		in.Values = append(in.Values, id())
+	}
+	return in
+}
+
 func (g generator) expr(t *rapid.T, label string, depth int) filter.Expr {
-	choices := 8
+	choices := 10
 	if depth == 0 {
-		choices = 5
+		choices = 7
 	}
 	field := rapid.SampledFrom([]filter.Field{name, size, on, at, cores, weird, tagKey, tagPairs, diskSizes, flags, words}).Draw(t, "field")
 	switch rapid.IntRange(0, choices).Draw(t, label) {
@@ -357,6 +378,18 @@ func (g generator) expr(t *rapid.T, label string, depth int) filter.Expr {
 		}
 		return text
 	case 6:
+		fields := []filter.Field{name}
+		if !g.lacks.SpansInLists {
+			fields = append(fields, tagPairs, words)
+		}
+		within := filter.Within{Field: rapid.SampledFrom(fields).Draw(t, "field")}
+		for range rapid.IntRange(0, 3).Draw(t, "spans") {
+			within.Spans = append(within.Spans, filter.Span{From: g.text(t), To: g.text(t)})
+		}
+		return within
+	case 7:
+		return g.rows(t)
+	case 8:
 		return filter.Not{Of: g.expr(t, "not", depth-1)}
 	}
 	var list []filter.Expr

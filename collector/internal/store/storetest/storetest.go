@@ -33,6 +33,8 @@ type Lacks struct {
 	NestedArrays bool
 	// ByteOrder: texts are not ordered by their UTF-8 bytes beyond ASCII.
 	ByteOrder bool
+	// SpansInLists: the two ends of a span may be met by different elements of a list.
+	SpansInLists bool
 }
 
 // Open opens an empty store with the tables.

@@ -1,0 +1,144 @@
+package inventory
+
+import (
+	"slices"
+	"strings"
+
+	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/sdk/schema"
+)
+
+// addressField is a field of a kind that holds addresses or ranges of addresses.
+type addressField struct {
+	path []string // within the attributes
+	// own says that the resource itself has the address, or is the range, rather than referring to somebody else's.
+	own bool
+}
+
+// mostKeys bounds how many addresses of one resource can be looked up.
+const mostKeys = 2000
+
+// rangeKinds are ranges of addresses; other kinds may name ranges that belong to somebody else.
+var rangeKinds = []string{"network", "subnet", "prefix"}
+
+// refers are the words in names of fields that hold an address of something else.
+var refers = []string{"gateway", "gateways", "dns", "next", "fixed", "first", "last", "destination", "ntp", "peer", "remote", "listeners"}
+
+// addressFields are the fields of a kind that hold addresses: those of the schema's type for it, and texts whose name says that
+// they are ranges.
+func addressFields(k *schema.Kind) []addressField {
+	var out []addressField
+	add := func(path string, t schema.Type) {
+		segments := strings.Split(path, ".")
+		words := strings.Split(segments[len(segments)-1], "_")
+		isRange := t == schema.TypeString && (slices.Contains(words, "cidr") || slices.Contains(words, "cidrs"))
+		if t != schema.TypeIP && !isRange {
+			return
+		}
+		own := !slices.ContainsFunc(strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '_' }), func(w string) bool { return slices.Contains(refers, w) })
+		if isRange {
+			own = slices.Contains(rangeKinds, k.Name)
+		}
+		out = append(out, addressField{path: segments, own: own})
+	}
+	for _, f := range k.Fields {
+		if f.Sensitive || f.Volatile {
+			continue
+		}
+		if f.Type != schema.TypeArray {
+			add(f.Path, f.Type)
+			continue
+		}
+		for _, item := range f.Items {
+			if item.Path == "" {
+				add(f.Path, item.Type)
+			} else {
+				add(f.Path+"."+item.Path, item.Type)
+			}
+		}
+	}
+	return out
+}
+
+func (f addressField) name() string { return strings.Join(f.path, ".") }
+
+// keysAt are the keys of the addresses that a field has in decoded attributes.
+func (f addressField) keysAt(tree any) []string {
+	var out []string
+	for _, text := range textsAt(tree, f.path) {
+		if key, ok := filter.AddressKey(text); ok {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+// textsAt are the texts at a path, through lists.
+func textsAt(v any, path []string) []string {
+	switch v := v.(type) {
+	case string:
+		if len(path) == 0 {
+			return []string{v}
+		}
+	case []any:
+		var out []string
+		for _, e := range v {
+			out = append(out, textsAt(e, path)...)
+		}
+		return out
+	case map[string]any:
+		if len(path) > 0 {
+			return textsAt(v[path[0]], path[1:])
+		}
+	}
+	return nil
+}
+
+// netsOf are the keys of all addresses of a resource behind the names of their fields, for cidr(); and those that are its own.
+func netsOf(fields []addressField, attributes any) (nets, own []string) {
+	for _, f := range fields {
+		for _, key := range f.keysAt(attributes) {
+			nets = append(nets, f.name()+"|"+key)
+			if f.own {
+				own = append(own, key)
+			}
+		}
+	}
+	nets, own = unique(nets), unique(own)
+	return nets[:min(len(nets), mostKeys)], own[:min(len(own), mostKeys)]
+}
+
+// A place is what addresses are unique in as far as the resource tells: the routing domain that it names, or else its
+// datacenter, or else its connection. Routing domains are made of places.
+const (
+	placeNamed      = "d"
+	placeDatacenter = "c"
+	placeConnection = "x"
+)
+
+// place of a resource.
+func (d *resourceDoc) place() string {
+	switch {
+	case d.domain != "":
+		return store.Key(placeNamed, d.domain)
+	case d.Datacenter != "":
+		return store.Key(placeDatacenter, d.Datacenter)
+	case len(d.Connections) > 0:
+		return store.Key(placeConnection, d.Connections[0])
+	}
+	return store.Key(placeConnection, "")
+}
+
+// placed are the keys of the addresses that a resource has, as its head keeps them. What is gone has none any more.
+func (d *resourceDoc) placed() []string {
+	if d.State == Gone || d.State == Merged {
+		return nil
+	}
+	place := d.place()
+	out := make([]string, len(d.own))
+	for i, key := range d.own {
+		out[i] = place + "|" + key
+	}
+	return out
+}
