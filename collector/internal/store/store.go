@@ -148,6 +148,8 @@ type Store interface {
 	EnsurePart(ctx context.Context, table, part string, indexes []Index) error
 	// Parts are those of a table that were made ready or have rows, by name; for whoever goes through all rows.
 	Parts(ctx context.Context, table string) ([]Part, error)
+	// Tenants are those that have rows in a table without parts, in order.
+	Tenants(ctx context.Context, table string) ([]string, error)
 	// Engine is "sqlite" or "mongo", for status pages.
 	Engine() string
 	// Size in bytes on disk as far as known, for metrics; 0 if not.

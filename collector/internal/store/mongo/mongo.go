@@ -303,6 +303,30 @@ func (s *Store) Parts(ctx context.Context, name string) ([]store.Part, error) {
 	return slices.SortedFunc(maps.Values(found), func(a, b store.Part) int { return strings.Compare(a.Name, b.Name) }), nil
 }
 
+// Tenants are those that have rows in a table without parts.
+func (s *Store) Tenants(ctx context.Context, name string) ([]string, error) {
+	c, err := s.collection(name, "")
+	if err != nil {
+		return nil, fmt.Errorf("list tenants: %w", err)
+	}
+	cur, err := c.Aggregate(ctx, mongo.Pipeline{doc("$group", doc("_id", "$t"))})
+	if err != nil {
+		return nil, fmt.Errorf("list tenants of %s: %w", name, err)
+	}
+	var rows []struct {
+		Tenant string `bson:"_id"`
+	}
+	if err := cur.All(ctx, &rows); err != nil {
+		return nil, fmt.Errorf("list tenants of %s: %w", name, err)
+	}
+	tenants := make([]string, len(rows))
+	for i, r := range rows {
+		tenants[i] = r.Tenant
+	}
+	slices.Sort(tenants)
+	return tenants, nil
+}
+
 var ourIndex = regexp.MustCompile(`^ix_.*_[0-9a-f]{10}$`)
 
 // syncIndexes makes indexes named after their definition, so that a changed one is made anew.

@@ -50,6 +50,30 @@ func (s *Store) Parts(ctx context.Context, name string) ([]store.Part, error) {
 	return parts, nil
 }
 
+// Tenants are those that have rows in a table without parts. Each is found by one step into the index behind the last.
+func (s *Store) Tenants(ctx context.Context, name string) ([]string, error) {
+	t, err := s.table(name)
+	if err == nil {
+		err = store.CheckPart(t.Table, "")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list tenants: %w", err)
+	}
+	query := "WITH RECURSIVE found(tenant) AS (SELECT min(tenant) FROM " + ident(name) + " UNION ALL SELECT (SELECT min(tenant) FROM " + ident(name) +
+		" WHERE tenant > found.tenant) FROM found WHERE found.tenant IS NOT NULL) SELECT tenant FROM found WHERE tenant IS NOT NULL"
+	var tenants []string
+	err = s.reads.query(ctx, query, nil, func(r *sql.Rows) error {
+		var tenant string
+		err := r.Scan(&tenant)
+		tenants = append(tenants, tenant)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list tenants of %s: %w", name, err)
+	}
+	return tenants, nil
+}
+
 // Info is what a database file says of itself.
 type Info struct {
 	// Schema is the number of its layout; 0 when it is empty.

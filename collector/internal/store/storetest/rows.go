@@ -285,6 +285,18 @@ func testListParts(t *testing.T, s store.Store, _ Lacks) {
 	got, err := s.Parts(t.Context(), "things")
 	must(t, err)
 	same(t, "parts", got, []store.Part{{Name: "acme.100%$x"}, {Name: "server", Indexes: indexes}})
+	for _, tenant := range []string{"", "t", "tt", "ü"} {
+		write(t, s, store.Write{Table: "plain", Op: store.Insert, Row: store.Row{ID: "1" + tenant, Tenant: tenant, Version: 1, Doc: json.RawMessage(`{}`)}},
+			store.Write{Table: "plain", Op: store.Insert, Row: store.Row{ID: "2" + tenant, Tenant: tenant, Version: 1, Doc: json.RawMessage(`{}`)}})
+	}
+	tenants, err := s.Tenants(t.Context(), "plain")
+	must(t, err)
+	same(t, "tenants", tenants, []string{"", "t", "tt", "ü"})
+	nobody, err := s.Tenants(t.Context(), "items")
+	must(t, err)
+	if len(nobody) != 0 {
+		t.Errorf("an empty table has tenants %v", nobody)
+	}
 	none, err := s.Parts(t.Context(), "items")
 	must(t, err)
 	if len(none) != 0 {
