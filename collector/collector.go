@@ -29,6 +29,7 @@ import (
 	"maestro.internal/collector/internal/ingest"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/lease"
+	"maestro.internal/collector/internal/ledger"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/upgrade"
 	"maestro.internal/internal/build"
@@ -55,6 +56,7 @@ type Collector struct {
 	authority *authority.Authority
 	audit     *audit.Log
 	inventory *inventory.Service
+	ledger    *ledger.Ledger
 	fleet     *fleet.Service
 	access    *access.Service
 	ingest    *ingest.Server
@@ -66,6 +68,7 @@ type Collector struct {
 // tables of all parts.
 func tables() []store.Table {
 	return slices.Concat(access.Tables(), archive.Tables(), audit.Tables(), authority.Tables(), fleet.Tables(), inventory.Tables(), lease.Tables(),
+		ledger.Tables(),
 		upgrade.Tables())
 }
 
@@ -120,12 +123,15 @@ func (c *Collector) open(ctx context.Context) error {
 		AgentLife: c.cfg.CertificateLife, Poll: c.opt.Poll, StopWithin: c.cfg.ShutdownAfter}); err != nil {
 		return err
 	}
-	server, err := api.New(api.Options{Access: c.access, Audit: c.audit, Inventory: c.inventory, Fleet: c.fleet, Clock: c.opt.Now,
+	server, err := api.New(api.Options{Access: c.access, Audit: c.audit, Inventory: c.inventory, Fleet: c.fleet, Ledger: c.ledger, Clock: c.opt.Now,
 		Log: c.part("api"), Metrics: c.metrics, Version: build.Version(), Engine: c.store.Engine(), Demo: c.cfg.Demo})
 	if err != nil {
 		return err
 	}
 	if c.handler, err = c.site(server); err != nil {
+		return err
+	}
+	if err := c.auditRetention(ctx); err != nil {
 		return err
 	}
 	return c.bootstrap(ctx)
@@ -150,7 +156,14 @@ func (c *Collector) domain(ctx context.Context, key authority.Key) error {
 	c.audit = audit.New(c.store, c.opt.Now)
 	c.inventory = inventory.New(inventory.Options{Store: c.store, Audit: c.audit, Builtin: schema.Builtin(), Junk: c.cfg.Identity.Junk, AutoApprove: c.cfg.AutoApprove,
 		Clock: c.opt.Now, Log: c.part("inventory"), HoldItems: c.cfg.Removals.HoldItems, HoldPercent: c.cfg.Removals.HoldPercent,
-		UnreadAfter: c.cfg.Retention.UnreadAfter, Retention: c.cfg.Retention.Gone, HistoryKey: key.Derive("history")})
+		UnreadAfter: c.cfg.Retention.UnreadAfter, Retention: c.cfg.Retention.Gone, HistoryKey: key.Derive("history"),
+		Horizon: func(ctx context.Context, tenant string) (time.Time, error) {
+			return c.ledger.Horizon(ctx, tenant, inventory.StreamName)
+		}})
+	var err error
+	if c.ledger, err = newLedger(c.store, key, c.inventory, c.audit, c.opt.Now, c.part("ledger")); err != nil {
+		return err
+	}
 	if err := c.inventory.Prepare(ctx); err != nil {
 		return fmt.Errorf("prepare inventory: %w", err)
 	}

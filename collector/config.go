@@ -89,6 +89,9 @@ type RemovalsConfig struct {
 // RetentionConfig says how long things are kept and believed.
 type RetentionConfig struct {
 	Gone        time.Duration `yaml:"gone" help:"Forget resources that have been gone for so long; 0 is never."`
+	Changes     time.Duration `yaml:"changes" help:"Forget changes, and with them what was before, after so long; 0 is never. The newest revision of everything stays."`
+	Audit       time.Duration `yaml:"audit" help:"Forget audit entries after so long; 0 is never."`
+	Runs        time.Duration `yaml:"runs" help:"Forget runs after so long; 0 is never. The newest run of every connection stays."`
 	UnreadAfter time.Duration `yaml:"unread_after" help:"What was not completely read for so long becomes unwatched."`
 }
 
@@ -103,7 +106,7 @@ func DefaultConfig() Config {
 	return Config{
 		DataDir: defaultDataDir(), Listen: "127.0.0.1:7070", AgentListen: "127.0.0.1:7071",
 		Store: StoreConfig{Engine: "sqlite", Database: "maestro"}, CertificateLife: 24 * time.Hour,
-		Removals: RemovalsConfig{HoldItems: 20, HoldPercent: 20}, Retention: RetentionConfig{UnreadAfter: 30 * 24 * time.Hour},
+		Removals: RemovalsConfig{HoldItems: 20, HoldPercent: 20}, Retention: RetentionConfig{UnreadAfter: 30 * 24 * time.Hour, Runs: 90 * 24 * time.Hour},
 		ShutdownAfter: 10 * time.Second, Log: LogConfig{Level: "info", Format: "text"},
 	}
 }
@@ -138,6 +141,8 @@ func (c *Config) Validate() error {
 		return errors.New("retention: want gone of 0 or more, and unread_after of more than 0")
 	case slices.ContainsFunc(c.Identity.Junk, func(pair string) bool { return !identifierPair(pair) }):
 		return errors.New("identity.junk: want type=value, for example serial=ABC123")
+	case tooShort(c.Retention.Changes), tooShort(c.Retention.Audit), tooShort(c.Retention.Runs):
+		return errors.New("retention: want changes, audit and runs of 0, or at least 24h")
 	case c.ShutdownAfter <= 0:
 		return errors.New("shutdown_after: want more than 0")
 	case c.Log.Format != "text" && c.Log.Format != "json":
@@ -170,6 +175,9 @@ func identifierPair(pair string) bool {
 	_, ok := schema.NormalizeIdentifier(typ, value)
 	return ok
 }
+
+// tooShort finds a retention that is a slip of the pen: what it purges does not come back.
+func tooShort(d time.Duration) bool { return d != 0 && d < 24*time.Hour }
 
 func loopback(host string) bool {
 	ip := net.ParseIP(host)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/upgrade"
@@ -24,4 +25,24 @@ func PretendNewer(ctx context.Context, cfg Config) error {
 		return err
 	})
 	return errors.Join(err, st.Close())
+}
+
+// Tamper edits the newest change of a resource, as somebody with access to the store and without the key could.
+func Tamper(ctx context.Context, cfg Config, resource string) (id string, err error) {
+	st, err := openStore(ctx, cfg.place(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		return "", err
+	}
+	id = resource + "/4"
+	err = st.Update(ctx, func(tx store.Tx) error {
+		rows, err := tx.Get(ctx, "changes", "default", "", []string{id})
+		if err != nil {
+			return err
+		}
+		row := rows[id]
+		row.Doc = []byte(strings.Replace(string(row.Doc), "edit 3", "edit X", 1))
+		_, err = tx.Write(ctx, store.Write{Table: "changes", Op: store.Put, Row: row})
+		return err
+	})
+	return id, errors.Join(err, st.Close())
 }

@@ -158,13 +158,22 @@ func (o *Operator) Migrate(ctx context.Context, from, to string, overwrite bool)
 	return nil
 }
 
-// Upgrade does what the collector does by itself when it starts; rehearsed, it does it to a copy.
-func (o *Operator) Upgrade(ctx context.Context, rehearse bool) error {
+// present is where the configured store is; opening one that is not there would make it.
+func (o *Operator) present() (place, error) {
 	at := o.Config.place()
 	if at.path != "" {
 		if _, err := os.Stat(at.path); err != nil {
-			return fmt.Errorf("open store: %w", err)
+			return at, fmt.Errorf("open store: %w", err)
 		}
+	}
+	return at, nil
+}
+
+// Upgrade does what the collector does by itself when it starts; rehearsed, it does it to a copy.
+func (o *Operator) Upgrade(ctx context.Context, rehearse bool) error {
+	at, err := o.present()
+	if err != nil {
+		return err
 	}
 	if !rehearse {
 		return o.upgrade(ctx, at, true)

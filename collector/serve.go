@@ -147,7 +147,7 @@ func (c *Collector) sweepOnce(ctx context.Context) (err error) {
 		}
 	}()
 	now := c.opt.Now()
-	err = errors.Join(c.inventory.Sweep(ctx, now), c.fleet.Sweep(ctx, now), c.access.Sweep(ctx, now))
+	err = errors.Join(c.inventory.Sweep(ctx, now), c.fleet.Sweep(ctx, now), c.access.Sweep(ctx, now), c.keepHistory(ctx, now))
 	cancel()
 	<-kept
 	release, end := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

@@ -111,9 +111,10 @@ func isFresh(ctx context.Context, st store.Reader) (bool, error) {
 
 // copyOrder is the reverse of the order in which operations write.
 func copyOrder() []store.Table {
-	first := []string{"scope_index", "observations", "relations", "resources", "heads", "changes", "claims", "operations", "reviews",
+	// Checkpoints before what they close and horizons after it: a copy may have more entries than it says, never fewer.
+	first := []string{"checkpoints", "scope_index", "observations", "relations", "resources", "heads", "changes", "claims", "operations", "reviews",
 		"scope_chunks", "run_chunks", "runs"}
-	last := []string{"checkpoints", "audit_entries", identity()}
+	last := []string{"audit_entries", "horizons", identity()}
 	skip := []string{"leases", archive.Tables()[0].Name}
 	all := slices.DeleteFunc(tables(), func(t store.Table) bool { return slices.Contains(skip, t.Name) })
 	rank := func(t store.Table) int {

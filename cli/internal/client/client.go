@@ -87,6 +87,8 @@ type Request struct {
 	Query   url.Values
 	IfMatch string
 	Body    any
+	// Within is how long the answer may take; 0 is a minute.
+	Within time.Duration
 	// Raw is a body that is sent as it is, instead of Body.
 	Raw []byte
 }
@@ -101,6 +103,9 @@ func (c *Client) Do(ctx context.Context, r Request, out any) error {
 		return err
 	}
 	with := *c.http
+	if r.Within > 0 {
+		with.Timeout = r.Within
+	}
 	if r.Raw != nil {
 		with.Timeout = uploadWithin
 	}

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -21,6 +22,7 @@ import (
 	"maestro.internal/collector/internal/access"
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/inventory"
+	"maestro.internal/collector/internal/ledger"
 )
 
 const sessionCookie = "maestro_session"
@@ -31,6 +33,7 @@ type Options struct {
 	Audit     *audit.Log
 	Inventory *inventory.Service
 	Fleet     Fleet
+	Ledger    *ledger.Ledger
 	Clock     func() time.Time
 	Log       *slog.Logger
 	// Metrics is where the metrics are registered; nil is nowhere.
@@ -50,6 +53,8 @@ type Server struct {
 	metrics *metrics
 	handler http.Handler
 	openapi []byte
+	// verifying is held while the whole history is read.
+	verifying sync.Mutex
 }
 
 // New makes the handler of the human plane.

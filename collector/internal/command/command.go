@@ -63,7 +63,7 @@ func newRoot() (*cobra.Command, error) {
 	if err := config.Define(root.PersistentFlags(), &cfg); err != nil {
 		return nil, err
 	}
-	root.AddCommand(serve, backupCommand(), restoreCommand(), migrateCommand(), upgradeCommand(), versionCommand())
+	root.AddCommand(serve, backupCommand(), restoreCommand(), migrateCommand(), upgradeCommand(), verifyCommand(), versionCommand())
 	return root, nil
 }
 

@@ -105,3 +105,21 @@ func upgradeCommand() *cobra.Command {
 	c.Flags().BoolVar(&rehearse, "rehearse", false, "Do it to a copy and remove that.")
 	return c
 }
+
+func verifyCommand() *cobra.Command {
+	var expect []string
+	c := &cobra.Command{
+		Use: "verify", Short: "Find changes and audit entries that were removed, edited or put in", Args: exactly(0, "no arguments"),
+		Long: "Reads the whole history and compares it with the signed checkpoints. It needs the master key, and may run beside a collector.\n" +
+			"Keep the hashes that it prints somewhere else: given with --expect, they prove later that the end was not cut off.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o, err := operator(cmd)
+			if err != nil {
+				return err
+			}
+			return o.Verify(cmd.Context(), expect)
+		},
+	}
+	c.Flags().StringSliceVar(&expect, "expect", nil, "Hash of a checkpoint that must be there.")
+	return c
+}

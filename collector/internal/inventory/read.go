@@ -220,6 +220,9 @@ func (s *Service) lastRevision(ctx context.Context, tenant, id string, at time.T
 
 // AsOf is one resource as it was. Who may see it is decided by what it is today.
 func (s *Service) AsOf(ctx context.Context, c Caller, kind, id string, at time.Time) (*Resource, error) {
+	if err := s.withinHorizon(ctx, c.Tenant, at); err != nil {
+		return nil, err
+	}
 	if _, _, _, err := s.current(ctx, s.opt.Store, c, kind, id); err != nil {
 		return nil, err
 	}
@@ -342,6 +345,9 @@ var ErrTooBroad = fmt.Errorf("filter too broad")
 // listAsOf goes through the kind's changes up to the moment. It is slower than a list of today: nothing is indexed by
 // what a resource once was.
 func (s *Service) listAsOf(ctx context.Context, c Caller, kind *schema.Kind, q ListQuery, where filter.And) (*ResourceList, error) {
+	if err := s.withinHorizon(ctx, c.Tenant, q.AsOf); err != nil {
+		return nil, err
+	}
 	latest := map[string]*changeDoc{}
 	n := 0
 	err := each(ctx, s.opt.Store, store.Query{Table: tChanges, Tenant: c.Tenant, Where: filter.And{eq(text("kind"), kind.Name),

@@ -294,6 +294,9 @@ func (s *Service) claimedThen(ctx context.Context, tenant string, wants []string
 // RelatedAsOf is the edges of a resource in both directions as they were at a moment, with names and states of that
 // moment. Who may see an end of them is decided by what it is today.
 func (s *Service) RelatedAsOf(ctx context.Context, c Caller, kind, id string, at time.Time) ([]Related, error) {
+	if err := s.withinHorizon(ctx, c.Tenant, at); err != nil {
+		return nil, err
+	}
 	if _, _, _, err := s.current(ctx, s.opt.Store, c, kind, id); err != nil {
 		return nil, err
 	}

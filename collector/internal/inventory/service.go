@@ -30,6 +30,8 @@ type Options struct {
 	Retention time.Duration
 	// HistoryKey keys the hashes that stand for sensitive values in the history. It is the same for all collectors of a store.
 	HistoryKey []byte
+	// Horizon is the earliest moment that history answers for; nil or zero: there is none.
+	Horizon func(ctx context.Context, tenant string) (time.Time, error)
 	// RunTimeout (6 hours) without news fails a run.
 	RunTimeout time.Duration
 	// Junk are identifiers, as "type=value", that name nothing beside those that schema knows.

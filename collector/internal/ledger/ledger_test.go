@@ -394,4 +394,3 @@ func TestOnMongo(t *testing.T) {
 		})
 	}
 }
-

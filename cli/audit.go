@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"maestro.internal/cli/internal/client"
+	"maestro.internal/cli/internal/output"
+	"maestro.internal/internal/rest"
+)
+
+// verifyWithin is for reading the whole history of a large site.
+const verifyWithin = 5 * time.Minute
+
+func (a *app) audit() *cobra.Command {
+	cmd := &cobra.Command{Use: "audit", Short: "What anyone did, and whether the record of it is whole"}
+	cmd.AddCommand(a.auditVerify())
+	return cmd
+}
+
+func (a *app) auditVerify() *cobra.Command {
+	var expect []string
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Find changes and audit entries that were removed, edited or put in",
+		Long: "Has the collector compare the whole history with its signed checkpoints. Keep the hashes that it prints somewhere else: given\n" +
+			"with --expect, they prove later that the end was not cut off. Exit code 1 says that something was found.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			var v rest.AuditVerification
+			req := client.Request{Method: http.MethodPost, Path: "/audit/verify", Body: rest.AuditVerify{Expect: expect}, Within: verifyWithin}
+			if err := c.Do(cmd.Context(), req, &v); err != nil {
+				return err
+			}
+			if err := a.print(v, func() output.Table { return verificationTable(v) }); err != nil {
+				return err
+			}
+			if !v.OK {
+				return errors.New("the history is not as it was written")
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringSliceVar(&expect, "expect", nil, "`hash` of a checkpoint that must be there")
+	return cmd
+}
+
+func verificationTable(v rest.AuditVerification) output.Table {
+	t := output.Table{Header: []string{"what", "entry", "at", "problem"}}
+	for _, f := range v.Findings {
+		at := "-"
+		if !f.At.IsZero() {
+			at = f.At.Format(time.RFC3339)
+		}
+		t.Rows = append(t.Rows, []string{f.Stream, f.ID, at, f.Problem})
+	}
+	if v.More {
+		t.Rows = append(t.Rows, []string{"...", "", "", "and more"})
+	}
+	for _, h := range v.Heads {
+		t.Note += fmt.Sprintf("%s sealed up to %s by checkpoint %d, %s\n", h.Stream, h.Until.Format(time.RFC3339), h.Number, h.Hash)
+	}
+	t.Note += fmt.Sprintf("%d entries read, %d of them sealed by %d checkpoints; %d were purged.", v.Entries, v.Sealed, v.Checkpoints, v.Purged)
+	if v.OK {
+		t.Note += " Nothing was removed, edited or put in."
+	}
+	return t
+}
