@@ -20,6 +20,7 @@ import (
 	"strings"
 
 	"github.com/vmware/govmomi/simulator"
+	_ "github.com/vmware/govmomi/vapi/simulator" // the tagging service
 	"github.com/vmware/govmomi/vim25"
 )
 
@@ -111,6 +112,7 @@ func (v *VCenter) serve(listen string, id *identity) error {
 	s := v.Service
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 	s.Listen = &url.URL{Host: address, User: url.UserPassword(id.Username, id.Password)}
+	s.RegisterEndpoints = true // the tagging service
 	v.server = s.NewServer()
 	id.Port = v.server.Listener.Addr().(*net.TCPAddr).Port
 	v.Access = Access{

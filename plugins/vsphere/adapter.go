@@ -47,7 +47,7 @@ func readInterfaces(ctx context.Context, r *reader) error {
 					attrs.Duplex = "full"
 				}
 			}
-			if err := r.emit(ctx, env, attrs); err != nil {
+			if err := r.emit(ctx, env, attrs, nil); err != nil {
 				return err
 			}
 		}
@@ -81,7 +81,7 @@ func readHostPorts(ctx context.Context, r *reader) error {
 				Type: "other", Role: "initiator", Status: a.Status, DeviceName: a.Device, Model: a.Model, Driver: a.Driver, BusAddress: a.Pci,
 			}
 			translateAdapter(&env, adapter, attrs)
-			if err := r.emit(ctx, env, attrs); err != nil {
+			if err := r.emit(ctx, env, attrs, nil); err != nil {
 				return err
 			}
 		}

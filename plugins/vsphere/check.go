@@ -2,6 +2,7 @@ package vsphere
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,6 +31,9 @@ func (s *session) Check(ctx context.Context, kinds []string) (provider.CheckRepo
 		return report, err
 	}
 	report.Items = append(report.Items, s.checkDatacenters(found, mute))
+	if s.client.tags != nil {
+		report.Items = append(report.Items, s.checkTags(ctx))
+	}
 	missing, err := s.missingPrivileges(ctx, found)
 	if err != nil {
 		return report, err
@@ -58,6 +62,24 @@ func (s *session) checkDatacenters(found []datacenter, mute []string) provider.C
 		item.Advice = "the setting of datacenters selects none of those that are visible"
 	case len(mute) > 0:
 		item.Advice = "some datacenters do not show their names to this user"
+	}
+	return item
+}
+
+// checkTags says whether tags are going to be there. They are outside the inventory's tree of permissions, so a role on the
+// vCenter does not show them, and vCenter answers nothing instead of refusing.
+func (s *session) checkTags(ctx context.Context) provider.CheckItem {
+	item := provider.CheckItem{Name: "tags"}
+	n, err := s.client.tags.visible(ctx)
+	switch {
+	case err != nil:
+		item.OK = errors.Is(err, errNoTags) // a site may well do without
+		item.Message, item.Advice = err.Error(), "without it tags are missing from the inventory, and everything else is there"
+	case n == 0:
+		item.OK, item.Message = true, "no tag is visible"
+		item.Advice = "where there are tags, give the user the role Read-only as a global permission"
+	default:
+		item.OK, item.Message = true, fmt.Sprintf("%d visible", n)
 	}
 	return item
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	signin "github.com/vmware/govmomi/session"
+	"github.com/vmware/govmomi/vapi/rest"
 	"github.com/vmware/govmomi/vim25"
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
@@ -31,7 +32,8 @@ type client struct {
 	vim      *vim25.Client
 	sessions *signin.Manager
 	login    *url.Userinfo
-	instance string // the vCenter's own UUID
+	instance string      // the vCenter's own UUID
+	tags     *tagService // nil for a lone host, which has none
 
 	signing sync.Mutex
 	epoch   int // how often it signed in again
@@ -71,7 +73,8 @@ func dial(ctx context.Context, s settings, login *url.Userinfo) (*client, error)
 			return errThumbprint
 		}
 	}
-	sc.Client.Transport = httpclient.Limited(transport) // the site's ceiling holds for every request
+	limited := httpclient.Limited(transport) // the site's ceiling holds for every request
+	sc.Client.Transport = limited
 	sc.UserAgent = "maestro-plugin-vsphere/" + serve.Version()
 	vim, err := vim25.NewClient(ctx, sc)
 	if err != nil {
@@ -82,7 +85,11 @@ func dial(ctx context.Context, s settings, login *url.Userinfo) (*client, error)
 		sc.CloseIdleConnections()
 		return nil, classify(err)
 	}
-	if !vim.IsVC() {
+	if vim.IsVC() {
+		rc := rest.NewClient(vim)
+		rc.Client.Client.Transport = limited
+		c.tags = newTagService(rc, login)
+	} else {
 		if c.instance, err = c.hostUUID(ctx); err != nil {
 			return nil, errors.Join(err, c.close())
 		}
@@ -130,10 +137,14 @@ func (c *client) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	defer c.vim.CloseIdleConnections()
-	if err := c.sessions.Logout(ctx); err != nil && !isNotAuthenticated(err) {
-		return fmt.Errorf("sign out: %w", err)
+	var errs error
+	if c.tags != nil {
+		errs = c.tags.close(ctx)
 	}
-	return nil
+	if err := c.sessions.Logout(ctx); err != nil && !isNotAuthenticated(err) {
+		errs = errors.Join(errs, fmt.Errorf("sign out: %w", err))
+	}
+	return errs
 }
 
 // datacenters lists what there is, once in a call; mute are those whose names may not be read.

@@ -15,26 +15,12 @@ import (
 // readVolumes emits the disks of virtual machines. A disk has no identity of its own in vCenter: it is a device of
 // its machine.
 func readVolumes(ctx context.Context, r *reader) error {
-	clusters, err := r.names(ctx, "ClusterComputeResource")
-	if err != nil {
-		return err
-	}
-	where := placement{hosts: map[types.ManagedObjectReference]types.ManagedObjectReference{}, clusters: clusters}
-	err = r.each(ctx, sweep{types: []string{"HostSystem"}, properties: []string{"parent"}}, func(o entry) error {
-		var h mo.HostSystem
-		err := o.load(&h)
-		if h.Parent != nil {
-			if _, ok := clusters[*h.Parent]; ok {
-				where.hosts[o.Obj] = *h.Parent
-			}
-		}
-		return err
-	})
+	where, err := r.placement(ctx)
 	if err != nil {
 		return err
 	}
 	blind := 0
-	err = r.each(ctx, sweep{types: []string{"VirtualMachine"}, properties: []string{"name", "runtime.host", "config.hardware.device"}}, func(o entry) error {
+	err = r.each(ctx, sweep{types: []string{"VirtualMachine"}, properties: []string{"name", isTemplate, "runtime.host", "config.hardware.device"}}, func(o entry) error {
 		var vm mo.VirtualMachine
 		if err := o.load(&vm); err != nil {
 			return err
@@ -64,7 +50,7 @@ func (r *reader) emitDisk(ctx context.Context, where placement, vm *mo.VirtualMa
 	env := r.envelope(vm.Self, vm.Name+" / "+label)
 	env.ExternalID = fmt.Sprintf("%s/disk-%d", r.id(vm.Self), d.Key)
 	where.place(r, &env, vm.Runtime.Host, false)
-	r.relate(&env, "attached_to", "server", vm.Self)
+	r.relate(&env, "attached_to", machineKind(vm), vm.Self)
 	attrs := &schema.Volume{
 		Type: "virtual_disk", DeviceName: label, SizeBytes: diskSize(d), Controller: controller(vm.Config.Hardware.Device, d),
 	}
@@ -75,20 +61,28 @@ func (r *reader) emitDisk(ctx context.Context, where placement, vm *mo.VirtualMa
 			r.relate(&env, "stored_on", "storage_pool", *f.Datastore)
 		}
 	}
-	translateBacking(&env, d.Backing, attrs)
-	return r.emit(ctx, env, attrs)
+	if io := d.StorageIOAllocation; io != nil && io.Limit != nil && *io.Limit > 0 {
+		attrs.IOPSLimit = *io.Limit
+	}
+	return r.emit(ctx, env, attrs, translateBacking(&env, d.Backing, attrs))
 }
 
-func translateBacking(env *resource.Envelope, backing types.BaseVirtualDeviceBackingInfo, attrs *schema.Volume) {
-	uuid := ""
+func translateBacking(env *resource.Envelope, backing types.BaseVirtualDeviceBackingInfo, attrs *schema.Volume) *volumeFields {
+	uuid, fields := "", &volumeFields{}
 	switch b := backing.(type) {
 	case *types.VirtualDiskFlatVer2BackingInfo:
 		attrs.DiskMode, attrs.Thin, uuid = b.DiskMode, b.ThinProvisioned, b.Uuid
-		attrs.Encrypted = pointer(b.KeyId != nil)
+		attrs.Encrypted, fields.WriteThrough = pointer(b.KeyId != nil), b.WriteThrough
+		if b.Parent != nil {
+			fields.ParentPath = b.Parent.FileName
+		}
 		attrs.Shareable = pointer(b.Sharing == string(types.VirtualDiskSharingSharingMultiWriter))
 	case *types.VirtualDiskSeSparseBackingInfo:
 		attrs.DiskMode, attrs.Thin, uuid = b.DiskMode, pointer(true), b.Uuid
 		attrs.Encrypted = pointer(b.KeyId != nil)
+		if b.Parent != nil {
+			fields.ParentPath = b.Parent.FileName
+		}
 	case *types.VirtualDiskSparseVer2BackingInfo:
 		attrs.DiskMode, attrs.Thin, uuid = b.DiskMode, pointer(true), b.Uuid
 	case *types.VirtualDiskRawDiskMappingVer1BackingInfo:
@@ -97,6 +91,7 @@ func translateBacking(env *resource.Envelope, backing types.BaseVirtualDeviceBac
 	}
 	// A guest sees the UUID as the NAA name of its disk, which joins the two where both are known.
 	identify(env, "naa", strings.ReplaceAll(uuid, "-", ""))
+	return fields
 }
 
 func diskSize(d *types.VirtualDisk) int64 {

@@ -15,6 +15,7 @@ var hostProperties = []string{
 	"name", "parent", "runtime.powerState", "runtime.connectionState", "runtime.inMaintenanceMode", "runtime.bootTime",
 	"summary.hardware", "hardware.systemInfo", "hardware.biosInfo", "config.product", "config.network.pnic", "config.network.vnic",
 	"config.network.dnsConfig", "network", "datastore", "customValue", "summary.quickStats.uptime",
+	"summary.currentEVCModeKey", "config.lockdownMode",
 }
 
 var hostUnread = map[string][]string{
@@ -23,20 +24,17 @@ var hostUnread = map[string][]string{
 	"hardware.systemInfo": {"/identifiers/bios_uuid", "/identifiers/serial"}, "hardware.biosInfo": {"/attributes/firmware_version"},
 	"config.product": {"/attributes/os"}, "config.network.pnic": {"/attributes/network_adapters"},
 	"config.network.vnic": {"/attributes/ip_addresses"}, "config.network.dnsConfig": {"/attributes/hostname"}, "customValue": {"/tags"},
+	"summary.currentEVCModeKey": {"/attributes/vsphere/evc_mode"}, "config.lockdownMode": {"/attributes/vsphere/lockdown_mode"},
 }
 
 // readHosts emits ESXi hosts and notes which cluster each is in.
-func readHosts(ctx context.Context, r *reader, where placement, tagger tagger) error {
-	return r.each(ctx, sweep{types: []string{"HostSystem"}, properties: hostProperties}, func(o entry) error {
+func readHosts(ctx context.Context, r *reader, where placement, folder func(*types.ManagedObjectReference) string, tagger *tagger) error {
+	return r.tagged(ctx, tagger, sweep{types: []string{"HostSystem"}, properties: hostProperties}, func(o entry) error {
 		var h mo.HostSystem
 		if err := o.load(&h); err != nil {
 			return err
 		}
-		if h.Parent != nil {
-			if _, ok := where.clusters[*h.Parent]; ok {
-				where.hosts[o.Obj] = *h.Parent
-			}
-		}
+		where.add(o.Obj, h.Parent)
 		env := r.envelope(o.Obj, h.Name)
 		unread(&env, o, hostUnread)
 		where.place(r, &env, &o.Obj, true)
@@ -46,9 +44,19 @@ func readHosts(ctx context.Context, r *reader, where placement, tagger tagger) e
 		for _, d := range h.Datastore {
 			r.relate(&env, "uses", "storage_pool", d)
 		}
-		tagger.tag(&env, h.CustomValue)
-		return r.emit(ctx, env, translateHost(&env, &h))
+		tagger.tag(&env, o.Obj, h.CustomValue)
+		attrs := translateHost(&env, &h)
+		attrs.Folder = folder(h.Parent)
+		return r.emit(ctx, env, attrs, hostFields(&h))
 	})
+}
+
+func hostFields(h *mo.HostSystem) *serverFields {
+	fields := &serverFields{EVCMode: h.Summary.CurrentEVCModeKey}
+	if h.Config != nil {
+		fields.LockdownMode = string(h.Config.LockdownMode)
+	}
+	return fields
 }
 
 func translateHost(env *resource.Envelope, h *mo.HostSystem) *schema.Server {

@@ -2,14 +2,10 @@ package vsphere
 
 import (
 	"context"
-	"encoding/json"
 	"net/netip"
 	"net/url"
 	"slices"
-	"strings"
 
-	"github.com/vmware/govmomi/property"
-	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"maestro.internal/sdk/provider"
@@ -50,8 +46,9 @@ func (r *reader) envelope(ref types.ManagedObjectReference, name string) resourc
 	}
 }
 
-func (r *reader) emit(ctx context.Context, env resource.Envelope, attributes any) error {
-	text, err := json.Marshal(attributes)
+// emit hands over a resource; fields are what vSphere adds to its kind, or nil.
+func (r *reader) emit(ctx context.Context, env resource.Envelope, attributes, fields any) error {
+	text, err := withFields(attributes, fields)
 	if err != nil {
 		return err
 	}
@@ -63,7 +60,7 @@ func (r *reader) emit(ctx context.Context, env resource.Envelope, attributes any
 func (r *reader) consoleURL(ref types.ManagedObjectReference) string {
 	page := map[string]string{
 		"VirtualMachine": "vm;nav=v", "HostSystem": "host;nav=h", "ClusterComputeResource": "cluster;nav=h",
-		"Datastore": "datastore;nav=s", "Network": "network;nav=n", "OpaqueNetwork": "network;nav=n", "DistributedVirtualPortgroup": "dvportgroup;nav=n",
+		"Datastore": "datastore;nav=s", "StoragePod": "dscluster;nav=s", "VmwareDistributedVirtualSwitch": "dvs;nav=n", "Network": "network;nav=n", "OpaqueNetwork": "network;nav=n", "DistributedVirtualPortgroup": "dvportgroup;nav=n",
 	}[ref.Type]
 	if page == "" || !r.client.vim.IsVC() {
 		return ""
@@ -107,70 +104,6 @@ func (r *reader) names(ctx context.Context, typ string) (map[types.ManagedObject
 		return nil
 	})
 	return out, err
-}
-
-// folders are the paths of folders below the four that every datacenter has.
-func (r *reader) folders(ctx context.Context) (func(*types.ManagedObjectReference) string, error) {
-	list := map[types.ManagedObjectReference]mo.Folder{}
-	err := r.each(ctx, sweep{types: []string{"Folder"}, properties: []string{"name", "parent"}}, func(o entry) error {
-		var f mo.Folder
-		err := o.load(&f)
-		list[o.Obj] = f
-		return err
-	})
-	path := func(ref *types.ManagedObjectReference) string {
-		var parts []string
-		for depth := 0; ref != nil && ref.Type == "Folder" && depth < 64; depth++ {
-			f, ok := list[*ref]
-			if !ok || f.Parent == nil || f.Parent.Type == "Datacenter" {
-				break
-			}
-			parts = append([]string{plainName(f.Name)}, parts...)
-			ref = f.Parent
-		}
-		return strings.Join(parts, "/")
-	}
-	return path, err
-}
-
-// tagger turns custom attributes, which people use as tags, into tags.
-type tagger struct {
-	names map[int32]string
-	blind bool // their names could not be read
-}
-
-func (r *reader) tagger(ctx context.Context) tagger {
-	t := tagger{names: map[int32]string{}}
-	manager := r.client.vim.ServiceContent.CustomFieldsManager
-	if manager == nil {
-		return t
-	}
-	var m mo.CustomFieldsManager
-	err := r.out.Call(ctx, apiLimit, func(ctx context.Context) error {
-		return classify(property.DefaultCollector(r.client.vim).RetrieveOne(ctx, *manager, []string{"field"}, &m))
-	})
-	if err != nil {
-		r.out.Warn("custom attributes are left out: %v", err)
-		t.blind = true
-		return t
-	}
-	for _, f := range m.Field {
-		t.names[f.Key] = f.Name
-	}
-	return t
-}
-
-func (t tagger) tag(env *resource.Envelope, values []types.BaseCustomFieldValue) {
-	if t.blind {
-		env.Unread = append(env.Unread, "/tags")
-		return
-	}
-	for _, v := range values {
-		s, ok := v.(*types.CustomFieldStringValue)
-		if name := t.names[v.GetCustomFieldValue().Key]; ok && name != "" && s.Value != "" && len(env.Tags) < resource.MaxTags {
-			env.Tags = append(env.Tags, resource.Tag{Key: name, Value: s.Value})
-		}
-	}
 }
 
 // address is an IP address as others can reach it, or nothing.

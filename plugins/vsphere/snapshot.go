@@ -19,7 +19,7 @@ const maxSnapshotDepth = 256
 // property, so nothing is read of them but that.
 func readSnapshots(ctx context.Context, r *reader) error {
 	blind := 0
-	err := r.each(ctx, sweep{types: []string{"VirtualMachine"}, properties: []string{"name", "snapshot"}}, func(o entry) error {
+	err := r.each(ctx, sweep{types: []string{"VirtualMachine"}, properties: []string{"name", "snapshot", isTemplate}}, func(o entry) error {
 		var vm mo.VirtualMachine
 		if err := o.load(&vm); err != nil {
 			return err
@@ -51,7 +51,7 @@ func (r *reader) emitSnapshots(ctx context.Context, vm *mo.VirtualMachine, list 
 	for _, s := range list {
 		env := r.envelope(vm.Self, s.Name)
 		env.ExternalID = r.id(vm.Self) + "/" + s.Snapshot.Value
-		r.relate(&env, "created_from", "server", vm.Self)
+		r.relate(&env, "created_from", machineKind(vm), vm.Self)
 		if parent != "" {
 			env.Relations = append(env.Relations, resource.Relation{Verb: "part_of", Kind: "snapshot", ExternalID: parent})
 		}
@@ -62,7 +62,7 @@ func (r *reader) emitSnapshots(ctx context.Context, vm *mo.VirtualMachine, list 
 			Quiesced: pointer(s.Quiesced), WithMemory: pointer(s.State == types.VirtualMachinePowerStatePoweredOn),
 			Current: pointer(current != nil && *current == s.Snapshot),
 		}
-		if err := r.emit(ctx, env, attrs); err != nil {
+		if err := r.emit(ctx, env, attrs, nil); err != nil {
 			return err
 		}
 		if err := r.emitSnapshots(ctx, vm, s.ChildSnapshotList, env.ExternalID, depth+1); err != nil {

@@ -17,11 +17,15 @@ import (
 // pageSize is how many objects one answer may hold: enough to need few calls, few enough for a proxy's patience.
 const pageSize = 250
 
-// sweep says what is read below a container.
+// sweep says what is read below a container, or of chosen objects.
 type sweep struct {
 	types      []string // managed object types, those derived from them included
 	base       string   // the type that has the properties; empty means types[0]
 	properties []string
+	// objects are read instead of what is below the container; at most pageSize at a time.
+	objects []types.ManagedObjectReference
+	// page is called with each page before its objects are handed over; may be nil.
+	page func(context.Context, []types.ObjectContent) error
 }
 
 // entry is one answer of the property collector.
@@ -37,7 +41,7 @@ type caller func(ctx context.Context, fn func(context.Context) error) error
 // in between it signs in and begins again once, and if the server is too old for a property it begins again
 // without it; fn sees objects twice then.
 func (c *client) sweep(ctx context.Context, root types.ManagedObjectReference, sw sweep, call caller, fn func(entry) error) error {
-	signedIn := false
+	again := false
 	for {
 		epoch := c.currentEpoch()
 		err := c.sweepOnce(ctx, root, sw, call, fn)
@@ -48,31 +52,38 @@ func (c *client) sweep(ctx context.Context, root types.ManagedObjectReference, s
 				continue
 			}
 		}
-		if err == nil || signedIn || !isNotAuthenticated(err) {
+		// Another scope may have signed in again meanwhile: then views and page tokens are gone too, and vCenter
+		// complains of those and not of the session.
+		if err == nil || again || !isNotAuthenticated(err) && (c.currentEpoch() == epoch || ctx.Err() != nil) {
 			return classify(err)
 		}
 		if err := c.again(ctx, epoch); err != nil {
 			return err
 		}
-		signedIn = true
+		again = true
 	}
 }
 
-func (c *client) sweepOnce(ctx context.Context, root types.ManagedObjectReference, sw sweep, call caller, fn func(entry) error) error {
-	var v *view.ContainerView
-	request := func(do func(context.Context) error) error {
-		// The error is classified for the SDK, which repeats what may pass, and kept as it was for us.
-		var original error
-		err := call(ctx, func(ctx context.Context) error {
-			original = do(ctx)
-			return classify(original)
-		})
-		if err != nil && original != nil && isNotAuthenticated(original) {
-			return original
-		}
-		return err
+// asked is one request under limits. Its error is classified for the SDK, which repeats what may pass, and kept as it was
+// where we sign in again ourselves.
+func asked(ctx context.Context, call caller, do func(context.Context) error) error {
+	var original error
+	err := call(ctx, func(ctx context.Context) error {
+		original = do(ctx)
+		return classify(original)
+	})
+	if err != nil && original != nil && isNotAuthenticated(original) {
+		return original
 	}
-	err := request(func(ctx context.Context) (err error) {
+	return err
+}
+
+func (c *client) sweepOnce(ctx context.Context, root types.ManagedObjectReference, sw sweep, call caller, fn func(entry) error) error {
+	if sw.objects != nil {
+		return c.sweepObjects(ctx, sw, call, fn)
+	}
+	var v *view.ContainerView
+	err := asked(ctx, call, func(ctx context.Context) (err error) {
 		v, err = view.NewManager(c.vim).CreateContainerView(ctx, root, sw.types, true)
 		return err
 	})
@@ -83,10 +94,33 @@ func (c *client) sweepOnce(ctx context.Context, root types.ManagedObjectReferenc
 		// A view that is left behind goes with the session.
 		_ = v.Destroy(context.WithoutCancel(ctx))
 	}()
+	below := types.ObjectSpec{
+		Obj: v.Reference(), Skip: types.NewBool(true),
+		SelectSet: []types.BaseSelectionSpec{&types.TraversalSpec{Type: v.Reference().Type, Path: "view"}},
+	}
+	return c.pages(ctx, sw, []types.ObjectSpec{below}, call, fn)
+}
+
+// sweepObjects reads chosen objects, a page of them with each request.
+func (c *client) sweepObjects(ctx context.Context, sw sweep, call caller, fn func(entry) error) error {
+	for chunk := range slices.Chunk(sw.objects, pageSize) {
+		var set []types.ObjectSpec
+		for _, ref := range chunk {
+			set = append(set, types.ObjectSpec{Obj: ref, Skip: types.NewBool(false)})
+		}
+		if err := c.pages(ctx, sw, set, call, fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pages reads an answer of the property collector to its end.
+func (c *client) pages(ctx context.Context, sw sweep, set []types.ObjectSpec, call caller, fn func(entry) error) error {
 	collector := property.DefaultCollector(c.vim).Reference()
-	req := sw.request(collector, v.Reference())
+	req := sw.request(collector, set)
 	var page *types.RetrieveResult
-	err = request(func(ctx context.Context) error {
+	err := asked(ctx, call, func(ctx context.Context) error {
 		res, err := methods.RetrievePropertiesEx(ctx, c.vim, &req)
 		if err == nil {
 			page = res.Returnval
@@ -94,11 +128,16 @@ func (c *client) sweepOnce(ctx context.Context, root types.ManagedObjectReferenc
 		return err
 	})
 	for err == nil && page != nil {
+		if sw.page != nil && len(page.Objects) > 0 {
+			if err = sw.page(ctx, page.Objects); err != nil {
+				return err
+			}
+		}
 		if err = each(page.Objects, fn); err != nil || page.Token == "" {
 			return err
 		}
 		next := types.ContinueRetrievePropertiesEx{This: collector, Token: page.Token}
-		err = request(func(ctx context.Context) error {
+		err = asked(ctx, call, func(ctx context.Context) error {
 			res, err := methods.ContinueRetrievePropertiesEx(ctx, c.vim, &next)
 			if err == nil {
 				page = &res.Returnval
@@ -109,7 +148,7 @@ func (c *client) sweepOnce(ctx context.Context, root types.ManagedObjectReferenc
 	return err
 }
 
-func (sw sweep) request(collector, v types.ManagedObjectReference) types.RetrievePropertiesEx {
+func (sw sweep) request(collector types.ManagedObjectReference, set []types.ObjectSpec) types.RetrievePropertiesEx {
 	base := sw.base
 	if base == "" {
 		base = sw.types[0]
@@ -117,11 +156,8 @@ func (sw sweep) request(collector, v types.ManagedObjectReference) types.Retriev
 	return types.RetrievePropertiesEx{
 		This: collector,
 		SpecSet: []types.PropertyFilterSpec{{
-			ObjectSet: []types.ObjectSpec{{
-				Obj: v, Skip: types.NewBool(true),
-				SelectSet: []types.BaseSelectionSpec{&types.TraversalSpec{Type: v.Type, Path: "view"}},
-			}},
-			PropSet: []types.PropertySpec{{Type: base, PathSet: sw.properties}},
+			ObjectSet: set,
+			PropSet:   []types.PropertySpec{{Type: base, PathSet: sw.properties}},
 			// What is deleted in between is left out instead of failing the page.
 			ReportMissingObjectsInResults: types.NewBool(true),
 		}},

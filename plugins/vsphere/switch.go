@@ -18,7 +18,7 @@ func readSwitches(ctx context.Context, r *reader) error {
 		return err
 	}
 	properties := []string{"name", "parent", "config", "customValue"}
-	err = r.each(ctx, sweep{types: []string{"DistributedVirtualSwitch"}, properties: properties}, func(o entry) error {
+	err = r.tagged(ctx, tagger, sweep{types: []string{"DistributedVirtualSwitch"}, properties: properties}, func(o entry) error {
 		var s mo.DistributedVirtualSwitch
 		if err := o.load(&s); err != nil {
 			return err
@@ -28,7 +28,7 @@ func readSwitches(ctx context.Context, r *reader) error {
 			"name": {"/name"}, "customValue": {"/tags"},
 			"config": {"/attributes/port_count", "/attributes/mtu_bytes", "/attributes/version", "/attributes/manufacturer", "/attributes/description", "/attributes/host_count", "/attributes/provisioned_at"},
 		})
-		tagger.tag(&env, s.CustomValue)
+		tagger.tag(&env, o.Obj, s.CustomValue)
 		attrs := &schema.Router{Type: "distributed_switch", Distributed: pointer(true), Folder: folder(s.Parent)}
 		if s.Config != nil {
 			c := s.Config.GetDVSConfigInfo()
@@ -38,7 +38,7 @@ func readSwitches(ctx context.Context, r *reader) error {
 		if c, ok := s.Config.(*types.VMwareDVSConfigInfo); ok {
 			attrs.MTUBytes = int(c.MaxMtu)
 		}
-		return r.emit(ctx, env, attrs)
+		return r.emit(ctx, env, attrs, nil)
 	})
 	if err != nil {
 		return err
@@ -59,7 +59,7 @@ func readSwitches(ctx context.Context, r *reader) error {
 		}
 		for _, s := range h.Config.Network.Vswitch {
 			env := r.envelope(h.Self, h.Name+" / "+s.Name)
-			env.ExternalID = r.id(h.Self) + "/switch/" + s.Name
+			env.ExternalID = r.switchID(h.Self, s.Name)
 			r.relate(&env, "part_of", "server", h.Self)
 			attrs := &schema.Router{Type: "switch", PortCount: int(s.NumPorts), MTUBytes: int(s.Mtu)}
 			for _, key := range s.Pnic {
@@ -67,7 +67,7 @@ func readSwitches(ctx context.Context, r *reader) error {
 					attrs.Uplinks = append(attrs.Uplinks, device)
 				}
 			}
-			if err := r.emit(ctx, env, attrs); err != nil {
+			if err := r.emit(ctx, env, attrs, nil); err != nil {
 				return err
 			}
 		}

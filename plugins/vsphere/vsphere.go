@@ -1,5 +1,6 @@
 // Package vsphere discovers what a VMware vCenter manages: virtual machines and ESXi hosts as servers, virtual
-// disks as volumes, snapshots, port groups as networks, clusters, and datastores as storage pools.
+// disks as volumes, snapshots, templates as images, port groups as networks, clusters, and datastores and their clusters
+// as storage pools.
 //
 // A vSphere datacenter is a partition, the region of what is in it; a cluster is a zone. Each scope is read in one
 // sweep per type through the property collector, which asks for chosen properties only, so that the cost for
@@ -52,15 +53,20 @@ func New() *Provider { return &Provider{} }
 func (*Provider) Describe() provider.Description {
 	const minute, hour, day = 60, 3600, 86400
 	usual := map[string]int64{"server": 5 * minute, "volume": 6 * hour, "storage_pool": 5 * hour, "cluster": day, "host_port": day, "snapshot": day,
-		"network": 14 * day, "network_interface": day, "router": 14 * day}
+		"image": day, "network": 14 * day, "network_interface": day, "router": 14 * day}
 	kind := func(name string) provider.KindSupport {
-		return provider.KindSupport{Kind: name, Major: 1, GlobalIDs: true, Permissions: privileges(), Policy: rolePolicy, IntervalSeconds: usual[name]}
+		return provider.KindSupport{
+			Kind: name, Major: 1, GlobalIDs: true, Permissions: privileges(), Policy: rolePolicy, IntervalSeconds: usual[name],
+			Schema: addedFields(name),
+			// A sweep that begins again after a session has ended sees what changed in between twice.
+			Unstable: true,
+		}
 	}
 	return provider.Description{
 		Provider: "vsphere", Version: serve.Version(), Title: "VMware vSphere",
-		Summary: "Virtual machines, hosts and their adapters, disks, snapshots, networks, switches, clusters and datastores of a vCenter server.",
+		Summary: "Virtual machines, hosts and their adapters, templates, disks, snapshots, networks, switches, clusters, datastores and datastore clusters of a vCenter server.",
 		Kinds: []provider.KindSupport{
-			kind("cluster"), kind("host_port"), kind("network"), kind("network_interface"), kind("router"), kind("server"), kind("snapshot"),
+			kind("cluster"), kind("host_port"), kind("image"), kind("network"), kind("network_interface"), kind("router"), kind("server"), kind("snapshot"),
 			kind("storage_pool"), kind("volume"),
 		},
 		Policy:   rolePolicy,
@@ -192,7 +198,7 @@ func (s *session) Plan(ctx context.Context, kinds []string) (provider.Plan, erro
 // Discover reads one kind of one datacenter.
 func (s *session) Discover(ctx context.Context, scope resource.Scope, out provider.Emitter) error {
 	readers := map[string]func(context.Context, *reader) error{
-		"cluster": readClusters, "host_port": readHostPorts, "network": readNetworks, "network_interface": readInterfaces, "router": readSwitches,
+		"cluster": readClusters, "host_port": readHostPorts, "image": readImages, "network": readNetworks, "network_interface": readInterfaces, "router": readSwitches,
 		"server": readServers, "snapshot": readSnapshots, "storage_pool": readStoragePools, "volume": readVolumes,
 	}
 	read := readers[scope.Kind]

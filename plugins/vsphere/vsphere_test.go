@@ -49,7 +49,7 @@ func startVCenter(t testing.TB, shape func(*simulator.Model)) *vcenter {
 	if err := m.Create(); err != nil {
 		t.Fatal(err)
 	}
-	m.Service.TLS = new(tls.Config)
+	m.Service.TLS, m.Service.RegisterEndpoints = new(tls.Config), true
 	m.Service.Listen = &url.URL{User: url.UserPassword(testUser, testPassword)}
 	s := m.Service.NewServer()
 	t.Cleanup(func() {
@@ -114,7 +114,7 @@ func (c *collected) ScopeDone(i int, out resource.Outcome) error {
 	return nil
 }
 
-var allKinds = []string{"cluster", "host_port", "network", "network_interface", "router", "server", "snapshot", "storage_pool", "volume"}
+var allKinds = []string{"cluster", "host_port", "image", "network", "network_interface", "router", "server", "snapshot", "storage_pool", "volume"}
 
 func discover(t testing.TB, settings json.RawMessage, kinds ...string) *collected {
 	t.Helper()

@@ -54,6 +54,7 @@ func coreKinds() []definition {
 				{Alias: "snapshots", Verb: "created_from", Direction: "in", Target: "snapshot"},
 				{Alias: "snapshot", Verb: "created_from", Direction: "out", Target: "snapshot"},
 				{Alias: "image", Verb: "created_from", Direction: "out", Target: "image"},
+				{Alias: "template", Verb: "attached_to", Direction: "out", Target: "image"},
 			},
 		}},
 		{name: "network", attrs: Network{}, minor: 1, root: document{

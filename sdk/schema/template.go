@@ -13,6 +13,7 @@ func templateKinds() []definition {
 				{Alias: "servers", Verb: "created_from", Direction: "in", Target: "server"},
 				{Alias: "snapshots", Verb: "uses", Direction: "out", Target: "snapshot"},
 				{Alias: "storage_pools", Verb: "stored_on", Direction: "out", Target: "storage_pool"},
+				{Alias: "volumes", Verb: "attached_to", Direction: "in", Target: "volume"},
 				{Alias: "made_of", Verb: "created_from", Direction: "out", Target: "server"},
 			},
 		}},
