@@ -197,6 +197,37 @@ func TestARunReadsEverything(t *testing.T) {
 	r.noSecrets("hunter2-secret")
 }
 
+// A run over more scopes than any message holds comes into the spool whole.
+func TestAWideRun(t *testing.T) {
+	r := newRig(t)
+	r.dispatcher.Assign([]dispatch.Assignment{assignment(settings{Count: 1, Mode: "wide"}, onRequest...)})
+	if err := r.dispatcher.Request(dispatch.Request{RunID: "r1", ConnectionID: "c1", Epoch: 1}); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		r.mu.Lock()
+		over := len(r.news) > 0 && r.news[len(r.news)-1].Phase == runner.PhaseEnded
+		r.mu.Unlock()
+		if over || time.Now().After(deadline) {
+			break
+		}
+	}
+	st := r.ended("r1")
+	if len(st.Captures) != wideRegions+2 || st.End.Error != "" || !st.Plan.Complete {
+		t.Fatalf("%d captures, error %q", len(st.Captures), st.End.Error)
+	}
+	listed := 0
+	for i := range st.Captures {
+		if c := &st.Captures[i]; c.Outcome.Status != resource.StatusComplete {
+			t.Fatalf("%s: %+v", c.Key(), c.Outcome)
+		}
+		listed += int(st.Captures[i].Digest.Count)
+	}
+	if listed != wideRegions/1000+2 {
+		t.Errorf("%d things", listed)
+	}
+}
+
 func digestOf(st spool.State, key string) resource.Digest {
 	for _, c := range st.Captures {
 		if c.Key() == key {

@@ -56,6 +56,9 @@ func (demo) Describe() provider.Description {
 
 type session struct{ settings }
 
+// wideRegions are more than one message holds.
+const wideRegions = 60_000
+
 func (demo) Connect(_ context.Context, conn provider.Connection) (provider.Session, error) {
 	var s session
 	if err := json.Unmarshal(conn.Settings, &s); err != nil {
@@ -70,7 +73,13 @@ func (s *session) Plan(_ context.Context, kinds []string) (provider.Plan, error)
 	}
 	plan := provider.Plan{Complete: true}
 	for _, k := range kinds {
-		for _, region := range []string{"eu", "us"} {
+		regions := []string{"eu", "us"}
+		for i := range wideRegions {
+			if s.Mode == "wide" {
+				regions = append(regions, fmt.Sprintf("r%06d", i))
+			}
+		}
+		for _, region := range regions {
 			plan.Scopes = append(plan.Scopes, resource.Scope{Kind: k, Partition: resource.Partition{{Key: "region", Value: region}}})
 		}
 	}
@@ -83,6 +92,9 @@ func (s *session) Check(context.Context, []string) (provider.CheckReport, error)
 
 func (s *session) Discover(ctx context.Context, scope resource.Scope, out provider.Emitter) error {
 	region, _ := scope.Partition.Get("region")
+	if strings.HasPrefix(region, "r") && !strings.HasSuffix(region, "000") {
+		return nil
+	}
 	for i := range s.Count {
 		env := resource.Envelope{ExternalID: fmt.Sprintf("%s-%s-%d", scope.Kind, region, i), Name: os.Getenv("DEMO_NAME"),
 			Attributes: json.RawMessage(fmt.Sprintf(`{"number":%d,"load":%d.5,"owner":"alice"}`, i, time.Now().UnixNano()%100))}

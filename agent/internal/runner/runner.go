@@ -103,7 +103,7 @@ func (r *Runner) Run(ctx context.Context, job Job, rec Recorder, progress func(P
 	if progress == nil {
 		progress = func(Progress) {}
 	}
-	x := &execution{runner: r, job: job, rec: rec, report: progress, result: Result{Outcomes: map[string]resource.Outcome{}}}
+	x := &execution{runner: r, job: job, rec: rec, report: progress, marks: map[string]*marks{}, result: Result{Outcomes: map[string]resource.Outcome{}}}
 	x.tell(PhaseStarting)
 	err := x.run(ctx)
 	if x.process != nil {
@@ -132,6 +132,7 @@ type execution struct {
 	rules   *seal.Rules
 	narrows []byte
 	scopes  []reading
+	marks   map[string]*marks // by kind; a run may have a hundred thousand scopes
 	result  Result
 	// broken is the first error of the recorder that ends the run.
 	broken error
@@ -139,6 +140,9 @@ type execution struct {
 	phase string
 	told  time.Time
 }
+
+// marks say under which rules a kind was read.
+type marks struct{ fingerprint, kindDigest []byte }
 
 // reading is one scope while it is read.
 type reading struct {
@@ -266,9 +270,9 @@ func (x *execution) done(at int, out resource.Outcome) error {
 	}
 	out = seal.Tidy(out)
 	end := spool.CaptureEnd{Outcome: out, HashFormat: resource.HashFormat, PolicyDigest: x.runner.Policy.Digest(), ReadAt: x.runner.Now()}
-	var err error
-	if end.Fingerprint, err = x.fingerprint(s.scope.Kind); err == nil {
-		end.KindDigest = x.kindDigest(s.scope.Kind)
+	m, err := x.marksOf(s.scope.Kind)
+	if err == nil {
+		end.Fingerprint, end.KindDigest = m.fingerprint, m.kindDigest
 		err = x.rec.Done(at, end)
 	}
 	if err != nil {
@@ -278,6 +282,19 @@ func (x *execution) done(at int, out resource.Outcome) error {
 	x.result.Outcomes[s.scope.Key()] = out
 	x.tell("")
 	return nil
+}
+
+func (x *execution) marksOf(kind string) (*marks, error) {
+	if m := x.marks[kind]; m != nil {
+		return m, nil
+	}
+	fp, err := x.fingerprint(kind)
+	if err != nil {
+		return nil, err
+	}
+	m := &marks{fingerprint: fp, kindDigest: x.kindDigest(kind)}
+	x.marks[kind] = m
+	return m, nil
 }
 
 // fingerprint is over what narrows the reading of a kind: settings that are filters, and what the policy drops.

@@ -25,11 +25,9 @@ type Writer struct {
 	lost    error
 }
 
-// Capture opens the capture of a planned scope.
+// Capture opens the capture of a planned scope. There is a file only if there is something in it.
 func (r *Run) Capture(scope int) *Writer {
-	w := &Writer{run: r, scope: scope, rows: map[string]indexRow{}}
-	w.file, w.lost = os.OpenFile(r.capturePath(scope), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	return w
+	return &Writer{run: r, scope: scope, rows: map[string]indexRow{}}
 }
 
 // Append takes a batch for good. A key that comes again replaces what was there. The error is for saying it at once;
@@ -69,7 +67,13 @@ func (w *Writer) write(frame []byte) error {
 		return fmt.Errorf("%w: the limit of %d bytes is reached", ErrFull, s.opt.MaxBytes)
 	}
 	w.size += size
-	_, err := w.file.Write(frame)
+	var err error
+	if w.file == nil {
+		if w.file, err = os.OpenFile(w.run.capturePath(w.scope), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600); err != nil {
+			return err
+		}
+	}
+	_, err = w.file.Write(frame)
 	if err == nil {
 		err = w.file.Sync()
 	}
@@ -87,8 +91,10 @@ func (w *Writer) discard() {
 	s.note("capture of scope %d of run %s was given up: %v", w.scope, w.run.info.RunID, w.lost)
 	s.mu.Unlock()
 	w.size = 0
-	w.lost = errors.Join(w.lost, w.file.Close(), ignoreMissing(os.Remove(w.file.Name())))
-	w.file = nil
+	if w.file != nil {
+		w.lost = errors.Join(w.lost, w.file.Close(), ignoreMissing(os.Remove(w.file.Name())))
+		w.file = nil
+	}
 }
 
 // Finish ends the capture. From then on it waits to be sent.
@@ -122,11 +128,11 @@ func (w *Writer) Finish(end CaptureEnd) error {
 	if w.run.plan == nil || w.scope >= len(w.run.plan.Scopes) {
 		return fmt.Errorf("spool capture: scope %d is not in the plan", w.scope)
 	}
-	c.key = w.run.plan.Scopes[w.scope].Key()
-	if err := s.retryWithReserve(func() error { return w.run.record(record{Capture: c}) }); err != nil {
+	// What is lost with the record of an empty scope is read again; what is in a file is not.
+	if err := s.retryWithReserve(func() error { return w.run.note(record{Capture: c}, c.Size > 0) }); err != nil {
 		return fmt.Errorf("spool capture: %w", err)
 	}
-	w.run.captures = append(w.run.captures, c)
+	w.run.add(c)
 	if c.Stored() {
 		s.supersede(w.run, c)
 	}
@@ -135,6 +141,9 @@ func (w *Writer) Finish(end CaptureEnd) error {
 }
 
 func (w *Writer) finishFile(c *Capture) error {
+	if w.batches == 0 {
+		return nil
+	}
 	c.Index = w.size
 	var tail bytes.Buffer
 	var err error
@@ -162,7 +171,7 @@ func (w *Writer) sorted() iter.Seq2[indexRow, error] {
 
 // Rows is the (key, hash) list of a capture; empty when its content is gone.
 func (r *Run) Rows(c *Capture) Rows {
-	if !c.Stored() {
+	if !c.Stored() || c.Size == 0 {
 		return NoRows
 	}
 	return plain(r.spool.readRows(r.capturePath(c.Scope), c.Index))
@@ -172,7 +181,7 @@ func (r *Run) Rows(c *Capture) Rows {
 // the one that counts.
 func (r *Run) Items(c *Capture, want func(Row) bool) iter.Seq2[[]Item, error] {
 	return func(yield func([]Item, error) bool) {
-		if !c.Stored() {
+		if !c.Stored() || c.Size == 0 {
 			return
 		}
 		wanted := map[int]map[string]bool{}

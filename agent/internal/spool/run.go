@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"maestro.internal/sdk/provider"
@@ -85,6 +84,9 @@ type Run struct {
 	info      RunInfo
 	plan      *RunPlan
 	captures  []*Capture // in the order of finishing
+	byKey     map[string]*Capture
+	planned   int // scopes of the plan while it is loaded
+	stored    int // captures whose content is still to be sent
 	end       *RunEnd
 	announced bool
 	pins      int
@@ -93,12 +95,15 @@ type Run struct {
 
 // record is one entry of a run's log; one of its fields is set.
 type record struct {
-	Open      *RunInfo `json:"open,omitempty"`
-	Plan      *RunPlan `json:"plan,omitempty"`
-	Capture   *Capture `json:"capture,omitempty"`
-	Freed     *freed   `json:"freed,omitempty"`
-	Announced bool     `json:"announced,omitempty"`
-	End       *RunEnd  `json:"end,omitempty"`
+	Open *RunInfo `json:"open,omitempty"`
+	Plan *RunPlan `json:"plan,omitempty"`
+	// Planned is how many scopes the plan has when more of them follow in records of their own.
+	Planned   int              `json:"planned,omitempty"`
+	More      []resource.Scope `json:"more,omitempty"`
+	Capture   *Capture         `json:"capture,omitempty"`
+	Freed     *freed           `json:"freed,omitempty"`
+	Announced bool             `json:"announced,omitempty"`
+	End       *RunEnd          `json:"end,omitempty"`
 }
 
 type freed struct {
@@ -121,7 +126,11 @@ func (r *Run) capturePath(scope int) string {
 }
 
 // record appends to the run's log for good. Called with the spool's lock held.
-func (r *Run) record(rec record) error {
+func (r *Run) record(rec record) error { return r.note(rec, true) }
+
+// note appends to the run's log. What need not outlive a crash at once, because nothing is lost with it, is not synced: there
+// may be a hundred thousand scopes with nothing in them.
+func (r *Run) note(rec record, sync bool) error {
 	b, err := json.Marshal(rec)
 	if err != nil {
 		return fmt.Errorf("write run log: %w", err)
@@ -135,7 +144,7 @@ func (r *Run) record(rec record) error {
 	if err == nil {
 		_, err = r.log.Write(appendFrame(nil, frameRecord, b))
 	}
-	if err == nil {
+	if err == nil && sync {
 		err = r.log.Sync()
 	}
 	if err != nil {
@@ -189,6 +198,9 @@ func (r *Run) load() error {
 		}
 		r.apply(rec)
 	}
+	if r.plan != nil && len(r.plan.Scopes) < r.planned {
+		r.plan = nil // it was cut off, so nothing was read yet
+	}
 	if r.info.RunID == "" {
 		return fmt.Errorf("read run log: %w: the run has no beginning", ErrCorrupt)
 	}
@@ -200,17 +212,18 @@ func (r *Run) apply(rec record) {
 	case rec.Open != nil:
 		r.info = *rec.Open
 	case rec.Plan != nil:
-		r.plan = rec.Plan
+		r.plan, r.planned = rec.Plan, rec.Planned
+	case rec.More != nil && r.plan != nil:
+		r.plan.Scopes = append(r.plan.Scopes, rec.More...)
 	case rec.Capture != nil:
 		if r.plan == nil || rec.Capture.Scope < 0 || rec.Capture.Scope >= len(r.plan.Scopes) {
 			return
 		}
 		c := rec.Capture
-		c.key = r.plan.Scopes[c.Scope].Key()
-		r.captures = append(r.captures, c)
+		r.add(c)
 	case rec.Freed != nil:
 		if c := r.find(rec.Freed.Scope); c != nil {
-			c.Freed, c.Size = rec.Freed.Reason, 0
+			r.let(c, rec.Freed.Reason)
 		}
 	case rec.Announced:
 		r.announced = true
@@ -220,11 +233,33 @@ func (r *Run) apply(rec record) {
 }
 
 func (r *Run) find(scope int) *Capture {
-	at := slices.IndexFunc(r.captures, func(c *Capture) bool { return c.Scope == scope })
-	if at < 0 {
+	if r.plan == nil || scope < 0 || scope >= len(r.plan.Scopes) {
 		return nil
 	}
-	return r.captures[at]
+	return r.byKey[r.plan.Scopes[scope].Key()]
+}
+
+// add takes a capture of a planned scope.
+func (r *Run) add(c *Capture) {
+	c.key = r.plan.Scopes[c.Scope].Key()
+	if r.byKey == nil {
+		r.byKey = map[string]*Capture{}
+	}
+	if before := r.byKey[c.key]; before != nil && before.Stored() {
+		r.stored--
+	}
+	r.captures, r.byKey[c.key] = append(r.captures, c), c
+	if c.Stored() {
+		r.stored++
+	}
+}
+
+// let notes that a capture's content is gone.
+func (r *Run) let(c *Capture, reason string) {
+	if c.Stored() {
+		r.stored--
+	}
+	c.Freed, c.Size = reason, 0
 }
 
 // checkFiles drops files that no record speaks of and records whose file is not there as it should be.
@@ -232,7 +267,7 @@ func (r *Run) checkFiles() error {
 	known := map[string]bool{"run.log": true}
 	for _, c := range r.captures {
 		path := r.capturePath(c.Scope)
-		if !c.Stored() {
+		if !c.Stored() || c.Size == 0 {
 			continue
 		}
 		known[filepath.Base(path)] = true
@@ -265,16 +300,16 @@ func (r *Run) interrupted() error {
 	const why = "the agent ended while this run was going on"
 	now := r.spool.opt.Now()
 	if r.plan != nil {
-		for i, scope := range r.plan.Scopes {
+		for i := range r.plan.Scopes {
 			if r.find(i) != nil {
 				continue
 			}
-			c := &Capture{Scope: i, key: scope.Key(), Freed: why, CaptureEnd: CaptureEnd{ReadAt: now, HashFormat: resource.HashFormat,
+			c := &Capture{Scope: i, Freed: why, CaptureEnd: CaptureEnd{ReadAt: now, HashFormat: resource.HashFormat,
 				Outcome: resource.Outcome{Status: resource.StatusNotTried, Error: why}}}
-			if err := r.record(record{Capture: c}); err != nil {
+			if err := r.note(record{Capture: c}, false); err != nil {
 				return err
 			}
-			r.captures = append(r.captures, c)
+			r.add(c)
 		}
 	}
 	r.end = &RunEnd{FinishedAt: now, Error: why}
@@ -293,12 +328,16 @@ func (r *Run) damaged(c *Capture, cause error) error {
 // free forgets a capture's content. Called with the lock held.
 func (r *Run) free(c *Capture, reason string) error {
 	r.spool.bytes -= c.Size
-	c.Freed, c.Size = reason, 0
-	err := r.spool.retryWithReserve(func() error { return r.record(record{Freed: &freed{Scope: c.Scope, Reason: reason}}) })
+	file := c.Size > 0
+	r.let(c, reason)
+	err := r.spool.retryWithReserve(func() error { return r.note(record{Freed: &freed{Scope: c.Scope, Reason: reason}}, file) })
 	if r.end != nil {
 		err = errors.Join(err, r.closeLog())
 	}
-	return errors.Join(err, ignoreMissing(os.Remove(r.capturePath(c.Scope))))
+	if file {
+		err = errors.Join(err, ignoreMissing(os.Remove(r.capturePath(c.Scope))))
+	}
+	return err
 }
 
 // Info says which run it is.
@@ -311,11 +350,32 @@ func (r *Run) SetPlan(plan RunPlan) error {
 	if r.gone {
 		return nil
 	}
-	if err := r.spool.retryWithReserve(func() error { return r.record(record{Plan: &plan}) }); err != nil {
+	if err := r.spool.retryWithReserve(func() error { return r.recordPlan(plan) }); err != nil {
 		return fmt.Errorf("spool plan: %w", err)
 	}
 	r.plan = &plan
 	r.spool.wake()
+	return nil
+}
+
+// planPerRecord keeps records well below the size that a frame may have.
+const planPerRecord = 10_000
+
+func (r *Run) recordPlan(plan RunPlan) error {
+	all := plan.Scopes
+	first := plan
+	if first.Scopes = all[:min(len(all), planPerRecord)]; len(all) <= planPerRecord {
+		return r.record(record{Plan: &first})
+	}
+	if err := r.note(record{Plan: &first, Planned: len(all)}, false); err != nil {
+		return err
+	}
+	for at := planPerRecord; at < len(all); at += planPerRecord {
+		end := min(len(all), at+planPerRecord)
+		if err := r.note(record{More: all[at:end]}, end == len(all)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -351,6 +411,16 @@ func (r *Run) State() State {
 		st.Captures = append(st.Captures, *c)
 	}
 	return st
+}
+
+// Follow brings a state up to date that State answered before, of a run that is pinned.
+func (r *Run) Follow(st *State) {
+	r.spool.mu.Lock()
+	defer r.spool.mu.Unlock()
+	st.Plan, st.End = r.plan, r.end
+	for _, c := range r.captures[len(st.Captures):] {
+		st.Captures = append(st.Captures, *c)
+	}
 }
 
 // Announced notes that the collector has heard of the run, which must then be closed there.

@@ -192,11 +192,7 @@ func (s *Spool) Stats() Stats {
 	defer s.mu.Unlock()
 	st := Stats{Runs: len(s.runs), Bytes: s.bytes, MaxBytes: s.opt.MaxBytes, Notices: slices.Clone(s.notices)}
 	for _, r := range s.runs {
-		for _, c := range r.captures {
-			if c.Stored() {
-				st.Captures++
-			}
-		}
+		st.Captures += r.stored
 	}
 	return st
 }
@@ -399,7 +395,7 @@ func (s *Spool) makeRoom(size int64, asking *Run) bool {
 		}
 		var freed []string
 		for _, c := range r.captures {
-			if c.Stored() && s.bytes+size > s.opt.MaxBytes {
+			if c.Stored() && c.Size > 0 && s.bytes+size > s.opt.MaxBytes {
 				if err := r.free(c, "the spool's size limit was reached"); err != nil {
 					s.opt.Log.Warn("spool: free capture", "error", err)
 				}
@@ -427,13 +423,12 @@ func (s *Spool) supersede(newer *Run, by *Capture) {
 		if r.info.ConnectionID != newer.info.ConnectionID || r.info.Generation >= newer.info.Generation || r.pins > 0 {
 			continue
 		}
-		for _, c := range r.captures {
-			if !c.Stored() || c.key != by.key || c.Complete() && !by.Complete() {
-				continue
-			}
-			if err := r.free(c, "superseded by a newer reading before it could be sent"); err != nil {
-				s.opt.Log.Warn("spool: free capture", "error", err)
-			}
+		c := r.byKey[by.key]
+		if c == nil || !c.Stored() || c.Complete() && !by.Complete() {
+			continue
+		}
+		if err := r.free(c, "superseded by a newer reading before it could be sent"); err != nil {
+			s.opt.Log.Warn("spool: free capture", "error", err)
 		}
 		s.dropIfEmpty(r)
 	}
@@ -441,13 +436,8 @@ func (s *Spool) supersede(newer *Run, by *Capture) {
 
 // dropIfEmpty forgets a run of which nothing is left to say. A run that the collector has heard of is closed there.
 func (s *Spool) dropIfEmpty(r *Run) {
-	if r.end == nil || r.announced || r.end.Error != "" || len(r.captures) == 0 {
+	if r.end == nil || r.announced || r.end.Error != "" || len(r.captures) == 0 || r.stored > 0 {
 		return
-	}
-	for _, c := range r.captures {
-		if c.Freed == "" {
-			return
-		}
 	}
 	s.note("run %s of connection %s (%s) was never sent: newer readings of all its scopes superseded it",
 		r.info.RunID, r.info.ConnectionID, r.info.StartedAt.UTC().Format(time.RFC3339))

@@ -292,9 +292,6 @@ func TestFullDisk(t *testing.T) {
 	s := open(t, t.TempDir())
 	r := begin(t, s, "run-1")
 	w := r.Capture(0)
-	if err := w.file.Close(); err != nil {
-		t.Fatal(err)
-	}
 	w.file = full
 	if err := w.Append([]Item{item("a", "1")}); !errors.Is(err, ErrFull) {
 		t.Fatalf("got %v", err)

@@ -44,6 +44,53 @@ func (r *runPush) capture(ctx context.Context, v *view) error {
 	return fmt.Errorf("scope %s: the collector asks for lists without end", v.capture.Key())
 }
 
+// maxAhead is how many captures are announced without waiting: each is a way to the collector and back otherwise, and an
+// organisation has a hundred thousand scopes, most of them empty or unchanged.
+const maxAhead = 200
+
+// rest announces the captures that did not change, many at a time. The collector mostly has nothing to ask of them.
+func (r *runPush) rest(ctx context.Context) error {
+	for len(r.later) > 0 {
+		ahead := r.later[:min(len(r.later), maxAhead)]
+		views := make([]*view, len(ahead))
+		for i, at := range ahead {
+			var err error
+			if views[i], err = r.view(at); err != nil {
+				return err
+			}
+			if err := r.send(ctx, &uplinkv1.PushRequest{Message: &uplinkv1.PushRequest_Capture{Capture: r.captureOpen(views[i])}}); err != nil {
+				return err
+			}
+		}
+		var asked []*view
+		for _, v := range views {
+			answer, err := r.recv(ctx)
+			if err != nil {
+				return err
+			}
+			reply := answer.GetCapture()
+			switch reply.GetVerdict() {
+			case retry:
+				return retryOf(answer, reply.GetReason())
+			case send, list:
+				asked = append(asked, v)
+			default:
+				if err := r.settle(ctx, v, &receipt{verdict: reply.GetVerdict(), reason: reply.GetReason()}); err != nil {
+					return err
+				}
+			}
+		}
+		// Those of which more is wanted are announced once more, each by itself.
+		for _, v := range asked {
+			if err := r.capture(ctx, v); err != nil {
+				return err
+			}
+		}
+		r.later = r.later[len(ahead):]
+	}
+	return nil
+}
+
 // withoutBaseline makes a capture that is not complete speak of what it lists only: its baseline means nothing to the
 // collector, and the bodies of the baseline are not here.
 func (r *runPush) withoutBaseline(v *view) bool {
@@ -76,7 +123,6 @@ func (r *runPush) settle(ctx context.Context, v *view, got *receipt) error {
 		var err error
 		switch got.verdict {
 		case done:
-			r.sent[v.capture.Scope] = true
 			return r.acknowledge(v, got.index)
 		case retry:
 			return got.retry()
@@ -94,7 +140,6 @@ func (r *runPush) settle(ctx context.Context, v *view, got *receipt) error {
 		case superseded, refused, failed:
 			r.session.log.Warn("the collector does not take a scope", "run", r.info.RunID, "scope", key,
 				"verdict", got.verdict.String(), "reason", got.reason)
-			r.sent[v.capture.Scope] = true
 			return r.spool().ForgetBaseline(connection, key)
 		default:
 			return fmt.Errorf("scope %s: the collector answers verdict %v", key, got.verdict)
@@ -112,8 +157,11 @@ func (r *runPush) acknowledge(v *view, index []*uplinkv1.Row) error {
 		HashFormat: c.HashFormat, KindDigest: c.KindDigest, PolicyDigest: c.PolicyDigest}
 	var rows spool.Rows
 	switch {
-	case v.complete() && v.base != nil && v.base.Digest == v.digest:
+	case v.complete() && v.base != nil && v.base.Digest == v.digest, v.complete() && v.base == nil && c.Digest.Count == 0 && c.Stored():
 		return nil
+	case v.complete() && c.Digest.Count == 0 && c.Stored():
+		// Nothing is what a scope without a baseline holds.
+		return r.spool().ForgetBaseline(r.info.ConnectionID, c.Key())
 	case v.complete():
 		rows = r.rows(v)
 	case len(index) > 0:

@@ -11,6 +11,7 @@ import (
 
 	"maestro.internal/agent/internal/spool"
 	"maestro.internal/internal/protocol/uplinkv1"
+	"maestro.internal/sdk/resource"
 )
 
 // maxPushes is how many connections push side by side.
@@ -181,11 +182,10 @@ func retryOf(answer *uplinkv1.PushResponse, reason string) error {
 // pushRun sends one run to its end. A run that goes on is sent as its scopes end, if anything in it changed.
 func (p *pusher) pushRun(ctx context.Context, run *spool.Run) error {
 	defer run.Pin()()
-	r := &runPush{pusher: p, run: run, info: run.Info(), sent: map[int]bool{}, views: map[int]*view{}}
+	r := &runPush{pusher: p, run: run, info: run.Info(), digests: map[int]resource.Digest{}}
 	for {
 		changed := p.session.uplink.cfg.Spool.Changed()
-		st := run.State()
-		over, err := r.step(ctx, st)
+		over, err := r.step(ctx)
 		var damaged *damagedError
 		if errors.As(err, &damaged) {
 			// The scope counts as failed from now on, and the run is told anew.

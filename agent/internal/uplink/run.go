@@ -39,8 +39,12 @@ type runPush struct {
 	opened bool
 	// forget says that the collector wants lists for all of the run.
 	forget bool
-	sent   map[int]bool
-	views  map[int]*view
+	// st is the run as it is now; its captures up to looked were looked at, those in later did not change and wait for the end.
+	st     spool.State
+	looked int
+	later  []int
+	// digests are those of scopes of which more is known than their captures list.
+	digests map[int]resource.Digest
 }
 
 // view is a capture as it is going to be told.
@@ -60,58 +64,48 @@ func (v *view) complete() bool { return v.outcome.Status == resource.StatusCompl
 func (r *runPush) spool() *spool.Spool { return r.session.uplink.cfg.Spool }
 
 // step sends what can be sent of the run as it is now; over says that the run is gone from the spool.
-func (r *runPush) step(ctx context.Context, st spool.State) (over bool, err error) {
-	for i := range st.Captures {
-		c := &st.Captures[i]
-		if r.sent[c.Scope] {
-			continue
-		}
-		v, err := r.view(c)
+func (r *runPush) step(ctx context.Context) (over bool, err error) {
+	r.run.Follow(&r.st)
+	for ; r.looked < len(r.st.Captures); r.looked++ {
+		v, err := r.view(r.looked)
 		if err != nil {
 			return false, err
 		}
 		// What did not change waits for the end: perhaps nothing needs to be sent at all.
-		if !v.changed && st.End == nil || st.End != nil && !r.opened && !v.changed {
+		if !v.changed {
+			r.later = append(r.later, r.looked)
 			continue
 		}
-		if over, err := r.open(ctx, st, nil); over || err != nil {
+		if over, err := r.open(ctx, r.st, nil); over || err != nil {
 			return over, err
+		}
+		if v, err = r.view(r.looked); err != nil { // the collector may have asked to forget the baselines
+			return false, err
 		}
 		if err := r.capture(ctx, v); err != nil {
 			return false, err
 		}
 	}
-	if st.End == nil {
+	if r.st.End == nil {
 		return false, nil
 	}
-	return r.finish(ctx, st)
+	return r.finish(ctx, r.st)
 }
 
 func (r *runPush) finish(ctx context.Context, st spool.State) (over bool, err error) {
-	root := r.root(st)
 	if !r.opened && st.End.Error == "" && st.Plan != nil {
-		over, err = r.open(ctx, st, root)
+		over, err = r.open(ctx, st, r.root(st))
 	} else {
 		over, err = r.open(ctx, st, nil)
 	}
 	if over || err != nil {
 		return over, err
 	}
-	for i := range st.Captures {
-		c := &st.Captures[i]
-		if r.sent[c.Scope] {
-			continue
-		}
-		v, err := r.view(c)
-		if err == nil {
-			err = r.capture(ctx, v)
-		}
-		if err != nil {
-			return false, err
-		}
+	if err := r.rest(ctx); err != nil {
+		return false, err
 	}
 	answer, err := r.ask(ctx, &uplinkv1.PushRequest{Message: &uplinkv1.PushRequest_Close{Close: &uplinkv1.RunClose{
-		RunId: r.info.RunID, FinishedAt: stamp(st.End.FinishedAt), Root: r.root(st), Error: st.End.Error, Log: st.End.Log}}})
+		RunId: r.info.RunID, FinishedAt: stamp(st.End.FinishedAt), Error: st.End.Error, Log: st.End.Log}}})
 	if err != nil {
 		return false, err
 	}
@@ -204,11 +198,17 @@ func (r *runPush) forgetAll(st spool.State) error {
 	return errors.Join(errs...)
 }
 
-// view looks at a capture beside its baseline, once for each capture.
-func (r *runPush) view(c *spool.Capture) (*view, error) {
-	if v := r.views[c.Scope]; v != nil {
-		return v, nil
+// view looks at a capture beside its baseline.
+func (r *runPush) view(at int) (*view, error) {
+	c := r.st.Captures[at]
+	v, err := r.beside(&c)
+	if err == nil && v.digest != c.Digest {
+		r.digests[c.Scope] = v.digest
 	}
+	return v, err
+}
+
+func (r *runPush) beside(c *spool.Capture) (*view, error) {
 	v := &view{capture: c, outcome: c.Told(), digest: c.Digest}
 	if !c.Stored() {
 		v.digest = resource.Digest{}
@@ -219,7 +219,6 @@ func (r *runPush) view(c *spool.Capture) (*view, error) {
 	if v.base != nil && !c.Stored() {
 		// There is nothing to compare; what is known stays as it is.
 		v.digest = v.base.Digest
-		r.views[c.Scope] = v
 		return v, nil
 	}
 	if v.base != nil && !v.base.Comparable(c) {
@@ -243,7 +242,6 @@ func (r *runPush) view(c *spool.Capture) (*view, error) {
 		}
 		v.changed = v.base.Digest != v.digest
 	}
-	r.views[c.Scope] = v
 	return v, nil
 }
 
@@ -257,8 +255,8 @@ func (r *runPush) root(st spool.State) []byte {
 			c := &st.Captures[i]
 			s := resource.ScopeState{Scope: st.Plan.Scopes[c.Scope], Status: c.Told().Status, Digest: c.Digest,
 				Fingerprint: c.Fingerprint, HashFormat: c.HashFormat, KindDigest: c.KindDigest, PolicyDigest: c.PolicyDigest}
-			if v := r.views[c.Scope]; v != nil {
-				s.Digest = v.digest
+			if d, ok := r.digests[c.Scope]; ok {
+				s.Digest = d
 			}
 			states = append(states, s)
 		}

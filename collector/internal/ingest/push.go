@@ -470,7 +470,7 @@ func (p *push) close(ctx context.Context, m *uplinkv1.RunClose) *uplinkv1.PushRe
 		}
 		return reply(p.stop, p.reason)
 	}
-	v, reason, err := p.run.Close(ctx, inventory.RunEnd{FinishedAt: moment(m.GetFinishedAt()), Root: m.GetRoot(), Error: m.GetError(), Log: m.GetLog()})
+	v, reason, err := p.run.Close(ctx, inventory.RunEnd{FinishedAt: moment(m.GetFinishedAt()), Error: m.GetError(), Log: m.GetLog()})
 	if err != nil {
 		p.broken("close the run", err)
 		return reply(p.stop, p.reason)

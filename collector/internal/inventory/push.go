@@ -137,7 +137,6 @@ type BatchResult struct {
 // RunEnd closes a run.
 type RunEnd struct {
 	FinishedAt time.Time
-	Root       []byte
 	// Error is set when the run ended early.
 	Error string
 	Log   []string

@@ -3809,7 +3809,6 @@ type RunClose struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	RunId      string                 `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
 	FinishedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=finished_at,json=finishedAt,proto3" json:"finished_at,omitempty"`
-	Root       []byte                 `protobuf:"bytes,3,opt,name=root,proto3" json:"root,omitempty"`
 	// Set when the run ended early: canceled, killed, plan failed.
 	Error string `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
 	// Last lines of the plugin's log.
@@ -3858,13 +3857,6 @@ func (x *RunClose) GetRunId() string {
 func (x *RunClose) GetFinishedAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.FinishedAt
-	}
-	return nil
-}
-
-func (x *RunClose) GetRoot() []byte {
-	if x != nil {
-		return x.Root
 	}
 	return nil
 }
@@ -4246,14 +4238,13 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\x05index\x18\t \x03(\v2\x16.maestro.uplink.v1.RowR\x05index\"5\n" +
 	"\tRejection\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x9a\x01\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x92\x01\n" +
 	"\bRunClose\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12;\n" +
 	"\vfinished_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"finishedAt\x12\x12\n" +
-	"\x04root\x18\x03 \x01(\fR\x04root\x12\x14\n" +
+	"finishedAt\x12\x14\n" +
 	"\x05error\x18\x04 \x01(\tR\x05error\x12\x10\n" +
-	"\x03log\x18\x05 \x03(\tR\x03log\"q\n" +
+	"\x03log\x18\x05 \x03(\tR\x03logJ\x04\b\x03\x10\x04R\x04root\"q\n" +
 	"\n" +
 	"RunReceipt\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x124\n" +
