@@ -8,6 +8,7 @@ const (
 	Self              Action = "self"
 	Read              Action = "read"
 	ReadAudit         Action = "audit.read"
+	VerifyAudit       Action = "audit.verify"
 	EditResources     Action = "resource.edit"
 	ApproveKinds      Action = "kind.approve"
 	DefineKinds       Action = "kind.define"

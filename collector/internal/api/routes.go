@@ -215,7 +215,7 @@ func (s *Server) inventoryRoutes() {
 		summary: "Changes of the inventory, newest first"}, s.listChanges)
 	handle(s, route{method: "GET", path: "/audit", id: "list-audit", tag: tag, action: access.ReadAudit,
 		summary: "What anyone did, newest first"}, s.listAudit)
-	handle(s, route{method: "POST", path: "/audit/verify", id: "verify-audit", tag: tag, action: access.ReadAudit,
+	handle(s, route{method: "POST", path: "/audit/verify", id: "verify-audit", tag: tag, action: access.VerifyAudit,
 		summary: "Find changes and audit entries that were removed, edited or put in; reads all of them, one such question at a time"}, s.verifyAudit)
 
 	tag = "coverage"

@@ -19,6 +19,7 @@ import (
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/fleet"
 	"maestro.internal/collector/internal/inventory"
+	"maestro.internal/collector/internal/ledger"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/store/sqlite"
 	"maestro.internal/internal/rest"
@@ -33,6 +34,7 @@ type world struct {
 	access    *access.Service
 	audit     *audit.Log
 	inventory *inventory.Service
+	ledger    *ledger.Ledger
 	fleet     *fleet.Service
 	log       *lockedBuffer
 	// Tokens of an administrator and a reader of tenant default, and of an administrator of tenant other.
@@ -42,7 +44,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, log: &lockedBuffer{}}
-	tables := slices.Concat(access.Tables(), audit.Tables(), inventory.Tables(), fleet.Tables())
+	tables := slices.Concat(access.Tables(), audit.Tables(), inventory.Tables(), fleet.Tables(), ledger.Tables())
 	st, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "maestro.db"), Tables: tables})
 	must(t, err)
 	t.Cleanup(func() { must(t, st.Close()) })
@@ -52,7 +54,10 @@ func newWorld(t *testing.T) *world {
 	w.inventory = inventory.New(inventory.Options{Store: st, Audit: w.audit, Builtin: schema.Builtin(), Clock: time.Now, Log: log})
 	w.fleet = fleet.New(fleet.Options{Store: st, Inventory: w.inventory, Audit: w.audit, Fingerprint: [32]byte{1},
 		AgentAddress: func() string { return "collector.example:7071" }, Log: log})
-	s, err := New(Options{Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: w.fleet, Log: log, Metrics: prometheus.NewRegistry(),
+	w.ledger, err = ledger.New(ledger.Options{Store: st, Seed: bytes.Repeat([]byte{1}, 32), Streams: []ledger.Stream{w.inventory.Stream(), w.audit.Stream()},
+		Clock: func() time.Time { return time.Now().Add(3 * time.Hour) }})
+	must(t, err)
+	s, err := New(Options{Ledger: w.ledger, Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: w.fleet, Log: log, Metrics: prometheus.NewRegistry(),
 		Version: "1.2.3", Engine: st.Engine()})
 	must(t, err)
 	srv := httptest.NewServer(s)
