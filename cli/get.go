@@ -55,7 +55,7 @@ func (a *app) get() *cobra.Command {
   maestro get server -f 'region = "fra" AND memory_bytes > 1e10' --order-by 'memory_bytes desc'
   maestro get volume 8f0c... -o yaml
   maestro get changes --limit 20`,
-		Long: "Print resources of a kind, or one of them with everything that is known of it.\nBeside the kinds there are: changes, audit, runs, datacenters, removals, kinds.",
+		Long: "Print resources of a kind, or one of them with everything that is known of it.\nBeside the kinds there are: changes, audit, runs, datacenters, removals, reviews, kinds.",
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.client()
@@ -194,6 +194,19 @@ func onePage(r rest.Resource, now time.Time) output.Table {
 	}
 	for _, tag := range r.Tags {
 		row("/tags/"+tag.Key, "tag "+tag.Key, tag.Value)
+	}
+	for _, o := range r.Observations {
+		source := "another source"
+		if o.Connection != nil {
+			source = nameOf(o.Connection) + "/" + o.ExternalID
+		}
+		row("", "seen by "+source, o.Match)
+	}
+	for _, x := range r.Absorbed {
+		row("", "merged into it", nameOf(&x)+" "+x.ID)
+	}
+	for _, w := range r.Warnings {
+		row("", "warning", w)
 	}
 	leaves("/attributes", "", r.Attributes, func(pointer, name string, v any) { row(pointer, name, output.Value(v)) })
 	return t

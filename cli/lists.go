@@ -47,6 +47,9 @@ func (a *app) lists() map[string]func(*cobra.Command, *client.Client, listFlags)
 				return []string{x.ID, x.State, nameOf(&x.Connection), x.Kind, strconv.Itoa(x.Count), strconv.Itoa(x.ScopeSize), output.Ago(x.HeldAt, now)}
 			})
 		},
+		"reviews": func(cmd *cobra.Command, c *client.Client, f listFlags) error {
+			return printList(a, cmd, c, "/review-items", f, reviewHeader, reviewRow)
+		},
 		"kinds": func(cmd *cobra.Command, c *client.Client, f listFlags) error {
 			return printList(a, cmd, c, "/kinds", f, []string{"kind", "label", "group", "version", "standing"}, func(x rest.KindInfo, _ time.Time) []string {
 				return []string{x.Name, x.Label, x.Group, fmt.Sprintf("%d.%d", x.Major, x.Minor), x.Approval}

@@ -54,6 +54,7 @@ type Resource struct {
 	Stale     []string  `json:"stale,omitempty"`
 	Withheld  []string  `json:"withheld,omitempty"`
 	Conflicts []string  `json:"conflicts,omitempty" doc:"Pointers on which the sources differ"`
+	Warnings  []string  `json:"warnings,omitempty" doc:"What is wrong with what the sources say"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 	LastSeen  time.Time `json:"last_seen,omitzero"`
@@ -61,6 +62,27 @@ type Resource struct {
 	// The rest is only in the answer for a single resource.
 	Provenance   map[string]Source `json:"provenance,omitempty" doc:"JSON pointer -> where the value came from"`
 	Observations []Observation     `json:"observations,omitempty"`
+	Absorbed     []Ref             `json:"absorbed,omitempty" doc:"Resources that were merged into this one and can be split off again"`
+	Apart        []string          `json:"apart,omitempty" doc:"Ids of resources that a person said are others, whatever they share"`
+}
+
+// ResourceMerge says that another resource is the same thing.
+type ResourceMerge struct {
+	With   string `json:"with" minLength:"1" maxLength:"200" doc:"Id of the resource that lives on as this one"`
+	Reason string `json:"reason,omitempty" maxLength:"2000"`
+}
+
+// ResourceSplit says that a resource is two things: one that was merged into it comes back, or observations become one of their own.
+type ResourceSplit struct {
+	Resource     string           `json:"resource,omitempty" maxLength:"200" doc:"Id of a merged resource that comes back, one of absorbed"`
+	Observations []ObservationRef `json:"observations,omitempty" maxItems:"1000" doc:"What is split off"`
+	Reason       string           `json:"reason,omitempty" maxLength:"2000"`
+}
+
+// ObservationRef names an observation.
+type ObservationRef struct {
+	Connection string `json:"connection" minLength:"1" maxLength:"200" doc:"Id of the connection"`
+	ExternalID string `json:"external_id" minLength:"1" maxLength:"2048"`
 }
 
 // ResourceHead is a resource in a list across kinds: what every kind has, and where to read the rest.
@@ -443,16 +465,21 @@ type HeldRemoval struct {
 	Items []Ref `json:"items,omitempty"`
 }
 
-// ReviewItem asks a person whether two resources are one: an identifier names both, and it is too weak to join them by itself.
+// ReviewItem asks a person whether two resources are one.
 type ReviewItem struct {
-	ID         string              `json:"id"`
-	Kind       string              `json:"kind"`
-	State      string              `json:"state" enum:"open"`
-	Identifier resource.Identifier `json:"identifier" doc:"What both have"`
-	Resources  []ResourceHead      `json:"resources" doc:"The two"`
-	Connection *Ref                `json:"connection,omitempty" doc:"Whose reading brought it up; absent: another source"`
-	ExternalID string              `json:"external_id,omitempty"`
-	At         time.Time           `json:"at"`
+	ID         string               `json:"id"`
+	Kind       string               `json:"kind"`
+	Type       string               `json:"type" enum:"bridge,quarantine,conflict,duplicate" doc:"bridge: an identifier names both and is too weak to join them; quarantine: two connections of one plugin see it at things that cannot be one; conflict: what was joined contradicts itself; duplicate: a name or address in common"`
+	State      string               `json:"state" enum:"open,merged,apart"`
+	Identifier *resource.Identifier `json:"identifier,omitempty" doc:"What both have"`
+	Detail     string               `json:"detail,omitempty" doc:"Why one should look, in words"`
+	Resources  []ResourceHead       `json:"resources" doc:"The two, as they are now"`
+	Connection *Ref                 `json:"connection,omitempty" doc:"Whose reading brought it up; absent: another source"`
+	ExternalID string               `json:"external_id,omitempty"`
+	At         time.Time            `json:"at"`
+	DecidedBy  string               `json:"decided_by,omitempty"`
+	DecidedAt  time.Time            `json:"decided_at,omitzero"`
+	Reason     string               `json:"reason,omitempty"`
 }
 
 // Decision approves or refuses.

@@ -39,7 +39,7 @@ func resourceDocument(r *inventory.Resource, n *names) (rest.Resource, error) {
 		ID: r.ID, Kind: r.Kind, Major: r.Major, Version: r.Version, State: string(r.State), StateSince: r.StateSince,
 		StateReason: r.StateReason, RedirectTo: r.RedirectTo, Name: r.Name, Region: r.Region, Zone: r.Zone,
 		Datacenter: n.datacenter(r.Datacenter), Tags: r.Tags, Identifiers: r.Identifiers, ConsoleURL: r.ConsoleURL,
-		Stale: r.Stale, Withheld: r.Withheld, Conflicts: r.Conflicts,
+		Stale: r.Stale, Withheld: r.Withheld, Conflicts: r.Conflicts, Warnings: r.Warnings,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, LastSeen: r.LastSeen,
 	}
 	var err error
@@ -160,8 +160,11 @@ func removalDocument(h *inventory.HeldRemoval, n *names) rest.HeldRemoval {
 }
 
 func reviewDocument(r *inventory.ReviewItem, n *names) rest.ReviewItem {
-	doc := rest.ReviewItem{ID: r.ID, Kind: r.Kind, State: r.State, Identifier: r.Identifier, Connection: n.connection(r.Connection),
-		ExternalID: r.ExternalID, At: r.At}
+	doc := rest.ReviewItem{ID: r.ID, Kind: r.Kind, Type: r.Type, State: r.State, Detail: r.Detail, Connection: n.connection(r.Connection),
+		ExternalID: r.ExternalID, At: r.At, DecidedBy: r.DecidedBy, DecidedAt: r.DecidedAt, Reason: r.Reason}
+	if r.Identifier.Type != "" {
+		doc.Identifier = &r.Identifier
+	}
 	for i := range r.Resources {
 		doc.Resources = append(doc.Resources, headDocument(&r.Resources[i], n))
 	}

@@ -166,28 +166,6 @@ func (s *Server) listRemovals(ctx context.Context, c access.Caller, in *ListIn) 
 	return listOf(items, question, found.Next, found.Total, false)
 }
 
-func (s *Server) listReviewItems(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.ReviewItem]], error) {
-	q := inventory.ReviewQuery{Limit: in.size()}
-	question, after, err := s.terms(in, "review-items", terms{text: map[string]*string{"kind": &q.Kind}})
-	if err != nil {
-		return nil, err
-	}
-	q.After = after
-	found, err := s.opt.Inventory.ReviewItems(ctx, domainCaller(c), q)
-	if err != nil {
-		return nil, err
-	}
-	names, err := s.names(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	items := make([]rest.ReviewItem, 0, len(found.Items))
-	for i := range found.Items {
-		items = append(items, reviewDocument(&found.Items[i], names))
-	}
-	return listOf(items, question, found.Next, found.Total, found.More)
-}
-
 func (s *Server) getRemoval(ctx context.Context, c access.Caller, in *idIn) (*out[rest.HeldRemoval], error) {
 	h, err := s.opt.Inventory.HeldRemoval(ctx, domainCaller(c), in.ID)
 	return s.oneRemoval(ctx, c, h, err)

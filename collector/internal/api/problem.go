@@ -102,6 +102,8 @@ func (s *Server) asProblem(ctx context.Context, err error) error {
 		return unauthenticated()
 	case errors.Is(err, inventory.ErrHorizon):
 		return problem(http.StatusGone, "%s", sentence(err.Error()))
+	case errors.Is(err, inventory.ErrReviewed):
+		return problem(http.StatusConflict, "This review item was decided already.")
 	case errors.Is(err, inventory.ErrNotHeld):
 		return problem(http.StatusConflict, "This removal was decided already.")
 	case errors.Is(err, store.ErrNotFound):

@@ -185,7 +185,10 @@ func (s *Server) oneResource(ctx context.Context, c access.Caller, r *inventory.
 	if err != nil {
 		return nil, err
 	}
-	doc.Provenance = provenanceDocument(r.Provenance, names)
+	doc.Provenance, doc.Apart = provenanceDocument(r.Provenance, names), r.Apart
+	for _, a := range r.Absorbed {
+		doc.Absorbed = append(doc.Absorbed, rest.Ref{ID: a.ID, Name: a.Name, Kind: r.Kind})
+	}
 	for i := range seen {
 		doc.Observations = append(doc.Observations, observationDocument(&seen[i], names))
 	}

@@ -24,7 +24,7 @@ func TestReviewItemsAreListed(t *testing.T) {
 		t.Fatalf("%+v", list)
 	}
 	item := list.Items[0]
-	if item.State != "open" || item.Kind != "server" || item.Identifier != mac[0] || item.Connection == nil || item.Connection.ID != second.connection.ID ||
+	if item.State != "open" || item.Kind != "server" || item.Identifier == nil || *item.Identifier != mac[0] || item.Type != "bridge" || item.Connection == nil || item.Connection.ID != second.connection.ID ||
 		item.ExternalID != "b" || len(item.Resources) != 2 || item.Resources[0].ID == item.Resources[1].ID || item.At.IsZero() {
 		t.Errorf("%+v", item)
 	}

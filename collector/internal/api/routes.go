@@ -158,6 +158,7 @@ type signOutOut struct {
 func (s *Server) routes() {
 	s.sessionRoutes()
 	s.inventoryRoutes()
+	s.identityRoutes()
 	s.fleetRoutes()
 }
 
@@ -231,9 +232,6 @@ func (s *Server) inventoryRoutes() {
 		summary: "Believe the absence"}, s.approveRemoval)
 	handle(s, route{method: "POST", path: "/removals/{id}/refuse", id: "refuse-removal", tag: tag, action: access.DecideRemovals,
 		summary: "Keep the resources until they are seen again"}, s.refuseRemoval)
-
-	handle(s, route{method: "GET", path: "/review-items", id: "list-review-items", tag: tag, action: access.Read,
-		summary: "Pairs of resources that may be one, newest first; the filter may name the kind"}, s.listReviewItems)
 
 	tag = "runs"
 	handle(s, route{method: "GET", path: "/runs", id: "list-runs", tag: tag, action: access.Read,

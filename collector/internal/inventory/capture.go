@@ -265,7 +265,7 @@ func (r *Run) applyBatch(ctx context.Context, c *capture, b Batch, items []incom
 		return err
 	}
 	if merges {
-		if err := r.s.runMerges(ctx, r.start.Tenant); err != nil {
+		if err := r.s.runOperations(ctx, r.start.Tenant); err != nil {
 			return err
 		}
 	}

@@ -231,7 +231,7 @@ func (u *unit) curate(ctx context.Context, c Caller, req PatchRequest) error {
 	if rec.version != req.Version {
 		return &StaleError{Current: rec.version}
 	}
-	next := rec.rev
+	next := rec.draft()
 	next.Curated = nil
 	for _, old := range rec.rev.Curated {
 		if _, again := req.Set[old.Pointer]; !again && !covers(req.Reset, old.Pointer) {
@@ -245,7 +245,6 @@ func (u *unit) curate(ctx context.Context, c Caller, req PatchRequest) error {
 		return &InvalidError{Problem: fmt.Sprintf("more than %d fields set by hand", maxCurated)}
 	}
 	slices.SortFunc(next.Curated, func(a, b curated) int { return strings.Compare(a.Pointer, b.Pointer) })
-	rec.override = &next
 	u.touch(rec)
 	return nil
 }

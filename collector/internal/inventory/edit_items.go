@@ -204,7 +204,7 @@ func (b *batch) undoOne(u *unit, rec *resRec, it editItem, p *pendingEdit) error
 	slices.SortFunc(next.Curated, func(a, b curated) int { return strings.Compare(a.Pointer, b.Pointer) })
 	b.items = append(b.items, back)
 	b.kept[rec.id] = back
-	rec.override = &next
+	rec.next = &next
 	u.touch(rec)
 	return nil
 }
@@ -238,7 +238,7 @@ func (b *batch) takeBack(u *unit, rec *resRec, next *revision, it editItem, back
 		next.ManualIdentifiers = slices.Delete(next.ManualIdentifiers, i, i+1)
 		back.Identifiers = append(back.Identifiers, id)
 		cl := u.claims[claimID(b.c.Tenant, b.kind.Name, id)]
-		if cl != nil && u.resolve(cl.doc.ResourceID) == rec.id && !u.heldLive(rec, id) {
+		if cl != nil && u.resolve(cl.doc.ResourceID) == rec.id && len(u.holders(rec, id, true)) == 0 {
 			cl.dirty, cl.drop = true, true
 		}
 	}

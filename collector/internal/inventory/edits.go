@@ -234,7 +234,7 @@ func (b *batch) editOne(u *unit, e Edit, p *pendingEdit) error {
 	switch {
 	case created && e.ID != "", !created && !b.c.mayRoots(rec.rev.AccessRoots):
 		return fmt.Errorf("%s %s: %w", b.kind.Name, e.ID, ErrNotFound)
-	case rec.override != nil || rec.touched:
+	case rec.next != nil || rec.touched:
 		return &InvalidError{Problem: "is named twice in one batch"}
 	}
 	next := rec.rev
@@ -270,7 +270,7 @@ func (b *batch) editOne(u *unit, e Edit, p *pendingEdit) error {
 	}
 	b.items = append(b.items, item)
 	b.kept[rec.id] = item
-	rec.override = &next
+	rec.next = &next
 	u.touch(rec)
 	return nil
 }

@@ -52,6 +52,10 @@ func (u *unit) identify(o *obsRec, known []ranked) {
 	if o.doc.ResourceID != "" {
 		own = u.newResource(u.resolve(o.doc.ResourceID))
 	}
+	if pin, ok := u.pins[o.id]; ok && own == nil {
+		own = u.newResource(u.resolve(pin.ResourceID))
+		o.doc.ResourceID, o.doc.Match = own.id, "decided by "+pin.Actor
+	}
 	var free, led []resource.Identifier // led to own
 	for _, id := range u.identifiers(&o.seen.env) {
 		cl := u.claims[claimID(u.tenant, u.kind.Name, id.Identifier)]
@@ -79,14 +83,19 @@ func (u *unit) identify(o *obsRec, known []ranked) {
 		case u.blocked(owner, o):
 			// Two observations of one connection never join. What nothing live has any more passes on.
 			if u.heldLive(owner, id.Identifier) {
-				u.review(owner, cmp.Or(own, u.newResource(resourceIDOf(o.id))), o, id.Identifier)
+				u.review(owner, cmp.Or(own, u.newResource(u.resolve(resourceIDOf(o.id)))), o, id.Identifier)
 			} else {
 				free = append(free, id.Identifier)
 			}
 		case own == nil:
 			own, led = owner, append(led, id.Identifier)
 			u.matched(o, owner, id)
-		case own.version == 0 && len(own.members) == 0:
+		case u.apart(own, owner):
+			// A person said that they are two: the identifier stays with who has it.
+			if !u.heldLive(owner, id.Identifier) {
+				free = append(free, id.Identifier)
+			}
+		case own.version == 0 && len(own.members) == 0 && u.pins[o.id].ResourceID == "":
 			// What a claim led to before was never made; it goes where the others lead.
 			own, free, led = owner, append(free, led...), nil
 		case id.rank == 1 && !u.sameConnection(own, owner):
@@ -96,7 +105,7 @@ func (u *unit) identify(o *obsRec, known []ranked) {
 		}
 	}
 	if own == nil {
-		own = u.newResource(resourceIDOf(o.id))
+		own = u.newResource(u.resolve(resourceIDOf(o.id)))
 		o.doc.Matched, o.doc.Match = nil, match{}.text()
 	}
 	u.join(o, own)
@@ -124,7 +133,7 @@ func (u *unit) holds(o *obsRec, id resource.Identifier) bool {
 // or one of another connection of the same plugin under another global id.
 func (u *unit) contests(owner *resRec, o *obsRec, id resource.Identifier) bool {
 	for m := range owner.members {
-		if other := u.obs[m]; m != o.id && other.seen.live() && u.holds(other, id) && differ(other, o) {
+		if other := u.obs[m]; m != o.id && other.seen.live() && u.holds(other, id) && u.differ(other, o) {
 			return true
 		}
 	}
@@ -132,7 +141,15 @@ func (u *unit) contests(owner *resRec, o *obsRec, id resource.Identifier) bool {
 }
 
 // differ says whether two observations having an identifier in common are of different things.
-func differ(a, b *obsRec) bool {
+func (u *unit) differ(a, b *obsRec) bool {
+	if x, y := u.res[u.resolve(a.doc.ResourceID)], u.res[u.resolve(b.doc.ResourceID)]; x != nil && y != nil {
+		if x == y {
+			return false // they are one already, by what was known or by a person's word
+		}
+		if u.apart(x, y) {
+			return true
+		}
+	}
 	if a.doc.Connection == b.doc.Connection {
 		return true
 	}
@@ -158,7 +175,7 @@ func identifierOf(env *resource.Envelope, typ string) string {
 func (u *unit) blocked(owner *resRec, o *obsRec) bool {
 	for m := range owner.members {
 		other := u.obs[m]
-		if m != o.id && (other.doc.Connection == o.doc.Connection || other.seen.live() && differ(other, o)) {
+		if m != o.id && (other.doc.Connection == o.doc.Connection || other.seen.live() && u.differ(other, o)) {
 			return true
 		}
 	}
@@ -166,6 +183,9 @@ func (u *unit) blocked(owner *resRec, o *obsRec) bool {
 }
 
 func (u *unit) heldLive(owner *resRec, id resource.Identifier) bool {
+	if owner.manual(id) {
+		return true
+	}
 	for m := range owner.members {
 		if other := u.obs[m]; other.seen.live() && u.holds(other, id) {
 			return true
@@ -225,11 +245,11 @@ func (u *unit) stillContested(cl *claimRec, o *obsRec) bool {
 	}
 	for i, a := range live {
 		for _, b := range live[i+1:] {
-			if differ(a, b) {
+			if u.differ(a, b) {
 				return true
 			}
 		}
-		if o != nil && differ(a, o) {
+		if o != nil && u.differ(a, o) {
 			return true
 		}
 	}
@@ -238,13 +258,13 @@ func (u *unit) stillContested(cl *claimRec, o *obsRec) bool {
 		if o != nil && o.doc.ResourceID != "" {
 			cl.doc.ResourceID = u.resolve(o.doc.ResourceID)
 		} else if o != nil {
-			cl.doc.ResourceID = resourceIDOf(o.id)
+			cl.doc.ResourceID = u.resolve(resourceIDOf(o.id))
 		} else {
 			cl.drop = true
 		}
 		return false
 	}
-	owner := live[0].doc.ResourceID
+	owner := u.resolve(live[0].doc.ResourceID)
 	cl.doc.Contested, cl.doc.Holders, cl.doc.ResourceID, cl.dirty = false, nil, owner, true
 	return false
 }
@@ -269,7 +289,7 @@ func (u *unit) release(o *obsRec, gone []ranked) {
 		if owner == nil || !owner.members[o.id] {
 			continue
 		}
-		held := slices.ContainsFunc(owner.rev.ManualIdentifiers, func(m resource.Identifier) bool { return m == id.Identifier })
+		held := owner.manual(id.Identifier)
 		for m := range owner.members {
 			held = held || m != o.id && u.holds(u.obs[m], id.Identifier)
 		}
@@ -288,7 +308,7 @@ func (u *unit) bridge(a, b *resRec, id resource.Identifier) {
 	if older(b, a) {
 		to, from = b, a
 	}
-	op := operationDoc{Type: "merge", State: "open", Kind: u.kind.Name, From: from.id, To: to.id, Pair: pairOf(id),
+	op := operationDoc{Type: opMerge, State: "open", Kind: u.kind.Name, From: from.id, To: to.id, Pair: pairOf(id),
 		RunID: u.cause.runID, At: store.At(u.now)}
 	row, err := encodeRow(store.Key(u.tenant, "merge", from.id, to.id), u.tenant, "", 1, op)
 	if err != nil {
@@ -314,7 +334,7 @@ func (u *unit) review(a, b *resRec, o *obsRec, id resource.Identifier) {
 	o.warn(fmt.Sprintf("identifier %s belongs to another resource as well; see review items", pairOf(id)))
 	x, y := min(a.id, b.id), max(a.id, b.id)
 	row, err := encodeRow(uuidOf("review", u.tenant, x, y, pairOf(id)), u.tenant, "", 1, reviewDoc{Kind: u.kind.Name, State: "open",
-		Pair: pairOf(id), ResourceID: a.id, OtherID: b.id, Observation: o.id, At: store.At(u.now)})
+		Pair: pairOf(id), ResourceID: a.id, OtherID: b.id, Observation: o.id, At: store.At(u.now), Type: ReviewBridge})
 	if err != nil {
 		return
 	}

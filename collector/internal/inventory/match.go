@@ -42,11 +42,6 @@ func (m *match) view() *Match {
 	return &Match{Identifier: resource.Identifier{Type: m.Type, Value: m.Value}, Rank: m.Rank, Conflicts: m.Conflicts}
 }
 
-// match says in the observations that a merge moved why they moved.
-func (op *operationDoc) match() string {
-	return "merged: " + op.Pair
-}
-
 // matched notes why an observation is joined to a resource.
 func (u *unit) matched(o *obsRec, owner *resRec, id ranked) {
 	m := match{Type: id.Type, Value: id.Value, Rank: id.rank}

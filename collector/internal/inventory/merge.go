@@ -58,7 +58,8 @@ func merge(in mergeInput) revision {
 		return cmp.Or(cmp.Compare(a.precedence, b.precedence), strings.Compare(a.id, b.id))
 	})
 	rev := revision{Kind: in.kind.Name, Major: in.kind.Major, Curated: in.prev.Curated, Pins: in.prev.Pins,
-		Manual: in.prev.Manual, ManualIdentifiers: in.prev.ManualIdentifiers, ManualEdges: in.prev.ManualEdges, Retired: in.prev.Retired, CreatedAt: in.prev.CreatedAt,
+		Manual: in.prev.Manual, ManualIdentifiers: in.prev.ManualIdentifiers, ManualEdges: in.prev.ManualEdges, Retired: in.prev.Retired, Absorbed: in.prev.Absorbed, Apart: in.prev.Apart,
+		CreatedAt: in.prev.CreatedAt,
 		UpdatedAt: in.prev.UpdatedAt}
 	mergeState(&rev, obs, in.prev, in.now)
 	deciding := tier(obs)
@@ -439,7 +440,8 @@ func sameCuration(a, b *revision) bool {
 	return slices.EqualFunc(a.Curated, b.Curated, func(x, y curated) bool {
 		return x.Pointer == y.Pointer && sameValue(decodeJSON(x.Value), decodeJSON(y.Value))
 	}) && slices.Equal(a.Pins, b.Pins) && slices.Equal(a.ManualIdentifiers, b.ManualIdentifiers) &&
-		slices.Equal(a.ManualEdges, b.ManualEdges) && a.Manual == b.Manual && a.Retired == b.Retired
+		slices.Equal(a.ManualEdges, b.ManualEdges) && a.Manual == b.Manual && a.Retired == b.Retired &&
+		slices.Equal(a.Absorbed, b.Absorbed) && slices.Equal(a.Apart, b.Apart)
 }
 
 func unique(list []string) []string {

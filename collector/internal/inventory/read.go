@@ -43,7 +43,10 @@ func (r *revision) view(c Caller, id string, version int64) Resource {
 		StateReason: r.StateReason, RedirectTo: r.RedirectTo, Name: r.Name, Region: r.Region, Zone: r.Zone, Datacenter: r.Datacenter,
 		Tags: r.Tags, Identifiers: r.Identifiers, ConsoleURL: r.ConsoleURL, Attributes: r.Attributes, Common: r.Common,
 		Stale: r.Stale, Withheld: r.Withheld, Conflicts: r.Conflicts, Warnings: r.Warnings, AccessRoots: r.AccessRoots,
-		CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time}
+		CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time, Apart: r.Apart, Manual: r.Manual}
+	for _, a := range r.Absorbed {
+		out.Absorbed = append(out.Absorbed, Absorbed{ID: a.ID, Name: a.Name})
+	}
 	if len(out.Attributes) == 0 {
 		out.Attributes = json.RawMessage("{}")
 	}

@@ -1,11 +1,13 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
 	"time"
 
+	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/sdk/resource"
@@ -14,21 +16,42 @@ import (
 // reviewChunk is how many review items are read at a time while those that the caller may not see are left out.
 const reviewChunk = 500
 
-// ReviewItem asks a person whether two resources are one: an identifier names both, and it is too weak to join them by itself.
+// The types of review items.
+const (
+	// ReviewBridge: an identifier names two resources, and it is too weak to join them by itself.
+	ReviewBridge = "bridge"
+	// ReviewQuarantine: two connections of one plugin see one identifier at things that cannot be one.
+	ReviewQuarantine = "quarantine"
+	// ReviewConflict: what was joined by one identifier contradicts itself by others.
+	ReviewConflict = "conflict"
+	// ReviewDuplicate: two resources have a name or an address in common.
+	ReviewDuplicate = "duplicate"
+)
+
+// ReviewItem asks a person whether two resources are one.
 type ReviewItem struct {
-	ID, Kind   string
-	State      string
+	ID, Kind string
+	Type     string // one of those above
+	State    string // open, merged, apart
+	// Identifier that both have; without a type where that is not what makes one ask. Detail says it in words.
 	Identifier resource.Identifier
+	Detail     string
 	// Resources are the two, as they are now.
 	Resources [2]Head
 	// Connection and ExternalID of the observation that brought it up; empty when the caller may not know of the connection.
 	Connection, ExternalID string
 	At                     time.Time
+	// DecidedBy and the rest are of a decision.
+	DecidedBy, Reason string
+	DecidedAt         time.Time
 }
 
 // ReviewQuery asks for review items.
 type ReviewQuery struct {
-	Kind  string
+	Kind string
+	Type string
+	// State is open when empty.
+	State string
 	After string
 	Limit int
 }
@@ -48,9 +71,16 @@ func (s *Service) ReviewItems(ctx context.Context, c Caller, q ReviewQuery) (*Re
 	if limit <= 0 {
 		limit = 50
 	}
-	where := filter.And{eq(text("state"), "open")}
+	where := filter.And{eq(text("state"), cmp.Or(q.State, "open"))}
 	if q.Kind != "" {
 		where = append(where, eq(text("kind"), q.Kind))
+	}
+	switch q.Type {
+	case "":
+	case ReviewBridge: // rows of before there were types have none
+		where = append(where, in(text("type"), []string{"", ReviewBridge}))
+	default:
+		where = append(where, eq(text("type"), q.Type))
 	}
 	sq := store.Query{Table: tReviews, Tenant: c.Tenant, Where: where, Order: []store.Order{{Field: when("at"), Desc: true}}, After: q.After, Limit: reviewChunk}
 	out := &ReviewList{}
@@ -115,7 +145,8 @@ func (s *Service) eachReview(ctx context.Context, c Caller, q store.Query, fn fu
 		for i, doc := range docs {
 			a, mayA := heads[doc.ResourceID]
 			b, mayB := heads[doc.OtherID]
-			if !mayA || !mayB || a.ID == b.ID {
+			// What has become one since waits for nobody.
+			if !mayA || !mayB || a.ID == b.ID && doc.State == "open" {
 				continue
 			}
 			if more, err := fn(reviewed{row: page.Rows[i], doc: doc, heads: [2]Head{a, b}}); err != nil || !more {
@@ -141,8 +172,8 @@ func (s *Service) reviewViews(ctx context.Context, c Caller, page []reviewed) ([
 	out := make([]ReviewItem, len(page))
 	for i, r := range page {
 		kind, value, _ := strings.Cut(r.doc.Pair, "=")
-		out[i] = ReviewItem{ID: r.row.ID, Kind: r.doc.Kind, State: r.doc.State, Identifier: resource.Identifier{Type: kind, Value: value},
-			Resources: r.heads, At: r.doc.At.Time}
+		out[i] = ReviewItem{ID: r.row.ID, Kind: r.doc.Kind, Type: cmp.Or(r.doc.Type, ReviewBridge), State: r.doc.State, Identifier: resource.Identifier{Type: kind, Value: value},
+			Detail: r.doc.Detail, Resources: r.heads, At: r.doc.At.Time, DecidedBy: r.doc.DecidedBy, DecidedAt: r.doc.DecidedAt.Time, Reason: r.doc.Reason}
 		row, ok := rows[r.doc.Observation]
 		if !ok {
 			continue
@@ -156,6 +187,102 @@ func (s *Service) reviewViews(ctx context.Context, c Caller, page []reviewed) ([
 		}
 	}
 	return out, nil
+}
+
+// ReviewItem is one of them, whatever its state.
+func (s *Service) ReviewItem(ctx context.Context, c Caller, id string) (*ReviewItem, error) {
+	r, err := s.reviewed(ctx, c, id)
+	if err != nil {
+		return nil, err
+	}
+	views, err := s.reviewViews(ctx, c, []reviewed{r})
+	if err != nil {
+		return nil, err
+	}
+	return &views[0], nil
+}
+
+func (s *Service) reviewed(ctx context.Context, c Caller, id string) (reviewed, error) {
+	rows, err := getRows(ctx, s.opt.Store, tReviews, c.Tenant, "", []string{id})
+	if err != nil {
+		return reviewed{}, err
+	}
+	row, ok := rows[id]
+	if !ok {
+		return reviewed{}, fmt.Errorf("review item %s: %w", id, ErrNotFound)
+	}
+	doc, err := decodeRow[reviewDoc](row)
+	if err != nil {
+		return reviewed{}, err
+	}
+	heads, err := s.heads(ctx, c, []string{doc.ResourceID, doc.OtherID})
+	if err != nil {
+		return reviewed{}, err
+	}
+	a, mayA := heads[doc.ResourceID]
+	b, mayB := heads[doc.OtherID]
+	if !mayA || !mayB {
+		return reviewed{}, fmt.Errorf("review item %s: %w", id, ErrNotFound)
+	}
+	return reviewed{row: row, doc: doc, heads: [2]Head{a, b}}, nil
+}
+
+// DecideReview answers a review item: its resources are one (the older one stays), or they are two and stay so.
+func (s *Service) DecideReview(ctx context.Context, c Caller, id string, one bool, reason string) (*ReviewItem, error) {
+	r, err := s.reviewed(ctx, c, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.doc.State != "open":
+		return nil, fmt.Errorf("it is %s: %w", r.doc.State, ErrReviewed)
+	case r.heads[0].ID == r.heads[1].ID:
+		return nil, &ConflictError{ResourceID: r.heads[0].ID, Problem: "the two have become one already"}
+	}
+	op := operationDoc{Type: opApart, Kind: r.doc.Kind, From: r.heads[1].ID, To: r.heads[0].ID, Reason: reason, Review: id}
+	action := "review.keep_apart"
+	if one {
+		op.Type, action = opMerge, "review.merge"
+		a, _, _, err := s.current(ctx, s.opt.Store, c, r.doc.Kind, op.To)
+		if err != nil {
+			return nil, err
+		}
+		b, _, _, err := s.current(ctx, s.opt.Store, c, r.doc.Kind, op.From)
+		if err != nil {
+			return nil, err
+		}
+		if b.CreatedAt.Before(a.CreatedAt.Time) {
+			op.From, op.To = op.To, op.From
+		}
+	}
+	ref := audit.Ref{ID: id, Name: r.heads[0].Name + " and " + r.heads[1].Name, Kind: "review"}
+	if err := s.decide(ctx, c, action, ref, &op, map[string]any{"resources": []string{op.To, op.From}}); err != nil {
+		return nil, err
+	}
+	return s.ReviewItem(ctx, c, id)
+}
+
+// closeReview notes in a review item what was decided.
+func (u *unit) closeReview(ctx context.Context, op *operationDoc) error {
+	rows, err := getRows(ctx, u.tx, tReviews, u.tenant, "", []string{op.Review})
+	if err != nil {
+		return err
+	}
+	row, ok := rows[op.Review]
+	if !ok {
+		return nil
+	}
+	doc, err := decodeRow[reviewDoc](row)
+	if err != nil || doc.State != "open" {
+		return err
+	}
+	doc.State = "apart"
+	if op.Type == opMerge {
+		doc.State = "merged"
+	}
+	doc.DecidedBy, doc.DecidedAt, doc.Reason = op.Actor, op.At, op.Reason
+	done, err := encodeRow(row.ID, u.tenant, "", row.Version+1, doc)
+	u.last = append(u.last, store.Write{Table: tReviews, Op: store.Put, Row: done})
+	return err
 }
 
 func cursorOf(order []store.Order, row store.Row) (string, error) {

@@ -218,10 +218,12 @@ func located(c Connection, p resource.Partition) (datacenter, client string) {
 // place finds the resources that the observations belong to.
 func (u *unit) place(ctx context.Context, recs []*obsRec) error {
 	var ids []resource.Identifier
-	var owners []string
+	var owners, fresh []string
 	for _, o := range recs {
 		if o.doc.ResourceID != "" {
 			owners = append(owners, o.doc.ResourceID)
+		} else {
+			fresh = append(fresh, o.id)
 		}
 		for _, r := range u.identifiers(&o.seen.env) {
 			ids = append(ids, r.Identifier)
@@ -232,7 +234,11 @@ func (u *unit) place(ctx context.Context, recs []*obsRec) error {
 			}
 		}
 	}
-	if err := u.loadResources(ctx, owners); err != nil {
+	pinned, err := u.loadPins(ctx, fresh)
+	if err != nil {
+		return err
+	}
+	if err := u.loadResources(ctx, append(owners, pinned...)); err != nil {
 		return err
 	}
 	if err := u.loadClaims(ctx, ids); err != nil {

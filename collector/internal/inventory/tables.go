@@ -26,6 +26,7 @@ const (
 	tHeld          = "held_removals"
 	tReviews       = "reviews"
 	tOperations    = "operations"
+	tPins          = "identity_pins"
 	tKinds         = "kinds"
 	// Rules from tags to meaning; rules.go.
 	tMappings    = "mappings"
@@ -72,6 +73,7 @@ func Tables() []store.Table {
 		{Name: tHeld, Indexes: []store.Index{idx("state", text("state"), when("held_at"))}},
 		{Name: tReviews, Indexes: []store.Index{idx("state", text("state"))}},
 		{Name: tOperations, Indexes: []store.Index{idx("state", text("state"))}},
+		{Name: tPins},
 		{Name: tKinds},
 		{Name: tMappings, Indexes: []store.Index{idx("at", when("at"))}},
 		{Name: tMappingJobs, Indexes: []store.Index{idx("state", text("state"))}},
@@ -330,6 +332,13 @@ type curated struct {
 	At      store.Time      `json:"at"`
 }
 
+// absorbed is a resource that lives on in another one, with its name then. Manual says that the other is hand-made for its sake.
+type absorbed struct {
+	ID     string `json:"id"`
+	Name   string `json:"name,omitempty"`
+	Manual bool   `json:"manual,omitempty"`
+}
+
 // pin makes one connection the source of a field. Later issues write them; the merge knows them already.
 type pin struct {
 	Pointer    string `json:"pointer"`
@@ -381,10 +390,13 @@ type revision struct {
 	// RuleEdges are relations that mapping rules make.
 	RuleEdges []edge `json:"rule_edges,omitempty"`
 	// ManualEdges are relations that a person stated. Retired says that a hand-made resource was removed again.
-	ManualEdges []edge     `json:"manual_edges,omitempty"`
-	Retired     bool       `json:"retired,omitempty"`
-	CreatedAt   store.Time `json:"created_at"`
-	UpdatedAt   store.Time `json:"updated_at"`
+	ManualEdges []edge `json:"manual_edges,omitempty"`
+	Retired     bool   `json:"retired,omitempty"`
+	// Absorbed are resources that were merged into it; Apart are those that a person said are others.
+	Absorbed  []absorbed `json:"absorbed,omitempty"`
+	Apart     []string   `json:"apart,omitempty"`
+	CreatedAt store.Time `json:"created_at"`
+	UpdatedAt store.Time `json:"updated_at"`
 }
 
 // resourceDoc is the projection of the latest change, with what lists need.
@@ -461,24 +473,18 @@ type heldDoc struct {
 // reviewDoc asks a person whether two resources are one.
 type reviewDoc struct {
 	Kind        string     `json:"kind"`
-	State       string     `json:"state"` // open
+	State       string     `json:"state"` // open, merged, apart
 	Pair        string     `json:"pair"`
 	ResourceID  string     `json:"resource_id"`
 	OtherID     string     `json:"other_id"`
 	Observation string     `json:"observation"`
 	At          store.Time `json:"at"`
-}
-
-// operationDoc is a merge of one resource into another, written before anything of it is done.
-type operationDoc struct {
-	Type  string     `json:"type"` // merge
-	State string     `json:"state"`
-	Kind  string     `json:"kind"`
-	From  string     `json:"from"`
-	To    string     `json:"to"`
-	Pair  string     `json:"pair"`
-	RunID string     `json:"run_id,omitempty"`
-	At    store.Time `json:"at"`
+	// Type is what makes one ask: bridge, duplicate, conflict, quarantine; empty is a bridge. Detail says it in words.
+	Type      string     `json:"type,omitempty"`
+	Detail    string     `json:"detail,omitempty"`
+	DecidedBy string     `json:"decided_by,omitempty"`
+	DecidedAt store.Time `json:"decided_at,omitzero"`
+	Reason    string     `json:"reason,omitempty"`
 }
 
 // kindDoc is a kind that a plugin declared, or the fields that it adds to a built-in kind. The schema is kept as text, so

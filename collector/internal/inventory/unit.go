@@ -53,6 +53,7 @@ type unit struct {
 	res    map[string]*resRec
 	alias  map[string]string // merged resource -> the one it lives on as
 	claims map[string]*claimRec
+	pins   map[string]pinDoc // of observations that are new
 
 	touched []string
 	scopes  *scopeSet     // whose chunks are written before all else
@@ -92,15 +93,30 @@ type resRec struct {
 	rulesBefore  []edge          // of mapping rules
 	before       map[string]bool // as stored
 	change       *changeDoc
-	// mergedInto is the resource that it is to live on as; merge is what another one leaves it.
+	// mergedInto is the resource that it is to live on as; restored says that it is not merged any more.
 	mergedInto string
-	merge      struct {
-		curated     []curated
-		identifiers []resource.Identifier
-		edges       []edge
+	restored   bool
+	// next is what people decided of it, where that is changing.
+	next *revision
+}
+
+// draft is what people decided of the resource, to be changed.
+func (r *resRec) draft() *revision {
+	if r.next == nil {
+		next := r.rev
+		next.Curated, next.Pins, next.ManualIdentifiers = slices.Clone(next.Curated), slices.Clone(next.Pins), slices.Clone(next.ManualIdentifiers)
+		next.Absorbed, next.Apart, next.ManualEdges = slices.Clone(next.Absorbed), slices.Clone(next.Apart), slices.Clone(next.ManualEdges)
+		r.next = &next
 	}
-	// override brings what a person has just decided.
-	override *revision
+	return r.next
+}
+
+// content is what people decided of the resource as it stands.
+func (r *resRec) content() *revision {
+	if r.next != nil {
+		return r.next
+	}
+	return &r.rev
 }
 
 type claimRec struct {
@@ -185,7 +201,8 @@ func (s *Service) work(ctx context.Context, tenant string, kind *schema.Kind, c 
 // unit is one that nothing is loaded in.
 func (s *Service) unit(tenant string, kind *schema.Kind, c cause, tx store.Tx) *unit {
 	return &unit{s: s, tx: tx, tenant: tenant, kind: kind, keyed: keyedArrays(kind), hidden: sensitivePointers(kind), now: s.now(), cause: c,
-		roll: map[string]bool{}, obs: map[string]*obsRec{}, res: map[string]*resRec{}, alias: map[string]string{}, claims: map[string]*claimRec{}}
+		roll: map[string]bool{}, obs: map[string]*obsRec{}, res: map[string]*resRec{}, alias: map[string]string{}, claims: map[string]*claimRec{},
+		pins: map[string]pinDoc{}}
 }
 
 // loadObs reads observations that are not at hand. Those that do not exist are absent from u.obs.
@@ -280,7 +297,9 @@ func (u *unit) loadResource(ctx context.Context, id string, rows map[string]stor
 			return nil, err
 		}
 		rec.version, rec.rev, rec.hash = row.Version, doc.revision, doc.ChangeHash
-		rec.manualBefore, rec.rulesBefore = doc.ManualEdges, doc.RuleEdges
+		if doc.State != Merged { // one that was merged away has none left
+			rec.manualBefore, rec.rulesBefore = doc.ManualEdges, doc.RuleEdges
+		}
 	}
 	if !u.roll[id] {
 		return rec, nil
@@ -362,10 +381,10 @@ func (u *unit) settle() error {
 			}
 			continue
 		}
-		if rec.rev.State == Merged {
+		if rec.rev.State == Merged && !rec.restored {
 			continue // rolled forward only
 		}
-		in := mergeInput{id: id, kind: u.kind, prev: &rec.rev, now: u.now, rules: u.rules, where: u.where}
+		in := mergeInput{id: id, kind: u.kind, prev: rec.content(), now: u.now, rules: u.rules, where: u.where}
 		if u.behind(rec) {
 			return &raceError{wait: true}
 		}
@@ -375,16 +394,6 @@ func (u *unit) settle() error {
 				o.seen.row++
 			}
 			in.obs = append(in.obs, o.seen)
-		}
-		if rec.override != nil {
-			in.prev = rec.override
-		}
-		if len(rec.merge.curated)+len(rec.merge.identifiers)+len(rec.merge.edges) > 0 {
-			left := rec.rev
-			left.Curated = slices.Concat(left.Curated, rec.merge.curated)
-			left.ManualIdentifiers = slices.Concat(left.ManualIdentifiers, rec.merge.identifiers)
-			left.ManualEdges = slices.Concat(left.ManualEdges, rec.merge.edges)
-			in.prev = &left
 		}
 		if err := u.commit(rec, merge(in)); err != nil {
 			return err
@@ -456,6 +465,8 @@ func actionOf(old, new State) string {
 	switch {
 	case old == new:
 		return "updated"
+	case old == Merged:
+		return "split"
 	case new == Active:
 		return "returned"
 	}

@@ -142,102 +142,12 @@ func (u *unit) remap(ctx context.Context, c Connection, ids []string) error {
 	return nil
 }
 
-// runMerges carries out merges that were announced.
-func (s *Service) runMerges(ctx context.Context, tenant string) error {
-	q := store.Query{Table: tOperations, Tenant: tenant, AllTenants: tenant == "", Where: eq(text("state"), "open")}
-	var ops []store.Row
-	if err := each(ctx, s.opt.Store, q, func(row store.Row) error { ops = append(ops, row); return nil }); err != nil {
-		return err
-	}
-	for _, row := range ops {
-		op, err := decodeRow[operationDoc](row)
-		if err != nil {
-			return err
-		}
-		kind, err := s.kind(ctx, row.Tenant, op.Kind)
-		if err != nil {
-			return err
-		}
-		c := cause{actor: "rule:identity", runID: op.RunID, reason: op.Pair + " belongs to both"}
-		err = s.work(ctx, row.Tenant, kind.Kind, c, func(u *unit) error { return u.fuse(ctx, op, row) })
-		if err != nil {
-			return fmt.Errorf("merge %s into %s: %w", op.From, op.To, err)
-		}
-	}
-	return nil
-}
-
-// fuse makes one resource of two. The older id survives, the other leads to it.
-func (u *unit) fuse(ctx context.Context, op operationDoc, row store.Row) error {
-	if err := u.loadResources(ctx, []string{op.From, op.To}); err != nil {
-		return err
-	}
-	from, to := u.res[op.From], u.res[u.resolve(op.To)]
-	op.State = "done"
-	done, err := encodeRow(row.ID, u.tenant, "", row.Version+1, op)
-	if err != nil {
-		return err
-	}
-	u.last = append(u.last, store.Write{Table: tOperations, Op: store.Put, Row: done})
-	if from == to || from.version == 0 || from.rev.State == Merged && from.rev.RedirectTo != to.id {
-		return nil
-	}
-	if from.rev.State != Merged {
-		from.mergedInto = to.id
-	}
-	u.touch(from)
-	u.touch(to)
-	if to.version == 0 {
-		to.rev.CreatedAt = from.rev.CreatedAt
-	}
-	for _, src := range from.rev.Sources {
-		o := u.obs[src.Observation]
-		if o == nil || o.doc.ResourceID != from.id {
-			continue
-		}
-		rec := *o
-		rec.doc.Match, rec.doc.Matched, rec.dirty = op.match(), nil, true
-		u.obs[o.id] = &rec
-		u.join(&rec, to)
-	}
-	for _, c := range from.rev.Curated {
-		if !slices.ContainsFunc(to.rev.Curated, func(x curated) bool { return x.Pointer == c.Pointer }) {
-			to.merge.curated = append(to.merge.curated, c)
-		}
-	}
-	for _, id := range from.rev.ManualIdentifiers {
-		if !slices.Contains(to.rev.ManualIdentifiers, id) {
-			to.merge.identifiers = append(to.merge.identifiers, id)
-		}
-	}
-	for _, e := range from.rev.ManualEdges {
-		if !hasEdge(to.rev.ManualEdges, e) && e.Want != wantResource(to.id) {
-			to.merge.edges = append(to.merge.edges, e)
-		}
-	}
-	return u.takeClaims(ctx, from.id, to.id)
-}
-
-// takeClaims gives all claims of one resource to another.
-func (u *unit) takeClaims(ctx context.Context, from, to string) error {
-	return each(ctx, u.tx, store.Query{Table: tClaims, Tenant: u.tenant, Where: eq(text("resource_id"), from)}, func(row store.Row) error {
-		doc, err := decodeRow[claimDoc](row)
-		if err != nil {
-			return err
-		}
-		stored := doc
-		doc.ResourceID = to
-		u.claims[row.ID] = &claimRec{id: row.ID, doc: doc, stored: stored, version: row.Version, dirty: true}
-		return nil
-	})
-}
-
 // Sweep does what time asks for: rolls forward what a crash left behind, turns what is not read any more
 // unwatched, prunes, and fails runs without news. One collector at a time runs it, under a lease.
 func (s *Service) Sweep(ctx context.Context, now time.Time) error {
-	err := s.runMerges(ctx, "")
+	err := s.runOperations(ctx, "")
 	if err != nil {
-		err = fmt.Errorf("carry out merges: %w", err)
+		err = fmt.Errorf("carry out merges and splits: %w", err)
 	}
 	for _, step := range []struct {
 		name string

@@ -20,6 +20,8 @@ var (
 	ErrHorizon = errors.New("before the retention horizon")
 	// ErrNotHeld says that a held removal has been decided already.
 	ErrNotHeld = errors.New("removal is not held any more")
+	// ErrReviewed says that a review item has been decided already.
+	ErrReviewed = errors.New("review item was decided already")
 )
 
 // StaleError says that a write was based on another version than the current one.
@@ -111,7 +113,15 @@ type Resource struct {
 	// LastSeen is zero for hand-made resources and in the past.
 	LastSeen   time.Time
 	Provenance []Provenance
+	// Absorbed are the resources that were merged into it and may be split off again; Apart those that a person said are others.
+	Absorbed []Absorbed
+	Apart    []string
+	// Manual says that a person recorded it.
+	Manual bool
 }
+
+// Absorbed is a resource that was merged into another, with the name that it had.
+type Absorbed struct{ ID, Name string }
 
 // Provenance says where one field's value came from.
 type Provenance struct {
@@ -255,7 +265,7 @@ type Change struct {
 	Kind       string
 	Name       string
 	Version    int64
-	Action     string // created, updated, gone, returned, unwatched, merged
+	Action     string // created, updated, gone, returned, unwatched, merged, split
 	At         time.Time
 	ObservedAt time.Time
 	Actor      string // run:<id>, user:<name>, rule:<name>

@@ -86,6 +86,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Find changes and audit entries that were removed, edited or put in; reads all of them, one such question at a time */
+        post: operations["verify-audit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/changes": {
         parameters: {
             query?: never;
@@ -540,6 +557,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/resources/{kind}/{id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that another resource is the same thing; it lives on as this one */
+        post: operations["merge-resource"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/resources/{kind}/{id}/observations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What each connection saw of a resource, and why it belongs to it */
+        get: operations["list-resource-observations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/resources/{kind}/{id}/relations": {
         parameters: {
             query?: never;
@@ -557,6 +608,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/resources/{kind}/{id}/split": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that a resource is two things; answers the one that is split off */
+        post: operations["split-resource"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/review-items": {
         parameters: {
             query?: never;
@@ -564,10 +632,61 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Pairs of resources that may be one, newest first; the filter may name the kind */
+        /** Pairs of resources that may be one, newest first; the filter may name kind, type and state (open unless named) */
         get: operations["list-review-items"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/review-items/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One review item, whatever its state */
+        get: operations["get-review-item"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/review-items/{id}/keep-apart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The two are two, and no rule joins them from now on */
+        post: operations["keep-apart-review-item"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/review-items/{id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The two are one; the older one stays */
+        post: operations["merge-review-item"];
         delete?: never;
         options?: never;
         head?: never;
@@ -772,6 +891,55 @@ export interface components {
             /** @enum {string} */
             outcome: "ok" | "refused" | "failed" | "pending";
             reason?: string;
+        };
+        AuditFinding: {
+            /** Format: date-time */
+            at?: string;
+            /** @description Of the change or audit entry, or checkpoint <number> */
+            id: string;
+            problem: string;
+            /** @enum {string} */
+            stream: "changes" | "audit";
+        };
+        AuditHead: {
+            hash: string;
+            /** Format: int64 */
+            number: number;
+            stream: string;
+            /**
+             * Format: date-time
+             * @description The moment of the last entry that is sealed
+             */
+            until: string;
+        };
+        AuditVerification: {
+            /** Format: int64 */
+            checkpoints: number;
+            /**
+             * Format: int64
+             * @description Changes and audit entries that were read
+             */
+            entries: number;
+            findings: components["schemas"]["AuditFinding"][];
+            /** @description The newest checkpoints; kept elsewhere, their hashes prove later that the end was not cut off */
+            heads: components["schemas"]["AuditHead"][];
+            /** @description There are more findings than are listed */
+            more: boolean;
+            ok: boolean;
+            /**
+             * Format: int64
+             * @description Entries that were purged as the settings say, and whose hashes are kept
+             */
+            purged: number;
+            /**
+             * Format: int64
+             * @description How many of them a checkpoint closes; the newest wait for one
+             */
+            sealed: number;
+        };
+        AuditVerify: {
+            /** @description Hashes of checkpoints, kept elsewhere, that must be there */
+            expect?: string[];
         };
         Change: {
             /** @enum {string} */
@@ -1285,6 +1453,14 @@ export interface components {
             total_size: number;
             total_size_is_lower_bound?: boolean;
         };
+        ListObservation: {
+            items: components["schemas"]["Observation"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
         ListPlugin: {
             items: components["schemas"]["Plugin"][];
             /** @description Pass as page_token for the next page; absent at the end */
@@ -1385,6 +1561,11 @@ export interface components {
             /** Format: date-time */
             state_since: string;
             warnings?: string[];
+        };
+        ObservationRef: {
+            /** @description Id of the connection */
+            connection: string;
+            external_id: string;
         };
         Outcome: {
             advice?: string;
@@ -1495,6 +1676,10 @@ export interface components {
             verb: string;
         };
         Resource: {
+            /** @description Resources that were merged into this one and can be split off again */
+            absorbed?: components["schemas"]["Ref"][];
+            /** @description Ids of resources that a person said are others, whatever they share */
+            apart?: string[];
             attributes: {
                 [key: string]: unknown;
             };
@@ -1537,6 +1722,8 @@ export interface components {
             volatile?: {
                 [key: string]: unknown;
             };
+            /** @description What is wrong with what the sources say */
+            warnings?: string[];
             withheld?: string[];
             zone?: string;
         };
@@ -1567,6 +1754,11 @@ export interface components {
             /** Format: int64 */
             version: number;
         };
+        ResourceMerge: {
+            reason?: string;
+            /** @description Id of the resource that lives on as this one */
+            with: string;
+        };
         ResourcePatch: {
             reason?: string;
             reset?: string[];
@@ -1574,20 +1766,38 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        ResourceSplit: {
+            /** @description What is split off */
+            observations?: components["schemas"]["ObservationRef"][];
+            reason?: string;
+            /** @description Id of a merged resource that comes back, one of absorbed */
+            resource?: string;
+        };
         ReviewItem: {
             /** Format: date-time */
             at: string;
             /** @description Whose reading brought it up; absent: another source */
             connection?: components["schemas"]["Ref"];
+            /** Format: date-time */
+            decided_at?: string;
+            decided_by?: string;
+            /** @description Why one should look, in words */
+            detail?: string;
             external_id?: string;
             id: string;
             /** @description What both have */
-            identifier: components["schemas"]["Identifier"];
+            identifier?: components["schemas"]["Identifier"];
             kind: string;
-            /** @description The two */
+            reason?: string;
+            /** @description The two, as they are now */
             resources: components["schemas"]["ResourceHead"][];
             /** @enum {string} */
-            state: "open";
+            state: "open" | "merged" | "apart";
+            /**
+             * @description bridge: an identifier names both and is too weak to join them; quarantine: two connections of one plugin see it at things that cannot be one; conflict: what was joined contradicts itself; duplicate: a name or address in common
+             * @enum {string}
+             */
+            type: "bridge" | "quarantine" | "conflict" | "duplicate";
         };
         Run: {
             agent?: components["schemas"]["Ref"];
@@ -1734,7 +1944,7 @@ export interface operations {
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
                 fields?: string;
-                /** @description AIP-160 expression; bare words search the text */
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
                 filter?: string;
                 order_by?: string;
                 page_size?: number;
@@ -1875,7 +2085,7 @@ export interface operations {
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
                 fields?: string;
-                /** @description AIP-160 expression; bare words search the text */
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
                 filter?: string;
                 order_by?: string;
                 page_size?: number;
@@ -1908,6 +2118,39 @@ export interface operations {
             };
         };
     };
+    "verify-audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AuditVerify"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditVerification"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-changes": {
         parameters: {
             query?: {
@@ -1915,7 +2158,7 @@ export interface operations {
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
                 fields?: string;
-                /** @description AIP-160 expression; bare words search the text */
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
                 filter?: string;
                 order_by?: string;
                 page_size?: number;
@@ -1955,7 +2198,7 @@ export interface operations {
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
                 fields?: string;
-                /** @description AIP-160 expression; bare words search the text */
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
                 filter?: string;
                 order_by?: string;
                 page_size?: number;
@@ -2164,7 +2407,7 @@ export interface operations {
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
                 fields?: string;
-                /** @description AIP-160 expression; bare words search the text */
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
                 filter?: string;
                 order_by?: string;
                 page_size?: number;
@@ -2339,7 +2582,7 @@ export interface operations {
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
                 fields?: string;
-                /** @description AIP-160 expression; bare words search the text */
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
                 filter?: string;
                 order_by?: string;
                 page_size?: number;
@@ -2513,7 +2756,7 @@ export interface operations {
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
                 fields?: string;
-                /** @description AIP-160 expression; bare words search the text */
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
                 filter?: string;
                 order_by?: string;
                 page_size?: number;
@@ -2615,7 +2858,7 @@ export interface operations {
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
                 fields?: string;
-                /** @description AIP-160 expression; bare words search the text */
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
                 filter?: string;
                 order_by?: string;
                 page_size?: number;
@@ -2818,7 +3061,7 @@ export interface operations {
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
                 fields?: string;
-                /** @description AIP-160 expression; bare words search the text */
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
                 filter?: string;
                 order_by?: string;
                 page_size?: number;
@@ -2889,7 +3132,7 @@ export interface operations {
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
                 fields?: string;
-                /** @description AIP-160 expression; bare words search the text */
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
                 filter?: string;
                 order_by?: string;
                 page_size?: number;
@@ -3030,7 +3273,7 @@ export interface operations {
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
                 fields?: string;
-                /** @description AIP-160 expression; bare words search the text */
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
                 filter?: string;
                 order_by?: string;
                 page_size?: number;
@@ -3074,7 +3317,7 @@ export interface operations {
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
                 fields?: string;
-                /** @description AIP-160 expression; bare words search the text */
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
                 filter?: string;
                 order_by?: string;
                 page_size?: number;
@@ -3228,7 +3471,7 @@ export interface operations {
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
                 fields?: string;
-                /** @description AIP-160 expression; bare words search the text */
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
                 filter?: string;
                 order_by?: string;
                 page_size?: number;
@@ -3264,6 +3507,89 @@ export interface operations {
             };
         };
     };
+    "merge-resource": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version decided on, as in the ETag; required */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResourceMerge"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Resource"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-resource-observations": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListObservation"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-resource-relations": {
         parameters: {
             query?: {
@@ -3273,7 +3599,7 @@ export interface operations {
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
                 fields?: string;
-                /** @description AIP-160 expression; bare words search the text */
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
                 filter?: string;
                 order_by?: string;
                 page_size?: number;
@@ -3309,6 +3635,46 @@ export interface operations {
             };
         };
     };
+    "split-resource": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version decided on, as in the ETag; required */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResourceSplit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Resource"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-review-items": {
         parameters: {
             query?: {
@@ -3316,7 +3682,7 @@ export interface operations {
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
                 fields?: string;
-                /** @description AIP-160 expression; bare words search the text */
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
                 filter?: string;
                 order_by?: string;
                 page_size?: number;
@@ -3349,6 +3715,107 @@ export interface operations {
             };
         };
     };
+    "get-review-item": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewItem"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "keep-apart-review-item": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewItem"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "merge-review-item": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewItem"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-runs": {
         parameters: {
             query?: {
@@ -3356,7 +3823,7 @@ export interface operations {
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
                 fields?: string;
-                /** @description AIP-160 expression; bare words search the text */
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
                 filter?: string;
                 order_by?: string;
                 page_size?: number;
@@ -3427,7 +3894,7 @@ export interface operations {
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
                 fields?: string;
-                /** @description AIP-160 expression; bare words search the text */
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
                 filter?: string;
                 order_by?: string;
                 page_size?: number;
@@ -3623,7 +4090,7 @@ export interface operations {
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
                 fields?: string;
-                /** @description AIP-160 expression; bare words search the text */
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
                 filter?: string;
                 order_by?: string;
                 page_size?: number;

@@ -1,0 +1,151 @@
+package api
+
+import (
+	"context"
+
+	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/inventory"
+	"maestro.internal/internal/rest"
+)
+
+type mergeIn struct {
+	ResourceIn
+	IfMatch string `header:"If-Match" doc:"The version decided on, as in the ETag; required"`
+	Body    rest.ResourceMerge
+}
+
+type splitIn struct {
+	ResourceIn
+	IfMatch string `header:"If-Match" doc:"The version decided on, as in the ETag; required"`
+	Body    rest.ResourceSplit
+}
+
+// identityRoutes are about which observations are one thing.
+func (s *Server) identityRoutes() {
+	tag := "resources"
+	handle(s, route{method: "GET", path: "/resources/{kind}/{id}/observations", id: "list-resource-observations", tag: tag, action: access.Read,
+		summary: "What each connection saw of a resource, and why it belongs to it"}, s.listObservations)
+	handle(s, route{method: "POST", path: "/resources/{kind}/{id}/merge", id: "merge-resource", tag: tag, action: access.EditResources,
+		summary: "Say that another resource is the same thing; it lives on as this one"}, s.mergeResource)
+	handle(s, route{method: "POST", path: "/resources/{kind}/{id}/split", id: "split-resource", tag: tag, action: access.EditResources,
+		summary: "Say that a resource is two things; answers the one that is split off"}, s.splitResource)
+
+	tag = "review"
+	handle(s, route{method: "GET", path: "/review-items", id: "list-review-items", tag: tag, action: access.Read,
+		summary: "Pairs of resources that may be one, newest first; the filter may name kind, type and state (open unless named)"}, s.listReviewItems)
+	handle(s, route{method: "GET", path: "/review-items/{id}", id: "get-review-item", tag: tag, action: access.Read,
+		summary: "One review item, whatever its state"}, s.getReviewItem)
+	handle(s, route{method: "POST", path: "/review-items/{id}/merge", id: "merge-review-item", tag: tag, action: access.EditResources,
+		summary: "The two are one; the older one stays"}, s.mergeReviewItem)
+	handle(s, route{method: "POST", path: "/review-items/{id}/keep-apart", id: "keep-apart-review-item", tag: tag, action: access.EditResources,
+		summary: "The two are two, and no rule joins them from now on"}, s.keepApartReviewItem)
+}
+
+func (s *Server) listObservations(ctx context.Context, c access.Caller, in *resourceListIn) (*out[rest.List[rest.Observation]], error) {
+	question, _, err := plainList(&in.ListIn, "observations", in.Kind, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := s.opt.Inventory.Observations(ctx, domainCaller(c), in.Kind, in.ID)
+	if err != nil {
+		return nil, orNotFound(err, "resource")
+	}
+	names, err := s.names(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]rest.Observation, 0, len(seen))
+	for i := range seen {
+		items = append(items, observationDocument(&seen[i], names))
+	}
+	return listOf(items, question, "", len(items), false)
+}
+
+func (s *Server) mergeResource(ctx context.Context, c access.Caller, in *mergeIn) (*versioned[rest.Resource], error) {
+	version, err := ifMatch(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.kind(ctx, c, in.Kind); err != nil {
+		return nil, err
+	}
+	r, err := s.opt.Inventory.Merge(ctx, domainCaller(c), inventory.MergeRequest{Kind: in.Kind, ID: in.ID, Version: version,
+		Other: in.Body.With, Reason: in.Body.Reason})
+	return s.decided(ctx, c, r, err)
+}
+
+func (s *Server) splitResource(ctx context.Context, c access.Caller, in *splitIn) (*versioned[rest.Resource], error) {
+	version, err := ifMatch(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.kind(ctx, c, in.Kind); err != nil {
+		return nil, err
+	}
+	req := inventory.SplitRequest{Kind: in.Kind, ID: in.ID, Version: version, Absorbed: in.Body.Resource, Reason: in.Body.Reason}
+	for _, o := range in.Body.Observations {
+		req.Observations = append(req.Observations, inventory.ObservationKey{Connection: o.Connection, ExternalID: o.ExternalID})
+	}
+	r, err := s.opt.Inventory.Split(ctx, domainCaller(c), req)
+	return s.decided(ctx, c, r, err)
+}
+
+// decided answers with the resource that a decision made.
+func (s *Server) decided(ctx context.Context, c access.Caller, r *inventory.Resource, err error) (*versioned[rest.Resource], error) {
+	if err != nil {
+		return nil, orNotFound(err, "resource")
+	}
+	seen, err := s.opt.Inventory.Observations(ctx, domainCaller(c), r.Kind, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return s.oneResource(ctx, c, r, seen)
+}
+
+func (s *Server) listReviewItems(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.ReviewItem]], error) {
+	q := inventory.ReviewQuery{Limit: in.size()}
+	question, after, err := s.terms(in, "review-items", terms{text: map[string]*string{"kind": &q.Kind, "type": &q.Type, "state": &q.State}})
+	if err != nil {
+		return nil, err
+	}
+	q.After = after
+	found, err := s.opt.Inventory.ReviewItems(ctx, domainCaller(c), q)
+	if err != nil {
+		return nil, err
+	}
+	names, err := s.names(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]rest.ReviewItem, 0, len(found.Items))
+	for i := range found.Items {
+		items = append(items, reviewDocument(&found.Items[i], names))
+	}
+	return listOf(items, question, found.Next, found.Total, found.More)
+}
+
+func (s *Server) getReviewItem(ctx context.Context, c access.Caller, in *idIn) (*out[rest.ReviewItem], error) {
+	r, err := s.opt.Inventory.ReviewItem(ctx, domainCaller(c), in.ID)
+	return s.oneReview(ctx, c, r, err)
+}
+
+func (s *Server) mergeReviewItem(ctx context.Context, c access.Caller, in *decideIn) (*out[rest.ReviewItem], error) {
+	r, err := s.opt.Inventory.DecideReview(ctx, domainCaller(c), in.ID, true, in.reason())
+	return s.oneReview(ctx, c, r, err)
+}
+
+func (s *Server) keepApartReviewItem(ctx context.Context, c access.Caller, in *decideIn) (*out[rest.ReviewItem], error) {
+	r, err := s.opt.Inventory.DecideReview(ctx, domainCaller(c), in.ID, false, in.reason())
+	return s.oneReview(ctx, c, r, err)
+}
+
+func (s *Server) oneReview(ctx context.Context, c access.Caller, r *inventory.ReviewItem, err error) (*out[rest.ReviewItem], error) {
+	if err != nil {
+		return nil, orNotFound(err, "review item")
+	}
+	names, err := s.names(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &out[rest.ReviewItem]{Body: reviewDocument(r, names)}, nil
+}
