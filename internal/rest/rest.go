@@ -473,7 +473,7 @@ type ReviewItem struct {
 	State      string               `json:"state" enum:"open,merged,apart"`
 	Identifier *resource.Identifier `json:"identifier,omitempty" doc:"What both have"`
 	Detail     string               `json:"detail,omitempty" doc:"Why one should look, in words"`
-	Resources  []ResourceHead       `json:"resources" doc:"The two, as they are now"`
+	Resources  []ResourceHead       `json:"resources" doc:"The two, as they are now; one if they have become one, or if it contradicts itself"`
 	Connection *Ref                 `json:"connection,omitempty" doc:"Whose reading brought it up; absent: another source"`
 	ExternalID string               `json:"external_id,omitempty"`
 	At         time.Time            `json:"at"`

@@ -42,6 +42,15 @@ func SingleIdentifier(typ string) bool {
 	return slices.ContainsFunc(IdentifierTypes(), func(t IdentifierType) bool { return t.Name == typ && t.One })
 }
 
+// SwapUUID is a UUID with the bytes of its first three parts in the other order, as SMBIOS before 2.6 and Windows write them; ""
+// for what is none.
+func SwapUUID(s string) string {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' {
+		return ""
+	}
+	return s[6:8] + s[4:6] + s[2:4] + s[0:2] + "-" + s[11:13] + s[9:11] + "-" + s[16:18] + s[14:16] + s[18:]
+}
+
 var pluginIdentifier = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}$`)
 
 func knownIdentifier(typ string) bool {

@@ -166,7 +166,9 @@ func reviewDocument(r *inventory.ReviewItem, n *names) rest.ReviewItem {
 		doc.Identifier = &r.Identifier
 	}
 	for i := range r.Resources {
-		doc.Resources = append(doc.Resources, headDocument(&r.Resources[i], n))
+		if i == 0 || r.Resources[i].ID != r.Resources[0].ID {
+			doc.Resources = append(doc.Resources, headDocument(&r.Resources[i], n))
+		}
 	}
 	return doc
 }

@@ -57,6 +57,7 @@ func (u *unit) identify(o *obsRec, known []ranked) {
 		o.doc.ResourceID, o.doc.Match = own.id, "decided by "+pin.Actor
 	}
 	var free, led []resource.Identifier // led to own
+	var quarantined []quarantine
 	for _, id := range u.identifiers(&o.seen.env) {
 		cl := u.claims[claimID(u.tenant, u.kind.Name, id.Identifier)]
 		if slices.Contains(known, id) {
@@ -79,6 +80,9 @@ func (u *unit) identify(o *obsRec, known []ranked) {
 		switch {
 		case owner == own:
 		case u.contests(owner, o, id.Identifier):
+			if q, ok := u.quarantines(owner, o, id.Identifier); ok {
+				quarantined = append(quarantined, q)
+			}
 			u.contest(cl, owner, o)
 		case u.blocked(owner, o):
 			// Two observations of one connection never join. What nothing live has any more passes on.
@@ -90,6 +94,7 @@ func (u *unit) identify(o *obsRec, known []ranked) {
 		case own == nil:
 			own, led = owner, append(led, id.Identifier)
 			u.matched(o, owner, id)
+			u.doubt(o, owner, id)
 		case u.apart(own, owner):
 			// A person said that they are two: the identifier stays with who has it.
 			if !u.heldLive(owner, id.Identifier) {
@@ -98,6 +103,7 @@ func (u *unit) identify(o *obsRec, known []ranked) {
 		case own.version == 0 && len(own.members) == 0 && u.pins[o.id].ResourceID == "":
 			// What a claim led to before was never made; it goes where the others lead.
 			own, free, led = owner, append(free, led...), nil
+			u.matched(o, owner, id)
 		case id.rank == 1 && !u.sameConnection(own, owner):
 			u.bridge(own, owner, id.Identifier)
 		default:
@@ -111,6 +117,9 @@ func (u *unit) identify(o *obsRec, known []ranked) {
 	u.join(o, own)
 	for _, id := range free {
 		u.claim(id, own.id)
+	}
+	for _, q := range quarantined {
+		u.ask(q.other, own, o, reviewDoc{Type: ReviewQuarantine, Pair: pairOf(q.id), Detail: q.detail})
 	}
 }
 
@@ -158,7 +167,7 @@ func (u *unit) differ(a, b *obsRec) bool {
 	}
 	typ := a.doc.Provider + ".id"
 	x, y := identifierOf(&a.seen.env, typ), identifierOf(&b.seen.env, typ)
-	return x != "" && y != "" && x != y
+	return x != "" && y != "" && x != y || len(u.contradictions(a, b)) > 0
 }
 
 func identifierOf(env *resource.Envelope, typ string) string {
@@ -329,12 +338,23 @@ func older(a, b *resRec) bool {
 	return a.id < b.id
 }
 
-// review asks a person whether two resources are one.
+// review asks a person whether two resources are one, because of an identifier that is too weak to join them.
 func (u *unit) review(a, b *resRec, o *obsRec, id resource.Identifier) {
+	if u.apart(a, b) {
+		return // the person has said so already
+	}
 	o.warn(fmt.Sprintf("identifier %s belongs to another resource as well; see review items", pairOf(id)))
-	x, y := min(a.id, b.id), max(a.id, b.id)
-	row, err := encodeRow(uuidOf("review", u.tenant, x, y, pairOf(id)), u.tenant, "", 1, reviewDoc{Kind: u.kind.Name, State: "open",
-		Pair: pairOf(id), ResourceID: a.id, OtherID: b.id, Observation: o.id, At: store.At(u.now), Type: ReviewBridge})
+	u.ask(a, b, o, reviewDoc{Type: ReviewBridge, Pair: pairOf(id)})
+}
+
+// ask puts a question to people, once.
+func (u *unit) ask(a, b *resRec, o *obsRec, doc reviewDoc) {
+	doc.Kind, doc.State, doc.ResourceID, doc.OtherID, doc.Observation, doc.At = u.kind.Name, "open", a.id, b.id, o.id, store.At(u.now)
+	parts := []string{"review", u.tenant, min(a.id, b.id), max(a.id, b.id), doc.Pair}
+	if a.id == b.id {
+		parts = append(parts, o.id)
+	}
+	row, err := encodeRow(uuidOf(parts...), u.tenant, "", 1, doc)
 	if err != nil {
 		return
 	}

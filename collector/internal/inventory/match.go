@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -60,7 +61,7 @@ func (u *unit) disagreements(a, b *obsRec) []string {
 	var out []string
 	for typ, values := range u.typed(a) {
 		others := u.typed(b)[typ]
-		if len(others) > 0 && disjoint(values, others) {
+		if len(others) > 0 && !overlap(values, others) {
 			out = append(out, typ)
 		}
 	}
@@ -115,16 +116,64 @@ func addressesOf(env *resource.Envelope, kind *schema.Kind) []string {
 	return unique(out)
 }
 
-// contradict says whether two observations that have an identifier in common cannot be of one thing all the same: they have
-// different values of a type that a thing has one value of.
-func (u *unit) contradict(a, b *obsRec) bool {
+// contradictions are the types, of which a thing has one value, of which two observations have different ones: they cannot be of
+// one thing, whatever else they have in common.
+func (u *unit) contradictions(a, b *obsRec) []string {
+	var out []string
 	others := u.typed(b)
 	for typ, values := range u.typed(a) {
-		if one := schema.SingleIdentifier(typ); one && len(others[typ]) > 0 && disjoint(values, others[typ]) {
-			return true
+		if schema.SingleIdentifier(typ) && len(others[typ]) > 0 && !overlap(values, others[typ]) {
+			out = append(out, typ)
 		}
 	}
-	return false
+	slices.Sort(out)
+	return out
+}
+
+// overlap says whether two lists have a value in common, one UUID being the same in both orders of bytes: firmware of one
+// machine is read either way.
+func overlap(a, b []string) bool {
+	return !disjoint(a, b) || slices.ContainsFunc(a, func(v string) bool {
+		swapped := schema.SwapUUID(v)
+		return swapped != "" && slices.Contains(b, swapped)
+	})
+}
+
+// quarantine is an identifier that two connections of one plugin see at things that cannot be one, such as a machine that was
+// cloned with its agent. It joins nothing, so that the resource does not take turns in looking like either.
+type quarantine struct {
+	other  *resRec
+	id     resource.Identifier
+	detail string
+}
+
+func (u *unit) quarantines(owner *resRec, o *obsRec, id resource.Identifier) (quarantine, bool) {
+	for _, m := range u.holders(owner, id, true) {
+		other := u.obs[m]
+		if other.doc.Connection == o.doc.Connection || other.doc.Provider != o.doc.Provider {
+			continue
+		}
+		if types := u.contradictions(other, o); len(types) > 0 {
+			return quarantine{owner, id, fmt.Sprintf("two connections see %s at once, at things with different %s", pairOf(id), strings.Join(types, ", "))}, true
+		}
+	}
+	return quarantine{}, false
+}
+
+// doubt asks a person to look at a join by an identifier that a stronger one contradicts.
+func (u *unit) doubt(o *obsRec, owner *resRec, id ranked) {
+	for _, m := range slices.Sorted(maps.Keys(owner.members)) {
+		other := u.obs[m]
+		if m == o.id || !other.seen.live() {
+			continue
+		}
+		types := slices.DeleteFunc(u.contradictions(o, other), func(typ string) bool { return rankOf(u.kind, typ) >= id.rank })
+		if len(types) > 0 {
+			u.ask(owner, owner, o, reviewDoc{Type: ReviewConflict, Pair: pairOf(id.Identifier),
+				Detail: fmt.Sprintf("joined by %s, but %s differs, which is stronger", pairOf(id.Identifier), strings.Join(types, ", "))})
+			return
+		}
+	}
 }
 
 // identifiers are identifiersOf without what the administrator declared to name nothing.

@@ -92,3 +92,76 @@ func TestMatchExplainsItself(t *testing.T) {
 		})
 	}
 }
+
+// One identity seen by two live connections of one plugin at things that cannot be one: a machine cloned with its agent.
+func TestClonedAgentsAreQuarantined(t *testing.T) {
+	l := newLab(t)
+	a, b := newAgent(l.s, "a", 1), newAgent(l.s, "b", 2)
+	machine := func(key, uuid string, more ...func(*resource.Envelope)) resource.Envelope {
+		return thing(one, key, append(more, named(key), has("machine_id", "b08dfa6083e7567a1921a715000001fb"), has("bios_uuid", uuid))...)
+	}
+	const first, second = "4210f2a4-0000-1111-2222-333344445501", "4210f2a4-0000-1111-2222-333344445502"
+	l.run(a, complete(one, machine("a1", first)))
+	l.run(b, complete(one, machine("b1", second)))
+	id := l.server("a1").ID
+	// However often the two take turns, each keeps its own resource and its own history.
+	for i := range 3 {
+		l.run(a, complete(one, machine("a1", first, tagged("turn", string(rune('a'+i))))))
+		l.run(b, complete(one, machine("b1", second, tagged("turn", string(rune('a'+i))))))
+		l.want(l.servers(), "a1 active a", "b1 active b")
+	}
+	for _, line := range l.history(id)[1:] {
+		if line != "updated /tags/turn" && line != "updated /tags/turn /warnings" {
+			t.Errorf("history: %s", line)
+		}
+	}
+	items := l.reviews(everyone, ReviewQuery{Type: ReviewQuarantine})
+	if items.Total != 1 || !strings.Contains(items.Items[0].Detail, "at things with different bios_uuid") {
+		t.Fatalf("%+v", items)
+	}
+	if _, err := l.s.DecideReview(l.ctx, everyone, items.Items[0].ID, true, "it got a new board"); err != nil {
+		t.Fatal(err)
+	}
+	l.want(l.servers(), "a1 active a+b")
+	l.checkChain("server")
+}
+
+// A join by a weak identifier that a stronger one contradicts is made, and a person is asked.
+func TestContradictionsAreAskedAbout(t *testing.T) {
+	for _, together := range []bool{true, false} {
+		l := newLab(t)
+		a, b := l.twoPlugins()
+		mac := has("mac", "02:00:00:00:01:01")
+		l.run(a, complete(one, thing(one, "a1", named("old"), mac, has("serial", "S-1"))))
+		l.run(b, complete(one, thing(one, "b1", named("new"), mac, has("serial", "S-2"))))
+		l.want(l.servers(), "old active a+b")
+		items := l.reviews(everyone, ReviewQuery{Type: ReviewConflict})
+		if items.Total != 1 || items.Items[0].Detail != "joined by mac=02:00:00:00:01:01, but serial differs, which is stronger" || items.Items[0].ExternalID != "b1" {
+			t.Fatalf("%+v", items)
+		}
+		if _, err := l.s.DecideReview(l.ctx, everyone, items.Items[0].ID, together, ""); err != nil {
+			t.Fatal(err)
+		}
+		if together {
+			l.want(l.servers(), "old active a+b")
+		} else {
+			l.want(l.servers(), "new active b", "old active a")
+		}
+		if left := l.reviews(everyone, ReviewQuery{}); left.Total != 0 {
+			t.Errorf("%+v", left)
+		}
+		l.checkChain("server")
+	}
+}
+
+// Firmware of one machine is read in either order of bytes; that is no contradiction.
+func TestSwappedUUIDsAreOne(t *testing.T) {
+	l := newLab(t)
+	a, b := l.twoPlugins()
+	l.run(a, complete(one, thing(one, "a1", named("vm"), has("serial", "S-1"), has("bios_uuid", "a4f21042-0000-1111-2222-333344445555"))))
+	l.run(b, complete(one, thing(one, "b1", has("serial", "S-1"), has("bios_uuid", "4210f2a4-0000-1111-2222-333344445555"))))
+	l.want(l.servers(), "vm active a+b")
+	if m := l.observations("vm")[1].Match; m != "matched on serial, rank 3" {
+		t.Error(m)
+	}
+}

@@ -17,6 +17,7 @@ const (
 	opMerge = "merge" // From lives on as To
 	opSplit = "split" // Observations of From become, or come back as, To
 	opApart = "apart" // From and To are two, whatever identifiers they share
+	opKeep  = "keep"  // To is one, whatever its sources contradict each other in
 )
 
 // operationDoc is a merge or split, written before anything of it is done. Without an actor it is a rule's.
@@ -128,6 +129,9 @@ func (u *unit) do(ctx context.Context, op *operationDoc) error {
 	switch op.Type {
 	case opSplit:
 		return u.cleave(ctx, op)
+	case opKeep:
+		u.pin(op, u.res[u.resolve(op.To)])
+		return nil
 	case opApart:
 		a, b := u.res[u.resolve(op.From)], u.res[u.resolve(op.To)]
 		if a == b {

@@ -146,7 +146,7 @@ func (s *Service) eachReview(ctx context.Context, c Caller, q store.Query, fn fu
 			a, mayA := heads[doc.ResourceID]
 			b, mayB := heads[doc.OtherID]
 			// What has become one since waits for nobody.
-			if !mayA || !mayB || a.ID == b.ID && doc.State == "open" {
+			if !mayA || !mayB || a.ID == b.ID && doc.State == "open" && doc.ResourceID != doc.OtherID {
 				continue
 			}
 			if more, err := fn(reviewed{row: page.Rows[i], doc: doc, heads: [2]Head{a, b}}); err != nil || !more {
@@ -235,6 +235,8 @@ func (s *Service) DecideReview(ctx context.Context, c Caller, id string, one boo
 		return nil, err
 	case r.doc.State != "open":
 		return nil, fmt.Errorf("it is %s: %w", r.doc.State, ErrReviewed)
+	case r.doc.ResourceID == r.doc.OtherID:
+		return s.decideConflict(ctx, c, r, one, reason)
 	case r.heads[0].ID == r.heads[1].ID:
 		return nil, &ConflictError{ResourceID: r.heads[0].ID, Problem: "the two have become one already"}
 	}
@@ -261,6 +263,32 @@ func (s *Service) DecideReview(ctx context.Context, c Caller, id string, one boo
 	return s.ReviewItem(ctx, c, id)
 }
 
+// decideConflict answers whether a resource whose sources contradict each other is one: it is, or the source that brought it up is
+// split off.
+func (s *Service) decideConflict(ctx context.Context, c Caller, r reviewed, one bool, reason string) (*ReviewItem, error) {
+	id := r.heads[0].ID
+	doc, _, k, err := s.current(ctx, s.opt.Store, c, r.doc.Kind, id)
+	if err != nil {
+		return nil, err
+	}
+	op := operationDoc{Type: opKeep, Kind: k.Name, From: id, To: id, Reason: reason, Review: r.row.ID}
+	action := "review.merge"
+	if !one {
+		action = "review.keep_apart"
+		op.Type, op.To, op.Observations = opSplit, "", common([]source{{Observation: r.doc.Observation}}, doc.Sources)
+		if err := s.bringsBack(ctx, c, k, &doc, &op, map[string]resourceDoc{}); err != nil {
+			return nil, err
+		}
+		if err := checkSplit(&doc, resourceDoc{}, &op); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.decide(ctx, c, action, audit.Ref{ID: r.row.ID, Name: doc.Name, Kind: "review"}, &op, map[string]any{"resources": []string{id}}); err != nil {
+		return nil, err
+	}
+	return s.ReviewItem(ctx, c, r.row.ID)
+}
+
 // closeReview notes in a review item what was decided.
 func (u *unit) closeReview(ctx context.Context, op *operationDoc) error {
 	rows, err := getRows(ctx, u.tx, tReviews, u.tenant, "", []string{op.Review})
@@ -276,7 +304,7 @@ func (u *unit) closeReview(ctx context.Context, op *operationDoc) error {
 		return err
 	}
 	doc.State = "apart"
-	if op.Type == opMerge {
+	if op.Type == opMerge || op.Type == opKeep {
 		doc.State = "merged"
 	}
 	doc.DecidedBy, doc.DecidedAt, doc.Reason = op.Actor, op.At, op.Reason

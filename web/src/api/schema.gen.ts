@@ -1789,7 +1789,7 @@ export interface components {
             identifier?: components["schemas"]["Identifier"];
             kind: string;
             reason?: string;
-            /** @description The two, as they are now */
+            /** @description The two, as they are now; one if they have become one, or if it contradicts itself */
             resources: components["schemas"]["ResourceHead"][];
             /** @enum {string} */
             state: "open" | "merged" | "apart";
