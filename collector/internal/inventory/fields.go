@@ -267,3 +267,6 @@ func indexesOf(k *schema.Kind) []store.Index {
 	}
 	return out
 }
+
+// Indexes are the indexes that a kind's own fields ask for.
+func Indexes(k *schema.Kind) []store.Index { return indexesOf(k) }

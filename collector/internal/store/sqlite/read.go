@@ -159,7 +159,7 @@ func (r reader) begin(ctx context.Context, sel string, q store.Query, listed boo
 	if err := store.CheckQuery(t.Table, q); err != nil {
 		return condition{}, err
 	}
-	c := condition{sqlText: &sqlText{}, t: t, multi: t.multiOf(q.Part), common: map[string]bool{}}
+	c := condition{sqlText: &sqlText{}, t: t, part: q.Part, multi: t.multiOf(q.Part), first: t.firstOf(q.Part), common: map[string]bool{}}
 	if !q.AllTenants {
 		c.tenant = &q.Tenant
 	}

@@ -20,6 +20,8 @@ type table struct {
 	mu sync.RWMutex
 	// multi are the indexed fields with several values, by part and fieldKey.
 	multi map[string]map[string]multiField
+	// first are the fields of one value that an index begins with, by part and fieldKey.
+	first map[string]map[string]bool
 }
 
 // multiField is a field whose values are kept in the side table.
@@ -38,6 +40,12 @@ func (t *table) multiOf(part string) map[string]multiField {
 	return t.multi[part]
 }
 
+func (t *table) firstOf(part string) map[string]bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.first[part]
+}
+
 func (s *Store) declare(t store.Table) error {
 	if err := store.CheckTable(t); err != nil {
 		return err
@@ -45,7 +53,7 @@ func (s *Store) declare(t store.Table) error {
 	if s.tables[t.Name] != nil {
 		return fmt.Errorf("declare table: %s is declared twice", t.Name)
 	}
-	s.tables[t.Name] = &table{Table: t, multi: map[string]map[string]multiField{}}
+	s.tables[t.Name] = &table{Table: t, multi: map[string]map[string]multiField{}, first: map[string]map[string]bool{}}
 	return nil
 }
 
@@ -281,7 +289,11 @@ func indexDefinition(t *table, part string, ix store.Index) string {
 // syncMulti brings the side table of a part in line with the indexes of the table and the part.
 func (s *Store) syncMulti(ctx context.Context, w *writer, t *table, part string, indexes []store.Index) error {
 	want := map[string]filter.Field{}
+	first := map[string]bool{}
 	for _, ix := range slices.Concat(t.Indexes, indexes) {
+		if i := slices.IndexFunc(ix.Fields, func(f filter.Field) bool { return !f.Multi }); i >= 0 {
+			first[fieldKey(ix.Fields[i])] = true
+		}
 		for _, f := range ix.Fields {
 			if f.Multi {
 				want[fieldKey(f)] = f
@@ -333,7 +345,7 @@ func (s *Store) syncMulti(ctx context.Context, w *writer, t *table, part string,
 	w.committed = append(w.committed, func() { // earlier, readers would miss rows in a side table still empty to them
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.multi[part] = have
+		t.multi[part], t.first[part] = have, first
 	})
 	return nil
 }

@@ -82,7 +82,9 @@ func sqlValue(v any) any {
 type condition struct {
 	*sqlText
 	t      *table
+	part   string
 	multi  map[string]multiField
+	first  map[string]bool
 	tenant *string // nil across tenants, where the side table has no useful order
 	// common are conditions on indexed fields of several values that most rows may meet.
 	common map[string]bool
@@ -182,6 +184,10 @@ func (c condition) leaf(e filter.Expr, f filter.Field, negated bool) {
 	c.add("(")
 	switch m, indexed := c.multi[fieldKey(f)]; {
 	case !f.Multi:
+		if list, ok := e.(filter.In); ok && len(list.Values) > fewValues && c.first[fieldKey(f)] && c.tenant != nil {
+			c.each(list)
+			break
+		}
 		c.test(e, valueExpr("t.doc", f))
 	case !indexed || c.tenant == nil:
 		c.anyElement(e, f)
@@ -223,7 +229,7 @@ func looksUp(e filter.Expr) bool {
 	case filter.Compare:
 		return e.Op == filter.Eq
 	case filter.In:
-		return len(e.Values) <= 50
+		return len(e.Values) <= fewValues
 	}
 	return false
 }
@@ -263,24 +269,38 @@ func (c condition) compare(value string, op filter.Op, want any) {
 	}
 }
 
+// fewValues is how many are written out one by one.
+const fewValues = 50
+
+// each looks every value of a long list up by itself. The planner takes a long list for a reason to go through the whole
+// table, so the order of the join is written down: CROSS JOIN keeps it.
+func (c condition) each(list filter.In) {
+	c.add("t.rid IN (SELECT r.rid FROM json_each(?) j CROSS JOIN "+ident(c.t.Name)+" r WHERE r.tenant = ? AND r.part = "+quote(c.part)+
+		" AND "+valueExpr("r.doc", list.Field)+" = j.value)", jsonList(list.Values), *c.tenant)
+}
+
 // in passes long lists as one argument, to stay within SQLite's number of them.
 func (c condition) in(value string, values []any) {
-	if len(values) <= 50 {
+	if len(values) <= fewValues {
 		c.add(value + " IN (?" + strings.Repeat(", ?", len(values)-1) + ")")
 		for _, v := range values {
 			c.args = append(c.args, sqlValue(v))
 		}
 		return
 	}
+	c.add(value+" IN (SELECT value FROM json_each(?))", jsonList(values))
+}
+
+func jsonList(values []any) string {
 	plain := make([]any, len(values))
 	for i, v := range values {
 		plain[i] = sqlValue(v)
 	}
 	list, err := json.Marshal(plain)
 	if err != nil { // only floats that Check refuses
-		list = []byte("[]")
+		return "[]"
 	}
-	c.add(value+" IN (SELECT value FROM json_each(?))", string(list))
+	return string(list)
 }
 
 // prefixEnd is the least text after all that begin with prefix; false when there is none.
