@@ -14,7 +14,7 @@ type reached struct {
 }
 
 // reach follows the relations that a name begins with. A field's own name wins over a relation's.
-func (p *parser) reach(r restriction) (reached, error) {
+func (p *parser) reach(r restriction, knows func(Resolver, []string) bool) (reached, error) {
 	to := reached{r: p.r, name: r.name}
 	for !knows(to.r, to.name) {
 		hr, ok := to.r.(HopResolver)
@@ -40,8 +40,8 @@ func (p *parser) reach(r restriction) (reached, error) {
 	return to, nil
 }
 
-// knows says whether a resolver has a field or a map of free keys by this name.
-func knows(r Resolver, name []string) bool {
+// isField says whether a resolver has a field or a map of free keys by this name.
+func isField(r Resolver, name []string) bool {
 	if _, ok := r.Field(strings.Join(name, ".")); ok {
 		return true
 	}
@@ -108,7 +108,7 @@ func (p *parser) cidr(r restriction, v value) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	to, err := p.reachAddress(r)
+	to, err := p.reach(r, isAddress)
 	if err != nil {
 		return nil, err
 	}
@@ -133,18 +133,14 @@ func (p *parser) cidr(r restriction, v value) (Expr, error) {
 	return to.wrap(within), nil
 }
 
-// reachAddress is like reach for names that stand for addresses and for nothing else.
-func (p *parser) reachAddress(r restriction) (reached, error) {
-	if ar, ok := p.r.(AddressResolver); ok {
-		if name := strings.Join(r.name, "."); !knows(p.r, r.name) {
-			if _, _, ok := ar.Addresses(name); ok {
-				to := reached{r: p.r, name: r.name}
-				p.named(to)
-				return to, nil
-			}
+// isAddress is like isField, and knows names too that stand for addresses and for nothing else.
+func isAddress(r Resolver, name []string) bool {
+	if ar, ok := r.(AddressResolver); ok {
+		if _, _, ok := ar.Addresses(strings.Join(name, ".")); ok {
+			return true
 		}
 	}
-	return p.reach(r)
+	return isField(r, name)
 }
 
 func addressNames(r Resolver) []string {
@@ -152,9 +148,11 @@ func addressNames(r Resolver) []string {
 	if !ok {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(r.Names()), func(n string) bool {
+	names := r.Names()
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool {
 		_, _, ok := ar.Addresses(n)
-		return !ok
+		// What has a shorter name is named by that.
+		return !ok || slices.ContainsFunc(names, func(short string) bool { return strings.HasSuffix(n, "."+short) })
 	})
 }
 

@@ -16,7 +16,7 @@ type restriction struct {
 const has Op = ":"
 
 func (p *parser) restriction(r restriction) (Expr, error) {
-	to, err := p.reach(r)
+	to, err := p.reach(r, isField)
 	if err != nil {
 		return nil, err
 	}

@@ -136,7 +136,7 @@ func (e *hopEnds) add(ctx context.Context, row store.Row) error {
 		if err != nil {
 			return err
 		}
-		end.wants = keysHeld(e.target, &doc.revision)
+		end.wants = append(keysHeld(e.target, &doc.revision), wantResource(row.ID))
 	}
 	e.batch = append(e.batch, end)
 	if len(e.batch) < hopBatch {
