@@ -186,8 +186,11 @@ func (c *Collector) storeSize() prometheus.Collector {
 	})
 }
 
-// bootstrap makes the first administrator. The password is left in a file that only the collector's user can read.
+// bootstrap writes the usual rules of a new tenant and makes its first administrator. The password is left in a file that only the collector's user can read.
 func (c *Collector) bootstrap(ctx context.Context) error {
+	if err := c.inventory.SeedMapping(ctx, ingest.DefaultTenant); err != nil {
+		return fmt.Errorf("write the usual mapping rules: %w", err)
+	}
 	const username = "admin"
 	password, created, err := c.access.Bootstrap(ctx, ingest.DefaultTenant, username)
 	if err != nil {

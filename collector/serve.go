@@ -115,6 +115,7 @@ func (c *Collector) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-c.inventory.Waiting():
 		}
 	}
 }

@@ -21,6 +21,7 @@ const pages: [path: string, load: Load][] = [
   ['datacenters', () => import('./pages/Datacenters')],
   ['removals', () => import('./pages/Removals')],
   ['kinds', () => import('./pages/Kinds')],
+  ['mapping', () => import('./pages/Mapping')],
   ['changes', () => import('./pages/Changes')],
   ['settings', () => import('./pages/Settings')],
   ['*', () => import('./pages/NotFound')],

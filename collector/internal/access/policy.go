@@ -12,6 +12,7 @@ const (
 	EditResources     Action = "resource.edit"
 	ApproveKinds      Action = "kind.approve"
 	DefineKinds       Action = "kind.define"
+	ManageMapping     Action = "mapping.manage"
 	ManageConnections Action = "connection.manage"
 	RequestRuns       Action = "run.request"
 	ManageAgents      Action = "agent.manage"

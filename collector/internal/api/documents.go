@@ -122,7 +122,7 @@ func changeDocument(c *inventory.Change, n *names) rest.Change {
 		ObservedAt: c.ObservedAt, Actor: c.Actor, RunID: c.RunID, Connection: n.connection(c.Connection), AuditID: c.AuditID,
 		Reason: c.Reason, PrevHash: c.PrevHash, Hash: c.Hash}
 	for _, d := range c.Diff {
-		doc.Diff = append(doc.Diff, rest.FieldChange{Pointer: d.Pointer, Old: value(d.Old), New: value(d.New)})
+		doc.Diff = append(doc.Diff, fieldChange(d))
 	}
 	return doc
 }

@@ -195,6 +195,16 @@ func (s *Server) inventoryRoutes() {
 	handle(s, route{method: "DELETE", path: "/kinds/{kind}", id: "drop-kind", tag: tag, action: access.DefineKinds,
 		summary: "Drop a custom kind that has no records"}, s.dropKind)
 
+	tag = "mapping"
+	handle(s, route{method: "GET", path: "/mapping", id: "get-mapping", tag: tag, action: access.Read,
+		summary: "The rules that turn tags, names and accounts into fields and relations"}, s.getMapping)
+	handle(s, route{method: "PUT", path: "/mapping", id: "put-mapping", tag: tag, action: access.ManageMapping,
+		summary: "Replace the rules; the inventory follows in the background"}, s.putMapping)
+	handle(s, route{method: "POST", path: "/mapping/preview", id: "preview-mapping", tag: tag, action: access.ManageMapping,
+		summary: "Say what rules would change"}, s.previewMapping)
+	handle(s, route{method: "GET", path: "/mapping/history", id: "list-mapping-history", tag: tag, action: access.Read,
+		summary: "Earlier versions of the rules, newest first; put one again to go back"}, s.listMappings)
+
 	tag = "resources"
 	handle(s, route{method: "GET", path: "/resources", id: "search-resources", tag: tag, action: access.Read,
 		summary: "Resources of all kinds, with what all kinds have in common"}, s.searchResources)

@@ -336,6 +336,10 @@ func (s *Service) SaveMapping(ctx context.Context, c Caller, m Mapping, reason s
 		return nil, fmt.Errorf("save mapping rules: %w", err)
 	}
 	s.forgetRules(c.Tenant)
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
 	return doc.view(version + 1), nil
 }
 
@@ -368,6 +372,9 @@ func (s *Service) writeMapping(ctx context.Context, tenant string, doc mappingDo
 		return err
 	})
 }
+
+// Waiting says that there is work for Sweep that somebody waits for.
+func (s *Service) Waiting() <-chan struct{} { return s.wake }
 
 // SeedMapping gives a tenant that never had rules those that are usual.
 func (s *Service) SeedMapping(ctx context.Context, tenant string) error {

@@ -44,6 +44,7 @@ type Service struct {
 	builtin map[string]*KindInfo
 	kinds   registry
 	rules   rulesCache
+	wake    chan struct{}
 	junk    map[resource.Identifier]bool
 }
 
@@ -76,7 +77,7 @@ func New(opt Options) *Service {
 	orTime(&opt.UnreadAfter, 30*24*time.Hour)
 	orTime(&opt.RunTimeout, 6*time.Hour)
 	s := &Service{opt: opt, junk: junkSet(opt.Junk), builtin: map[string]*KindInfo{},
-		kinds: registry{tenants: map[string]cachedKinds{}, ready: map[string]bool{}}, rules: rulesCache{tenants: map[string]cachedRules{}}}
+		kinds: registry{tenants: map[string]cachedKinds{}, ready: map[string]bool{}}, rules: rulesCache{tenants: map[string]cachedRules{}}, wake: make(chan struct{}, 1)}
 	for _, k := range opt.Builtin {
 		s.builtin[k.Name] = &KindInfo{Kind: k, Approval: Approved, BuiltIn: true}
 	}

@@ -132,6 +132,10 @@ export const q = {
       staleTime: slow,
       refetchInterval: 60_000,
     }),
+  mapping: () =>
+    queryOptions({ queryKey: ['mapping'], queryFn: ({ signal }) => api.get('/api/v1/mapping', { signal }), refetchInterval: (x) => (x.state.data?.job?.running ? 2000 : slow) }),
+  mappingHistory: () =>
+    queryOptions({ queryKey: ['mapping', 'history'], queryFn: ({ signal }) => api.get('/api/v1/mapping/history', { signal }) }),
   removals: (filter = '') =>
     queryOptions({ queryKey: ['removals', filter], queryFn: ({ signal }) => api.get('/api/v1/removals', { query: { filter, page_size: 200 }, signal }), refetchInterval: slow }),
   removal: (id: string) =>

@@ -385,6 +385,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/mapping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rules that turn tags, names and accounts into fields and relations */
+        get: operations["get-mapping"];
+        /** Replace the rules; the inventory follows in the background */
+        put: operations["put-mapping"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mapping/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Earlier versions of the rules, newest first; put one again to go back */
+        get: operations["list-mapping-history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mapping/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say what rules would change */
+        post: operations["preview-mapping"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/plugins": {
         parameters: {
             query?: never;
@@ -1232,6 +1284,36 @@ export interface components {
             old?: unknown;
             pointer: string;
         };
+        FieldRule: {
+            /**
+             * @description tags.<key>, partition.<label>, attributes.<path>, name, region, zone, provider; the first that has a value
+             * @example [
+             *       "tags.env"
+             *     ]
+             */
+            from?: string[];
+            /** @description Absent: all kinds */
+            kinds?: string[];
+            name: string;
+            off?: boolean;
+            /** @description Regular expression (RE2) that the whole value must match */
+            pattern?: string;
+            /** @description Splits a value into several systems or applications */
+            separator?: string;
+            /**
+             * @description environment, owner.name, client, cost_center, criticality, lifecycle ..., system or application
+             * @example environment
+             */
+            set: string;
+            /** @description What is set; may use groups of the pattern as $1. Absent: what was found */
+            value?: string;
+            /** @description Translates what was found, without regard to case */
+            values?: {
+                [key: string]: string;
+            };
+            /** @description A filter that narrows it further */
+            where?: string;
+        };
         FilterField: {
             enum?: string[];
             name: string;
@@ -1453,6 +1535,14 @@ export interface components {
             total_size: number;
             total_size_is_lower_bound?: boolean;
         };
+        ListMapping: {
+            items: components["schemas"]["Mapping"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
         ListObservation: {
             items: components["schemas"]["Observation"][];
             /** @description Pass as page_token for the next page; absent at the end */
@@ -1525,11 +1615,56 @@ export interface components {
             total_size: number;
             total_size_is_lower_bound?: boolean;
         };
+        Mapping: {
+            job?: components["schemas"]["MappingJob"];
+            reason?: string;
+            rules: components["schemas"]["FieldRule"][];
+            /** Format: date-time */
+            saved_at?: string;
+            saved_by?: string;
+            spellings: components["schemas"]["TagSpelling"][];
+            /** Format: int64 */
+            version: number;
+        };
+        MappingEffect: {
+            /** Format: int64 */
+            changed: number;
+            /** Format: int64 */
+            looked: number;
+            samples: components["schemas"]["MappingSample"][];
+            /** Format: int64 */
+            total: number;
+            wanted?: {
+                [key: string]: number;
+            };
+        };
+        MappingJob: {
+            /** Format: date-time */
+            began_at?: string;
+            /** Format: int64 */
+            changed: number;
+            /** Format: int64 */
+            done: number;
+            /** Format: date-time */
+            ended_at?: string;
+            running: boolean;
+            /** Format: int64 */
+            total: number;
+        };
         MappingRule: {
             client?: string;
             datacenter?: string;
             label: string;
             value: string;
+        };
+        MappingSample: {
+            diff: components["schemas"]["FieldChange"][];
+            resource: components["schemas"]["Ref"];
+        };
+        MappingWrite: {
+            reason?: string;
+            rules: components["schemas"]["FieldRule"][];
+            spellings?: components["schemas"]["TagSpelling"][];
         };
         MatchedOn: {
             /** @description What the joined observations said differently then: types of identifiers, addresses */
@@ -1904,6 +2039,13 @@ export interface components {
         Tag: {
             key: string;
             value: string;
+        };
+        TagSpelling: {
+            also?: string[];
+            key: string;
+            values?: {
+                [key: string]: string;
+            };
         };
         Token: {
             /** Format: date-time */
@@ -3041,6 +3183,138 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KindInfo"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-mapping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mapping"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-mapping": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version edited, as in the ETag; required */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MappingWrite"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mapping"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-mapping-history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListMapping"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "preview-mapping": {
+        parameters: {
+            query?: {
+                /** @description Absent: all kinds */
+                kind?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MappingWrite"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MappingEffect"];
                 };
             };
             /** @description A problem document (RFC 9457) */

@@ -1,6 +1,6 @@
 import { Tooltip } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { IconActivity, IconBuilding, IconChecklist, IconHistory, IconHome, IconPlugConnected, IconRobot, IconSettings, IconTag, IconTrashX } from '@tabler/icons-react'
+import { IconActivity, IconBuilding, IconChecklist, IconHistory, IconHome, IconPlugConnected, IconRobot, IconSettings, IconTag, IconTransform, IconTrashX } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import { NavLink } from 'react-router'
 
@@ -67,6 +67,7 @@ export function Rail({ closed }: { closed: boolean }) {
           items={[
             { to: '/removals', label: 'Removals', icon: <IconTrashX size={size} stroke={1.6} />, badge: held },
             { to: '/kinds', label: 'Kinds', icon: <IconTag size={size} stroke={1.6} />, badge: pending },
+            { to: '/mapping', label: 'Mapping', icon: <IconTransform size={size} stroke={1.6} /> },
             { to: '/changes', label: 'Changes', icon: <IconHistory size={size} stroke={1.6} /> },
           ]}
         />

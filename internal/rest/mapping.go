@@ -1,0 +1,70 @@
+package rest
+
+import "time"
+
+// FieldRule turns what a provider says of a thing into a field of the common block, or into a relation to a system or an
+// application of that name.
+type FieldRule struct {
+	Name      string            `json:"name" minLength:"1" maxLength:"200"`
+	Off       bool              `json:"off,omitempty"`
+	Kinds     []string          `json:"kinds,omitempty" maxItems:"100" doc:"Absent: all kinds"`
+	Where     string            `json:"where,omitempty" maxLength:"2000" doc:"A filter that narrows it further"`
+	From      []string          `json:"from,omitempty" maxItems:"20" doc:"tags.<key>, partition.<label>, attributes.<path>, name, region, zone, provider; the first that has a value" example:"[\"tags.env\"]"`
+	Pattern   string            `json:"pattern,omitempty" maxLength:"500" doc:"Regular expression (RE2) that the whole value must match"`
+	Value     string            `json:"value,omitempty" maxLength:"500" doc:"What is set; may use groups of the pattern as $1. Absent: what was found"`
+	Values    map[string]string `json:"values,omitempty" doc:"Translates what was found, without regard to case"`
+	Separator string            `json:"separator,omitempty" maxLength:"10" doc:"Splits a value into several systems or applications"`
+	Set       string            `json:"set" doc:"environment, owner.name, client, cost_center, criticality, lifecycle ..., system or application" example:"environment"`
+}
+
+// TagSpelling is a key of tags in the organisation's spelling, with what means the same.
+type TagSpelling struct {
+	Key    string            `json:"key" minLength:"1" maxLength:"200"`
+	Also   []string          `json:"also,omitempty" maxItems:"50"`
+	Values map[string]string `json:"values,omitempty"`
+}
+
+// MappingWrite is what administrators write of the meaning of tags, names and accounts: all of it.
+type MappingWrite struct {
+	Rules     []FieldRule   `json:"rules" maxItems:"500"`
+	Spellings []TagSpelling `json:"spellings,omitempty" maxItems:"500"`
+	Reason    string        `json:"reason,omitempty" maxLength:"1000"`
+}
+
+// Mapping is a version of it.
+type Mapping struct {
+	Version   int64         `json:"version"`
+	Rules     []FieldRule   `json:"rules"`
+	Spellings []TagSpelling `json:"spellings"`
+	SavedAt   time.Time     `json:"saved_at,omitzero"`
+	SavedBy   string        `json:"saved_by,omitempty"`
+	Reason    string        `json:"reason,omitempty"`
+	// Job is how far the inventory follows; of the newest version only.
+	Job *MappingJob `json:"job,omitempty"`
+}
+
+// MappingJob is how far the inventory follows a version.
+type MappingJob struct {
+	Running bool      `json:"running"`
+	Done    int       `json:"done"`
+	Total   int       `json:"total"`
+	Changed int       `json:"changed"`
+	Began   time.Time `json:"began_at,omitzero"`
+	Ended   time.Time `json:"ended_at,omitzero"`
+}
+
+// MappingEffect is what a mapping would change. Looked of Total resources were tried.
+type MappingEffect struct {
+	Looked  int             `json:"looked"`
+	Total   int             `json:"total"`
+	Changed int             `json:"changed"`
+	Samples []MappingSample `json:"samples"`
+	// Wanted are names that rules relate to and nothing is recorded under: "system billing", with how many want it.
+	Wanted map[string]int `json:"wanted,omitempty"`
+}
+
+// MappingSample is a resource that would change.
+type MappingSample struct {
+	Resource Ref           `json:"resource"`
+	Diff     []FieldChange `json:"diff"`
+}

@@ -1,0 +1,202 @@
+// Rules that turn what providers say (tags, names, accounts) into what the organisation means by it. Nothing is changed
+// before one has seen what would change, and every earlier version can be brought back.
+import { Button, Modal, MultiSelect, Select, Switch, TagsInput, Textarea, TextInput } from '@mantine/core'
+import { IconArrowDown, IconArrowUp, IconPlus, IconTransform } from '@tabler/icons-react'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useMemo, useState } from 'react'
+import { Link } from 'react-router'
+
+import { api } from '../api/client'
+import { Problem } from '../api/problem'
+import { q } from '../api/queries'
+import type { FieldRule, KindInfo, Mapping as Version, MappingEffect } from '../api/types'
+import { actor } from '../format/text'
+import { count, counted } from '../format/units'
+import { useAdmin } from '../frame/session'
+import { Confirm } from '../parts/Confirm'
+import { Page, Panel } from '../parts/Page'
+import { Empty, Loading, ProblemPanel } from '../parts/States'
+import { Foreign } from '../parts/Text'
+import { say } from '../parts/toast'
+import { When } from '../parts/When'
+import css from './Mapping.module.css'
+
+export default function MappingPage() {
+  const client = useQueryClient()
+  const admin = useAdmin()
+  const saved = useQuery(q.mapping())
+  const kinds = useQuery(q.kinds())
+  const [draft, setDraft] = useState<FieldRule[] | null>(null)
+  const [editing, setEditing] = useState<number | null>(null)
+  const [effect, setEffect] = useState<MappingEffect | null>(null)
+  const [error, setError] = useState<unknown>(null)
+  const [busy, setBusy] = useState(false)
+  const [past, setPast] = useState(false)
+  if (saved.error && !saved.data) return <Page title="Mapping"><ProblemPanel error={saved.error} retry={() => void saved.refetch()} /></Page>
+  if (!saved.data) return <Page title="Mapping"><Loading what="the mapping rules" /></Page>
+  const m = saved.data
+  const rules = draft ?? m.rules
+  const body = (reason?: string) => ({ rules, spellings: m.spellings, ...(reason ? { reason } : {}) })
+  const change = (next: FieldRule[]) => { setDraft(next); setEffect(null); setError(null) }
+  const preview = async () => {
+    setBusy(true)
+    setError(null)
+    try {
+      setEffect(await api.post('/api/v1/mapping/preview', { body: body() }))
+    } catch (err) {
+      setError(err)
+      const at = err instanceof Problem ? /^\/rules\/(\d+)\//.exec([...err.fields.keys()][0] ?? '') : null
+      if (at) setEditing(Number(at[1]))
+    }
+    setBusy(false)
+  }
+  const save = async (reason: string) => {
+    await api.put('/api/v1/mapping', { ifMatch: m.version, body: body(reason) })
+    setDraft(null)
+    setEffect(null)
+    for (const key of ['mapping', 'resources', 'summary']) void client.invalidateQueries({ queryKey: [key] })
+    say('The rules are saved; the inventory follows')
+  }
+  const job = m.job
+  return (
+    <Page
+      title="Mapping"
+      facts={<span>What tags, names and accounts mean: whose a thing is, whom it serves, where it belongs. What people type stands above rules.</span>}
+      actions={<><Button onClick={() => setPast(true)}>History</Button>{admin ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => { change([...rules, { name: '', set: 'environment', from: [] }]); setEditing(rules.length) }}>Add a rule</Button> : null}</>}
+    >
+      {job?.running ? <p role="status">The inventory follows version {m.version}: {count(job.done)} of {count(job.total)} resources so far.</p> : null}
+      {rules.length === 0 ? <Empty icon={<IconTransform size={28} stroke={1.4} aria-hidden />} title="No rules yet">A rule turns the tag “env: prd” into the environment “production” of every resource that has it, in every cloud.</Empty> : (
+        <ol className={css.rules} aria-label="Rules, the first that has a value decides">
+          {rules.map((r, i) => (
+            <li key={i} data-off={r.off || undefined}>
+              <button type="button" className={css.rule} onClick={() => setEditing(i)} disabled={!admin}>
+                <strong><Foreign text={r.name || 'a new rule'} max={60} /></strong>
+                <span className={css.flow}>
+                  <code><Foreign text={r.from?.length ? r.from.join(', ') : 'always'} max={80} /></code>
+                  <span aria-hidden>→</span><span className="hidden-visually">sets</span>
+                  <code>{r.set}</code>
+                  {r.value ? <Foreign text={`= ${r.value}`} max={40} /> : null}
+                  {r.values && Object.keys(r.values).length ? <span className="muted">{counted(Object.keys(r.values).length, 'translation')}</span> : null}
+                  {r.where ? <span className="muted">where <Foreign text={r.where} max={60} /></span> : null}
+                  {r.kinds?.length ? <span className="muted">for <Foreign text={r.kinds.join(', ')} max={60} /></span> : null}
+                </span>
+              </button>
+              {admin ? (
+                <span className={css.tools}>
+                  <Switch size="xs" aria-label={`${r.name || 'The rule'} is on`} checked={!r.off} onChange={(e) => change(rules.map((x, n) => (n === i ? { ...x, off: !e.currentTarget.checked } : x)))} />
+                  <button type="button" className="link" aria-label={`${r.name} earlier`} disabled={i === 0} onClick={() => change(swap(rules, i, i - 1))}><IconArrowUp size={15} aria-hidden /></button>
+                  <button type="button" className="link" aria-label={`${r.name} later`} disabled={i === rules.length - 1} onClick={() => change(swap(rules, i, i + 1))}><IconArrowDown size={15} aria-hidden /></button>
+                </span>
+              ) : null}
+            </li>
+          ))}
+        </ol>
+      )}
+      {error && editing === null ? <ProblemPanel error={error} compact /> : null}
+      {draft ? (
+        <div className={css.bar} role="region" aria-label="Unsaved rules">
+          <span>The rules are changed and not saved.</span>
+          <Button loading={busy} onClick={() => void preview()}>See what would change</Button>
+          <Button onClick={() => { setDraft(null); setEffect(null); setError(null) }}>Discard</Button>
+        </div>
+      ) : null}
+      {effect ? <Effect e={effect} onSave={save} kinds={kinds.data ?? []} /> : null}
+      {editing !== null && rules[editing] ? (
+        <EditRule
+          rule={rules[editing]}
+          kinds={kinds.data ?? []}
+          problem={error instanceof Problem ? new Map([...error.fields].map(([k, v]) => [k.replace(`/rules/${editing}/`, ''), v])) : new Map()}
+          onClose={() => { setEditing(null); setError(null) }}
+          onDelete={() => { change(rules.filter((_, n) => n !== editing)); setEditing(null) }}
+          onDone={(r) => { change(rules.map((x, n) => (n === editing ? r : x))); setEditing(null) }}
+        />
+      ) : null}
+      {past ? <Past now={m.version} onClose={() => setPast(false)} onTake={(v) => { change(v.rules); setPast(false) }} /> : null}
+    </Page>
+  )
+}
+
+const swap = (list: FieldRule[], a: number, b: number) => list.map((x, i) => (i === a ? list[b]! : i === b ? list[a]! : x))
+
+const shown = (v: unknown) => (v === undefined || v === null ? '–' : typeof v === 'string' ? v : JSON.stringify(v))
+
+function Effect({ e, onSave, kinds }: { e: MappingEffect; onSave: (reason: string) => Promise<void>; kinds: KindInfo[] }) {
+  const [saving, setSaving] = useState(false)
+  const label = (kind: string) => kinds.find((k) => k.name === kind)?.label ?? kind
+  const wanted = Object.entries(e.wanted ?? {})
+  return (
+    <Panel title={`${counted(e.changed, 'resource')} would change`} actions={<Button variant="filled" onClick={() => setSaving(true)}>Save the rules</Button>}>
+      <div className="stack-s">
+        <p className="muted">{count(e.looked)} of {count(e.total)} were tried.{e.samples.length < e.changed ? ` The first ${e.samples.length} are shown.` : ''}</p>
+        {wanted.length ? <p>Not recorded yet: {wanted.map(([name, n]) => `${name} (${n})`).join(', ')}. The relation appears as soon as a record of that name does.</p> : null}
+        <ul className={css.samples}>
+          {e.samples.map((s) => (
+            <li key={s.resource.id}>
+              <span className="muted">{label(s.resource.kind ?? '')}</span> <Link to={`/inventory/${s.resource.kind}/${s.resource.id}`}><Foreign text={s.resource.name || s.resource.id} max={50} /></Link>
+              {s.diff.map((d) => (
+                <div key={d.pointer} className={css.diff}><code>{d.pointer.replace(/^\/(common|relations)\//, '').replaceAll('/', '.')}</code> <del><Foreign text={shown(d.old)} max={60} /></del> <ins><Foreign text={shown(d.new)} max={60} /></ins></div>
+              ))}
+            </li>
+          ))}
+        </ul>
+      </div>
+      {saving ? <Confirm title="Save the rules" verb="Save the rules" reason="optional" onClose={() => setSaving(false)} onConfirm={onSave}><p>Every resource is brought in line in the background. Going back is possible at any time.</p></Confirm> : null}
+    </Panel>
+  )
+}
+
+const targets = ['environment', 'owner.name', 'owner.type', 'client', 'cost_center', 'criticality', 'lifecycle', 'notes', 'system', 'application']
+
+function EditRule({ rule, kinds, problem, onClose, onDone, onDelete }: { rule: FieldRule; kinds: KindInfo[]; problem: Map<string, string>; onClose: () => void; onDone: (r: FieldRule) => void; onDelete: () => void }) {
+  const [r, setR] = useState(rule)
+  const [pairs, setPairs] = useState(() => Object.entries(rule.values ?? {}).map(([a, b]) => `${a} = ${b}`).join('\n'))
+  const values = useMemo(() => Object.fromEntries(pairs.split('\n').map((l) => l.split('=').map((x) => x.trim())).filter((p) => p.length === 2 && p[0]).map(([a, b]) => [a!, b!])), [pairs])
+  const part = (p: Partial<FieldRule>) => setR({ ...r, ...p })
+  const many = r.set === 'system' || r.set === 'application'
+  const done = () => {
+    const out: FieldRule = { name: r.name.trim(), set: r.set }
+    if (r.off) out.off = true
+    if (r.kinds?.length) out.kinds = r.kinds
+    if (r.where?.trim()) out.where = r.where.trim()
+    if (r.from?.length) out.from = r.from
+    if (r.pattern) out.pattern = r.pattern
+    if (r.value) out.value = r.value
+    if (Object.keys(values).length) out.values = values
+    if (many && r.separator) out.separator = r.separator
+    onDone(out)
+  }
+  return (
+    <Modal opened onClose={onClose} title={rule.name ? `Rule: ${rule.name}` : 'A new rule'} size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
+      <form className="stack" onSubmit={(e) => { e.preventDefault(); done() }}>
+        <TextInput label="Name" required data-autofocus value={r.name} onChange={(e) => part({ name: e.currentTarget.value })} error={problem.get('name')} />
+        <TagsInput label="Takes the value from" description="tags.env, partition.account, name, region, zone, provider, attributes.vsphere.folder ...; the first that has one. Empty: always." value={r.from ?? []} onChange={(from) => part({ from })} error={problem.get('from')} />
+        <Select label="Sets" data={targets} value={r.set} onChange={(v) => part({ set: v ?? 'environment' })} allowDeselect={false} error={problem.get('set')} />
+        {many ? <TextInput label="Split at" description="For several in one value: a comma, say." value={r.separator ?? ''} onChange={(e) => part({ separator: e.currentTarget.value })} error={problem.get('separator')} /> : null}
+        <TextInput label="Only what matches" description="A regular expression for the whole value; its groups are $1, $2 below." value={r.pattern ?? ''} onChange={(e) => part({ pattern: e.currentTarget.value })} error={problem.get('pattern')} />
+        <TextInput label="Value" description="Empty: what was found." value={r.value ?? ''} onChange={(e) => part({ value: e.currentTarget.value })} error={problem.get('value')} />
+        <Textarea label="Translations" description="One a line: prd = production" autosize minRows={2} maxRows={8} value={pairs} onChange={(e) => setPairs(e.currentTarget.value)} error={problem.get('values')} />
+        <MultiSelect label="Only for kinds" searchable clearable data={kinds.map((k) => ({ value: k.name, label: k.plural }))} value={r.kinds ?? []} onChange={(v) => part({ kinds: v })} error={problem.get('kinds')} />
+        <TextInput label="Only where" description="A filter, as above the lists." value={r.where ?? ''} onChange={(e) => part({ where: e.currentTarget.value })} error={problem.get('where')} />
+        <div className="row"><Button type="submit" variant="filled">Done</Button><Button onClick={onClose}>Cancel</Button><button type="button" className="link" onClick={onDelete}>Delete the rule</button></div>
+      </form>
+    </Modal>
+  )
+}
+
+function Past({ now, onClose, onTake }: { now: number; onClose: () => void; onTake: (v: Version) => void }) {
+  const list = useQuery(q.mappingHistory())
+  return (
+    <Modal opened onClose={onClose} title="Earlier rules" size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
+      {list.error && !list.data ? <ProblemPanel error={list.error} compact /> : !list.data ? <Loading what="the history" /> : (
+        <ul className={css.past}>
+          {list.data.items.map((v) => (
+            <li key={v.version}>
+              <span>Version {v.version}, {counted(v.rules.length, 'rule')}, <When at={v.saved_at} /> by <Foreign text={actor(v.saved_by ?? '').name} />{v.reason ? <>: <Foreign text={v.reason} max={120} /></> : null}</span>
+              {v.version === now ? <span className="muted">now</span> : <button type="button" className="link" onClick={() => onTake(v)}>Take these again</button>}
+            </li>
+          ))}
+        </ul>
+      )}
+    </Modal>
+  )
+}
