@@ -25,6 +25,7 @@ import (
 	"maestro.internal/collector/internal/archive"
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/authority"
+	"maestro.internal/collector/internal/feed"
 	"maestro.internal/collector/internal/fleet"
 	"maestro.internal/collector/internal/ingest"
 	"maestro.internal/collector/internal/inventory"
@@ -61,13 +62,14 @@ type Collector struct {
 	access    *access.Service
 	ingest    *ingest.Server
 	handler   http.Handler
+	feeds     []*feed.Feed
 
 	people, machines net.Listener
 }
 
 // tables of all parts.
 func tables() []store.Table {
-	return slices.Concat(access.Tables(), archive.Tables(), audit.Tables(), authority.Tables(), fleet.Tables(), inventory.Tables(), lease.Tables(),
+	return slices.Concat(access.Tables(), archive.Tables(), audit.Tables(), authority.Tables(), feed.Tables(), fleet.Tables(), inventory.Tables(), lease.Tables(),
 		ledger.Tables(),
 		upgrade.Tables())
 }
@@ -133,6 +135,13 @@ func (c *Collector) open(ctx context.Context) error {
 	}
 	if err := c.auditRetention(ctx); err != nil {
 		return err
+	}
+	targets, err := c.cfg.AuditFeed.targets(c.opt.Now)
+	if err != nil {
+		return err
+	}
+	for _, target := range targets {
+		c.feeds = append(c.feeds, feed.New(feed.Options{Store: c.store, Audit: c.audit, Leases: c.leases, Target: target, Clock: c.opt.Now, Log: c.part("feed")}))
 	}
 	return c.bootstrap(ctx)
 }
@@ -272,6 +281,9 @@ func (c *Collector) Run(ctx context.Context) error {
 	parts.Go(func() error { return c.serve(ctx, people) })
 	parts.Go(func() error { return c.ingest.Serve(ctx, c.machines) })
 	parts.Go(func() error { c.sweep(ctx); return nil })
+	for _, f := range c.feeds {
+		parts.Go(func() error { return f.Run(ctx) })
+	}
 	if err := c.ready(); err != nil {
 		parts.Go(func() error { return err })
 	}

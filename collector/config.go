@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"maestro.internal/collector/internal/feed"
 	"maestro.internal/sdk/schema"
 )
 
@@ -38,6 +39,7 @@ type Config struct {
 	Identity  IdentityConfig  `yaml:"identity"`
 	Removals  RemovalsConfig  `yaml:"removals"`
 	Retention RetentionConfig `yaml:"retention"`
+	AuditFeed AuditFeedConfig `yaml:"audit_feed"`
 
 	ReadyFile     string        `yaml:"ready_file" help:"File that is written when both ports listen: JSON with url and agent_address."`
 	ShutdownAfter time.Duration `yaml:"shutdown_after" help:"How long what is under way may take to end."`
@@ -93,6 +95,14 @@ type RetentionConfig struct {
 	Audit       time.Duration `yaml:"audit" help:"Forget audit entries after so long; 0 is never."`
 	Runs        time.Duration `yaml:"runs" help:"Forget runs after so long; 0 is never. The newest run of every connection stays."`
 	UnreadAfter time.Duration `yaml:"unread_after" help:"What was not completely read for so long becomes unwatched."`
+}
+
+// AuditFeedConfig says where audit entries are passed on to. What is empty is off.
+type AuditFeedConfig struct {
+	Syslog        string `yaml:"syslog" help:"Pass audit entries on to syslog (RFC 5424): udp://, tcp:// or tls://host:port."`
+	SyslogCA      string `yaml:"syslog_ca" help:"Certificates to trust for tls:// instead of the system's (PEM)."`
+	Webhook       URI    `yaml:"webhook" flag:"-"`
+	WebhookSecret string `yaml:"webhook_secret_file" help:"File of the secret that signs what the webhook gets."`
 }
 
 // LogConfig says what is logged to stderr.
@@ -174,6 +184,34 @@ func identifierPair(pair string) bool {
 	typ, value, _ := strings.Cut(pair, "=")
 	_, ok := schema.NormalizeIdentifier(typ, value)
 	return ok
+}
+
+// targets are where audit entries go.
+func (c AuditFeedConfig) targets(clock func() time.Time) ([]feed.Target, error) {
+	var targets []feed.Target
+	if c.Syslog != "" {
+		host, err := os.Hostname()
+		if err != nil {
+			host = ""
+		}
+		t, err := feed.NewSyslog(feed.SyslogConfig{URL: c.Syslog, CA: c.SyslogCA, Host: host})
+		if err != nil {
+			return nil, fmt.Errorf("audit_feed.syslog: %w", err)
+		}
+		targets = append(targets, t)
+	}
+	if c.Webhook != "" {
+		secret, err := os.ReadFile(c.WebhookSecret)
+		if err != nil {
+			return nil, fmt.Errorf("audit_feed.webhook_secret_file: %w", err)
+		}
+		t, err := feed.NewWebhook(string(c.Webhook), feed.Secret(strings.TrimSpace(string(secret))), clock)
+		if err != nil {
+			return nil, fmt.Errorf("audit_feed.webhook: %w", err)
+		}
+		targets = append(targets, t)
+	}
+	return targets, nil
 }
 
 // tooShort finds a retention that is a slip of the pen: what it purges does not come back.

@@ -111,8 +111,8 @@ func isFresh(ctx context.Context, st store.Reader) (bool, error) {
 
 // copyOrder is the reverse of the order in which operations write.
 func copyOrder() []store.Table {
-	// Checkpoints before what they close and horizons after it: a copy may have more entries than it says, never fewer.
-	first := []string{"checkpoints", "scope_index", "observations", "relations", "resources", "heads", "changes", "claims", "operations", "reviews",
+	// Feeds and checkpoints before the entries that they speak of, horizons after: a copy may have more of these, never fewer.
+	first := []string{"feeds", "checkpoints", "scope_index", "observations", "relations", "resources", "heads", "changes", "claims", "operations", "reviews",
 		"scope_chunks", "run_chunks", "runs"}
 	last := []string{"audit_entries", "horizons", identity()}
 	skip := []string{"leases", archive.Tables()[0].Name}

@@ -114,3 +114,25 @@ func (s stream) Kept(string) (string, int64) { return "", 0 }
 
 // Recheck has nothing to do: audit entries do not follow one another.
 func (s stream) Recheck(context.Context, string, string, bool) (string, error) { return "", nil }
+
+// Follow reads entries oldest first, from behind a position on; pending ones too.
+func (l *Log) Follow(ctx context.Context, tenant string, after ledger.Position, limit int) ([]Entry, error) {
+	order := []store.Order{{Field: fieldAt}}
+	from, err := ledger.After(after, order)
+	if err != nil {
+		return nil, err
+	}
+	page, err := l.store.Find(ctx, store.Query{Table: table, Tenant: tenant, Order: order, After: from, Limit: limit})
+	if err != nil {
+		return nil, fmt.Errorf("follow audit entries: %w", err)
+	}
+	entries := make([]Entry, 0, len(page.Rows))
+	for _, r := range page.Rows {
+		e, err := decode(r)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
