@@ -126,7 +126,7 @@ func TestTagsAreReadInBatches(t *testing.T) {
 	v.attach(t, m, "site", "fra", references(v.model.Map().All("VirtualMachine"))...)
 	before := httpclient.Requests()
 	c := discover(t, v.settings(), "server")
-	if sent := httpclient.Requests() - before; sent > 25 {
+	if sent := httpclient.Requests() - before; sent > 45 {
 		t.Errorf("%d requests for %d machines", sent, len(c.ofKind("server")))
 	}
 	for _, env := range c.ofKind("server") {
