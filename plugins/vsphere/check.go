@@ -7,9 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vmware/govmomi/vim25/methods"
-	"github.com/vmware/govmomi/vim25/types"
-
+	"maestro.internal/sdk/httpclient"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
 )
@@ -34,19 +32,23 @@ func (s *session) Check(ctx context.Context, kinds []string) (provider.CheckRepo
 	if s.client.tags != nil {
 		report.Items = append(report.Items, s.checkTags(ctx))
 	}
-	missing, err := s.missingPrivileges(ctx, found)
+	report.Items = append(report.Items, s.checkClock())
+	privileges, err := s.privileges(ctx, found)
 	if err != nil {
 		return report, err
 	}
+	lacking := false
 	for _, kind := range kinds {
-		item := provider.CheckItem{Kind: kind, Name: "privileges " + strings.Join(privileges(), ", "), OK: len(missing) == 0}
+		missing := privileges.of(kind)
+		lacking = lacking || len(missing) > 0
+		item := provider.CheckItem{Kind: kind, Name: "privileges " + strings.Join(wantedPrivileges(), ", "), OK: len(missing) == 0}
 		if !item.OK {
 			item.Message = strings.Join(missing, "; ")
 			item.Advice = "give the user the role Read-only on the vCenter, with propagation to children"
 		}
 		report.Items = append(report.Items, item)
 	}
-	if len(missing) > 0 || len(found) == 0 {
+	if lacking || len(found) == 0 {
 		report.Policy = "govc permissions.set -principal USER -role ReadOnly -propagate=true /"
 	}
 	return report, nil
@@ -74,7 +76,7 @@ func (s *session) checkTags(ctx context.Context) provider.CheckItem {
 	switch {
 	case err != nil:
 		item.OK = errors.Is(err, errNoTags) // a site may well do without
-		item.Message, item.Advice = err.Error(), "without it tags are missing from the inventory, and everything else is there"
+		item.Message, item.Advice = err.Error(), "tags are missing from the inventory, and everything else is there"
 	case n == 0:
 		item.OK, item.Message = true, "no tag is visible"
 		item.Advice = "where there are tags, give the user the role Read-only as a global permission"
@@ -84,40 +86,11 @@ func (s *session) checkTags(ctx context.Context) provider.CheckItem {
 	return item
 }
 
-// missingPrivileges is a sentence for each datacenter where something is missing.
-func (s *session) missingPrivileges(ctx context.Context, found []datacenter) ([]string, error) {
-	var refs []types.ManagedObjectReference
-	var names []string
-	for _, d := range found {
-		if s.settings.wanted(d) {
-			refs, names = append(refs, d.ref), append(names, d.path)
-		}
+// checkClock compares the server's clock with ours: certificates and sign-ins end too early or too late where one is off.
+func (s *session) checkClock() provider.CheckItem {
+	item := provider.CheckItem{Name: "clock", OK: true}
+	if skew := s.client.answers.skew(); skew.Abs() > httpclient.MaxSkew {
+		item.OK, item.Message, item.Advice = false, fmt.Sprintf("the server's clock is %s off from ours", skew), clockAdvice(skew)
 	}
-	current, err := s.client.sessions.UserSession(ctx)
-	if err != nil {
-		return nil, classify(err)
-	}
-	manager := s.client.vim.ServiceContent.AuthorizationManager
-	if len(refs) == 0 || current == nil || manager == nil {
-		return nil, nil
-	}
-	answer, err := methods.HasPrivilegeOnEntities(ctx, s.client.vim, &types.HasPrivilegeOnEntities{
-		This: *manager, Entity: refs, SessionId: current.Key, PrivId: privileges(),
-	})
-	if err != nil {
-		return nil, classify(err)
-	}
-	var out []string
-	for _, entity := range answer.Returnval {
-		var lacking []string
-		for _, p := range entity.PrivAvailability {
-			if !p.IsGranted {
-				lacking = append(lacking, p.PrivId)
-			}
-		}
-		if i := slices.Index(refs, entity.Entity); len(lacking) > 0 && i >= 0 {
-			out = append(out, fmt.Sprintf("%s lacks %s", names[i], strings.Join(lacking, ", ")))
-		}
-	}
-	return out, nil
+	return item
 }

@@ -1,14 +1,10 @@
 package vsphere
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/tls"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -18,12 +14,14 @@ import (
 	signin "github.com/vmware/govmomi/session"
 	"github.com/vmware/govmomi/vapi/rest"
 	"github.com/vmware/govmomi/vim25"
+	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"maestro.internal/sdk/httpclient"
 	"maestro.internal/sdk/provider"
+	"maestro.internal/sdk/resource"
 	"maestro.internal/sdk/serve"
 )
 
@@ -34,6 +32,11 @@ type client struct {
 	login    *url.Userinfo
 	instance string      // the vCenter's own UUID
 	tags     *tagService // nil for a lone host, which has none
+
+	answers *answers
+
+	stop  context.CancelFunc // ends the keep-alive; nil before it begins
+	alive sync.WaitGroup
 
 	signing sync.Mutex
 	epoch   int // how often it signed in again
@@ -54,7 +57,9 @@ type datacenter struct {
 // answerTime bounds how long vCenter may take to begin an answer; a page of a sweep takes seconds at most.
 const answerTime = 2 * time.Minute
 
-var errThumbprint = errors.New("the server's certificate does not have the thumbprint of the settings")
+// keepAliveEvery is well below the half hour after which vCenter ends a session that asks nothing, as one may while the
+// agent takes its time or the site's ceiling holds requests back.
+const keepAliveEvery = 5 * time.Minute
 
 func dial(ctx context.Context, s settings, login *url.Userinfo) (*client, error) {
 	sc := soap.NewClient(s.endpoint, s.Insecure)
@@ -62,28 +67,20 @@ func dial(ctx context.Context, s settings, login *url.Userinfo) (*client, error)
 	// The library's own way of dialing ignores the context.
 	transport.DialTLSContext = nil
 	transport.TLSHandshakeTimeout, transport.ResponseHeaderTimeout = 30*time.Second, answerTime
-	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: s.Insecure || s.sum != nil}
-	if s.sum != nil {
-		transport.TLSClientConfig.VerifyConnection = func(state tls.ConnectionState) error {
-			raw := state.PeerCertificates[0].Raw
-			by256, by1 := sha256.Sum256(raw), sha1.Sum(raw)
-			if bytes.Equal(s.sum, by256[:]) || bytes.Equal(s.sum, by1[:]) {
-				return nil
-			}
-			return errThumbprint
-		}
-	}
+	transport.TLSClientConfig = s.tls
+	c := &client{login: login}
 	limited := httpclient.Limited(transport) // the site's ceiling holds for every request
-	sc.Client.Transport = limited
+	c.answers = &answers{base: limited}
+	sc.Client.Transport = c.answers
 	sc.UserAgent = "maestro-plugin-vsphere/" + serve.Version()
 	vim, err := vim25.NewClient(ctx, sc)
 	if err != nil {
 		return nil, classify(err)
 	}
-	c := &client{vim: vim, sessions: signin.NewManager(vim), login: login, instance: vim.ServiceContent.About.InstanceUuid}
+	c.vim, c.sessions, c.instance = vim, signin.NewManager(vim), vim.ServiceContent.About.InstanceUuid
 	if err := c.sessions.Login(ctx, login); err != nil {
 		sc.CloseIdleConnections()
-		return nil, classify(err)
+		return nil, c.refused(err)
 	}
 	if vim.IsVC() {
 		rc := rest.NewClient(vim)
@@ -94,7 +91,42 @@ func dial(ctx context.Context, s settings, login *url.Userinfo) (*client, error)
 			return nil, errors.Join(err, c.close())
 		}
 	}
+	c.startKeepAlive(ctx, keepAliveEvery)
 	return c, nil
+}
+
+// refused tells why a sign-in failed at a server that has answered before.
+func (c *client) refused(err error) error {
+	err = classify(err)
+	var known *provider.Error
+	if !errors.As(err, &known) {
+		return err
+	}
+	switch skew := c.answers.skew(); {
+	case known.Status == resource.StatusUnreachable && c.answers.status() == http.StatusServiceUnavailable:
+		return &provider.Error{Status: resource.StatusThrottled, Err: known.Err, Advice: sessionAdvice}
+	case known.Status == resource.StatusDenied && skew.Abs() > httpclient.MaxSkew:
+		return provider.Denied(known.Err, clockAdvice(skew)+"; or "+known.Advice)
+	}
+	return err
+}
+
+// startKeepAlive asks for the time now and then until close.
+func (c *client) startKeepAlive(ctx context.Context, every time.Duration) {
+	ctx, c.stop = context.WithCancel(ctx)
+	c.alive.Go(func() {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				// What goes wrong here goes wrong with the next request too, and is told there.
+				_, _ = methods.GetCurrentTime(ctx, c.vim)
+			}
+		}
+	})
 }
 
 // hostUUID stands for the vCenter's UUID where the address is that of a lone ESXi host.
@@ -121,7 +153,7 @@ func (c *client) again(ctx context.Context, epoch int) error {
 		return nil
 	}
 	if err := c.sessions.Login(ctx, c.login); err != nil {
-		return classify(err)
+		return c.refused(err)
 	}
 	c.epoch++
 	return nil
@@ -134,6 +166,10 @@ func (c *client) currentEpoch() int {
 }
 
 func (c *client) close() error {
+	if c.stop != nil {
+		c.stop()
+		c.alive.Wait()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	defer c.vim.CloseIdleConnections()
@@ -202,13 +238,4 @@ func directCall(ctx context.Context, fn func(context.Context) error) error { ret
 // plainName undoes vCenter's escapes of the three characters that mean something in its paths.
 func plainName(s string) string {
 	return strings.NewReplacer("%2f", "/", "%2F", "/", "%5c", `\`, "%5C", `\`, "%25", "%").Replace(s)
-}
-
-// readThumbprint takes SHA-256 and SHA-1 with or without colons, since people copy what their tools print.
-func readThumbprint(s string) ([]byte, error) {
-	sum, err := hex.DecodeString(strings.ToLower(strings.NewReplacer(":", "", " ", "", "-", "").Replace(s)))
-	if err != nil || (len(sum) != sha256.Size && len(sum) != sha1.Size) {
-		return nil, errors.New("is no SHA-256 such as 1F:BF:FA:...")
-	}
-	return sum, nil
 }

@@ -2,19 +2,18 @@ package vsphere
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/url"
-	"strconv"
+	"regexp"
 	"strings"
 
 	"github.com/vmware/govmomi/fault"
+	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+	"github.com/vmware/govmomi/vim25/xml"
 
+	"maestro.internal/sdk/httpclient"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
 )
@@ -25,27 +24,37 @@ func isNotAuthenticated(err error) bool { return fault.Is(err, (*types.NotAuthen
 // that are classified already stay as they are.
 func classify(err error) error {
 	var known *provider.Error
+	var request *url.Error
+	if errors.As(err, &request) && errors.As(request.Err, &known) {
+		return known // what the transport found, without the request around it
+	}
 	if err == nil || errors.As(err, &known) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	if e := classifyFault(err); e != nil {
 		return e
 	}
-	if e := classifyCertificate(err); e != nil {
-		return e
-	}
-	var status *url.Error
-	if errors.As(err, &status) {
-		if e := classifyStatus(err, status.Err.Error()); e != nil {
-			return e
+	if errors.Is(err, errThumbprint) {
+		return &provider.Error{
+			Status: resource.StatusFailed, Err: err,
+			Advice: "compare the server's certificate with its administrator and put its SHA-256 thumbprint into the settings",
 		}
 	}
-	var network net.Error
-	if errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) {
-		return provider.Unreachable(err)
+	// A page that ends too early is a connection that was cut, where its length was not announced.
+	var syntax *xml.SyntaxError
+	if errors.As(err, &syntax) && strings.Contains(syntax.Msg, "unexpected EOF") {
+		return provider.Unreachable(fmt.Errorf("the answer ends in its middle: %w", err))
+	}
+	err = httpclient.Classify(err)
+	if errors.As(err, &known) {
+		known.Advice = strings.ReplaceAll(known.Advice, "fingerprint", "thumbprint") // as vSphere calls it
+		return err
 	}
 	return provider.Permanent(err)
 }
+
+// sessionLimit recognises the fault by its text: it has no type of its own.
+var sessionLimit = regexp.MustCompile(`(?i)(limit|maximum|too many|exceed).*session|session.*(limit|maximum|too many|exceed)`)
 
 func classifyFault(err error) error {
 	var denied *types.NoPermission
@@ -70,39 +79,8 @@ func classifyFault(err error) error {
 		return provider.Unsupported(err)
 	case fault.Is(err, (*types.HostCommunication)(nil)), fault.Is(err, (*types.HostNotReachable)(nil)), fault.Is(err, (*types.Timedout)(nil)):
 		return provider.Unreachable(err)
+	case soap.IsSoapFault(err) && sessionLimit.MatchString(soap.ToSoapFault(err).String):
+		return &provider.Error{Status: resource.StatusThrottled, Err: err, Advice: sessionAdvice}
 	}
 	return nil
-}
-
-func classifyCertificate(err error) error {
-	var untrusted x509.UnknownAuthorityError
-	var hostname x509.HostnameError
-	var invalid x509.CertificateInvalidError
-	var verification *tls.CertificateVerificationError
-	if !errors.Is(err, errThumbprint) && !errors.As(err, &untrusted) && !errors.As(err, &hostname) && !errors.As(err, &invalid) && !errors.As(err, &verification) {
-		return nil
-	}
-	return &provider.Error{
-		Status: resource.StatusFailed, Err: err,
-		Advice: "compare the server's certificate with its administrator and put its SHA-256 thumbprint into the settings",
-	}
-}
-
-// classifyStatus reads an HTTP status, of which the library keeps only the text: "503 Service Unavailable".
-func classifyStatus(err error, text string) error {
-	number, _, _ := strings.Cut(text, " ")
-	code, convErr := strconv.Atoi(number)
-	switch {
-	case convErr != nil || code < 400 || code > 599:
-		return nil
-	case code == 401 || code == 403:
-		return provider.Denied(err, "something before vCenter refuses the call, perhaps a proxy")
-	case code == 429:
-		return provider.Throttled(err, 0)
-	case code == 404:
-		return &provider.Error{Status: resource.StatusFailed, Err: err, Advice: "check the address: vCenter answers at /sdk"}
-	case code >= 500:
-		return provider.Unreachable(err)
-	}
-	return provider.Permanent(err)
 }

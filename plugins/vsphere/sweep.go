@@ -3,6 +3,7 @@ package vsphere
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -11,7 +12,10 @@ import (
 	"github.com/vmware/govmomi/view"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+
+	"maestro.internal/sdk/provider"
 )
 
 // pageSize is how many objects one answer may hold: enough to need few calls, few enough for a proxy's patience.
@@ -39,10 +43,10 @@ type caller func(ctx context.Context, fn func(context.Context) error) error
 
 // sweep reads everything of some types below a container, page by page, and hands it to fn. If the session ends
 // in between it signs in and begins again once, and if the server is too old for a property it begins again
-// without it; fn sees objects twice then.
+// without it; after a page that was lost on the way it begins again, too. fn sees objects twice then.
 func (c *client) sweep(ctx context.Context, root types.ManagedObjectReference, sw sweep, call caller, fn func(entry) error) error {
 	again := false
-	for {
+	for lost := 0; ; {
 		epoch := c.currentEpoch()
 		err := c.sweepOnce(ctx, root, sw, call, fn)
 		var invalid *types.InvalidProperty
@@ -51,6 +55,10 @@ func (c *client) sweep(ctx context.Context, root types.ManagedObjectReference, s
 				sw.properties = slices.Delete(slices.Clone(sw.properties), i, i+1)
 				continue
 			}
+		}
+		if errors.Is(err, errLostPage) && lost < maxLostPages {
+			lost++
+			continue
 		}
 		// Another scope may have signed in again meanwhile: then views and page tokens are gone too, and vCenter
 		// complains of those and not of the session.
@@ -63,6 +71,12 @@ func (c *client) sweep(ctx context.Context, root types.ManagedObjectReference, s
 		again = true
 	}
 }
+
+// errLostPage says that the connection was cut in the middle of a page and vCenter does not give that page again.
+var errLostPage = errors.New("a page was lost on the way")
+
+// maxLostPages is how often a sweep begins again for that.
+const maxLostPages = 3
 
 // asked is one request under limits. Its error is classified for the SDK, which repeats what may pass, and kept as it was
 // where we sign in again ourselves.
@@ -136,9 +150,13 @@ func (c *client) pages(ctx context.Context, sw sweep, set []types.ObjectSpec, ca
 		if err = each(page.Objects, fn); err != nil || page.Token == "" {
 			return err
 		}
-		next := types.ContinueRetrievePropertiesEx{This: collector, Token: page.Token}
+		next, tries := types.ContinueRetrievePropertiesEx{This: collector, Token: page.Token}, 0
 		err = asked(ctx, call, func(ctx context.Context) error {
+			tries++
 			res, err := methods.ContinueRetrievePropertiesEx(ctx, c.vim, &next)
+			if tries > 1 && soap.IsSoapFault(err) && !isNotAuthenticated(err) {
+				return provider.Permanent(fmt.Errorf("%w: %w", errLostPage, err))
+			}
 			if err == nil {
 				page = &res.Returnval
 			}

@@ -9,6 +9,7 @@ package vsphere
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,6 +40,7 @@ const apiLimit = "api"
 type Settings struct {
 	URL         string   `json:"url" label:"vCenter" example:"https://vcenter.example.org" maestro:"required,credential-target" help:"Address of the vCenter server; /sdk is added when it has no path."`
 	Thumbprint  string   `json:"thumbprint,omitempty" label:"Certificate thumbprint" maestro:"credential-target" help:"SHA-256 of the server's certificate, when it is signed by nobody this machine trusts."`
+	CA          string   `json:"ca_certificate,omitempty" label:"Certificate authority" maestro:"credential-target" help:"PEM of an authority to trust beside the machine's own: that of the vCenter can be downloaded from its start page."`
 	Insecure    bool     `json:"insecure,omitempty" label:"Accept any certificate" maestro:"credential-target" help:"Only for a first try: whoever sits in between can read the password."`
 	Datacenters []string `json:"datacenters,omitempty" label:"Only these datacenters" maestro:"narrows" help:"Names or patterns such as EMEA/*; empty means all."`
 }
@@ -56,7 +58,7 @@ func (*Provider) Describe() provider.Description {
 		"image": day, "network": 14 * day, "network_interface": day, "router": 14 * day}
 	kind := func(name string) provider.KindSupport {
 		return provider.KindSupport{
-			Kind: name, Major: 1, GlobalIDs: true, Permissions: privileges(), Policy: rolePolicy, IntervalSeconds: usual[name],
+			Kind: name, Major: 1, GlobalIDs: true, Permissions: wantedPrivileges(), Policy: rolePolicy, IntervalSeconds: usual[name],
 			Schema: addedFields(name),
 			// A sweep that begins again after a session has ended sees what changed in between twice.
 			Unstable: true,
@@ -85,8 +87,8 @@ const rolePolicy = `govc role.create Maestro System.Anonymous System.Read System
 govc permissions.set -principal maestro@vsphere.local -role Maestro -propagate=true /
 `
 
-// privileges are what vCenter's role Read-only consists of.
-func privileges() []string { return []string{"System.Anonymous", "System.Read", "System.View"} }
+// wantedPrivileges are what vCenter's role Read-only consists of.
+func wantedPrivileges() []string { return []string{"System.Anonymous", "System.Read", "System.View"} }
 
 // Connect signs in.
 func (*Provider) Connect(ctx context.Context, conn provider.Connection) (provider.Session, error) {
@@ -110,7 +112,7 @@ func (*Provider) Connect(ctx context.Context, conn provider.Connection) (provide
 type settings struct {
 	Settings
 	endpoint *url.URL
-	sum      []byte // of the certificate, if a thumbprint was given
+	tls      *tls.Config
 }
 
 func readSettings(raw json.RawMessage) (settings, error) {
@@ -136,10 +138,14 @@ func readSettings(raw json.RawMessage) (settings, error) {
 		u.Path = "/sdk"
 	}
 	s.endpoint = u
+	var sum []byte
 	if s.Thumbprint != "" {
-		if s.sum, err = readThumbprint(s.Thumbprint); err != nil {
+		if sum, err = readThumbprint(s.Thumbprint); err != nil {
 			return s, &provider.SettingsError{Pointer: "/thumbprint", Problem: err.Error()}
 		}
+	}
+	if s.tls, err = trust(s.Settings, sum); err != nil {
+		return s, &provider.SettingsError{Pointer: "/ca_certificate", Problem: err.Error()}
 	}
 	for _, pattern := range s.Datacenters {
 		if _, err := path.Match(pattern, ""); err != nil {

@@ -365,20 +365,23 @@ func TestDatacentersInFoldersAndNarrowed(t *testing.T) {
 	}
 }
 
+// crowd adds networks, which cost the simulator least.
+func (v *vcenter) crowd(n int) {
+	folder := v.model.Map().Any("Datacenter").(*simulator.Datacenter)
+	parent := v.model.Map().Get(folder.NetworkFolder).(*simulator.Folder)
+	for i := range n {
+		network := &mo.Network{}
+		network.Name = fmt.Sprintf("network-%d", i)
+		v.model.Map().PutEntity(parent, v.model.Map().NewEntity(network))
+		parent.ChildEntity = append(parent.ChildEntity, network.Reference())
+	}
+}
+
 // A machine with 600 disks or a vCenter with 600 machines is read in pages.
 func TestPages(t *testing.T) {
 	v := startVCenter(t, func(m *simulator.Model) { m.Datacenter, m.Cluster, m.Host, m.Machine, m.Autostart = 1, 1, 0, 0, false })
 	credential(t)
-	folder := v.model.Map().Any("Datacenter").(*simulator.Datacenter)
-	for i := range 600 {
-		n := simulator.Folder{Folder: mo.Folder{}}
-		n.Name = fmt.Sprintf("network-%d", i)
-		network := &mo.Network{}
-		network.Name = n.Name
-		parent := v.model.Map().Get(folder.NetworkFolder).(*simulator.Folder)
-		v.model.Map().PutEntity(parent, v.model.Map().NewEntity(network))
-		parent.ChildEntity = append(parent.ChildEntity, network.Reference())
-	}
+	v.crowd(600)
 	c := discover(t, v.settings(), "network")
 	if got := len(c.ofKind("network")); got < 600 {
 		t.Errorf("%d networks", got)
@@ -421,7 +424,7 @@ func TestLoneHost(t *testing.T) {
 	if err := m.Create(); err != nil {
 		t.Fatal(err)
 	}
-	m.Service.TLS = new(tls.Config)
+	m.Service.TLS, m.Service.RegisterEndpoints = new(tls.Config), true
 	m.Service.Listen = &url.URL{User: url.UserPassword(testUser, testPassword)}
 	s := m.Service.NewServer()
 	t.Cleanup(func() {
@@ -435,6 +438,20 @@ func TestLoneHost(t *testing.T) {
 	if len(c.ofKind("server")) < 2 || len(c.ofKind("storage_pool")) != 1 {
 		t.Errorf("%d servers, %d storage pools", len(c.ofKind("server")), len(c.ofKind("storage_pool")))
 	}
+	for scope, out := range c.outcomes {
+		if out.Status != resource.StatusComplete || len(out.Warnings) > 0 {
+			t.Errorf("%s: %+v", scope, out)
+		}
+	}
+	r, err := serve.Local(New()).Check(t.Context(), provider.Connection{Settings: v.settings()}, allKinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, item := range r.Items {
+		if !item.OK {
+			t.Errorf("%+v", item)
+		}
+	}
 	for key, env := range c.resources {
 		if !strings.HasPrefix(env.ExternalID, host.Hardware.SystemInfo.Uuid+"/") || env.ConsoleURL != "" {
 			t.Errorf("%s: console %q", key, env.ConsoleURL)
@@ -445,14 +462,24 @@ func TestLoneHost(t *testing.T) {
 func TestMain(m *testing.M) { plugintest.Main(m, func() provider.Provider { return New() }) }
 
 func TestConformance(t *testing.T) {
-	v := startVCenter(t, nil)
+	v := startVCenter(t, func(m *simulator.Model) { m.Pod, m.App = 1, 1 })
+	vm := object.NewVirtualMachine(v.plain(t).Client, v.model.Map().Any("VirtualMachine").Reference())
+	task, err := vm.PowerOff(t.Context())
+	finish(t, task, err)
+	task, err = vm.CreateSnapshot(t.Context(), "before", "", false, false)
+	finish(t, task, err)
+	if err := vm.MarkAsTemplate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	v.attach(t, v.tagging(t), "site", "fra", references(v.model.Map().All("VirtualMachine"))...)
 	plugintest.RunProvider(t, func() provider.Provider { return New() }, plugintest.Case{
 		Connection: provider.Connection{Settings: v.settings()},
 		Env:        map[string]string{envUsername: testUser, envPassword: testPassword},
 		BadSettings: []json.RawMessage{
 			json.RawMessage(`{"url":"http://vcenter.example.org"}`), json.RawMessage(`{"url":"https://user:pw@vcenter.example.org"}`),
 			json.RawMessage(`{"url":"https://x","thumbprint":"zz"}`), json.RawMessage(`{"url":"https://x","datacenters":["["]}`), json.RawMessage(`{"url":""}`),
+			json.RawMessage(`{"url":"https://x","ca_certificate":"zz"}`),
 		},
-		MinResources: map[string]int{"server": 20, "volume": 18, "network": 4, "cluster": 4, "storage_pool": 4},
+		MinResources: map[string]int{"server": 20, "volume": 18, "network": 4, "cluster": 4, "storage_pool": 6, "image": 1, "snapshot": 1, "router": 4, "network_interface": 8},
 	})
 }
