@@ -249,7 +249,7 @@ func (a *app) connections() *cobra.Command {
 			})
 		},
 	}
-	cmd.AddCommand(a.connectionCreate(), a.connectionSet(), a.connectionCheck(), a.connectionFiles(), a.connectionUpload(), a.connectionDelete())
+	cmd.AddCommand(a.connectionCreate(), a.connectionSet(), a.connectionCheck(), a.connectionFiles(), a.connectionUpload(), a.connectionResend(), a.connectionDelete())
 	return cmd
 }
 

@@ -140,6 +140,20 @@ func (s *Server) checkConnection(ctx context.Context, c access.Caller, in *runRe
 	return &out[rest.CheckResult]{Body: result}, nil
 }
 
+func (s *Server) resendConnection(ctx context.Context, c access.Caller, in *decideIn) (*versioned[rest.Connection], error) {
+	if err := s.opt.Fleet.Resend(ctx, domainCaller(c), in.ID, in.reason()); err != nil {
+		return nil, orNotFound(err, "connection")
+	}
+	return s.getConnection(ctx, c, &idIn{ID: in.ID})
+}
+
+func (s *Server) cancelRun(ctx context.Context, c access.Caller, in *decideIn) (*out[rest.Run], error) {
+	if err := s.opt.Fleet.CancelRun(ctx, domainCaller(c), in.ID, in.reason()); err != nil {
+		return nil, orNotFound(err, "run")
+	}
+	return s.getRun(ctx, c, &idIn{ID: in.ID})
+}
+
 func (in *runRequestIn) kinds() []string {
 	if in.Body == nil {
 		return nil

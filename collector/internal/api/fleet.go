@@ -39,6 +39,9 @@ type Fleet interface {
 	DeleteFile(ctx context.Context, c inventory.Caller, connection, name string) error
 	// RequestRun queues a run and tells the agent; it answers the run's id.
 	RequestRun(ctx context.Context, c inventory.Caller, id string, kinds []string) (runID string, err error)
+	// CancelRun ends a run, and Resend has a connection's next run compare everything.
+	CancelRun(ctx context.Context, c inventory.Caller, runID, reason string) error
+	Resend(ctx context.Context, c inventory.Caller, id, reason string) error
 	// Check asks the agent what the credential may read, and waits for its answer for at most wait; the state is
 	// pending when it took longer, and the same call again goes on waiting.
 	Check(ctx context.Context, c inventory.Caller, id string, kinds []string, wait time.Duration) (rest.CheckResult, error)

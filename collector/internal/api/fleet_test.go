@@ -202,13 +202,32 @@ func TestARunIsQueuedAndACheckWaitsForTheAgent(t *testing.T) {
 		t.Errorf("%+v", result)
 	}
 	w.ask(w.stranger, "POST", path+"/runs", nil).problem(404)
+	w.ask(w.stranger, "POST", path+"/resend", nil).problem(404)
+	w.ask(w.stranger, "POST", "/api/v1/runs/"+run.ID+"/cancel", nil).problem(404)
+	w.ask(w.reader, "POST", "/api/v1/runs/"+run.ID+"/cancel", nil).problem(403)
+	if got := documentOf[rest.Connection](w.ask(w.admin, "POST", path+"/resend", rest.Decision{Reason: "odd"}).is(202)); got.ID != c.ID {
+		t.Errorf("resend: %+v", got)
+	}
+	// The agent has taken the run, so the agent ends it.
+	if got := documentOf[rest.Run](w.ask(w.admin, "POST", "/api/v1/runs/"+run.ID+"/cancel", nil).is(202)); got.State != "queued" {
+		t.Errorf("cancel: %+v", got)
+	}
+	due, err := w.fleet.Due(t.Context(), k)
+	must(t, err)
+	for _, cmd := range due {
+		must(t, w.fleet.Answered(t.Context(), k, cmd.ID, true, "", nil))
+	}
+	if got := documentOf[rest.Run](w.ask(w.reader, "GET", "/api/v1/runs/"+run.ID, nil).is(200)); got.State != "canceled" || got.Error != "canceled on request" {
+		t.Errorf("canceled: %+v", got)
+	}
+	w.ask(w.admin, "POST", "/api/v1/runs/"+run.ID+"/cancel", nil).problem(409)
 	w.ask(w.stranger, "POST", path+"/check", nil).problem(404)
 	audit := documentOf[rest.List[rest.AuditEntry]](w.ask(w.admin, "GET", "/api/v1/audit?"+url.Values{"filter": {`object = "` + c.ID + `"`}}.Encode(), nil).is(200))
 	var actions []string
 	for _, e := range audit.Items {
 		actions = append(actions, e.Action)
 	}
-	if got := strings.Join(actions, " "); got != "connection.check run.request connection.create" {
+	if got := strings.Join(actions, " "); got != "connection.resend connection.check run.request connection.create" {
 		t.Errorf("audited: %s", got)
 	}
 }

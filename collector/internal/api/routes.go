@@ -250,6 +250,8 @@ func (s *Server) inventoryRoutes() {
 		summary: "One run"}, s.getRun)
 	handle(s, route{method: "GET", path: "/runs/{id}/scopes", id: "list-run-scopes", tag: tag, action: access.Read,
 		summary: "A run's scopes and how each ended"}, s.listRunScopes)
+	handle(s, route{method: "POST", path: "/runs/{id}/cancel", id: "cancel-run", tag: tag, action: access.RequestRuns, status: 202,
+		summary: "End a run early; what it has read by then stays"}, s.cancelRun)
 }
 
 func (s *Server) fleetRoutes() {
@@ -288,6 +290,8 @@ func (s *Server) fleetRoutes() {
 		summary: "Ask for a run now"}, s.requestRun)
 	handle(s, route{method: "POST", path: "/connections/{id}/check", id: "check-connection", tag: tag, action: access.RequestRuns,
 		summary: "Check what the credential may read; waits some seconds for the agent's answer"}, s.checkConnection)
+	handle(s, route{method: "POST", path: "/connections/{id}/resend", id: "resend-connection", tag: tag, action: access.RequestRuns, status: 202,
+		summary: "Have everything compared again with the next run"}, s.resendConnection)
 	handle(s, route{method: "GET", path: "/connections/{id}/files", id: "list-connection-files", tag: tag, action: access.Read,
 		summary: "Files that were uploaded for a connection's plugin to read"}, s.listFiles)
 	handle(s, route{method: "PUT", path: "/connections/{id}/files/{name}", id: "upload-connection-file", tag: tag, action: access.ManageConnections,

@@ -21,8 +21,10 @@ const commandLife = time.Hour
 
 // The kinds of commands, and their states.
 const (
-	CommandRun   = "run"
-	CommandCheck = "check"
+	CommandRun    = "run"
+	CommandCheck  = "check"
+	CommandCancel = "cancel"
+	CommandResend = "resend"
 
 	statePending = "pending"
 	stateSent    = "sent"
@@ -275,6 +277,9 @@ func (s *Service) Answered(ctx context.Context, k Known, id string, ok bool, pro
 	}
 	if err != nil {
 		return err
+	}
+	if o.doc.Agent == k.ID && o.doc.Type == CommandCancel {
+		return s.canceled(ctx, k, o.doc.RunID, ok)
 	}
 	if o.doc.Agent == k.ID && o.doc.Type == CommandRun && !ok {
 		return s.opt.Inventory.FailRun(ctx, k.Tenant, o.doc.RunID, "the agent did not begin it: "+foreign(problem))

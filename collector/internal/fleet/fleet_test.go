@@ -402,6 +402,113 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// A run is canceled here while its agent has not heard of it, and by the agent after that.
+func TestCancel(t *testing.T) {
+	w := newWorld(t)
+	k := w.agent("key-1")
+	c := w.connect(k, "toy")
+	request := func() string {
+		t.Helper()
+		id, err := w.RequestRun(t.Context(), admin, c.ID, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	cancel := func(id string) {
+		t.Helper()
+		if err := w.CancelRun(t.Context(), admin, id, "a mistake"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deliver := func(typ, runID string) string {
+		t.Helper()
+		due, err := w.Due(t.Context(), k)
+		if err != nil || len(due) != 1 || due[0].Type != typ || due[0].RunID != runID {
+			t.Fatalf("due %+v, %v; want %s of %s", due, err, typ, runID)
+		}
+		return due[0].ID
+	}
+	answer := func(command string, ok bool) {
+		t.Helper()
+		if err := w.Answered(t.Context(), k, command, ok, "", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	progress := func(id string) {
+		t.Helper()
+		if err := w.inventory.Progress(t.Context(), inventory.RunProgress{Tenant: "default", RunID: id, Connection: inventory.Connection{ID: c.ID, AgentID: k.ID}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unheard := request()
+	cancel(unheard)
+	w.wantRun(unheard, "canceled", "on request")
+	if due, err := w.Due(t.Context(), k); err != nil || len(due) != 0 {
+		t.Errorf("it is delivered all the same: %+v, %v", due, err)
+	}
+
+	queued := request() // at the agent, behind another one
+	answer(deliver(fleet.CommandRun, queued), true)
+	cancel(queued)
+	w.wantRun(queued, "queued", "")
+	answer(deliver(fleet.CommandCancel, queued), true)
+	w.wantRun(queued, "canceled", "on request")
+
+	running := request()
+	answer(deliver(fleet.CommandRun, running), true)
+	progress(running)
+	cancel(running)
+	answer(deliver(fleet.CommandCancel, running), true)
+	w.wantRun(running, "running", "") // the agent says how it ended
+	cancel(running)
+	answer(deliver(fleet.CommandCancel, running), false)
+	w.wantRun(running, "canceled", "on request") // it knows of no such run
+
+	var conflict *inventory.ConflictError
+	if err := w.CancelRun(t.Context(), admin, running, ""); !errors.As(err, &conflict) || !strings.Contains(conflict.Problem, "was canceled") {
+		t.Errorf("canceled twice: %v", err)
+	}
+	stranger := inventory.Caller{Tenant: "default", Name: "user:bert"}
+	if err := w.CancelRun(t.Context(), stranger, running, ""); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a stranger's cancel: %v", err)
+	}
+	orphan := request()
+	answer(deliver(fleet.CommandRun, orphan), true)
+	progress(orphan)
+	if _, err := w.RevokeAgent(t.Context(), admin, k.ID, "lost"); err != nil {
+		t.Fatal(err)
+	}
+	if run, err := w.inventory.Run(t.Context(), admin, orphan); err != nil {
+		t.Fatal(err)
+	} else if run.State == "running" {
+		cancel(orphan)
+		w.wantRun(orphan, "canceled", "on request")
+	}
+	entries, err := w.audit.List(t.Context(), "default", audit.Query{Action: "run.cancel"})
+	if err != nil || len(entries.Entries) < 4 || entries.Entries[0].Reason != "a mistake" {
+		t.Errorf("audit %+v, %v", entries.Entries, err)
+	}
+}
+
+// Everything is asked for again from both ends.
+func TestResend(t *testing.T) {
+	w := newWorld(t)
+	k := w.agent("key-1")
+	c := w.connect(k, "toy")
+	if err := w.Resend(t.Context(), admin, c.ID, "it looks wrong"); err != nil {
+		t.Fatal(err)
+	}
+	due, err := w.Due(t.Context(), k)
+	if err != nil || len(due) != 1 || due[0].Type != fleet.CommandResend || due[0].Connection != c.ID {
+		t.Errorf("due %+v, %v", due, err)
+	}
+	stranger := inventory.Caller{Tenant: "default", Name: "user:bert"}
+	if err := w.Resend(t.Context(), stranger, c.ID, ""); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a stranger's: %v", err)
+	}
+}
+
 func (w *world) wantRun(id, state, text string) {
 	w.t.Helper()
 	run, err := w.inventory.Run(w.t.Context(), admin, id)

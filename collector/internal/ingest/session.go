@@ -385,6 +385,10 @@ func commandProto(c fleet.Command) *uplinkv1.Command {
 	switch c.Type {
 	case fleet.CommandRun:
 		out.Command = &uplinkv1.Command_Run{Run: &uplinkv1.RunCommand{RunId: c.RunID, ConnectionId: c.Connection, Epoch: c.Epoch, Kinds: c.Kinds}}
+	case fleet.CommandCancel:
+		out.Command = &uplinkv1.Command_Cancel{Cancel: &uplinkv1.CancelCommand{RunId: c.RunID}}
+	case fleet.CommandResend:
+		out.Command = &uplinkv1.Command_Resend{Resend: &uplinkv1.ResendCommand{ConnectionId: c.Connection}}
 	case fleet.CommandCheck:
 		a := c.Assignment
 		if len(c.Kinds) > 0 {

@@ -58,3 +58,16 @@ func TestProgressNeverGoesBack(t *testing.T) {
 		t.Errorf("at the end %+v", last)
 	}
 }
+
+// TestACanceledRun keeps what it read and takes nothing for gone.
+func TestACanceledRun(t *testing.T) {
+	l := newLab(t)
+	a := newAgent(l.s, "a", 1)
+	l.run(a, complete(one, thing(one, "k1")), complete(two, thing(two, "k2")))
+	sp := a.build([]string{"server"}, l.clock.now(), complete(one, thing(one, "k1", named("new"))), read{scope: two, status: resource.StatusNotTried})
+	sp.err = CanceledOnRequest
+	if info := l.push(a, sp); info.State != "canceled" || info.Updated != 1 || info.Gone != 0 || info.Error != CanceledOnRequest {
+		t.Errorf("run %+v", info)
+	}
+	l.want(l.servers(), "name of k2 active a", "new active a")
+}

@@ -517,6 +517,9 @@ func countedOf(m map[string]int) []counted {
 	return out
 }
 
+// CanceledOnRequest is the error of a run that somebody canceled, in the agent's words.
+const CanceledOnRequest = "canceled on request"
+
 // stateOf is the run's state, given how its scopes ended.
 func stateOf(statuses map[string]int, problem string) string {
 	good := statuses[string(resource.StatusComplete)] + statuses[string(resource.StatusUnsupported)]
@@ -526,7 +529,7 @@ func stateOf(statuses map[string]int, problem string) string {
 	}
 	some := good > 0 || statuses[string(resource.StatusPartial)] > 0
 	switch {
-	case problem == "canceled":
+	case problem == "canceled", problem == CanceledOnRequest:
 		return "canceled"
 	case problem == "" && good == total:
 		return "succeeded"
