@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,7 +19,7 @@ const verifyWithin = 5 * time.Minute
 
 func (a *app) audit() *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "What anyone did, and whether the record of it is whole"}
-	cmd.AddCommand(a.auditVerify())
+	cmd.AddCommand(a.auditVerify(), a.auditExport())
 	return cmd
 }
 
@@ -73,4 +74,32 @@ func verificationTable(v rest.AuditVerification) output.Table {
 		t.Note += " Nothing was removed, edited or put in."
 	}
 	return t
+}
+
+func (a *app) auditExport() *cobra.Command {
+	var filter, format string
+	cmd := &cobra.Command{
+		Use:   "export",
+		Short: "Write all audit entries, newest first, as CSV or one JSON document a line",
+		Example: `  maestro audit export > audit.ndjson
+  maestro audit export --format csv -f 'at >= -30d AND outcome = "refused"' > refused.csv`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if format != "csv" && format != "ndjson" {
+				return usageError{fmt.Errorf("unknown format %q: want csv or ndjson", format)}
+			}
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			req := client.Request{Method: http.MethodGet, Path: "/audit/export", Query: url.Values{"format": {format}}, Within: verifyWithin}
+			if filter != "" {
+				req.Query.Set("filter", filter)
+			}
+			return c.Copy(cmd.Context(), req, a.env.Out)
+		},
+	}
+	cmd.Flags().StringVarP(&filter, "filter", "f", "", "`expression` over actor, action, object, outcome and at")
+	cmd.Flags().StringVar(&format, "format", "ndjson", "csv or ndjson")
+	return cmd
 }

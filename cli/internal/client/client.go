@@ -130,6 +130,32 @@ func (c *Client) Do(ctx context.Context, r Request, out any) error {
 	return nil
 }
 
+// Copy makes the call and writes the answer to w as it comes.
+func (c *Client) Copy(ctx context.Context, r Request, w io.Writer) error {
+	req, err := c.request(ctx, r)
+	if err != nil {
+		return err
+	}
+	with := *c.http
+	with.Timeout = max(r.Within, with.Timeout)
+	resp, err := with.Do(req)
+	if err != nil {
+		return fmt.Errorf("reach collector at %s: %w", c.base.Host, unwrapURL(err))
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode >= 400 {
+		body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+		if err != nil {
+			return fmt.Errorf("read answer of %s: %w", r.Path, err)
+		}
+		return problem(resp, body)
+	}
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return fmt.Errorf("read answer of %s, which is not whole: %w", r.Path, err)
+	}
+	return nil
+}
+
 func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) {
 	u := *c.base
 	escaped := strings.TrimSuffix(u.EscapedPath(), "/") + "/api/v1" + r.Path

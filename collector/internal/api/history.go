@@ -50,12 +50,25 @@ func (s *Server) changeList(ctx context.Context, c access.Caller, found *invento
 	return listOf(items, question, found.Next, found.Total, found.More)
 }
 
-func (s *Server) listAudit(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.AuditEntry]], error) {
-	q := audit.Query{Limit: in.size()}
-	question, after, err := s.terms(in, "audit", terms{
+// auditTerms are what the filters of audit entries may name.
+func auditTerms(q *audit.Query) terms {
+	return terms{
 		text: map[string]*string{"actor": &q.Actor, "action": &q.Action, "object": &q.ObjectID, "outcome": &q.Outcome},
 		from: &q.Since, until: &q.Until,
-	})
+	}
+}
+
+func auditDocument(e *audit.Entry) rest.AuditEntry {
+	d := rest.AuditEntry{ID: e.ID, At: e.At, Actor: e.Actor, Action: e.Action, Outcome: e.Outcome, Address: e.Address, Reason: e.Reason, Detail: e.Detail}
+	if e.Object != nil {
+		d.Object = &rest.Ref{ID: e.Object.ID, Name: e.Object.Name, Kind: e.Object.Kind}
+	}
+	return d
+}
+
+func (s *Server) listAudit(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.AuditEntry]], error) {
+	q := audit.Query{Limit: in.size()}
+	question, after, err := s.terms(in, "audit", auditTerms(&q))
 	if err != nil {
 		return nil, err
 	}
@@ -65,12 +78,8 @@ func (s *Server) listAudit(ctx context.Context, c access.Caller, in *ListIn) (*o
 		return nil, err
 	}
 	items := make([]rest.AuditEntry, 0, len(found.Entries))
-	for _, e := range found.Entries {
-		d := rest.AuditEntry{ID: e.ID, At: e.At, Actor: e.Actor, Action: e.Action, Outcome: e.Outcome, Address: e.Address, Reason: e.Reason, Detail: e.Detail}
-		if e.Object != nil {
-			d.Object = &rest.Ref{ID: e.Object.ID, Name: e.Object.Name, Kind: e.Object.Kind}
-		}
-		items = append(items, d)
+	for i := range found.Entries {
+		items = append(items, auditDocument(&found.Entries[i]))
 	}
 	return listOf(items, question, found.Next, found.Total, found.Next != "" && found.Total >= 10_000)
 }

@@ -80,8 +80,12 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		ctx := context.WithValue(r.Context(), keyRequest, req)
 		defer func() {
-			s.caught(rec, r, req, recover())
+			cause := recover()
+			s.caught(rec, r, req, cause)
 			s.note(ctx, rec, r, req, time.Since(start))
+			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(http.ErrAbortHandler) // ends the connection, so that the client sees that the answer is not whole
+			}
 		}()
 		next.ServeHTTP(rec, r.WithContext(ctx))
 	})

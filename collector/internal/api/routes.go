@@ -226,6 +226,8 @@ func (s *Server) inventoryRoutes() {
 		summary: "Changes of the inventory, newest first"}, s.listChanges)
 	handle(s, route{method: "GET", path: "/audit", id: "list-audit", tag: tag, action: access.ReadAudit,
 		summary: "What anyone did, newest first"}, s.listAudit)
+	handle(s, route{method: "GET", path: "/audit/export", id: "export-audit", tag: tag, action: access.ReadAudit,
+		summary: "What anyone did, newest first, all of it in one answer: CSV, or one JSON document a line"}, s.exportAudit)
 	handle(s, route{method: "POST", path: "/audit/verify", id: "verify-audit", tag: tag, action: access.VerifyAudit,
 		summary: "Find changes and audit entries that were removed, edited or put in; reads all of them, one such question at a time"}, s.verifyAudit)
 

@@ -1,9 +1,15 @@
 package api
 
 import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 
+	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/internal/rest"
 )
@@ -35,5 +41,54 @@ func TestVerifyAudit(t *testing.T) {
 	log := documentOf[rest.List[rest.AuditEntry]](w.ask(w.admin, "GET", "/api/v1/audit?filter=action%3D%22audit.verify%22", nil).is(200))
 	if len(log.Items) != 2 {
 		t.Errorf("verifications are not audited: %+v", log.Items)
+	}
+}
+
+// An export has everything that the list has, says that it was made, and holds no formula.
+func TestExportAudit(t *testing.T) {
+	w := newWorld(t)
+	for i := range 3 {
+		_, err := w.audit.Write(t.Context(), audit.Entry{Tenant: "default", Actor: "user:anna", Action: "thing.do", Reason: "=cmd|' /C calc'!A0",
+			Object: &audit.Ref{ID: itoa(int64(i)), Name: "a,\"b\""}, Detail: map[string]any{"n": i}})
+		must(t, err)
+	}
+	_, err := w.audit.Write(t.Context(), audit.Entry{Tenant: "other", Actor: "user:eve", Action: "thing.do"})
+	must(t, err)
+	lines := strings.Split(strings.TrimSpace(string(w.ask(w.reader, "GET", "/api/v1/audit/export?filter=action%3D%22thing.do%22", nil).is(200).body)), "\n")
+	if len(lines) != 3 || !strings.Contains(lines[0], `"detail":{"n":2}`) || strings.Contains(strings.Join(lines, ""), "eve") {
+		t.Errorf("lines are %q", lines)
+	}
+	a := w.ask(w.reader, "GET", "/api/v1/audit/export?format=csv&filter=action%3D%22thing.do%22", nil).is(200)
+	rows, err := csv.NewReader(bytes.NewReader(a.body)).ReadAll()
+	must(t, err)
+	if len(rows) != 4 || rows[0][2] != "actor" || rows[3][6] != `a,"b"` || !strings.HasPrefix(rows[3][9], "'=cmd") || rows[3][10] != `{"n":0}` {
+		t.Errorf("rows are %q", rows)
+	}
+	if kind := a.header.Get("Content-Type"); kind != "text/csv; charset=utf-8" {
+		t.Errorf("its type is %s", kind)
+	}
+	w.ask(w.reader, "GET", "/api/v1/audit/export?filter=nonsense+%3D+1", nil).problem(400)
+	// One that breaks off half-way does not look like a whole one.
+	damaged := store.Row{ID: "damaged", Tenant: "default", Version: 1, Doc: json.RawMessage(`{"at":"2020-01-01T00:00:00.000000Z","action":"big","outcome":"ok","detail":"no JSON"}`)}
+	must(t, w.store.Update(t.Context(), func(tx store.Tx) error {
+		_, err := tx.Write(t.Context(), store.Write{Table: "audit_entries", Op: store.Insert, Row: damaged})
+		return err
+	}))
+	for range 3 {
+		_, err := w.audit.Write(t.Context(), audit.Entry{Tenant: "default", Action: "big", Reason: strings.Repeat("x", 50_000)})
+		must(t, err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), "GET", w.url+"/api/v1/audit/export?filter=action%3D%22big%22", nil)
+	must(t, err)
+	req.Header.Set("Authorization", "Bearer "+w.reader)
+	res, err := http.DefaultClient.Do(req)
+	must(t, err)
+	defer res.Body.Close()
+	if b, err := io.ReadAll(res.Body); err == nil {
+		t.Errorf("%d bytes of a broken export looked whole", len(b))
+	}
+	log := documentOf[rest.List[rest.AuditEntry]](w.ask(w.admin, "GET", "/api/v1/audit?filter=action%3D%22audit.export%22", nil).is(200))
+	if len(log.Items) != 3 {
+		t.Errorf("exports are not audited: %+v", log.Items)
 	}
 }

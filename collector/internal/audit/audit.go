@@ -222,6 +222,39 @@ func (l *Log) Get(ctx context.Context, tenant, id string) (Entry, error) {
 
 // List reads entries of one tenant, newest first.
 func (l *Log) List(ctx context.Context, tenant string, q Query) (Page, error) {
+	sq := q.onStore(tenant)
+	page, err := l.page(ctx, sq)
+	if err != nil {
+		return Page{}, err
+	}
+	if page.Total, err = l.store.Count(ctx, sq, 10_000); err != nil {
+		return Page{}, fmt.Errorf("count audit entries: %w", err)
+	}
+	return page, nil
+}
+
+// Each calls fn for every entry of one tenant that a query finds, newest first, however many there are.
+func (l *Log) Each(ctx context.Context, tenant string, q Query, fn func(Entry) error) error {
+	sq := q.onStore(tenant)
+	sq.Limit = 500
+	for {
+		page, err := l.page(ctx, sq)
+		if err != nil {
+			return err
+		}
+		for _, e := range page.Entries {
+			if err := fn(e); err != nil {
+				return err
+			}
+		}
+		if page.Next == "" {
+			return nil
+		}
+		sq.After = page.Next
+	}
+}
+
+func (q Query) onStore(tenant string) store.Query {
 	where := filter.And{}
 	eq := func(f filter.Field, v string) {
 		if v != "" {
@@ -238,8 +271,11 @@ func (l *Log) List(ctx context.Context, tenant string, q Query) (Page, error) {
 	if !q.Until.IsZero() {
 		where = append(where, filter.Compare{Field: fieldAt, Op: filter.Le, Value: moment(q.Until)})
 	}
-	sq := store.Query{Table: table, Tenant: tenant, Where: where, Order: []store.Order{{Field: fieldAt, Desc: true}},
+	return store.Query{Table: table, Tenant: tenant, Where: where, Order: []store.Order{{Field: fieldAt, Desc: true}},
 		After: q.After, Limit: q.Limit}
+}
+
+func (l *Log) page(ctx context.Context, sq store.Query) (Page, error) {
 	rows, err := l.store.Find(ctx, sq)
 	if err != nil {
 		return Page{}, fmt.Errorf("list audit entries: %w", err)
@@ -251,9 +287,6 @@ func (l *Log) List(ctx context.Context, tenant string, q Query) (Page, error) {
 			return Page{}, err
 		}
 		page.Entries = append(page.Entries, e)
-	}
-	if page.Total, err = l.store.Count(ctx, sq, 10_000); err != nil {
-		return Page{}, fmt.Errorf("count audit entries: %w", err)
 	}
 	return page, nil
 }
