@@ -149,9 +149,9 @@ type pendingEdit struct {
 	was revision
 }
 
-// newIDOf is the id of the resource that an operation's row makes: the same when a batch is repeated.
-func (b *batch) newIDOf(row int) string {
-	return uuidOf("request", b.c.Tenant, b.kind.Name, b.op.ID+"|"+strconv.Itoa(row), "0")
+// NewEditID is the id of the resource that a row of an operation makes: the same when a batch is repeated, and known before.
+func NewEditID(tenant, kind, operation string, row int) string {
+	return uuidOf("request", tenant, kind, operation+"|"+strconv.Itoa(row), "0")
 }
 
 // related finds what the resources are related to already, if an edit states relations.
@@ -202,7 +202,7 @@ func (b *batch) edit(ctx context.Context, u *unit, edits []Edit) error {
 	var idents []resource.Identifier
 	for i, e := range edits {
 		if ids[i] = e.ID; e.ID == "" {
-			ids[i] = b.newIDOf(e.Row)
+			ids[i] = NewEditID(b.c.Tenant, b.kind.Name, b.op.ID, e.Row)
 		}
 		for _, id := range e.Identifiers {
 			if v, ok := schema.NormalizeIdentifier(id.Type, id.Value); ok {

@@ -17,6 +17,14 @@ import (
 type Found struct {
 	ID, Name, Datacenter string
 	Identifiers          []resource.Identifier
+
+	doc json.RawMessage
+}
+
+// Text is the value of a text field of the filter language; "" when there is none.
+func (f *Found) Text(field filter.Field) string {
+	v, _ := textAt(f.doc, field.Path)
+	return v
 }
 
 // mostFound bounds what one value may hit; more are as ambiguous.
@@ -38,7 +46,8 @@ func (s *Service) FindByField(ctx context.Context, c Caller, kind, name string, 
 	}
 	out := map[string][]Found{}
 	for part := range slices.Chunk(unique(slices.Clone(values)), 200) {
-		q := store.Query{Table: tResources, Tenant: c.Tenant, Part: kind, Where: filter.And{in(f, part), c.may(), shown(false)}}
+		q := store.Query{Table: tResources, Tenant: c.Tenant, Part: kind, Where: filter.And{in(f, part), c.may(), shown(false)},
+			Order: []store.Order{{Field: f}}} // the order of the field's index, which makes the engine use it
 		err := each(ctx, s.opt.Store, q, func(row store.Row) error {
 			doc, err := decodeRow[resourceDoc](row)
 			if err != nil {
@@ -46,7 +55,7 @@ func (s *Service) FindByField(ctx context.Context, c Caller, kind, name string, 
 			}
 			v, _ := textAt(row.Doc, f.Path)
 			if len(out[v]) < mostFound {
-				out[v] = append(out[v], Found{ID: row.ID, Name: doc.Name, Datacenter: doc.Datacenter, Identifiers: doc.Identifiers})
+				out[v] = append(out[v], Found{ID: row.ID, Name: doc.Name, Datacenter: doc.Datacenter, Identifiers: doc.Identifiers, doc: row.Doc})
 			}
 			return nil
 		})
@@ -185,4 +194,30 @@ func (s *Service) ForgetEdits(ctx context.Context, tenant, operation string) err
 			return err
 		}
 	}
+}
+
+// IDs are the ids of what a list has, as far as the caller may see it; too many are an error.
+func (s *Service) IDs(ctx context.Context, c Caller, q ListQuery, most int) ([]string, error) {
+	k, err := s.kind(ctx, c.Tenant, q.Kind)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.ensureKind(ctx, k.Kind); err != nil {
+		return nil, err
+	}
+	where := filter.And{c.may(), shown(q.StateNamed)}
+	if q.Where != nil {
+		where = append(where, q.Where)
+	}
+	var out []string
+	err = each(ctx, s.opt.Store, store.Query{Table: tResources, Tenant: c.Tenant, Part: q.Kind, Where: where}, func(row store.Row) error {
+		if out = append(out, row.ID); len(out) > most {
+			return &InvalidError{Pointer: "/filter", Problem: fmt.Sprintf("finds more than %d resources; narrow it", most)}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", q.Kind, err)
+	}
+	return out, nil
 }

@@ -1,0 +1,115 @@
+package transfer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"maestro.internal/collector/internal/inventory"
+	"maestro.internal/internal/rest"
+)
+
+// EditRequest edits every resource that a filter finds.
+type EditRequest struct {
+	Query  inventory.ListQuery
+	Filter string // as it was written
+	Set    map[string]json.RawMessage
+	Reset  []string
+	DryRun bool
+	Expect *int
+	Reason string
+}
+
+// Edit begins a bulk edit. What the filter finds is fixed first, so that an edit that changes what the filter looks at does
+// not lead it astray.
+func (s *Service) Edit(ctx context.Context, c inventory.Caller, req EditRequest) (rest.Operation, error) {
+	if len(req.Set)+len(req.Reset) == 0 {
+		return rest.Operation{}, &inventory.InvalidError{Problem: "says nothing to set or to reset"}
+	}
+	if req.Filter == "" {
+		return rest.Operation{}, &inventory.InvalidError{Pointer: "/filter", Problem: `is missing; to edit all resources of the kind write state = "active"`}
+	}
+	op := rest.Operation{Type: "edit", DryRun: req.DryRun, Kind: req.Query.Kind, Filter: req.Filter, Reason: req.Reason, Phase: "checking"}
+	return s.start(ctx, c, op, nil, func(ctx context.Context, r *running) error { return r.edit(ctx, req) })
+}
+
+// mostEdited bounds what one edit touches: their ids are kept in memory.
+const mostEdited = 1_000_000
+
+func (r *running) edit(ctx context.Context, req EditRequest) error {
+	ids, err := r.s.opt.Inventory.IDs(ctx, r.caller, req.Query, mostEdited)
+	if err != nil {
+		return err
+	}
+	if req.Expect != nil && *req.Expect != len(ids) {
+		return &inventory.ConflictError{Problem: fmt.Sprintf("the filter finds %d resources now, it found %d; look at it again", len(ids), *req.Expect)}
+	}
+	do := r.s.opt.Inventory.PreviewEdits
+	if !req.DryRun && len(ids) > 0 {
+		if err := r.write(ctx, map[string]any{"filter": req.Filter, "resources": len(ids)}); err != nil {
+			return err
+		}
+		do = r.s.opt.Inventory.ApplyEdits
+	}
+	for n := 0; n < len(ids); {
+		var edits []inventory.Edit
+		for _, id := range ids[n:min(n+inventory.MostEdits, len(ids))] {
+			edits = append(edits, inventory.Edit{ID: id, Set: req.Set, Reset: req.Reset})
+		}
+		done, err := do(ctx, r.caller, r.account(), req.Query.Kind, edits)
+		if err != nil {
+			return err
+		}
+		n += len(edits)
+		r.op.Rows = n
+		r.count(done, req.Query.Kind, "", true)
+		if err := r.say(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Undo begins to take an operation back.
+func (s *Service) Undo(ctx context.Context, c inventory.Caller, id string, req rest.Undo) (rest.Operation, error) {
+	of, err := s.Operation(ctx, c, id)
+	if err != nil {
+		return of, err
+	}
+	switch {
+	case of.State == Running:
+		return of, &inventory.ConflictError{Problem: "the operation is still running"}
+	case of.Type == "undo":
+		return of, &inventory.ConflictError{Problem: "an undo cannot be undone; import or edit again"}
+	case of.DryRun:
+		return of, &inventory.ConflictError{Problem: "it was a dry run and wrote nothing"}
+	}
+	some, err := s.opt.Inventory.HasEdits(ctx, c.Tenant, id)
+	if err != nil {
+		return of, err
+	}
+	if !some {
+		return of, &inventory.ConflictError{Problem: "it wrote nothing, or is too old to be undone"}
+	}
+	op := rest.Operation{Type: "undo", DryRun: req.DryRun, Kind: of.Kind, Of: id, Reason: req.Reason, Phase: "checking"}
+	return s.start(ctx, c, op, nil, func(ctx context.Context, r *running) error { return r.undo(ctx, of) })
+}
+
+func (r *running) undo(ctx context.Context, of rest.Operation) error {
+	told := func(done []inventory.Edited) error {
+		r.op.Rows += len(done)
+		r.count(done, r.op.Kind, "", true)
+		return r.say(ctx)
+	}
+	if r.op.DryRun {
+		return r.s.opt.Inventory.PreviewUndo(ctx, r.caller, r.account(), of.ID, told)
+	}
+	if err := r.write(ctx, map[string]any{"of": of.ID}); err != nil {
+		return err
+	}
+	if err := r.s.opt.Inventory.UndoEdits(ctx, r.caller, r.account(), of.ID, told); err != nil {
+		return err
+	}
+	of.State, of.UndoneBy, of.UpdatedAt = Undone, r.op.ID, r.s.opt.Clock().UTC()
+	return r.s.put(ctx, r.caller.Tenant, &of)
+}
