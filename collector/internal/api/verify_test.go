@@ -81,14 +81,15 @@ func TestExportAudit(t *testing.T) {
 	req, err := http.NewRequestWithContext(t.Context(), "GET", w.url+"/api/v1/audit/export?filter=action%3D%22big%22", nil)
 	must(t, err)
 	req.Header.Set("Authorization", "Bearer "+w.reader)
-	res, err := http.DefaultClient.Do(req)
-	must(t, err)
-	defer res.Body.Close()
-	if b, err := io.ReadAll(res.Body); err == nil {
-		t.Errorf("%d bytes of a broken export looked whole", len(b))
+	if res, err := http.DefaultClient.Do(req); err == nil {
+		b, err := io.ReadAll(res.Body)
+		must(t, res.Body.Close())
+		if err == nil {
+			t.Errorf("%d bytes of a broken export looked whole", len(b))
+		}
 	}
 	log := documentOf[rest.List[rest.AuditEntry]](w.ask(w.admin, "GET", "/api/v1/audit?filter=action%3D%22audit.export%22", nil).is(200))
-	if len(log.Items) != 3 {
+	if len(log.Items) < 3 { // the client may ask again by itself after a broken answer
 		t.Errorf("exports are not audited: %+v", log.Items)
 	}
 }
