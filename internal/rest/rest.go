@@ -55,6 +55,7 @@ type Resource struct {
 	Withheld  []string  `json:"withheld,omitempty"`
 	Conflicts []string  `json:"conflicts,omitempty" doc:"Pointers on which the sources differ"`
 	Warnings  []string  `json:"warnings,omitempty" doc:"What is wrong with what the sources say"`
+	Origin    string    `json:"origin" enum:"recorded,discovered,both" doc:"Who knows of it: people, discovery, or both"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 	LastSeen  time.Time `json:"last_seen,omitzero"`
@@ -110,6 +111,8 @@ type Source struct {
 	Actor string    `json:"actor,omitempty"`
 	At    time.Time `json:"at"`
 	Stale bool      `json:"stale,omitempty"`
+	// Discovered is what discovery says where a person set something else; resetting the field gives it.
+	Discovered any `json:"discovered,omitempty"`
 }
 
 // Observation is what one connection saw of the resource.
@@ -169,6 +172,9 @@ type ResourcePatch struct {
 	Set    map[string]any `json:"set,omitempty"`
 	Reset  []string       `json:"reset,omitempty"`
 	Reason string         `json:"reason,omitempty"`
+	// Identifiers are added to those there are; discovery then adopts the resource instead of making another.
+	Identifiers       []resource.Identifier `json:"identifiers,omitempty" maxItems:"100" doc:"Added: discovery adopts the resource by them"`
+	RemoveIdentifiers []resource.Identifier `json:"remove_identifiers,omitempty" maxItems:"100" doc:"Taken away; only what a person gave"`
 }
 
 // Change is one difference of the inventory.
@@ -445,6 +451,20 @@ type DatacenterWrite struct {
 	Description string   `json:"description,omitempty"`
 	Regions     []string `json:"regions,omitempty"`
 	Zones       []string `json:"zones,omitempty"`
+}
+
+// OriginCount counts a kind's active resources in a datacenter by who knows of them.
+type OriginCount struct {
+	Kind       string `json:"kind"`
+	Recorded   int    `json:"recorded" doc:"Only people know of them"`
+	Discovered int    `json:"discovered" doc:"Only discovery knows of them"`
+	Both       int    `json:"both"`
+}
+
+// TakenBy is a resource that has a name or an address already.
+type TakenBy struct {
+	Resource ResourceHead `json:"resource"`
+	What     []string     `json:"what" doc:"name, address"`
 }
 
 // HeldRemoval is a removal that waits for a person.

@@ -39,7 +39,7 @@ func resourceDocument(r *inventory.Resource, n *names) (rest.Resource, error) {
 		ID: r.ID, Kind: r.Kind, Major: r.Major, Version: r.Version, State: string(r.State), StateSince: r.StateSince,
 		StateReason: r.StateReason, RedirectTo: r.RedirectTo, Name: r.Name, Region: r.Region, Zone: r.Zone,
 		Datacenter: n.datacenter(r.Datacenter), Tags: r.Tags, Identifiers: r.Identifiers, ConsoleURL: r.ConsoleURL,
-		Stale: r.Stale, Withheld: r.Withheld, Conflicts: r.Conflicts, Warnings: r.Warnings,
+		Stale: r.Stale, Withheld: r.Withheld, Conflicts: r.Conflicts, Warnings: r.Warnings, Origin: r.Origin,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, LastSeen: r.LastSeen,
 	}
 	var err error
@@ -96,7 +96,7 @@ func provenanceDocument(list []inventory.Provenance, n *names) map[string]rest.S
 	for _, p := range list {
 		src := rest.Source{Type: "discovered", Connection: n.connection(p.Connection), At: p.At, Stale: p.Stale}
 		if p.Curated {
-			src.Type, src.Actor = "curated", p.Actor
+			src.Type, src.Actor, src.Discovered = "curated", p.Actor, value(p.Discovered)
 		}
 		doc[p.Pointer] = src
 	}

@@ -29,6 +29,10 @@ func (s *Server) identityRoutes() {
 		summary: "Say that another resource is the same thing; it lives on as this one"}, s.mergeResource)
 	handle(s, route{method: "POST", path: "/resources/{kind}/{id}/split", id: "split-resource", tag: tag, action: access.EditResources,
 		summary: "Say that a resource is two things; answers the one that is split off"}, s.splitResource)
+	handle(s, route{method: "GET", path: "/taken", id: "list-taken", tag: tag, action: access.Read,
+		summary: "Resources of a kind that have a name or an address already, for a warning while a form is filled"}, s.listTaken)
+	handle(s, route{method: "GET", path: "/datacenters/{id}/origins", id: "list-datacenter-origins", tag: "datacenters", action: access.Read,
+		summary: "What is only recorded, only discovered, and both in a datacenter, counted by kind; the lists are filters: datacenter and origin"}, s.listOrigins)
 
 	tag = "review"
 	handle(s, route{method: "GET", path: "/review-items", id: "list-review-items", tag: tag, action: access.Read,
@@ -88,6 +92,49 @@ func (s *Server) splitResource(ctx context.Context, c access.Caller, in *splitIn
 	}
 	r, err := s.opt.Inventory.Split(ctx, domainCaller(c), req)
 	return s.decided(ctx, c, r, err)
+}
+
+type takenIn struct {
+	Kind       string `query:"kind" required:"true" maxLength:"200"`
+	Name       string `query:"name" maxLength:"500"`
+	Address    string `query:"address" maxLength:"100" doc:"An IP address"`
+	Datacenter string `query:"datacenter" maxLength:"200" doc:"Id; asked within it and among resources that are in none"`
+	Except     string `query:"except" maxLength:"200" doc:"Id of the resource that is being edited"`
+}
+
+func (s *Server) listTaken(ctx context.Context, c access.Caller, in *takenIn) (*out[rest.List[rest.TakenBy]], error) {
+	if _, err := s.kind(ctx, c, in.Kind); err != nil {
+		return nil, err
+	}
+	found, err := s.opt.Inventory.Taken(ctx, domainCaller(c), inventory.TakenQuery{Kind: in.Kind, Name: in.Name, Address: in.Address,
+		Datacenter: in.Datacenter, Except: in.Except})
+	if err != nil {
+		return nil, err
+	}
+	names, err := s.names(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]rest.TakenBy, 0, len(found))
+	for i := range found {
+		items = append(items, rest.TakenBy{Resource: headDocument(&found[i].Head, names), What: found[i].What})
+	}
+	return listOf(items, "taken", "", len(items), false)
+}
+
+func (s *Server) listOrigins(ctx context.Context, c access.Caller, in *idIn) (*out[rest.List[rest.OriginCount]], error) {
+	if _, err := s.opt.Fleet.Datacenter(ctx, domainCaller(c), in.ID); err != nil {
+		return nil, orNotFound(err, "datacenter")
+	}
+	found, err := s.opt.Inventory.Origins(ctx, domainCaller(c), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]rest.OriginCount, 0, len(found))
+	for _, n := range found {
+		items = append(items, rest.OriginCount{Kind: n.Kind, Recorded: n.Recorded, Discovered: n.Discovered, Both: n.Both})
+	}
+	return listOf(items, "origins", "", len(items), false)
 }
 
 // decided answers with the resource that a decision made.

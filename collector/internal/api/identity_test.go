@@ -77,3 +77,33 @@ func TestReviewItemsAreDecided(t *testing.T) {
 		}
 	}
 }
+
+func TestRecordsAndDiscovery(t *testing.T) {
+	w := newWorld(t)
+	dc := documentOf[rest.Datacenter](w.ask(w.admin, "POST", "/api/v1/datacenters", rest.DatacenterWrite{Name: "Lisboa"}).is(200 + 1))
+	made := documentOf[rest.Resource](w.ask(w.admin, "POST", "/api/v1/resources/server", rest.ResourceCreate{Name: "web", Datacenter: dc.ID}).is(201))
+	path := "/api/v1/resources/server/" + made.ID
+	taken := documentOf[rest.List[rest.TakenBy]](w.ask(w.reader, "GET", "/api/v1/taken?kind=server&name=web&datacenter="+dc.ID, nil).is(200))
+	if made.Origin != "recorded" || len(taken.Items) != 1 || taken.Items[0].Resource.ID != made.ID || taken.Items[0].What[0] != "name" {
+		t.Errorf("%+v, taken %+v", made, taken)
+	}
+	w.ask(w.reader, "GET", "/api/v1/taken", nil).problem(422)
+	w.ask(w.reader, "GET", "/api/v1/taken?kind=nothing", nil).problem(404)
+	serial := []resource.Identifier{{Type: "serial", Value: "S-1"}}
+	w.ask(w.admin, "PATCH", path, rest.ResourcePatch{Identifiers: []resource.Identifier{{Type: "serial", Value: "None"}}}, "If-Match", etag(made.Version)).problem(422)
+	w.ask(w.admin, "PATCH", path, rest.ResourcePatch{Identifiers: serial}, "If-Match", etag(made.Version)).is(200)
+	w.source("one").sync("server", resource.Envelope{ExternalID: "a", Name: "srv-1", Attributes: []byte(`{"cpu_count":2}`), Identifiers: serial})
+	both := documentOf[rest.Resource](w.ask(w.reader, "GET", path, nil).is(200))
+	if both.Origin != "both" || both.Name != "web" || both.Provenance["/name"].Discovered != "srv-1" {
+		t.Errorf("%+v", both)
+	}
+	origins := documentOf[rest.List[rest.OriginCount]](w.ask(w.reader, "GET", "/api/v1/datacenters/"+dc.ID+"/origins", nil).is(200))
+	if len(origins.Items) != 1 || origins.Items[0] != (rest.OriginCount{Kind: "server", Both: 1}) {
+		t.Errorf("%+v", origins)
+	}
+	w.ask(w.stranger, "GET", "/api/v1/datacenters/"+dc.ID+"/origins", nil).problem(404)
+	if list := documentOf[rest.List[rest.Resource]](w.ask(w.reader, "GET", "/api/v1/resources/server?filter=origin+%3D+both", nil).is(200)); len(list.Items) != 1 {
+		t.Errorf("%+v", list)
+	}
+	w.ask(w.reader, "GET", "/api/v1/resources/server?filter=origin+%3D+nowhere", nil).problem(400)
+}

@@ -233,7 +233,7 @@ func (s *Server) patchResource(ctx context.Context, c access.Caller, in *patchRe
 		return nil, problem(http.StatusBadRequest, "The body is not valid JSON.")
 	}
 	r, err := s.opt.Inventory.Patch(ctx, domainCaller(c), inventory.PatchRequest{Kind: in.Kind, ID: in.ID, Version: version,
-		Set: raw.Set, Reset: in.Body.Reset, Reason: in.Body.Reason})
+		Set: raw.Set, Reset: in.Body.Reset, Identifiers: in.Body.Identifiers, RemoveIdentifiers: in.Body.RemoveIdentifiers, Reason: in.Body.Reason})
 	if err != nil {
 		return nil, orNotFound(err, "resource")
 	}

@@ -115,15 +115,21 @@ func curationOf(k *schema.Kind, req CreateRequest) (map[string]json.RawMessage, 
 			return nil, nil, err
 		}
 	}
+	ids, err := typedIdentifiers("/identifiers", req.Identifiers)
+	return set, ids, err
+}
+
+// typedIdentifiers brings what a person typed into the spelling by which discovery finds it.
+func typedIdentifiers(at string, list []resource.Identifier) ([]resource.Identifier, error) {
 	var ids []resource.Identifier
-	for i, id := range req.Identifiers {
+	for i, id := range list {
 		value, ok := schema.NormalizeIdentifier(id.Type, id.Value)
 		if !ok {
-			return nil, nil, &InvalidError{Pointer: fmt.Sprintf("/identifiers/%d", i), Problem: fmt.Sprintf("%q is no %s", id.Value, id.Type)}
+			return nil, &InvalidError{Pointer: fmt.Sprintf("%s/%d", at, i), Problem: fmt.Sprintf("%q is no %s that names a single thing", id.Value, id.Type)}
 		}
 		ids = append(ids, resource.Identifier{Type: id.Type, Value: value})
 	}
-	return set, ids, nil
+	return ids, nil
 }
 
 // checkCurated says what is wrong with a value that a person gives to a field.
@@ -209,9 +215,15 @@ func (s *Service) Patch(ctx context.Context, c Caller, req PatchRequest) (*Resou
 			return nil, &InvalidError{Pointer: p, Problem: "is both set and reset"}
 		}
 	}
+	if req.Identifiers, err = typedIdentifiers("/identifiers", req.Identifiers); err != nil {
+		return nil, err
+	}
+	if req.RemoveIdentifiers, err = typedIdentifiers("/remove_identifiers", req.RemoveIdentifiers); err != nil {
+		return nil, err
+	}
 	entry, err := s.opt.Audit.Begin(ctx, audit.Entry{Tenant: c.Tenant, Actor: c.Name, Action: "resource.update", Address: c.Address,
 		Object: &audit.Ref{ID: req.ID, Name: doc.Name, Kind: req.Kind}, Reason: req.Reason,
-		Detail: map[string]any{"set": keysOf(req.Set), "reset": req.Reset}})
+		Detail: map[string]any{"set": keysOf(req.Set), "reset": req.Reset, "identifiers": req.Identifiers, "remove_identifiers": req.RemoveIdentifiers}})
 	if err != nil {
 		return nil, err
 	}
@@ -246,5 +258,5 @@ func (u *unit) curate(ctx context.Context, c Caller, req PatchRequest) error {
 	}
 	slices.SortFunc(next.Curated, func(a, b curated) int { return strings.Compare(a.Pointer, b.Pointer) })
 	u.touch(rec)
-	return nil
+	return u.claimByHand(ctx, rec, req.Identifiers, req.RemoveIdentifiers)
 }

@@ -40,7 +40,7 @@ func envelopeFields() map[string]filter.Field {
 		"tags": texts("tag_pairs"), "identifiers": texts("identifiers", "value"),
 		"created_at": when("created_at"), "updated_at": when("updated_at"), "state_since": when("state_since"),
 		"stale": texts("stale"), "withheld": texts("withheld"), "conflicts": texts("conflicts"),
-		"kind": text("kind"),
+		"kind": text("kind"), "origin": text("origin"),
 	}
 }
 
@@ -50,7 +50,7 @@ func envelopeFields() map[string]filter.Field {
 func FieldsOf(k *schema.Kind) *FieldSet { return fieldsWith(k, nil) }
 
 func fieldsWith(k *schema.Kind, kind func(name string) *schema.Kind) *FieldSet {
-	s := &FieldSet{fields: envelopeFields(), enums: map[string][]string{"state": states()}, tags: true, relations: k.Relations, kind: kind,
+	s := &FieldSet{fields: envelopeFields(), enums: map[string][]string{"state": states(), "origin": origins()}, tags: true, relations: k.Relations, kind: kind,
 		addresses: map[string][]string{}}
 	for _, f := range schema.CommonFields() {
 		s.addField("common."+f.Path, append([]string{"common"}, strings.Split(f.Path, ".")...), f, f.Path)
@@ -133,8 +133,8 @@ func filterType(t schema.Type) (filter.Type, bool) {
 func HeadFields() *FieldSet {
 	return &FieldSet{fields: map[string]filter.Field{
 		"kind": text("kind"), "name": text("name"), "state": text("state"), "datacenter": text("datacenter"),
-		"updated_at": when("updated_at"),
-	}, enums: map[string][]string{"state": states()}}
+		"updated_at": when("updated_at"), "origin": text("origin"),
+	}, enums: map[string][]string{"state": states(), "origin": origins()}}
 }
 
 // Field resolves one name.

@@ -458,6 +458,7 @@ func (d *resourceDoc) derive(kind *schema.Kind) {
 	for _, t := range d.Tags {
 		d.TagPairs = append(d.TagPairs, t.Key+"="+t.Value)
 	}
+	d.Origin = d.origin()
 	attributes := decodeJSON(d.Attributes)
 	d.Words = wordsOf(&d.revision, kind, attributes)
 	d.Nets, d.own = netsOf(addressFields(kind), attributes)

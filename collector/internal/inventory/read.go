@@ -43,7 +43,7 @@ func (r *revision) view(c Caller, id string, version int64) Resource {
 		StateReason: r.StateReason, RedirectTo: r.RedirectTo, Name: r.Name, Region: r.Region, Zone: r.Zone, Datacenter: r.Datacenter,
 		Tags: r.Tags, Identifiers: r.Identifiers, ConsoleURL: r.ConsoleURL, Attributes: r.Attributes, Common: r.Common,
 		Stale: r.Stale, Withheld: r.Withheld, Conflicts: r.Conflicts, Warnings: r.Warnings, AccessRoots: r.AccessRoots,
-		CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time, Apart: r.Apart, Manual: r.Manual}
+		CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time, Apart: r.Apart, Origin: r.origin()}
 	for _, a := range r.Absorbed {
 		out.Absorbed = append(out.Absorbed, Absorbed{ID: a.ID, Name: a.Name})
 	}
@@ -105,6 +105,15 @@ func (s *Service) Get(ctx context.Context, c Caller, kind, id string) (*Resource
 	out := doc.view(c, id, version)
 	out.reduce(c, k.Kind)
 	out.Provenance = provenanceFor(c, &doc.revision, k.Kind)
+	under, err := s.underCurated(ctx, c, k, id, &doc.revision)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range out.Provenance {
+		if p.Curated {
+			out.Provenance[i].Discovered = under[p.Pointer]
+		}
+	}
 	obs, err := s.observationsOf(ctx, c, k, &doc.revision)
 	if err != nil {
 		return nil, err

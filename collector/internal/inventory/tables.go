@@ -59,9 +59,9 @@ func Tables() []store.Table {
 			idx("name", text("name")), idx("state", text("state")), idx("roots", texts("access_roots")),
 			idx("updated", when("updated_at")), idx("tags", texts("tag_pairs")), idx("words", texts("words")),
 			idx("nets", texts("nets")), idx("datacenter", text("datacenter")), idx("connections", texts("connections")),
-			idx("identifiers", texts("identifiers", "value"))}},
+			idx("identifiers", texts("identifiers", "value")), idx("origin", text("origin"))}},
 		{Name: tHeads, Indexes: []store.Index{
-			idx("kind", text("kind"), text("state")), idx("name", text("name")), idx("datacenter", text("datacenter")),
+			idx("kind", text("kind"), text("state")), idx("name", text("name")), idx("datacenter", text("datacenter")), idx("origin", text("datacenter"), text("origin")),
 			idx("words", texts("words")), idx("addresses", texts("addresses"))}},
 		{Name: tClaims, Indexes: []store.Index{idx("pair", text("pair")), idx("resource", text("resource_id"))}},
 		{Name: tChanges, Indexes: []store.Index{
@@ -413,6 +413,7 @@ type resourceDoc struct {
 	own []string
 	// domain is the routing domain that the resource names for itself.
 	domain string
+	Origin string `json:"origin,omitempty"`
 }
 
 // headDoc is what lists across kinds need of a resource.
@@ -427,6 +428,7 @@ type headDoc struct {
 	// Addresses are the keys of the resource's own addresses, each behind the place that it is unique in.
 	Addresses []string   `json:"addresses,omitempty"`
 	UpdatedAt store.Time `json:"updated_at"`
+	Origin    string     `json:"origin,omitempty"`
 }
 
 // changeDoc is a change: the commit. Quiet ones were made by rules only and are not shown as changes.

@@ -116,8 +116,8 @@ type Resource struct {
 	// Absorbed are the resources that were merged into it and may be split off again; Apart those that a person said are others.
 	Absorbed []Absorbed
 	Apart    []string
-	// Manual says that a person recorded it.
-	Manual bool
+	// Origin says where it is known from: recorded, discovered, both.
+	Origin string
 }
 
 // Absorbed is a resource that was merged into another, with the name that it had.
@@ -132,6 +132,8 @@ type Provenance struct {
 	Actor      string
 	At         time.Time
 	Stale      bool
+	// Discovered is what discovery says at a curated field; nil if nothing.
+	Discovered json.RawMessage
 }
 
 // ObservationView is what one connection saw of a resource.
@@ -246,8 +248,10 @@ type PatchRequest struct {
 	// Set maps JSON pointers (/name, /tags/env, /attributes/memory_bytes, /common/owner) to values.
 	Set map[string]json.RawMessage
 	// Reset lists pointers to hand back to discovery.
-	Reset  []string
-	Reason string
+	Reset []string
+	// Identifiers are added, by which discovery finds the resource; RemoveIdentifiers were given by a person before.
+	Identifiers, RemoveIdentifiers []resource.Identifier
+	Reason                         string
 }
 
 // FieldChange is one field's difference; nil is absent.

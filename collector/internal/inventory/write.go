@@ -143,9 +143,7 @@ func (u *unit) writeProjections(ctx context.Context) error {
 		}
 		doc := resourceDoc{revision: rec.rev, ChangeHash: rec.hash}
 		doc.derive(u.kind)
-		head, err := encodeRow(id, u.tenant, "", rec.version, headDoc{Kind: u.kind.Name, Name: rec.rev.Name, State: rec.rev.State,
-			RedirectTo: rec.rev.RedirectTo, Datacenter: rec.rev.Datacenter, AccessRoots: rec.rev.AccessRoots, Words: doc.Words,
-			Addresses: doc.placed(), UpdatedAt: rec.rev.UpdatedAt})
+		head, err := encodeRow(id, u.tenant, "", rec.version, doc.head())
 		if err != nil {
 			return err
 		}

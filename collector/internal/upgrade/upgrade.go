@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"time"
 
+	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/lease"
 	"maestro.internal/collector/internal/store"
 )
@@ -32,6 +33,9 @@ type Step struct {
 func Steps() []Step {
 	return []Step{
 		{Title: "number the release's documents"},
+		{Title: "derive again what lists need of resources", Do: func(ctx context.Context, st store.Store) error {
+			return inventory.New(inventory.Options{Store: st}).Rederive(ctx)
+		}},
 	}
 }
 

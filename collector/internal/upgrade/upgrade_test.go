@@ -86,8 +86,9 @@ func TestFreshStoreIsOnlyNumbered(t *testing.T) {
 
 // An older collector that works on a store when a newer one upgrades it loses its leases.
 func TestOlderCollectorStops(t *testing.T) {
+	steps := []Step{{Title: "one"}}
 	st := open(t)
-	old := collector(st, "old", Steps())
+	old := collector(st, "old", steps)
 	if err := Run(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +96,7 @@ func TestOlderCollectorStops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Run(t.Context(), collector(st, "new", append(Steps(), Step{Title: "more"}))); err != nil {
+	if err := Run(t.Context(), collector(st, "new", append(steps, Step{Title: "more"}))); err != nil {
 		t.Fatal(err)
 	}
 	if err := held.Renew(t.Context()); !errors.Is(err, store.ErrSchemaTooNew) {

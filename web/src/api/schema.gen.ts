@@ -86,6 +86,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What anyone did, newest first, all of it in one answer: CSV, or one JSON document a line */
+        get: operations["export-audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/verify": {
         parameters: {
             query?: never;
@@ -292,6 +309,23 @@ export interface paths {
         post?: never;
         /** Remove a datacenter that nothing uses */
         delete: operations["delete-datacenter"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datacenters/{id}/origins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is only recorded, only discovered, and both in a datacenter, counted by kind; the lists are filters: datacenter and origin */
+        get: operations["list-datacenter-origins"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -875,6 +909,23 @@ export interface paths {
         };
         /** The dashboard's counts */
         get: operations["get-summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/taken": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Resources of a kind that have a name or an address already, for a warning while a form is filled */
+        get: operations["list-taken"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1585,6 +1636,14 @@ export interface components {
             total_size: number;
             total_size_is_lower_bound?: boolean;
         };
+        ListOriginCount: {
+            items: components["schemas"]["OriginCount"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
         ListPlugin: {
             items: components["schemas"]["Plugin"][];
             /** @description Pass as page_token for the next page; absent at the end */
@@ -1635,6 +1694,14 @@ export interface components {
         };
         ListRunScope: {
             items: components["schemas"]["RunScope"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
+        ListTakenBy: {
+            items: components["schemas"]["TakenBy"][];
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -1735,6 +1802,21 @@ export interface components {
             /** @description Id of the connection */
             connection: string;
             external_id: string;
+        };
+        OriginCount: {
+            /** Format: int64 */
+            both: number;
+            /**
+             * Format: int64
+             * @description Only discovery knows of them
+             */
+            discovered: number;
+            kind: string;
+            /**
+             * Format: int64
+             * @description Only people know of them
+             */
+            recorded: number;
         };
         Outcome: {
             advice?: string;
@@ -1868,6 +1950,11 @@ export interface components {
             major: number;
             name: string;
             observations?: components["schemas"]["Observation"][];
+            /**
+             * @description Who knows of it: people, discovery, or both
+             * @enum {string}
+             */
+            origin: "recorded" | "discovered" | "both";
             /** @description JSON pointer -> where the value came from */
             provenance?: {
                 [key: string]: components["schemas"]["Source"];
@@ -1929,7 +2016,11 @@ export interface components {
             with: string;
         };
         ResourcePatch: {
+            /** @description Added: discovery adopts the resource by them */
+            identifiers?: components["schemas"]["Identifier"][];
             reason?: string;
+            /** @description Taken away; only what a person gave */
+            remove_identifiers?: components["schemas"]["Identifier"][];
             reset?: string[];
             set?: {
                 [key: string]: unknown;
@@ -2047,6 +2138,7 @@ export interface components {
             /** Format: date-time */
             at: string;
             connection?: components["schemas"]["Ref"];
+            discovered?: unknown;
             stale?: boolean;
             /** @enum {string} */
             type: "discovered" | "curated";
@@ -2080,6 +2172,11 @@ export interface components {
             values?: {
                 [key: string]: string;
             };
+        };
+        TakenBy: {
+            resource: components["schemas"]["ResourceHead"];
+            /** @description name, address */
+            what: string[];
         };
         Token: {
             /** Format: date-time */
@@ -2282,6 +2379,37 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ListAuditEntry"];
                 };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "export-audit": {
+        parameters: {
+            query?: {
+                /** @description As for the list: actor, action, object, outcome, at */
+                filter?: string;
+                format?: "csv" | "ndjson";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem document (RFC 9457) */
             default: {
@@ -2949,6 +3077,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-datacenter-origins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListOriginCount"];
+                };
             };
             /** @description A problem document (RFC 9457) */
             default: {
@@ -4449,6 +4608,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Summary"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-taken": {
+        parameters: {
+            query: {
+                /** @description An IP address */
+                address?: string;
+                /** @description Id; asked within it and among resources that are in none */
+                datacenter?: string;
+                /** @description Id of the resource that is being edited */
+                except?: string;
+                kind: string;
+                name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListTakenBy"];
                 };
             };
             /** @description A problem document (RFC 9457) */

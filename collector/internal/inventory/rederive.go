@@ -1,0 +1,77 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"maestro.internal/collector/internal/store"
+)
+
+// Rederive writes anew what lists need beside the revisions of resources, for a store that an older release wrote: which rows
+// a filter finds must not depend on when they were written. Nothing else may write meanwhile.
+func (s *Service) Rederive(ctx context.Context) error {
+	parts, err := s.opt.Store.Parts(ctx, tResources)
+	if err != nil {
+		return fmt.Errorf("list kinds: %w", err)
+	}
+	for _, part := range parts {
+		if err := s.rederivePart(ctx, part.Name); err != nil {
+			return fmt.Errorf("derive lists of %s: %w", part.Name, err)
+		}
+	}
+	return nil
+}
+
+func (s *Service) rederivePart(ctx context.Context, name string) error {
+	q := store.Query{Table: tResources, Part: name, AllTenants: true, Limit: rowsPerUnit}
+	for {
+		page, err := s.opt.Store.Find(ctx, q)
+		if err != nil {
+			return err
+		}
+		var ops []store.Write
+		for _, row := range page.Rows {
+			kind, err := s.kind(ctx, row.Tenant, name)
+			if errors.Is(err, ErrNotFound) {
+				continue // of a plugin that is not there any more
+			}
+			if err != nil {
+				return err
+			}
+			doc, err := decodeRow[resourceDoc](row)
+			if err != nil {
+				return err
+			}
+			doc.derive(kind.Kind)
+			head, err := encodeRow(row.ID, row.Tenant, "", row.Version, doc.head())
+			if err != nil {
+				return err
+			}
+			next, err := encodeRow(row.ID, row.Tenant, name, row.Version, doc)
+			if err != nil {
+				return err
+			}
+			ops = append(ops, store.Write{Table: tHeads, Op: store.Put, Row: head}, store.Write{Table: tResources, Op: store.Put, Row: next})
+		}
+		if len(ops) > 0 {
+			err := s.opt.Store.Update(ctx, func(tx store.Tx) error {
+				_, err := tx.Write(ctx, ops...)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if page.Next == "" {
+			return nil
+		}
+		q.After = page.Next
+	}
+}
+
+// head is what lists across kinds need of the resource.
+func (d *resourceDoc) head() headDoc {
+	return headDoc{Kind: d.Kind, Name: d.Name, State: d.State, RedirectTo: d.RedirectTo, Datacenter: d.Datacenter, AccessRoots: d.AccessRoots,
+		Words: d.Words, Addresses: d.placed(), Origin: d.Origin, UpdatedAt: d.UpdatedAt}
+}
