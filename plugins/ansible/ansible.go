@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
@@ -43,6 +44,7 @@ type Settings struct {
 	Inventory string `json:"inventory,omitempty" label:"Ansible inventory" example:"inventories/production" help:"With run: a file or folder below the folder that the credential allows."`
 
 	Hosts    []string `json:"hosts,omitempty" label:"Only these hosts" maestro:"narrows" help:"Names or patterns such as web-*; empty means all."`
+	MaxAge   int      `json:"max_age_days,omitempty" label:"Oldest facts (days)" help:"Facts that Ansible gathered longer ago are not believed: the server stays as it was known, and the run names it. 0 or empty believes all."`
 	Packages bool     `json:"packages,omitempty" label:"Read packages" maestro:"narrows" help:"As software, where package_facts were gathered: thousands for each host. Services are read in any case."`
 }
 
@@ -59,10 +61,10 @@ const (
 const transfer = "transfer"
 
 // Provider is the plugin.
-type Provider struct{}
+type Provider struct{ now func() time.Time }
 
 // New is the provider of Ansible's facts.
-func New() *Provider { return &Provider{} }
+func New() *Provider { return &Provider{now: time.Now} }
 
 // Describe says what the plugin can do.
 func (*Provider) Describe() provider.Description {
@@ -71,11 +73,11 @@ func (*Provider) Describe() provider.Description {
 	}
 	server := kind("server", 300)
 	server.Schema = schema.FieldsOf(ServerFields{})
+	kinds := []provider.KindSupport{kind("network_interface", 3600), server, kind("software", 43200), kind("storage_pool", 21600), kind("volume", 21600)}
 	return provider.Description{
 		Provider: "ansible", Version: serve.Version(), Title: "Ansible facts",
-		Summary: "Servers, volumes, interfaces and software as Ansible's facts describe them: Linux, Windows, BSD.",
-		Kinds: []provider.KindSupport{kind("network_interface", 3600), server, kind("software", 43200), kind("storage_pool", 21600),
-			kind("volume", 21600)},
+		Summary:  "Servers, volumes, interfaces and software as Ansible's facts describe them: Linux, Windows, BSD.",
+		Kinds:    kinds,
 		Settings: schema.SettingsOf(Settings{}),
 		Policy:   policy,
 		CredentialEnv: []provider.EnvVar{
@@ -89,8 +91,10 @@ func (*Provider) Describe() provider.Description {
 			{Name: "AWS_SESSION_TOKEN", Help: "With s3, for temporary keys.", Secret: true},
 			{Name: "AWS_CA_BUNDLE", Help: "With s3: file with authorities to trust beside the machine's own, in PEM form."},
 		},
-		Files:  true,
-		Limits: []provider.Limit{{Name: transfer, MaxConcurrent: 8}},
+		Files: true,
+		// All kinds go through the files together: a file is decoded once.
+		MaxParallelScopes: len(kinds),
+		Limits:            []provider.Limit{{Name: transfer, MaxConcurrent: 8}},
 	}
 }
 
@@ -105,7 +109,7 @@ const policy = `{
 `
 
 // Connect reads the settings; what they name is looked at when it is read.
-func (*Provider) Connect(_ context.Context, conn provider.Connection) (provider.Session, error) {
+func (p *Provider) Connect(_ context.Context, conn provider.Connection) (provider.Session, error) {
 	var s Settings
 	if err := json.Unmarshal([]byte(cmp.Or(string(conn.Settings), "{}")), &s); err != nil {
 		return nil, &provider.SettingsError{Problem: err.Error()}
@@ -119,12 +123,16 @@ func (*Provider) Connect(_ context.Context, conn provider.Connection) (provider.
 	if err != nil {
 		return nil, err
 	}
-	return &session{settings: s, from: from}, nil
+	if s.MaxAge < 0 {
+		return nil, &provider.SettingsError{Pointer: "/max_age_days", Problem: "must not be below 0"}
+	}
+	return &session{settings: s, from: from, feed: newFeed(ageLimit{days: s.MaxAge, now: p.now()})}, nil
 }
 
 type session struct {
 	settings Settings
 	from     source
+	feed     *feed
 
 	mu      sync.Mutex
 	fetched *folder
@@ -171,6 +179,9 @@ func (s *session) Discover(ctx context.Context, scope resource.Scope, out provid
 	if !ok {
 		return provider.Unsupported(errors.New("the plugin ansible does not read " + scope.Kind))
 	}
+	// Joined before the files are there, so that all kinds set off together.
+	reader := s.feed.join()
+	defer reader.leave()
 	files, err := s.folder(ctx, out)
 	if err != nil {
 		return err
@@ -180,11 +191,14 @@ func (s *session) Discover(ctx context.Context, scope resource.Scope, out provid
 		return permanent(errors.New("there are no fact files"), "gather facts, or check where they are looked for")
 	}
 	var bad []string
-	for _, name := range files.hosts() {
+	for i, name := range files.hosts() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		h, err := files.read(name)
+		h, err := reader.read(ctx, files, i)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err != nil {
 			out.Warn("%s: %v", name, err)
 			bad = append(bad, name)

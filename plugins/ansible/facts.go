@@ -1,46 +1,55 @@
 package ansible
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // host is one machine with its facts.
 type host struct {
 	name  string
 	facts facts
+	size  int64 // of its files
+
+	// What several kinds ask for is worked out once.
+	disks func() []volume
+	ports func() []port
 }
 
-// facts are what Ansible says of one thing. Modules of different systems write the same fact in different shapes: a
-// number as text, one address or a list of them, "NA" or "N/A" for nothing. Reading is forgiving; what has another
-// shape than expected is as if it were not there.
-type facts map[string]json.RawMessage
+func newHost(name string) *host {
+	h := &host{name: name, facts: facts{}}
+	h.disks = sync.OnceValue(func() []volume { return disks(h.facts) })
+	h.ports = sync.OnceValue(func() []port { return interfaces(h.facts) })
+	return h
+}
+
+// facts are what Ansible says of one thing, decoded. Modules of different systems write the same fact in different
+// shapes: a number as text, one address or a list of them, "NA" or "N/A" for nothing. Reading is forgiving; what has
+// another shape than expected is as if it were not there. Several readers share them, so nobody changes them.
+type facts map[string]any
 
 func (f facts) has(name string) bool { return len(f.object(name)) > 0 || len(f.list(name)) > 0 }
 
 // text is a fact as text; nothing and the words that mean nothing are empty.
 func (f facts) text(name string) string { return textOf(f[name]) }
 
-func textOf(raw json.RawMessage) string {
+func textOf(value any) string {
 	var s string
-	if len(raw) > 0 && raw[0] == '"' {
-		if json.Unmarshal(raw, &s) != nil {
-			return ""
-		}
-	} else {
-		var n json.Number
-		if json.Unmarshal(raw, &n) != nil {
-			return ""
-		}
-		s = n.String()
-	}
-	s = strings.TrimSpace(s)
-	switch strings.ToUpper(s) {
-	case "NA", "N/A", "NONE", "NULL", "UNKNOWN", "(NONE)":
+	switch v := value.(type) {
+	case string:
+		s = strings.TrimSpace(v)
+	case json.Number:
+		return v.String()
+	default:
 		return ""
+	}
+	for _, nothing := range []string{"NA", "N/A", "NONE", "NULL", "UNKNOWN", "(NONE)"} {
+		if strings.EqualFold(s, nothing) {
+			return ""
+		}
 	}
 	return s
 }
@@ -64,40 +73,35 @@ func (f facts) fraction(name string) float64 {
 }
 
 func (f facts) flag(name string) bool {
-	var b bool
-	return json.Unmarshal(f[name], &b) == nil && b
+	b, ok := f[name].(bool)
+	return ok && b
 }
 
 func (f facts) object(name string) facts {
-	var out facts
-	if json.Unmarshal(f[name], &out) != nil {
+	o, ok := f[name].(map[string]any)
+	if !ok {
 		return nil
 	}
-	return out
+	return o
 }
 
 // list is a list, or the one thing that stands in its place.
-func (f facts) list(name string) []json.RawMessage {
-	raw := bytes.TrimSpace(f[name])
-	var out []json.RawMessage
-	switch {
-	case len(raw) == 0 || bytes.Equal(raw, []byte("null")):
-	case raw[0] == '[':
-		if json.Unmarshal(raw, &out) != nil {
-			return nil
-		}
+func (f facts) list(name string) []any {
+	switch v := f[name].(type) {
+	case nil:
+		return nil
+	case []any:
+		return v
 	default:
-		out = []json.RawMessage{raw}
+		return []any{v}
 	}
-	return out
 }
 
 // objects are those of a list that are objects.
 func (f facts) objects(name string) []facts {
 	var out []facts
-	for _, raw := range f.list(name) {
-		var o facts
-		if json.Unmarshal(raw, &o) == nil && o != nil {
+	for _, v := range f.list(name) {
+		if o, ok := v.(map[string]any); ok {
 			out = append(out, o)
 		}
 	}
@@ -106,8 +110,8 @@ func (f facts) objects(name string) []facts {
 
 func (f facts) texts(name string) []string {
 	var out []string
-	for _, raw := range f.list(name) {
-		if s := textOf(raw); s != "" {
+	for _, v := range f.list(name) {
+		if s := textOf(v); s != "" {
 			out = append(out, s)
 		}
 	}

@@ -156,7 +156,7 @@ func distinct(list []schema.InterfaceAddress) []schema.InterfaceAddress {
 
 func (s *session) networkInterfaces(ctx context.Context, out provider.Emitter, h *host) error {
 	emitted, shared := map[string]bool{}, map[string]int{}
-	ports := interfaces(h.facts)
+	ports := h.ports()
 	for _, p := range ports {
 		if p.real {
 			shared[p.mac]++

@@ -63,7 +63,7 @@ func (r runner) into(ctx context.Context, f *folder, program, inventory string, 
 	// Where services could not be asked for, the facts stand alone.
 	for _, host := range f.names {
 		more := filepath.Join("service_facts", host)
-		if _, err := f.parse(more); err == nil {
+		if _, _, err := f.parse(more); err == nil {
 			f.enter(host, more)
 		}
 	}

@@ -37,7 +37,7 @@ type server struct {
 
 func (s *session) server(ctx context.Context, out provider.Emitter, h *host) error {
 	f := h.facts
-	env := resource.Envelope{Kind: "server", ExternalID: h.name, Name: h.name, Identifiers: identifiers(f)}
+	env := resource.Envelope{Kind: "server", ExternalID: h.name, Name: h.name, Identifiers: identifiers(h)}
 	a := server{Server: schema.Server{
 		Type: machineType(f), PowerState: "on", Hostname: firstOf(f.text("ansible_nodename"), f.text("ansible_hostname")),
 		OS: operatingSystem(f), Architecture: architecture(f),
@@ -49,7 +49,7 @@ func (s *session) server(ctx context.Context, out provider.Emitter, h *host) err
 		PrimaryIP: schema.IP(primaryAddress(f)), IPAddresses: addresses(f), DNSNames: dnsNames(f),
 		UptimeSeconds: f.number("ansible_uptime_seconds"), Services: runningServices(f),
 	}}
-	for _, d := range disks(h) {
+	for _, d := range h.disks() {
 		a.DiskBytes += d.attrs.SizeBytes
 	}
 	if user := f.text("ansible_user_id"); user != "" {
@@ -72,7 +72,8 @@ func (s *session) server(ctx context.Context, out provider.Emitter, h *host) err
 
 // identifiers are what other sources know the machine by. A container sees its host's serial numbers: they are not its
 // own.
-func identifiers(f facts) []resource.Identifier {
+func identifiers(h *host) []resource.Identifier {
+	f := h.facts
 	var list []resource.Identifier
 	if machineType(f) != "container" {
 		list = identify(list, "bios_uuid", f.text("ansible_product_uuid"))
@@ -86,7 +87,7 @@ func identifiers(f facts) []resource.Identifier {
 	}
 	list = identify(list, "machine_id", f.text("ansible_machine_id"))
 	list = identify(list, "fqdn", f.text("ansible_fqdn"))
-	for _, i := range interfaces(f) {
+	for _, i := range h.ports() {
 		if i.real {
 			list = identify(list, "mac", i.mac)
 		}

@@ -264,50 +264,55 @@ func (f *folder) read(name string) (*host, error) {
 	if err := f.unread[name]; err != nil {
 		return nil, err
 	}
-	h := &host{name: name, facts: facts{}}
+	h := newHost(name)
 	for _, path := range f.files[name] {
-		more, err := f.parse(path)
+		more, size, err := f.parse(path)
 		if err != nil {
 			return nil, err
 		}
 		maps.Copy(h.facts, more)
+		h.size += size
 	}
 	return h, nil
 }
 
-func (f *folder) parse(path string) (facts, error) {
+// parse reads a file of the folder, and says how long it is.
+func (f *folder) parse(path string) (all facts, size int64, err error) {
 	// Asked first: opening a pipe would wait for who writes into it.
 	if info, err := f.root.Stat(path); err != nil || !info.Mode().IsRegular() {
-		return nil, cmp.Or(err, errors.New("is no regular file"))
+		return nil, 0, cmp.Or(err, errors.New("is no regular file"))
 	}
 	file, err := f.root.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer file.Close() //nolint:errcheck // nothing was written
-	text, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
-	if err != nil {
-		return nil, err
+	in := &io.LimitedReader{R: file, N: maxFileBytes + 1}
+	all, err = parse(in)
+	if in.N <= 0 {
+		return nil, 0, fmt.Errorf("has more than %d MiB", maxFileBytes>>20)
 	}
-	if len(text) > maxFileBytes {
-		return nil, fmt.Errorf("has more than %d MiB", maxFileBytes>>20)
-	}
-	return parse(text)
+	return all, maxFileBytes + 1 - in.N, err
 }
 
 // parse reads one file: a module's result with ansible_facts in it, or the bare facts of a cache.
-func parse(text []byte) (facts, error) {
+func parse(r io.Reader) (facts, error) {
+	in := json.NewDecoder(r)
+	in.UseNumber() // sizes and serial numbers stay exact
 	var all facts
-	if err := json.Unmarshal(text, &all); err != nil {
+	if err := in.Decode(&all); err != nil {
 		return nil, fmt.Errorf("is broken or half-written: %w", err)
+	}
+	if _, err := in.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("is broken or half-written: something follows the facts")
 	}
 	if all.flag("unreachable") || all.flag("failed") {
 		return nil, fmt.Errorf("ansible could not gather its facts: %s", all.text("msg"))
 	}
 	if inner, ok := all["ansible_facts"]; ok {
-		var f facts
-		if err := json.Unmarshal(inner, &f); err != nil {
-			return nil, fmt.Errorf("ansible_facts: %w", err)
+		f, ok := inner.(map[string]any)
+		if !ok {
+			return nil, errors.New("ansible_facts is no object")
 		}
 		all = f
 	}

@@ -24,9 +24,9 @@ type volume struct {
 }
 
 // disks are the block devices of the machine; what is made of memory or of files is none.
-func disks(h *host) []volume {
+func disks(f facts) []volume {
 	var out []volume
-	for name, raw := range sortedObjects(h.facts, "ansible_devices") {
+	for name, raw := range sortedObjects(f, "ansible_devices") {
 		if slices.ContainsFunc([]string{"loop", "ram", "zram", "dm-", "md", "sr", "fd", "nbd"}, func(p string) bool { return strings.HasPrefix(name, p) }) {
 			continue
 		}
@@ -44,7 +44,7 @@ func disks(h *host) []volume {
 		}
 		out = append(out, d)
 	}
-	for _, raw := range h.facts.objects("ansible_disks") { // Windows
+	for _, raw := range f.objects("ansible_disks") { // Windows
 		number := firstOf(raw.text("number"), raw.text("guid"), raw.text("unique_id"))
 		if number == "" {
 			continue
@@ -162,7 +162,7 @@ func mounted(h *host, list []volume) []volume {
 }
 
 func (s *session) volumes(ctx context.Context, out provider.Emitter, h *host) error {
-	list := mounted(h, slices.Concat(disks(h), partitions(h), logicalVolumes(h)))
+	list := mounted(h, slices.Concat(h.disks(), partitions(h), logicalVolumes(h)))
 	known := map[string]bool{}
 	for _, v := range list {
 		known[v.key] = true
@@ -251,7 +251,7 @@ func sizeOf(text string) int64 {
 	if !ok {
 		return 0
 	}
-	return int64((facts{"n": []byte(`"` + number + `"`)}).fraction("n") * float64(int64(1)<<by))
+	return int64((facts{"n": number}).fraction("n") * float64(int64(1)<<by))
 }
 
 func firstNumber(list ...int64) int64 {
