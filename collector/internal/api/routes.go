@@ -226,6 +226,10 @@ func (s *Server) inventoryRoutes() {
 		summary: "Changes of the inventory, newest first"}, s.listChanges)
 	handle(s, route{method: "GET", path: "/audit", id: "list-audit", tag: tag, action: access.ReadAudit,
 		summary: "What anyone did, newest first"}, s.listAudit)
+	handle(s, route{method: "GET", path: "/changes/compare", id: "compare-moments", tag: tag, action: access.Read,
+		summary: "What is different between two moments, by kind and id: everywhere, in a kind, in a datacenter"}, s.compare)
+	handle(s, route{method: "GET", path: "/resources/{kind}/{id}/compare", id: "compare-resource", tag: tag, action: access.Read,
+		summary: "What is different about one resource between two moments"}, s.compareOne)
 	handle(s, route{method: "GET", path: "/audit/export", id: "export-audit", tag: tag, action: access.ReadAudit,
 		summary: "What anyone did, newest first, all of it in one answer: CSV, or one JSON document a line"}, s.exportAudit)
 	handle(s, route{method: "POST", path: "/audit/verify", id: "verify-audit", tag: tag, action: access.VerifyAudit,

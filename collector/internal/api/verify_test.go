@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/store"
@@ -92,4 +94,45 @@ func TestExportAudit(t *testing.T) {
 	if len(log.Items) < 3 { // the client may ask again by itself after a broken answer
 		t.Errorf("exports are not audited: %+v", log.Items)
 	}
+}
+
+func TestCompare(t *testing.T) {
+	w := newWorld(t)
+	source := w.source("lab")
+	before := time.Now().UTC().Format(time.RFC3339Nano)
+	source.sync("server", server(id12(1), "web-1", 4<<30), server(id12(2), "web-2", 8<<30), server(id12(3), "db-1", 64<<30))
+	between := time.Now().UTC().Format(time.RFC3339Nano)
+	source.sync("server", server(id12(1), "web-1", 16<<30), server(id12(2), "web-2", 8<<30))
+	seen := map[string]string{}
+	token := ""
+	for range 5 {
+		q := url.Values{"since": {before}, "page_size": {"2"}, "kind": {"server"}}
+		if token != "" {
+			q.Set("page_token", token)
+		}
+		page := documentOf[rest.List[rest.Difference]](w.ask(w.reader, "GET", "/api/v1/changes/compare?"+q.Encode(), nil).is(200))
+		for _, d := range page.Items {
+			seen[d.Name] = d.Action
+		}
+		if token = page.NextPageToken; token == "" {
+			break
+		}
+	}
+	if len(seen) != 3 || seen["web-1"] != "created" || seen["db-1"] != "gone" {
+		t.Errorf("since the beginning: %v", seen)
+	}
+	list := documentOf[rest.List[rest.Difference]](w.ask(w.reader, "GET", "/api/v1/changes/compare?since="+url.QueryEscape(between), nil).is(200))
+	if len(list.Items) != 2 {
+		t.Fatalf("since the first sync: %+v", list.Items)
+	}
+	for _, d := range list.Items {
+		one := documentOf[rest.Difference](w.ask(w.reader, "GET", "/api/v1/resources/server/"+d.ID+"/compare?since="+url.QueryEscape(between), nil).is(200))
+		if one.Action != d.Action || d.Name == "web-1" && (len(one.Diff) != 1 || one.Diff[0].Pointer != "/attributes/memory_bytes") {
+			t.Errorf("alone: %+v, in the list: %+v", one, d)
+		}
+	}
+	w.ask(w.reader, "GET", "/api/v1/changes/compare", nil).problem(422)
+	w.ask(w.reader, "GET", "/api/v1/changes/compare?since=2026-01-01T00:00:00Z&page_token=eyJx", nil).problem(400)
+	w.ask(w.reader, "GET", "/api/v1/changes/compare?since=2999-01-01T00:00:00Z", nil).problem(422)
+	w.ask(w.stranger, "GET", "/api/v1/resources/server/"+list.Items[0].ID+"/compare?since="+url.QueryEscape(between), nil).problem(404)
 }
