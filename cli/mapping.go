@@ -36,7 +36,7 @@ func (a *app) mapping() *cobra.Command {
 			return a.print(m, func() output.Table { return mappingTable(m) })
 		},
 	}
-	cmd.AddCommand(a.mappingPreview(), a.mappingSet(), a.mappingHistory(), a.mappingUndo())
+	cmd.AddCommand(a.mappingPreview(), a.mappingSet(), a.mappingHistory(), a.mappingUndo(), a.compliance())
 	return cmd
 }
 
@@ -69,7 +69,7 @@ func (a *app) readMapping(file string) (rest.MappingWrite, error) {
 	if m.Rules == nil {
 		return rest.MappingWrite{}, fmt.Errorf("read mapping: the document has no rules; an empty list takes all of them away")
 	}
-	return rest.MappingWrite{Rules: m.Rules, Spellings: m.Spellings}, nil
+	return rest.MappingWrite{Rules: m.Rules, Spellings: m.Spellings, Policy: m.Policy}, nil
 }
 
 func (a *app) mappingPreview() *cobra.Command {
@@ -205,9 +205,49 @@ func (a *app) mappingUndo() *cobra.Command {
 				return fmt.Errorf("undo mapping: that version is not kept; `maestro mapping history` lists those that are")
 			}
 			m := list.Items[at]
-			return a.putMapping(cmd, rest.MappingWrite{Rules: m.Rules, Spellings: m.Spellings, Reason: fmt.Sprintf("back to version %d", m.Version)})
+			return a.putMapping(cmd, rest.MappingWrite{Rules: m.Rules, Spellings: m.Spellings, Policy: m.Policy, Reason: fmt.Sprintf("back to version %d", m.Version)})
 		},
 	}
 	cmd.Flags().Int64Var(&to, "to", 0, "`version` to go back to")
+	return cmd
+}
+
+func (a *app) compliance() *cobra.Command {
+	var kind string
+	cmd := &cobra.Command{
+		Use: "compliance", Short: "Say how the tag policy is kept", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			q := url.Values{}
+			if kind != "" {
+				q.Set("kind", kind)
+			}
+			list, err := client.Get[rest.List[rest.TagCompliance]](cmd.Context(), c, "/mapping/compliance", q)
+			if err != nil {
+				return err
+			}
+			return a.print(list.Items, func() output.Table {
+				t := output.Table{Header: []string{"key", "kind", "resources", "missing", "wrong", "find them"}}
+				for _, x := range list.Items {
+					find := "-"
+					switch {
+					case x.Missing > 0:
+						find = x.MissingFilter
+					case x.Wrong > 0:
+						find = x.WrongFilter
+					}
+					t.Rows = append(t.Rows, []string{x.Key, x.Kind, strconv.Itoa(x.Total), strconv.Itoa(x.Missing), strconv.Itoa(x.Wrong), find})
+				}
+				if len(list.Items) == 0 {
+					t.Note = "There is no tag policy; it is the member policy of the mapping."
+				}
+				return t
+			})
+		},
+	}
+	cmd.Flags().StringVar(&kind, "kind", "", "only of this `kind`")
 	return cmd
 }

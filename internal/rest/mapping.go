@@ -24,21 +24,44 @@ type TagSpelling struct {
 	Values map[string]string `json:"values,omitempty"`
 }
 
+// TagRequirement is a line of the tag policy.
+type TagRequirement struct {
+	Key      string   `json:"key" minLength:"1" maxLength:"200"`
+	Kinds    []string `json:"kinds,omitempty" maxItems:"100" doc:"Absent: all kinds"`
+	Values   []string `json:"values,omitempty" maxItems:"50" doc:"What is allowed; absent: anything"`
+	Optional bool     `json:"optional,omitempty" doc:"The key may be missing"`
+	Help     string   `json:"help,omitempty" maxLength:"1000"`
+}
+
+// TagCompliance is how the resources of a kind keep a requirement. The filters find those that do not.
+type TagCompliance struct {
+	Requirement   int    `json:"requirement"`
+	Key           string `json:"key"`
+	Kind          string `json:"kind"`
+	Total         int    `json:"total"`
+	Missing       int    `json:"missing"`
+	Wrong         int    `json:"wrong"`
+	MissingFilter string `json:"missing_filter,omitempty"`
+	WrongFilter   string `json:"wrong_filter,omitempty"`
+}
+
 // MappingWrite is what administrators write of the meaning of tags, names and accounts: all of it.
 type MappingWrite struct {
-	Rules     []FieldRule   `json:"rules" maxItems:"500"`
-	Spellings []TagSpelling `json:"spellings,omitempty" maxItems:"500"`
-	Reason    string        `json:"reason,omitempty" maxLength:"1000"`
+	Rules     []FieldRule      `json:"rules" maxItems:"500"`
+	Spellings []TagSpelling    `json:"spellings,omitempty" maxItems:"500"`
+	Policy    []TagRequirement `json:"policy,omitempty" maxItems:"200"`
+	Reason    string           `json:"reason,omitempty" maxLength:"1000"`
 }
 
 // Mapping is a version of it.
 type Mapping struct {
-	Version   int64         `json:"version"`
-	Rules     []FieldRule   `json:"rules"`
-	Spellings []TagSpelling `json:"spellings"`
-	SavedAt   time.Time     `json:"saved_at,omitzero"`
-	SavedBy   string        `json:"saved_by,omitempty"`
-	Reason    string        `json:"reason,omitempty"`
+	Version   int64            `json:"version"`
+	Rules     []FieldRule      `json:"rules"`
+	Spellings []TagSpelling    `json:"spellings"`
+	Policy    []TagRequirement `json:"policy"`
+	SavedAt   time.Time        `json:"saved_at,omitzero"`
+	SavedBy   string           `json:"saved_by,omitempty"`
+	Reason    string           `json:"reason,omitempty"`
 	// Job is how far the inventory follows; of the newest version only.
 	Job *MappingJob `json:"job,omitempty"`
 }

@@ -34,15 +34,17 @@ type Resource struct {
 	Major   int    `json:"major"`
 	Version int64  `json:"version" doc:"Counts the changes; the ETag of the resource"`
 	// State is active, gone or unwatched; merged for one that lives on as RedirectTo.
-	State       string                `json:"state" enum:"active,gone,unwatched,merged"`
-	StateSince  time.Time             `json:"state_since"`
-	StateReason string                `json:"state_reason,omitempty"`
-	RedirectTo  string                `json:"redirect_to,omitempty"`
-	Name        string                `json:"name"`
-	Region      string                `json:"region,omitempty"`
-	Zone        string                `json:"zone,omitempty"`
-	Datacenter  *Ref                  `json:"datacenter,omitempty"`
-	Tags        []resource.Tag        `json:"tags,omitempty"`
+	State       string         `json:"state" enum:"active,gone,unwatched,merged"`
+	StateSince  time.Time      `json:"state_since"`
+	StateReason string         `json:"state_reason,omitempty"`
+	RedirectTo  string         `json:"redirect_to,omitempty"`
+	Name        string         `json:"name"`
+	Region      string         `json:"region,omitempty"`
+	Zone        string         `json:"zone,omitempty"`
+	Datacenter  *Ref           `json:"datacenter,omitempty"`
+	Tags        []resource.Tag `json:"tags,omitempty"`
+	// Labels are those of the tags that the mapping has a spelling for, in it.
+	Labels      []resource.Tag        `json:"labels,omitempty"`
 	Identifiers []resource.Identifier `json:"identifiers,omitempty"`
 	ConsoleURL  string                `json:"console_url,omitempty"`
 	// Attributes follow the kind's schema; Common is the block every kind has.

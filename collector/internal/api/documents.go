@@ -38,7 +38,7 @@ func resourceDocument(r *inventory.Resource, n *names) (rest.Resource, error) {
 	doc := rest.Resource{
 		ID: r.ID, Kind: r.Kind, Major: r.Major, Version: r.Version, State: string(r.State), StateSince: r.StateSince,
 		StateReason: r.StateReason, RedirectTo: r.RedirectTo, Name: r.Name, Region: r.Region, Zone: r.Zone,
-		Datacenter: n.datacenter(r.Datacenter), Tags: r.Tags, Identifiers: r.Identifiers, ConsoleURL: r.ConsoleURL,
+		Datacenter: n.datacenter(r.Datacenter), Tags: r.Tags, Labels: r.Labels, Identifiers: r.Identifiers, ConsoleURL: r.ConsoleURL,
 		Stale: r.Stale, Withheld: r.Withheld, Conflicts: r.Conflicts, Warnings: r.Warnings, Origin: r.Origin,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, LastSeen: r.LastSeen,
 	}

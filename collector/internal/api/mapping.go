@@ -14,6 +14,9 @@ type (
 		IfMatch string `header:"If-Match" doc:"The version edited, as in the ETag; required"`
 		Body    rest.MappingWrite
 	}
+	complianceIn struct {
+		Kind string `query:"kind" maxLength:"200" doc:"Absent: all kinds"`
+	}
 	mappingTryIn struct {
 		Kind string `query:"kind" maxLength:"200" doc:"Absent: all kinds"`
 		Body rest.MappingWrite
@@ -21,24 +24,32 @@ type (
 )
 
 func mappingOf(w rest.MappingWrite) inventory.Mapping {
-	m := inventory.Mapping{Rules: make([]mapping.Rule, len(w.Rules)), Spellings: make([]mapping.Spelling, len(w.Spellings))}
+	m := inventory.Mapping{Rules: make([]mapping.Rule, len(w.Rules)), Spellings: make([]mapping.Spelling, len(w.Spellings)),
+		Policy: make([]mapping.Requirement, len(w.Policy))}
 	for i, r := range w.Rules {
 		m.Rules[i] = mapping.Rule(r)
 	}
 	for i, s := range w.Spellings {
 		m.Spellings[i] = mapping.Spelling(s)
 	}
+	for i, r := range w.Policy {
+		m.Policy[i] = mapping.Requirement(r)
+	}
 	return m
 }
 
 func mappingDocument(m *inventory.Mapping) rest.Mapping {
 	doc := rest.Mapping{Version: m.Version, Rules: make([]rest.FieldRule, len(m.Rules)), Spellings: make([]rest.TagSpelling, len(m.Spellings)),
+		Policy:  make([]rest.TagRequirement, len(m.Policy)),
 		SavedAt: m.SavedAt, SavedBy: m.SavedBy, Reason: m.Reason}
 	for i, r := range m.Rules {
 		doc.Rules[i] = rest.FieldRule(r)
 	}
 	for i, s := range m.Spellings {
 		doc.Spellings[i] = rest.TagSpelling(s)
+	}
+	for i, r := range m.Policy {
+		doc.Policy[i] = rest.TagRequirement(r)
 	}
 	return doc
 }
@@ -107,4 +118,16 @@ func (s *Server) listMappings(ctx context.Context, c access.Caller, _ *struct{})
 
 func fieldChange(d inventory.FieldChange) rest.FieldChange {
 	return rest.FieldChange{Pointer: d.Pointer, Old: value(d.Old), New: value(d.New)}
+}
+
+func (s *Server) listCompliance(ctx context.Context, c access.Caller, in *complianceIn) (*out[rest.List[rest.TagCompliance]], error) {
+	list, err := s.opt.Inventory.Compliance(ctx, domainCaller(c), in.Kind)
+	if err != nil {
+		return nil, err
+	}
+	doc := rest.List[rest.TagCompliance]{Items: []rest.TagCompliance{}, TotalSize: len(list)}
+	for _, x := range list {
+		doc.Items = append(doc.Items, rest.TagCompliance(x))
+	}
+	return &out[rest.List[rest.TagCompliance]]{Body: doc}, nil
 }

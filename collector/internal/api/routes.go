@@ -204,6 +204,8 @@ func (s *Server) inventoryRoutes() {
 		summary: "Say what rules would change"}, s.previewMapping)
 	handle(s, route{method: "GET", path: "/mapping/history", id: "list-mapping-history", tag: tag, action: access.Read,
 		summary: "Earlier versions of the rules, newest first; put one again to go back"}, s.listMappings)
+	handle(s, route{method: "GET", path: "/mapping/compliance", id: "list-tag-compliance", tag: tag, action: access.Read,
+		summary: "How the tag policy is kept, by requirement and kind"}, s.listCompliance)
 
 	tag = "resources"
 	handle(s, route{method: "GET", path: "/resources", id: "search-resources", tag: tag, action: access.Read,

@@ -37,7 +37,7 @@ func envelopeFields() map[string]filter.Field {
 	return map[string]filter.Field{
 		"name": text("name"), "state": text("state"), "region": text("region"), "zone": text("zone"),
 		"datacenter": text("datacenter"), "console_url": text("console_url"), "connection": texts("connections"),
-		"tags": texts("tag_pairs"), "identifiers": texts("identifiers", "value"),
+		"tags": texts("tag_pairs"), "labels": texts("label_pairs"), "identifiers": texts("identifiers", "value"),
 		"created_at": when("created_at"), "updated_at": when("updated_at"), "state_since": when("state_since"),
 		"stale": texts("stale"), "withheld": texts("withheld"), "conflicts": texts("conflicts"),
 		"kind": text("kind"), "origin": text("origin"),
@@ -154,6 +154,9 @@ func (s *FieldSet) Text() (filter.Field, bool) { return texts("words"), true }
 
 // Map is where the keys and the pairs of the tags are.
 func (s *FieldSet) Map(name string) (keys, pairs filter.Field, ok bool) {
+	if name == "labels" {
+		return texts("labels", "key"), texts("label_pairs"), s.tags
+	}
 	return texts("tags", "key"), texts("tag_pairs"), s.tags && name == "tags"
 }
 

@@ -408,6 +408,13 @@ func comparableOf(rev *revision, keyed map[string]string) leaves {
 		slices.Sort(targets)
 		list("/relations/"+escapeToken(v), targets)
 	}
+	labels := map[string][]string{}
+	for _, t := range rev.Labels {
+		labels[t.Key] = append(labels[t.Key], t.Value)
+	}
+	for key, values := range labels {
+		list("/labels/"+escapeToken(key), values)
+	}
 	list("/connections", rev.Connections)
 	list("/stale", rev.Stale)
 	list("/withheld", rev.Withheld)
@@ -460,6 +467,10 @@ func (d *resourceDoc) derive(kind *schema.Kind) {
 	}
 	d.Origin = d.origin()
 	attributes := decodeJSON(d.Attributes)
+	d.LabelPairs = d.LabelPairs[:0]
+	for _, t := range d.Labels {
+		d.LabelPairs = append(d.LabelPairs, t.Key+"="+t.Value)
+	}
 	d.Words = wordsOf(&d.revision, kind, attributes)
 	d.Nets, d.own = netsOf(addressFields(kind), attributes)
 	if named := textsAt(attributes, []string{"routing_domain"}); len(named) == 1 {

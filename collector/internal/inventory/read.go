@@ -41,7 +41,7 @@ func (c Caller) name(connection string) string {
 func (r *revision) view(c Caller, id string, version int64) Resource {
 	out := Resource{ID: id, Tenant: c.Tenant, Kind: r.Kind, Major: r.Major, Version: version, State: r.State, StateSince: r.StateSince.Time,
 		StateReason: r.StateReason, RedirectTo: r.RedirectTo, Name: r.Name, Region: r.Region, Zone: r.Zone, Datacenter: r.Datacenter,
-		Tags: r.Tags, Identifiers: r.Identifiers, ConsoleURL: r.ConsoleURL, Attributes: r.Attributes, Common: r.Common,
+		Tags: r.Tags, Labels: r.Labels, Identifiers: r.Identifiers, ConsoleURL: r.ConsoleURL, Attributes: r.Attributes, Common: r.Common,
 		Stale: r.Stale, Withheld: r.Withheld, Conflicts: r.Conflicts, Warnings: r.Warnings, AccessRoots: r.AccessRoots,
 		CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time, Apart: r.Apart, Origin: r.origin()}
 	for _, a := range r.Absorbed {

@@ -27,18 +27,21 @@ type Mapping struct {
 	Rules   []mapping.Rule
 	// Spellings bring tags to one spelling; resources show the result as labels.
 	Spellings []mapping.Spelling
-	SavedAt   time.Time
-	SavedBy   string
-	Reason    string
+	// Policy is what tags are asked for.
+	Policy  []mapping.Requirement
+	SavedAt time.Time
+	SavedBy string
+	Reason  string
 }
 
 // mappingDoc is a version of it. Job says how far the inventory follows it.
 type mappingDoc struct {
-	Rules     []mapping.Rule     `json:"rules"`
-	Spellings []mapping.Spelling `json:"spellings,omitempty"`
-	At        store.Time         `json:"at"`
-	By        string             `json:"by"`
-	Reason    string             `json:"reason,omitempty"`
+	Rules     []mapping.Rule        `json:"rules"`
+	Spellings []mapping.Spelling    `json:"spellings,omitempty"`
+	Policy    []mapping.Requirement `json:"policy,omitempty"`
+	At        store.Time            `json:"at"`
+	By        string                `json:"by"`
+	Reason    string                `json:"reason,omitempty"`
 }
 
 // mappingJobDoc brings all resources in line with the version. One row per tenant.
@@ -153,7 +156,11 @@ func (t *tenantRules) conditions(k *schema.Kind, now time.Time) []filter.Expr {
 
 // apply applies the rules to what the merge has made. People and connections' own mappings decide before rules do.
 func (t *tenantRules) apply(rev *revision, deciding []*observed, k *schema.Kind, where []filter.Expr) {
-	if t == nil || t.rules == nil || len(t.rules.List()) == 0 {
+	if t == nil || t.rules == nil {
+		return
+	}
+	rev.Labels = t.spellings.Labels(rev.Tags)
+	if len(t.rules.List()) == 0 {
 		return
 	}
 	thing := mapping.Thing{Kind: k.Name, Name: rev.Name, Region: rev.Region, Zone: rev.Zone, Tags: rev.Tags}
@@ -258,7 +265,7 @@ func (s *Service) Mapping(ctx context.Context, tenant string) (*Mapping, error) 
 }
 
 func (d *mappingDoc) view(version int64) *Mapping {
-	return &Mapping{Version: version, Rules: d.Rules, Spellings: d.Spellings, SavedAt: d.At.Time, SavedBy: d.By, Reason: d.Reason}
+	return &Mapping{Version: version, Rules: d.Rules, Spellings: d.Spellings, Policy: d.Policy, SavedAt: d.At.Time, SavedBy: d.By, Reason: d.Reason}
 }
 
 // MappingHistory are the versions that are kept, newest first.
@@ -280,14 +287,25 @@ func (s *Service) MappingHistory(ctx context.Context, tenant string) ([]Mapping,
 
 // checkMapping says what is wrong with rules; a condition must be understood for at least one kind that it is for.
 func (s *Service) checkMapping(ctx context.Context, tenant string, m Mapping) (*tenantRules, error) {
-	ready, err := readyRules(mappingDoc{Rules: m.Rules, Spellings: m.Spellings, At: store.At(s.now())}, m.Version)
-	var wrong *mapping.Error
-	if errors.As(err, &wrong) {
-		return nil, &InvalidError{Pointer: fmt.Sprintf("/rules/%d/%s", wrong.Rule, wrong.Member), Problem: wrong.Problem}
+	at := func(list string, err error) error {
+		var wrong *mapping.Error
+		if errors.As(err, &wrong) {
+			return &InvalidError{Pointer: fmt.Sprintf("/%s/%d/%s", list, wrong.Rule, wrong.Member), Problem: wrong.Problem}
+		}
+		return err
 	}
+	rules, err := mapping.Compile(m.Rules)
 	if err != nil {
-		return nil, err
+		return nil, at("rules", err)
 	}
+	spellings, err := mapping.CompileSpellings(m.Spellings)
+	if err != nil {
+		return nil, at("spellings", err)
+	}
+	if err := mapping.CheckPolicy(m.Policy); err != nil {
+		return nil, at("policy", err)
+	}
+	ready := &tenantRules{version: m.Version, at: store.At(s.now()), rules: rules, spellings: spellings}
 	kinds, err := s.Kinds(ctx, tenant)
 	if err != nil {
 		return nil, err
@@ -302,7 +320,7 @@ func (s *Service) checkMapping(ctx context.Context, tenant string, m Mapping) (*
 			if len(r.Kinds) > 0 && !slices.Contains(r.Kinds, k.Name) {
 				continue
 			}
-			_, _, err := filter.Parse(r.Where, FieldsOf(k.Kind), s.now())
+			err := plainCondition(r.Where, k.Kind, s.now())
 			understood, first = understood || err == nil, cmp.Or(first, err)
 		}
 		if !understood {
@@ -310,6 +328,19 @@ func (s *Service) checkMapping(ctx context.Context, tenant string, m Mapping) (*
 		}
 	}
 	return ready, nil
+}
+
+// plainCondition says why a text is no condition on a record by itself. Rules do not look at what a record is related to:
+// relations change without it.
+func plainCondition(where string, k *schema.Kind, now time.Time) error {
+	e, _, err := filter.Parse(where, FieldsOf(k), now)
+	if err != nil {
+		return err
+	}
+	_, err = filter.Resolve(e, func(h filter.Hop) (filter.Expr, error) {
+		return nil, fmt.Errorf("%s: rules look at the record alone, not at what it is related to", h.Name)
+	})
+	return err
 }
 
 // SaveMapping makes a mapping the tenant's, based on the version that its author saw. The inventory follows in the
@@ -330,7 +361,7 @@ func (s *Service) SaveMapping(ctx context.Context, c Caller, m Mapping, reason s
 	if err != nil {
 		return nil, err
 	}
-	doc := mappingDoc{Rules: m.Rules, Spellings: m.Spellings, At: store.At(s.now()), By: c.Name, Reason: reason}
+	doc := mappingDoc{Rules: m.Rules, Spellings: m.Spellings, Policy: m.Policy, At: store.At(s.now()), By: c.Name, Reason: reason}
 	err = s.writeMapping(ctx, c.Tenant, doc, version)
 	if err = s.finish(ctx, c.Tenant, entry, err); err != nil {
 		return nil, fmt.Errorf("save mapping rules: %w", err)

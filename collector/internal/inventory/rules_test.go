@@ -191,3 +191,37 @@ func TestUsualRulesAreSeededOnce(t *testing.T) {
 		t.Errorf("rules that an administrator deleted came back: %+v %v", m, err)
 	}
 }
+
+func TestSpellingsAndPolicy(t *testing.T) {
+	l := newLab(t)
+	a := newAgent(l.s, "a", 1)
+	l.run(a, complete(one, thing(one, "s1", named("web"), tagged("ENV", "prd"), tagged("Owner", "anna")), thing(one, "s2", named("db"), tagged("Stage", "play")),
+		thing(one, "s3", named("lone")), thing(one, "s4", named("old"), tagged("environment", "production"))))
+	m := Mapping{Spellings: []mapping.Spelling{{Key: "environment", Also: []string{"env", "stage"}, Values: map[string]string{"prd": "production"}}},
+		Policy: []mapping.Requirement{{Key: "Env", Kinds: []string{"server"}, Values: []string{"production", "test"}}, {Key: "Owner"}}}
+	if _, err := l.s.SaveMapping(l.ctx, everyone, m, ""); err != nil {
+		t.Fatal(err)
+	}
+	l.sweep()
+	l.want(l.find(`labels.environment = "production"`), "old", "web")
+	l.want(l.find(`tags.ENV = "prd"`), "web")
+	if got := l.server("web"); len(got.Labels) != 1 || len(got.Tags) != 2 {
+		t.Errorf("labels %v, tags %v", got.Labels, got.Tags)
+	}
+	rows, err := l.s.Compliance(l.ctx, everyone, "")
+	if err != nil || len(rows) != 2 {
+		t.Fatalf("%+v %v", rows, err)
+	}
+	if r := rows[0]; r.Total != 4 || r.Missing != 1 || r.Wrong != 1 {
+		t.Errorf("%+v", r)
+	}
+	if r := rows[1]; r.Missing != 3 || r.Wrong != 0 {
+		t.Errorf("%+v", r)
+	}
+	l.want(l.find(rows[0].MissingFilter), "lone")
+	l.want(l.find(rows[0].WrongFilter), "db")
+	few := Caller{Tenant: tenant, Name: "user:few"}
+	if rows, err = l.s.Compliance(l.ctx, few, ""); err != nil || len(rows) != 0 {
+		t.Errorf("who may see nothing counts %+v %v", rows, err)
+	}
+}

@@ -57,7 +57,7 @@ func Tables() []store.Table {
 		{Name: tRunChunks},
 		{Name: tResources, Parts: true, Indexes: []store.Index{
 			idx("name", text("name")), idx("state", text("state")), idx("roots", texts("access_roots")),
-			idx("updated", when("updated_at")), idx("tags", texts("tag_pairs")), idx("words", texts("words")),
+			idx("updated", when("updated_at")), idx("tags", texts("tag_pairs")), idx("labels", texts("label_pairs")), idx("words", texts("words")),
 			idx("nets", texts("nets")), idx("datacenter", text("datacenter")), idx("connections", texts("connections")),
 			idx("identifiers", texts("identifiers", "value")), idx("origin", text("origin"))}},
 		{Name: tHeads, Indexes: []store.Index{
@@ -357,17 +357,19 @@ type provenance struct {
 
 // revision is one version of a resource: all that is needed to show it and to go on from it.
 type revision struct {
-	Kind        string                `json:"kind"`
-	Major       int                   `json:"major"`
-	Name        string                `json:"name"`
-	State       State                 `json:"state"`
-	StateSince  store.Time            `json:"state_since"`
-	StateReason string                `json:"state_reason,omitempty"`
-	RedirectTo  string                `json:"redirect_to,omitempty"`
-	Region      string                `json:"region,omitempty"`
-	Zone        string                `json:"zone,omitempty"`
-	Datacenter  string                `json:"datacenter,omitempty"`
-	Tags        []resource.Tag        `json:"tags,omitempty"`
+	Kind        string         `json:"kind"`
+	Major       int            `json:"major"`
+	Name        string         `json:"name"`
+	State       State          `json:"state"`
+	StateSince  store.Time     `json:"state_since"`
+	StateReason string         `json:"state_reason,omitempty"`
+	RedirectTo  string         `json:"redirect_to,omitempty"`
+	Region      string         `json:"region,omitempty"`
+	Zone        string         `json:"zone,omitempty"`
+	Datacenter  string         `json:"datacenter,omitempty"`
+	Tags        []resource.Tag `json:"tags,omitempty"`
+	// Labels are tags in the spelling of the tenant.
+	Labels      []resource.Tag        `json:"labels,omitempty"`
 	Identifiers []resource.Identifier `json:"identifiers,omitempty"`
 	ConsoleURL  string                `json:"console_url,omitempty"`
 	Attributes  json.RawMessage       `json:"attributes"`
@@ -405,8 +407,9 @@ type resourceDoc struct {
 	// ChangeHash is of the change that made this version; the next one carries it on.
 	ChangeHash string `json:"change_hash"`
 	// TagPairs, MissingTags... are derived for lookups and are in no revision.
-	TagPairs []string `json:"tag_pairs,omitempty"`
-	Words    []string `json:"words,omitempty"`
+	TagPairs   []string `json:"tag_pairs,omitempty"`
+	LabelPairs []string `json:"label_pairs,omitempty"`
+	Words      []string `json:"words,omitempty"`
 	// Nets are the keys of the addresses at each field, "field|key".
 	Nets []string `json:"nets,omitempty"`
 	// own are the keys of the addresses that the resource itself has; they are kept in its head.

@@ -46,14 +46,14 @@ func CompileSpellings(list []Spelling) (*Spellings, error) {
 	return out, nil
 }
 
-// Labels are a thing's tags in one spelling, sorted, each pair once: keys as the spellings have them or else in lower_snake,
-// values trimmed and translated. The tags themselves stay what the provider has.
+// Labels are those of a thing's tags that the spellings know, in the organisation's spelling, sorted, each pair once. The
+// tags themselves stay what the provider has.
 func (s *Spellings) Labels(tags []resource.Tag) []resource.Tag {
 	out := make([]resource.Tag, 0, len(tags))
 	for _, t := range tags {
 		key, known := s.keys[NormalKey(t.Key)]
 		if !known {
-			key = snake(t.Key)
+			continue
 		}
 		value := strings.TrimSpace(t.Value)
 		if v, ok := s.values[key][strings.ToLower(value)]; ok {
@@ -67,13 +67,61 @@ func (s *Spellings) Labels(tags []resource.Tag) []resource.Tag {
 	return slices.Compact(out)
 }
 
-// snake writes a key in lower_snake: "Cost-Center" is cost_center.
-func snake(key string) string {
-	return strings.Trim(strings.Map(func(r rune) rune {
-		switch r {
-		case '-', '.', ' ', ':', '/':
-			return '_'
+// Requirement is a line of the tag policy: things of the kinds have the key, with one of the values if any are given. A key
+// that the spellings know is looked for among the labels, whatever a provider's spelling is.
+type Requirement struct {
+	Key    string   `json:"key"`
+	Kinds  []string `json:"kinds,omitempty"`
+	Values []string `json:"values,omitempty"`
+	// Optional keys may be missing; only their values are judged.
+	Optional bool   `json:"optional,omitempty"`
+	Help     string `json:"help,omitempty"`
+}
+
+// MostValues of a requirement; a filter has no more terms.
+const MostValues = 50
+
+// CheckPolicy answers the *Error of the first requirement that is wrong.
+func CheckPolicy(list []Requirement) error {
+	for i, r := range list {
+		switch {
+		case strings.TrimSpace(r.Key) == "":
+			return &Error{i, "key", "is missing"}
+		case strings.ContainsAny(r.Key, "=*"):
+			return &Error{i, "key", "may have neither = nor *"}
+		case len(r.Values) > MostValues:
+			return &Error{i, "values", "has more than 50 values"}
+		case r.Optional && len(r.Values) == 0:
+			return &Error{i, "values", "is missing: an optional key of any value requires nothing"}
 		}
-		return r
-	}, strings.ToLower(strings.TrimSpace(key))), "_")
+	}
+	return nil
+}
+
+// For says whether the requirement is for a kind.
+func (r *Requirement) For(kind string) bool {
+	return len(r.Kinds) == 0 || slices.Contains(r.Kinds, kind)
+}
+
+// Filters are what finds the things that miss the key, and those that have it with a value that is not allowed; "" finds none.
+func (r *Requirement) Filters(s *Spellings) (missing, wrong string) {
+	of, key := "tags", r.Key
+	if k, known := s.keys[NormalKey(r.Key)]; known {
+		of, key = "labels", k
+	}
+	has := of + ":" + quote(key)
+	if !r.Optional {
+		missing = "NOT " + has
+	}
+	if len(r.Values) > 0 {
+		wrong = has
+		for _, v := range r.Values {
+			wrong += " AND NOT " + of + ":" + quote(key+"="+v)
+		}
+	}
+	return missing, wrong
+}
+
+func quote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }

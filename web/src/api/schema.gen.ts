@@ -454,6 +454,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/mapping/compliance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the tag policy is kept, by requirement and kind */
+        get: operations["list-tag-compliance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/mapping/history": {
         parameters: {
             query?: never;
@@ -1700,6 +1717,14 @@ export interface components {
             total_size: number;
             total_size_is_lower_bound?: boolean;
         };
+        ListTagCompliance: {
+            items: components["schemas"]["TagCompliance"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
         ListTakenBy: {
             items: components["schemas"]["TakenBy"][];
             /** @description Pass as page_token for the next page; absent at the end */
@@ -1718,6 +1743,7 @@ export interface components {
         };
         Mapping: {
             job?: components["schemas"]["MappingJob"];
+            policy: components["schemas"]["TagRequirement"][];
             reason?: string;
             rules: components["schemas"]["FieldRule"][];
             /** Format: date-time */
@@ -1763,6 +1789,7 @@ export interface components {
             resource: components["schemas"]["Ref"];
         };
         MappingWrite: {
+            policy?: components["schemas"]["TagRequirement"][];
             reason?: string;
             rules: components["schemas"]["FieldRule"][];
             spellings?: components["schemas"]["TagSpelling"][];
@@ -1944,6 +1971,7 @@ export interface components {
             id: string;
             identifiers?: components["schemas"]["Identifier"][];
             kind: string;
+            labels?: components["schemas"]["Tag"][];
             /** Format: date-time */
             last_seen?: string;
             /** Format: int64 */
@@ -2165,6 +2193,30 @@ export interface components {
         Tag: {
             key: string;
             value: string;
+        };
+        TagCompliance: {
+            key: string;
+            kind: string;
+            /** Format: int64 */
+            missing: number;
+            missing_filter?: string;
+            /** Format: int64 */
+            requirement: number;
+            /** Format: int64 */
+            total: number;
+            /** Format: int64 */
+            wrong: number;
+            wrong_filter?: string;
+        };
+        TagRequirement: {
+            help?: string;
+            key: string;
+            /** @description Absent: all kinds */
+            kinds?: string[];
+            /** @description The key may be missing */
+            optional?: boolean;
+            /** @description What is allowed; absent: anything */
+            values?: string[];
         };
         TagSpelling: {
             also?: string[];
@@ -3479,6 +3531,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Mapping"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-tag-compliance": {
+        parameters: {
+            query?: {
+                /** @description Absent: all kinds */
+                kind?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListTagCompliance"];
                 };
             };
             /** @description A problem document (RFC 9457) */

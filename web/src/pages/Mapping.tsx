@@ -9,7 +9,7 @@ import { Link } from 'react-router'
 import { api } from '../api/client'
 import { Problem } from '../api/problem'
 import { q } from '../api/queries'
-import type { FieldRule, KindInfo, Mapping as Version, MappingEffect } from '../api/types'
+import type { FieldRule, KindInfo, Mapping as Version, MappingEffect, TagRequirement, TagSpelling } from '../api/types'
 import { actor } from '../format/text'
 import { count, counted } from '../format/units'
 import { useAdmin } from '../frame/session'
@@ -20,13 +20,14 @@ import { Foreign } from '../parts/Text'
 import { say } from '../parts/toast'
 import { When } from '../parts/When'
 import css from './Mapping.module.css'
+import { pairsOf, Policy, Spellings, valuesOf } from './TagPolicy'
 
 export default function MappingPage() {
   const client = useQueryClient()
   const admin = useAdmin()
   const saved = useQuery(q.mapping())
   const kinds = useQuery(q.kinds())
-  const [draft, setDraft] = useState<FieldRule[] | null>(null)
+  const [draft, setDraft] = useState<Draft | null>(null)
   const [editing, setEditing] = useState<number | null>(null)
   const [effect, setEffect] = useState<MappingEffect | null>(null)
   const [error, setError] = useState<unknown>(null)
@@ -35,9 +36,10 @@ export default function MappingPage() {
   if (saved.error && !saved.data) return <Page title="Mapping"><ProblemPanel error={saved.error} retry={() => void saved.refetch()} /></Page>
   if (!saved.data) return <Page title="Mapping"><Loading what="the mapping rules" /></Page>
   const m = saved.data
-  const rules = draft ?? m.rules
-  const body = (reason?: string) => ({ rules, spellings: m.spellings, ...(reason ? { reason } : {}) })
-  const change = (next: FieldRule[]) => { setDraft(next); setEffect(null); setError(null) }
+  const { rules, spellings, policy } = draft ?? m
+  const body = (reason?: string) => ({ rules, spellings, policy, ...(reason ? { reason } : {}) })
+  const changeAny = (part: Partial<Draft>) => { setDraft({ rules, spellings, policy, ...part }); setEffect(null); setError(null) }
+  const change = (next: FieldRule[]) => changeAny({ rules: next })
   const preview = async () => {
     setBusy(true)
     setError(null)
@@ -92,10 +94,12 @@ export default function MappingPage() {
           ))}
         </ol>
       )}
+      <Spellings list={spellings} admin={admin} onChange={(next) => changeAny({ spellings: next })} />
+      <Policy list={policy} admin={admin} kinds={kinds.data ?? []} changed={draft !== null} onChange={(next) => changeAny({ policy: next })} />
       {error && editing === null ? <ProblemPanel error={error} compact /> : null}
       {draft ? (
-        <div className={css.bar} role="region" aria-label="Unsaved rules">
-          <span>The rules are changed and not saved.</span>
+        <div className={css.bar} role="region" aria-label="Unsaved changes">
+          <span>This is changed and not saved.</span>
           <Button loading={busy} onClick={() => void preview()}>See what would change</Button>
           <Button onClick={() => { setDraft(null); setEffect(null); setError(null) }}>Discard</Button>
         </div>
@@ -111,10 +115,12 @@ export default function MappingPage() {
           onDone={(r) => { change(rules.map((x, n) => (n === editing ? r : x))); setEditing(null) }}
         />
       ) : null}
-      {past ? <Past now={m.version} onClose={() => setPast(false)} onTake={(v) => { change(v.rules); setPast(false) }} /> : null}
+      {past ? <Past now={m.version} onClose={() => setPast(false)} onTake={(v) => { changeAny({ rules: v.rules, spellings: v.spellings, policy: v.policy }); setPast(false) }} /> : null}
     </Page>
   )
 }
+
+type Draft = { rules: FieldRule[]; spellings: TagSpelling[]; policy: TagRequirement[] }
 
 const swap = (list: FieldRule[], a: number, b: number) => list.map((x, i) => (i === a ? list[b]! : i === b ? list[a]! : x))
 
@@ -149,8 +155,8 @@ const targets = ['environment', 'owner.name', 'owner.type', 'client', 'cost_cent
 
 function EditRule({ rule, kinds, problem, onClose, onDone, onDelete }: { rule: FieldRule; kinds: KindInfo[]; problem: Map<string, string>; onClose: () => void; onDone: (r: FieldRule) => void; onDelete: () => void }) {
   const [r, setR] = useState(rule)
-  const [pairs, setPairs] = useState(() => Object.entries(rule.values ?? {}).map(([a, b]) => `${a} = ${b}`).join('\n'))
-  const values = useMemo(() => Object.fromEntries(pairs.split('\n').map((l) => l.split('=').map((x) => x.trim())).filter((p) => p.length === 2 && p[0]).map(([a, b]) => [a!, b!])), [pairs])
+  const [pairs, setPairs] = useState(() => pairsOf(rule.values))
+  const values = useMemo(() => valuesOf(pairs), [pairs])
   const part = (p: Partial<FieldRule>) => setR({ ...r, ...p })
   const many = r.set === 'system' || r.set === 'application'
   const done = () => {
