@@ -16,11 +16,11 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
-	"github.com/cenkalti/backoff/v5"
 
 	"maestro.internal/sdk/httpclient"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
+	"maestro.internal/sdk/retry"
 	"maestro.internal/sdk/serve"
 )
 
@@ -182,25 +182,7 @@ func (s *session) Close() error {
 	return nil
 }
 
-// insist repeats a request outside a scope, where there is no Emitter to do it: while it is throttled or
-// unanswered, for at most a minute.
+// insist is retry.Do for Amazon's errors, and more patient: an organisation's services throttle early.
 func insist(ctx context.Context, fn func(context.Context) error) error {
-	var last error
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		last = classify(fn(ctx))
-		var known *provider.Error
-		switch {
-		case last == nil:
-			return struct{}{}, nil
-		case !errors.As(last, &known) || !known.Temporary():
-			return struct{}{}, backoff.Permanent(last)
-		case known.RetryAfter > 0:
-			return struct{}{}, backoff.RetryAfter(int(known.RetryAfter/time.Second) + 1)
-		}
-		return struct{}{}, last
-	}, backoff.WithMaxElapsedTime(time.Minute), backoff.WithMaxTries(6))
-	if err != nil && last != nil {
-		return last
-	}
-	return err
+	return retry.Policy{First: 500 * time.Millisecond, Tries: 6}.Do(ctx, func(ctx context.Context) error { return classify(fn(ctx)) })
 }

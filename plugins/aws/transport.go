@@ -17,10 +17,6 @@ import (
 type whole struct{ base http.RoundTripper }
 
 func (w whole) RoundTrip(req *http.Request) (*http.Response, error) {
-	req, err := apart(req)
-	if err != nil {
-		return nil, err
-	}
 	resp, err := w.base.RoundTrip(req)
 	if err != nil || resp.StatusCode/100 != 2 {
 		return resp, err
@@ -45,23 +41,6 @@ func (w whole) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	_ = resp.Body.Close() // what it would say is of no use any more
 	return nil, err
-}
-
-// apart is the request with a body of its own. The library closes the one it made as soon as an answer begins; if the
-// transport has not seen its end by then, it takes that for a failure and breaks the connection off in the middle of
-// the answer. Questions are small.
-func apart(req *http.Request) (*http.Request, error) {
-	if req.Body == nil || req.Body == http.NoBody {
-		return req, nil
-	}
-	text, err := io.ReadAll(req.Body)
-	if err := errors.Join(err, req.Body.Close()); err != nil {
-		return nil, fmt.Errorf("read the question: %w", err)
-	}
-	out := req.Clone(req.Context())
-	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
-	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
-	return out, nil
 }
 
 // CloseIdleConnections lets http.Client.CloseIdleConnections reach the transport below.

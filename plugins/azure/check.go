@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"maestro.internal/sdk/provider"
+	"maestro.internal/sdk/retry"
 )
 
 // roleDefinition is a role to paste: `az role definition create --role-definition @file`.
@@ -144,7 +145,7 @@ func (s *session) grants(ctx context.Context, subs []subscription) (map[string][
 		g.Go(func() error {
 			var list []grant
 			link := s.client.link("/subscriptions/"+sub.ID+"/providers/Microsoft.Authorization/permissions", "2022-04-01")
-			err := pages(gctx, s.client, patient, link, func(string, ...any) {}, func(p []grant) error {
+			err := pages(gctx, s.client, retry.Do, link, func(string, ...any) {}, func(p []grant) error {
 				list = append(list, p...)
 				return nil
 			})

@@ -3,14 +3,13 @@ package azure
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
+	"maestro.internal/sdk/retry"
 )
 
 // subscription is one that the identity sees.
@@ -64,7 +63,7 @@ func (e *enumeration) lacks(format string, args ...any) {
 func (s *session) enumerate(ctx context.Context) (enumeration, error) {
 	e := enumeration{complete: true, tenants: map[string]bool{}}
 	visible := map[string]subscription{}
-	err := pages(ctx, s.client, patient, s.client.link("/subscriptions", "2022-12-01"), func(f string, a ...any) { e.lacks(f, a...) }, func(list []subscription) error {
+	err := pages(ctx, s.client, retry.Do, s.client.link("/subscriptions", "2022-12-01"), func(f string, a ...any) { e.lacks(f, a...) }, func(list []subscription) error {
 		for _, sub := range list {
 			sub.ID = strings.ToLower(sub.ID)
 			if !guid.MatchString(sub.ID) {
@@ -129,7 +128,7 @@ func (s *session) belowGroups(ctx context.Context, visible map[string]subscripti
 	failed := 0
 	for _, group := range s.settings.ManagementGroups {
 		link := s.client.link("/providers/Microsoft.Management/managementGroups/"+group+"/descendants", "2021-04-01")
-		err := pages(ctx, s.client, patient, link, func(f string, a ...any) { e.lacks(f, a...) }, func(list []descendant) error {
+		err := pages(ctx, s.client, retry.Do, link, func(f string, a ...any) { e.lacks(f, a...) }, func(list []descendant) error {
 			for _, d := range list {
 				id := strings.ToLower(d.Name)
 				if !strings.HasSuffix(strings.ToLower(d.Type), "/subscriptions") || !guid.MatchString(id) {
@@ -158,21 +157,4 @@ func (s *session) belowGroups(ctx context.Context, visible map[string]subscripti
 		return nil, first
 	}
 	return out, nil
-}
-
-// patient repeats what can succeed later a few times: where there is no emitter to do so.
-func patient(ctx context.Context, fn func(context.Context) error) error {
-	for try := 1; ; try++ {
-		err := fn(ctx)
-		var known *provider.Error
-		if err == nil || try == 4 || !errors.As(err, &known) || !known.Temporary() || known.RetryAfter > 30*time.Second {
-			return err
-		}
-		wait := max(known.RetryAfter, time.Duration(try)*200*time.Millisecond)
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }

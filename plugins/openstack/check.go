@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"maestro.internal/sdk/provider"
+	"maestro.internal/sdk/retry"
 )
 
 // Check asks every list for one item, in every region.
@@ -51,7 +52,7 @@ func (s *session) probeAll(ctx context.Context, kinds, regions []string) (items 
 	g.SetLimit(4)
 	for i := range asked {
 		g.Go(func() error {
-			asked[i].err = s.probe(ctx, asked[i].list, asked[i].region)
+			asked[i].err = retry.Do(ctx, func(ctx context.Context) error { return s.probe(ctx, asked[i].list, asked[i].region) })
 			return nil
 		})
 	}

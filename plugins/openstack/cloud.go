@@ -18,6 +18,7 @@ import (
 
 	"maestro.internal/sdk/httpclient"
 	"maestro.internal/sdk/provider"
+	"maestro.internal/sdk/retry"
 	"maestro.internal/sdk/serve"
 )
 
@@ -62,7 +63,7 @@ func connect(ctx context.Context, s Settings, l login) (*session, error) {
 	}
 	c.client.HTTPClient = *c.http
 	c.client.UserAgent.Prepend("maestro/" + serve.Version())
-	if err := c.signIn(ctx); err != nil {
+	if err := retry.Do(ctx, c.signIn); err != nil {
 		c.http.CloseIdleConnections()
 		return nil, err
 	}

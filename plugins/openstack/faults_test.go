@@ -250,7 +250,7 @@ func TestConnectFaults(t *testing.T) {
 	}{
 		"refused":       {401, nil, `{"error":{"message":"The request you have made requires authentication."}}`, resource.StatusDenied, "check user, password"},
 		"the clock":     {401, skewed, `{}`, resource.StatusDenied, "clock"},
-		"too often":     {429, http.Header{"Retry-After": {"7"}}, `{}`, resource.StatusThrottled, ""},
+		"too often":     {429, http.Header{"Retry-After": {"1"}}, `{}`, resource.StatusThrottled, ""},
 		"broken":        {500, nil, `{}`, resource.StatusUnreachable, ""},
 		"a page":        {200, http.Header{"Content-Type": {"text/html"}}, `<html>`, resource.StatusFailed, ""},
 		"no Keystone":   {404, nil, `{}`, resource.StatusUnsupported, ""},

@@ -105,6 +105,10 @@ func Limited(base http.RoundTripper) http.RoundTripper { return &limited{base} }
 type limited struct{ base http.RoundTripper }
 
 func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
+	req, err := apart(req)
+	if err != nil {
+		return nil, err
+	}
 	done, err := ceiling.Wait(req.Context())
 	if err != nil {
 		if req.Body != nil {
@@ -120,6 +124,37 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp.Body = &body{ReadCloser: resp.Body, done: done}
 	return resp, nil
+}
+
+// smallBody is what is held in memory of a question; larger ones are streams.
+const smallBody = 1 << 20
+
+// apart is the request with a body of its own. Vendors' libraries (smithy-go, and with it all of Amazon's) close the one they
+// made as soon as an answer begins; if the transport has not seen its end by then, it takes that for a failure and breaks the
+// connection off in the middle of the answer. A question is small and may then be repeated by the transport as well.
+func apart(req *http.Request) (*http.Request, error) {
+	if req.Body == nil || req.Body == http.NoBody {
+		return req, nil
+	}
+	text, err := io.ReadAll(io.LimitReader(req.Body, smallBody+1))
+	out := req.Clone(req.Context())
+	if len(text) > smallBody && err == nil {
+		out.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(bytes.NewReader(text), req.Body), req.Body}
+		return out, nil
+	}
+	if err := errors.Join(err, req.Body.Close()); err != nil {
+		return nil, fmt.Errorf("read the question: %w", err)
+	}
+	if len(text) == 0 {
+		out.Body, out.ContentLength = http.NoBody, 0
+		return out, nil
+	}
+	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
+	return out, nil
 }
 
 // CloseIdleConnections lets http.Client.CloseIdleConnections reach the transport below.

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"maestro.internal/sdk/ceiling"
@@ -164,5 +165,68 @@ func TestAnswer(t *testing.T) {
 				t.Errorf("answered %+v", classed)
 			}
 		})
+	}
+}
+
+// hasty closes its body while the answer is read, as smithy-go does.
+type hasty struct {
+	*strings.Reader
+	closed chan struct{}
+}
+
+func (h *hasty) Close() error {
+	close(h.closed)
+	return nil
+}
+
+// roundTripper sees what the transport below is given.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestABodyOfItsOwn: what a library does with its body while the answer comes in is nothing to the transport.
+func TestABodyOfItsOwn(t *testing.T) {
+	for name, size := range map[string]int{"small": 100, "at the limit": 1 << 20, "large": 3 << 20} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Repeat("x", size)
+			h := &hasty{strings.NewReader(text), make(chan struct{})}
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/", h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.ContentLength = int64(size)
+			below := roundTripper(func(r *http.Request) (*http.Response, error) {
+				if small := size <= 1<<20; small {
+					<-h.closed // the library's is done with before the transport begins
+					if again, err := r.GetBody(); err != nil || again == nil {
+						t.Errorf("it cannot be sent again: %v", err)
+					}
+				}
+				got, err := io.ReadAll(r.Body)
+				if err != nil || string(got) != text || r.ContentLength != int64(size) {
+					t.Errorf("%d bytes of %d (%d announced): %v", len(got), size, r.ContentLength, err)
+				}
+				if err := r.Body.Close(); err != nil {
+					t.Error(err)
+				}
+				return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+			})
+			resp, err := httpclient.Limited(below).RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := resp.Body.Close(); err != nil {
+				t.Error(err)
+			}
+			<-h.closed
+		})
+	}
+	broken, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/", iotest.ErrReader(errors.New("no such file")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	never := roundTripper(func(*http.Request) (*http.Response, error) { t.Error("sent"); return nil, nil })
+	if resp, err := httpclient.Limited(never).RoundTrip(broken); err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("answered %v, %v", resp, err)
 	}
 }

@@ -2,18 +2,15 @@ package serve
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"sync"
-	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"golang.org/x/time/rate"
 
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
+	"maestro.internal/sdk/retry"
 )
 
 // limits are the limiters of one call, made when a scope first needs them.
@@ -93,51 +90,5 @@ func (em *emitter) Call(ctx context.Context, limit string, fn func(context.Conte
 		return err
 	}
 	p := em.engine.pace
-	try := func() (struct{}, error) {
-		err := l.do(ctx, fn)
-		var classed *provider.Error
-		switch {
-		case err == nil:
-			return struct{}{}, nil
-		case !errors.As(err, &classed) || !classed.Temporary():
-			return struct{}{}, backoff.Permanent(err)
-		case classed.RetryAfter > 0:
-			return struct{}{}, &later{err, classed.RetryAfter}
-		}
-		return struct{}{}, err
-	}
-	_, err = backoff.Retry(ctx, try,
-		backoff.WithBackOff(&fullJitter{first: p.firstRetry, most: p.maxRetry}),
-		backoff.WithMaxElapsedTime(p.giveUp),
-		backoff.WithNotify(func(error, time.Duration) { em.alive() }))
-	// Whoever gives up gets the error as the author made it.
-	var wait *later
-	if errors.As(err, &wait) {
-		return wait.error
-	}
-	return err
+	return retry.Policy{First: p.firstRetry, Most: p.maxRetry, GiveUp: p.giveUp, Each: em.alive}.Do(ctx, func(ctx context.Context) error { return l.do(ctx, fn) })
 }
-
-// later is an error that says when to try again, in backoff's words.
-type later struct {
-	error
-	after time.Duration
-}
-
-func (l *later) Unwrap() []error {
-	return []error{l.error, &backoff.RetryAfterError{Duration: l.after}}
-}
-
-// fullJitter waits a random time below a bound that doubles, so that many callers that were refused together
-// do not come back together.
-type fullJitter struct {
-	first, most time.Duration
-	bound       time.Duration
-}
-
-func (b *fullJitter) NextBackOff() time.Duration {
-	b.bound = min(max(b.first, 2*b.bound), b.most)
-	return rand.N(b.bound) + time.Millisecond
-}
-
-func (b *fullJitter) Reset() { b.bound = 0 }
