@@ -32,6 +32,7 @@ import (
 	"maestro.internal/collector/internal/lease"
 	"maestro.internal/collector/internal/ledger"
 	"maestro.internal/collector/internal/store"
+	"maestro.internal/collector/internal/transfer"
 	"maestro.internal/collector/internal/upgrade"
 	"maestro.internal/internal/build"
 	"maestro.internal/sdk/schema"
@@ -61,6 +62,7 @@ type Collector struct {
 	fleet     *fleet.Service
 	access    *access.Service
 	ingest    *ingest.Server
+	transfer  *transfer.Service
 	handler   http.Handler
 	feeds     []*feed.Feed
 
@@ -70,7 +72,7 @@ type Collector struct {
 // tables of all parts.
 func tables() []store.Table {
 	return slices.Concat(access.Tables(), archive.Tables(), audit.Tables(), authority.Tables(), feed.Tables(), fleet.Tables(), inventory.Tables(), lease.Tables(),
-		ledger.Tables(),
+		ledger.Tables(), transfer.Tables(),
 		upgrade.Tables())
 }
 
@@ -125,7 +127,7 @@ func (c *Collector) open(ctx context.Context) error {
 		AgentLife: c.cfg.CertificateLife, Poll: c.opt.Poll, StopWithin: c.cfg.ShutdownAfter}); err != nil {
 		return err
 	}
-	server, err := api.New(api.Options{Access: c.access, Audit: c.audit, Inventory: c.inventory, Fleet: c.fleet, Ledger: c.ledger, Clock: c.opt.Now,
+	server, err := api.New(api.Options{Access: c.access, Audit: c.audit, Inventory: c.inventory, Fleet: c.fleet, Transfer: c.transfer, Ledger: c.ledger, Clock: c.opt.Now,
 		Log: c.part("api"), Metrics: c.metrics, Version: build.Version(), Engine: c.store.Engine(), Demo: c.cfg.Demo})
 	if err != nil {
 		return err
@@ -178,6 +180,8 @@ func (c *Collector) domain(ctx context.Context, key authority.Key) error {
 	}
 	c.fleet = fleet.New(fleet.Options{Store: c.store, Inventory: c.inventory, Audit: c.audit, Fingerprint: c.authority.Fingerprint(),
 		AgentAddress: c.AgentAddress, Clock: c.opt.Now, Log: c.part("fleet")})
+	c.transfer = transfer.New(transfer.Options{Store: c.store, Audit: c.audit, Inventory: c.inventory, Datacenters: c.fleet.Datacenters, Clock: c.opt.Now,
+		Log: c.part("transfer")})
 	c.access = access.New(access.Options{Store: c.store, Audit: c.audit, Clock: c.opt.Now, Log: c.part("access")})
 	c.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), c.storeSize())
 	return nil
@@ -321,6 +325,9 @@ func (c *Collector) Close() error {
 		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, fmt.Errorf("close port: %w", err))
 		}
+	}
+	if c.transfer != nil {
+		c.transfer.Close()
 	}
 	if c.store != nil {
 		if err := c.store.Close(); err != nil {

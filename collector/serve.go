@@ -16,6 +16,7 @@ import (
 	"maestro.internal/collector/internal/api"
 	"maestro.internal/collector/internal/lease"
 	"maestro.internal/collector/internal/webui"
+	"maestro.internal/internal/upload"
 	"maestro.internal/web"
 )
 
@@ -33,12 +34,26 @@ func (c *Collector) site(server *api.Server) (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/api/", http.MaxBytesHandler(server, maxBody))
+	mux.Handle("/api/", limited(server))
 	mux.Handle("GET /metrics", c.withToken(promhttp.HandlerFor(c.metrics, promhttp.HandlerOpts{})))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", c.readyz)
 	mux.Handle("/", ui)
 	return mux, nil
+}
+
+// limited bounds bodies; files have bounds of their own.
+func limited(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		most := int64(maxBody)
+		switch {
+		case r.URL.Path == "/api/v1/imports":
+			most = api.MaxImport + 1
+		case r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/api/v1/connections/") && strings.Contains(r.URL.Path, "/files/"):
+			most = upload.MaxFile + 1
+		}
+		http.MaxBytesHandler(next, most).ServeHTTP(w, r)
+	})
 }
 
 func plain(w http.ResponseWriter, code int, text string) {
@@ -148,7 +163,7 @@ func (c *Collector) sweepOnce(ctx context.Context) (err error) {
 		}
 	}()
 	now := c.opt.Now()
-	err = errors.Join(c.inventory.Sweep(ctx, now), c.fleet.Sweep(ctx, now), c.access.Sweep(ctx, now), c.keepHistory(ctx, now))
+	err = errors.Join(c.inventory.Sweep(ctx, now), c.fleet.Sweep(ctx, now), c.access.Sweep(ctx, now), c.transfer.Sweep(ctx, now), c.keepHistory(ctx, now))
 	cancel()
 	<-kept
 	release, end := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

@@ -23,6 +23,7 @@ import (
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/ledger"
+	"maestro.internal/collector/internal/transfer"
 )
 
 const sessionCookie = "maestro_session"
@@ -33,6 +34,7 @@ type Options struct {
 	Audit     *audit.Log
 	Inventory *inventory.Service
 	Fleet     Fleet
+	Transfer  *transfer.Service
 	Ledger    *ledger.Ledger
 	Clock     func() time.Time
 	Log       *slog.Logger
@@ -111,6 +113,8 @@ type route struct {
 	// maxBody in bytes and the time for it, where they are not huma's defaults.
 	maxBody    int64
 	bodyWithin time.Duration
+	// stream says that the body is a file, which the handler reads by itself.
+	stream bool
 }
 
 // handle declares an operation. fn gets a caller who may do what the route's action says.
@@ -120,6 +124,10 @@ func handle[I, O any](s *Server, r route, fn func(context.Context, access.Caller
 		DefaultStatus: r.status, MaxBodyBytes: r.maxBody, BodyReadTimeout: r.bodyWithin, RejectUnknownQueryParameters: true,
 		Responses: map[string]*huma.Response{"default": problemResponse(s.doc)},
 		Metadata:  map[string]any{"route": r},
+	}
+	if r.stream {
+		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+			"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}
 	}
 	if r.public {
 		op.Security = []map[string][]string{}

@@ -160,6 +160,7 @@ func (s *Server) routes() {
 	s.inventoryRoutes()
 	s.identityRoutes()
 	s.fleetRoutes()
+	s.transferRoutes()
 }
 
 func (s *Server) sessionRoutes() {

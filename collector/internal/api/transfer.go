@@ -1,0 +1,338 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/google/uuid"
+
+	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/inventory"
+	"maestro.internal/collector/internal/transfer"
+	"maestro.internal/collector/internal/transfer/sheet"
+	"maestro.internal/internal/rest"
+)
+
+// MaxImport bounds an imported file.
+const MaxImport = 512 << 20
+
+// importWithin and exportWithin are for the largest files over a slow line.
+const (
+	importWithin = 30 * time.Minute
+	exportWithin = time.Hour
+)
+
+type importIn struct {
+	Kind       string `query:"kind" maxLength:"200" doc:"Kind of the rows; not needed with a mapping, nor for a document of several kinds"`
+	Mapping    string `query:"mapping" maxLength:"200" doc:"Name or id of an import mapping"`
+	File       string `query:"file" maxLength:"300" doc:"Name of the file; says the format by its end, and is shown to people"`
+	Format     string `query:"format" enum:"csv,xlsx,json,maestro" doc:"Absent: found out from the name and the content"`
+	Encoding   string `query:"encoding" maxLength:"50" doc:"Of CSV: utf-8 (or UTF-16 with a byte order mark), utf-16le, utf-16be, windows-1252, iso-8859-1"`
+	Sheet      string `query:"sheet" maxLength:"100" doc:"Of a workbook; absent: the first"`
+	DryRun     bool   `query:"dry_run" doc:"Say what would be done, and write nothing"`
+	SkipErrors bool   `query:"skip_errors" doc:"Leave wrong rows out; otherwise one wrong row refuses the file"`
+	Reason     string `query:"reason" maxLength:"1000"`
+
+	body io.Reader
+}
+
+// Resolve takes hold of the body, which is never in memory as a whole.
+func (in *importIn) Resolve(ctx huma.Context) []error {
+	in.body = ctx.BodyReader()
+	// A server that cannot move its deadline keeps the one it has.
+	_ = ctx.SetReadDeadline(time.Now().Add(importWithin))
+	return nil
+}
+
+type exportIn struct {
+	Kind    string    `path:"kind" maxLength:"200"`
+	Filter  string    `query:"filter" maxLength:"8192" doc:"As for the list"`
+	OrderBy string    `query:"order_by" maxLength:"1000"`
+	AsOf    time.Time `query:"as_of" doc:"The list as the collector had it at that moment"`
+	Format  string    `query:"format" enum:"csv,json,xlsx" default:"csv"`
+	Columns string    `query:"columns" maxLength:"8192" doc:"Names of the filter language, relations.<alias> and identifiers.<type>, separated by commas; absent: all"`
+}
+
+type mappingPutIn struct {
+	ID      string `path:"id" maxLength:"200"`
+	IfMatch string `header:"If-Match" doc:"The version edited, as in the ETag; required"`
+	Body    rest.ImportMappingWrite
+}
+
+type editIn struct {
+	Body    rest.BulkEdit
+	RawBody []byte
+}
+
+type undoIn struct {
+	ID   string     `path:"id" maxLength:"200"`
+	Body *rest.Undo `required:"false"`
+}
+
+type relateIn struct {
+	ResourceIn
+	Body rest.RelationWrite
+}
+
+type unrelateIn struct {
+	ResourceIn
+	Verb   string `query:"verb" required:"true" maxLength:"100"`
+	Target string `query:"target" required:"true" maxLength:"200" doc:"id of the other resource"`
+}
+
+func (s *Server) transferRoutes() {
+	tag := "transfer"
+	handle(s, route{method: "POST", path: "/imports", id: "import-resources", tag: tag, action: access.EditResources, status: 202, stream: true,
+		summary: "Import a file, or look at what importing it would do; the operation says how far it is"}, s.importResources)
+	handle(s, route{method: "GET", path: "/exports/{kind}", id: "export-resources", tag: tag, action: access.Read,
+		summary: "A list as a file: CSV, JSON or XLSX"}, s.exportResources)
+	handle(s, route{method: "POST", path: "/edits", id: "edit-resources", tag: tag, action: access.EditResources, status: 202,
+		summary: "Edit all that a filter finds, or look at what that would do"}, s.editResources)
+	handle(s, route{method: "GET", path: "/operations", id: "list-operations", tag: tag, action: access.Read,
+		summary: "Imports, bulk edits and what undid them, newest first"}, s.listOperations)
+	handle(s, route{method: "GET", path: "/operations/{id}", id: "get-operation", tag: tag, action: access.Read,
+		summary: "One operation: how far it is, what it changes, which rows are wrong"}, s.getOperation)
+	handle(s, route{method: "POST", path: "/operations/{id}/undo", id: "undo-operation", tag: tag, action: access.EditResources, status: 202,
+		summary: "Take an operation back, but for what was changed since"}, s.undoOperation)
+	handle(s, route{method: "GET", path: "/import-mappings", id: "list-import-mappings", tag: tag, action: access.Read,
+		summary: "Which column is which field, for files that come again"}, s.listImportMappings)
+	handle(s, route{method: "POST", path: "/import-mappings", id: "create-import-mapping", tag: tag, action: access.EditResources, status: 201,
+		summary: "Save a mapping"}, s.createImportMapping)
+	handle(s, route{method: "GET", path: "/import-mappings/{id}", id: "get-import-mapping", tag: tag, action: access.Read,
+		summary: "One mapping, by id or name"}, s.getImportMapping)
+	handle(s, route{method: "PUT", path: "/import-mappings/{id}", id: "update-import-mapping", tag: tag, action: access.EditResources,
+		summary: "Edit a mapping"}, s.updateImportMapping)
+	handle(s, route{method: "DELETE", path: "/import-mappings/{id}", id: "delete-import-mapping", tag: tag, action: access.EditResources,
+		summary: "Forget a mapping"}, s.deleteImportMapping)
+	handle(s, route{method: "POST", path: "/resources/{kind}/{id}/relations", id: "relate-resource", tag: "resources", action: access.EditResources,
+		summary: "State a relation to another resource"}, s.relateResource)
+	handle(s, route{method: "DELETE", path: "/resources/{kind}/{id}/relations", id: "unrelate-resource", tag: "resources", action: access.EditResources,
+		summary: "Take back a relation that a person stated"}, s.unrelateResource)
+}
+
+func (s *Server) importResources(ctx context.Context, c access.Caller, in *importIn) (*out[rest.Operation], error) {
+	f, err := os.CreateTemp("", "maestro-import-*")
+	if err != nil {
+		return nil, fmt.Errorf("keep import: %w", err)
+	}
+	n, err := io.Copy(f, io.LimitReader(in.body, MaxImport+1))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge), n > MaxImport:
+		err = problem(http.StatusRequestEntityTooLarge, "A file may have %d MiB. Split it.", MaxImport>>20)
+	case err != nil && ctx.Err() == nil:
+		err = problem(http.StatusBadRequest, "The file did not arrive whole: %s.", err)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
+	}
+	op, err := s.opt.Transfer.Import(ctx, domainCaller(c), transfer.ImportRequest{Kind: in.Kind, Mapping: in.Mapping, DryRun: in.DryRun,
+		SkipErrors: in.SkipErrors, Reason: strings.TrimSpace(in.Reason),
+		File: sheet.Options{Format: sheet.Format(in.Format), Name: in.File, Encoding: in.Encoding, Sheet: in.Sheet}}, f)
+	var bad *sheet.Error
+	var invalid *inventory.InvalidError
+	switch {
+	case errors.As(err, &bad):
+		return nil, problem(http.StatusUnprocessableEntity, "%s", sentence("the file: "+bad.Error())).at("body", bad.Error())
+	case errors.As(err, &invalid):
+		place := "query" + strings.ReplaceAll(invalid.Pointer, "/", ".")
+		return nil, problem(http.StatusUnprocessableEntity, "%s", sentence(ofField(strings.TrimPrefix(invalid.Pointer, "/"), invalid.Problem))).at(place, invalid.Problem)
+	case err != nil:
+		return nil, err
+	}
+	return &out[rest.Operation]{Body: op}, nil
+}
+
+func (s *Server) exportResources(ctx context.Context, c access.Caller, in *exportIn) (*huma.StreamResponse, error) {
+	k, err := s.kind(ctx, c, in.Kind)
+	if err != nil {
+		return nil, err
+	}
+	moment := ""
+	if !in.AsOf.IsZero() {
+		moment = in.AsOf.UTC().Format(time.RFC3339Nano)
+	}
+	q, _, err := s.listQuery(&ListIn{OrderBy: in.OrderBy}, inventory.FieldsOf(k.Kind), in.Filter, "export", in.Kind, moment)
+	if err != nil {
+		return nil, err
+	}
+	q.Kind, q.AsOf = in.Kind, in.AsOf
+	var columns []string
+	for name := range strings.SplitSeq(in.Columns, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			columns = append(columns, name)
+		}
+	}
+	file, err := s.opt.Transfer.Export(ctx, domainCaller(c), transfer.ExportRequest{Query: q, Format: sheet.Format(in.Format), Columns: columns})
+	var invalid *inventory.InvalidError
+	if errors.As(err, &invalid) {
+		return nil, problem(http.StatusUnprocessableEntity, "%s", sentence(invalid.Problem)).at("query.columns", invalid.Problem)
+	}
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.opt.Audit.Write(ctx, audit.Entry{Tenant: c.Tenant, Actor: c.Name, Address: c.Address, Action: "resources.export",
+		Object: &audit.Ref{ID: in.Kind, Name: in.Kind, Kind: "kind"}, Detail: map[string]any{"filter": in.Filter, "format": in.Format}})
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		_, w := humago.Unwrap(hc)
+		// A server that cannot move its deadline keeps the one it has.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(exportWithin))
+		hc.SetHeader("Content-Type", sheet.ContentType(sheet.Format(in.Format)))
+		hc.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="%s.%s"`, strings.ReplaceAll(k.Name, `"`, ""), in.Format))
+		if err := file.Write(hc.Context(), hc.BodyWriter()); err != nil {
+			if hc.Context().Err() == nil {
+				s.opt.Log.ErrorContext(hc.Context(), "export resources", "kind", in.Kind, "error", err)
+			}
+			panic(http.ErrAbortHandler) // half a file must not look like a whole one
+		}
+	}}, nil
+}
+
+func (s *Server) editResources(ctx context.Context, c access.Caller, in *editIn) (*out[rest.Operation], error) {
+	k, err := s.kind(ctx, c, in.Body.Kind)
+	if err != nil {
+		return nil, err
+	}
+	q, _, err := s.listQuery(&ListIn{}, inventory.FieldsOf(k.Kind), in.Body.Filter, "edit", in.Body.Kind)
+	if err != nil {
+		return nil, err
+	}
+	q.Kind = in.Body.Kind
+	var raw struct {
+		Set map[string]json.RawMessage `json:"set"` // as they are written, so that no number loses digits
+	}
+	if err := json.Unmarshal(in.RawBody, &raw); err != nil {
+		return nil, problem(http.StatusBadRequest, "The body is not valid JSON.")
+	}
+	op, err := s.opt.Transfer.Edit(ctx, domainCaller(c), transfer.EditRequest{Query: q, Filter: strings.TrimSpace(in.Body.Filter), Set: raw.Set,
+		Reset: in.Body.Reset, DryRun: in.Body.DryRun, Expect: in.Body.Expect, Reason: strings.TrimSpace(in.Body.Reason)})
+	if err != nil {
+		return nil, err
+	}
+	return &out[rest.Operation]{Body: op}, nil
+}
+
+func (s *Server) listOperations(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.Operation]], error) {
+	list, err := s.opt.Transfer.Operations(ctx, domainCaller(c))
+	if err != nil {
+		return nil, err
+	}
+	return small(s, in, list, func(o rest.Operation) string { return o.ID }, "started_at desc")
+}
+
+func (s *Server) getOperation(ctx context.Context, c access.Caller, in *idIn) (*out[rest.Operation], error) {
+	op, err := s.opt.Transfer.Operation(ctx, domainCaller(c), in.ID)
+	if err != nil {
+		return nil, orNotFound(err, "operation")
+	}
+	return &out[rest.Operation]{Body: op}, nil
+}
+
+func (s *Server) undoOperation(ctx context.Context, c access.Caller, in *undoIn) (*out[rest.Operation], error) {
+	var req rest.Undo
+	if in.Body != nil {
+		req = *in.Body
+	}
+	op, err := s.opt.Transfer.Undo(ctx, domainCaller(c), in.ID, req)
+	if err != nil {
+		return nil, orNotFound(err, "operation")
+	}
+	return &out[rest.Operation]{Body: op}, nil
+}
+
+func (s *Server) listImportMappings(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.ImportMapping]], error) {
+	list, err := s.opt.Transfer.Mappings(ctx, domainCaller(c))
+	if err != nil {
+		return nil, err
+	}
+	return small(s, in, list, func(m rest.ImportMapping) string { return m.ID }, "name")
+}
+
+func (s *Server) getImportMapping(ctx context.Context, c access.Caller, in *idIn) (*versioned[rest.ImportMapping], error) {
+	return oneImportMapping(s.opt.Transfer.Mapping(ctx, domainCaller(c), in.ID))
+}
+
+func (s *Server) createImportMapping(ctx context.Context, c access.Caller, in *bodyIn[rest.ImportMappingWrite]) (*versioned[rest.ImportMapping], error) {
+	return oneImportMapping(s.opt.Transfer.CreateMapping(ctx, domainCaller(c), in.Body))
+}
+
+func (s *Server) updateImportMapping(ctx context.Context, c access.Caller, in *mappingPutIn) (*versioned[rest.ImportMapping], error) {
+	version, err := ifMatch(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	return oneImportMapping(s.opt.Transfer.UpdateMapping(ctx, domainCaller(c), in.ID, version, in.Body))
+}
+
+func (s *Server) deleteImportMapping(ctx context.Context, c access.Caller, in *idIn) (*none, error) {
+	if err := s.opt.Transfer.DeleteMapping(ctx, domainCaller(c), in.ID); err != nil {
+		return nil, orNotFound(err, "import mapping")
+	}
+	return &none{}, nil
+}
+
+func oneImportMapping(m rest.ImportMapping, err error) (*versioned[rest.ImportMapping], error) {
+	if err != nil {
+		return nil, orNotFound(err, "import mapping")
+	}
+	return &versioned[rest.ImportMapping]{ETag: etag(m.Version), Body: m}, nil
+}
+
+func (s *Server) relateResource(ctx context.Context, c access.Caller, in *relateIn) (*none, error) {
+	t := in.Body.Target
+	if t.Kind == "" || t.ID == "" {
+		return nil, problem(http.StatusUnprocessableEntity, "Say the kind and the id of the other resource.").at("body.target", "needs kind and id")
+	}
+	heads, err := s.opt.Inventory.FindByID(ctx, domainCaller(c), t.Kind, []string{t.ID})
+	if err != nil {
+		return nil, err
+	}
+	h, ok := heads[t.ID]
+	if !ok {
+		return nil, problem(http.StatusUnprocessableEntity, "There is no such %s to relate to, or you may not see it.", t.Kind).at("body.target.id", "is no resource of that kind")
+	}
+	return s.relations(ctx, c, in.ResourceIn, "resource.relate", inventory.Edit{ID: in.ID,
+		Relations: []inventory.PersonRelation{{Verb: in.Body.Verb, Kind: t.Kind, ID: h.ID, Name: h.Name}}})
+}
+
+func (s *Server) unrelateResource(ctx context.Context, c access.Caller, in *unrelateIn) (*none, error) {
+	return s.relations(ctx, c, in.ResourceIn, "resource.unrelate", inventory.Edit{ID: in.ID, Unrelate: []inventory.PersonRelation{{Verb: in.Verb, ID: in.Target}}})
+}
+
+// relations edits what people state of one resource.
+func (s *Server) relations(ctx context.Context, c access.Caller, at ResourceIn, action string, e inventory.Edit) (*none, error) {
+	if _, err := s.kind(ctx, c, at.Kind); err != nil {
+		return nil, err
+	}
+	entry, err := s.opt.Audit.Begin(ctx, audit.Entry{Tenant: c.Tenant, Actor: c.Name, Address: c.Address, Action: action,
+		Object: &audit.Ref{ID: at.ID, Kind: at.Kind}})
+	if err != nil {
+		return nil, err
+	}
+	done, err := s.opt.Inventory.ApplyEdits(ctx, domainCaller(c), inventory.Operation{ID: uuid.NewString(), AuditID: entry, Number: 1}, at.Kind, []inventory.Edit{e})
+	if err == nil {
+		err = done[0].Err
+	}
+	if err == nil && done[0].Action == inventory.EditUnchanged && len(e.Unrelate) > 0 {
+		err = problem(http.StatusNotFound, "No person stated that relation; what connections report cannot be taken back here.")
+	}
+	// The end is noted even when the request is canceled meanwhile.
+	err = errors.Join(err, s.opt.Audit.Finish(context.WithoutCancel(ctx), c.Tenant, entry, err))
+	if err != nil {
+		return nil, orNotFound(err, "resource")
+	}
+	return &none{}, nil
+}
