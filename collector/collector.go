@@ -165,7 +165,7 @@ func listen(address string) (net.Listener, error) {
 
 func (c *Collector) domain(ctx context.Context, key authority.Key) error {
 	c.audit = audit.New(c.store, c.opt.Now)
-	c.inventory = inventory.New(inventory.Options{Store: c.store, Audit: c.audit, Builtin: schema.Builtin(), Junk: c.cfg.Identity.Junk, AutoApprove: c.cfg.AutoApprove,
+	c.inventory = inventory.New(inventory.Options{Store: c.store, Audit: c.audit, Builtin: schema.Builtin(), Junk: c.cfg.Identity.Junk, SilentAfter: c.cfg.Identity.SilentAfter, AutoApprove: c.cfg.AutoApprove,
 		Clock: c.opt.Now, Log: c.part("inventory"), HoldItems: c.cfg.Removals.HoldItems, HoldPercent: c.cfg.Removals.HoldPercent,
 		UnreadAfter: c.cfg.Retention.UnreadAfter, Retention: c.cfg.Retention.Gone, HistoryKey: key.Derive("history"),
 		Horizon: func(ctx context.Context, tenant string) (time.Time, error) {

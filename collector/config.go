@@ -80,6 +80,8 @@ func (u *URI) UnmarshalText(b []byte) error {
 // IdentityConfig says what joins observations to resources.
 type IdentityConfig struct {
 	Junk []string `yaml:"junk" help:"Identifiers, as type=value, that many things have and that join nothing, beside those that Maestro knows."`
+	// SilentAfter is the staleness rule.
+	SilentAfter time.Duration `yaml:"silent_after" help:"A preferred source that was not completely read for so long gives way to the others that see the same resource; 0 is never."`
 }
 
 // RemovalsConfig says when removals are held for a person: when they are more than both.
@@ -116,7 +118,7 @@ func DefaultConfig() Config {
 	return Config{
 		DataDir: defaultDataDir(), Listen: "127.0.0.1:7070", AgentListen: "127.0.0.1:7071",
 		Store: StoreConfig{Engine: "sqlite", Database: "maestro"}, CertificateLife: 24 * time.Hour,
-		Removals: RemovalsConfig{HoldItems: 20, HoldPercent: 20}, Retention: RetentionConfig{UnreadAfter: 30 * 24 * time.Hour, Runs: 90 * 24 * time.Hour},
+		Removals: RemovalsConfig{HoldItems: 20, HoldPercent: 20}, Identity: IdentityConfig{SilentAfter: 7 * 24 * time.Hour}, Retention: RetentionConfig{UnreadAfter: 30 * 24 * time.Hour, Runs: 90 * 24 * time.Hour},
 		ShutdownAfter: 10 * time.Second, Log: LogConfig{Level: "info", Format: "text"},
 	}
 }
@@ -153,6 +155,8 @@ func (c *Config) Validate() error {
 		return errors.New("identity.junk: want type=value, for example serial=ABC123")
 	case tooShort(c.Retention.Changes), tooShort(c.Retention.Audit), tooShort(c.Retention.Runs):
 		return errors.New("retention: want changes, audit and runs of 0, or at least 24h")
+	case c.Identity.SilentAfter < 0:
+		return errors.New("identity.silent_after: want 0 or more")
 	case c.ShutdownAfter <= 0:
 		return errors.New("shutdown_after: want more than 0")
 	case c.Log.Format != "text" && c.Log.Format != "json":

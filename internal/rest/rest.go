@@ -374,6 +374,7 @@ type Connection struct {
 	Kinds                []KindSchedule  `json:"kinds"`
 	Rules                []MappingRule   `json:"rules,omitempty"`
 	Paused               bool            `json:"paused"`
+	Precedence           int             `json:"precedence,omitempty" minimum:"0" maximum:"1000" doc:"Whose value is shown where sources differ: 1 to 1000, the lower wins; absent is 500, and among equals the older connection"`
 	MaxRequestsPerSecond float64         `json:"max_requests_per_second,omitempty" minimum:"0" doc:"Most requests that the plugin may send to its provider in a second; 0 is without limit"`
 	MaxParallelRequests  int             `json:"max_parallel_requests,omitempty" minimum:"0" doc:"Most requests at a time; 0 is without limit"`
 	QuietHours           []string        `json:"quiet_hours,omitempty" doc:"When nothing is read by schedule: 22:00-06:00, or mon-fri 08:00-18:00"`
@@ -392,6 +393,7 @@ type KindSchedule struct {
 	Enabled         bool   `json:"enabled"`
 	IntervalSeconds int64  `json:"interval_seconds,omitempty" minimum:"0"`
 	Cron            string `json:"cron,omitempty"`
+	Precedence      int    `json:"precedence,omitempty" minimum:"0" maximum:"1000" doc:"For this kind, instead of the connection's"`
 }
 
 // MappingRule sends what was read under a partition label elsewhere than to the default datacenter.
@@ -413,6 +415,7 @@ type ConnectionWrite struct {
 	Kinds                []KindSchedule  `json:"kinds,omitempty" doc:"Absent: all the plugin's kinds, each at its usual interval"`
 	Rules                []MappingRule   `json:"rules,omitempty"`
 	Paused               bool            `json:"paused,omitempty"`
+	Precedence           int             `json:"precedence,omitempty" minimum:"0" maximum:"1000" doc:"Whose value is shown where sources differ: 1 to 1000, the lower wins; absent is 500, and among equals the older connection"`
 	MaxRequestsPerSecond float64         `json:"max_requests_per_second,omitempty" minimum:"0" doc:"Most requests that the plugin may send to its provider in a second; 0 is without limit"`
 	MaxParallelRequests  int             `json:"max_parallel_requests,omitempty" minimum:"0" doc:"Most requests at a time; 0 is without limit"`
 	QuietHours           []string        `json:"quiet_hours,omitempty" doc:"When nothing is read by schedule: 22:00-06:00, or mon-fri 08:00-18:00"`

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,6 +41,7 @@ type connectionDoc struct {
 	Kinds      []rest.KindSchedule `json:"kinds"`
 	Rules      []rest.MappingRule  `json:"rules,omitempty"`
 	Paused     bool                `json:"paused,omitempty"`
+	Precedence int                 `json:"precedence,omitempty"`
 	// Epoch rises at every move, replacement and edit, and is never used twice.
 	Epoch int64 `json:"epoch"`
 	// Holders are all agents that ever held an epoch: what they still push is superseded, what others push refused.
@@ -144,7 +146,7 @@ func (s *Service) views(ctx context.Context, c inventory.Caller, list []object[c
 	for i, o := range list {
 		d := o.doc
 		out[i] = rest.Connection{ID: o.id, Version: o.version, Name: d.Name, Provider: d.Provider, Agent: ref(d.Agent), Datacenter: ref(d.Datacenter),
-			Settings: json.RawMessage(d.Settings), Credential: d.Credential, Kinds: d.Kinds, Rules: d.Rules, Paused: d.Paused, Epoch: d.Epoch,
+			Settings: json.RawMessage(d.Settings), Credential: d.Credential, Kinds: d.Kinds, Rules: d.Rules, Paused: d.Paused, Precedence: d.Precedence, Epoch: d.Epoch,
 			MaxRequestsPerSecond: d.MaxRequestsPerSecond, MaxParallelRequests: d.MaxParallel, QuietHours: d.QuietHours, TimeZone: d.TimeZone,
 			CreatedAt: d.CreatedAt.Time, UpdatedAt: d.UpdatedAt.Time}
 		if !serving[d.Agent] {
@@ -247,7 +249,7 @@ func (s *Service) UpdateConnection(ctx context.Context, c inventory.Caller, id s
 		doc.Epoch, doc.Holders, doc.CreatedAt, doc.UpdatedAt = before.Epoch+1, before.Holders, before.CreatedAt, store.At(s.now())
 		doc.hold()
 		u := &unsettled{Actor: c.Name, Kinds: turnedOff(before, doc), Reason: "the kind was turned off for this connection"}
-		u.Remap = before.Datacenter != doc.Datacenter || !slices.Equal(before.Rules, doc.Rules)
+		u.Remap = before.Datacenter != doc.Datacenter || !slices.Equal(before.Rules, doc.Rules) || before.Precedence != doc.Precedence || !maps.Equal(before.precedences(), doc.precedences())
 		u.merge(before.Unsettled)
 		if u.Remap || len(u.Kinds) > 0 {
 			doc.Unsettled = u
@@ -319,7 +321,7 @@ func (s *Service) DeleteConnection(ctx context.Context, c inventory.Caller, id s
 
 // checked makes a document of what a person wrote, or says what is wrong with it.
 func (s *Service) checked(ctx context.Context, c inventory.Caller, w rest.ConnectionWrite, self string) (connectionDoc, error) {
-	d := connectionDoc{Provider: w.Provider, Agent: w.Agent, Datacenter: w.Datacenter, Credential: w.Credential, Rules: w.Rules, Paused: w.Paused, Settings: string(w.Settings),
+	d := connectionDoc{Provider: w.Provider, Agent: w.Agent, Datacenter: w.Datacenter, Credential: w.Credential, Rules: w.Rules, Paused: w.Paused, Precedence: w.Precedence, Settings: string(w.Settings),
 		MaxRequestsPerSecond: w.MaxRequestsPerSecond, MaxParallel: w.MaxParallelRequests, QuietHours: w.QuietHours, TimeZone: w.TimeZone}
 	var err error
 	if d.Name, err = cleanName(w.Name); err != nil {
@@ -553,10 +555,21 @@ func schedules(d provider.Description, given []rest.KindSchedule) ([]rest.KindSc
 	return out, nil
 }
 
+// precedences are those of single kinds.
+func (d *connectionDoc) precedences() map[string]int {
+	out := map[string]int{}
+	for _, k := range d.Kinds {
+		if k.Precedence != 0 {
+			out[k.Kind] = k.Precedence
+		}
+	}
+	return out
+}
+
 // Facts are what the inventory must know of a connection.
 func facts(o object[connectionDoc]) inventory.Connection {
 	f := inventory.Connection{ID: o.id, Name: o.doc.Name, Provider: o.doc.Provider, AgentID: o.doc.Agent, Datacenter: o.doc.Datacenter,
-		Precedence: o.doc.CreatedAt.UnixMicro()}
+		Precedence: o.doc.CreatedAt.UnixMicro(), Preference: o.doc.Precedence, KindPreference: o.doc.precedences()}
 	for _, r := range o.doc.Rules {
 		f.Rules = append(f.Rules, inventory.MappingRule(r))
 	}

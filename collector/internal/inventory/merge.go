@@ -21,6 +21,8 @@ type observed struct {
 	connection string
 	provider   string
 	precedence int64
+	preference int
+	silent     bool // it gives way to those that are not
 	state      State
 	since      time.Time
 	reason     string
@@ -50,12 +52,12 @@ type mergeInput struct {
 // merge says what a resource looks like, given what the connections observed of it and what people curated. It is
 // pure: the same input gives the same revision on every collector.
 //
-// For each field the pinned connection decides, then the curated value, then the connection that was made first
-// among those that have a value. While any observation is live only live ones count; else the last known values stay.
+// For each field the pinned connection decides, then the curated value, then the preferred connection among those that
+// have a value: one that is not silent, of the lower preference, made first. While any observation is live only live ones count; else the last known values stay.
 func merge(in mergeInput) revision {
 	obs := slices.Clone(in.obs)
 	slices.SortFunc(obs, func(a, b *observed) int {
-		return cmp.Or(cmp.Compare(a.precedence, b.precedence), strings.Compare(a.id, b.id))
+		return cmp.Or(later(a.silent, b.silent), cmp.Compare(a.preference, b.preference), cmp.Compare(a.precedence, b.precedence), strings.Compare(a.id, b.id))
 	})
 	rev := revision{Kind: in.kind.Name, Major: in.kind.Major, Curated: in.prev.Curated, Pins: in.prev.Pins,
 		Manual: in.prev.Manual, ManualIdentifiers: in.prev.ManualIdentifiers, ManualEdges: in.prev.ManualEdges, Retired: in.prev.Retired, Absorbed: in.prev.Absorbed, Apart: in.prev.Apart,
@@ -106,6 +108,16 @@ func merge(in mergeInput) revision {
 		rev.AccessRoots = append(rev.AccessRoots, rev.Datacenter)
 	}
 	return rev
+}
+
+func later(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
 }
 
 // mergeState: active while any observation is live; otherwise the last one to leave decides, since it is the

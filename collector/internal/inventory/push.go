@@ -47,6 +47,9 @@ type Connection struct {
 	// Precedence orders connections when they differ on a field: the lower one wins. It is the moment of the
 	// connection's creation in microseconds.
 	Precedence int64 `json:"precedence"`
+	// Preference comes before it: 1 to 1000, lower wins, 0 is the usual 500; KindPreference is of single kinds.
+	Preference     int            `json:"preference,omitempty"`
+	KindPreference map[string]int `json:"kind_preference,omitempty"`
 }
 
 // RunStart opens a run.

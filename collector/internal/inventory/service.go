@@ -26,6 +26,8 @@ type Options struct {
 	HoldPercent int
 	// UnreadAfter (30 days) without a complete capture turns a scope's observations unwatched.
 	UnreadAfter time.Duration
+	// SilentAfter (0 is never) without a complete capture lets a scope's observations give way to other connections'.
+	SilentAfter time.Duration
 	// Retention prunes what has been gone for so long; 0 is never.
 	Retention time.Duration
 	// HistoryKey keys the hashes that stand for sensitive values in the history. It is the same for all collectors of a store.

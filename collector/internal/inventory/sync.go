@@ -192,7 +192,7 @@ func (u *unit) attach(o *obsRec, w *scopeWork) {
 	}
 	d.State, d.StateReason = Active, ""
 	d.WrittenAt, d.RunID, d.Epoch, d.Generation = store.At(u.now), w.runID, w.pos.Epoch, w.pos.Generation
-	d.Precedence = w.conn.Precedence
+	d.Precedence, d.Preference, d.Silent = w.conn.Precedence, w.conn.preference(u.kind.Name), false
 	d.Datacenter, d.Client = located(w.conn, w.part)
 	o.dirty = true
 }
@@ -286,6 +286,7 @@ func (u *unit) revive(ctx context.Context, w *scopeWork, t *tally, rows []*index
 			u.attach(&rec, w)
 			rec.seen.state, rec.seen.since, rec.seen.reason = rec.doc.State, rec.doc.StateSince.Time, ""
 			rec.seen.datacenter, rec.seen.client, rec.seen.precedence = rec.doc.Datacenter, rec.doc.Client, rec.doc.Precedence
+			rec.seen.preference, rec.seen.silent = rec.doc.Preference, false
 			u.obs[rec.id] = &rec
 			back = append(back, &rec)
 		}

@@ -109,6 +109,9 @@ type obsDoc struct {
 	Datacenter  string     `json:"datacenter,omitempty"`
 	Client      string     `json:"client,omitempty"`
 	Precedence  int64      `json:"precedence"`
+	// Preference is what people gave its connection; Silent says that it gives way to others, not having been read for long.
+	Preference int  `json:"preference,omitempty"`
+	Silent     bool `json:"silent,omitempty"`
 	// Previous are the last known values at the pointers that could not be read.
 	Previous []previousValue `json:"previous,omitempty"`
 	Warnings []string        `json:"warnings,omitempty"`
@@ -205,6 +208,8 @@ type scopeState struct {
 	Undecided bool   `json:"undecided,omitempty"`
 	Rejected  int    `json:"rejected,omitempty"`
 	Rule      string `json:"rule,omitempty"`
+	// Silent says that its observations give way to those of other connections.
+	Silent bool `json:"silent,omitempty"`
 	// Unread says that its observations were turned unwatched for not having been read.
 	Unread bool `json:"unread,omitempty"`
 	// Resend asks for the whole list once, whatever the digests say.

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -246,7 +247,7 @@ func (u *unit) observed(id string, doc *obsDoc, blob []byte) (*observed, error) 
 }
 
 func observedOf(id string, doc *obsDoc, env resource.Envelope) *observed {
-	return &observed{id: id, connection: doc.Connection, provider: doc.Provider, precedence: doc.Precedence, state: doc.State,
+	return &observed{id: id, connection: doc.Connection, provider: doc.Provider, precedence: doc.Precedence, preference: cmp.Or(doc.Preference, usualPreference), silent: doc.Silent, state: doc.State,
 		since: doc.StateSince.Time, reason: doc.StateReason, at: doc.ObservedAt, env: env,
 		edges: edgesOf(&env, doc.Connection), warnings: doc.Warnings, datacenter: doc.Datacenter, client: doc.Client}
 }

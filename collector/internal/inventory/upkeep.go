@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,7 +87,7 @@ func (s *Service) Remap(ctx context.Context, tenant string, c Connection, actor 
 			return err
 		}
 		dc, client := located(c, scope.Partition)
-		if dc != doc.Datacenter || client != doc.Client || c.Precedence != doc.Precedence {
+		if dc != doc.Datacenter || client != doc.Client || c.Precedence != doc.Precedence || c.preference(doc.Kind) != cmp.Or(doc.Preference, usualPreference) {
 			byKind[doc.Kind] = append(byKind[doc.Kind], row.ID)
 		}
 		return nil
@@ -133,8 +134,9 @@ func (u *unit) remap(ctx context.Context, c Connection, ids []string) error {
 		}
 		rec, seen := *o, *o.seen
 		rec.doc.Datacenter, rec.doc.Client = located(c, scope.Partition)
-		rec.doc.Precedence, rec.dirty = c.Precedence, true
+		rec.doc.Precedence, rec.doc.Preference, rec.dirty = c.Precedence, c.preference(u.kind.Name), true
 		seen.datacenter, seen.client, seen.precedence = rec.doc.Datacenter, rec.doc.Client, c.Precedence
+		seen.preference = rec.doc.Preference
 		rec.seen = &seen
 		u.obs[id] = &rec
 		u.touch(u.newResource(u.resolve(o.doc.ResourceID)))
@@ -153,7 +155,7 @@ func (s *Service) Sweep(ctx context.Context, now time.Time) error {
 		name string
 		do   func(context.Context, time.Time) error
 	}{
-		{"carry out decisions on removals", s.sweepHeld}, {"unwatch what is not read", s.sweepUnread},
+		{"carry out decisions on removals", s.sweepHeld}, {"unwatch what is not read", s.sweepUnread}, {"let others speak for what is silent", s.sweepSilent},
 		{"follow mapping rules", s.sweepMappings}, {"fail runs without news", s.sweepRuns}, {"prune", s.prune},
 		{"write relations by people", s.sweepRelinks},
 	} {

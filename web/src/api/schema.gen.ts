@@ -137,6 +137,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/changes/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is different between two moments, by kind and id: everywhere, in a kind, in a datacenter */
+        get: operations["compare-moments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/connections": {
         parameters: {
             query?: never;
@@ -658,6 +675,23 @@ export interface paths {
         head?: never;
         /** Curate fields, or hand them back to discovery */
         patch: operations["patch-resource"];
+        trace?: never;
+    };
+    "/api/v1/resources/{kind}/{id}/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is different about one resource between two moments */
+        get: operations["compare-resource"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/resources/{kind}/{id}/history": {
@@ -1182,6 +1216,11 @@ export interface components {
             max_requests_per_second?: number;
             name: string;
             paused: boolean;
+            /**
+             * Format: int64
+             * @description Whose value is shown where sources differ: 1 to 1000, the lower wins; absent is 500, and among equals the older connection
+             */
+            precedence?: number;
             provider: string;
             /** @description When nothing is read by schedule: 22:00-06:00, or mon-fri 08:00-18:00 */
             quiet_hours?: string[];
@@ -1223,6 +1262,11 @@ export interface components {
             max_requests_per_second?: number;
             name: string;
             paused?: boolean;
+            /**
+             * Format: int64
+             * @description Whose value is shown where sources differ: 1 to 1000, the lower wins; absent is 500, and among equals the older connection
+             */
+            precedence?: number;
             provider: string;
             /** @description When nothing is read by schedule: 22:00-06:00, or mon-fri 08:00-18:00 */
             quiet_hours?: string[];
@@ -1354,6 +1398,37 @@ export interface components {
         };
         Decision: {
             reason?: string;
+        };
+        Difference: {
+            /**
+             * @description What happened on the whole
+             * @enum {string}
+             */
+            action: "none" | "created" | "updated" | "gone" | "returned" | "unwatched" | "merged";
+            /**
+             * Format: date-time
+             * @description When the last of them was committed
+             */
+            at?: string;
+            /**
+             * Format: int64
+             * @description How many changes lie between the two moments
+             */
+            changes: number;
+            diff?: components["schemas"]["FieldChange"][];
+            id: string;
+            kind: string;
+            name: string;
+            state_after?: string;
+            /** @description Absent when it was not there yet */
+            state_before?: string;
+            /** Format: int64 */
+            version_after: number;
+            /**
+             * Format: int64
+             * @description 0 when it was not there yet
+             */
+            version_before: number;
         };
         EnvVar: {
             help: string;
@@ -1533,6 +1608,11 @@ export interface components {
             /** Format: int64 */
             interval_seconds?: number;
             kind: string;
+            /**
+             * Format: int64
+             * @description For this kind, instead of the connection's
+             */
+            precedence?: number;
         };
         KindSupport: {
             global_ids?: boolean;
@@ -1607,6 +1687,14 @@ export interface components {
         };
         ListDatacenter: {
             items: components["schemas"]["Datacenter"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
+        ListDifference: {
+            items: components["schemas"]["Difference"][];
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -2534,6 +2622,47 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListChange"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "compare-moments": {
+        parameters: {
+            query: {
+                /** @description Id of a datacenter that the resources were or are in */
+                datacenter?: string;
+                /** @description Absent: all kinds */
+                kind?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+                /** @description The earlier moment */
+                since: string;
+                /** @description The later moment; absent: now */
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListDifference"];
                 };
             };
             /** @description A problem document (RFC 9457) */
@@ -4038,6 +4167,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Resource"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "compare-resource": {
+        parameters: {
+            query: {
+                /** @description The earlier moment */
+                since: string;
+                /** @description The later moment; absent: now */
+                until?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Difference"];
                 };
             };
             /** @description A problem document (RFC 9457) */
