@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -136,9 +137,16 @@ func (d *resourceDoc) placed() []string {
 		return nil
 	}
 	place := d.place()
-	out := make([]string, len(d.own))
-	for i, key := range d.own {
-		out[i] = place + "|" + key
+	var out []string
+	for _, key := range d.own {
+		if p, ok := filter.KeyPrefix(key); ok && routed(p.Addr()) {
+			out = append(out, place+"|"+key)
+		}
 	}
 	return out
+}
+
+// routed says whether an address is one of a routing domain: those of a single machine or wire are everywhere the same.
+func routed(a netip.Addr) bool {
+	return !a.IsLoopback() && !a.IsLinkLocalUnicast() && !a.IsMulticast() && !a.IsUnspecified()
 }

@@ -12,6 +12,7 @@ import (
 
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
+	"maestro.internal/sdk/schema"
 )
 
 // filtered is the names of what a filter finds in a kind.
@@ -217,4 +218,15 @@ func must1[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// Relations that people state are followed like those that were discovered, also after one end was merged into another.
+func TestFilterAcrossStatedRelations(t *testing.T) {
+	l := newLab(t, func(o *Options) { o.Builtin = schema.Builtin() })
+	base := l.apply(Operation{ID: "base"}, "server", Edit{Row: 1, Set: set("/name", "base")})[0].ID
+	l.apply(Operation{ID: "app"}, "application", Edit{Row: 1, Set: set("/name", "payroll"), Relations: []PersonRelation{{Verb: "runs_on", Kind: "server", ID: base, Name: "base"}}})
+	l.filtered(everyone, "application", `servers.name = base`, "payroll")
+	l.filtered(everyone, "application", `servers.name != base`)
+	l.filtered(everyone, "server", `applications.name = payroll`, "base")
+	l.filtered(everyone, "server", `applications = null`)
 }
