@@ -436,26 +436,29 @@ type CheckResult struct {
 
 // Datacenter is where resources live.
 type Datacenter struct {
-	ID          string    `json:"id"`
-	Version     int64     `json:"version"`
-	Name        string    `json:"name"`
-	Provider    string    `json:"provider,omitempty"`
-	Description string    `json:"description,omitempty"`
-	Regions     []string  `json:"regions,omitempty"`
-	Zones       []string  `json:"zones,omitempty"`
-	CreatedAt   time.Time `json:"created_at"`
-	UpdatedAt   time.Time `json:"updated_at"`
+	ID          string   `json:"id"`
+	Version     int64    `json:"version"`
+	Name        string   `json:"name"`
+	Provider    string   `json:"provider,omitempty"`
+	Description string   `json:"description,omitempty"`
+	Regions     []string `json:"regions,omitempty"`
+	Zones       []string `json:"zones,omitempty"`
+	// RoutingDomain names what its addresses are unique in together with other datacenters of the same name; its own when empty.
+	RoutingDomain string    `json:"routing_domain,omitempty"`
+	CreatedAt     time.Time `json:"created_at"`
+	UpdatedAt     time.Time `json:"updated_at"`
 	// Counts of active resources by kind.
 	Counts map[string]int `json:"counts,omitempty"`
 }
 
 // DatacenterWrite creates or edits a datacenter.
 type DatacenterWrite struct {
-	Name        string   `json:"name" minLength:"1" maxLength:"200"`
-	Provider    string   `json:"provider,omitempty"`
-	Description string   `json:"description,omitempty"`
-	Regions     []string `json:"regions,omitempty"`
-	Zones       []string `json:"zones,omitempty"`
+	Name          string   `json:"name" minLength:"1" maxLength:"200"`
+	Provider      string   `json:"provider,omitempty"`
+	Description   string   `json:"description,omitempty"`
+	Regions       []string `json:"regions,omitempty"`
+	Zones         []string `json:"zones,omitempty"`
+	RoutingDomain string   `json:"routing_domain,omitempty" maxLength:"200" doc:"Datacenters that name the same one share their addresses; absent: its addresses are its own"`
 }
 
 // OriginCount counts a kind's active resources in a datacenter by who knows of them.

@@ -159,6 +159,7 @@ func (s *Server) routes() {
 	s.sessionRoutes()
 	s.inventoryRoutes()
 	s.identityRoutes()
+	s.prefixRoutes()
 	s.fleetRoutes()
 	s.transferRoutes()
 }

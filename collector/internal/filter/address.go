@@ -2,9 +2,11 @@ package filter
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 )
 
 // AddressKey is an address or a range of addresses as a text whose order puts everything that lies in a range between the
@@ -69,22 +71,33 @@ func unmapped(p netip.Prefix) netip.Prefix {
 	return p
 }
 
+// ParsePrefix reads a range as people write it: with its length, or a single address. The error is an *Error.
+func ParsePrefix(text string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(text); err == nil {
+		a = a.Unmap().WithZone("")
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	given, err := netip.ParsePrefix(text)
+	if err != nil {
+		e := &Error{Message: fmt.Sprintf("%q is no range of addresses", text)}
+		return given, e.expecting(`a range such as "10.0.0.0/8" or "2001:db8::/32"`)
+	}
+	if given = unmapped(given); given != given.Masked() {
+		e := &Error{Message: fmt.Sprintf("%s has bits beyond its length of %d", text, given.Bits())}
+		return given, e.suggesting(`"` + given.Masked().String() + `"`)
+	}
+	return given, nil
+}
+
 // prefix reads the second argument of cidr().
 func (p *parser) prefix(v value) (netip.Prefix, error) {
 	if v.star {
 		return netip.Prefix{}, p.errorAt(v.at, "a range of addresses is written with its length").expecting(`a range such as "10.0.0.0/8"`)
 	}
-	if a, err := netip.ParseAddr(v.text); err == nil {
-		a = a.Unmap().WithZone("")
-		return netip.PrefixFrom(a, a.BitLen()), nil
+	given, err := ParsePrefix(v.text)
+	var bad *Error
+	if errors.As(err, &bad) {
+		bad.Offset, bad.Rune = v.at, utf8.RuneCountInString(p.src[:v.at])
 	}
-	given, err := netip.ParsePrefix(v.text)
-	if err != nil {
-		return given, p.errorAt(v.at, "%q is no range of addresses", v.text).expecting(`a range such as "10.0.0.0/8" or "2001:db8::/32"`)
-	}
-	given = unmapped(given)
-	if given != given.Masked() {
-		return given, p.errorAt(v.at, "%s has bits beyond its length of %d", v.text, given.Bits()).suggesting(`"` + given.Masked().String() + `"`)
-	}
-	return given, nil
+	return given, err
 }

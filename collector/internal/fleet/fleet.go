@@ -255,18 +255,19 @@ func cleanName(name string) (string, error) {
 // ---- datacenters ----
 
 type datacenterDoc struct {
-	Name        string     `json:"name"`
-	Provider    string     `json:"provider,omitempty"`
-	Description string     `json:"description,omitempty"`
-	Regions     []string   `json:"regions,omitempty"`
-	Zones       []string   `json:"zones,omitempty"`
-	CreatedAt   store.Time `json:"created_at"`
-	UpdatedAt   store.Time `json:"updated_at"`
+	Name          string     `json:"name"`
+	Provider      string     `json:"provider,omitempty"`
+	Description   string     `json:"description,omitempty"`
+	Regions       []string   `json:"regions,omitempty"`
+	Zones         []string   `json:"zones,omitempty"`
+	RoutingDomain string     `json:"routing_domain,omitempty"`
+	CreatedAt     store.Time `json:"created_at"`
+	UpdatedAt     store.Time `json:"updated_at"`
 }
 
 func datacenterView(o object[datacenterDoc]) rest.Datacenter {
 	return rest.Datacenter{ID: o.id, Version: o.version, Name: o.doc.Name, Provider: o.doc.Provider, Description: o.doc.Description,
-		Regions: o.doc.Regions, Zones: o.doc.Zones, CreatedAt: o.doc.CreatedAt.Time, UpdatedAt: o.doc.UpdatedAt.Time}
+		Regions: o.doc.Regions, Zones: o.doc.Zones, RoutingDomain: o.doc.RoutingDomain, CreatedAt: o.doc.CreatedAt.Time, UpdatedAt: o.doc.UpdatedAt.Time}
 }
 
 // mayRead says whether the caller may know of a datacenter.
@@ -310,7 +311,7 @@ func (s *Service) CreateDatacenter(ctx context.Context, c inventory.Caller, w re
 	}
 	now := store.At(s.now())
 	o := object[datacenterDoc]{id: id, tenant: c.Tenant, version: 1, doc: datacenterDoc{Name: name, Provider: w.Provider,
-		Description: w.Description, Regions: w.Regions, Zones: w.Zones, CreatedAt: now, UpdatedAt: now}}
+		Description: w.Description, Regions: w.Regions, Zones: w.Zones, RoutingDomain: strings.TrimSpace(w.RoutingDomain), CreatedAt: now, UpdatedAt: now}}
 	if err := insert(ctx, s.opt.Store, tDatacenters, o); err != nil {
 		return rest.Datacenter{}, err
 	}
@@ -346,6 +347,7 @@ func (s *Service) UpdateDatacenter(ctx context.Context, c inventory.Caller, id s
 		}
 		d := &o.doc
 		d.Name, d.Provider, d.Description, d.Regions, d.Zones, d.UpdatedAt = name, w.Provider, w.Description, w.Regions, w.Zones, store.At(s.now())
+		d.RoutingDomain = strings.TrimSpace(w.RoutingDomain)
 		return nil
 	})
 	if err != nil {
