@@ -108,6 +108,7 @@ bench: build ## measure, as ratios against a reference in the same run; docs/ben
 	go test -run '^$$' -bench Stream -benchtime 1x -count 3 ./sdk/host
 	go test -run '^$$' -bench Machines -benchtime 3x ./plugins/azure
 	go test -run '^$$' -bench Servers -benchtime 1x -count 3 ./plugins/openstack
+	go test -run '^$$' -bench Sweep -benchtime 1x ./plugins/vsphere
 	go test -tags 'e2e bench' -count=1 -run TestFigures -timeout 5m ./test/e2e/chaos
 
 .PHONY: lint

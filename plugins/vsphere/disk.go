@@ -12,6 +12,8 @@ import (
 	"maestro.internal/sdk/schema"
 )
 
+var diskProperties = []string{"name", isTemplate, "runtime.host", "config.hardware.device"}
+
 // readVolumes emits the disks of virtual machines. A disk has no identity of its own in vCenter: it is a device of
 // its machine.
 func readVolumes(ctx context.Context, r *reader) error {
@@ -20,7 +22,7 @@ func readVolumes(ctx context.Context, r *reader) error {
 		return err
 	}
 	blind := 0
-	err = r.each(ctx, sweep{types: []string{"VirtualMachine"}, properties: []string{"name", isTemplate, "runtime.host", "config.hardware.device"}}, func(o entry) error {
+	err = r.each(ctx, sweep{types: []string{"VirtualMachine"}, properties: diskProperties}, func(o entry) error {
 		var vm mo.VirtualMachine
 		if err := o.load(&vm); err != nil {
 			return err

@@ -217,7 +217,9 @@ func TestFieldsAgreeWithPlainReads(t *testing.T) {
 		c.BootOptions = &types.VirtualMachineBootOptions{EfiSecureBootEnabled: pointer(true)}
 		vm.Guest.ToolsVersionStatus2 = "guestToolsNeedUpgrade"
 		vm.Runtime.MinRequiredEVCModeKey = "intel-skylake"
-		deep = vm
+		if vm.ResourcePool.Type == "ResourcePool" {
+			deep = vm
+		}
 	}
 	for _, o := range v.model.Map().All("HostSystem") {
 		h := o.(*simulator.HostSystem)

@@ -12,6 +12,8 @@ import (
 	"maestro.internal/sdk/schema"
 )
 
+var snapshotProperties = []string{"name", "snapshot", isTemplate}
+
 // maxSnapshotDepth is far beyond the 32 that vSphere allows in a chain.
 const maxSnapshotDepth = 256
 
@@ -19,7 +21,7 @@ const maxSnapshotDepth = 256
 // property, so nothing is read of them but that.
 func readSnapshots(ctx context.Context, r *reader) error {
 	blind := 0
-	err := r.each(ctx, sweep{types: []string{"VirtualMachine"}, properties: []string{"name", "snapshot", isTemplate}}, func(o entry) error {
+	err := r.each(ctx, sweep{types: []string{"VirtualMachine"}, properties: snapshotProperties}, func(o entry) error {
 		var vm mo.VirtualMachine
 		if err := o.load(&vm); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/vmware/govmomi/fault"
 	"github.com/vmware/govmomi/property"
@@ -129,41 +130,67 @@ func (c *client) sweepObjects(ctx context.Context, sw sweep, call caller, fn fun
 	return nil
 }
 
-// pages reads an answer of the property collector to its end.
+// pages reads an answer of the property collector to its end. While a page is worked on the next one is on its way:
+// decoding them is most of the work, and there is never more than one waiting.
 func (c *client) pages(ctx context.Context, sw sweep, set []types.ObjectSpec, call caller, fn func(entry) error) error {
-	collector := property.DefaultCollector(c.vim).Reference()
-	req := sw.request(collector, set)
-	var page *types.RetrieveResult
-	err := asked(ctx, call, func(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var under sync.WaitGroup
+	defer under.Wait()
+	defer cancel()
+	page, err := c.firstPage(ctx, sw, set, call)
+	for err == nil && page != nil {
+		var next chan answer
+		if token := page.Token; token != "" {
+			next = make(chan answer, 1)
+			under.Go(func() { next <- c.nextPage(ctx, token, call) })
+		}
+		if sw.page != nil && len(page.Objects) > 0 {
+			if err := sw.page(ctx, page.Objects); err != nil {
+				return err
+			}
+		}
+		if err := each(page.Objects, fn); err != nil || next == nil {
+			return err
+		}
+		a := <-next
+		page, err = a.page, a.err
+	}
+	return err
+}
+
+// answer is a page or why there is none.
+type answer struct {
+	page *types.RetrieveResult
+	err  error
+}
+
+func (c *client) firstPage(ctx context.Context, sw sweep, set []types.ObjectSpec, call caller) (page *types.RetrieveResult, err error) {
+	req := sw.request(property.DefaultCollector(c.vim).Reference(), set)
+	err = asked(ctx, call, func(ctx context.Context) error {
 		res, err := methods.RetrievePropertiesEx(ctx, c.vim, &req)
 		if err == nil {
 			page = res.Returnval
 		}
 		return err
 	})
-	for err == nil && page != nil {
-		if sw.page != nil && len(page.Objects) > 0 {
-			if err = sw.page(ctx, page.Objects); err != nil {
-				return err
-			}
+	return page, err
+}
+
+func (c *client) nextPage(ctx context.Context, token string, call caller) (a answer) {
+	req := types.ContinueRetrievePropertiesEx{This: property.DefaultCollector(c.vim).Reference(), Token: token}
+	tries := 0
+	a.err = asked(ctx, call, func(ctx context.Context) error {
+		tries++
+		res, err := methods.ContinueRetrievePropertiesEx(ctx, c.vim, &req)
+		if tries > 1 && soap.IsSoapFault(err) && !isNotAuthenticated(err) {
+			return provider.Permanent(fmt.Errorf("%w: %w", errLostPage, err))
 		}
-		if err = each(page.Objects, fn); err != nil || page.Token == "" {
-			return err
+		if err == nil {
+			a.page = &res.Returnval
 		}
-		next, tries := types.ContinueRetrievePropertiesEx{This: collector, Token: page.Token}, 0
-		err = asked(ctx, call, func(ctx context.Context) error {
-			tries++
-			res, err := methods.ContinueRetrievePropertiesEx(ctx, c.vim, &next)
-			if tries > 1 && soap.IsSoapFault(err) && !isNotAuthenticated(err) {
-				return provider.Permanent(fmt.Errorf("%w: %w", errLostPage, err))
-			}
-			if err == nil {
-				page = &res.Returnval
-			}
-			return err
-		})
-	}
-	return err
+		return err
+	})
+	return a
 }
 
 func (sw sweep) request(collector types.ManagedObjectReference, set []types.ObjectSpec) types.RetrievePropertiesEx {
