@@ -9,6 +9,10 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/sdk/resource"
 )
 
 // What is different between two moments is what two reads of the past differ in, whatever happened in between.
@@ -120,5 +124,67 @@ func TestCompareIsLimitedToWhatOneMaySee(t *testing.T) {
 	s.opt.Horizon = func(context.Context, string) (time.Time, error) { return before.Add(time.Second), nil }
 	if _, err := s.Compare(t.Context(), everyone, CompareQuery{Since: before}); !errors.Is(err, ErrHorizon) {
 		t.Errorf("compared with what is forgotten: %v", err)
+	}
+}
+
+// Both ways to answer for the past, from today backwards and from the beginning, answer the same, page by page.
+func TestTwoWaysIntoThePast(t *testing.T) {
+	c := newClock()
+	s := New(Options{Store: openSQLite(t), Clock: c.now})
+	ctx := t.Context()
+	a := newAgent(s, "a", 1)
+	var moments []time.Time
+	for round := range 5 {
+		var items []resource.Envelope
+		for i := range 12 {
+			if (i+round)%4 == 0 {
+				continue // gone this time
+			}
+			items = append(items, thing(one, fmt.Sprintf("vm-%02d", i), attrs(`{"cpu_count":%d,"hostname":"h%d"}`, i*(1+round%2), (i+round)%3)))
+		}
+		if _, err := a.push(ctx, a.build([]string{"server"}, c.now(), complete(one, items...))); err != nil {
+			t.Fatal(err)
+		}
+		moments = append(moments, c.now())
+	}
+	server := s.builtin["server"].Kind
+	pages := func(at time.Time, where filter.Expr, order store.Order, list func(ListQuery, filter.And) (*ResourceList, error)) string {
+		t.Helper()
+		out := ""
+		q := ListQuery{Kind: "server", AsOf: at, Limit: 3, Order: []store.Order{order}}
+		for {
+			page, err := list(q, filter.And{everyone.may(), shown(false), where})
+			if err != nil {
+				t.Fatal(err)
+			}
+			out += fmt.Sprintf("(%d:", page.Total)
+			for _, r := range page.Items {
+				out += fmt.Sprintf(" %s/%d %s", r.Name, r.Version, r.Attributes)
+			}
+			out += ")\n"
+			if page.Next == "" {
+				return out
+			}
+			q.After = page.Next
+		}
+	}
+	for i, at := range moments {
+		for _, where := range []filter.Expr{filter.Const(true), eq(text("attributes", "hostname"), "h1"), filter.Compare{Field: number("attributes", "cpu_count"), Op: filter.Ge, Value: 6.0}} {
+			for _, order := range []store.Order{{Field: text("name")}, {Field: number("attributes", "cpu_count"), Desc: true}} {
+				want := pages(at, where, order, func(q ListQuery, w filter.And) (*ResourceList, error) {
+					return s.listAllPast(ctx, everyone, server, q, w)
+				})
+				got := pages(at, where, order, func(q ListQuery, w filter.And) (*ResourceList, error) {
+					list, ok, err := s.listRecentPast(ctx, everyone, server, q, w)
+					if !ok && err == nil {
+						t.Fatal("gave up")
+					}
+					return list, err
+				})
+				if got != want {
+					t.Errorf("as of round %d, %s by %v: got\n%swant\n%s", i, filter.Format(where), order, got, want)
+				}
+			}
+		}
 	}
 }

@@ -354,12 +354,22 @@ const asOfMax = 200_000
 // ErrTooBroad says that a question goes through too much to be answered.
 var ErrTooBroad = fmt.Errorf("filter too broad")
 
-// listAsOf goes through the kind's changes up to the moment. It is slower than a list of today: nothing is indexed by
-// what a resource once was.
+// listAsOf is a list of the past: from today backwards where little happened since, from the beginning otherwise. That is slower
+// than a list of today: nothing is indexed by what a resource once was.
 func (s *Service) listAsOf(ctx context.Context, c Caller, kind *schema.Kind, q ListQuery, where filter.And) (*ResourceList, error) {
 	if err := s.withinHorizon(ctx, c.Tenant, q.AsOf); err != nil {
 		return nil, err
 	}
+	if !q.StateNamed { // what was pruned since left no change
+		if list, ok, err := s.listRecentPast(ctx, c, kind, q, where); ok || err != nil {
+			return list, err
+		}
+	}
+	return s.listAllPast(ctx, c, kind, q, where)
+}
+
+// listAllPast goes through all changes up to the moment.
+func (s *Service) listAllPast(ctx context.Context, c Caller, kind *schema.Kind, q ListQuery, where filter.And) (*ResourceList, error) {
 	latest := map[string]*changeDoc{}
 	n := 0
 	err := each(ctx, s.opt.Store, store.Query{Table: tChanges, Tenant: c.Tenant, Where: filter.And{eq(text("kind"), kind.Name),

@@ -74,9 +74,9 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 			return nil, fmt.Errorf("open store: %w", err)
 		}
 	}
-	s.writes = sql.OpenDB(newConnector(path, ""))
+	s.writes = sql.OpenDB(newConnector(path, "&_pragma=cache_size(-32768)"))
 	s.writes.SetMaxOpenConns(1)
-	s.read = sql.OpenDB(newConnector(path, "&_pragma=query_only(1)"))
+	s.read = sql.OpenDB(newConnector(path, "&_pragma=query_only(1)&_pragma=cache_size(-8192)"))
 	readers := max(4, 2*runtime.GOMAXPROCS(0))
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
@@ -157,7 +157,7 @@ func newConnector(path, more string) connector {
 	d.MustRegisterDeterministicScalarFunction("maestro_contains", 2, contains)
 	dsn := (&url.URL{Scheme: "file", Path: path}).String() + "?_txlock=immediate" +
 		"&_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(full)" +
-		"&_pragma=cache_size(-32768)&_pragma=temp_store(memory)&_pragma=journal_size_limit(67108864)" +
+		"&_pragma=temp_store(memory)&_pragma=journal_size_limit(67108864)" +
 		"&_pragma=trusted_schema(0)" + more
 	return connector{dsn, d}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // maxStatements bounds what filters made up by users can occupy; beyond it, statements are prepared for one use.
-const maxStatements = 500
+const maxStatements = 200
 
 type preparer interface {
 	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
