@@ -171,6 +171,26 @@ func (s *session) wanted(host string) bool {
 	})
 }
 
+// Plan reads every kind of all hosts at once. A connection to which nothing was uploaded yet has nothing to read: that is
+// no failure, and as little a proof that there are no machines, so the plan is empty and says that it is not complete.
+func (s *session) Plan(ctx context.Context, kinds []string) (provider.Plan, error) {
+	if s.settings.Source == "upload" {
+		files, err := s.folder(ctx, direct{})
+		if err == nil && len(files.hosts()) == 0 && len(s.settings.Hosts) == 0 {
+			return provider.Plan{Warnings: []string{waiting}}, nil
+		}
+		// Otherwise each scope says what is wrong.
+	}
+	plan := provider.Plan{Complete: true}
+	for _, kind := range kinds {
+		plan.Scopes = append(plan.Scopes, resource.Scope{Kind: kind})
+	}
+	return plan, nil
+}
+
+// waiting is what a run says before the first upload.
+const waiting = "waiting for the first upload: upload fact files on the connection's page, or with maestro connections upload CONNECTION FOLDER"
+
 // Discover reads one kind of all hosts.
 func (s *session) Discover(ctx context.Context, scope resource.Scope, out provider.Emitter) error {
 	read, ok := map[string]func(context.Context, provider.Emitter, *host) error{

@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"maestro.internal/plugins/ansible"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
+	"maestro.internal/sdk/serve"
 )
 
 // TestUploads: the folder that the agent names is read; without one nothing may look gone.
@@ -47,6 +49,34 @@ func TestUploads(t *testing.T) {
 	t.Setenv(provider.FilesEnv, t.TempDir())
 	if names, err := servers(); err == nil {
 		t.Errorf("an empty folder is taken for no servers: %v", names)
+	}
+}
+
+// TestBeforeTheFirstUpload: nothing is read and nothing fails; files that were never fetched, or that the setting leaves
+// out, are another matter.
+func TestBeforeTheFirstUpload(t *testing.T) {
+	empty := t.TempDir()
+	for _, c := range []struct {
+		name, dir, settings string
+		scopes              int
+		waits               bool
+	}{
+		{"nothing was uploaded", empty, `{"source":"upload"}`, 0, true},
+		{"never fetched", "", `{"source":"upload"}`, 1, false},
+		{"uploaded", "testdata/facts", `{"source":"upload"}`, 1, false},
+		{"none of the hosts wanted", empty, `{"source":"upload","hosts":["web-*"]}`, 1, false},
+		{"another source", empty, `{"source":"directory","paths":["."]}`, 1, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Setenv(provider.FilesEnv, c.dir)
+			plan, err := serve.Local(ansible.New()).Plan(t.Context(), provider.Connection{Settings: json.RawMessage(c.settings)}, []string{"server"})
+			if err != nil || len(plan.Scopes) != c.scopes || plan.Complete == c.waits {
+				t.Fatalf("%+v, %v", plan, err)
+			}
+			if got := strings.Contains(strings.Join(plan.Warnings, " "), "waiting for the first upload"); got != c.waits {
+				t.Errorf("says %q", plan.Warnings)
+			}
+		})
 	}
 }
 

@@ -15,35 +15,16 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// missing ends the test: as skipped where it is tried by hand, as failed in CI.
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("MAESTRO_E2E_REQUIRED") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
+	"maestro.internal/test/e2e/site"
+)
 
 // tool is a program of the system.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		missing(t, "%s is missing: run .ci/peers/ansible.sh", name)
-	}
-	return path
-}
-
-func binary(t *testing.T, name string) string {
-	t.Helper()
-	path, err := filepath.Abs("../../../bin/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(path); err != nil {
-		missing(t, "%s is missing: run `make build`", path)
+		site.Missing(t, "%s is missing: run .ci/peers/ansible.sh", name)
 	}
 	return path
 }
@@ -59,17 +40,17 @@ func write(t *testing.T, path, text string) string {
 	return path
 }
 
-// site is a folder with facts that the real ansible gathered of three hosts: this machine, this machine over SSH, and
+// lab is a folder with facts that the real ansible gathered of three hosts: this machine, this machine over SSH, and
 // one that cannot be reached.
-type site struct {
+type lab struct {
 	dir, inventory string
 	ssh            *sshServer
 }
 
-func newSite(t *testing.T) *site {
+func newLab(t *testing.T) *lab {
 	t.Helper()
 	ansible := tool(t, "ansible")
-	s := &site{dir: t.TempDir(), ssh: startSSH(t)}
+	s := &lab{dir: t.TempDir(), ssh: startSSH(t)}
 	s.inventory = write(t, filepath.Join(s.dir, "inventory"), fmt.Sprintf(`local.example ansible_connection=local
 remote.example ansible_host=127.0.0.1 ansible_port=%d ansible_user=root ansible_ssh_private_key_file=%s ansible_ssh_common_args='-o UserKnownHostsFile=%s -o StrictHostKeyChecking=yes'
 away.example ansible_host=127.0.0.1 ansible_port=1 ansible_user=root
@@ -88,7 +69,7 @@ ansible_python_interpreter=/usr/bin/python3
 }
 
 // facts are ansible's own words about a host.
-func (s *site) facts(t *testing.T, module, host string) map[string]any {
+func (s *lab) facts(t *testing.T, module, host string) map[string]any {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(s.dir, "facts", module, host))
 	if err != nil {
@@ -113,7 +94,7 @@ func startSSH(t *testing.T) *sshServer {
 	t.Helper()
 	sshd := "/usr/sbin/sshd"
 	if _, err := os.Stat(sshd); err != nil {
-		missing(t, "%s is missing: run .ci/peers/ansible.sh", sshd)
+		site.Missing(t, "%s is missing: run .ci/peers/ansible.sh", sshd)
 	}
 	keygen := tool(t, "ssh-keygen")
 	dir := t.TempDir()
@@ -152,7 +133,7 @@ PermitRootLogin prohibit-password
 Subsystem sftp internal-sftp
 `, s.port, filepath.Join(dir, "host"), filepath.Join(dir, "authorized_keys"), filepath.Join(dir, "pid")))
 	if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
-		missing(t, "no privilege to start an SSH server: %v", err)
+		site.Missing(t, "no privilege to start an SSH server: %v", err)
 	}
 	cmd := exec.Command(sshd, "-D", "-e", "-f", config)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -212,12 +193,12 @@ func run(t *testing.T, settings map[string]any, env map[string]string, kinds str
 		}
 		fmt.Fprintf(&credential, "      %s: {value: %s}\n", name, quoted)
 	}
-	args := []string{"run", "--plugin", binary(t, "maestro-plugin-ansible"), "--settings", write(t, filepath.Join(dir, "settings.json"), string(text)),
+	args := []string{"run", "--plugin", site.Binary(t, "maestro-plugin-ansible"), "--settings", write(t, filepath.Join(dir, "settings.json"), string(text)),
 		"--data-dir", filepath.Join(dir, "data"), "--kinds", kinds, "--quiet"}
 	if len(env) > 0 {
 		args = append(args, "--credential", "ansible", "--credentials-file", write(t, filepath.Join(dir, "credentials.yaml"), credential.String()))
 	}
-	cmd := exec.Command(binary(t, "maestro-agent"), args...)
+	cmd := exec.Command(site.Binary(t, "maestro-agent"), args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil && stdout.Len() == 0 {
@@ -249,7 +230,7 @@ const all = "server,volume,storage_pool,network_interface,software"
 
 // TestEveryWay reads the same facts by every way and finds the same things.
 func TestEveryWay(t *testing.T) {
-	s := newSite(t)
+	s := newLab(t)
 	folders := []string{"setup", "service_facts", "package_facts"}
 	env := map[string]string{"ANSIBLE_MAESTRO_ROOT": s.dir}
 	local, said := run(t, map[string]any{"source": "directory", "paths": prefixed("facts/", folders), "packages": true}, env, all)
@@ -321,7 +302,7 @@ func prefixed(prefix string, names []string) []string {
 	return out
 }
 
-func (s *site) services(t *testing.T, host string) int {
+func (s *lab) services(t *testing.T, host string) int {
 	t.Helper()
 	n := 0
 	services, _ := s.facts(t, "service_facts", host)["services"].(map[string]any)
@@ -334,7 +315,7 @@ func (s *site) services(t *testing.T, host string) int {
 }
 
 // compare holds what arrived against ansible's own facts, record by record.
-func (s *site) compare(t *testing.T, lines []line) {
+func (s *lab) compare(t *testing.T, lines []line) {
 	t.Helper()
 	if got := list(lines, "server"); !slices.Equal(got, []string{"away.example", "local.example", "remote.example"}) {
 		t.Fatalf("servers %q", got)

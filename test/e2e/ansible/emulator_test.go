@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"maestro.internal/test/e2e/site"
 )
 
 // emulator is moto's server, of which only S3 is used.
@@ -28,7 +30,7 @@ func startEmulator(t *testing.T) emulator {
 	}
 	e := emulator{bin: filepath.Join(home, "bin")}
 	if _, err := os.Stat(filepath.Join(e.bin, "moto_server")); err != nil {
-		missing(t, "the emulator is missing: run .ci/peers/aws.sh")
+		site.Missing(t, "the emulator is missing: run .ci/peers/aws.sh")
 	}
 	cmd := exec.Command(filepath.Join(e.bin, "moto_server"), "-H", "127.0.0.1", "-p", "0")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

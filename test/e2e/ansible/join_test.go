@@ -80,11 +80,11 @@ func swapped(uuid string) string {
 // TestOneMachineOfTwoSources: what vCenter knows of a machine and what the machine says of itself is one server.
 func TestOneMachineOfTwoSources(t *testing.T) {
 	s := startAll(t)
-	vcenter := s.connect("vcenter", "vsphere", "vcenter", map[string]any{"url": s.demo.URL, "thumbprint": s.demo.Thumbprint})
-	if r := s.run(vcenter); r.State != "succeeded" {
+	vcenter := s.Connect("vcenter", "vsphere", "vcenter", map[string]any{"url": s.demo.URL, "thumbprint": s.demo.Thumbprint})
+	if r := s.Run(vcenter); r.State != "succeeded" {
 		t.Fatalf("vCenter: %+v", r)
 	}
-	before := s.count()
+	before := s.Count("server", "")
 	vms := s.machines()
 	if len(vms) < 4 {
 		t.Fatalf("%d machines", len(vms))
@@ -100,18 +100,18 @@ func TestOneMachineOfTwoSources(t *testing.T) {
 		"stranger":   `"ansible_product_uuid": "564d1111-2222-3333-4444-555566667777"`,
 	}
 	for host, more := range hosts {
-		write(t, filepath.Join(s.dir, "facts", "site", host), facts(host, more))
+		write(t, filepath.Join(s.Dir, "facts", "site", host), facts(host, more))
 	}
-	ansible := s.connect("facts", "ansible", "facts", map[string]any{"source": "directory", "paths": []string{"site"}})
-	if r := s.run(ansible); r.State != "succeeded" || r.Rejected > 0 {
+	ansible := s.Connect("facts", "ansible", "facts", map[string]any{"source": "directory", "paths": []string{"site"}})
+	if r := s.Run(ansible); r.State != "succeeded" || r.Rejected > 0 {
 		t.Fatalf("facts: %+v", r)
 	}
-	if got := s.count(); got != before+1 {
+	if got := s.Count("server", ""); got != before+1 {
 		t.Errorf("%d servers, want the %d of vCenter and the stranger", got, before)
 	}
 	joined := func(host, vm string) {
 		t.Helper()
-		one := s.server(fmt.Sprintf("name = %q", vm))
+		one := s.Server(fmt.Sprintf("name = %q", vm))
 		sources := map[string]string{}
 		for _, o := range one.Observations {
 			sources[o.Connection.ID] = o.ExternalID
@@ -127,17 +127,17 @@ func TestOneMachineOfTwoSources(t *testing.T) {
 	joined("by-uuid", vms[0].Name)
 	joined("by-serial", vms[1].Name)
 	joined("by-address", vms[2].Name)
-	if one := s.server(`name = "stranger"`); len(one.Observations) != 1 {
+	if one := s.Server(`name = "stranger"`); len(one.Observations) != 1 {
 		t.Errorf("the stranger has %d observations", len(one.Observations))
 	}
 
 	// A file that is being written when it is read changes nothing of what is known.
-	write(t, filepath.Join(s.dir, "facts", "site", "by-uuid"), facts("by-uuid", hosts["by-uuid"])[:90])
-	if r := s.run(ansible); r.State != "partial" && r.State != "succeeded" {
+	write(t, filepath.Join(s.Dir, "facts", "site", "by-uuid"), facts("by-uuid", hosts["by-uuid"])[:90])
+	if r := s.Run(ansible); r.State != "partial" && r.State != "succeeded" {
 		t.Errorf("with a half-written file: %+v", r)
 	}
 	joined("by-uuid", vms[0].Name)
-	if got := s.count(); got != before+1 {
+	if got := s.Count("server", ""); got != before+1 {
 		t.Errorf("%d servers after a half-written file, want %d", got, before+1)
 	}
 }

@@ -18,35 +18,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"maestro.internal/test/e2e/site"
 )
 
 var regions = []string{"eu-west-1", "us-east-1", "ap-southeast-2"}
-
-// missing ends the test: as skipped where it is tried by hand, as failed in CI.
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("MAESTRO_E2E_REQUIRED") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
-
-// binary is one that `make build` made.
-func binary(t *testing.T, name string) string {
-	t.Helper()
-	folder := os.Getenv("MAESTRO_E2E_BIN")
-	if folder == "" {
-		folder = "../../../bin"
-	}
-	path, err := filepath.Abs(filepath.Join(folder, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(path); err != nil {
-		missing(t, "%s is missing: run `make build`", path)
-	}
-	return path
-}
 
 // emulator is a moto server of the test's own.
 type emulator struct {
@@ -65,7 +41,7 @@ func startEmulator(t *testing.T) emulator {
 	}
 	e := emulator{bin: filepath.Join(home, "bin")}
 	if _, err := os.Stat(filepath.Join(e.bin, "moto_server")); err != nil {
-		missing(t, "the emulator is missing: run .ci/peers/aws.sh, which installs moto from PyPI into %s", home)
+		site.Missing(t, "the emulator is missing: run .ci/peers/aws.sh, which installs moto from PyPI into %s", home)
 	}
 	cmd := exec.Command(filepath.Join(e.bin, "moto_server"), "-H", "127.0.0.1", "-p", "0")
 	out, err := cmd.StderrPipe()
@@ -169,14 +145,14 @@ func run(t *testing.T, settings map[string]any, kinds ...string) (lines []line, 
 		return path
 	}
 	secret := func(v string) map[string]string { return map[string]string{"value": v} }
-	args := []string{"run", "--plugin", binary(t, "maestro-plugin-aws"), "--settings", write("settings.json", settings), "--credential", "moto",
+	args := []string{"run", "--plugin", site.Binary(t, "maestro-plugin-aws"), "--settings", write("settings.json", settings), "--credential", "moto",
 		"--credentials-file", write("credentials.json", map[string]any{"credentials": map[string]any{"moto": map[string]any{"env": map[string]any{
 			"AWS_ACCESS_KEY_ID": secret("AKIAIOSFODNN7EXAMPLE"), "AWS_SECRET_ACCESS_KEY": secret("a-secret-key-of-the-test")}}}}),
 		"--data-dir", filepath.Join(dir, "data"), "-o", "ndjson"}
 	if len(kinds) > 0 {
 		args = append(args, "--kinds", strings.Join(kinds, ","))
 	}
-	cmd := exec.Command(binary(t, "maestro-agent"), args...)
+	cmd := exec.Command(site.Binary(t, "maestro-agent"), args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
@@ -371,7 +347,7 @@ func TestOrganization(t *testing.T) {
 // TestRoleIsAccepted gives the printed template to CloudFormation, and its policy to IAM.
 func TestRoleIsAccepted(t *testing.T) {
 	e := startEmulator(t)
-	text, err := exec.Command(binary(t, "maestro-plugin-aws"), "role", "--principal", "arn:aws:iam::123456789012:root", "--tenant", "acme", "--organization").Output()
+	text, err := exec.Command(site.Binary(t, "maestro-plugin-aws"), "role", "--principal", "arn:aws:iam::123456789012:root", "--tenant", "acme", "--organization").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,8 @@ export function resultWords(r: Run): string {
     r.rejected ? `${count(r.rejected)} rejected` : '',
   ].filter(Boolean)
   if (parts.length) return parts.join(', ')
+  // A run that had nothing to read says why: "waiting for the first upload".
+  if (r.state === 'succeeded' && !r.plan_complete && !r.scopes_total && r.warnings?.length) return r.warnings[0]!.split(':')[0]!
   return r.state === 'failed' ? r.error || 'failed' : r.state === 'canceled' ? 'canceled' : 'nothing changed'
 }
 
