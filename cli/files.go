@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -137,6 +139,7 @@ func (a *app) upload(ctx context.Context, c *client.Client, conn rest.Connection
 	for _, f := range there.Items {
 		sums[f.Name] = f.SHA256
 	}
+	batch := archive{to: filesPath(conn), client: c}
 	for i, name := range slices.Sorted(maps.Keys(paths)) {
 		if a.env.Terminal {
 			fmt.Fprintf(a.env.Err, "\r\x1b[K%d of %d: %s", i+1, len(paths), output.Clean(name))
@@ -150,11 +153,13 @@ func (a *app) upload(ctx context.Context, c *client.Client, conn rest.Connection
 			done.Unchanged++
 			continue
 		}
-		req := client.Request{Method: http.MethodPut, Path: filesPath(conn) + "/" + url.PathEscape(name), Raw: content}
-		if err := c.Do(ctx, req, nil); err != nil {
+		if err := batch.add(ctx, name, content); err != nil {
 			return done, fmt.Errorf("upload %s: %w", paths[name], err)
 		}
 		done.Uploaded++
+	}
+	if err := batch.send(ctx); err != nil {
+		return done, fmt.Errorf("upload: %w", err)
 	}
 	if a.env.Terminal {
 		fmt.Fprint(a.env.Err, "\r\x1b[K")
@@ -170,6 +175,54 @@ func (a *app) upload(ctx context.Context, c *client.Client, conn rest.Connection
 		done.Deleted++
 	}
 	return done, nil
+}
+
+// archive sends many small files with one request; each alone would cost more than its bytes.
+type archive struct {
+	to     string
+	client *client.Client
+
+	text  bytes.Buffer
+	out   *tar.Writer
+	files int
+}
+
+// head is more than what the archive adds to a file.
+const head = 4096
+
+func (b *archive) add(ctx context.Context, name string, content []byte) error {
+	if len(content)+2*head > upload.MaxBatch {
+		return b.client.Do(ctx, client.Request{Method: http.MethodPut, Path: b.to + "/" + url.PathEscape(name), Raw: content}, nil)
+	}
+	if b.files == upload.MaxBatchFiles || b.text.Len()+len(content)+2*head > upload.MaxBatch {
+		if err := b.send(ctx); err != nil {
+			return err
+		}
+	}
+	if b.out == nil {
+		b.out = tar.NewWriter(&b.text)
+	}
+	b.files++
+	if err := b.out.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: int64(len(content)), Mode: 0o600}); err != nil {
+		return fmt.Errorf("pack: %w", err)
+	}
+	if _, err := b.out.Write(content); err != nil {
+		return fmt.Errorf("pack: %w", err)
+	}
+	return b.out.Flush()
+}
+
+func (b *archive) send(ctx context.Context) error {
+	if b.files == 0 {
+		return nil
+	}
+	if err := b.out.Close(); err != nil {
+		return fmt.Errorf("pack: %w", err)
+	}
+	err := b.client.Do(ctx, client.Request{Method: http.MethodPost, Path: b.to, Raw: b.text.Bytes(), RawType: "application/x-tar"}, nil)
+	b.text.Reset()
+	b.out, b.files = nil, 0
+	return err
 }
 
 // readFile reads a file unless it is too large to be taken.

@@ -361,6 +361,12 @@ type ConnectionFile struct {
 	UploadedBy string    `json:"uploaded_by"`
 }
 
+// ConnectionUpload is what an archive of files did.
+type ConnectionUpload struct {
+	Uploaded  int `json:"uploaded" doc:"Files that are new or have another content"`
+	Unchanged int `json:"unchanged" doc:"Files that were there with the same content"`
+}
+
 // Connection is a configured access to a provider.
 type Connection struct {
 	ID                   string          `json:"id"`

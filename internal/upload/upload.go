@@ -20,6 +20,9 @@ const (
 	MaxName = 200
 	// Chunk is the most that is stored or sent at a time.
 	Chunk = 512 << 10
+	// MaxBatch and MaxBatchFiles are of one archive that brings many.
+	MaxBatch      = 8 << 20
+	MaxBatchFiles = 500
 )
 
 // CheckName says what is wrong with a file's name. It becomes a name in a folder of the agent's machine.

@@ -3,6 +3,7 @@
 package client
 
 import (
+	"cmp"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -91,6 +92,8 @@ type Request struct {
 	Within time.Duration
 	// Raw is a body that is sent as it is, instead of Body.
 	Raw []byte
+	// RawType is its media type; empty is any bytes.
+	RawType string
 }
 
 // uploadWithin is for a large body over a slow line.
@@ -164,7 +167,7 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 	var body io.Reader
 	kind := "application/json"
 	if r.Raw != nil {
-		kind, body = "application/octet-stream", bytes.NewReader(r.Raw)
+		kind, body = cmp.Or(r.RawType, "application/octet-stream"), bytes.NewReader(r.Raw)
 	} else if r.Body != nil {
 		b, err := json.Marshal(r.Body)
 		if err != nil {

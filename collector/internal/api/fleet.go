@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/fleet"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/internal/rest"
 )
@@ -36,6 +37,7 @@ type Fleet interface {
 	// Files are what was uploaded to a connection. Upload refuses with a *fleet.TooLargeError what breaks a limit.
 	Files(ctx context.Context, c inventory.Caller, connection string) ([]rest.ConnectionFile, error)
 	Upload(ctx context.Context, c inventory.Caller, connection, name string, content []byte) (rest.ConnectionFile, error)
+	UploadMany(ctx context.Context, c inventory.Caller, connection string, files []fleet.NewFile) (rest.ConnectionUpload, error)
 	DeleteFile(ctx context.Context, c inventory.Caller, connection, name string) error
 	// RequestRun queues a run and tells the agent; it answers the run's id.
 	RequestRun(ctx context.Context, c inventory.Caller, id string, kinds []string) (runID string, err error)

@@ -137,6 +137,11 @@ type uploadIn struct {
 	RawBody []byte `contentType:"application/octet-stream"`
 }
 
+type uploadManyIn struct {
+	ID      string `path:"id" maxLength:"200"`
+	RawBody []byte `contentType:"application/x-tar"`
+}
+
 type providerIn struct {
 	Provider string `path:"provider" maxLength:"200"`
 }
@@ -306,6 +311,8 @@ func (s *Server) fleetRoutes() {
 		summary: "Files that were uploaded for a connection's plugin to read"}, s.listFiles)
 	handle(s, route{method: "PUT", path: "/connections/{id}/files/{name}", id: "upload-connection-file", tag: tag, action: access.ManageConnections,
 		maxBody: upload.MaxFile, bodyWithin: uploadWithin, summary: "Upload a file, in place of one of the same name"}, s.uploadFile)
+	handle(s, route{method: "POST", path: "/connections/{id}/files", id: "upload-connection-files", tag: tag, action: access.ManageConnections,
+		maxBody: upload.MaxBatch, bodyWithin: uploadWithin, summary: "Upload many files as a tar archive, each in place of one of the same name"}, s.uploadFiles)
 	handle(s, route{method: "DELETE", path: "/connections/{id}/files/{name}", id: "delete-connection-file", tag: tag, action: access.ManageConnections,
 		summary: "Delete a file"}, s.deleteFile)
 

@@ -84,49 +84,115 @@ func (s *Service) Files(ctx context.Context, c inventory.Caller, connection stri
 	return out, err
 }
 
+// NewFile is a file to be kept.
+type NewFile struct {
+	Name    string
+	Content []byte
+}
+
+// kept is a file that Upload was given, as it is now.
+type kept struct {
+	object[fileDoc]
+	same bool // as before; nothing was written
+}
+
 // Upload keeps a file, in place of one of the same name. The same content again writes nothing.
 func (s *Service) Upload(ctx context.Context, c inventory.Caller, connection, name string, content []byte) (rest.ConnectionFile, error) {
-	conn, err := s.connection(ctx, c, connection)
+	conn, list, err := s.keep(ctx, c, connection, []NewFile{{name, content}})
 	if err != nil {
 		return rest.ConnectionFile{}, err
 	}
-	if err := s.takesFiles(ctx, c, conn, name, len(content)); err != nil {
-		return rest.ConnectionFile{}, err
+	f := list[0]
+	if f.same {
+		return fileView(f.doc), nil
 	}
-	sum := sha256.Sum256(content)
-	next := object[fileDoc]{id: fileID(c.Tenant, connection, name), tenant: c.Tenant, doc: fileDoc{Connection: connection, Name: name,
-		Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:]), UploadedAt: store.At(s.now()), UploadedBy: c.Name}}
-	if next.doc.Content, err = newID(); err != nil {
-		return rest.ConnectionFile{}, err
+	return fileView(f.doc), s.audit(ctx, c, "connection.upload", connectionRef(conn), "", uploaded(f))
+}
+
+// UploadMany is Upload of many files at once, with one entry in the audit trail. On an engine without transactions those
+// before the one that fails are kept: each is whole, and the same again writes nothing.
+func (s *Service) UploadMany(ctx context.Context, c inventory.Caller, connection string, files []NewFile) (rest.ConnectionUpload, error) {
+	if len(files) > upload.MaxBatchFiles {
+		return rest.ConnectionUpload{}, &TooLargeError{fmt.Sprintf("an archive has at most %d files", upload.MaxBatchFiles)}
 	}
-	same := false
+	names := map[string]bool{}
+	for _, f := range files {
+		if names[f.Name] {
+			return rest.ConnectionUpload{}, &inventory.InvalidError{Pointer: "/name", Problem: fmt.Sprintf("the archive has %q twice", f.Name)}
+		}
+		names[f.Name] = true
+	}
+	conn, list, err := s.keep(ctx, c, connection, files)
+	if err != nil {
+		return rest.ConnectionUpload{}, err
+	}
+	var done rest.ConnectionUpload
+	var detail []map[string]any
+	for _, f := range list {
+		if f.same {
+			done.Unchanged++
+			continue
+		}
+		done.Uploaded++
+		detail = append(detail, uploaded(f))
+	}
+	if done.Uploaded == 0 {
+		return done, nil
+	}
+	return done, s.audit(ctx, c, "connection.upload", connectionRef(conn), "", map[string]any{"files": detail})
+}
+
+func uploaded(f kept) map[string]any {
+	return map[string]any{"name": f.doc.Name, "size_bytes": f.doc.Size, "sha256": f.doc.SHA256}
+}
+
+func (s *Service) keep(ctx context.Context, c inventory.Caller, connection string, files []NewFile) (conn object[connectionDoc], out []kept, err error) {
+	if conn, err = s.connection(ctx, c, connection); err != nil {
+		return conn, nil, err
+	}
+	if err := s.takesFiles(ctx, c, conn); err != nil {
+		return conn, nil, err
+	}
+	next := make([]object[fileDoc], len(files))
+	for i, f := range files {
+		if err := upload.CheckName(f.Name); err != nil {
+			return conn, nil, &inventory.InvalidError{Pointer: "/name", Problem: err.Error()}
+		}
+		if len(f.Content) > upload.MaxFile {
+			return conn, nil, &TooLargeError{fmt.Sprintf("a file has at most %d MiB", upload.MaxFile>>20)}
+		}
+		sum := sha256.Sum256(f.Content)
+		next[i] = object[fileDoc]{id: fileID(c.Tenant, connection, f.Name), tenant: c.Tenant, doc: fileDoc{Connection: connection, Name: f.Name,
+			Size: int64(len(f.Content)), SHA256: hex.EncodeToString(sum[:]), UploadedAt: store.At(s.now()), UploadedBy: c.Name}}
+		if next[i].doc.Content, err = newID(); err != nil {
+			return conn, nil, err
+		}
+	}
 	err = s.opt.Store.Update(ctx, func(tx store.Tx) error {
-		before, err := s.room(ctx, tx, next)
+		before, err := s.room(ctx, tx, c.Tenant, connection, next)
 		if err != nil {
 			return err
 		}
-		if same = before.doc.SHA256 == next.doc.SHA256; same {
-			next = before
-			return nil
+		out = make([]kept, len(next))
+		for i, n := range next {
+			old := before[n.id]
+			if out[i].same = old.id != "" && old.doc.SHA256 == n.doc.SHA256; out[i].same {
+				out[i].object = old
+				continue
+			}
+			n.version = old.version + 1
+			if err := s.replace(ctx, tx, old, n, files[i].Content); err != nil {
+				return err
+			}
+			out[i].object = n
 		}
-		next.version = before.version + 1
-		return s.replace(ctx, tx, before, next, content)
+		return nil
 	})
-	if err != nil || same {
-		return fileView(next.doc), err
-	}
-	return fileView(next.doc), s.audit(ctx, c, "connection.upload", connectionRef(conn), "",
-		map[string]any{"name": name, "size_bytes": next.doc.Size, "sha256": next.doc.SHA256})
+	return conn, out, err
 }
 
-// takesFiles says whether the connection may have such a file at all.
-func (s *Service) takesFiles(ctx context.Context, c inventory.Caller, conn object[connectionDoc], name string, size int) error {
-	if err := upload.CheckName(name); err != nil {
-		return &inventory.InvalidError{Pointer: "/name", Problem: err.Error()}
-	}
-	if size > upload.MaxFile {
-		return &TooLargeError{fmt.Sprintf("a file has at most %d MiB", upload.MaxFile>>20)}
-	}
+// takesFiles says whether the connection may have files at all.
+func (s *Service) takesFiles(ctx context.Context, c inventory.Caller, conn object[connectionDoc]) error {
 	d, err := s.describe(ctx, c, conn.doc.Provider, conn.doc.Agent)
 	if err != nil {
 		return err
@@ -137,30 +203,35 @@ func (s *Service) takesFiles(ctx context.Context, c inventory.Caller, conn objec
 	return nil
 }
 
-// room answers the file that next replaces, and refuses next where the connection is gone or full.
-func (s *Service) room(ctx context.Context, tx store.Tx, next object[fileDoc]) (before object[fileDoc], err error) {
-	conn, err := load[connectionDoc](ctx, tx, tConnections, next.tenant, next.doc.Connection)
+// room answers the files that next replaces, by id, and refuses next where the connection is gone or full.
+func (s *Service) room(ctx context.Context, tx store.Tx, tenant, connection string, next []object[fileDoc]) (before map[string]object[fileDoc], err error) {
+	conn, err := load[connectionDoc](ctx, tx, tConnections, tenant, connection)
 	if err != nil {
-		return before, err
+		return nil, err
 	}
 	if !conn.doc.DeletedAt.IsZero() {
-		return before, store.ErrNotFound
+		return nil, store.ErrNotFound
 	}
-	list, err := filesOf(ctx, tx, next.tenant, next.doc.Connection)
+	list, err := filesOf(ctx, tx, tenant, connection)
 	if err != nil {
-		return before, err
+		return nil, err
 	}
-	files, bytes := 1, next.doc.Size
+	files, size := len(next), int64(0)
+	before = map[string]object[fileDoc]{}
+	for _, n := range next {
+		before[n.id] = object[fileDoc]{}
+		size += n.doc.Size
+	}
 	for _, o := range list {
-		if o.id == next.id {
-			before = o
+		if _, ok := before[o.id]; ok {
+			before[o.id] = o
 			continue
 		}
 		files++
-		bytes += o.doc.Size
+		size += o.doc.Size
 	}
-	if err := upload.CheckTotal(files, bytes); err != nil {
-		return before, &TooLargeError{err.Error()}
+	if err := upload.CheckTotal(files, size); err != nil {
+		return nil, &TooLargeError{err.Error()}
 	}
 	return before, nil
 }

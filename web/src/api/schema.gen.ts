@@ -218,7 +218,8 @@ export interface paths {
         /** Files that were uploaded for a connection's plugin to read */
         get: operations["list-connection-files"];
         put?: never;
-        post?: never;
+        /** Upload many files as a tar archive, each in place of one of the same name */
+        post: operations["upload-connection-files"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1242,6 +1243,18 @@ export interface components {
             /** Format: date-time */
             uploaded_at: string;
             uploaded_by: string;
+        };
+        ConnectionUpload: {
+            /**
+             * Format: int64
+             * @description Files that were there with the same content
+             */
+            unchanged: number;
+            /**
+             * Format: int64
+             * @description Files that are new or have another content
+             */
+            uploaded: number;
         };
         ConnectionWrite: {
             /** @description Id of the agent that runs it */
@@ -2914,6 +2927,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListConnectionFile"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "upload-connection-files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-tar": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionUpload"];
                 };
             };
             /** @description A problem document (RFC 9457) */
