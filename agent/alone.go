@@ -150,16 +150,18 @@ func (a *Alone) Run(ctx context.Context, j Job, to Listener) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	r, err := a.runner.Run(ctx, job, &listening{to: to}, func(p runner.Progress) {
+	heard := &listening{to: to, outcomes: map[string]resource.Outcome{}}
+	r, err := a.runner.Run(ctx, job, heard, func(p runner.Progress) {
 		to.Progress(fmt.Sprintf("%s: %d of %d scopes, %d resources", p.Phase, p.ScopesDone, p.ScopesTotal, p.Listed))
 	})
-	return Result{Outcomes: r.Outcomes, Error: r.Error, Complete: r.Complete(), Misused: Misused(r.Cause)}, err
+	return Result{Outcomes: heard.outcomes, Error: r.Error, Complete: r.Complete(), Misused: Misused(r.Cause)}, err
 }
 
 // listening is the recorder that keeps nothing.
 type listening struct {
-	to     Listener
-	scopes []resource.Scope
+	to       Listener
+	scopes   []resource.Scope
+	outcomes map[string]resource.Outcome
 }
 
 func (l *listening) Plan(plan spool.RunPlan) error {
@@ -178,6 +180,7 @@ func (l *listening) Items(scope int, items []spool.Item) error {
 }
 
 func (l *listening) Done(scope int, end spool.CaptureEnd) error {
+	l.outcomes[l.scopes[scope].Key()] = end.Outcome
 	return l.to.Outcome(l.scopes[scope].Key(), end.Outcome)
 }
 

@@ -134,23 +134,21 @@ func (g *guard) Discover(ctx context.Context, conn provider.Connection, scopes [
 	if err := g.ready(ctx, &conn); err != nil {
 		return err
 	}
-	books := &books{sink: sink, most: g.most, secret: g.secret, scopes: make([]book, len(scopes))}
+	books := &books{sink: sink, most: g.most, secret: g.secret, rules: g.rules, scopes: make([]book, len(scopes))}
 	var ask []resource.Scope
 	for i, s := range scopes {
 		b := &books.scopes[i]
 		b.scope = s
-		if b.intake, b.problem = g.rules.Intake(s); b.problem == nil {
+		_, problem := g.rules.Intake(s)
+		if problem == nil {
 			ask = append(ask, s)
 			books.asked = append(books.asked, i)
+			continue
 		}
-	}
-	// What the plugin does not read is answered here; it is never asked for it.
-	for i := range books.scopes {
-		if b := &books.scopes[i]; b.problem != nil {
-			b.done = true
-			if err := sink.ScopeDone(i, seal.Tidy(resource.Outcome{Status: provider.StatusOf(b.problem), Error: plain(b.problem)})); err != nil {
-				return err
-			}
+		// What the plugin does not read is answered here; it is never asked for it.
+		b.done = true
+		if err := sink.ScopeDone(i, seal.Tidy(resource.Outcome{Status: provider.StatusOf(problem), Error: plain(problem)})); err != nil {
+			return err
 		}
 	}
 	if len(ask) == 0 {
@@ -176,16 +174,17 @@ type books struct {
 	sink   provider.Sink
 	most   int
 	secret *redactor
+	rules  *seal.Rules
 	scopes []book
 	asked  []int // position in the plugin's call -> position in the caller's
 }
 
+// book is one scope. Its Intake is there from the first word of the scope to its last: a call may be for a hundred thousand.
 type book struct {
-	scope   resource.Scope
-	intake  *seal.Intake
-	problem error
-	spoke   time.Time
-	done    bool
+	scope  resource.Scope
+	intake *seal.Intake
+	spoke  time.Time
+	done   bool
 }
 
 func (bs *books) find(index int) (*book, int, error) {
@@ -197,7 +196,14 @@ func (bs *books) find(index int) (*book, int, error) {
 	if b.done {
 		return nil, 0, fmt.Errorf("the plugin speaks of scope %s after its end", b.scope)
 	}
-	return b, at, nil
+	return b, at, bs.open(b)
+}
+
+func (bs *books) open(b *book) (err error) {
+	if b.intake == nil {
+		b.intake, err = bs.rules.Intake(b.scope)
+	}
+	return err
 }
 
 func (bs *books) Resources(index int, batch []resource.Envelope) error {
@@ -240,6 +246,7 @@ func (bs *books) ScopeDone(index int, out resource.Outcome) error {
 	}
 	b.done = true
 	out = b.intake.Settle(out)
+	b.intake = nil
 	out.Error, out.Advice = bs.secret.clean(out.Error), bs.secret.clean(out.Advice)
 	for i := range out.Warnings {
 		out.Warnings[i] = bs.secret.clean(out.Warnings[i])
@@ -255,6 +262,9 @@ func (bs *books) close() error {
 			continue
 		}
 		b.done = true
+		if err := bs.open(b); err != nil {
+			return err
+		}
 		out := b.intake.Settle(resource.Outcome{Status: resource.StatusFailed,
 			Error: "the plugin ended the call without saying how this scope ended"})
 		if err := bs.sink.ScopeDone(i, out); err != nil {

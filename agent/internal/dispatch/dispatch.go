@@ -416,15 +416,11 @@ func (d *Dispatcher) execute(ctx context.Context, a Assignment, run *active, log
 		d.mu.Unlock()
 		d.cfg.Progress(news)
 	})
-	listed := 0
-	for _, o := range result.Outcomes {
-		listed += o.Listed
-	}
 	level := slog.LevelInfo
 	if !result.Complete() {
 		level = slog.LevelWarn
 	}
-	log.Log(ctx, level, "run ended", "scopes", len(result.Outcomes), "listed", listed, "error", result.Error,
+	log.Log(ctx, level, "run ended", "scopes", result.Scopes, "listed", result.Listed, "error", result.Error,
 		"duration", d.cfg.Now().Sub(run.StartedAt).Round(time.Millisecond))
 	return err
 }

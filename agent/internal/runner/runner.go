@@ -79,7 +79,8 @@ type Runner struct {
 
 // Result sums up a run for people and exit codes.
 type Result struct {
-	Outcomes map[string]resource.Outcome // by scope key
+	// Scopes that were planned, those of them that were not read to their end, and what was listed in all.
+	Scopes, Short, Listed int
 	// Error says why the run ended early; empty when it did not.
 	Error string
 	// Cause is the error that Error is the text of.
@@ -89,12 +90,7 @@ type Result struct {
 
 // Complete says whether everything was read.
 func (r Result) Complete() bool {
-	for _, o := range r.Outcomes {
-		if o.Status != resource.StatusComplete && o.Status != resource.StatusUnsupported {
-			return false
-		}
-	}
-	return r.Error == ""
+	return r.Short == 0 && r.Error == ""
 }
 
 // Run executes the job. What goes wrong with plugin or provider is part of the Result; the error is about the
@@ -103,7 +99,7 @@ func (r *Runner) Run(ctx context.Context, job Job, rec Recorder, progress func(P
 	if progress == nil {
 		progress = func(Progress) {}
 	}
-	x := &execution{runner: r, job: job, rec: rec, report: progress, marks: map[string]*marks{}, result: Result{Outcomes: map[string]resource.Outcome{}}}
+	x := &execution{runner: r, job: job, rec: rec, report: progress, marks: map[string]*marks{}}
 	x.tell(PhaseStarting)
 	err := x.run(ctx)
 	if x.process != nil {
@@ -279,7 +275,11 @@ func (x *execution) done(at int, out resource.Outcome) error {
 		x.broken = errors.Join(x.broken, err)
 		return err
 	}
-	x.result.Outcomes[s.scope.Key()] = out
+	x.result.Scopes++
+	x.result.Listed += out.Listed
+	if out.Status != resource.StatusComplete && out.Status != resource.StatusUnsupported {
+		x.result.Short++
+	}
 	x.tell("")
 	return nil
 }

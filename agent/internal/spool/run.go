@@ -413,14 +413,12 @@ func (r *Run) State() State {
 	return st
 }
 
-// Follow brings a state up to date that State answered before, of a run that is pinned.
-func (r *Run) Follow(st *State) {
+// Since is how a run that is pinned stands, with the captures that were finished after the first n. They do not change while it
+// is pinned, so they are not copied: there may be a hundred thousand.
+func (r *Run) Since(n int) (*RunPlan, []*Capture, *RunEnd) {
 	r.spool.mu.Lock()
 	defer r.spool.mu.Unlock()
-	st.Plan, st.End = r.plan, r.end
-	for _, c := range r.captures[len(st.Captures):] {
-		st.Captures = append(st.Captures, *c)
-	}
+	return r.plan, r.captures[min(n, len(r.captures)):], r.end
 }
 
 // Announced notes that the collector has heard of the run, which must then be closed there.

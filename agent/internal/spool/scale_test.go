@@ -63,8 +63,10 @@ func TestALargeOrganisation(t *testing.T) {
 	s = open(t, dir)
 	step("opened again")
 	r = s.Runs("")[0]
-	var st State
-	r.Follow(&st)
+	st := r.State()
+	if plan, captures, end := r.Since(n - 3); len(plan.Scopes) != n || len(captures) != 3 || end == nil || captures[2].Key() != st.Captures[n-1].Key() {
+		t.Errorf("since the last three: %d scopes, %d captures", len(plan.Scopes), len(captures))
+	}
 	if len(st.Plan.Scopes) != n || len(st.Captures) != n || st.End == nil {
 		t.Fatalf("%d scopes, %d captures", len(st.Plan.Scopes), len(st.Captures))
 	}

@@ -39,10 +39,12 @@ type runPush struct {
 	opened bool
 	// forget says that the collector wants lists for all of the run.
 	forget bool
-	// st is the run as it is now; its captures up to looked were looked at, those in later did not change and wait for the end.
-	st     spool.State
-	looked int
-	later  []int
+	// The run as it is now; the captures up to looked were looked at, those in later did not change and wait for the end.
+	planned  *spool.RunPlan
+	captures []*spool.Capture
+	end      *spool.RunEnd
+	looked   int
+	later    []int
 	// digests are those of scopes of which more is known than their captures list.
 	digests map[int]resource.Digest
 }
@@ -65,8 +67,10 @@ func (r *runPush) spool() *spool.Spool { return r.session.uplink.cfg.Spool }
 
 // step sends what can be sent of the run as it is now; over says that the run is gone from the spool.
 func (r *runPush) step(ctx context.Context) (over bool, err error) {
-	r.run.Follow(&r.st)
-	for ; r.looked < len(r.st.Captures); r.looked++ {
+	var more []*spool.Capture
+	r.planned, more, r.end = r.run.Since(len(r.captures))
+	r.captures = append(r.captures, more...)
+	for ; r.looked < len(r.captures); r.looked++ {
 		v, err := r.view(r.looked)
 		if err != nil {
 			return false, err
@@ -76,7 +80,7 @@ func (r *runPush) step(ctx context.Context) (over bool, err error) {
 			r.later = append(r.later, r.looked)
 			continue
 		}
-		if over, err := r.open(ctx, r.st, nil); over || err != nil {
+		if over, err := r.open(ctx, nil); over || err != nil {
 			return over, err
 		}
 		if v, err = r.view(r.looked); err != nil { // the collector may have asked to forget the baselines
@@ -86,17 +90,17 @@ func (r *runPush) step(ctx context.Context) (over bool, err error) {
 			return false, err
 		}
 	}
-	if r.st.End == nil {
+	if r.end == nil {
 		return false, nil
 	}
-	return r.finish(ctx, r.st)
+	return r.finish(ctx)
 }
 
-func (r *runPush) finish(ctx context.Context, st spool.State) (over bool, err error) {
-	if !r.opened && st.End.Error == "" && st.Plan != nil {
-		over, err = r.open(ctx, st, r.root(st))
+func (r *runPush) finish(ctx context.Context) (over bool, err error) {
+	if !r.opened && r.end.Error == "" && r.planned != nil {
+		over, err = r.open(ctx, r.root())
 	} else {
-		over, err = r.open(ctx, st, nil)
+		over, err = r.open(ctx, nil)
 	}
 	if over || err != nil {
 		return over, err
@@ -105,7 +109,7 @@ func (r *runPush) finish(ctx context.Context, st spool.State) (over bool, err er
 		return false, err
 	}
 	answer, err := r.ask(ctx, &uplinkv1.PushRequest{Message: &uplinkv1.PushRequest_Close{Close: &uplinkv1.RunClose{
-		RunId: r.info.RunID, FinishedAt: stamp(st.End.FinishedAt), Error: st.End.Error, Log: st.End.Log}}})
+		RunId: r.info.RunID, FinishedAt: stamp(r.end.FinishedAt), Error: r.end.Error, Log: r.end.Log}}})
 	if err != nil {
 		return false, err
 	}
@@ -117,25 +121,25 @@ func (r *runPush) finish(ctx context.Context, st spool.State) (over bool, err er
 		return false, retryOf(answer, receipt.GetReason())
 	case send, list:
 		// The collector holds something else than it acknowledged; the next run goes through the lists.
-		return true, errors.Join(r.forgetAll(st), r.run.Done(true))
+		return true, errors.Join(r.forgetAll(), r.run.Done(true))
 	case superseded, refused, failed:
-		return true, r.drop(st, receipt.GetVerdict(), receipt.GetReason())
+		return true, r.drop(receipt.GetVerdict(), receipt.GetReason())
 	}
 	return false, fmt.Errorf("close run %s: the collector answers %v", r.info.RunID, answer)
 }
 
 // open announces the run, once. With a root it may be over with that.
-func (r *runPush) open(ctx context.Context, st spool.State, root []byte) (over bool, err error) {
+func (r *runPush) open(ctx context.Context, root []byte) (over bool, err error) {
 	if r.opened {
 		return false, nil
 	}
 	msg := &uplinkv1.RunOpen{RunId: r.info.RunID, ConnectionId: r.info.ConnectionID, Epoch: r.info.Epoch, Generation: r.info.Generation,
 		Trigger: r.info.Trigger, Kinds: r.info.Kinds, StartedAt: stamp(r.info.StartedAt), Root: root}
-	if st.Plan != nil {
-		msg.Scopes, msg.PluginVersion = int32(len(st.Plan.Scopes)), st.Plan.PluginVersion
+	if r.planned != nil {
+		msg.Scopes, msg.PluginVersion = int32(len(r.planned.Scopes)), r.planned.PluginVersion
 	}
-	if st.End != nil {
-		msg.FinishedAt = stamp(st.End.FinishedAt)
+	if r.end != nil {
+		msg.FinishedAt = stamp(r.end.FinishedAt)
 	}
 	if err := r.run.Announced(); err != nil {
 		return false, err
@@ -150,23 +154,23 @@ func (r *runPush) open(ctx context.Context, st spool.State, root []byte) (over b
 		return true, r.run.Done(true)
 	case send, list:
 		r.opened, r.forget = true, reply.GetVerdict() == list
-		return false, r.plan(ctx, st)
+		return false, r.plan(ctx)
 	case superseded, refused, failed:
-		return true, r.drop(st, reply.GetVerdict(), reply.GetReason())
+		return true, r.drop(reply.GetVerdict(), reply.GetReason())
 	case retry:
 		return false, retryOf(answer, reply.GetReason())
 	}
 	return false, fmt.Errorf("open run %s: the collector answers %v", r.info.RunID, answer)
 }
 
-func (r *runPush) plan(ctx context.Context, st spool.State) error {
-	if st.Plan == nil {
+func (r *runPush) plan(ctx context.Context) error {
+	if r.planned == nil {
 		return r.send(ctx, &uplinkv1.PushRequest{Message: &uplinkv1.PushRequest_Plan{Plan: &uplinkv1.RunPlan{RunId: r.info.RunID, Last: true}}})
 	}
 	for first := 0; ; first += protocol.MaxPlanChunk {
-		chunk := st.Plan.Scopes[first:min(first+protocol.MaxPlanChunk, len(st.Plan.Scopes))]
-		msg := &uplinkv1.RunPlan{RunId: r.info.RunID, First: int32(first), Last: first+len(chunk) == len(st.Plan.Scopes),
-			Complete: st.Plan.Complete, Warnings: st.Plan.Warnings}
+		chunk := r.planned.Scopes[first:min(first+protocol.MaxPlanChunk, len(r.planned.Scopes))]
+		msg := &uplinkv1.RunPlan{RunId: r.info.RunID, First: int32(first), Last: first+len(chunk) == len(r.planned.Scopes),
+			Complete: r.planned.Complete, Warnings: r.planned.Warnings}
 		for _, s := range chunk {
 			msg.Scopes = append(msg.Scopes, scopeProto(s))
 		}
@@ -177,22 +181,22 @@ func (r *runPush) plan(ctx context.Context, st spool.State) error {
 }
 
 // drop frees a run that the collector does not want.
-func (r *runPush) drop(st spool.State, v uplinkv1.Verdict, reason string) error {
+func (r *runPush) drop(v uplinkv1.Verdict, reason string) error {
 	r.session.log.Warn("the collector does not take a run", "run", r.info.RunID, "connection", r.info.ConnectionID,
 		"verdict", v.String(), "reason", reason)
-	err := r.forgetAll(st)
+	err := r.forgetAll()
 	if v == refused {
 		err = r.spool().ForgetConnection(r.info.ConnectionID)
 	}
 	return errors.Join(err, r.run.Done(false))
 }
 
-func (r *runPush) forgetAll(st spool.State) error {
-	if st.Plan == nil {
+func (r *runPush) forgetAll() error {
+	if r.planned == nil {
 		return nil
 	}
 	var errs []error
-	for _, s := range st.Plan.Scopes {
+	for _, s := range r.planned.Scopes {
 		errs = append(errs, r.spool().ForgetBaseline(r.info.ConnectionID, s.Key()))
 	}
 	return errors.Join(errs...)
@@ -200,8 +204,8 @@ func (r *runPush) forgetAll(st spool.State) error {
 
 // view looks at a capture beside its baseline.
 func (r *runPush) view(at int) (*view, error) {
-	c := r.st.Captures[at]
-	v, err := r.beside(&c)
+	c := r.captures[at]
+	v, err := r.beside(c)
 	if err == nil && v.digest != c.Digest {
 		r.digests[c.Scope] = v.digest
 	}
@@ -246,14 +250,13 @@ func (r *runPush) beside(c *spool.Capture) (*view, error) {
 }
 
 // root is over how every scope stands.
-func (r *runPush) root(st spool.State) []byte {
+func (r *runPush) root() []byte {
 	var states []resource.ScopeState
 	complete := false
-	if st.Plan != nil {
-		complete = st.Plan.Complete
-		for i := range st.Captures {
-			c := &st.Captures[i]
-			s := resource.ScopeState{Scope: st.Plan.Scopes[c.Scope], Status: c.Told().Status, Digest: c.Digest,
+	if r.planned != nil {
+		complete = r.planned.Complete
+		for _, c := range r.captures {
+			s := resource.ScopeState{Scope: r.planned.Scopes[c.Scope], Status: c.Told().Status, Digest: c.Digest,
 				Fingerprint: c.Fingerprint, HashFormat: c.HashFormat, KindDigest: c.KindDigest, PolicyDigest: c.PolicyDigest}
 			if d, ok := r.digests[c.Scope]; ok {
 				s.Digest = d
