@@ -94,6 +94,8 @@ type Request struct {
 	Raw []byte
 	// RawType is its media type; empty is any bytes.
 	RawType string
+	// File is a body that is read as it is sent, instead of Body.
+	File io.Reader
 }
 
 // uploadWithin is for a large body over a slow line.
@@ -109,8 +111,8 @@ func (c *Client) Do(ctx context.Context, r Request, out any) error {
 	if r.Within > 0 {
 		with.Timeout = r.Within
 	}
-	if r.Raw != nil {
-		with.Timeout = uploadWithin
+	if r.Raw != nil || r.File != nil {
+		with.Timeout = max(r.Within, uploadWithin)
 	}
 	resp, err := with.Do(req)
 	if err != nil {
@@ -166,7 +168,9 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 	u.RawQuery = r.Query.Encode()
 	var body io.Reader
 	kind := "application/json"
-	if r.Raw != nil {
+	if r.File != nil {
+		kind, body = "application/octet-stream", r.File
+	} else if r.Raw != nil {
 		kind, body = cmp.Or(r.RawType, "application/octet-stream"), bytes.NewReader(r.Raw)
 	} else if r.Body != nil {
 		b, err := json.Marshal(r.Body)
