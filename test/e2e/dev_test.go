@@ -49,7 +49,7 @@ func TestDevShowsTheVCenterAndThisHost(t *testing.T) {
 		// The demo changes a machine now and then: a look may fall between a change and its discovery.
 		eventually(t, "the same counts", 30*time.Second, func() bool {
 			n := d.demo.counts(t, c, "VirtualMachine", "HostSystem", "ClusterComputeResource", "Datastore")
-			want = map[string]int{"server": n["VirtualMachine"] + n["HostSystem"], "cluster": n["ClusterComputeResource"], "storage_pool": n["Datastore"]}
+			want = map[string]int{"server": n["VirtualMachine"] + n["HostSystem"], "image": n["template"], "cluster": n["ClusterComputeResource"], "storage_pool": n["Datastore"]}
 			got = map[string]int{}
 			for kind := range want {
 				for _, r := range list[resource](d.api, "/resources/"+kind) {

@@ -11,6 +11,7 @@ import (
 	"github.com/vmware/govmomi/view"
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
 )
 
 // login reaches the simulated vCenter by itself, without anything of ours between.
@@ -29,7 +30,7 @@ func (v vcenter) login(t *testing.T) *govmomi.Client {
 	return c
 }
 
-// counts reads the names of every object of a type with plain property reads.
+// counts reads every object of some types with plain property reads. Templates, which are images, are counted apart.
 func (v vcenter) counts(t *testing.T, c *govmomi.Client, types ...string) map[string]int {
 	t.Helper()
 	m := view.NewManager(c.Client)
@@ -45,5 +46,27 @@ func (v vcenter) counts(t *testing.T, c *govmomi.Client, types ...string) map[st
 	for _, e := range found {
 		n[e.Self.Type]++
 	}
+	n["template"] = len(v.templates(t, c))
+	n["VirtualMachine"] -= n["template"]
 	return n
+}
+
+// templates are the machines that are no servers.
+func (v vcenter) templates(t *testing.T, c *govmomi.Client) map[types.ManagedObjectReference]bool {
+	t.Helper()
+	w, err := view.NewManager(c.Client).CreateContainerView(t.Context(), c.ServiceContent.RootFolder, []string{"VirtualMachine"}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []mo.VirtualMachine
+	if err := w.Retrieve(t.Context(), []string{"VirtualMachine"}, []string{"summary.config.template"}, &all); err != nil {
+		t.Fatal(err)
+	}
+	out := map[types.ManagedObjectReference]bool{}
+	for _, vm := range all {
+		if vm.Summary.Config.Template {
+			out[vm.Self] = true
+		}
+	}
+	return out
 }
