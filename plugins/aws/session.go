@@ -182,7 +182,7 @@ func (s *session) Close() error {
 	return nil
 }
 
-// insist is retry.Do for Amazon's errors, and more patient: an organisation's services throttle early.
+// insist is retry.Do for Amazon's errors, and more patient with services that do not answer.
 func insist(ctx context.Context, fn func(context.Context) error) error {
 	return retry.Policy{First: 500 * time.Millisecond, Tries: 6}.Do(ctx, func(ctx context.Context) error { return classify(fn(ctx)) })
 }

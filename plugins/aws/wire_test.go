@@ -90,6 +90,15 @@ type fake struct {
 
 func startFake(t *testing.T, intercept func(question, http.ResponseWriter) bool) *fake {
 	t.Helper()
+	f := newFake(t, intercept)
+	f.Start()
+	t.Cleanup(f.Close)
+	return f
+}
+
+// newFake is startFake for a server that somebody else starts.
+func newFake(t *testing.T, intercept func(question, http.ResponseWriter) bool) *fake {
+	t.Helper()
 	f := &fake{t: t, answers: map[string]reply{}, intercept: intercept}
 	if text, err := os.ReadFile(recorded); err == nil {
 		if err := json.Unmarshal(text, &f.answers); err != nil {
@@ -103,8 +112,6 @@ func startFake(t *testing.T, intercept func(question, http.ResponseWriter) bool)
 	}
 	f.Server = httptest.NewUnstartedServer(f)
 	f.Config.ErrorLog = log.New(io.Discard, "", 0)
-	f.Start()
-	t.Cleanup(f.Close)
 	return f
 }
 

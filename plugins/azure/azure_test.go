@@ -3,6 +3,7 @@ package azure
 import (
 	"encoding/json"
 	"maps"
+	"net/http/httptest"
 	"slices"
 	"testing"
 
@@ -23,6 +24,14 @@ func start(t testing.TB, a *armtest.Azure) *armtest.Azure {
 	t.Helper()
 	a.Start()
 	t.Cleanup(a.Close)
+	t.Setenv(envSecret, a.Secret)
+	return a
+}
+
+// startIn is start on a network in memory, for tests in which time stands still.
+func startIn(t testing.TB, n *plugintest.Network, a *armtest.Azure) *armtest.Azure {
+	t.Helper()
+	a.StartWith(func(s *httptest.Server) { n.Serve(s, "example.com:443", true) })
 	t.Setenv(envSecret, a.Secret)
 	return a
 }

@@ -15,9 +15,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"maestro.internal/plugins/azure/armtest"
+	"maestro.internal/sdk/plugintest"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
 	"maestro.internal/sdk/serve"
@@ -131,22 +133,22 @@ func TestSignInFails(t *testing.T) {
 		"reset":               {nil, armtest.Fault{Path: "/oauth2/", Reset: true}, true, resource.StatusUnreachable, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := armtest.Seed()
-			a.Start()
-			t.Cleanup(a.Close)
-			t.Setenv(envSecret, secret)
-			if tt.right {
-				a.Secret = secret
-			}
-			a.Inject(tt.fault)
-			_, err := plan(t, a, tt.settings)
-			var known *provider.Error
-			if !errors.As(err, &known) || known.Status != tt.status || !strings.Contains(known.Advice, tt.advice) {
-				t.Fatalf("%v: %+v", err, known)
-			}
-			if text := err.Error() + known.Advice; strings.Contains(text, secret) || strings.Contains(text, "Trace ID") {
-				t.Errorf("the error says too much: %s", text)
-			}
+			synctest.Test(t, func(t *testing.T) { // what is unreachable is tried for some seconds
+				a := startIn(t, plugintest.NewNetwork(t), armtest.Seed())
+				t.Setenv(envSecret, secret)
+				if tt.right {
+					a.Secret = secret
+				}
+				a.Inject(tt.fault)
+				_, err := plan(t, a, tt.settings)
+				var known *provider.Error
+				if !errors.As(err, &known) || known.Status != tt.status || !strings.Contains(known.Advice, tt.advice) {
+					t.Fatalf("%v: %+v", err, known)
+				}
+				if text := err.Error() + known.Advice; strings.Contains(text, secret) || strings.Contains(text, "Trace ID") {
+					t.Errorf("the error says too much: %s", text)
+				}
+			})
 		})
 	}
 }

@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"maestro.internal/sdk/plugintest"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
 )
@@ -240,65 +243,76 @@ func TestBrokenItem(t *testing.T) {
 
 // Keystone itself in trouble.
 func TestConnectFaults(t *testing.T) {
-	skewed := http.Header{"Date": {time.Now().Add(3 * time.Hour).UTC().Format(http.TimeFormat)}}
 	for name, tt := range map[string]struct {
 		status int
 		header http.Header
 		body   string
 		want   resource.Status
 		advice string
+		skew   time.Duration
 	}{
-		"refused":       {401, nil, `{"error":{"message":"The request you have made requires authentication."}}`, resource.StatusDenied, "check user, password"},
-		"the clock":     {401, skewed, `{}`, resource.StatusDenied, "clock"},
-		"too often":     {429, http.Header{"Retry-After": {"1"}}, `{}`, resource.StatusThrottled, ""},
-		"broken":        {500, nil, `{}`, resource.StatusUnreachable, ""},
-		"a page":        {200, http.Header{"Content-Type": {"text/html"}}, `<html>`, resource.StatusFailed, ""},
-		"no Keystone":   {404, nil, `{}`, resource.StatusUnsupported, ""},
-		"empty catalog": {201, http.Header{"X-Subject-Token": {"t"}}, `{"token":{"project":{"id":"p","name":"p"},"catalog":[]}}`, resource.StatusComplete, ""},
-		"unscoped":      {201, http.Header{"X-Subject-Token": {"t"}}, `{"token":{"catalog":[]}}`, resource.StatusDenied, "name a project"},
+		"refused":       {401, nil, `{"error":{"message":"The request you have made requires authentication."}}`, resource.StatusDenied, "check user, password", 0},
+		"the clock":     {401, nil, `{}`, resource.StatusDenied, "clock", 3 * time.Hour},
+		"too often":     {429, http.Header{"Retry-After": {"7"}}, `{}`, resource.StatusThrottled, "", 0},
+		"broken":        {500, nil, `{}`, resource.StatusUnreachable, "", 0},
+		"a page":        {200, http.Header{"Content-Type": {"text/html"}}, `<html>`, resource.StatusFailed, "", 0},
+		"no Keystone":   {404, nil, `{}`, resource.StatusUnsupported, "", 0},
+		"empty catalog": {201, http.Header{"X-Subject-Token": {"t"}}, `{"token":{"project":{"id":"p","name":"p"},"catalog":[]}}`, resource.StatusComplete, "", 0},
+		"unscoped":      {201, http.Header{"X-Subject-Token": {"t"}}, `{"token":{"catalog":[]}}`, resource.StatusDenied, "name a project", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				for k, v := range tt.header {
-					w.Header()[k] = v
+			synctest.Test(t, func(t *testing.T) { // what passes is waited for
+				keystone := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					if tt.skew != 0 {
+						w.Header().Set("Date", time.Now().Add(tt.skew).UTC().Format(http.TimeFormat))
+					}
+					for k, v := range tt.header {
+						w.Header()[k] = v
+					}
+					w.WriteHeader(tt.status)
+					_, _ = w.Write([]byte(tt.body))
+				}))
+				plugintest.NewNetwork(t).Serve(keystone, "keystone.test:80", false)
+				credential(t)
+				got, err := New().Connect(t.Context(), provider.Connection{Settings: []byte(`{"auth_url":"` + keystone.URL + `"}`)})
+				if provider.StatusOf(err) != tt.want || !strings.Contains(adviceOf(err), tt.advice) {
+					t.Errorf("%v, advice %q", err, adviceOf(err))
 				}
-				w.WriteHeader(tt.status)
-				_, _ = w.Write([]byte(tt.body))
-			}))
-			defer s.Close()
-			credential(t)
-			got, err := New().Connect(t.Context(), provider.Connection{Settings: []byte(`{"auth_url":"` + s.URL + `"}`)})
-			if provider.StatusOf(err) != tt.want || !strings.Contains(adviceOf(err), tt.advice) {
-				t.Errorf("%v, advice %q", err, adviceOf(err))
-			}
-			if err != nil && strings.Contains(err.Error(), testPassword) {
-				t.Errorf("the password is in %q", err)
-			}
-			if err == nil {
-				plan, err := got.(provider.Planner).Plan(t.Context(), allKinds())
-				if err != nil || plan.Complete || len(plan.Warnings) == 0 {
-					t.Errorf("an empty catalogue proves nothing: %+v %v", plan, err)
+				if err != nil && strings.Contains(err.Error(), testPassword) {
+					t.Errorf("the password is in %q", err)
 				}
-			}
+				if err == nil {
+					plan, err := got.(provider.Planner).Plan(t.Context(), allKinds())
+					if err != nil || plan.Complete || len(plan.Warnings) == 0 {
+						t.Errorf("an empty catalogue proves nothing: %+v %v", plan, err)
+					}
+					if err := got.(io.Closer).Close(); err != nil {
+						t.Error(err)
+					}
+				}
+			})
 		})
 	}
 }
 
 // TLS that is not trusted says so, and a fingerprint or an authority mends it.
 func TestTLS(t *testing.T) {
-	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { refuse(w, 401, `{}`) }))
-	defer s.Close()
-	credential(t)
 	for settings, advice := range map[string]string{
-		`{"auth_url":"` + s.URL + `/v3"}`:                      "nobody this machine trusts",
-		`{"auth_url":"` + s.URL + `/v3","insecure":true}`:      "check user, password",
-		`{"auth_url":"http://` + s.URL[8:] + `/v3"}`:           "",
-		`{"auth_url":"https://127.0.0.1:1/v3"}`:                "nothing listens",
-		`{"auth_url":"https://no.such.name.invalid:5000/v3/"}`: "DNS",
+		`{"auth_url":"https://example.com/v3"}`:                 "nobody this machine trusts",
+		`{"auth_url":"https://example.com/v3","insecure":true}`: "check user, password",
+		`{"auth_url":"http://example.com:443/v3"}`:              "",
+		`{"auth_url":"https://127.0.0.1:1/v3"}`:                 "nothing listens",
+		`{"auth_url":"https://no.such.name.invalid:5000/v3/"}`:  "DNS",
 	} {
-		if _, err := New().Connect(t.Context(), provider.Connection{Settings: []byte(settings)}); err == nil || !strings.Contains(adviceOf(err), advice) {
-			t.Errorf("%s: %v, advice %q", settings, err, adviceOf(err))
-		}
+		synctest.Test(t, func(t *testing.T) {
+			keystone := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { refuse(w, 401, `{}`) }))
+			keystone.Config.ErrorLog = log.New(io.Discard, "", 0)
+			plugintest.NewNetwork(t).Serve(keystone, "example.com:443", true)
+			credential(t)
+			if _, err := New().Connect(t.Context(), provider.Connection{Settings: []byte(settings)}); err == nil || !strings.Contains(adviceOf(err), advice) {
+				t.Errorf("%s: %v, advice %q", settings, err, adviceOf(err))
+			}
+		})
 	}
 }
 

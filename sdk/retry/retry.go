@@ -12,6 +12,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"maestro.internal/sdk/provider"
+	"maestro.internal/sdk/resource"
 )
 
 // Policy says how patient somebody is. Zero fields have defaults.
@@ -19,15 +20,18 @@ type Policy struct {
 	// First and Most bound the first pause and all later ones; a pause is any time below its bound, which doubles. Default
 	// 300 ms and 10 s. A provider's RetryAfter is kept instead.
 	First, Most time.Duration
-	// GiveUp is when no other try begins; a pause that would end after it is not begun. Default one minute.
+	// GiveUp is when no other try begins; a pause that would end after it is not begun. Default 100 s: providers that
+	// throttle at all often do so for a minute.
 	GiveUp time.Duration
-	// Tries at most; 0 is as many as there is time for.
+	// Tries at most that nobody answered; 0 is as many as there is time for. A provider that says "too often" is there, and
+	// is waited for until GiveUp.
 	Tries uint
 	// Each is called before every pause; may be nil.
 	Each func()
 }
 
-// Do tries four times, which takes about a second where nobody answers: somebody may be waiting for a check.
+// Do tries four times, which takes about a second where nobody answers: somebody may be waiting for a check. A provider that
+// throttles is waited for.
 func Do(ctx context.Context, fn func(context.Context) error) error {
 	return Policy{Tries: 4}.Do(ctx, fn)
 }
@@ -38,17 +42,23 @@ func (p Policy) Do(ctx context.Context, fn func(context.Context) error) error {
 	for _, d := range []struct {
 		to    *time.Duration
 		value time.Duration
-	}{{&p.First, 300 * time.Millisecond}, {&p.Most, 10 * time.Second}, {&p.GiveUp, time.Minute}} {
+	}{{&p.First, 300 * time.Millisecond}, {&p.Most, 10 * time.Second}, {&p.GiveUp, 100 * time.Second}} {
 		if *d.to <= 0 {
 			*d.to = d.value
 		}
 	}
+	unanswered := uint(0)
 	try := func() (struct{}, error) {
 		err := fn(ctx)
+		if provider.StatusOf(err) == resource.StatusUnreachable {
+			unanswered++
+		}
 		var classed *provider.Error
 		switch {
 		case err == nil:
 			return struct{}{}, nil
+		case p.Tries > 0 && unanswered >= p.Tries:
+			return struct{}{}, backoff.Permanent(err)
 		case !errors.As(err, &classed) || !classed.Temporary():
 			return struct{}{}, backoff.Permanent(err)
 		case classed.RetryAfter > 0:
@@ -59,7 +69,6 @@ func (p Policy) Do(ctx context.Context, fn func(context.Context) error) error {
 	_, err := backoff.Retry(ctx, try,
 		backoff.WithBackOff(&fullJitter{first: p.First, most: p.Most}),
 		backoff.WithMaxElapsedTime(p.GiveUp),
-		backoff.WithMaxTries(p.Tries),
 		backoff.WithNotify(func(error, time.Duration) {
 			if p.Each != nil {
 				p.Each()

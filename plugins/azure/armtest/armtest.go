@@ -77,11 +77,14 @@ func New() *Azure {
 }
 
 // Start serves on a port of the kernel's choice; Close ends it.
-func (a *Azure) Start() {
+func (a *Azure) Start() { a.StartWith((*httptest.Server).StartTLS) }
+
+// StartWith is Start by somebody who puts the server elsewhere, on a network in memory.
+func (a *Azure) StartWith(start func(*httptest.Server)) {
 	a.server = httptest.NewUnstartedServer(a)
 	// That a client breaks off is what some tests are about.
 	a.server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	a.server.StartTLS()
+	start(a.server)
 }
 
 // Close ends what Start began.
