@@ -20,6 +20,7 @@ import (
 
 	"maestro.internal/agent/internal/credential"
 	"maestro.internal/agent/internal/dispatch"
+	"maestro.internal/agent/internal/files"
 	"maestro.internal/agent/internal/policy"
 	"maestro.internal/agent/internal/runner"
 	"maestro.internal/agent/internal/schedule"
@@ -81,6 +82,11 @@ func newRig(t testing.TB, rules ...policy.Rule) *rig {
 
 func newRigAt(t testing.TB, now func() time.Time, rules ...policy.Rule) *rig {
 	t.Helper()
+	return newRigWith(t, now, nil, rules...)
+}
+
+func newRigWith(t testing.TB, now func() time.Time, uploads files.Remote, rules ...policy.Rule) *rig {
+	t.Helper()
 	r := &rig{t: t, dir: t.TempDir(), logs: &lockedBuffer{}}
 	install(t, filepath.Join(r.dir, "plugins"))
 	t.Setenv("THE_PASSWORD", "hunter2-secret")
@@ -104,7 +110,11 @@ func newRigAt(t testing.TB, now func() time.Time, rules ...policy.Rule) *rig {
 	if r.plugins, err = supervisor.New(supervisor.Config{Dir: filepath.Join(r.dir, "plugins"), CacheDir: filepath.Join(r.dir, "cache"), Log: log}); err != nil {
 		t.Fatal(err)
 	}
-	r.dispatcher, err = dispatch.New(dispatch.Config{Runner: &runner.Runner{Policy: p, Log: log, Now: time.Now, Every: time.Millisecond},
+	var folders *files.Folders
+	if uploads != nil {
+		folders = files.New(filepath.Join(r.dir, "files"), uploads, log)
+	}
+	r.dispatcher, err = dispatch.New(dispatch.Config{Files: folders, Runner: &runner.Runner{Policy: p, Log: log, Now: time.Now, Every: time.Millisecond},
 		Supervisor: r.plugins, Spool: r.spool, Credentials: credentials, StateFile: filepath.Join(r.dir, "schedule.json"), Log: log, Now: now,
 		Progress: func(run dispatch.Running) {
 			r.mu.Lock()

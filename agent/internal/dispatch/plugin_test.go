@@ -49,7 +49,7 @@ const settingsSchema = `{"type":"object","additionalProperties":false,"propertie
 
 func (demo) Describe() provider.Description {
 	thing := json.RawMessage(`{"type":"object","properties":{"number":{"type":"integer"},"load":{"type":"number","x-maestro-volatile":true},"owner":{"type":"string"}}}`)
-	return provider.Description{Provider: "demo", Version: "1.2", Title: "Demo", Settings: json.RawMessage(settingsSchema),
+	return provider.Description{Provider: "demo", Version: "1.2", Title: "Demo", Settings: json.RawMessage(settingsSchema), Files: true,
 		Kinds:         []provider.KindSupport{{Kind: "demo.thing", Major: 1, Schema: thing}, {Kind: "demo.other", Major: 1, Schema: thing}},
 		CredentialEnv: []provider.EnvVar{{Name: "DEMO_PASSWORD", Help: "The password.", Secret: true}}}
 }
@@ -95,6 +95,9 @@ func (s *session) Discover(ctx context.Context, scope resource.Scope, out provid
 	if strings.HasPrefix(region, "r") && !strings.HasSuffix(region, "000") {
 		return nil
 	}
+	if s.Mode == "files" {
+		return s.files(ctx, region, out)
+	}
 	for i := range s.Count {
 		env := resource.Envelope{ExternalID: fmt.Sprintf("%s-%s-%d", scope.Kind, region, i), Name: os.Getenv("DEMO_NAME"),
 			Attributes: json.RawMessage(fmt.Sprintf(`{"number":%d,"load":%d.5,"owner":"alice"}`, i, time.Now().UnixNano()%100))}
@@ -118,6 +121,25 @@ func (s *session) Discover(ctx context.Context, scope resource.Scope, out provid
 		}
 		if s.Mode == "slow" {
 			time.Sleep(time.Millisecond)
+		}
+	}
+	return nil
+}
+
+// files are things by the names of the uploaded files.
+func (*session) files(ctx context.Context, region string, out provider.Emitter) error {
+	dir := os.Getenv(provider.FilesEnv)
+	if dir == "" {
+		return errors.New("the files were never fetched")
+	}
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for i, f := range list {
+		env := resource.Envelope{ExternalID: region + "/" + f.Name(), Name: f.Name(), Attributes: json.RawMessage(fmt.Sprintf(`{"number":%d}`, i))}
+		if err := out.Emit(ctx, env); err != nil {
+			return err
 		}
 	}
 	return nil
