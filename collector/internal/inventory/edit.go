@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,6 +54,9 @@ func (s *Service) Create(ctx context.Context, c Caller, req CreateRequest) (*Res
 			u.claim(ident, id)
 		}
 		rec := u.newResource(id)
+		if rec.version > 0 {
+			return nil // an attempt that stopped in the middle made it
+		}
 		rec.rev.Manual, rec.rev.ManualIdentifiers = true, ids
 		now := store.At(u.now)
 		for _, p := range keysOf(set) {
@@ -229,10 +233,23 @@ func (s *Service) Patch(ctx context.Context, c Caller, req PatchRequest) (*Resou
 	}
 	cs := cause{actor: c.Name, auditID: entry, reason: req.Reason}
 	err = s.work(ctx, c.Tenant, k.Kind, cs, func(u *unit) error { return u.curate(ctx, c, req) })
+	var stale *StaleError
+	if errors.As(err, &stale) {
+		err = errors.Join(err, s.rollForward(ctx, c.Tenant, k.Kind, req.ID))
+	}
 	if err = s.finish(ctx, c.Tenant, entry, err); err != nil {
 		return nil, err
 	}
 	return s.Get(ctx, c, req.Kind, req.ID)
+}
+
+// rollForward brings a resource's projection to its latest change, if a crash left it behind: else whoever reads it anew would be
+// told again that it was changed meanwhile.
+func (s *Service) rollForward(ctx context.Context, tenant string, kind *schema.Kind, id string) error {
+	return s.work(ctx, tenant, kind, cause{actor: "rule:identity"}, func(u *unit) error {
+		u.roll[id] = true
+		return u.loadResources(ctx, []string{id})
+	})
 }
 
 func (u *unit) curate(ctx context.Context, c Caller, req PatchRequest) error {

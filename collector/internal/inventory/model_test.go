@@ -40,6 +40,7 @@ type model struct {
 	held    []*modelHeld
 	// counts of the run that is being applied.
 	counts map[string]int
+	people
 }
 
 type modelHeld struct {
@@ -48,38 +49,32 @@ type modelHeld struct {
 }
 
 func newModel(names ...string) *model {
-	m := &model{conns: map[string]*modelConn{}, history: map[string][]string{}, counts: map[string]int{}}
+	m := &model{conns: map[string]*modelConn{}, history: map[string][]string{}, counts: map[string]int{}, people: newPeople()}
 	for _, n := range names {
 		m.conns[n] = &modelConn{name: n, seen: map[string]*seen{}, rows: map[string]map[string]*row{}, applied: map[string]position{}, status: map[string]string{}}
 	}
 	return m
 }
 
-// shared keys carry a serial number and are one server whoever sees them; others belong to their connection.
+// shared keys carry a serial number and are one server whoever sees them, unless people decide otherwise; others belong to their
+// connection.
 func shared(key string) bool { return key < "k3" }
-
-func serverOf(conn, key string) string {
-	if shared(key) {
-		return key
-	}
-	return conn + "/" + key
-}
 
 func live(state string) bool { return state == "active" || state == "held" }
 
 // look is what a server looks like: state, fields and sources.
 func (m *model) look(server string) string {
+	if m.merged[server] != "" {
+		return m.frozen[server]
+	}
 	type part struct {
 		conn, key string
 		*seen
 	}
 	var all []part
-	for _, conn := range slices.Sorted(maps.Keys(m.conns)) { // a before b, as their precedence is
-		for key, s := range m.conns[conn].seen {
-			if serverOf(conn, key) == server {
-				all = append(all, part{conn, key, s})
-			}
-		}
+	for _, member := range m.members(server) { // a before b, as their precedence is
+		conn, key, _ := strings.Cut(member, "/")
+		all = append(all, part{conn, key, m.conns[conn].seen[key]})
 	}
 	var deciding []part
 	for _, p := range all {
@@ -88,7 +83,7 @@ func (m *model) look(server string) string {
 		}
 	}
 	state := "active"
-	if len(deciding) == 0 {
+	if len(deciding) == 0 && len(all) > 0 {
 		last := all[0]
 		for _, p := range all {
 			if p.left > last.left {
@@ -97,7 +92,7 @@ func (m *model) look(server string) string {
 		}
 		deciding, state = []part{last}, last.state
 	}
-	name, cpu, host, conns := "", "", "", ""
+	name, cpu, host, conns := m.curated[server]["name"].value, "", "", ""
 	for _, p := range deciding {
 		if name == "" {
 			name = fmt.Sprintf("%s %s v%d", p.conn, p.key, p.version)
@@ -109,7 +104,7 @@ func (m *model) look(server string) string {
 		}
 		conns += p.conn
 	}
-	return fmt.Sprintf("%s name=%q cpu=%s host=%s by=%s", state, name, cpu, host, conns)
+	return fmt.Sprintf("%s name=%q cpu=%s host=%s by=%s notes=%s", state, name, cpu, host, conns, m.curated[server]["notes"].value)
 }
 
 // changed appends to the history what became of a server, if anything did.
@@ -148,7 +143,7 @@ func (m *model) leave(c *modelConn, key, state string) {
 	s := c.seen[key]
 	m.now++
 	s.state, s.left = state, m.now
-	m.changed(serverOf(c.name, key))
+	m.changed(m.server(c.name, key))
 }
 
 // modelRun is a run as the model understands it.
@@ -210,7 +205,7 @@ func (m *model) see(c *modelConn, scope, key string, version int) {
 		c.seen[key] = s
 	}
 	*s = seen{state: "active", scope: scope, version: version, left: s.left}
-	m.changed(serverOf(c.name, key))
+	m.changed(m.server(c.name, key))
 }
 
 // elsewhere hands a key to another scope of the run that still has it.

@@ -349,6 +349,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/edits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Edit all that a filter finds, or look at what that would do */
+        post: operations["edit-resources"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A list as a file: CSV, JSON or XLSX */
+        get: operations["export-resources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import-mappings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which column is which field, for files that come again */
+        get: operations["list-import-mappings"];
+        put?: never;
+        /** Save a mapping */
+        post: operations["create-import-mapping"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import-mappings/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One mapping, by id or name */
+        get: operations["get-import-mapping"];
+        /** Edit a mapping */
+        put: operations["update-import-mapping"];
+        post?: never;
+        /** Forget a mapping */
+        delete: operations["delete-import-mapping"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Import a file, or look at what importing it would do; the operation says how far it is */
+        post: operations["import-resources"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/join-tokens": {
         parameters: {
             query?: never;
@@ -523,6 +611,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Imports, bulk edits and what undid them, newest first */
+        get: operations["list-operations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One operation: how far it is, what it changes, which rows are wrong */
+        get: operations["get-operation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take an operation back, but for what was changed since */
+        post: operations["undo-operation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/plugins": {
         parameters: {
             query?: never;
@@ -549,6 +688,57 @@ export interface paths {
         };
         /** One plugin, with the schema of its settings */
         get: operations["get-plugin"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prefixes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Ranges of addresses of a routing domain as a tree */
+        get: operations["list-prefixes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prefixes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One range, with those around and within and what is free */
+        get: operations["get-prefix"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prefixes/{id}/addresses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Addresses that are used in a range */
+        get: operations["list-prefix-addresses"];
         put?: never;
         post?: never;
         delete?: never;
@@ -756,8 +946,10 @@ export interface paths {
         /** What a resource is related to, in both directions */
         get: operations["list-resource-relations"];
         put?: never;
-        post?: never;
-        delete?: never;
+        /** State a relation to another resource */
+        post: operations["relate-resource"];
+        /** Take back a relation that a person stated */
+        delete: operations["unrelate-resource"];
         options?: never;
         head?: never;
         patch?: never;
@@ -842,6 +1034,23 @@ export interface paths {
         put?: never;
         /** The two are one; the older one stays */
         post: operations["merge-review-item"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/routing_domains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Routing domains: what addresses are unique in */
+        get: operations["list-routing-domains"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1130,6 +1339,23 @@ export interface components {
             /** @description Hashes of checkpoints, kept elsewhere, that must be there */
             expect?: string[];
         };
+        BulkEdit: {
+            dry_run?: boolean;
+            /**
+             * Format: int64
+             * @description How many resources the filter found in the dry run; if it finds others now, nothing is edited
+             */
+            expect?: number;
+            filter: string;
+            kind: string;
+            reason?: string;
+            /** @description JSON pointers to hand back to discovery */
+            reset?: string[];
+            /** @description JSON pointer -> value */
+            set?: {
+                [key: string]: unknown;
+            };
+        };
         Change: {
             /** @enum {string} */
             action: "created" | "updated" | "gone" | "returned" | "unwatched" | "merged";
@@ -1396,6 +1622,7 @@ export interface components {
             name: string;
             provider?: string;
             regions?: string[];
+            routing_domain?: string;
             /** Format: date-time */
             updated_at: string;
             /** Format: int64 */
@@ -1407,6 +1634,8 @@ export interface components {
             name: string;
             provider?: string;
             regions?: string[];
+            /** @description Datacenters that name the same one share their addresses; absent: its addresses are its own */
+            routing_domain?: string;
             zones?: string[];
         };
         Decision: {
@@ -1549,6 +1778,72 @@ export interface components {
         Identifier: {
             type: string;
             value: string;
+        };
+        ImportColumn: {
+            column: string;
+            /** @description name, region, datacenter, tags, tags.<key>, identifiers.<type>, relations.<alias>, attributes.<path>, common.<path>; empty ignores the column */
+            field: string;
+            /**
+             * @description Of numbers that are bytes
+             * @enum {string}
+             */
+            unit?: "B" | "kB" | "MB" | "GB" | "TB" | "KiB" | "MiB" | "GiB" | "TiB";
+            /** @description What the file calls things -> what they are here; upper and lower case are the same */
+            values?: {
+                [key: string]: string;
+            };
+        };
+        ImportMapping: {
+            /** @description Ships with the product and cannot be edited; save a copy under another name */
+            built_in: boolean;
+            /** @description An empty cell hands the field back to discovery; otherwise it leaves it alone */
+            clear_empty?: boolean;
+            columns: components["schemas"]["ImportColumn"][];
+            /** @description Field -> value of rows that say nothing of it */
+            defaults?: {
+                [key: string]: string;
+            };
+            description?: string;
+            id: string;
+            /**
+             * @description auto (id, then identifiers, then name), id, identifier, name, or a text field of the kind
+             * @example attributes.hostname
+             */
+            key?: string;
+            kind: string;
+            name: string;
+            /**
+             * @description What to do with columns that are not mapped and are no field; refuse is the default
+             * @enum {string}
+             */
+            unknown?: "refuse" | "ignore";
+            /** Format: date-time */
+            updated_at?: string;
+            updated_by?: string;
+            /** Format: int64 */
+            version: number;
+        };
+        ImportMappingWrite: {
+            /** @description An empty cell hands the field back to discovery; otherwise it leaves it alone */
+            clear_empty?: boolean;
+            columns: components["schemas"]["ImportColumn"][];
+            /** @description Field -> value of rows that say nothing of it */
+            defaults?: {
+                [key: string]: string;
+            };
+            description?: string;
+            /**
+             * @description auto (id, then identifiers, then name), id, identifier, name, or a text field of the kind
+             * @example attributes.hostname
+             */
+            key?: string;
+            kind: string;
+            name: string;
+            /**
+             * @description What to do with columns that are not mapped and are no field; refuse is the default
+             * @enum {string}
+             */
+            unknown?: "refuse" | "ignore";
         };
         JoinToken: {
             command?: string;
@@ -1722,6 +2017,14 @@ export interface components {
             total_size: number;
             total_size_is_lower_bound?: boolean;
         };
+        ListImportMapping: {
+            items: components["schemas"]["ImportMapping"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
         ListJoinToken: {
             items: components["schemas"]["JoinToken"][];
             /** @description Pass as page_token for the next page; absent at the end */
@@ -1754,6 +2057,14 @@ export interface components {
             total_size: number;
             total_size_is_lower_bound?: boolean;
         };
+        ListOperation: {
+            items: components["schemas"]["Operation"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
         ListOriginCount: {
             items: components["schemas"]["OriginCount"][];
             /** @description Pass as page_token for the next page; absent at the end */
@@ -1764,6 +2075,22 @@ export interface components {
         };
         ListPlugin: {
             items: components["schemas"]["Plugin"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
+        ListPrefix: {
+            items: components["schemas"]["Prefix"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
+        ListPrefixAddress: {
+            items: components["schemas"]["PrefixAddress"][];
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -1796,6 +2123,14 @@ export interface components {
         };
         ListReviewItem: {
             items: components["schemas"]["ReviewItem"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
+        ListRoutingDomain: {
+            items: components["schemas"]["RoutingDomain"][];
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -1931,6 +2266,69 @@ export interface components {
             connection: string;
             external_id: string;
         };
+        Operation: {
+            actor: string;
+            audit_id?: string;
+            /** Format: int64 */
+            created: number;
+            dry_run?: boolean;
+            error?: string;
+            errors?: components["schemas"]["OperationError"][];
+            file?: string;
+            filter?: string;
+            /** Format: date-time */
+            finished_at?: string;
+            id: string;
+            ignored_columns?: string[];
+            kind?: string;
+            mapping?: string;
+            /** @description The operation that an undo takes back */
+            of?: string;
+            /** @enum {string} */
+            phase?: "checking" | "writing";
+            reason?: string;
+            /** Format: int64 */
+            refused: number;
+            /** Format: int64 */
+            removed: number;
+            /**
+             * Format: int64
+             * @description Looked at so far
+             */
+            rows: number;
+            sample?: components["schemas"]["OperationChange"][];
+            /** Format: date-time */
+            started_at: string;
+            /** @enum {string} */
+            state: "running" | "done" | "refused" | "failed" | "interrupted" | "undone";
+            /** @enum {string} */
+            type: "import" | "edit" | "undo";
+            /** Format: int64 */
+            unchanged: number;
+            undone_by?: string;
+            /** Format: int64 */
+            updated: number;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        OperationChange: {
+            /** @enum {string} */
+            action: "created" | "updated" | "removed";
+            /** @description Pointers that an undo leaves alone: somebody changed them since */
+            conflicts?: string[];
+            diff?: components["schemas"]["FieldChange"][];
+            resource: components["schemas"]["Ref"];
+            /** Format: int64 */
+            row?: number;
+        };
+        OperationError: {
+            column?: string;
+            /** @description Of a document with several lists */
+            list?: string;
+            message: string;
+            /** Format: int64 */
+            row?: number;
+        };
         OriginCount: {
             /** Format: int64 */
             both: number;
@@ -1990,6 +2388,97 @@ export interface components {
             summary?: string;
             title: string;
             version: string;
+        };
+        Prefix: {
+            /**
+             * Format: double
+             * @description In ranges within
+             */
+            allocated: number;
+            /** Format: int64 */
+            children: number;
+            /**
+             * Format: int64
+             * @description How many ranges are around it
+             */
+            depth: number;
+            domain: components["schemas"]["Ref"];
+            /** @description Two resources of one kind are this range */
+            duplicate: boolean;
+            /**
+             * Format: double
+             * @description In no range within and had by nobody
+             */
+            free: number;
+            id: string;
+            key: string;
+            /** @description Other networks, or subnets, around one of the same kind */
+            overlaps?: components["schemas"]["Ref"][];
+            /** @description The nearest range around it */
+            parent?: string;
+            /** @example 10.1.0.0/24 */
+            prefix: string;
+            resources: components["schemas"]["Ref"][];
+            /** Format: double */
+            size: number;
+            /**
+             * Format: double
+             * @description That some resource has, here or in ranges within
+             */
+            used: number;
+            used_is_lower_bound?: boolean;
+        };
+        PrefixAddress: {
+            address: string;
+            /** @description Two resources of one kind have it */
+            duplicate: boolean;
+            /** @description Orders addresses */
+            key: string;
+            resources: components["schemas"]["Ref"][];
+        };
+        PrefixDetail: {
+            /**
+             * Format: double
+             * @description In ranges within
+             */
+            allocated: number;
+            /** @description The widest first */
+            around: components["schemas"]["Prefix"][];
+            /** Format: int64 */
+            children: number;
+            /**
+             * Format: int64
+             * @description How many ranges are around it
+             */
+            depth: number;
+            domain: components["schemas"]["Ref"];
+            /** @description Two resources of one kind are this range */
+            duplicate: boolean;
+            /**
+             * Format: double
+             * @description In no range within and had by nobody
+             */
+            free: number;
+            free_blocks: string[];
+            id: string;
+            key: string;
+            more_free_blocks?: boolean;
+            /** @description Other networks, or subnets, around one of the same kind */
+            overlaps?: components["schemas"]["Ref"][];
+            /** @description The nearest range around it */
+            parent?: string;
+            /** @example 10.1.0.0/24 */
+            prefix: string;
+            resources: components["schemas"]["Ref"][];
+            /** Format: double */
+            size: number;
+            /**
+             * Format: double
+             * @description That some resource has, here or in ranges within
+             */
+            used: number;
+            used_is_lower_bound?: boolean;
+            within: components["schemas"]["Prefix"][];
         };
         Problem: {
             /** Format: int64 */
@@ -2052,6 +2541,12 @@ export interface components {
             /** @enum {string} */
             direction: "out" | "in";
             target: string;
+            verb: string;
+        };
+        RelationWrite: {
+            /** @description id and kind of the other resource */
+            target: components["schemas"]["Ref"];
+            /** @example runs_on */
             verb: string;
         };
         Resource: {
@@ -2187,6 +2682,13 @@ export interface components {
              * @enum {string}
              */
             type: "bridge" | "quarantine" | "conflict" | "duplicate";
+        };
+        RoutingDomain: {
+            /** @description Whose resources are in no datacenter */
+            connections?: components["schemas"]["Ref"][];
+            datacenters?: components["schemas"]["Ref"][];
+            id: string;
+            name: string;
         };
         Run: {
             agent?: components["schemas"]["Ref"];
@@ -2353,6 +2855,10 @@ export interface components {
              * @description 0: no end
              */
             ttl_seconds?: number;
+        };
+        Undo: {
+            dry_run?: boolean;
+            reason?: string;
         };
     };
     responses: never;
@@ -3349,6 +3855,302 @@ export interface operations {
             };
         };
     };
+    "edit-resources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkEdit"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "export-resources": {
+        parameters: {
+            query?: {
+                /** @description The list as the collector had it at that moment */
+                as_of?: string;
+                /** @description Names of the filter language, relations.<alias> and identifiers.<type>, separated by commas; absent: all */
+                columns?: string;
+                /** @description As for the list */
+                filter?: string;
+                format?: "csv" | "json" | "xlsx";
+                order_by?: string;
+            };
+            header?: never;
+            path: {
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-import-mappings": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListImportMapping"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-import-mapping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportMappingWrite"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportMapping"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-import-mapping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportMapping"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "update-import-mapping": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version edited, as in the ETag; required */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportMappingWrite"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportMapping"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-import-mapping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "import-resources": {
+        parameters: {
+            query?: {
+                /** @description Say what would be done, and write nothing */
+                dry_run?: boolean;
+                /** @description Of CSV: utf-8 (or UTF-16 with a byte order mark), utf-16le, utf-16be, windows-1252, iso-8859-1 */
+                encoding?: string;
+                /** @description Name of the file; says the format by its end, and is shown to people */
+                file?: string;
+                /** @description Absent: found out from the name and the content */
+                format?: "csv" | "xlsx" | "json" | "maestro";
+                /** @description Kind of the rows; not needed with a mapping, nor for a document of several kinds */
+                kind?: string;
+                /** @description Name or id of an import mapping */
+                mapping?: string;
+                reason?: string;
+                /** @description Of a workbook; absent: the first */
+                sheet?: string;
+                /** @description Leave wrong rows out; otherwise one wrong row refuses the file */
+                skip_errors?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-join-tokens": {
         parameters: {
             query?: {
@@ -3818,6 +4620,112 @@ export interface operations {
             };
         };
     };
+    "list-operations": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListOperation"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-operation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "undo-operation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Undo"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-plugins": {
         parameters: {
             query?: {
@@ -3876,6 +4784,123 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Plugin"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-prefixes": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Id or name of a routing domain; may be absent where there is one */
+                domain?: string;
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+                /** @description Only ranges in this one, and those around it */
+                within?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPrefix"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-prefix": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrefixDetail"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-prefix-addresses": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPrefixAddress"];
                 };
             };
             /** @description A problem document (RFC 9457) */
@@ -4436,6 +5461,74 @@ export interface operations {
             };
         };
     };
+    "relate-resource": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RelationWrite"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "unrelate-resource": {
+        parameters: {
+            query: {
+                /** @description id of the other resource */
+                target: string;
+                verb: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "split-resource": {
         parameters: {
             query?: never;
@@ -4604,6 +5697,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReviewItem"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-routing-domains": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListRoutingDomain"];
                 };
             };
             /** @description A problem document (RFC 9457) */
