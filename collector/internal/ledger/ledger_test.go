@@ -18,6 +18,7 @@ import (
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/store/mongo"
 	"maestro.internal/collector/internal/store/sqlite"
+	"maestro.internal/collector/internal/store/storetest"
 )
 
 const tenant = "default"
@@ -366,6 +367,35 @@ func TestPurge(t *testing.T) {
 	s.remove("changes", kept)
 	if v := s.verify(); v.OK() {
 		t.Errorf("removed %s beside the purge, and nothing was found", kept)
+	}
+}
+
+// A purge that dies between any two of its writes leaves nothing to complain about, and the next one ends it.
+func TestPurgeStopsAnywhere(t *testing.T) {
+	whole := newSite(t, openSQLite(t))
+	whole.seal()
+	before := whole.now.Add(-3 * time.Hour)
+	nobody := func(ledger.Purged) error { return nil }
+	must(t, whole.ledger.Purge(t.Context(), inventory.StreamName, before, nobody))
+	left := len(whole.rows("changes"))
+	for after := 0; ; after++ {
+		s := newSite(t, openSQLite(t))
+		s.seal()
+		dying := storetest.Crashing(s.st, after)
+		inv := inventory.New(inventory.Options{Store: dying, Audit: s.audit, Clock: func() time.Time { return s.now }})
+		l, err := ledger.New(ledger.Options{Store: dying, Seed: seed(0), Clock: func() time.Time { return s.now }, Most: 7, Streams: []ledger.Stream{inv.Stream()}})
+		must(t, err)
+		err = l.Purge(t.Context(), inventory.StreamName, before, nobody)
+		if v := s.verify(); !v.OK() {
+			t.Fatalf("after %d writes:\n%s", after, text(v))
+		}
+		must(t, s.ledger.Purge(t.Context(), inventory.StreamName, before, nobody))
+		if v := s.verify(); !v.OK() || len(s.rows("changes")) != left {
+			t.Fatalf("after %d writes, and again: %d changes of %d\n%s", after, len(s.rows("changes")), left, text(v))
+		}
+		if err == nil {
+			return
+		}
 	}
 }
 
