@@ -11,7 +11,7 @@ func builtins() []definition {
 // coreKinds are machines and what they are connected to.
 func coreKinds() []definition {
 	return []definition{
-		{name: "server", attrs: Server{}, minor: 1, root: document{
+		{name: "server", attrs: Server{}, minor: 2, root: document{
 			Label: "Server", Plural: "Servers", Group: "compute", Icon: "server",
 			Summary: "A machine that runs an operating system: physical, virtual, a hypervisor or a container.",
 			Identifiers: map[string]int{

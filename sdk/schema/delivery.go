@@ -21,7 +21,7 @@ func serviceKinds() []definition {
 				{Alias: "load_balancers", Verb: "routes_to", Direction: "out", Target: "load_balancer"},
 			},
 		}},
-		{name: "database", attrs: Database{}, root: document{
+		{name: "database", attrs: Database{}, minor: 1, root: document{
 			Label: "Database", Plural: "Databases", Group: "data", Icon: "database",
 			Summary:     "A database: an instance, a cluster or a table that a provider runs, or one on servers of one's own.",
 			Identifiers: map[string]int{"instance_uuid": 1, "instance_id": 2, "fqdn": 3},
@@ -135,50 +135,88 @@ type HealthCheck struct {
 
 // Database is the attributes of the kind "database".
 type Database struct {
-	Type             string    `json:"type,omitempty" label:"Type" enum:"instance,cluster,database,table,search" maestro:"column,indexed"`
-	Family           string    `json:"family,omitempty" label:"Family" enum:"relational,document,key_value,wide_column,graph,multi_model,object,xml,time_series,search,other" maestro:"column,indexed"`
-	Engine           string    `json:"engine,omitempty" label:"Engine" maestro:"column,indexed,searchable" example:"postgresql" help:"In lower case."`
-	Version          string    `json:"version,omitempty" label:"Version" maestro:"column,indexed,searchable"`
-	Status           string    `json:"status,omitempty" label:"Status" maestro:"column,indexed" help:"The provider's own word for its state."`
-	Role             string    `json:"role,omitempty" label:"Role" enum:"primary,replica,standby,member" maestro:"indexed"`
-	DatabaseName     string    `json:"database_name,omitempty" label:"Database name" maestro:"searchable"`
-	Edition          string    `json:"edition,omitempty" label:"Edition" group:"Details"`
-	License          string    `json:"license_model,omitempty" label:"License" group:"Details"`
-	CharacterSet     string    `json:"character_set,omitempty" label:"Character set" group:"Details"`
-	Collation        string    `json:"collation,omitempty" label:"Collation" group:"Details"`
-	TimeZone         string    `json:"time_zone,omitempty" label:"Time zone" group:"Details"`
-	Endpoint         string    `json:"endpoint,omitempty" label:"Endpoint" group:"Network" maestro:"searchable"`
-	ReaderEndpoint   string    `json:"reader_endpoint,omitempty" label:"Reader endpoint" group:"Network" maestro:"searchable"`
-	Port             int       `json:"port,omitempty" label:"Port" group:"Network"`
-	Public           *bool     `json:"public,omitempty" label:"Public" group:"Network" maestro:"column,indexed" help:"It can be reached from the internet."`
-	MinimumTLS       string    `json:"minimum_tls_version,omitempty" label:"Minimum TLS" group:"Network"`
-	Flavor           string    `json:"flavor,omitempty" label:"Flavor" group:"Capacity" maestro:"indexed" help:"The size as the provider names it."`
-	CPUCount         int       `json:"cpu_count,omitempty" label:"CPUs" group:"Capacity"`
-	MemoryBytes      int64     `json:"memory_bytes,omitempty" label:"Memory" group:"Capacity"`
-	SizeBytes        int64     `json:"size_bytes,omitempty" label:"Size" group:"Capacity" maestro:"column,indexed"`
-	UsedBytes        int64     `json:"used_bytes,omitempty" label:"Used" group:"Capacity" maestro:"volatile"`
-	MaxSizeBytes     int64     `json:"max_size_bytes,omitempty" label:"Grows to" group:"Capacity"`
-	ItemCount        int64     `json:"item_count,omitempty" label:"Items" group:"Capacity" maestro:"volatile"`
-	IOPSLimit        int64     `json:"iops_limit,omitempty" label:"IOPS limit" group:"Capacity" unit:"1/s"`
-	StorageClass     string    `json:"storage_class,omitempty" label:"Storage class" group:"Capacity"`
-	CapacityMode     string    `json:"capacity_mode,omitempty" label:"Capacity mode" group:"Capacity" example:"on_demand"`
-	ReadCapacity     int64     `json:"read_capacity,omitempty" label:"Read capacity" group:"Capacity" unit:"1/s"`
-	WriteCapacity    int64     `json:"write_capacity,omitempty" label:"Write capacity" group:"Capacity" unit:"1/s"`
-	HighAvailability *bool     `json:"high_availability,omitempty" label:"High availability" group:"Protection" maestro:"column,indexed" help:"A failed machine or zone is survived."`
-	SecondaryZone    string    `json:"secondary_zone,omitempty" label:"Standby zone" group:"Protection"`
-	Encrypted        *bool     `json:"encrypted,omitempty" label:"Encrypted" group:"Protection" maestro:"indexed"`
-	KeyName          string    `json:"encryption_key_name,omitempty" label:"Encryption key" group:"Protection" help:"The name of the key, never the key."`
-	BackupDays       int       `json:"backup_retention_days,omitempty" label:"Backups kept" group:"Protection" unit:"days"`
-	BackupWindow     string    `json:"backup_window,omitempty" label:"Backup window" group:"Protection"`
-	Maintenance      string    `json:"maintenance_window,omitempty" label:"Maintenance window" group:"Protection"`
-	AutoUpgrade      *bool     `json:"auto_minor_upgrade,omitempty" label:"Minor upgrades by itself" group:"Protection"`
-	Protected        *bool     `json:"deletion_protection,omitempty" label:"Deletion protection" group:"Protection"`
-	Monitoring       int       `json:"monitoring_interval_seconds,omitempty" label:"Monitoring interval" group:"Details"`
-	LogExports       []string  `json:"log_exports,omitempty" label:"Exported logs" group:"Details" maestro:"set"`
-	ParameterGroups  []string  `json:"parameter_groups,omitempty" label:"Parameter groups" group:"Details" maestro:"set"`
-	Domains          []string  `json:"domains,omitempty" label:"Domains" group:"Details" maestro:"set" help:"Directories that it is a member of."`
-	Description      string    `json:"description,omitempty" label:"Description" group:"Origin" maestro:"searchable"`
-	Provisioned      time.Time `json:"provisioned_at,omitzero" label:"Provisioned" group:"Origin"`
+	Type             string           `json:"type,omitempty" label:"Type" enum:"instance,cluster,database,table,search" maestro:"column,indexed"`
+	Family           string           `json:"family,omitempty" label:"Family" enum:"relational,document,key_value,wide_column,graph,multi_model,object,xml,time_series,search,other" maestro:"column,indexed"`
+	Engine           string           `json:"engine,omitempty" label:"Engine" maestro:"column,indexed,searchable" example:"postgresql" help:"In lower case."`
+	Version          string           `json:"version,omitempty" label:"Version" maestro:"column,indexed,searchable"`
+	Status           string           `json:"status,omitempty" label:"Status" maestro:"column,indexed" help:"The provider's own word for its state."`
+	Role             string           `json:"role,omitempty" label:"Role" enum:"primary,replica,standby,member" maestro:"indexed"`
+	DatabaseName     string           `json:"database_name,omitempty" label:"Database name" maestro:"searchable"`
+	Edition          string           `json:"edition,omitempty" label:"Edition" group:"Details"`
+	License          string           `json:"license_model,omitempty" label:"License" group:"Details"`
+	CharacterSet     string           `json:"character_set,omitempty" label:"Character set" group:"Details"`
+	Collation        string           `json:"collation,omitempty" label:"Collation" group:"Details"`
+	TimeZone         string           `json:"time_zone,omitempty" label:"Time zone" group:"Details"`
+	Endpoint         string           `json:"endpoint,omitempty" label:"Endpoint" group:"Network" maestro:"searchable"`
+	ReaderEndpoint   string           `json:"reader_endpoint,omitempty" label:"Reader endpoint" group:"Network" maestro:"searchable"`
+	Port             int              `json:"port,omitempty" label:"Port" group:"Network"`
+	Public           *bool            `json:"public,omitempty" label:"Public" group:"Network" maestro:"column,indexed" help:"It can be reached from the internet."`
+	MinimumTLS       string           `json:"minimum_tls_version,omitempty" label:"Minimum TLS" group:"Network"`
+	Flavor           string           `json:"flavor,omitempty" label:"Flavor" group:"Capacity" maestro:"indexed" help:"The size as the provider names it."`
+	CPUCount         int              `json:"cpu_count,omitempty" label:"CPUs" group:"Capacity"`
+	MemoryBytes      int64            `json:"memory_bytes,omitempty" label:"Memory" group:"Capacity"`
+	SizeBytes        int64            `json:"size_bytes,omitempty" label:"Size" group:"Capacity" maestro:"column,indexed"`
+	UsedBytes        int64            `json:"used_bytes,omitempty" label:"Used" group:"Capacity" maestro:"volatile"`
+	MaxSizeBytes     int64            `json:"max_size_bytes,omitempty" label:"Grows to" group:"Capacity"`
+	ItemCount        int64            `json:"item_count,omitempty" label:"Items" group:"Capacity" maestro:"volatile"`
+	IOPSLimit        int64            `json:"iops_limit,omitempty" label:"IOPS limit" group:"Capacity" unit:"1/s"`
+	StorageClass     string           `json:"storage_class,omitempty" label:"Storage class" group:"Capacity"`
+	CapacityMode     string           `json:"capacity_mode,omitempty" label:"Capacity mode" group:"Capacity" example:"on_demand"`
+	ReadCapacity     int64            `json:"read_capacity,omitempty" label:"Read capacity" group:"Capacity" unit:"1/s"`
+	WriteCapacity    int64            `json:"write_capacity,omitempty" label:"Write capacity" group:"Capacity" unit:"1/s"`
+	HighAvailability *bool            `json:"high_availability,omitempty" label:"High availability" group:"Protection" maestro:"column,indexed" help:"A failed machine or zone is survived."`
+	SecondaryZone    string           `json:"secondary_zone,omitempty" label:"Standby zone" group:"Protection"`
+	Encrypted        *bool            `json:"encrypted,omitempty" label:"Encrypted" group:"Protection" maestro:"indexed"`
+	KeyName          string           `json:"encryption_key_name,omitempty" label:"Encryption key" group:"Protection" help:"The name of the key, never the key."`
+	BackupDays       int              `json:"backup_retention_days,omitempty" label:"Backups kept" group:"Protection" unit:"days"`
+	BackupWindow     string           `json:"backup_window,omitempty" label:"Backup window" group:"Protection"`
+	Maintenance      string           `json:"maintenance_window,omitempty" label:"Maintenance window" group:"Protection"`
+	AutoUpgrade      *bool            `json:"auto_minor_upgrade,omitempty" label:"Minor upgrades by itself" group:"Protection"`
+	Protected        *bool            `json:"deletion_protection,omitempty" label:"Deletion protection" group:"Protection"`
+	Monitoring       int              `json:"monitoring_interval_seconds,omitempty" label:"Monitoring interval" group:"Details"`
+	LogExports       []string         `json:"log_exports,omitempty" label:"Exported logs" group:"Details" maestro:"set"`
+	ParameterGroups  []string         `json:"parameter_groups,omitempty" label:"Parameter groups" group:"Details" maestro:"set"`
+	Domains          []string         `json:"domains,omitempty" label:"Domains" group:"Details" maestro:"set" help:"Directories that it is a member of."`
+	Clustering       string           `json:"clustering,omitempty" label:"Clustering" group:"Protection" enum:"single,primary_replica,multi_primary,sharding,cluster,aurora,rac,grid"`
+	Backups          []DatabaseBackup `json:"backups,omitempty" label:"Backups" group:"Protection" key:"name"`
+	Oracle           OracleDatabase   `json:"oracle,omitzero"`
+	Description      string           `json:"description,omitempty" label:"Description" group:"Origin" maestro:"searchable"`
+	Provisioned      time.Time        `json:"provisioned_at,omitzero" label:"Provisioned" group:"Origin"`
+}
+
+// DatabaseBackup is one way by which a database is saved.
+type DatabaseBackup struct {
+	Name          string `json:"name" label:"Name"`
+	Method        string `json:"method,omitempty" label:"Method" enum:"dump,physical,incremental,binary_log,snapshot,export,other"`
+	Schedule      string `json:"schedule,omitempty" label:"Schedule" example:"daily 02:00"`
+	RetentionDays int    `json:"retention_days,omitempty" label:"Kept" unit:"days"`
+	Target        string `json:"target,omitempty" label:"Goes to"`
+}
+
+// OracleDatabase is what only Oracle has.
+type OracleDatabase struct {
+	Release            string              `json:"release,omitempty" label:"Release" group:"Oracle" example:"19c" help:"10g, 11g, 12c, 18c, 19c, 21c, 23ai."`
+	StorageType        string              `json:"storage_type,omitempty" label:"Storage" group:"Oracle" enum:"local,asm,acfs,distributed"`
+	ASMGroups          []ASMGroup          `json:"asm_groups,omitempty" label:"ASM disk groups" group:"Oracle" key:"name"`
+	Container          *bool               `json:"container,omitempty" label:"Container database" group:"Oracle" help:"It is a CDB and has pluggable databases."`
+	Pluggables         []PluggableDatabase `json:"pluggable_databases,omitempty" label:"Pluggable databases" group:"Oracle" key:"name"`
+	DataGuardRole      string              `json:"data_guard_role,omitempty" label:"Data Guard" group:"Oracle" enum:"primary,physical_standby,logical_standby,snapshot_standby"`
+	ClusterwareVersion string              `json:"clusterware_version,omitempty" label:"Clusterware version" group:"Oracle" help:"CRS, Grid Infrastructure."`
+	GoldenGate         string              `json:"golden_gate,omitempty" label:"GoldenGate" group:"Oracle" enum:"none,extract,replicat,both"`
+}
+
+// ASMGroup is a disk group of Automatic Storage Management.
+type ASMGroup struct {
+	Name       string `json:"name" label:"Name"`
+	Redundancy string `json:"redundancy,omitempty" label:"Redundancy" enum:"external,normal,high,flex"`
+	SizeBytes  int64  `json:"size_bytes,omitempty" label:"Size"`
+}
+
+// PluggableDatabase lives in a container database.
+type PluggableDatabase struct {
+	Name      string `json:"name" label:"Name"`
+	Status    string `json:"status,omitempty" label:"Status"`
+	SizeBytes int64  `json:"size_bytes,omitempty" label:"Size"`
 }
 
 // BackingService is the attributes of the kind "backing_service".

@@ -7,6 +7,7 @@ type Server struct {
 	Type       string `json:"type,omitempty" label:"Type" enum:"physical,virtual,hypervisor,container" maestro:"column,indexed" help:"What sort of machine it is; a hypervisor is a physical machine that runs others."`
 	PowerState string `json:"power_state,omitempty" label:"Power" enum:"on,off,suspended,unknown" maestro:"column,indexed" help:"Whether it is running."`
 	Status     string `json:"status,omitempty" label:"Status" help:"The provider's own word for its state."`
+	Role       string `json:"role,omitempty" label:"Role" maestro:"searchable" example:"database" help:"What it is for."`
 	Hostname   string `json:"hostname,omitempty" label:"Host name" maestro:"column,indexed,searchable" help:"The name that the operating system gives itself."`
 
 	OS           OperatingSystem `json:"os,omitzero" label:"Operating system" group:"Operating system"`
@@ -37,11 +38,14 @@ type Server struct {
 	GuestAgentStatus  string `json:"guest_agent_status,omitempty" label:"Guest agent" group:"Operating system" enum:"running,not_running,not_installed,unknown" help:"For example VMware Tools or the QEMU guest agent."`
 	GuestAgentVersion string `json:"guest_agent_version,omitempty" label:"Guest agent version" group:"Operating system"`
 
-	Services []ServerService `json:"services,omitempty" label:"Services" group:"Software" key:"name"`
+	Services       []ServerService `json:"services,omitempty" label:"Services" group:"Software" key:"name"`
+	ServiceManager string          `json:"service_manager,omitempty" label:"Service manager" group:"Software" example:"systemd"`
+	PackageManager string          `json:"package_manager,omitempty" label:"Package manager" group:"Software" example:"apt"`
 
-	KeyName string   `json:"key_pair,omitempty" label:"Key pair" group:"Access" maestro:"searchable" help:"The name of the key that its first user signs in with."`
-	IAMRole string   `json:"instance_role,omitempty" label:"Role" group:"Access" maestro:"searchable" help:"What it may do at its cloud's API, by name."`
-	Users   []string `json:"users,omitempty" label:"Users" group:"Access" maestro:"set" help:"Accounts that sign in to administer it."`
+	Logins  []ServerLogin `json:"logins,omitempty" label:"Ways to sign in" group:"Access" key:"name" help:"Notes, never secrets."`
+	KeyName string        `json:"key_pair,omitempty" label:"Key pair" group:"Access" maestro:"searchable" help:"The name of the key that its first user signs in with."`
+	IAMRole string        `json:"instance_role,omitempty" label:"Role" group:"Access" maestro:"searchable" help:"What it may do at its cloud's API, by name."`
+	Users   []string      `json:"users,omitempty" label:"Users" group:"Access" maestro:"set" help:"Accounts that sign in to administer it."`
 
 	Image         string    `json:"image,omitempty" label:"Image" group:"Origin" help:"The image or template that it was made of."`
 	IsTemplate    *bool     `json:"is_template,omitempty" label:"Template" group:"Origin" help:"It is not run but copied."`
@@ -56,6 +60,14 @@ type Server struct {
 	ConnectionState string    `json:"connection_state,omitempty" label:"Connection" group:"State" help:"Whether the provider's manager can reach it."`
 	BootedAt        time.Time `json:"booted_at,omitzero" label:"Booted" group:"State" maestro:"volatile"`
 	UptimeSeconds   int64     `json:"uptime_seconds,omitempty" label:"Uptime" group:"State" maestro:"volatile"`
+}
+
+// ServerLogin notes a way to sign in to a server; the secret itself lies elsewhere.
+type ServerLogin struct {
+	Name   string `json:"name" label:"Name"`
+	Type   string `json:"type,omitempty" label:"Type" enum:"key,password,directory,saml,other"`
+	User   string `json:"user,omitempty" label:"User"`
+	Secret string `json:"secret_location,omitempty" label:"Where the secret lies" example:"vault:ops/web"`
 }
 
 // OperatingSystem is what a server runs.
