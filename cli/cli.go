@@ -135,8 +135,33 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed i
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().StringVarP(&a.format, "output", "o", "table", "how to print: "+strings.Join(output.Formats, ", "))
 	root.PersistentFlags().StringVar(&a.context, "context", "", "`name` of the collector to ask, as given to login")
-	root.AddCommand(a.login(), a.contexts(), a.get(), a.merge(), a.split(), a.review(), a.prefixes(), a.run(), a.runs(), a.agents(), a.connections(), a.explain(), a.diff(), a.audit(), a.kinds(), a.mapping(), a.dev(), a.version())
-	root.AddCommand(a.importFile(), a.importMappings(), a.export(), a.edit(), a.undo(), a.operations())
+	root.AddCommand(
+		a.login(),
+		a.contexts(),
+		a.get(),
+		a.merge(),
+		a.split(),
+		a.review(),
+		a.prefixes(),
+		a.run(),
+		a.runs(),
+		a.agents(),
+		a.connections(),
+		a.explain(),
+		a.diff(),
+		a.audit(),
+		a.kinds(),
+		a.mapping(),
+		a.options(),
+		a.dev(),
+		a.version(),
+		a.importFile(),
+		a.importMappings(),
+		a.export(),
+		a.edit(),
+		a.undo(),
+		a.operations(),
+	)
 	for _, c := range root.Commands() {
 		wrapArgs(c)
 	}

@@ -12,6 +12,7 @@ const (
 	EditResources     Action = "resource.edit"
 	ApproveKinds      Action = "kind.approve"
 	DefineKinds       Action = "kind.define"
+	ManageOptions     Action = "options.manage"
 	ManageMapping     Action = "mapping.manage"
 	ManageConnections Action = "connection.manage"
 	RequestRuns       Action = "run.request"

@@ -31,6 +31,7 @@ const (
 	// Rules from tags to meaning; rules.go.
 	tMappings    = "mappings"
 	tMappingJobs = "mapping_jobs"
+	tOptions     = "option_lists"
 	// What people did in bulk; edit_items.go, person_relations.go.
 	tEditChunks = "edit_chunks"
 	tRelinks    = "relinks"
@@ -76,6 +77,7 @@ func Tables() []store.Table {
 		{Name: tPins},
 		{Name: tKinds},
 		{Name: tMappings, Indexes: []store.Index{idx("at", when("at"))}},
+		{Name: tOptions},
 		{Name: tMappingJobs, Indexes: []store.Index{idx("state", text("state"))}},
 		{Name: tEditChunks, Indexes: []store.Index{idx("operation", text("operation"), number("number"))}},
 		{Name: tRelinks, Indexes: []store.Index{idx("at", when("at"))}},

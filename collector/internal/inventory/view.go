@@ -93,10 +93,10 @@ type Resource struct {
 	Region      string
 	Zone        string
 	// Datacenter is an id; may be empty.
-	Datacenter  string
-	Tags        []resource.Tag
+	Datacenter string
+	Tags       []resource.Tag
 	// Labels are those of the tags that the tenant has a spelling for, in it.
-	Labels []resource.Tag
+	Labels      []resource.Tag
 	Identifiers []resource.Identifier
 	ConsoleURL  string
 	// Attributes and Common are JSON objects, never nil. Volatile may be nil.

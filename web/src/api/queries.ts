@@ -134,6 +134,8 @@ export const q = {
     }),
   mapping: () =>
     queryOptions({ queryKey: ['mapping'], queryFn: ({ signal }) => api.get('/api/v1/mapping', { signal }), refetchInterval: (x) => (x.state.data?.job?.running ? 2000 : slow) }),
+  options: () =>
+    queryOptions({ queryKey: ['options'], queryFn: ({ signal }) => api.get('/api/v1/option-lists', { signal }), staleTime: 60_000 }),
   compliance: () =>
     queryOptions({ queryKey: ['mapping', 'compliance'], queryFn: ({ signal }) => api.get('/api/v1/mapping/compliance', { signal }) }),
   mappingHistory: () =>

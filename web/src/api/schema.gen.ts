@@ -662,6 +662,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/option-lists": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What forms offer for fields whose values are one's own */
+        get: operations["list-option-lists"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/option-lists/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Say what a list offers */
+        put: operations["put-option-list"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/plugins": {
         parameters: {
             query?: never;
@@ -2065,6 +2099,14 @@ export interface components {
             total_size: number;
             total_size_is_lower_bound?: boolean;
         };
+        ListOptionList: {
+            items: components["schemas"]["OptionList"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
         ListOriginCount: {
             items: components["schemas"]["OriginCount"][];
             /** @description Pass as page_token for the next page; absent at the end */
@@ -2328,6 +2370,18 @@ export interface components {
             message: string;
             /** Format: int64 */
             row?: number;
+        };
+        OptionList: {
+            changed: boolean;
+            /** @description Pointers, after the kind if it is for one only: application/attributes/language */
+            fields: string[];
+            label: string;
+            /** @example environment */
+            name: string;
+            values: string[];
+        };
+        OptionListWrite: {
+            values: string[];
         };
         OriginCount: {
             /** Format: int64 */
@@ -4713,6 +4767,81 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-option-lists": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListOptionList"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-option-list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OptionListWrite"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OptionList"];
                 };
             };
             /** @description A problem document (RFC 9457) */

@@ -1,4 +1,4 @@
-import { Button, Modal, PasswordInput, SegmentedControl, Select, TextInput, useMantineColorScheme } from '@mantine/core'
+import { Button, Modal, PasswordInput, SegmentedControl, Select, TagsInput, TextInput, useMantineColorScheme } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconKey, IconPlus } from '@tabler/icons-react'
 import { useState } from 'react'
@@ -7,7 +7,7 @@ import { useSearchParams } from 'react-router'
 import { api } from '../api/client'
 import { Problem } from '../api/problem'
 import { q } from '../api/queries'
-import type { Token } from '../api/types'
+import type { OptionList, Token } from '../api/types'
 import { human } from '../format/text'
 import { parseTime } from '../format/time'
 import { accentNow, accents, setAccent, type Accent } from '../frame/appearance'
@@ -29,6 +29,7 @@ export default function Settings() {
     <Page narrow title="Settings">
       <Appearance />
       {admin ? <Tokens /> : null}
+      {admin ? <Options /> : null}
       <Password />
       <Panel title="About">
         <dl className={css.facts}>
@@ -118,6 +119,47 @@ function Tokens() {
         </Confirm>
       ) : null}
     </section>
+  )
+}
+
+function Options() {
+  const client = useQueryClient()
+  const lists = useQuery(q.options())
+  const [editing, setEditing] = useState<OptionList | null>(null)
+  const [values, setValues] = useState<string[]>([])
+  const [error, setError] = useState<unknown>(null)
+  const save = async (next: string[]) => {
+    try {
+      await api.put('/api/v1/option-lists/{name}', { path: { name: editing!.name }, body: { values: next } })
+      void client.invalidateQueries({ queryKey: ['options'] })
+      say(`${editing!.label} saved`)
+      setEditing(null)
+    } catch (err) {
+      setError(err)
+    }
+  }
+  return (
+    <Panel title="What forms offer">
+      {lists.error && !lists.data ? <ProblemPanel error={lists.error} compact /> : (
+        <dl className={css.options}>
+          {(lists.data?.items ?? []).map((l) => (
+            <div key={l.name}>
+              <dt>{l.label}</dt>
+              <dd><Foreign text={l.values.join(', ')} max={160} /> <button type="button" className="link" aria-label={`Edit ${l.label}`} onClick={() => { setEditing(l); setValues(l.values); setError(null) }}>Edit</button></dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      {editing ? (
+        <Modal opened onClose={() => setEditing(null)} title={editing.label} closeButtonProps={{ 'aria-label': 'Close' }}>
+          <form className="stack" onSubmit={(e) => { e.preventDefault(); void save(values) }}>
+            <TagsInput label="Values" description="Press Enter after each. Forms offer them; other values stay possible." value={values} onChange={setValues} data-autofocus />
+            {error ? <ProblemPanel error={error} compact /> : null}
+            <div className="row"><Button type="submit" variant="filled" disabled={values.length === 0}>Save</Button><Button onClick={() => setEditing(null)}>Cancel</Button>{editing.changed ? <button type="button" className="link" onClick={() => void save([])}>Back to the first values</button> : null}</div>
+          </form>
+        </Modal>
+      ) : null}
+    </Panel>
   )
 }
 

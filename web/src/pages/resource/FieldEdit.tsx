@@ -1,7 +1,7 @@
 // Sets one field by hand, on the version that was seen: if somebody else wrote meanwhile, both values are shown and
 // nothing is overwritten.
-import { Button, Select, Textarea, TextInput } from '@mantine/core'
-import { useQueryClient } from '@tanstack/react-query'
+import { Autocomplete, Button, Select, Textarea, TextInput } from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState, type KeyboardEvent } from 'react'
 
 import { api } from '../../api/client'
@@ -78,7 +78,7 @@ export function FieldEdit({ r, field, value, curated, onDone, refresh }: Props) 
   }
   return (
     <form className="stack-s" onSubmit={(e) => { e.preventDefault(); save() }} onKeyDown={onKey}>
-      <FieldInput field={field} text={text} setText={setText} error={wrong || (error instanceof Problem ? error.fields.get(field.pointer) : undefined)} />
+      <FieldInput kind={r.kind} field={field} text={text} setText={setText} error={wrong || (error instanceof Problem ? error.fields.get(field.pointer) : undefined)} />
       {theirs ? (
         <div className={css.conflict} role="alert" data-testid="edit-conflict">
           <strong>Somebody else changed this {r.kind} meanwhile.</strong>
@@ -102,14 +102,17 @@ export function FieldEdit({ r, field, value, curated, onDone, refresh }: Props) 
   )
 }
 
-function FieldInput({ field, text, setText, error }: { field: Field; text: string; setText: (t: string) => void; error: string | undefined }) {
+function FieldInput({ kind, field, text, setText, error }: { kind: string; field: Field; text: string; setText: (t: string) => void; error: string | undefined }) {
   const label = labelOf(field)
+  const options = useQuery(q.options())
+  const offered = options.data?.items.find((l) => l.fields.includes(field.pointer) || l.fields.includes(kind + field.pointer))?.values
   const common = { 'aria-label': label, autoFocus: true, error }
   if (field.enum?.length || field.type === 'boolean') {
     const data = field.type === 'boolean' ? [{ value: 'true', label: 'yes' }, { value: 'false', label: 'no' }] : field.enum!.map((v) => ({ value: v, label: human(v).toLowerCase() }))
     return <Select {...common} data={data} value={text || null} onChange={(v) => setText(v ?? '')} clearable />
   }
   if (field.type === 'array') return <Textarea {...common} description="One in each line." value={text} onChange={(e) => setText(e.currentTarget.value)} />
+  if (offered && field.type === 'string') return <Autocomplete {...common} data={offered} value={text} onChange={setText} />
   if (field.pointer === '/common/notes' || field.path === 'description') return <Textarea {...common} value={text} onChange={(e) => setText(e.currentTarget.value)} />
   return (
     <TextInput
