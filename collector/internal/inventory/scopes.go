@@ -33,31 +33,40 @@ var ErrMoved = errors.New("scopes were changed by another writer")
 func loadScopes(ctx context.Context, r store.Reader, tenant, connection string) (*scopeSet, error) {
 	set := &scopeSet{tenant: tenant, connection: connection, byKey: map[string]int{}, dirty: map[int]bool{},
 		writer: uuid.NewString()}
-	var chunks []store.Row
+	type stored struct {
+		doc     scopeChunk
+		version int64
+	}
+	var chunks []stored
+	same := map[string]string{} // the rules are those of a few kinds, in states of a hundred thousand scopes
 	err := each(ctx, r, store.Query{Table: tScopes, Tenant: tenant, Where: eq(text("connection"), connection)}, func(row store.Row) error {
-		chunks = append(chunks, row)
+		doc, err := decodeRow[scopeChunk](row)
+		if err != nil {
+			return err
+		}
+		for i := range doc.States {
+			st := &doc.States[i]
+			for _, rules := range []*string{&st.Fingerprint, &st.CompleteFingerprint, &st.KindDigest, &st.PolicyDigest, &st.Rule, &st.LastRun} {
+				if _, ok := same[*rules]; !ok {
+					same[*rules] = *rules
+				}
+				*rules = same[*rules]
+			}
+		}
+		chunks = append(chunks, stored{doc, row.Version})
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	docs := make([]scopeChunk, len(chunks))
-	for i, row := range chunks {
-		if docs[i], err = decodeRow[scopeChunk](row); err != nil {
-			return nil, err
+	slices.SortFunc(chunks, func(a, b stored) int { return a.doc.Number - b.doc.Number })
+	for i := range chunks {
+		states := chunks[i].doc.States
+		for j := range states {
+			set.byKey[states[j].Key] = len(set.states)
+			set.states = append(set.states, &states[j])
 		}
-	}
-	order := make([]int, len(docs))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return docs[a].Number - docs[b].Number })
-	for _, i := range order {
-		for j := range docs[i].States {
-			set.byKey[docs[i].States[j].Key] = len(set.states)
-			set.states = append(set.states, &docs[i].States[j])
-		}
-		set.versions = append(set.versions, chunks[i].Version)
+		set.versions = append(set.versions, chunks[i].version)
 	}
 	return set, nil
 }
