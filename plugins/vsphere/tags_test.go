@@ -38,13 +38,12 @@ func (v *vcenter) tagging(t testing.TB) *tags.Manager {
 // attach makes a tag and puts it on objects.
 func (v *vcenter) attach(t testing.TB, m *tags.Manager, category, name string, refs ...mo.Reference) {
 	t.Helper()
-	id := ""
-	if c, err := m.GetCategory(t.Context(), category); err == nil {
-		id = c.ID
-	} else if id, err = m.CreateCategory(t.Context(), &tags.Category{Name: category, Cardinality: "MULTIPLE"}); err != nil {
-		t.Fatal(err)
+	if _, err := m.GetCategory(t.Context(), category); err != nil {
+		if _, err := m.CreateCategory(t.Context(), &tags.Category{Name: category, Cardinality: "MULTIPLE"}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	tag, err := m.CreateTag(t.Context(), &tags.Tag{Name: name, CategoryID: id})
+	tag, err := m.CreateTag(t.Context(), &tags.Tag{Name: name, CategoryID: category})
 	if err != nil {
 		t.Fatal(err)
 	}
