@@ -106,6 +106,7 @@ e2e: build ## run the end-to-end tests against the real binaries (and a browser,
 bench: build ## measure, as ratios against a reference in the same run; docs/benchmarks.md tells what
 	go test -run '^$$' -bench Ingest -benchtime 1x -count 3 ./collector/internal/inventory
 	MAESTRO_BENCH_RESOURCES=$${MAESTRO_BENCH_RESOURCES:-100000} go test -count=1 -v -run TestScale -timeout 2h ./collector/internal/inventory
+	go test -run '^$$' -bench Query -benchtime 5x ./collector/internal/inventory
 	go test -run '^$$' -bench Stream -benchtime 1x -count 3 ./sdk/host
 	go test -run '^$$' -bench Machines -benchtime 3x ./plugins/azure
 	go test -run '^$$' -bench Servers -benchtime 1x -count 3 ./plugins/openstack

@@ -132,6 +132,14 @@ export const q = {
       staleTime: slow,
       refetchInterval: 60_000,
     }),
+  routingDomains: () =>
+    queryOptions({ queryKey: ['routing-domains'], queryFn: ({ signal }) => api.get('/api/v1/routing_domains', { query: all, signal }), staleTime: slow }),
+  prefixes: (domain: string) =>
+    queryOptions({ queryKey: ['prefixes', domain], queryFn: ({ signal }) => api.get('/api/v1/prefixes', { query: { ...all, domain }, signal }), refetchInterval: 60_000 }),
+  prefix: (id: string) =>
+    queryOptions({ queryKey: ['prefixes', 'one', id], queryFn: ({ signal }) => api.get('/api/v1/prefixes/{id}', { path: { id }, signal }) }),
+  prefixAddresses: (id: string) =>
+    queryOptions({ queryKey: ['prefixes', 'addresses', id], queryFn: ({ signal }) => api.get('/api/v1/prefixes/{id}/addresses', { path: { id }, query: all, signal }) }),
   mapping: () =>
     queryOptions({ queryKey: ['mapping'], queryFn: ({ signal }) => api.get('/api/v1/mapping', { signal }), refetchInterval: (x) => (x.state.data?.job?.running ? 2000 : slow) }),
   options: () =>

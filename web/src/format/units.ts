@@ -5,6 +5,9 @@ const group = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 2 })
 
 export const count = (n: number) => group.format(n)
 
+/** A number of addresses: exact as far as people read digits, beyond that a power of two. */
+export const amount = (n: number) => (n < 1e9 ? count(n) : `2^${String(Number(Math.log2(n).toFixed(1)))}`)
+
 /** "1 server", "1,204 servers". */
 export const counted = (n: number, one: string, many = one + 's') => `${count(n)} ${n === 1 ? one : many}`
 

@@ -1,6 +1,6 @@
 import { Tooltip } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { IconActivity, IconBuilding, IconChecklist, IconHistory, IconHome, IconPlugConnected, IconRobot, IconSettings, IconTag, IconTransform, IconTrashX } from '@tabler/icons-react'
+import { IconActivity, IconBuilding, IconChecklist, IconHierarchy, IconHistory, IconHome, IconPlugConnected, IconRobot, IconSettings, IconTag, IconTransform, IconTrashX } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import { NavLink } from 'react-router'
 
@@ -58,6 +58,7 @@ export function Rail({ closed }: { closed: boolean }) {
             { to: '/runs', label: 'Runs', icon: <IconActivity size={size} stroke={1.6} /> },
             { to: '/coverage', label: 'Coverage', icon: <IconChecklist size={size} stroke={1.6} /> },
             { to: '/datacenters', label: 'Datacenters', icon: <IconBuilding size={size} stroke={1.6} /> },
+            { to: '/prefixes', label: 'Address space', icon: <IconHierarchy size={size} stroke={1.6} /> },
           ]}
         />
       </Section>

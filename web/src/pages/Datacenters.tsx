@@ -79,7 +79,7 @@ function Counts({ d, name }: { d: Datacenter; name: (kind: string) => string }) 
 function Edit({ existing, onClose, onSaved }: { existing: Datacenter | null; onClose: () => void; onSaved: () => void }) {
   const client = useQueryClient()
   const [doc, setDoc] = useState<DatacenterWrite>(() => ({
-    name: existing?.name ?? '', provider: existing?.provider ?? '', description: existing?.description ?? '', regions: existing?.regions ?? [], zones: existing?.zones ?? [],
+    name: existing?.name ?? '', provider: existing?.provider ?? '', description: existing?.description ?? '', regions: existing?.regions ?? [], zones: existing?.zones ?? [], routing_domain: existing?.routing_domain ?? '',
   }))
   const [version, setVersion] = useState(existing?.version ?? 0)
   const [error, setError] = useState<unknown>(null)
@@ -112,6 +112,7 @@ function Edit({ existing, onClose, onSaved }: { existing: Datacenter | null; onC
         <TextInput label="Provider" placeholder="vsphere, aws, or none" value={doc.provider ?? ''} onChange={(e) => set({ provider: e.currentTarget.value })} />
         <TagsInput label="Regions" value={doc.regions ?? []} onChange={(regions) => set({ regions })} />
         <TagsInput label="Zones" value={doc.zones ?? []} onChange={(zones) => set({ zones })} />
+        <TextInput label="Routing domain" description="Datacenters that name the same one share their addresses. Empty: its addresses are its own." value={doc.routing_domain ?? ''} onChange={(e) => set({ routing_domain: e.currentTarget.value })} />
         <Textarea label="Description" value={doc.description ?? ''} onChange={(e) => set({ description: e.currentTarget.value })} />
         {error ? <ProblemPanel error={error} compact /> : null}
         <div className="row"><Button type="submit" variant="filled" loading={busy}>{stale ? 'Save mine over it' : 'Save'}</Button><Button onClick={onClose}>Cancel</Button></div>

@@ -1,0 +1,85 @@
+// The ranges of addresses of a routing domain as a tree: how full they are, and which ones should not be there twice.
+import { Select } from '@mantine/core'
+import { IconHierarchy } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { Link, useSearchParams } from 'react-router'
+
+import { q } from '../api/queries'
+import type { Prefix, Ref } from '../api/types'
+import { amount } from '../format/units'
+import { DataTable, type Col } from '../parts/DataTable'
+import { Page } from '../parts/Page'
+import { Empty, Loading, ProblemPanel } from '../parts/States'
+import { Foreign } from '../parts/Text'
+import css from './Prefixes.module.css'
+
+export default function Prefixes() {
+  const [params, setParams] = useSearchParams()
+  const domains = useQuery(q.routingDomains())
+  const domain = params.get('domain') ?? domains.data?.items[0]?.id ?? ''
+  const tree = useQuery({ ...q.prefixes(domain), enabled: domain !== '' })
+  const choose = (
+    <Select
+      aria-label="Routing domain"
+      w={240}
+      allowDeselect={false}
+      searchable
+      data={(domains.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))}
+      value={domain || null}
+      onChange={(v) => v && setParams({ domain: v })}
+    />
+  )
+  if (domains.error) return <Page title="Address space"><ProblemPanel error={domains.error} retry={() => void domains.refetch()} /></Page>
+  return (
+    <Page title="Address space" facts={<span>What networks, subnets and prefixes take of a routing domain&apos;s addresses. A datacenter is a domain by itself unless it names one.</span>} actions={choose}>
+      {tree.error ? <ProblemPanel error={tree.error} retry={() => void tree.refetch()} /> : !tree.data ? <Loading what="the prefixes" /> : tree.data.items.length === 0 ? (
+        <Empty icon={<IconHierarchy size={28} stroke={1.4} aria-hidden />} title="No ranges of addresses here">Networks and subnets that are discovered, and prefixes that people record, appear here.</Empty>
+      ) : (
+        <DataTable label="Prefixes" rows={tree.data.items} cols={rangeColumns} rowKey={(p) => p.id} to={(p) => `/prefixes/${p.id}`} />
+      )}
+    </Page>
+  )
+}
+
+export const rangeColumns: Col<Prefix>[] = [
+  { id: 'range', label: 'Range', width: 250, cell: (p) => <span style={{ paddingInlineStart: p.depth * 18 }}><Link to={`/prefixes/${p.id}`}><code>{p.prefix}</code></Link></span> },
+  { id: 'is', label: 'Is', width: 260, cell: (p) => <Refs list={p.resources} /> },
+  { id: 'used', label: 'Used', width: 190, cell: (p) => <Used p={p} /> },
+  { id: 'free', label: 'Free', width: 110, right: true, cell: (p) => amount(p.free) },
+  { id: 'size', label: 'Addresses', width: 110, right: true, cell: (p) => amount(p.size) },
+  { id: 'look', label: 'Look at', width: 230, cell: (p) => <Trouble p={p} /> },
+]
+
+/** Taken is what is used, or given to ranges within. */
+function Used({ p }: { p: Prefix }) {
+  const taken = p.size > 0 ? Math.min(100, (100 * (p.size - p.free)) / p.size) : 0
+  return (
+    <span className={css.bar}>
+      <span role="img" aria-label={`${Math.round(taken)}% is taken`}><i style={{ width: `${taken}%` }} /></span>
+      <span>{p.used_is_lower_bound ? 'at least ' : ''}{amount(p.used)}</span>
+    </span>
+  )
+}
+
+export function Trouble({ p }: { p: Prefix }) {
+  if (!p.duplicate && !p.overlaps?.length) return null
+  return (
+    <span className={css.warn}>
+      {p.duplicate ? 'duplicate' : null}
+      {p.duplicate && p.overlaps?.length ? ', ' : null}
+      {p.overlaps?.length ? <>lies in <Refs list={p.overlaps} /></> : null}
+    </span>
+  )
+}
+
+export function Refs({ list }: { list: Ref[] }) {
+  const most = 3
+  return (
+    <span className="clip">
+      {list.slice(0, most).map((r, i) => (
+        <span key={r.id}>{i > 0 ? ', ' : ''}<Link to={`/inventory/${r.kind ?? ''}/${r.id}`}><Foreign text={r.name || r.id} max={28} /></Link></span>
+      ))}
+      {list.length > most ? <span className="muted"> +{list.length - most}</span> : null}
+    </span>
+  )
+}
