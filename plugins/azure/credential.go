@@ -1,10 +1,12 @@
 package azure
 
 import (
+	"bufio"
 	"crypto"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"sync"
@@ -13,6 +15,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
+	"maestro.internal/sdk/httpclient"
 	"maestro.internal/sdk/provider"
 )
 
@@ -64,10 +67,33 @@ type remembering struct {
 
 func (r *remembering) Do(req *http.Request) (*http.Response, error) {
 	resp, err := r.base.Do(req)
+	if err == nil {
+		resp, err = noPage(resp)
+	}
 	r.mu.Lock()
 	r.last = err
 	r.mu.Unlock()
 	return resp, err
+}
+
+// noPage refuses the web page of some proxy that answers in the place of the sign-in service. The library would say that
+// it is no JSON, which is taken for a wrong credential.
+func noPage(resp *http.Response) (*http.Response, error) {
+	if resp.StatusCode/100 != 2 {
+		return resp, nil
+	}
+	start := bufio.NewReaderSize(resp.Body, 2048)
+	head, _ := start.Peek(2048) // an answer is shorter, and what breaks off is for whoever reads on
+	var page *provider.Error
+	if errors.As(httpclient.Answer(resp.StatusCode, resp.Header, head, nil), &page) {
+		_ = resp.Body.Close() // what else it would say is of no use
+		return nil, page
+	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{start, resp.Body}
+	return resp, nil
 }
 
 func (r *remembering) problem() error {

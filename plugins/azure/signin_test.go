@@ -126,7 +126,7 @@ func TestSignInFails(t *testing.T) {
 		"unknown application": {map[string]any{"client_id": "77777777-0000-0000-0000-000000000000"}, armtest.Fault{Path: "nothing"}, true, resource.StatusDenied, "does not know the application"},
 		"unknown audience":    {map[string]any{"audience": "https://wrong.test"}, armtest.Fault{Path: "nothing"}, true, resource.StatusDenied, "audience"},
 		"conditional access":  {nil, signInFault(400, "AADSTS53003: Access has been blocked by Conditional Access policies."), true, resource.StatusDenied, "conditional access"},
-		"a web page":          {nil, armtest.Fault{Path: "/oauth2/", Status: 200, Body: "<html><title>Guest Wi-Fi</title></html>", Type: "text/html"}, true, resource.StatusDenied, ""},
+		"a web page":          {nil, armtest.Fault{Path: "/oauth2/", Status: 200, Body: "<html><title>Guest Wi-Fi</title></html>", Type: "text/html"}, true, resource.StatusFailed, "sign-in page"},
 		"overloaded":          {nil, armtest.Fault{Path: "/oauth2/", Status: 503, Body: "busy", Type: "text/plain"}, true, resource.StatusUnreachable, ""},
 		"certificate":         {map[string]any{"ca": foreignCA}, armtest.Fault{Path: "nothing"}, true, resource.StatusFailed, "certificate"},
 		"no such server":      {map[string]any{"authority_url": "https://127.0.0.1:1"}, armtest.Fault{Path: "nothing"}, true, resource.StatusUnreachable, "nothing listens there"},

@@ -35,7 +35,8 @@ type cloud struct {
 	// roles of the token, and services and regions of the catalogue.
 	roles    []string
 	without  []string
-	second   bool // there is a RegionTwo, with Nova, the same Glance, and nothing else
+	second   bool     // there is a RegionTwo, with Nova, the same Glance, and nothing else
+	more     []string // regions that have the Nova of the first
 	tokenFor func(auth map[string]any) int
 
 	mu     sync.Mutex
@@ -45,6 +46,15 @@ type cloud struct {
 }
 
 func startCloud(t testing.TB) *cloud {
+	t.Helper()
+	c := newCloud(t)
+	c.Start()
+	t.Cleanup(c.Close)
+	return c
+}
+
+// newCloud is startCloud for a server that somebody else starts.
+func newCloud(t testing.TB) *cloud {
 	t.Helper()
 	c := &cloud{t: t, pageSize: 4, roles: []string{"admin", "reader"}, tokens: map[string]bool{}, data: map[string]any{}}
 	entries, err := os.ReadDir("testdata/recorded")
@@ -62,8 +72,7 @@ func startCloud(t testing.TB) *cloud {
 		}
 		c.data[strings.TrimSuffix(e.Name(), ".json")] = v
 	}
-	c.Server = httptest.NewServer(c)
-	t.Cleanup(c.Close)
+	c.Server = httptest.NewUnstartedServer(c)
 	return c
 }
 
@@ -206,6 +215,11 @@ func (c *cloud) grant() map[string]any {
 		if c.second && s.typ == "compute" {
 			endpoints = append(endpoints, map[string]any{"interface": "public", "region": "RegionTwo", "region_id": "RegionTwo", "url": c.URL + "/two" + s.path})
 		}
+		for _, region := range c.more {
+			if s.typ == "compute" {
+				endpoints = append(endpoints, map[string]any{"interface": "public", "region": region, "region_id": region, "url": c.URL + "/in/" + region + s.path})
+			}
+		}
 		if c.second && s.typ == "image" {
 			endpoints = append(endpoints, map[string]any{"interface": "public", "region": "RegionTwo", "region_id": "RegionTwo", "url": c.URL + s.path})
 		}
@@ -222,6 +236,9 @@ func (c *cloud) grant() map[string]any {
 // list is every other service.
 func (c *cloud) list(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
+	if rest, in := strings.CutPrefix(path, "/in/"); in {
+		path = rest[strings.Index(rest, "/"):]
+	}
 	if rest, two := strings.CutPrefix(path, "/two"); two {
 		if rest == "/compute/v2.1/" {
 			reply(w, c.data["compute"])
