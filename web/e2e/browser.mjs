@@ -74,6 +74,7 @@ export async function pages(facts) {
       ['coverage', '/coverage'],
       ['datacenters', '/datacenters'],
       ['removals', '/removals'],
+      ['reviews', '/reviews'],
       ['mapping', '/mapping'],
       ['kinds', '/kinds'],
       ['changes', '/changes'],

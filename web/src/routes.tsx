@@ -22,6 +22,7 @@ const pages: [path: string, load: Load][] = [
   ['prefixes', () => import('./pages/Prefixes')],
   ['prefixes/:id', () => import('./pages/Prefix')],
   ['removals', () => import('./pages/Removals')],
+  ['reviews', () => import('./pages/Reviews')],
   ['kinds', () => import('./pages/Kinds')],
   ['mapping', () => import('./pages/Mapping')],
   ['changes', () => import('./pages/Changes')],

@@ -117,7 +117,7 @@ func RunModel(t *testing.T, open func(t tb) store.Store) {
 			}
 			x.worlds[name] = w
 		}
-		for range rapid.IntRange(3, 20).Draw(rt, "steps") {
+		for range rapid.IntRange(3, 28).Draw(rt, "steps") {
 			x.step()
 			x.compare()
 		}
@@ -151,7 +151,7 @@ func (x *comparison) step() {
 	x.clock.add(time.Minute)
 	switch op := rapid.SampledFrom([]string{"edit", "edit", "add", "remove", "remove all", "move", "move", "run", "run", "run", "run", "crash", "crash", "crash",
 		"replay", "late", "push late", "other agent", "narrow", "wipe", "approve", "refuse", "unwatch", "sweep",
-		"merge", "merge", "split", "split", "note", "record"}).Draw(x.rt, "step"); op {
+		"merge", "merge", "merge", "merge", "split", "split", "split", "split", "note", "note", "record"}).Draw(x.rt, "step"); op {
 	case "edit":
 		w.ver[key]++
 		x.tell("%s: edit %s", w.conn, key)

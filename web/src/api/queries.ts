@@ -150,6 +150,15 @@ export const q = {
     queryOptions({ queryKey: ['mapping', 'history'], queryFn: ({ signal }) => api.get('/api/v1/mapping/history', { signal }) }),
   removals: (filter = '') =>
     queryOptions({ queryKey: ['removals', filter], queryFn: ({ signal }) => api.get('/api/v1/removals', { query: { filter, page_size: 200 }, signal }), refetchInterval: slow }),
+  reviews: (filter = '') =>
+    queryOptions({ queryKey: ['reviews', filter], queryFn: ({ signal }) => api.get('/api/v1/review-items', { query: { filter, page_size: 200 }, signal }), refetchInterval: slow }),
+  taken: (kind: string, name: string, datacenter: string) =>
+    queryOptions({
+      queryKey: ['taken', kind, name, datacenter],
+      queryFn: ({ signal }) => api.get('/api/v1/taken', { query: { kind, name, ...(datacenter ? { datacenter } : {}) }, signal }),
+      placeholderData: keepPreviousData,
+      enabled: name !== '',
+    }),
   removal: (id: string) =>
     queryOptions({ queryKey: ['removals', 'one', id], queryFn: ({ signal }) => api.get('/api/v1/removals/{id}', { path: { id }, signal }) }),
   tokens: () => queryOptions({ queryKey: ['tokens'], queryFn: ({ signal }) => api.get('/api/v1/tokens', { query: all, signal }) }),

@@ -1,6 +1,6 @@
 import { Tooltip } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { IconActivity, IconBuilding, IconChecklist, IconHierarchy, IconHistory, IconHome, IconPlugConnected, IconRobot, IconSettings, IconTag, IconTransform, IconTrashX } from '@tabler/icons-react'
+import { IconActivity, IconArrowsJoin2, IconBuilding, IconChecklist, IconHierarchy, IconHistory, IconHome, IconPlugConnected, IconRobot, IconSettings, IconTag, IconTransform, IconTrashX } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import { NavLink } from 'react-router'
 
@@ -30,6 +30,7 @@ interface Item {
 export function Rail({ closed }: { closed: boolean }) {
   const kinds = useQuery(q.kinds())
   const summary = useQuery(q.summary())
+  const reviews = useQuery(q.reviews('state = open'))
   const counts = new Map((summary.data?.kinds ?? []).map((k) => [k.kind, k.active]))
   const held = summary.data?.held_removals ?? 0
   const pending = summary.data?.pending_kinds ?? 0
@@ -67,6 +68,7 @@ export function Rail({ closed }: { closed: boolean }) {
           closed={closed}
           items={[
             { to: '/removals', label: 'Removals', icon: <IconTrashX size={size} stroke={1.6} />, badge: held },
+            { to: '/reviews', label: 'Same or not', icon: <IconArrowsJoin2 size={size} stroke={1.6} />, badge: reviews.data?.total_size },
             { to: '/kinds', label: 'Kinds', icon: <IconTag size={size} stroke={1.6} />, badge: pending },
             { to: '/mapping', label: 'Mapping', icon: <IconTransform size={size} stroke={1.6} /> },
             { to: '/changes', label: 'Changes', icon: <IconHistory size={size} stroke={1.6} /> },

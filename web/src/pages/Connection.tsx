@@ -41,6 +41,7 @@ export const writeOf = (c: Document): ConnectionWrite => ({
   ...(c.max_parallel_requests ? { max_parallel_requests: c.max_parallel_requests } : {}),
   ...(c.quiet_hours?.length ? { quiet_hours: c.quiet_hours } : {}),
   ...(c.time_zone ? { time_zone: c.time_zone } : {}),
+  ...(c.precedence ? { precedence: c.precedence } : {}),
 })
 
 export default function Connection() {

@@ -2,13 +2,14 @@
 import { Button, Modal, Select, Textarea, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { useNavigate } from 'react-router'
+import { Link, useNavigate } from 'react-router'
 
 import { api } from '../api/client'
 import { q } from '../api/queries'
 import type { KindInfo } from '../api/types'
 import { requestId } from '../parts/clipboard'
 import { ProblemPanel } from '../parts/States'
+import { Foreign } from '../parts/Text'
 import { say } from '../parts/toast'
 
 export function CreateResource({ kind, onClose }: { kind: KindInfo; onClose: () => void }) {
@@ -24,6 +25,7 @@ export function CreateResource({ kind, onClose }: { kind: KindInfo; onClose: () 
   const [error, setError] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
   const types = Object.keys(kind.ranks ?? {})
+  const taken = useQuery(q.taken(kind.name, name.trim(), datacenter ?? ''))
   const submit = async () => {
     setBusy(true)
     setError(null)
@@ -51,6 +53,12 @@ export function CreateResource({ kind, onClose }: { kind: KindInfo; onClose: () 
     <Modal opened onClose={onClose} title={`Add a ${kind.label.toLowerCase()} by hand`} closeButtonProps={{ 'aria-label': 'Close' }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
         <TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
+        {name.trim() && taken.data?.items.length ? (
+          <p role="status">
+            {taken.data.items.length === 1 ? 'One has this name already: ' : 'Some have this name already: '}
+            {taken.data.items.map((t) => <span key={t.resource.id}><Link to={`/inventory/${t.resource.kind}/${t.resource.id}`}><Foreign text={t.resource.name} max={60} /></Link> </span>)}
+          </p>
+        ) : null}
         <Select label="Datacenter" clearable data={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} value={datacenter} onChange={setDatacenter} />
         {types.length ? (
           <div className="row-n">

@@ -22,6 +22,7 @@ import { TabBar } from '../parts/TabBar'
 import { When } from '../parts/When'
 import { Facts } from './resource/Facts'
 import { History } from './resource/History'
+import { Merge } from './resource/Merge'
 import { Relations } from './resource/Relations'
 import css from './resource/Resource.module.css'
 import { Sources } from './resource/Sources'
@@ -73,6 +74,7 @@ function One({ r, kind, asOf, refresh }: { r: Document; kind: KindInfo | undefin
   const [params, setParams] = useSearchParams()
   const admin = useAdmin()
   const [editing, setEditing] = useState<string | null>(null)
+  const [merging, setMerging] = useState(false)
   const tab = params.get('tab') ?? 'facts'
   const canEdit = admin && !asOf && !!kind
   const link = safeLink(r.console_url)
@@ -106,13 +108,14 @@ function One({ r, kind, asOf, refresh }: { r: Document; kind: KindInfo | undefin
       actions={
         <>
           {link ? <Button component="a" href={link} target="_blank" rel="noreferrer noopener" leftSection={<IconExternalLink size={15} aria-hidden />}>Provider’s console</Button> : null}
+          {canEdit ? <Button onClick={() => setMerging(true)}>Merge…</Button> : null}
           {canEdit ? <Button onClick={rename}>Rename</Button> : null}
         </>
       }
     >
       <TabBar label="Views of this resource" value={tab} onChange={select} tabs={tabs.map((t) => (t.id === 'sources' && sources ? { ...t, count: sources } : t))} />
       {tab === 'facts' && kind ? <Facts r={r} kind={kind} canEdit={canEdit} editing={editing} setEditing={setEditing} refresh={refresh} /> : null}
-      {tab === 'sources' ? <Sources r={r} kind={kind} /> : null}
+      {tab === 'sources' ? <Sources r={r} kind={kind} canEdit={canEdit} refresh={refresh} /> : null}
       {tab === 'relations' ? <Relations kind={r.kind} id={r.id} /> : null}
       {tab === 'history' ? <History kind={r.kind} id={r.id} info={kind} /> : null}
       {tab === 'raw' ? (
@@ -120,6 +123,7 @@ function One({ r, kind, asOf, refresh }: { r: Document; kind: KindInfo | undefin
           <Snippet tall label="the JSON document" text={JSON.stringify(r, null, 2)} />
         </Panel>
       ) : null}
+      {merging ? <Merge r={r} onClose={() => setMerging(false)} refresh={refresh} /> : null}
     </Page>
   )
 }

@@ -94,6 +94,7 @@ export function FieldEdit({ r, field, value, curated, onDone, refresh }: Props) 
         <div className="row">
           <Button type="submit" variant="filled" loading={busy}>Save</Button>
           <Button onClick={onDone}>Cancel</Button>
+          {curated && !absent(r.provenance?.[field.pointer]?.discovered) ? <span className="muted">discovered: <Foreign text={valueText(r.provenance?.[field.pointer]?.discovered, field)} max={60} /></span> : null}
           {curated ? <Button onClick={() => void send({ reset: [field.pointer] }, version)}>Back to what is discovered</Button> : null}
         </div>
       )}

@@ -14,14 +14,24 @@ import { Copy, Foreign, Snippet } from '../../parts/Text'
 import { Cell } from '../../parts/ValueView'
 import { When } from '../../parts/When'
 import css from './Resource.module.css'
+import { Identity, Split, type Splitting } from './Identity'
 
 const nameOf = (o: Observation) => o.connection?.name || o.connection?.id || 'another source'
 
-export function Sources({ r, kind }: { r: Resource; kind: KindInfo | undefined }) {
+export function Sources({ r, kind, canEdit, refresh }: { r: Resource; kind: KindInfo | undefined; canEdit: boolean; refresh: () => void }) {
+  const [splitting, setSplitting] = useState<Splitting | null>(null)
   const [raw, setRaw] = useState<number | null>(null)
   const list = r.observations ?? []
+  const identity = <Identity r={r} canEdit={canEdit} onSplit={setSplitting} />
+  const dialog = splitting ? <Split r={r} what={splitting} onClose={() => setSplitting(null)} refresh={refresh} /> : null
   if (list.length === 0) {
-    return <Empty title="No connection has seen this">It was made by hand. Discovery adopts it when a connection sees one of its identifiers.</Empty>
+    return (
+      <div className="stack">
+        <Empty title="No connection has seen this">It was made by hand. Discovery adopts it when a connection sees one of its identifiers.</Empty>
+        {identity}
+        {dialog}
+      </div>
+    )
   }
   const fields: Field[] = [...headFields.filter((f) => ['name', 'region', 'zone'].includes(f.path)), ...(kind?.fields ?? [])]
   const said = fields.filter((f) => list.some((o) => !absent(at(o.envelope, f.pointer))))
@@ -48,6 +58,9 @@ export function Sources({ r, kind }: { r: Resource; kind: KindInfo | undefined }
               <Row label="Observed" cells={list.map((o, i) => <When key={i} at={o.observed_at} />)} />
               <Row label="Seen" cells={list.map((o, i) => <When key={i} at={o.last_seen} />)} />
               <Row label="Joined by" cells={list.map((o, i) => <Foreign key={i} text={o.match || 'its first sighting'} />)} />
+              {canEdit && list.length > 1 ? (
+                <Row label="Not the same?" cells={list.map((o, i) => o.connection ? <button key={i} type="button" className="link" onClick={() => setSplitting({ name: nameOf(o), body: { observations: [{ connection: o.connection!.id, external_id: o.external_id }] } })}>Split it off</button> : null)} />
+              ) : null}
               {said.map((f) => {
                 const values = list.map((o) => at(o.envelope, f.pointer))
                 const differ = new Set(values.filter((v) => !absent(v)).map((v) => JSON.stringify(v))).size > 1
@@ -57,6 +70,8 @@ export function Sources({ r, kind }: { r: Resource; kind: KindInfo | undefined }
           </table>
         </div>
       </Panel>
+      {identity}
+      {dialog}
       <Panel title="As it travelled">
         <div className="stack-s">
           {list.map((o, i) => (

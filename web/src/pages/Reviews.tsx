@@ -1,0 +1,96 @@
+// Pairs that may be one thing: a person says whether they are, and no rule says otherwise afterwards.
+import { Button, SegmentedControl } from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { IconCircleCheck } from '@tabler/icons-react'
+import { useState } from 'react'
+import { Link, useSearchParams } from 'react-router'
+
+import { api } from '../api/client'
+import { q } from '../api/queries'
+import type { ReviewItem } from '../api/types'
+import { actor } from '../format/text'
+import { useAdmin } from '../frame/session'
+import { Confirm } from '../parts/Confirm'
+import { State } from '../parts/marks'
+import { Page, Panel } from '../parts/Page'
+import { Empty, Loading, ProblemPanel } from '../parts/States'
+import { Foreign } from '../parts/Text'
+import { say } from '../parts/toast'
+import { When } from '../parts/When'
+
+const titles: Record<ReviewItem['type'], string> = {
+  bridge: 'One identifier, two resources',
+  quarantine: 'One identity at two machines',
+  conflict: 'Joined, but contradictory',
+  duplicate: 'Possibly the same',
+}
+
+export default function Reviews() {
+  const [params, setParams] = useSearchParams()
+  const show = params.get('show') ?? 'open'
+  const list = useQuery(q.reviews(`state = ${show === 'merged' || show === 'apart' ? show : 'open'}`))
+  return (
+    <Page
+      title="Same or not"
+      facts={<span>What the rules do not decide alone. A decision is kept whatever later readings say.</span>}
+      actions={
+        <SegmentedControl size="xs" value={show} onChange={(v) => setParams(v === 'open' ? {} : { show: v })}
+          data={[{ value: 'open', label: 'To decide' }, { value: 'merged', label: 'Merged' }, { value: 'apart', label: 'Kept apart' }]} />
+      }
+    >
+      {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : !list.data ? <Loading what="the review items" /> : list.data.items.length === 0 ? (
+        <Empty icon={<IconCircleCheck size={28} stroke={1.4} aria-hidden />} title={show === 'open' ? 'Nothing waits for a decision' : 'None was decided so'} />
+      ) : (
+        list.data.items.map((r) => <Item key={r.id} r={r} />)
+      )}
+    </Page>
+  )
+}
+
+function Item({ r }: { r: ReviewItem }) {
+  const client = useQueryClient()
+  const admin = useAdmin()
+  const [deciding, setDeciding] = useState<'merge' | 'apart' | null>(null)
+  const alone = r.type === 'conflict'
+  const decide = async (reason: string) => {
+    const call = { path: { id: r.id }, body: reason ? { reason } : {} }
+    if (deciding === 'merge') await api.post('/api/v1/review-items/{id}/merge', call)
+    else await api.post('/api/v1/review-items/{id}/keep-apart', call)
+    for (const key of ['reviews', 'resources', 'resource', 'changes', 'summary']) void client.invalidateQueries({ queryKey: [key] })
+    say(deciding === 'merge' ? 'They are one' : 'They are kept apart')
+  }
+  return (
+    <Panel
+      title={titles[r.type]}
+      actions={admin && r.state === 'open' ? <><Button variant="filled" onClick={() => setDeciding('merge')}>{alone ? 'It is one' : 'They are one'}</Button><Button onClick={() => setDeciding('apart')}>{alone ? 'Split it' : 'Keep them apart'}</Button></> : null}
+    >
+      <div className="stack-s">
+        <p className="row">
+          {r.resources.map((x) => (
+            <span key={x.id} className="row"><State state={x.state} /> <Link to={`/inventory/${x.kind}/${x.id}?tab=sources`}><Foreign text={x.name || x.id} max={60} /></Link></span>
+          ))}
+        </p>
+        <p>
+          {r.detail ? <Foreign text={r.detail} max={300} /> : r.identifier ? <>Both have the {r.identifier.type} <Foreign text={r.identifier.value} max={80} />, which is too weak to join them by itself.</> : null}
+        </p>
+        <p className="muted">
+          Brought up by {r.connection ? <Link to={`/connections/${r.connection.id}`}><Foreign text={r.connection.name || r.connection.id} /></Link> : 'another source'} <When at={r.at} />
+        </p>
+        {r.decided_by ? <p>{r.state === 'merged' ? 'Merged' : 'Kept apart'} by <Foreign text={actor(r.decided_by).name} /> <When at={r.decided_at} />{r.reason ? <>: <Foreign text={r.reason} max={300} /></> : null}</p> : null}
+      </div>
+      {deciding ? (
+        <Confirm
+          title={deciding === 'merge' ? 'Say that it is one thing' : 'Say that they are two things'}
+          verb={deciding === 'merge' ? 'One thing' : 'Two things'}
+          reason="optional"
+          onClose={() => setDeciding(null)}
+          onConfirm={decide}
+        >
+          {deciding === 'merge'
+            ? <p>The older one stays and takes over what the other consists of. It can be split again on its page.</p>
+            : <p>No rule joins them from now on, and an identifier that both have joins nothing.</p>}
+        </Confirm>
+      ) : null}
+    </Panel>
+  )
+}
