@@ -207,6 +207,10 @@ func problem(resp *http.Response, body []byte) error {
 	e := &Error{}
 	if err := json.Unmarshal(body, e); err != nil || (e.Title == "" && e.Detail == "") {
 		e.Title = resp.Status
+		if resp.StatusCode == http.StatusRequestHeaderFieldsTooLarge {
+			// Too long for the server to have looked at; only a filter can be that long.
+			e.Detail = "The question is too long for the collector. A filter has at most 8 KiB."
+		}
 	}
 	e.Status = resp.StatusCode
 	return e

@@ -32,25 +32,49 @@ export function offered(fields: FilterField[]): FilterField[] {
   })
 }
 
-/** What may stand at the end of the text: names of fields, or the values of an enumeration after its name. */
-export function completions(text: string, kind: Pick<KindInfo, 'filter_fields'> | undefined): Completion[] {
-  const fields = kind?.filter_fields ?? []
+type Named = Pick<KindInfo, 'filter_fields' | 'relations'> & Partial<Pick<KindInfo, 'name'>>
+
+/** Follows the relations that a name begins with: system.clients.na is about clients. A field's own name wins. */
+function reached(name: string, kind: Named | undefined, kinds: readonly KindInfo[]): { before: string; rest: string; kind: Named | undefined } {
+  let before = ''
+  let rest = name
+  for (let hops = 0; hops < 3; hops++) {
+    const dot = rest.indexOf('.')
+    if (dot < 0 || kind?.filter_fields.some((f) => f.name.startsWith(rest))) break
+    const relation = kind?.relations?.find((r) => r.alias === rest.slice(0, dot))
+    const next = relation && kinds.find((k) => k.name === relation.target)
+    if (!next) break
+    before += rest.slice(0, dot + 1)
+    rest = rest.slice(dot + 1)
+    kind = next
+  }
+  return { before, rest, kind }
+}
+
+/** What may stand at the end of the text: names of fields, those behind relations too, or the values of an enumeration after its name. */
+export function completions(text: string, kind: Named | undefined, kinds: readonly KindInfo[] = []): Completion[] {
   const assigned = /([\w.]+)\s*(=|!=)\s*"?([\w]*)$/.exec(text)
   if (assigned) {
-    const field = fields.find((f) => f.name === assigned[1])
+    const at = reached(assigned[1]!, kind, kinds)
+    const field = at.kind?.filter_fields.find((f) => f.name === at.rest)
     const begun = assigned[3] ?? ''
     return (field?.enum ?? [])
       .filter((v) => v.startsWith(begun) && v !== begun)
       .map((v) => ({ text: text.slice(0, text.length - begun.length) + v, label: v, hint: field!.name }))
   }
-  const begun = word.exec(text)?.[0] ?? ''
-  if (begun === '') return []
+  const whole = word.exec(text)?.[0] ?? ''
+  if (whole === '') return []
+  const at = reached(whole, kind, kinds)
+  const begun = at.rest
   const before = text.slice(0, text.length - begun.length)
   const fits = (f: FilterField) => f.name.startsWith(begun) || f.name.split('.').some((p) => p.startsWith(begun))
-  return offered(fields)
-    .filter((f) => fits(f) && f.name !== begun)
-    .slice(0, 8)
-    .map((f) => ({ text: `${before}${f.name} `, label: f.name, hint: f.enum?.length ? f.enum.join(', ') : f.type }))
+  const names = offered(at.kind?.filter_fields ?? [])
+    .filter((f) => (begun === '' ? !f.name.includes('.') : fits(f)) && f.name !== begun)
+    .map((f) => ({ text: `${before}${f.name} `, label: at.before + f.name, hint: f.enum?.length ? f.enum.join(', ') : f.type }))
+  const further = (at.kind?.relations ?? [])
+    .filter((r) => begun !== '' && r.alias.startsWith(begun) && kinds.some((k) => k.name === r.target))
+    .map((r) => ({ text: `${before}${r.alias}.`, label: `${at.before}${r.alias}.`, hint: `fields of its ${kinds.find((k) => k.name === r.target)!.plural.toLowerCase()}` }))
+  return [...names.slice(0, 8 - Math.min(3, further.length)), ...further.slice(0, 3)]
 }
 
 /** Quotes a value where the language needs it. */

@@ -99,6 +99,16 @@ describe('the filter line', () => {
   it('completes names, once each', () => expect(completions('name = x AND cpu', server).map((c) => c.text)).toEqual(['name = x AND cpu_count ']))
   it('completes values of an enumeration', () => expect(completions('power_state = o', server).map((c) => c.label)).toEqual(['on', 'off']))
   it('offers nothing where nothing was begun', () => expect(completions('name = ', server)).toEqual([]))
+  it('completes across relations', () => {
+    const volume: KindInfo = { ...server, name: 'volume', plural: 'Volumes', filter_fields: [{ name: 'size_bytes', type: 'number', sortable: true }, { name: 'bus', type: 'string', enum: ['scsi', 'nvme'], sortable: true }], relations: [{ alias: 'servers', verb: 'attached_to', direction: 'out', target: 'server' }] }
+    const related: KindInfo = { ...server, relations: [{ alias: 'volumes', verb: 'attached_to', direction: 'in', target: 'volume' }, { alias: 'unknown', verb: 'x', direction: 'in', target: 'nothing' }] }
+    const texts = (text: string) => completions(text, related, [related, volume]).map((c) => c.text)
+    expect(texts('vol')).toEqual(['volumes.'])
+    expect(texts('unk')).toEqual([])
+    expect(texts('name = x volumes.si')).toEqual(['name = x volumes.size_bytes '])
+    expect(texts('volumes.bus = n')).toEqual(['volumes.bus = nvme'])
+    expect(texts('volumes.servers.cpu')).toEqual(['volumes.servers.cpu_count '])
+  })
   it('narrows', () => expect([narrowed('', 'a = 1'), narrowed('x', 'a = 1'), narrowed('x OR y', 'a = 1')]).toEqual(['a = 1', 'x AND a = 1', '(x OR y) AND a = 1']))
   it('quotes what needs it', () => expect([quoted('web-1'), quoted('a "b"')]).toEqual(['web-1', '"a \\"b\\""']))
 })

@@ -1,9 +1,11 @@
 // The filter line: the same language as the API and the command line. What the collector refuses is marked at its
 // place, with what it expected there.
+import { useQuery } from '@tanstack/react-query'
 import { ActionIcon, Button, TextInput } from '@mantine/core'
 import { IconFilter, IconX } from '@tabler/icons-react'
 import { useEffect, useId, useRef, useState } from 'react'
 
+import { q } from '../api/queries'
 import type { Problem } from '../api/problem'
 import type { KindInfo } from '../api/types'
 import { completions, marked } from '../kinds/filter'
@@ -13,7 +15,7 @@ interface Props {
   value: string
   onApply: (text: string) => void
   problem?: Problem | null | undefined
-  kind?: Pick<KindInfo, 'filter_fields'> | undefined
+  kind?: Pick<KindInfo, 'filter_fields' | 'relations'> | undefined
   placeholder?: string
 }
 
@@ -29,7 +31,8 @@ export function FilterLine({ value, onApply, problem, kind, placeholder }: Props
   const [open, setOpen] = useState(false)
   const [at, setAt] = useState(-1)
   const list = useId()
-  const offers = open ? completions(text, kind) : []
+  const kinds = useQuery(q.kinds())
+  const offers = open ? completions(text, kind, kinds.data) : []
   const trouble = problem?.filter
 
   useEffect(() => {
