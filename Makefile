@@ -108,6 +108,8 @@ bench: build ## measure, as ratios against a reference in the same run; docs/ben
 	MAESTRO_BENCH_RESOURCES=$${MAESTRO_BENCH_RESOURCES:-100000} go test -count=1 -v -run TestScale -timeout 2h ./collector/internal/inventory
 	go test -run '^$$' -bench Query -benchtime 5x ./collector/internal/inventory
 	go test -run '^$$' -bench Stream -benchtime 1x -count 3 ./sdk/host
+	go test -run '^$$' -bench Hosts -benchtime 2x ./plugins/ansible
+	go test -run '^$$' -bench Sweep -benchtime 2x ./plugins/aws
 	go test -run '^$$' -bench Machines -benchtime 3x ./plugins/azure
 	go test -run '^$$' -bench Servers -benchtime 1x -count 3 ./plugins/openstack
 	go test -run '^$$' -bench Sweep -benchtime 1x ./plugins/vsphere

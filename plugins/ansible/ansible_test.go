@@ -214,16 +214,16 @@ func write(t *testing.T, files map[string]string) string {
 func TestBrokenFiles(t *testing.T) {
 	good := `{"ansible_facts": {"ansible_system": "Linux", "ansible_devices": {"sda": {"sectors": "2048", "partitions": {}}}}}`
 	dir := write(t, map[string]string{
-		"good": good, "half": good[:40], "empty": "", "list": "[1]", "nothing": "{}", ".hidden": good, "old~": good, "numbers": `{"ansible_facts": {"ansible_memtotal_mb": "NA", "ansible_processor_cores": "x", "ansible_devices": 7, "ansible_interfaces": {"a": 1}}}`,
+		"good": good, "half": good[:40], "twice": good + good, "empty": "", "list": "[1]", "nothing": "{}", ".hidden": good, "old~": good, "numbers": `{"ansible_facts": {"ansible_memtotal_mb": "NA", "ansible_processor_cores": "x", "ansible_devices": 7, "ansible_interfaces": {"a": 1}}}`,
 		"away": `{"unreachable": true, "msg": "Failed to connect to the host via ssh"}`, "refused": `{"failed": true, "msg": "no python"}`, "Ünïcode 日本 <b>": good,
 	})
 	t.Setenv("ANSIBLE_MAESTRO_ROOT", dir)
 	c := discover(t, map[string]any{"source": "directory", "paths": []string{"."}}, "server", "volume")
 	servers := c.of("server")
-	if got := c.outcomes["server"]; got.Status != resource.StatusComplete || got.Listed != 9 || got.Incomplete != 6 {
+	if got := c.outcomes["server"]; got.Status != resource.StatusComplete || got.Listed != 10 || got.Incomplete != 7 {
 		t.Errorf("servers: %+v", got)
 	}
-	for _, host := range []string{"half", "empty", "list", "nothing", "away", "refused"} {
+	for _, host := range []string{"half", "twice", "empty", "list", "nothing", "away", "refused"} {
 		if env := servers[host]; !slices.Equal(env.Unread, []string{"/attributes", "/identifiers"}) {
 			t.Errorf("%s: what could not be read is not said: %+v", host, env)
 		}
@@ -232,7 +232,7 @@ func TestBrokenFiles(t *testing.T) {
 		}
 	}
 	// The volumes of hosts that could not be read are unknown: the scope must not count as complete.
-	if got := c.outcomes["volume"]; got.Status != resource.StatusPartial || got.Listed != 2 || !strings.Contains(got.Error, "6 of 9 hosts") {
+	if got := c.outcomes["volume"]; got.Status != resource.StatusPartial || got.Listed != 2 || !strings.Contains(got.Error, "7 of 10 hosts") {
 		t.Errorf("volumes: %+v", got)
 	}
 }
