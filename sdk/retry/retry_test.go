@@ -44,7 +44,7 @@ func TestDo(t *testing.T) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
 			var classed *provider.Error
-			if last := tt.answers[min(tries, len(tt.answers))-1]; err != nil && errors.As(last, &classed) && err != last {
+			if last := tt.answers[min(tries, len(tt.answers))-1]; err != nil && errors.As(last, &classed) && err != last { //nolint:errorlint // the very same is wanted
 				t.Errorf("got %#v, not the error as it was made", err)
 			}
 			if tt.tries > 0 && tries != tt.tries || pauses != tries-1 {
