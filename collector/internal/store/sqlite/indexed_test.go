@@ -125,6 +125,19 @@ func TestEveryIndexedFieldIsSearched(t *testing.T) {
 			t.Errorf("plan lacks %s:\n%s", want, plan)
 		}
 	}
+	// The address space of a routing domain is found by the keys of addresses; its ranges by their kinds as well.
+	addresses := filter.Field{Path: []string{"addresses"}, Type: filter.String, Multi: true}
+	kinds := filter.In{Field: filter.Field{Path: []string{"kind"}, Type: filter.String}, Values: []any{"network", "subnet", "prefix"}}
+	within := filter.Within{Field: addresses, Spans: []filter.Span{{From: "c|dc|40a000000", To: "c|dc|40affffff"}, {From: "d|x|40a000000", To: "d|x|40affffff"}}}
+	for what, where := range map[string]filter.Expr{
+		"ranges":    filter.And{kinds, filter.Or{within, filter.In{Field: addresses, Values: []any{"c|dc|40000000000"}}}},
+		"addresses": filter.And{filter.Not{Of: kinds}, within},
+	} {
+		plan := explain(t, s, store.Query{Table: "heads", Tenant: "t", Where: where})
+		if strings.Contains(plan, "SCAN t") || strings.Contains(plan, "heads__list (tenant=? AND part=?)") || !strings.Contains(plan, "SEARCH t") {
+			t.Errorf("%s go through all heads:\n%s", what, plan)
+		}
+	}
 	if fields < 100 || conditions < 1000 {
 		t.Errorf("only %d fields and %d conditions were tried", fields, conditions)
 	}
