@@ -169,14 +169,14 @@ test('a field is edited; an edit on an old version overwrites nothing before one
     assert.equal(response.status, 200, await response.text())
   }
   await page.getByRole('button', { name: 'Edit Environment' }).click()
-  await page.getByRole('textbox', { name: 'Environment' }).fill('staging')
+  await page.locator('input[aria-label="Environment"]').fill('staging')
   await page.getByRole('button', { name: 'Save', exact: true }).click()
   await page.getByText('Environment saved').waitFor()
   assert.equal((await ask(facts, where.slice('/api/v1'.length))).common.environment, 'staging')
 
   await page.getByRole('button', { name: 'Edit Environment' }).click()
   await set('somebody-else')
-  await page.getByRole('textbox', { name: 'Environment' }).fill('mine')
+  await page.locator('input[aria-label="Environment"]').fill('mine')
   await page.getByRole('button', { name: 'Save', exact: true }).click()
   const conflict = page.getByTestId('edit-conflict')
   await conflict.waitFor()

@@ -42,7 +42,7 @@ export default function Kinds() {
     { id: 'fields', label: 'Fields', width: 80, right: true, cell: (k) => count(k.fields?.length ?? 0) },
     { id: 'custom', label: 'Custom fields', width: 120, cell: (k) => {
       const n = k.custom_fields?.length ?? 0
-      return admin ? <button type="button" className="link" aria-label={`Custom fields of ${k.plural}`} onClick={(e) => { e.stopPropagation(); e.preventDefault(); setEditing(k) }}>{n ? count(n) : 'Add'}</button> : count(n)
+      return admin ? <button type="button" className="link" aria-label={n ? `${count(n)} custom fields of ${k.plural}` : `Add custom fields of ${k.plural}`} onClick={(e) => { e.stopPropagation(); e.preventDefault(); setEditing(k) }}>{n ? count(n) : 'Add'}</button> : count(n)
     } },
     { id: 'summary', label: 'What it is', width: 360, wide: true, cell: (k) => <Foreign text={k.summary ?? ''} max={120} /> },
   ]
