@@ -1,6 +1,7 @@
 """Fills an emulated account with something of every list that the plugin aws reads, in three regions.
 
-Usage: seed.py ENDPOINT [organization | terminate REGION NAME | stack FILE]. An organisation gets one machine in each account.
+Usage: seed.py ENDPOINT [organization | fifty | terminate REGION NAME | terminate_in ACCOUNT | stack FILE].
+An organisation gets one machine in each account.
 """
 import ast, io, json, os, sys, zipfile
 import boto3
@@ -176,6 +177,18 @@ def account():
     everywhere()
 
 
+def member(account):
+    """EC2 of an account of the organisation."""
+    keys = client("sts", "us-east-1").assume_role(RoleArn=f"arn:aws:iam::{account}:role/maestro-readonly", RoleSessionName="seed", ExternalId="e2e")["Credentials"]
+    return client("ec2", "eu-west-1", aws_access_key_id=keys["AccessKeyId"], aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"])
+
+
+def machine(ec2, name):
+    images = ec2.describe_images(Owners=["amazon"], MaxResults=5)["Images"]
+    image = images[0]["ImageId"] if images else "ami-12345678"  # an emulator without images takes any
+    ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, InstanceType="t3.micro", TagSpecifications=spec("instance", Name=name))
+
+
 def organization():
     org = client("organizations", "us-east-1")
     org.create_organization(FeatureSet="ALL")
@@ -187,12 +200,26 @@ def organization():
         out["accounts"][name] = id
         if env == "production":
             org.move_account(AccountId=id, SourceParentId=root, DestinationParentId=unit)
-        keys = client("sts", "us-east-1").assume_role(RoleArn=f"arn:aws:iam::{id}:role/maestro-readonly", RoleSessionName="seed", ExternalId="e2e")["Credentials"]
-        ec2 = client("ec2", "eu-west-1", aws_access_key_id=keys["AccessKeyId"], aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"])
-        image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
-        ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, InstanceType="t3.micro", TagSpecifications=spec("instance", Name=name))
+        machine(member(id), name)
     org.close_account(AccountId=out["accounts"]["closed"])
     print(json.dumps(out))
+
+
+def fifty():
+    """Fifty accounts beside the one that manages them, each with a machine of its name."""
+    org = client("organizations", "us-east-1")
+    org.create_organization(FeatureSet="ALL")
+    out = {}
+    for i in range(50):
+        name = f"team-{i:02}"
+        out[name] = org.create_account(AccountName=name, Email=name + "@example.org")["CreateAccountStatus"]["AccountId"]
+        machine(member(out[name]), name)
+    print(json.dumps(out))
+
+
+def terminate_in(account):
+    ec2 = member(account)
+    ec2.terminate_instances(InstanceIds=[i["InstanceId"] for r in ec2.describe_instances()["Reservations"] for i in r["Instances"]])
 
 
 def terminate(region, name):
@@ -215,4 +242,4 @@ def stack(path):
 
 if __name__ == "__main__":
     command = sys.argv[2] if len(sys.argv) > 2 else "account"
-    {"account": account, "organization": organization, "terminate": terminate, "stack": stack}[command](*sys.argv[3:])
+    {"account": account, "organization": organization, "fifty": fifty, "terminate": terminate, "terminate_in": terminate_in, "stack": stack}[command](*sys.argv[3:])
