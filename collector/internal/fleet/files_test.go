@@ -128,3 +128,43 @@ func TestFilesAreBounded(t *testing.T) {
 		t.Errorf("another tenant deletes: %v", err)
 	}
 }
+
+// TestManyFilesAtOnce: they are one entry in the audit trail, the limits hold for all of them together, and one that may
+// not be keeps the others out.
+func TestManyFilesAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.files = true
+	k := w.agent("key-1")
+	c := w.connect(k, "facts")
+	w.upload(c.ID, "web-1", "old")
+	many := func(files ...fleet.NewFile) error {
+		_, err := w.UploadMany(t.Context(), admin, c.ID, files)
+		return err
+	}
+	file := func(name, content string) fleet.NewFile { return fleet.NewFile{Name: name, Content: []byte(content)} }
+	if err := many(file("web-1", "new"), file("web-2", "b")); err != nil {
+		t.Fatal(err)
+	}
+	if err := many(file("web-2", "b"), file("web-1", "new")); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.audited("connection.upload", ""); n != 2 {
+		t.Errorf("%d uploads audited, want 2: what is there already is none", n)
+	}
+	var invalid *inventory.InvalidError
+	if err := many(file("web-3", "c"), file("a/b", "d")); !errors.As(err, &invalid) {
+		t.Errorf("a name with a folder: %v", err)
+	}
+	var large *fleet.TooLargeError
+	half := strings.Repeat("x", upload.MaxFile)
+	var full []fleet.NewFile
+	for i := range upload.MaxTotal/upload.MaxFile + 1 {
+		full = append(full, file(fmt.Sprint(i), half))
+	}
+	if err := many(full...); !errors.As(err, &large) {
+		t.Errorf("more than a connection holds: %v", err)
+	}
+	if got := w.contents(k, c.ID); got != "web-1=new web-2=b" {
+		t.Errorf("the connection has %s", got)
+	}
+}

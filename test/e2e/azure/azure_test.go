@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"maestro.internal/plugins/azure/armtest"
+	"maestro.internal/test/e2e/site"
 )
 
 // bench is a folder of its own with links to the binaries, and a cloud.
@@ -36,10 +37,6 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	root, err := filepath.Abs("../../../bin")
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir, err := os.MkdirTemp("", "maestro-azure-")
 	if err != nil {
 		t.Fatal(err)
@@ -52,14 +49,7 @@ func newBench(t *testing.T) *bench {
 		}
 	})
 	for _, name := range []string{"maestro", "maestro-collector", "maestro-agent", "maestro-plugin-host", "maestro-plugin-azure"} {
-		target := filepath.Join(root, name)
-		if _, err := os.Stat(target); err != nil {
-			if os.Getenv("MAESTRO_E2E_REQUIRED") == "1" {
-				t.Fatalf("%s is missing: run `make build`", target)
-			}
-			t.Skipf("%s is missing: run `make build`", target)
-		}
-		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+		if err := os.Symlink(site.Binary(t, name), filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"maestro.internal/test/e2e/site"
 )
 
 // record is one line of the plugin's answer, as the agent prints it.
@@ -351,37 +353,21 @@ type lab struct {
 	dir    string
 }
 
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("MAESTRO_E2E_REQUIRED") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
-
 func findLab(t *testing.T) lab {
 	t.Helper()
 	run := os.Getenv("OSLAB_RUN")
 	if run == "" {
 		run = filepath.Join(os.TempDir(), "maestro-openstack")
 	}
-	l := lab{clouds: filepath.Join(run, "clouds.yaml"), bin: os.Getenv("MAESTRO_E2E_BIN"), dir: t.TempDir()}
+	l := lab{clouds: filepath.Join(run, "clouds.yaml"), dir: t.TempDir()}
 	if _, err := os.Stat(l.clouds); err != nil {
-		missing(t, "no OpenStack runs here: %s is missing (.ci/peers/openstack.sh starts one)", l.clouds)
+		site.Missing(t, "no OpenStack runs here: %s is missing (.ci/peers/openstack.sh starts one)", l.clouds)
 	}
 	if _, err := os.Stat("/usr/bin/openstack"); err != nil {
-		missing(t, "the command openstack is missing: apt-get install python3-openstackclient python3-octaviaclient")
-	}
-	if l.bin == "" {
-		var err error
-		if l.bin, err = filepath.Abs("../../../bin"); err != nil {
-			t.Fatal(err)
-		}
+		site.Missing(t, "the command openstack is missing: apt-get install python3-openstackclient python3-octaviaclient")
 	}
 	for _, name := range []string{"maestro-agent", "maestro-plugin-openstack"} {
-		if _, err := os.Stat(filepath.Join(l.bin, name)); err != nil {
-			missing(t, "%s is missing in %s: run `make build`", name, l.bin)
-		}
+		l.bin = filepath.Dir(site.Binary(t, name))
 	}
 	l.credential(t, map[string]string{"OS_CLIENT_CONFIG_FILE": l.clouds})
 	return l
