@@ -385,11 +385,19 @@ func (a *app) followOperation(ctx context.Context, c *client.Client, op rest.Ope
 	return nil
 }
 
+// rowText is a row of a file; a bulk edit has none.
+func rowText(row int) string {
+	if row == 0 {
+		return ""
+	}
+	return strconv.Itoa(row)
+}
+
 // operationTable is what an operation did, resource by resource, and what is wrong.
 func operationTable(op rest.Operation) output.Table {
 	t := output.Table{Header: []string{"row", "name", "what", "field", "was", "is"}}
 	for _, s := range op.Sample {
-		first := []string{strconv.Itoa(s.Row), s.Resource.Name, s.Action}
+		first := []string{rowText(s.Row), s.Resource.Name, s.Action}
 		for _, d := range s.Diff {
 			t.Rows = append(t.Rows, append(first, d.Pointer, output.Value(d.Old), output.Value(d.New)))
 			first = []string{"", "", ""}
@@ -403,7 +411,7 @@ func operationTable(op rest.Operation) output.Table {
 		}
 	}
 	for _, e := range op.Errors {
-		t.Rows = append(t.Rows, []string{strconv.Itoa(e.Row), "", "wrong", strings.TrimPrefix(e.List+" "+e.Column, " "), e.Message, ""})
+		t.Rows = append(t.Rows, []string{rowText(e.Row), "", "wrong", strings.TrimPrefix(e.List+" "+e.Column, " "), e.Message, ""})
 	}
 	would := ""
 	if op.DryRun {

@@ -25,6 +25,7 @@ const pages: [path: string, load: Load][] = [
   ['reviews', () => import('./pages/Reviews')],
   ['kinds', () => import('./pages/Kinds')],
   ['mapping', () => import('./pages/Mapping')],
+  ['import', () => import('./pages/Import')],
   ['changes', () => import('./pages/Changes')],
   ['settings', () => import('./pages/Settings')],
   ['*', () => import('./pages/NotFound')],

@@ -2,7 +2,7 @@
 import { contact } from './contact'
 import { Problem } from './problem'
 import type { paths } from './schema.gen'
-import type { ProblemDocument } from './types'
+import type { Operation as Bulk, ProblemDocument } from './types'
 
 type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
 type Operation<P extends keyof paths, M extends Method> = NonNullable<paths[P][M]>
@@ -99,6 +99,8 @@ export const api = {
   put: caller('put'),
   patch: caller('patch'),
   delete: caller('delete'),
+  /** Imports a file, or looks at what importing it would do. */
+  importFile: (file: File, query: Record<string, unknown>) => call('post', '/api/v1/imports', { query: { ...query, file: file.name }, raw: file }) as Promise<Bulk>,
   /** Puts a file into a connection. */
   upload: (id: string, file: File) => call('put', '/api/v1/connections/{id}/files/{name}', { path: { id, name: file.name }, raw: file }),
 }

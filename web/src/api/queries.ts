@@ -92,6 +92,21 @@ export const q = {
       queryFn: ({ signal }) => api.get('/api/v1/connections/{id}/files', { path: { id }, query: { page_size: 200, order_by: 'name' }, signal }),
       refetchInterval: slow,
     }),
+  operations: () =>
+    queryOptions({
+      queryKey: ['operations'],
+      queryFn: ({ signal }) => api.get('/api/v1/operations', { query: { page_size: 30 }, signal }),
+      refetchInterval: (query) => (query.state.data?.items.some((o) => o.state === 'running') ? 2000 : 30_000),
+    }),
+  operation: (id: string) =>
+    queryOptions({
+      queryKey: ['operations', id],
+      queryFn: ({ signal }) => api.get('/api/v1/operations/{id}', { path: { id }, signal }),
+      refetchInterval: (query) => (query.state.data && query.state.data.state !== 'running' ? false : 700),
+      enabled: id !== '',
+    }),
+  importMappings: () =>
+    queryOptions({ queryKey: ['import-mappings'], queryFn: ({ signal }) => api.get('/api/v1/import-mappings', { query: all, signal }), staleTime: 60_000 }),
   runs: (filter: string, size = 50) =>
     queryOptions({
       queryKey: ['runs', filter, size],

@@ -1,6 +1,6 @@
 import { Tooltip } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { IconActivity, IconArrowsJoin2, IconBuilding, IconChecklist, IconHierarchy, IconHistory, IconHome, IconPlugConnected, IconRobot, IconSettings, IconTag, IconTransform, IconTrashX } from '@tabler/icons-react'
+import { IconActivity, IconArrowsJoin2, IconBuilding, IconChecklist, IconFileImport, IconHierarchy, IconHistory, IconHome, IconPlugConnected, IconRobot, IconSettings, IconTag, IconTransform, IconTrashX } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import { NavLink } from 'react-router'
 
@@ -71,6 +71,7 @@ export function Rail({ closed }: { closed: boolean }) {
             { to: '/reviews', label: 'Same or not', icon: <IconArrowsJoin2 size={size} stroke={1.6} />, badge: reviews.data?.total_size },
             { to: '/kinds', label: 'Kinds', icon: <IconTag size={size} stroke={1.6} />, badge: pending },
             { to: '/mapping', label: 'Mapping', icon: <IconTransform size={size} stroke={1.6} /> },
+            { to: '/import', label: 'Import', icon: <IconFileImport size={size} stroke={1.6} /> },
             { to: '/changes', label: 'Changes', icon: <IconHistory size={size} stroke={1.6} /> },
           ]}
         />

@@ -1,11 +1,11 @@
 // The one list of the inventory: for every kind, made from its schema. All of its state is in the address.
 import { ActionIcon, Button, Checkbox, Popover, Tooltip } from '@mantine/core'
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
-import { IconColumns3, IconPlus, IconTerminal2 } from '@tabler/icons-react'
+import { IconColumns3, IconDownload, IconPlus, IconTerminal2 } from '@tabler/icons-react'
 import { useMemo, useState } from 'react'
 import { Link, useParams, useSearchParams } from 'react-router'
 
-import { api } from '../api/client'
+import { addressOf, api } from '../api/client'
 import { Problem } from '../api/problem'
 import { q } from '../api/queries'
 import type { KindInfo, Resource } from '../api/types'
@@ -98,6 +98,7 @@ function KindList({ kind }: { kind: KindInfo }) {
       actions={
         <>
           <AsCommand kind={kind} filter={view.filter} orderBy={view.orderBy} />
+          <Export kind={kind} filter={view.filter} orderBy={view.orderBy} asOf={asOf} columns={shown} />
           <ColumnChoice all={all} shown={shown} onChange={(ids) => view.set('columns', ids)} />
           {admin && !asOf ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setAdding(true)}>Add by hand</Button> : null}
         </>
@@ -231,6 +232,30 @@ function ColumnChoice({ all, shown, onChange }: { all: Column[]; shown: Column[]
             </div>
           </div>
           <Button onClick={() => onChange('')}>The usual ones</Button>
+        </div>
+      </Popover.Dropdown>
+    </Popover>
+  )
+}
+
+/** The list as a file. The browser fetches it by itself, so that no page has to hold it. */
+function Export({ kind, filter, orderBy, asOf, columns }: { kind: KindInfo; filter: string; orderBy: string; asOf: string | undefined; columns: Column[] }) {
+  const [whole, setWhole] = useState(false)
+  const names = columns.map((c) => c.id).join(',')
+  const at = (format: string) =>
+    addressOf('/api/v1/exports/{kind}', { kind: kind.name }, { format, filter, order_by: orderBy, as_of: asOf, columns: whole ? '' : `id,${names}` })
+  return (
+    <Popover position="bottom-end" width={260}>
+      <Popover.Target>
+        <Button leftSection={<IconDownload size={15} aria-hidden />}>Export</Button>
+      </Popover.Target>
+      <Popover.Dropdown>
+        <div className="stack-s">
+          <p className="muted">All that this filter finds, as a file that can be edited and imported again.</p>
+          <Checkbox label="All fields, not only these columns" checked={whole} onChange={(e) => setWhole(e.currentTarget.checked)} />
+          <div className="row">
+            {['csv', 'xlsx', 'json'].map((f) => <Button key={f} component="a" href={at(f)} download={`${kind.name}.${f}`}>{f.toUpperCase()}</Button>)}
+          </div>
         </div>
       </Popover.Dropdown>
     </Popover>
