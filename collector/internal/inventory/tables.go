@@ -27,6 +27,7 @@ const (
 	tReviews       = "reviews"
 	tOperations    = "operations"
 	tPins          = "identity_pins"
+	tMarks         = "marks"
 	tKinds         = "kinds"
 	// Rules from tags to meaning; rules.go.
 	tMappings    = "mappings"
@@ -75,6 +76,7 @@ func Tables() []store.Table {
 		{Name: tReviews, Indexes: []store.Index{idx("state", text("state"))}},
 		{Name: tOperations, Indexes: []store.Index{idx("state", text("state"))}},
 		{Name: tPins},
+		{Name: tMarks},
 		{Name: tKinds},
 		{Name: tMappings, Indexes: []store.Index{idx("at", when("at"))}},
 		{Name: tOptions},

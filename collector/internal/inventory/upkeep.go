@@ -155,7 +155,7 @@ func (s *Service) Sweep(ctx context.Context, now time.Time) error {
 		name string
 		do   func(context.Context, time.Time) error
 	}{
-		{"carry out decisions on removals", s.sweepHeld}, {"unwatch what is not read", s.sweepUnread}, {"let others speak for what is silent", s.sweepSilent},
+		{"carry out decisions on removals", s.sweepHeld}, {"unwatch what is not read", s.sweepUnread}, {"let others speak for what is silent", s.sweepSilent}, {"look for duplicates", s.sweepDuplicates},
 		{"follow mapping rules", s.sweepMappings}, {"fail runs without news", s.sweepRuns}, {"prune", s.prune},
 		{"write relations by people", s.sweepRelinks},
 	} {
