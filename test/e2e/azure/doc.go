@@ -1,3 +1,4 @@
-// Package azure compares what the plugin reads of a small Azure with plain reads of it, and shows how a run of the real
-// binaries ends. With the build tag e2e.
+// Package azure proves the plugin azure from end to end: with the binaries as they are released, alone and under an
+// agent, against the small Azure of plugins/azure/armtest over HTTP. What arrives is compared record by record with
+// plain reads of the API. With the build tag e2e.
 package azure
