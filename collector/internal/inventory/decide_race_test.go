@@ -1,0 +1,83 @@
+package inventory
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+)
+
+// Merging and splitting while both resources are being synced: nothing is lost, whoever is first at each write.
+func TestDecisionsDuringRunningSyncs(t *testing.T) {
+	for _, transactions := range []bool{true, false} {
+		st := openSQLite(t)
+		if !transactions {
+			st = piecemeal{st}
+		}
+		l := newLab(t, func(o *Options) { o.Store = st })
+		a, b := l.twoPlugins()
+		l.run(a, complete(one, thing(one, "a1", named("web"))))
+		l.run(b, complete(one, thing(one, "b1", named("web.lan"), attrs(`{"hostname":"h0"}`))))
+		id, other := l.server("web").ID, l.server("web.lan").ID
+		const rounds = 15
+		sp := make([]*spec, rounds)
+		for i := range sp { // built beforehand: the clock is not for two
+			sp[i] = b.build([]string{"server"}, l.clock.now(), complete(one, thing(one, "b1", named("web.lan"), attrs(`{"hostname":"h%d"}`, i+1))))
+		}
+		now := l.clock.now()
+		l.s.opt.Clock = now.Local
+		var wg sync.WaitGroup
+		wg.Add(1)
+		var pushed error
+		go func() {
+			defer wg.Done()
+			for _, s := range sp {
+				if _, err := b.push(l.ctx, s); err != nil {
+					pushed = err
+					return
+				}
+			}
+		}()
+		decide := func(do func(version int64) error) {
+			t.Helper()
+			for range 50 {
+				err := do(l.get(id).Version)
+				var stale *StaleError
+				if err == nil {
+					return
+				}
+				if !errors.As(err, &stale) {
+					t.Fatal(err)
+				}
+			}
+			t.Fatal("always stale")
+		}
+		for range 4 {
+			decide(func(v int64) error {
+				_, err := l.s.Merge(l.ctx, everyone, MergeRequest{Kind: "server", ID: id, Other: other, Version: v})
+				return err
+			})
+			decide(func(v int64) error {
+				_, err := l.s.Split(l.ctx, everyone, SplitRequest{Kind: "server", ID: id, Version: v, Absorbed: other})
+				return err
+			})
+		}
+		decide(func(v int64) error {
+			_, err := l.s.Merge(l.ctx, everyone, MergeRequest{Kind: "server", ID: id, Other: other, Version: v})
+			return err
+		})
+		wg.Wait()
+		if pushed != nil {
+			t.Fatal(pushed)
+		}
+		l.run(b, complete(one, thing(one, "b1", named("web.lan"), attrs(`{"hostname":"last"}`))))
+		l.want(l.servers(), "web active a+b")
+		if got := l.get(id); string(got.Attributes) != `{"cpu_count":2,"hostname":"last"}` {
+			t.Errorf("%s", got.Attributes)
+		}
+		if n := len(l.history(other)); n < 10 {
+			t.Errorf("%d changes of the other: %s", n, fmt.Sprint(l.history(other)))
+		}
+		l.checkChain("server")
+	}
+}
