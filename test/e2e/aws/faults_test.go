@@ -59,7 +59,7 @@ func startGate(t *testing.T, e emulator) *gate {
 }
 
 // TestOneAccountOfFifty: an account that is denied keeps all that it had, while what really went in another account is
-// gone; and when the trust is back, nothing has happened to it.
+// gone; and when the trust is back, nothing has happened to it. One that is closed is unwatched.
 func TestOneAccountOfFifty(t *testing.T) {
 	t.Setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false") // or the emulator makes those of Amazon fifty times
 	e := startEmulator(t)
@@ -99,6 +99,16 @@ func TestOneAccountOfFifty(t *testing.T) {
 	toldOf(t, s, second.ID, accounts[denied])
 	g.refused.Store("")
 	expect("the trust is back", s.Run(company), "succeeded", 49, 1)
+	// An account that is closed is reported and no longer watched; nothing of it is taken for gone.
+	const closed = "team-12"
+	e.python(t, "seed.py", "close", accounts[closed])
+	last := s.Run(company)
+	if last.State != "succeeded" || !last.PlanComplete || !strings.Contains(strings.Join(last.Warnings, "\n"), accounts[closed]+" ("+closed+") is closed") {
+		t.Errorf("an account closed: %+v", last)
+	}
+	if gone, unwatched := s.Count("server", "state = gone"), s.Count("server", fmt.Sprintf("name = %q AND state = unwatched", closed)); gone != 1 || unwatched != 1 {
+		t.Errorf("an account closed: %d machines gone, %d unwatched, want the one of before and the one of the account", gone, unwatched)
+	}
 }
 
 // services are the names of all lists, from the table of the docs, which a test of the plugin holds against the code.

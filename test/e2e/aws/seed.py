@@ -1,6 +1,6 @@
 """Fills an emulated account with something of every list that the plugin aws reads, in three regions.
 
-Usage: seed.py ENDPOINT [organization | fifty | terminate REGION NAME | terminate_in ACCOUNT | stack FILE].
+Usage: seed.py ENDPOINT [organization | fifty | terminate REGION NAME | terminate_in ACCOUNT | close ACCOUNT | stack FILE].
 An organisation gets one machine in each account.
 """
 import ast, io, json, os, sys, zipfile
@@ -222,6 +222,10 @@ def terminate_in(account):
     ec2.terminate_instances(InstanceIds=[i["InstanceId"] for r in ec2.describe_instances()["Reservations"] for i in r["Instances"]])
 
 
+def close(account):
+    client("organizations", "us-east-1").close_account(AccountId=account)
+
+
 def terminate(region, name):
     ec2 = client("ec2", region)
     for r in ec2.describe_instances(Filters=[{"Name": "tag:Name", "Values": [name]}])["Reservations"]:
@@ -242,4 +246,4 @@ def stack(path):
 
 if __name__ == "__main__":
     command = sys.argv[2] if len(sys.argv) > 2 else "account"
-    {"account": account, "organization": organization, "fifty": fifty, "terminate": terminate, "terminate_in": terminate_in, "stack": stack}[command](*sys.argv[3:])
+    {"account": account, "organization": organization, "fifty": fifty, "terminate": terminate, "terminate_in": terminate_in, "close": close, "stack": stack}[command](*sys.argv[3:])
