@@ -258,7 +258,7 @@ func TestDecisionsAreChecked(t *testing.T) {
 	} {
 		before := len(l.history(web.ID))
 		_, err := tc.do()
-		ok := false
+		var ok bool
 		switch want := tc.want.(type) {
 		case error:
 			ok = errors.Is(err, want)
