@@ -178,8 +178,17 @@ func (e *hopEnds) flush(ctx context.Context) error {
 
 // wanting are the resources with an edge to one of the batch.
 func (e *hopEnds) wanting(ctx context.Context, batch []farEnd) ([]string, error) {
+	ends := make([]string, len(batch))
+	for i, end := range batch {
+		ends[i] = end.id
+	}
+	claimed, err := e.s.claimsOf(ctx, e.c.Tenant, ends)
+	if err != nil {
+		return nil, err
+	}
 	holder := map[string][]string{} // want -> the batch's resources that have it
 	for _, end := range batch {
+		end.wants = unique(append(end.wants, claimed[end.id]...))
 		for _, w := range end.wants {
 			holder[w] = append(holder[w], end.id)
 		}

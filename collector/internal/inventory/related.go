@@ -187,13 +187,35 @@ func unescapeKey(s string) string {
 	return strings.NewReplacer(`\p`, "|", `\\`, `\`).Replace(s)
 }
 
+// claimsOf are the want keys of the identifiers that resources have claimed. They may be more than their revisions show: what
+// a source that is gone said of a thing still leads to it.
+func (s *Service) claimsOf(ctx context.Context, tenant string, ids []string) (map[string][]string, error) {
+	out := map[string][]string{}
+	for part := range slices.Chunk(ids, 200) {
+		err := each(ctx, s.opt.Store, store.Query{Table: tClaims, Tenant: tenant, Where: in(text("resource_id"), part)}, func(row store.Row) error {
+			doc, err := decodeRow[claimDoc](row)
+			ident := resource.Identifier{Type: doc.Type, Value: doc.Value}
+			out[doc.ResourceID] = append(out[doc.ResourceID], wantIdentifier("", ident), wantIdentifier(doc.Kind, ident))
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // incoming finds the edges of others that lead here: to one of the resource's observations or identifiers.
 func (s *Service) incoming(ctx context.Context, c Caller, kind, id string, rev *revision) ([]Related, error) {
 	k, err := s.kind(ctx, c.Tenant, kind)
 	if err != nil {
 		return nil, err
 	}
-	wants := append(keysHeld(k.Kind, rev), wantResource(id))
+	claimed, err := s.claimsOf(ctx, c.Tenant, []string{id})
+	if err != nil {
+		return nil, err
+	}
+	wants := unique(slices.Concat(keysHeld(k.Kind, rev), claimed[id], []string{wantResource(id)}))
 	type from struct{ id, verb, want string }
 	var found []from
 	for part := range slices.Chunk(wants, 200) {

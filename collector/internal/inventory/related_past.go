@@ -245,7 +245,7 @@ func (s *Service) claimedThen(ctx context.Context, tenant string, wants []string
 	type asked struct{ kind, want string }
 	pairs, plain := map[string][]asked{}, map[string][]asked{} // by the claims' pair, by the past's want
 	for _, w := range wants {
-		kind, pair := "", ""
+		var kind, pair string
 		switch form, rest, _ := strings.Cut(w, "|"); form {
 		case "s":
 			kind, pair, _ = strings.Cut(rest, "|")
@@ -351,8 +351,32 @@ func (s *Service) outgoingThen(ctx context.Context, c Caller, me *wasThen, at ti
 	return out, nil
 }
 
+// everHeld are the keys of a resource at a moment, and those of all identifiers that it ever claimed.
+func (s *Service) everHeld(ctx context.Context, tenant string, me *wasThen) (map[string]bool, error) {
+	keys := maps.Clone(me.holds)
+	claimed, err := s.claimsOf(ctx, tenant, []string{me.ID})
+	if err != nil {
+		return nil, err
+	}
+	for _, want := range claimed[me.ID] {
+		keys[want] = true
+	}
+	err = each(ctx, s.opt.Store, store.Query{Table: tPastHolders, Tenant: tenant, Where: eq(text("resource_id"), me.ID)}, func(row store.Row) error {
+		doc, err := decodeRow[pastHolderDoc](row)
+		if pair, ok := strings.CutPrefix(doc.Want, "i|"); ok {
+			keys[doc.Want], keys[store.Key("s", doc.Kind)+"|"+pair] = true, true
+		}
+		return err
+	})
+	return keys, err
+}
+
 func (s *Service) incomingThen(ctx context.Context, c Caller, me *wasThen, at time.Time) ([]Related, error) {
-	wants := keysOf(me.holds)
+	keys, err := s.everHeld(ctx, c.Tenant, me)
+	if err != nil {
+		return nil, err
+	}
+	wants := keysOf(keys)
 	var ids []string
 	for part := range slices.Chunk(wants, 200) {
 		for _, table := range []string{tRelations, tPastRelations} {
@@ -373,7 +397,7 @@ func (s *Service) incomingThen(ctx context.Context, c Caller, me *wasThen, at ti
 	var used []string
 	for _, from := range sources {
 		for _, e := range from.edges {
-			if me.holds[e.Want] {
+			if keys[e.Want] {
 				used = append(used, e.Want)
 			}
 		}

@@ -182,7 +182,7 @@ func TestMappings(t *testing.T) {
 	l.want(l.imports(req, file), "done: 2 rows, 2 created, 0 updated, 0 unchanged, 0 removed, 0 refused")
 	op := l.imports(req, []byte("Rechner;RAM\nweb1;32\n"))
 	l.want(op, "done: 1 rows, 0 created, 1 updated, 0 unchanged, 0 removed, 0 refused")
-	if fmt.Sprint(op.Sample[0].Diff) == "" || string(op.Sample[0].Diff[0].Pointer) != "/attributes/memory_bytes" {
+	if fmt.Sprint(op.Sample[0].Diff) == "" || op.Sample[0].Diff[0].Pointer != "/attributes/memory_bytes" {
 		t.Errorf("%+v", op.Sample)
 	}
 	for _, bad := range []rest.ImportMappingWrite{

@@ -171,7 +171,7 @@ func number(f *schema.Field, s, unit string) (json.RawMessage, error) {
 		suffix = strings.ToLower(unit)
 	}
 	if suffix != "" {
-		known := false
+		var known bool
 		if factor, known = byteUnits[suffix]; !known || f.Unit != "bytes" {
 			return nil, fmt.Errorf("%s is no number", shorten(s))
 		}
