@@ -83,32 +83,32 @@ type outside struct {
 }
 
 // publicIPs are the public addresses of the subscription by their ids.
-func (r *reader) publicIPs(ctx context.Context) (map[string]outside, error) {
-	out := map[string]outside{}
+func (r *reader) publicIPs(ctx context.Context) (map[idKey]outside, error) {
+	out := map[idKey]outside{}
 	err := eachAt(ctx, r, r.client.link(r.path("/providers/Microsoft.Network/publicIPAddresses"), networkVersion), func(i item[publicIP]) error {
 		ip, _ := address(i.Properties.IP)
-		out[canonical(i.ID)] = outside{ip, i.Properties.DNS.FQDN}
+		out[keyOf(i.ID)] = outside{ip, i.Properties.DNS.FQDN}
 		return nil
 	})
 	return out, err
 }
 
 // adapters are the network interfaces of the subscription by their ids.
-func (r *reader) adapters(ctx context.Context) (map[string]adapter, error) {
+func (r *reader) adapters(ctx context.Context) (map[idKey]adapter, error) {
 	public, err := r.publicIPs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]adapter{}
+	out, once := map[idKey]adapter{}, words{}
 	err = eachAt(ctx, r, r.client.link(r.path("/providers/Microsoft.Network/networkInterfaces"), networkVersion), func(i item[nic]) error {
-		out[canonical(i.ID)] = adapterOf(i, public)
+		out[keyOf(i.ID)] = adapterOf(i, public, once)
 		return nil
 	})
 	return out, err
 }
 
-func adapterOf(i item[nic], public map[string]outside) adapter {
-	a := adapter{name: i.Name, nsg: i.Properties.NSG.ID}
+func adapterOf(i item[nic], public map[idKey]outside, once words) adapter {
+	a := adapter{name: i.Name, nsg: once.one(i.Properties.NSG.ID)}
 	if mac, ok := schema.NormalizeIdentifier("mac", i.Properties.MAC); ok {
 		a.mac = mac
 	}
@@ -120,10 +120,10 @@ func adapterOf(i item[nic], public map[string]outside) adapter {
 				a.private = append(a.private, ip)
 			}
 		}
-		if subnet := canonical(c.Properties.Subnet.ID); subnet != "" && !slices.Contains(a.connected, subnet) {
+		if subnet := once.one(canonical(c.Properties.Subnet.ID)); subnet != "" && !slices.Contains(a.connected, subnet) {
 			a.connected = append(a.connected, subnet)
 		}
-		if p, ok := public[canonical(c.Properties.PublicIP.ID)]; ok && p.ip != "" {
+		if p, ok := public[keyOf(c.Properties.PublicIP.ID)]; ok && p.ip != "" {
 			a.public = append(a.public, p.ip)
 			if p.fqdn != "" {
 				a.names = append(a.names, p.fqdn)

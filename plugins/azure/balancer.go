@@ -74,7 +74,7 @@ type probe struct {
 // around is what a load balancer's description needs from other lists.
 type around struct {
 	joined
-	public  map[string]outside
+	public  map[idKey]outside
 	members map[string]behind
 }
 
@@ -146,7 +146,7 @@ func (a *around) fronts(env *resource.Envelope, b *schema.LoadBalancer, list []i
 		b.Zones = append(b.Zones, f.Zones...)
 		if f.Properties.PublicIP.ID != "" {
 			b.Scheme = "public"
-			found := a.public[canonical(f.Properties.PublicIP.ID)]
+			found := a.public[keyOf(f.Properties.PublicIP.ID)]
 			out[canonical(f.ID)] = found.ip
 			if found.fqdn != "" {
 				b.DNSHostnames = append(b.DNSHostnames, found.fqdn)

@@ -71,7 +71,7 @@ func TestAnythingMayStandInAnswers(t *testing.T) {
 				t.Errorf("seed %d: %s is complete with %d of %d: %q", seed, key, out.Listed, there[kind], out.Warnings)
 			}
 		}
-		if len(c.resources) < 80 {
+		if len(c.resources) < 60 { // of some 100; the spoiling differs from run to run where answers do
 			t.Errorf("seed %d: only %d resources", seed, len(c.resources))
 		}
 	}

@@ -175,11 +175,17 @@ func (d *doing) setPower(state string) {
 	}
 }
 
+// seen is what is kept of a machine's instance view until the machine is read. Most machines are doing alike.
+type seen struct {
+	*doing
+	computerName string
+}
+
 // joined is what machines are made of beside what their own list says. Each part may be missing: blind says what
 // could not be read then.
 type joined struct {
-	doing map[string]doing
-	nics  map[string]adapter
+	doing map[idKey]seen
+	nics  map[idKey]adapter
 	sizes *sizes
 	blind []string
 }
@@ -187,11 +193,18 @@ type joined struct {
 // readMachines emits virtual machines. How they are doing, their adapters and public addresses are lists of their
 // own, so that the number of calls grows with the pages and not with the machines.
 func readMachines(ctx context.Context, r *reader, l list) error {
-	j := joined{doing: map[string]doing{}, sizes: newSizes(r)}
+	j := joined{doing: map[idKey]seen{}, sizes: newSizes(r)}
+	alike := map[doing]*doing{}
 	err := pages(ctx, r.client, r.call, r.client.link(r.path(l.path), l.version, "statusOnly", "true"), r.out.Warn, func(page []item[machine]) error {
 		for _, vm := range page {
 			if vm.Properties.InstanceView != nil {
-				j.doing[canonical(vm.ID)] = doingOf(vm.Properties.InstanceView)
+				d := doingOf(vm.Properties.InstanceView)
+				name := d.computerName
+				d.computerName = ""
+				if alike[d] == nil {
+					alike[d] = &d
+				}
+				j.doing[keyOf(vm.ID)] = seen{alike[d], name}
 			}
 		}
 		return nil
@@ -240,7 +253,12 @@ func (j *joined) translate(ctx context.Context, env *resource.Envelope, vm item[
 		a.Users = []string{p.OS.User}
 	}
 	env.Unread = append(env.Unread, j.blind...)
-	d, known := j.doing[env.ExternalID]
+	var d doing
+	s, known := j.doing[keyOf(vm.ID)]
+	if known {
+		d = *s.doing
+		d.computerName = s.computerName
+	}
 	if v := p.Extended.InstanceView; !known && v != nil {
 		d, known = doing{computerName: v.ComputerName, osName: v.OSName, osVersion: v.OSVersion, generation: v.Generation}, true
 		if v.PowerState != nil {
@@ -350,7 +368,7 @@ func (i imageReference) String() string {
 func (j *joined) network(env *resource.Envelope, a *schema.Server, vm item[machine]) {
 	list := vm.Properties.Network.NICs
 	for _, n := range list {
-		nic, ok := j.nics[canonical(n.ID)]
+		nic, ok := j.nics[keyOf(n.ID)]
 		if !ok {
 			continue
 		}

@@ -171,7 +171,7 @@ func readNATGateways(ctx context.Context, r *reader, l list) error {
 		env.Unread = append(env.Unread, j.blind...)
 		g := schema.Gateway{Type: "nat", Status: p.ProvisioningState, Connectivity: "public", Class: i.SKU.Name}
 		for _, ip := range p.PublicIPs {
-			if found := public[canonical(ip.ID)]; found.ip != "" {
+			if found := public[keyOf(ip.ID)]; found.ip != "" {
 				g.PublicIPs = append(g.PublicIPs, found.ip)
 			}
 		}

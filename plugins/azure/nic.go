@@ -11,7 +11,7 @@ func readInterfaces(ctx context.Context, r *reader, l list) error {
 	return each(ctx, r, l, func(i item[nic]) error {
 		env, p := envelope(r, i), i.Properties
 		a := schema.NetworkInterface{Type: "virtual"}
-		kept := adapterOf(i, nil)
+		kept := adapterOf(i, nil, nil)
 		for _, ip := range kept.private {
 			a.Addresses = append(a.Addresses, schema.InterfaceAddress{IP: ip})
 		}

@@ -125,16 +125,16 @@ func readInstances(ctx context.Context, r *reader, l list) error {
 // interfaces and its power state. It answers which those are.
 func (m *members) fromGraph(ctx context.Context) (map[string]bool, error) {
 	shown := map[string]bool{}
-	public, nics := map[string]outside{}, map[string]adapter{}
+	public, nics, once := map[idKey]outside{}, map[idKey]adapter{}, words{}
 	if whole, err := graphItems(ctx, m.reader, "computeresources", graphAddresses, func(i item[publicIP]) error {
 		ip, _ := address(i.Properties.IP)
-		public[canonical(i.ID)] = outside{ip, i.Properties.DNS.FQDN}
+		public[keyOf(i.ID)] = outside{ip, i.Properties.DNS.FQDN}
 		return nil
 	}); err != nil || !whole {
 		return shown, err
 	}
 	if whole, err := graphItems(ctx, m.reader, "computeresources", graphInterfaces, func(i item[nic]) error {
-		nics[canonical(i.ID)] = adapterOf(i, public)
+		nics[keyOf(i.ID)] = adapterOf(i, public, once)
 		return nil
 	}); err != nil || !whole {
 		return shown, err
@@ -151,7 +151,7 @@ func (m *members) fromGraph(ctx context.Context) (map[string]bool, error) {
 				return nil
 			}
 			for _, n := range i.Properties.Network.NICs {
-				if _, ok := nics[canonical(n.ID)]; !ok {
+				if _, ok := nics[keyOf(n.ID)]; !ok {
 					return nil
 				}
 			}
@@ -169,8 +169,8 @@ func (m *members) fromGraph(ctx context.Context) (map[string]bool, error) {
 
 // fromSet emits what Resource Manager lists of one set.
 func (m *members) fromSet(ctx context.Context, set item[scaleSet]) error {
-	j := joined{nics: map[string]adapter{}, sizes: m.sizes}
-	public := map[string]outside{}
+	j := joined{nics: map[idKey]adapter{}, sizes: m.sizes}
+	public, once := map[idKey]outside{}, words{}
 	var nics []item[nic]
 	outward := false
 	// These two lists have had no other version since.
@@ -185,7 +185,7 @@ func (m *members) fromSet(ctx context.Context, set item[scaleSet]) error {
 	if err == nil && outward {
 		err = eachAnywhere(ctx, m.reader, m.client.link(set.ID+"/publicipaddresses", version), func(i item[publicIP]) error {
 			ip, _ := address(i.Properties.IP)
-			public[canonical(i.ID)] = outside{ip, i.Properties.DNS.FQDN}
+			public[keyOf(i.ID)] = outside{ip, i.Properties.DNS.FQDN}
 			return nil
 		})
 	}
@@ -196,7 +196,7 @@ func (m *members) fromSet(ctx context.Context, set item[scaleSet]) error {
 		return err
 	}
 	for _, n := range nics {
-		j.nics[canonical(n.ID)] = adapterOf(n, public)
+		j.nics[keyOf(n.ID)] = adapterOf(n, public, once)
 	}
 	err = eachAnywhere(ctx, m.reader, m.client.link(set.ID+"/virtualMachines", m.version, "$expand", "instanceView"), func(i item[instance]) error {
 		return m.emitInstance(ctx, &j, i)
