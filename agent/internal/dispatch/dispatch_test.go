@@ -209,6 +209,9 @@ func TestARunReadsEverything(t *testing.T) {
 
 // A run over more scopes than any message holds comes into the spool whole.
 func TestAWideRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes minutes under the race detector")
+	}
 	r := newRig(t)
 	r.dispatcher.Assign([]dispatch.Assignment{assignment(settings{Count: 1, Mode: "wide"}, onRequest...)})
 	if err := r.dispatcher.Request(dispatch.Request{RunID: "r1", ConnectionID: "c1", Epoch: 1}); err != nil {
