@@ -10,7 +10,8 @@ start_openstack() {
 		echo "OpenStack's packages need root on Debian 12" >&2
 		return 1
 	fi
-	"$openstack_home/up.sh" >/dev/null && "$openstack_home/seed.sh"
+	# Seeding again goes on where it stopped.
+	"$openstack_home/up.sh" >/dev/null && { "$openstack_home/seed.sh" || { sleep 10; "$openstack_home/seed.sh"; }; }
 }
 
 # Ends each daemon by the pid that was recorded when it was started.
