@@ -8,10 +8,12 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // keepers hold a secret on purpose, and each only the ones named: its owner reads them there.
@@ -146,15 +148,20 @@ func files(t *testing.T, dir string, secrets map[string]string) {
 func walk(a api) map[string][]byte {
 	a.t.Helper()
 	var doc struct {
-		Paths map[string]map[string]json.RawMessage `json:"paths"`
+		Paths map[string]map[string]struct {
+			Parameters []parameter `json:"parameters"`
+		} `json:"paths"`
 	}
 	a.get("/openapi.json", &doc)
 	answers := map[string][]byte{}
 	for route, methods := range doc.Paths {
-		if _, ok := methods["get"]; !ok {
+		get, ok := methods["get"]
+		if !ok {
 			continue
 		}
+		query := a.query(route, get.Parameters)
 		for _, path := range a.fill(strings.TrimPrefix(route, "/api/v1")) {
+			path += query
 			status, b, err := a.try(http.MethodGet, path, nil)
 			if err != nil || status >= 300 && status != http.StatusNotFound {
 				a.t.Errorf("GET %s: %d %s %v", path, status, b, err)
@@ -163,6 +170,39 @@ func walk(a api) map[string][]byte {
 		}
 	}
 	return answers
+}
+
+// parameter is what the description says of one.
+type parameter struct {
+	Name     string `json:"name"`
+	In       string `json:"in"`
+	Required bool   `json:"required"`
+}
+
+// asked is a value for each query parameter that a route cannot do without.
+var asked = map[string]string{
+	"kind":  "server",
+	"since": time.Now().Add(-time.Hour).UTC().Format(time.RFC3339),
+}
+
+// query is the part after the path with the parameters a route asks for; a new one needs a value above.
+func (a api) query(route string, parameters []parameter) string {
+	a.t.Helper()
+	q := url.Values{}
+	for _, p := range parameters {
+		if p.In != "query" || !p.Required {
+			continue
+		}
+		v, ok := asked[p.Name]
+		if !ok {
+			a.t.Errorf("GET %s asks for %s: the test has no value for it", route, p.Name)
+		}
+		q.Set(p.Name, v)
+	}
+	if len(q) == 0 {
+		return ""
+	}
+	return "?" + q.Encode()
 }
 
 // fill replaces the parameters of a route, left to right, by the first few names in the list before each.
