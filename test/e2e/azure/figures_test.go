@@ -57,18 +57,19 @@ func TestFigures(t *testing.T) {
 	}
 }
 
-// peakOf is the most memory that the plugin's process of a bench has had.
+// peakOf is the most memory that the plugin's process of a bench has had, found by its program: the agent names the plugin too.
 func peakOf(dir string) string {
-	pids, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, file := range pids {
-		line, err := os.ReadFile(file)
-		if err != nil || !strings.HasPrefix(string(line), filepath.Join(dir, "maestro-plugin-azure")) && !strings.Contains(string(line), "maestro-plugin-azure") {
+	plugin, err := filepath.EvalSymlinks(filepath.Join(dir, "maestro-plugin-azure"))
+	if err != nil {
+		return ""
+	}
+	programs, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, link := range programs {
+		program, err := os.Readlink(link)
+		if err != nil || program != plugin {
 			continue
 		}
-		if strings.Contains(string(line), "maestro-agent\x00run") {
-			continue
-		}
-		status, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "status"))
+		status, _ := os.ReadFile(filepath.Join(filepath.Dir(link), "status"))
 		for l := range strings.Lines(string(status)) {
 			if v, ok := strings.CutPrefix(l, "VmHWM:"); ok {
 				return strings.TrimSpace(v)
