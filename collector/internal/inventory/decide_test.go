@@ -277,13 +277,9 @@ func TestDecisionsAreChecked(t *testing.T) {
 
 // Wherever a merge or split stops, the sweeper ends it, and the result is that of one that did not stop.
 func TestDecisionsSurviveCrashes(t *testing.T) {
-	for _, transactions := range []bool{true, false} {
-		for after := range 40 {
-			st := openSQLite(t)
-			if !transactions {
-				st = piecemeal{st}
-			}
-			crash := storetest.Crashing(st, -1)
+	for _, e := range engines(t) {
+		for after := 0; after < 40+e.stride; after += e.stride {
+			crash := storetest.Crashing(e.open(t), -1)
 			l := newLab(t, func(o *Options) { o.Store = crash })
 			a, b := l.twoPlugins()
 			l.run(a, complete(one, thing(one, "a1", named("web"), has("serial", "S-1"))))

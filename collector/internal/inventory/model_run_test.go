@@ -12,12 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
-	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/store"
-	"maestro.internal/collector/internal/store/mongo"
 	"maestro.internal/collector/internal/store/storetest"
 	"maestro.internal/sdk/resource"
 )
@@ -468,15 +465,14 @@ func TestModelWithoutTransactions(t *testing.T) {
 // TestModelOnMongo runs a few sequences on servers that speak MongoDB's protocol, named as for the store's own tests. They are
 // slow, so the sequences are few; what they show is that nothing leans on what only SQLite does.
 func TestModelOnMongo(t *testing.T) {
-	servers := os.Getenv("MAESTRO_TEST_MONGO_URIS")
-	if servers == "" {
+	if os.Getenv("MAESTRO_TEST_MONGO_URIS") == "" {
 		t.Skip("MAESTRO_TEST_MONGO_URIS is not set; test/mongoservers/run.sh starts servers to run this against")
 	}
 	checks := flag.Lookup("rapid.checks")
 	before := checks.Value.String()
 	few := os.Getenv("MAESTRO_TEST_MONGO_CHECKS")
 	if few == "" {
-		few = "5"
+		few = "10"
 	}
 	if err := checks.Value.Set(few); err != nil {
 		t.Fatal(err)
@@ -486,23 +482,7 @@ func TestModelOnMongo(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	for pair := range strings.FieldsSeq(servers) {
-		name, uri, _ := strings.Cut(pair, "=")
-		t.Run(name, func(t *testing.T) {
-			RunModel(t, func(t tb) store.Store {
-				t.Helper()
-				st, err := mongo.Open(context.Background(), mongo.Options{URI: uri, Tables: append(Tables(), audit.Tables()...),
-					Database: "maestro_model_" + strings.ReplaceAll(uuid.NewString(), "-", "")})
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Cleanup(func() {
-					if err := st.Close(); err != nil {
-						t.Error(err)
-					}
-				})
-				return st
-			})
-		})
+	for _, e := range mongoEngines(t) {
+		t.Run(e.name, func(t *testing.T) { RunModel(t, e.open) })
 	}
 }
