@@ -20,6 +20,7 @@ import (
 	"maestro.internal/cli/internal/client"
 	"maestro.internal/cli/internal/contexts"
 	"maestro.internal/cli/internal/output"
+	"maestro.internal/cli/internal/progress"
 	"maestro.internal/internal/build"
 )
 
@@ -45,8 +46,8 @@ type Environment struct {
 	Out, Err io.Writer
 	Getenv   func(string) string
 	Now      func() time.Time
-	// Terminal says that Out is looked at by a person.
-	Terminal bool
+	// Terminal says that Out is looked at by a person, ErrTerminal that Err is.
+	Terminal, ErrTerminal bool
 	// ReadPassword asks without echo; nil when there is no terminal.
 	ReadPassword func(prompt string) (string, error)
 }
@@ -54,7 +55,7 @@ type Environment struct {
 // System is the real environment.
 func System() Environment {
 	env := Environment{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Now: time.Now}
-	env.Terminal = term.IsTerminal(int(os.Stdout.Fd()))
+	env.Terminal, env.ErrTerminal = term.IsTerminal(int(os.Stdout.Fd())), term.IsTerminal(int(os.Stderr.Fd()))
 	if fd := int(os.Stdin.Fd()); term.IsTerminal(fd) {
 		env.ReadPassword = func(prompt string) (string, error) {
 			fmt.Fprint(os.Stderr, prompt)
@@ -70,6 +71,7 @@ func System() Environment {
 type app struct {
 	env     Environment
 	format  string
+	fields  []string
 	context string
 }
 
@@ -131,9 +133,12 @@ The collector is the one of ` + "`maestro login`" + `, of --context, or of MAEST
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed in or not allowed, 5 not found.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		// Before anything is asked or done: a wrong -o would only be seen when it is too late.
+		PersistentPreRunE: func(*cobra.Command, []string) error { return asUsage(a.style().Check()) },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().StringVarP(&a.format, "output", "o", "table", "how to print: "+strings.Join(output.Formats, ", "))
+	root.PersistentFlags().StringSliceVar(&a.fields, "fields", nil, "`names` of the only fields to print, separated by commas: name,os.name,tags.env")
 	root.PersistentFlags().StringVar(&a.context, "context", "", "`name` of the collector to ask, as given to login")
 	root.AddCommand(
 		a.login(),
@@ -215,12 +220,24 @@ func newClient(base, token string) (*client.Client, error) {
 	return c, nil
 }
 
+func (a *app) style() output.Style {
+	return output.Style{Format: a.format, Fields: a.fields, Terminal: a.env.Terminal}
+}
+
 func (a *app) print(value any, table func() output.Table) error {
-	err := output.Print(a.env.Out, a.format, value, table)
-	if err != nil && strings.HasPrefix(err.Error(), "unknown output") {
+	return asUsage(output.Print(a.env.Out, a.style(), value, table))
+}
+
+func asUsage(err error) error {
+	if errors.Is(err, output.ErrUsage) {
 		return usageError{err}
 	}
 	return err
+}
+
+// progress shows how far something is; where a program reads the answer, only to a person.
+func (a *app) progress() *progress.Bar {
+	return progress.New(a.env.Err, a.env.ErrTerminal, a.format != "table", a.env.Now)
 }
 
 func (a *app) version() *cobra.Command {

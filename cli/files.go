@@ -140,10 +140,10 @@ func (a *app) upload(ctx context.Context, c *client.Client, conn rest.Connection
 		sums[f.Name] = f.SHA256
 	}
 	batch := archive{to: filesPath(conn), client: c}
+	bar := a.progress()
+	defer bar.Done("")
 	for i, name := range slices.Sorted(maps.Keys(paths)) {
-		if a.env.Terminal {
-			fmt.Fprintf(a.env.Err, "\r\x1b[K%d of %d: %s", i+1, len(paths), output.Clean(name))
-		}
+		bar.Set(fmt.Sprintf("%d of %d: %s", i+1, len(paths), name), i, len(paths))
 		content, err := readFile(paths[name])
 		if err != nil {
 			return done, err
@@ -160,9 +160,6 @@ func (a *app) upload(ctx context.Context, c *client.Client, conn rest.Connection
 	}
 	if err := batch.send(ctx); err != nil {
 		return done, fmt.Errorf("upload: %w", err)
-	}
-	if a.env.Terminal {
-		fmt.Fprint(a.env.Err, "\r\x1b[K")
 	}
 	for name := range sums {
 		if _, ok := paths[name]; ok || !prune {

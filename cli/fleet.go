@@ -93,18 +93,17 @@ func whyNot(run rest.Run) string {
 func (a *app) follow(ctx context.Context, c *client.Client, id string) (rest.Run, error) {
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
-	last := ""
+	bar := a.progress()
+	defer bar.Done("")
 	for {
 		run, err := client.Get[rest.Run](ctx, c, "/runs/"+url.PathEscape(id), nil)
 		if err != nil {
 			return run, err
 		}
 		line := fmt.Sprintf("%s: %d of %d scopes, %d listed", run.State, run.ScopesDone, run.ScopesTotal, run.Listed)
-		if line != last && a.format == "table" {
-			fmt.Fprintln(a.env.Err, line)
-			last = line
-		}
+		bar.Set(line, run.ScopesDone, run.ScopesTotal)
 		if ended(run) {
+			bar.Done(line)
 			return run, nil
 		}
 		select {

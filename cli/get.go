@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"slices"
@@ -20,12 +21,21 @@ import (
 type listFlags struct {
 	filter, orderBy, asOf string
 	limit                 int
+	watch                 bool
+	every                 time.Duration
+	fields                string // those that the collector need not leave out
 }
 
 func (f *listFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&f.filter, "filter", "f", "", "`expression`, as in the web UI: memory_bytes > 1e9 AND region = \"fra\"")
 	cmd.Flags().StringVar(&f.orderBy, "order-by", "", "`fields` to sort by: \"name\", \"memory_bytes desc, name\"")
 	cmd.Flags().IntVar(&f.limit, "limit", 100, "most `items` to print; 0 for all")
+}
+
+// addWatch is for lists that somebody may want to keep an eye on.
+func (f *listFlags) addWatch(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.watch, "watch", false, "go on and show what changes, until Ctrl-C")
+	cmd.Flags().DurationVar(&f.every, "every", 2*time.Second, "`how often` --watch looks")
 }
 
 func (f *listFlags) query() url.Values {
@@ -38,6 +48,7 @@ func (f *listFlags) query() url.Values {
 	set("filter", f.filter)
 	set("order_by", f.orderBy)
 	set("as_of", f.asOf)
+	set("fields", f.fields)
 	size := 1000
 	if f.limit > 0 {
 		size = min(f.limit, size)
@@ -54,6 +65,10 @@ func (a *app) get() *cobra.Command {
 		Example: `  maestro get server
   maestro get server -f 'region = "fra" AND memory_bytes > 1e10' --order-by 'memory_bytes desc'
   maestro get volume 8f0c... -o yaml
+  maestro get server --fields name,os.name,tags.env,memory_bytes -o csv
+  maestro get server -o template='{{.name}} {{field "tags.env" .}}'
+  maestro get server --as-of monday
+  maestro get runs --watch
   maestro get changes --limit 20`,
 		Long: "Print resources of a kind, or one of them with everything that is known of it.\nBeside the kinds there are: changes, audit, runs, datacenters, removals, reviews, kinds.",
 		Args: cobra.RangeArgs(1, 2),
@@ -62,17 +77,28 @@ func (a *app) get() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if flags.asOf != "" {
+				at, err := moment(flags.asOf, a.env.Now())
+				if err != nil {
+					return usageError{fmt.Errorf("--as-of: %w", err)}
+				}
+				flags.asOf = at.UTC().Format(time.RFC3339Nano)
+			}
 			if len(args) == 2 {
-				return a.getOne(cmd, c, args[0], args[1])
+				return a.getOne(cmd, c, args[0], args[1], flags)
 			}
 			if list, ok := a.lists()[args[0]]; ok {
+				if flags.asOf != "" {
+					return usageError{fmt.Errorf("--as-of: only resources are kept as they were; `maestro get changes` lists what happened")}
+				}
 				return list(cmd, c, flags)
 			}
 			return a.getKind(cmd, c, args[0], flags)
 		},
 	}
 	flags.add(cmd)
-	cmd.Flags().StringVar(&flags.asOf, "as-of", "", "`moment` to look back to (RFC 3339)")
+	flags.addWatch(cmd)
+	cmd.Flags().StringVar(&flags.asOf, "as-of", "", "`moment` to look back to: 2026-11-01, 2026-11-01T08:00:00Z, -3d, monday")
 	return cmd
 }
 
@@ -81,16 +107,52 @@ func (a *app) getKind(cmd *cobra.Command, c *client.Client, kind string, flags l
 	if err != nil {
 		return err
 	}
-	list, err := client.All[rest.Resource](cmd.Context(), c, "/resources/"+url.PathEscape(kind), flags.query(), flags.limit)
-	if err != nil {
-		return err
+	if flags.fields, err = documentFields(info, a.fields); err != nil {
+		return usageError{err}
 	}
-	coverage, err := client.Get[rest.Coverage](cmd.Context(), c, "/coverage", url.Values{"kind": {kind}})
-	if err != nil {
-		return err
-	}
-	return a.print(list, func() output.Table { return resourceTable(info, list, coverage, a.env.Now()) })
+	return watched(a, cmd, flags, resourceID, func(ctx context.Context) (rest.List[rest.Resource], func() output.Table, error) {
+		list, err := client.All[rest.Resource](ctx, c, "/resources/"+url.PathEscape(kind), flags.query(), flags.limit)
+		if err != nil {
+			return list, nil, err
+		}
+		coverage, err := client.Get[rest.Coverage](ctx, c, "/coverage", url.Values{"kind": {kind}})
+		return list, func() output.Table { return resourceTable(info, list, coverage, a.env.Now()) }, err
+	})
 }
+
+func resourceID(r rest.Resource) string { return r.ID }
+
+// documentFields says which parts of the documents the fields need, and finds names that the kind has not.
+func documentFields(info rest.KindInfo, fields []string) (string, error) {
+	var parts []string
+	for _, name := range fields {
+		first, _, _ := strings.Cut(name, ".")
+		if slices.Contains(resourceParts, first) {
+			parts = append(parts, first)
+			continue
+		}
+		pointer, _, err := pointerOf(info, name)
+		switch {
+		case err != nil && isObject(info, name):
+			pointer = "/attributes"
+		case err != nil:
+			return "", fmt.Errorf("--fields: %w", err)
+		}
+		part, _, _ := strings.Cut(strings.TrimPrefix(pointer, "/"), "/")
+		parts = append(parts, part)
+	}
+	slices.Sort(parts)
+	return strings.Join(slices.Compact(parts), ","), nil
+}
+
+// isObject says whether fields of the kind lie below the name.
+func isObject(info rest.KindInfo, name string) bool {
+	return slices.ContainsFunc(info.Fields, func(f schema.Field) bool { return strings.HasPrefix(f.Path, name+".") })
+}
+
+// resourceParts are what a resource's document is made of.
+var resourceParts = []string{"id", "kind", "version", "state", "state_since", "state_reason", "redirect_to", "name", "region", "zone", "datacenter", "tags", "labels",
+	"identifiers", "console_url", "attributes", "common", "volatile", "stale", "withheld", "conflicts", "warnings", "origin", "created_at", "updated_at", "last_seen"}
 
 // resourceTable has the columns that the kind's schema marks.
 func resourceTable(info rest.KindInfo, list rest.List[rest.Resource], cov rest.Coverage, now time.Time) output.Table {
@@ -164,13 +226,16 @@ func fieldText(attrs map[string]any, f schema.Field) string {
 	return output.Value(v)
 }
 
-func (a *app) getOne(cmd *cobra.Command, c *client.Client, kind, id string) error {
+func (a *app) getOne(cmd *cobra.Command, c *client.Client, kind, id string, flags listFlags) error {
 	path := "/resources/" + url.PathEscape(kind) + "/" + url.PathEscape(id)
-	r, err := client.Get[rest.Resource](cmd.Context(), c, path, nil)
-	if err != nil {
-		return err
+	q := url.Values{}
+	if flags.asOf != "" {
+		q.Set("as_of", flags.asOf)
 	}
-	return a.print(r, func() output.Table { return onePage(r, a.env.Now()) })
+	return watched(a, cmd, flags, resourceID, func(ctx context.Context) (rest.List[rest.Resource], func() output.Table, error) {
+		r, err := client.Get[rest.Resource](ctx, c, path, q)
+		return rest.List[rest.Resource]{Items: []rest.Resource{r}, TotalSize: -1}, func() output.Table { return onePage(r, a.env.Now()) }, err
+	})
 }
 
 func onePage(r rest.Resource, now time.Time) output.Table {

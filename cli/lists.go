@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -59,21 +60,20 @@ func (a *app) lists() map[string]func(*cobra.Command, *client.Client, listFlags)
 }
 
 func printList[T any](a *app, cmd *cobra.Command, c *client.Client, path string, f listFlags, header []string, row func(T, time.Time) []string) error {
-	list, err := client.All[T](cmd.Context(), c, path, f.query(), f.limit)
-	if err != nil {
-		return err
-	}
-	return a.print(list, func() output.Table {
-		t := output.Table{Header: header}
-		for _, x := range list.Items {
-			t.Rows = append(t.Rows, row(x, a.env.Now()))
-		}
-		if len(list.Items) == 0 {
-			t.Note = "None."
-		} else if len(list.Items) < list.TotalSize {
-			t.Note = fmt.Sprintf("%d of %d; --limit 0 prints all", len(list.Items), list.TotalSize)
-		}
-		return t
+	return watched(a, cmd, f, idOf[T], func(ctx context.Context) (rest.List[T], func() output.Table, error) {
+		list, err := client.All[T](ctx, c, path, f.query(), f.limit)
+		return list, func() output.Table {
+			t := output.Table{Header: header}
+			for _, x := range list.Items {
+				t.Rows = append(t.Rows, row(x, a.env.Now()))
+			}
+			if len(list.Items) == 0 {
+				t.Note = "None."
+			} else if len(list.Items) < list.TotalSize {
+				t.Note = fmt.Sprintf("%d of %d; --limit 0 prints all", len(list.Items), list.TotalSize)
+			}
+			return t
+		}, err
 	})
 }
 

@@ -25,6 +25,7 @@ func (a *app) runs() *cobra.Command {
 		},
 	}
 	flags.add(cmd)
+	flags.addWatch(cmd)
 	cmd.AddCommand(a.runCancel())
 	return cmd
 }

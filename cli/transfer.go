@@ -355,10 +355,10 @@ func (a *app) saveMapping(ctx context.Context, path string) error {
 // followOperation waits until an operation is over, and tells how it went.
 func (a *app) followOperation(ctx context.Context, c *client.Client, op rest.Operation) error {
 	wait := 50 * time.Millisecond
+	bar := a.progress()
+	defer bar.Done("") // when we leave before it has ended
 	for op.State == "running" {
-		if a.env.Terminal {
-			fmt.Fprintf(a.env.Err, "\r\x1b[K%s: %d rows", output.Clean(op.Phase), op.Rows)
-		}
+		bar.Set(fmt.Sprintf("%s: %d rows", op.Phase, op.Rows), 0, 0)
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("the operation %s goes on without us; maestro operations %s shows it: %w", op.ID, op.ID, ctx.Err())
@@ -370,9 +370,7 @@ func (a *app) followOperation(ctx context.Context, c *client.Client, op rest.Ope
 			return err
 		}
 	}
-	if a.env.Terminal {
-		fmt.Fprint(a.env.Err, "\r\x1b[K")
-	}
+	bar.Done("")
 	if err := a.print(op, func() output.Table { return operationTable(op) }); err != nil {
 		return err
 	}

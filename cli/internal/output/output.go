@@ -1,5 +1,5 @@
-// Package output prints answers: tables for people, JSON and YAML for programs. What comes from the inventory is
-// foreign, so control characters never reach the terminal.
+// Package output prints answers: tables for people, JSON, YAML, CSV and templates for programs. What comes from the
+// inventory is foreign, so control characters never reach the terminal, whatever the format.
 package output
 
 import (
@@ -9,9 +9,6 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
-
-	"github.com/goccy/go-yaml"
 )
 
 // Table is what people see of an answer.
@@ -22,49 +19,15 @@ type Table struct {
 	Note string
 }
 
-// Formats are the values of --output.
-var Formats = []string{"table", "json", "yaml"}
-
-// Print writes value in the format; table makes the table when that is asked for.
-func Print(w io.Writer, format string, value any, table func() Table) error {
-	switch format {
-	case "json":
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		enc.SetEscapeHTML(false)
-		if err := enc.Encode(value); err != nil {
-			return fmt.Errorf("write JSON: %w", err)
-		}
-		return nil
-	case "yaml":
-		return printYAML(w, value)
-	case "table":
-		return table().print(w)
-	}
-	return fmt.Errorf("unknown output %q: want %s", format, strings.Join(Formats, ", "))
-}
-
-// printYAML goes through JSON, so that both formats have the same names.
-func printYAML(w io.Writer, value any) error {
-	b, err := json.Marshal(value)
-	if err != nil {
-		return fmt.Errorf("encode answer: %w", err)
-	}
-	y, err := yaml.JSONToYAML(b)
-	if err != nil {
-		return fmt.Errorf("write YAML: %w", err)
-	}
-	if _, err := w.Write(y); err != nil {
-		return fmt.Errorf("write YAML: %w", err)
-	}
-	return nil
-}
-
 func (t Table) print(w io.Writer) error {
 	if len(t.Rows) > 0 {
 		tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 		if len(t.Header) > 0 {
-			fmt.Fprintln(tw, strings.ToUpper(strings.Join(t.Header, "\t")))
+			head := make([]string, len(t.Header))
+			for i, h := range t.Header {
+				head[i] = Clean(strings.ToUpper(h))
+			}
+			fmt.Fprintln(tw, strings.Join(head, "\t"))
 		}
 		for _, row := range t.Rows {
 			cells := make([]string, len(row))
@@ -78,21 +41,9 @@ func (t Table) print(w io.Writer) error {
 		}
 	}
 	if t.Note != "" {
-		if _, err := fmt.Fprintln(w, t.Note); err != nil {
-			return fmt.Errorf("write table: %w", err)
-		}
+		return write(safe{w}, "table", []byte(t.Note+"\n"))
 	}
 	return nil
-}
-
-// Clean makes foreign text safe for a terminal's line: control and direction characters become a visible mark.
-func Clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
-			return '�'
-		}
-		return r
-	}, s)
 }
 
 // Value prints a JSON value in one cell.
@@ -102,6 +53,8 @@ func Value(v any) string {
 		return "-"
 	case string:
 		return v
+	case json.Number:
+		return v.String()
 	case float64:
 		return strings.TrimSuffix(fmt.Sprintf("%.6g", v), ".0")
 	case bool:

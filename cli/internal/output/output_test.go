@@ -1,7 +1,6 @@
 package output_test
 
 import (
-	"bytes"
 	"testing"
 	"time"
 
@@ -53,29 +52,5 @@ func TestAgo(t *testing.T) {
 	}
 	if got := output.Ago(time.Time{}, now); got != "-" {
 		t.Errorf("no moment: %q", got)
-	}
-}
-
-// TestPrint: the three formats of one answer.
-func TestPrint(t *testing.T) {
-	value := []map[string]any{{"name": "<a>", "memory_bytes": 1024}}
-	table := func() output.Table {
-		return output.Table{Header: []string{"name", "memory"}, Rows: [][]string{{"<a>\x07", "1 KiB"}}, Note: "1 server"}
-	}
-	for format, want := range map[string]string{
-		"table": "NAME  MEMORY\n<a>�  1 KiB\n1 server\n",
-		"json":  "[\n  {\n    \"memory_bytes\": 1024,\n    \"name\": \"<a>\"\n  }\n]\n",
-		"yaml":  "- memory_bytes: 1024\n  name: <a>\n",
-	} {
-		var b bytes.Buffer
-		if err := output.Print(&b, format, value, table); err != nil {
-			t.Errorf("%s: %v", format, err)
-		}
-		if b.String() != want {
-			t.Errorf("%s: got %q, want %q", format, b.String(), want)
-		}
-	}
-	if err := output.Print(&bytes.Buffer{}, "xml", value, table); err == nil {
-		t.Error("an unknown format was taken")
 	}
 }
