@@ -25,6 +25,7 @@ import (
 	"go.uber.org/goleak"
 
 	"maestro.internal/collector"
+	"maestro.internal/collector/internal/store/storetest"
 	"maestro.internal/internal/rest"
 )
 
@@ -128,14 +129,13 @@ func (c *client) token(dir string) string {
 }
 
 // A fresh folder becomes a working collector, and a second start finds everything again; on every engine that is at hand
-// (MAESTRO_TEST_MONGO_URIS="name=uri ..." as for the store's own tests).
+// (named as for the store's own tests).
 func TestCollector(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { testCollector(t, config(t.TempDir())) })
-	for entry := range strings.FieldsSeq(os.Getenv("MAESTRO_TEST_MONGO_URIS")) {
-		name, uri, _ := strings.Cut(entry, "=")
-		t.Run(name, func(t *testing.T) {
+	for _, server := range storetest.Servers() {
+		t.Run(server.Name, func(t *testing.T) {
 			cfg := config(t.TempDir())
-			cfg.Store = collector.StoreConfig{Engine: "mongo", URI: collector.URI(uri), Database: "collector_" + strings.ToLower(rand.Text()[:10])}
+			cfg.Store = collector.StoreConfig{Engine: "mongo", URI: collector.URI(server.URI), Database: "collector_" + strings.ToLower(rand.Text()[:10])}
 			testCollector(t, cfg)
 		})
 	}

@@ -17,16 +17,16 @@ import (
 
 	"maestro.internal/collector"
 	"maestro.internal/collector/internal/store/sqlite"
+	"maestro.internal/collector/internal/store/storetest"
 )
 
 // engines answers a fresh configuration for every engine that is at hand.
 func engines(t *testing.T, fn func(t *testing.T, cfg collector.Config)) {
 	t.Run("sqlite", func(t *testing.T) { fn(t, config(t.TempDir())) })
-	for entry := range strings.FieldsSeq(os.Getenv("MAESTRO_TEST_MONGO_URIS")) {
-		name, uri, _ := strings.Cut(entry, "=")
-		t.Run(name, func(t *testing.T) {
+	for _, server := range storetest.Servers() {
+		t.Run(server.Name, func(t *testing.T) {
 			cfg := config(t.TempDir())
-			cfg.Store = collector.StoreConfig{Engine: "mongo", URI: collector.URI(uri), Database: "operate_" + strings.ToLower(rand.Text()[:10])}
+			cfg.Store = collector.StoreConfig{Engine: "mongo", URI: collector.URI(server.URI), Database: "operate_" + strings.ToLower(rand.Text()[:10])}
 			fn(t, cfg)
 		})
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -22,7 +21,7 @@ import (
 )
 
 // The faults that the order of writes is there for, on every store: SQLite with its transactions, SQLite as if it had none, and
-// the servers of MAESTRO_TEST_MONGO_URIS, named as for the store's own tests.
+// the servers that the environment names (storetest.Servers).
 
 // engine is a store to test on.
 type engine struct {
@@ -49,10 +48,9 @@ func engines(t *testing.T) []engine {
 func mongoEngines(t *testing.T) []engine {
 	t.Helper()
 	var list []engine
-	for pair := range strings.FieldsSeq(os.Getenv("MAESTRO_TEST_MONGO_URIS")) {
-		name, uri, _ := strings.Cut(pair, "=")
-		e := engine{name: name, open: openMongo(t, uri), stride: 3, atomic: true}
-		if name == "ferretdb" {
+	for _, server := range storetest.Servers() {
+		e := engine{name: server.Name, open: openMongo(t, server.URI), stride: 3, atomic: true}
+		if server.Name == "ferretdb" {
 			e.stride, e.atomic = 7, false
 		}
 		list = append(list, e)

@@ -465,8 +465,8 @@ func TestModelWithoutTransactions(t *testing.T) {
 // TestModelOnMongo runs a few sequences on servers that speak MongoDB's protocol, named as for the store's own tests. They are
 // slow, so the sequences are few; what they show is that nothing leans on what only SQLite does.
 func TestModelOnMongo(t *testing.T) {
-	if os.Getenv("MAESTRO_TEST_MONGO_URIS") == "" {
-		t.Skip("MAESTRO_TEST_MONGO_URIS is not set; test/mongoservers/run.sh starts servers to run this against")
+	if len(storetest.Servers()) == 0 {
+		t.Skip(storetest.HowToNameServers)
 	}
 	checks := flag.Lookup("rapid.checks")
 	before := checks.Value.String()

@@ -3,7 +3,6 @@ package ledger_test
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -401,14 +400,13 @@ func TestPurgeStopsAnywhere(t *testing.T) {
 
 // The same on a server of MongoDB's protocol: documents come back with their values, not their bytes.
 func TestOnMongo(t *testing.T) {
-	uris := strings.Fields(os.Getenv("MAESTRO_TEST_MONGO_URIS"))
-	if len(uris) == 0 {
-		t.Skip("MAESTRO_TEST_MONGO_URIS is not set")
+	servers := storetest.Servers()
+	if len(servers) == 0 {
+		t.Skip(storetest.HowToNameServers)
 	}
-	for _, pair := range uris {
-		name, uri, _ := strings.Cut(pair, "=")
-		t.Run(name, func(t *testing.T) {
-			st, err := mongo.Open(t.Context(), mongo.Options{URI: uri, Database: "ledger_" + uuid.NewString()[:8], Tables: tables()})
+	for _, server := range servers {
+		t.Run(server.Name, func(t *testing.T) {
+			st, err := mongo.Open(t.Context(), mongo.Options{URI: server.URI, Database: "ledger_" + uuid.NewString()[:8], Tables: tables()})
 			must(t, err)
 			t.Cleanup(func() { must(t, st.Close()) })
 			s := newSite(t, st)

@@ -3,7 +3,6 @@ package mongo_test
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 
@@ -29,20 +28,18 @@ var lacks = map[string]storetest.Lacks{
 	"java":     {Transactions: true, BigNumbers: true, ByteOrder: true}, // it compares UTF-16, as Java does
 }
 
-// servers are those of MAESTRO_TEST_MONGO_URIS: "ferretdb=mongodb://127.0.0.1:1234 java=mongodb://..."
+// servers are those that the environment names.
 func servers(t *testing.T) map[string]string {
 	t.Helper()
-	text := os.Getenv("MAESTRO_TEST_MONGO_URIS")
-	if text == "" {
-		t.Skip("MAESTRO_TEST_MONGO_URIS is not set; test/mongoservers/run.sh starts servers to run this against")
-	}
 	found := map[string]string{}
-	for pair := range strings.FieldsSeq(text) {
-		name, uri, ok := strings.Cut(pair, "=")
-		if _, known := lacks[name]; !ok || !known {
-			t.Fatalf("MAESTRO_TEST_MONGO_URIS: %q is not name=uri with one of mongodb, ferretdb, java", pair)
+	for _, s := range storetest.Servers() {
+		if _, known := lacks[s.Name]; !known {
+			t.Fatalf("MAESTRO_TEST_MONGO_URIS: %q is none of mongodb, ferretdb, java", s.Name)
 		}
-		found[name] = uri
+		found[s.Name] = s.URI
+	}
+	if len(found) == 0 {
+		t.Skip(storetest.HowToNameServers)
 	}
 	return found
 }
