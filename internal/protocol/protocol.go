@@ -19,7 +19,11 @@ import (
 // Capability numbers what a side can do; both state theirs and use the lower one.
 //
 //	1  the first version
-const Capability = 1
+//	2  lists in parts: the collector may send the sums of a scope's parts when it asks for a list
+const Capability = 2
+
+// CapabilityParts is the least of a peer that lists in parts.
+const CapabilityParts = 2
 
 // Limits of messages on the uplink.
 const (

@@ -6,6 +6,7 @@ import (
 
 	"maestro.internal/agent/internal/spool"
 	"maestro.internal/internal/protocol/uplinkv1"
+	"maestro.internal/sdk/resource"
 )
 
 const (
@@ -28,6 +29,8 @@ type batches struct {
 	flying  int
 	result  receipt
 	decided bool
+	// parts that the list speaks of; they stand in each of its batches.
+	parts []byte
 }
 
 func (r *runPush) batches(v *view) *batches {
@@ -36,8 +39,16 @@ func (r *runPush) batches(v *view) *batches {
 	return b
 }
 
+// listing says which parts of the scope are going to be listed; nil is all.
+func (b *batches) listing(parts *resource.BucketSet) {
+	if parts != nil {
+		b.parts = parts.Bytes()
+		b.batch.Buckets = b.parts
+	}
+}
+
 func (b *batches) reset() {
-	b.batch = &uplinkv1.Batch{RunId: b.push.info.RunID, Scope: int32(b.view.capture.Scope), Seq: b.view.seq}
+	b.batch = &uplinkv1.Batch{RunId: b.push.info.RunID, Scope: int32(b.view.capture.Scope), Seq: b.view.seq, Buckets: b.parts}
 	b.view.seq++
 	b.bytes, b.items = 0, 0
 }
@@ -126,6 +137,9 @@ func (b *batches) land(ctx context.Context) error {
 	}
 	b.result.want = append(b.result.want, got.GetWant()...)
 	b.result.index = append(b.result.index, got.GetIndex()...)
+	if sums := got.GetBucketSums(); len(sums) > 0 {
+		b.result.sums = sums
+	}
 	if v := got.GetVerdict(); v != uplinkv1.Verdict_VERDICT_UNSPECIFIED && !b.decided {
 		b.decided = true
 		b.result.verdict, b.result.reason, b.result.answer = v, got.GetReason(), answer

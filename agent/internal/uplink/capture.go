@@ -29,7 +29,7 @@ func (r *runPush) capture(ctx context.Context, v *view) error {
 			if r.withoutBaseline(v) {
 				continue
 			}
-			got, err = r.list(ctx, v)
+			got, err = r.list(ctx, v, reply.GetBucketSums())
 		default:
 			got = &receipt{verdict: reply.GetVerdict(), reason: reply.GetReason()}
 		}
@@ -131,7 +131,7 @@ func (r *runPush) settle(ctx context.Context, v *view, got *receipt) error {
 				return fmt.Errorf("scope %s: the collector asks for lists without end", key)
 			}
 			listed = true
-			got, err = r.list(ctx, v)
+			got, err = r.list(ctx, v, got.sums)
 		case send:
 			got, err = r.bodies(ctx, v, got.want)
 			if err == nil && got.verdict == send {
@@ -199,7 +199,9 @@ type receipt struct {
 	reason  string
 	want    []string
 	index   []*uplinkv1.Row
-	answer  *uplinkv1.PushResponse
+	// sums of the collector's rows, with the wish for a list.
+	sums   []byte
+	answer *uplinkv1.PushResponse
 }
 
 func (r *receipt) retry() error { return retryOf(r.answer, r.reason) }
@@ -224,11 +226,17 @@ func (r *runPush) difference(ctx context.Context, v *view) (*receipt, error) {
 	return b.finish(ctx)
 }
 
-// list sends the (key, hash) list.
-func (r *runPush) list(ctx context.Context, v *view) (*receipt, error) {
+// list sends the (key, hash) list: that of the parts in which the collector's sums differ from what was read, or all of it where
+// it told none.
+func (r *runPush) list(ctx context.Context, v *view, sums []byte) (*receipt, error) {
 	b := r.batches(v)
+	parts, err := r.differing(v, sums)
+	if err != nil {
+		return nil, err
+	}
+	b.listing(parts)
 	for row, err := range r.rows(v) {
-		if err == nil {
+		if err == nil && (parts == nil || parts.Has(row.Key)) {
 			err = b.row(ctx, row)
 		}
 		if err != nil {
@@ -236,6 +244,26 @@ func (r *runPush) list(ctx context.Context, v *view) (*receipt, error) {
 		}
 	}
 	return b.finish(ctx)
+}
+
+// differing says which parts of a scope the collector holds otherwise; nil means that all have to be listed.
+func (r *runPush) differing(v *view, sums []byte) (*resource.BucketSet, error) {
+	if len(sums) == 0 || !v.complete() {
+		return nil, nil
+	}
+	theirs, err := resource.BucketsFromBytes(sums)
+	if err != nil {
+		return nil, fmt.Errorf("scope %s: the collector's answer: %w", v.capture.Key(), err)
+	}
+	var ours resource.Buckets
+	for row, err := range r.rows(v) {
+		if err != nil {
+			return nil, err
+		}
+		ours.AddRow(row.Key, row.Hash)
+	}
+	parts := ours.Differing(theirs)
+	return &parts, nil
 }
 
 // bodies sends what the collector asked for after a list.

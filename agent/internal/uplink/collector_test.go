@@ -60,6 +60,9 @@ type collector struct {
 	onBatch     func(*uplinkv1.Batch) *uplinkv1.BatchReceipt
 	beforeEach  func() error
 	recoverable bool
+	// parts has it tell the sums of what it holds when it asks for a list; listed are the rows that came then.
+	parts  bool
+	listed []string
 	// hold keeps answers to captures back until so many wait: whoever waits for each is stuck.
 	hold int
 }
@@ -442,7 +445,21 @@ func (c *collector) captureOpen(p *push, m *uplinkv1.CaptureOpen) *uplinkv1.Capt
 		return reply(uplinkv1.Verdict_VERDICT_SEND)
 	}
 	cs.listing = true
-	return reply(uplinkv1.Verdict_VERDICT_LIST)
+	r := reply(uplinkv1.Verdict_VERDICT_LIST)
+	r.BucketSums = c.sums(st)
+	return r
+}
+
+// sums are those of the parts of a scope, if the collector tells them.
+func (c *collector) sums(st *scopeState) []byte {
+	if !c.parts {
+		return nil
+	}
+	var b resource.Buckets
+	for k, h := range st.rows {
+		b.AddRow(k, h)
+	}
+	return b.Bytes()
 }
 
 func (c *collector) finished(p *push, m *uplinkv1.CaptureOpen) {
@@ -473,7 +490,19 @@ func (c *collector) batch(p *push, b *uplinkv1.Batch) *uplinkv1.BatchReceipt {
 	for _, k := range b.GetRemoved() {
 		delete(st.rows, k)
 	}
+	in := func(string) bool { return true }
+	if len(b.GetBuckets()) > 0 {
+		set, err := resource.BucketSetFromBytes(b.GetBuckets())
+		if err != nil {
+			c.t.Error(err)
+		}
+		in = set.Has
+	}
 	for _, row := range b.GetList() {
+		if !in(row.GetKey()) {
+			c.t.Errorf("%s is listed and not of the parts that the list speaks of", row.GetKey())
+		}
+		c.listed = append(c.listed, row.GetKey())
 		cs.list[row.GetKey()] = resource.Hash(row.GetHash())
 		if st.rows[row.GetKey()] != resource.Hash(row.GetHash()) {
 			r.Want = append(r.Want, row.GetKey())
@@ -487,7 +516,7 @@ func (c *collector) batch(p *push, b *uplinkv1.Batch) *uplinkv1.BatchReceipt {
 		cs.listing, cs.listed = false, true
 		if complete {
 			for k := range st.rows {
-				if _, ok := cs.list[k]; !ok {
+				if _, ok := cs.list[k]; !ok && in(k) {
 					delete(st.rows, k)
 				}
 			}
@@ -501,7 +530,7 @@ func (c *collector) batch(p *push, b *uplinkv1.Batch) *uplinkv1.BatchReceipt {
 	switch {
 	case (complete || cs.open.GetBaseline() != nil) && st.digest() != want && !cs.listed:
 		cs.listing = true
-		r.Verdict = uplinkv1.Verdict_VERDICT_LIST
+		r.Verdict, r.BucketSums = uplinkv1.Verdict_VERDICT_LIST, c.sums(st)
 		return r
 	case (complete || cs.open.GetBaseline() != nil) && st.digest() != want, len(cs.wanted) > 0:
 		r.Verdict = uplinkv1.Verdict_VERDICT_FAILED

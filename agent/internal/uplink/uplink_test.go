@@ -742,8 +742,10 @@ func TestAnythingHealsWithOneCompleteRun(t *testing.T) {
 		content := rapid.MapOfN(rapid.StringMatching(`[a-e]`), rapid.StringMatching(`[12]`), 0, 5)
 		statuses := rapid.SampledFrom([]resource.Status{resource.StatusComplete, resource.StatusComplete, resource.StatusPartial, resource.StatusDenied})
 		trouble := rapid.SliceOfN(rapid.IntRange(0, 12), 0, 6).Draw(rt, "trouble")
+		parts := rapid.Bool().Draw(rt, "lists in parts")
 		n := 0
 		c.set(func() {
+			c.parts = parts
 			c.beforeEach = func() error {
 				n++
 				if len(trouble) == 0 || n%13 != trouble[0] {

@@ -224,6 +224,8 @@ var ErrStranger = errors.New("this agent is not known here")
 // Known is an agent that has proven who it is.
 type Known struct {
 	Tenant, ID, Name string
+	// Capability is what it said in its last session; 0 before its first.
+	Capability int
 }
 
 // Authenticate holds a certificate's claims to what is known.
@@ -239,7 +241,7 @@ func (s *Service) Authenticate(ctx context.Context, tenant, id string, keyHash [
 	case o.doc.KeyHash != hex.EncodeToString(keyHash[:]):
 		return Known{}, ErrStranger
 	}
-	return Known{Tenant: tenant, ID: id, Name: o.doc.Name}, nil
+	return Known{Tenant: tenant, ID: id, Name: o.doc.Name, Capability: o.doc.Capability}, nil
 }
 
 // Admitted says whether an agent that was let in before still may be here: ErrRevoked, or ErrStranger when it is gone.

@@ -85,7 +85,7 @@ func captureOf(m *uplinkv1.CaptureOpen) (inventory.Capture, error) {
 	return c, nil
 }
 
-func batchOf(m *uplinkv1.Batch) inventory.Batch {
+func batchOf(m *uplinkv1.Batch) (inventory.Batch, error) {
 	b := inventory.Batch{Scope: int(m.GetScope()), Seq: m.GetSeq(), Removed: m.GetRemoved(), Last: m.GetLast()}
 	for _, it := range m.GetUpserts() {
 		b.Upserts = append(b.Upserts, inventory.Item{Canonical: it.GetCanonical(), Hash: it.GetHash(), Volatile: it.GetVolatile()})
@@ -93,7 +93,14 @@ func batchOf(m *uplinkv1.Batch) inventory.Batch {
 	for _, row := range m.GetList() {
 		b.List = append(b.List, inventory.Row{Key: row.GetKey(), Hash: row.GetHash()})
 	}
-	return b
+	if len(m.GetBuckets()) > 0 {
+		set, err := resource.BucketSetFromBytes(m.GetBuckets())
+		if err != nil {
+			return b, err
+		}
+		b.Buckets = &set
+	}
+	return b, nil
 }
 
 func receiptOf(m *uplinkv1.Batch, res inventory.BatchResult) *uplinkv1.BatchReceipt {

@@ -367,7 +367,26 @@ func (p *push) capture(ctx context.Context, m *uplinkv1.CaptureOpen) *uplinkv1.P
 		p.ended(uplinkv1.Verdict_VERDICT_RETRY, "the collector takes no more lists at the moment")
 		return reply(p.stop, p.reason)
 	}
-	return reply(verdict(v), reason)
+	sums, err := p.buckets(ctx, v, c.Scope)
+	if err != nil {
+		p.broken("add up the scope", err)
+		return reply(p.stop, p.reason)
+	}
+	out := reply(verdict(v), reason)
+	out.GetCapture().BucketSums = sums
+	return out
+}
+
+// buckets are the sums of the parts of a scope that is to be listed, for an agent that knows what to do with them.
+func (p *push) buckets(ctx context.Context, v inventory.Verdict, scope int) ([]byte, error) {
+	if v != inventory.List || p.peer.Capability < protocol.CapabilityParts {
+		return nil, nil
+	}
+	sums, err := p.run.Buckets(ctx, scope)
+	if err != nil || sums == nil {
+		return nil, err
+	}
+	return sums.Bytes(), nil
 }
 
 func (p *push) admit(scope int32) bool {
@@ -398,14 +417,19 @@ func (p *push) batch(ctx context.Context, m *uplinkv1.Batch) *uplinkv1.PushRespo
 	if p.run == nil || m.GetRunId() != p.runID {
 		return stopped()
 	}
-	if problem := checkBatch(m); problem != "" {
+	problem := checkBatch(m)
+	b, err := batchOf(m)
+	if err != nil {
+		problem = "the list says in a way that is not known which parts it speaks of"
+	}
+	if problem != "" {
 		return reply(inventory.BatchResult{Verdict: inventory.Failed, Reason: problem})
 	}
 	if err := p.renew(ctx); err != nil {
 		p.broken("renew the lease of the connection", err)
 		return stopped()
 	}
-	res, err := p.run.Apply(ctx, batchOf(m))
+	res, err := p.run.Apply(ctx, b)
 	if err != nil {
 		p.broken("take a batch", err)
 		return stopped()
@@ -422,7 +446,14 @@ func (p *push) batch(ctx context.Context, m *uplinkv1.Batch) *uplinkv1.PushRespo
 	if size := indexSize(res.Index); size > maxIndexBytes {
 		res.Index = nil
 	}
-	return reply(res)
+	sums, err := p.buckets(ctx, res.Verdict, b.Scope)
+	if err != nil {
+		p.broken("add up the scope", err)
+		return stopped()
+	}
+	out := reply(res)
+	out.GetBatch().BucketSums = sums
+	return out
 }
 
 // checkBatch holds a batch to the limits of contracts 3.5.

@@ -87,7 +87,11 @@ type agent struct {
 	base map[string]*listing
 	// batch is how many items go into one batch.
 	batch int
-	log   []string
+	// parts says that it lists only the parts of a scope that the collector holds otherwise; listed counts the rows it listed,
+	// sent the bodies.
+	parts        bool
+	listed, sent int
+	log          []string
 }
 
 type listing struct {
@@ -315,6 +319,7 @@ func (a *agent) bodies(ctx context.Context, run *Run, s *sending, keys, removed 
 		for _, k := range keys[:n] {
 			if body, ok := s.all[k]; ok {
 				b.Upserts = append(b.Upserts, Item{Canonical: body.canonical, Hash: body.hash.Bytes()})
+				a.sent++
 			}
 		}
 		keys = keys[n:]
@@ -330,10 +335,27 @@ func (a *agent) bodies(ctx context.Context, run *Run, s *sending, keys, removed 
 
 func (a *agent) list(ctx context.Context, run *Run, s *sending) (Verdict, []Row, error) {
 	keys := slices.Sorted(maps.Keys(s.all))
+	var set *resource.BucketSet
+	if a.parts {
+		theirs, err := run.Buckets(ctx, s.open.Scope)
+		if err != nil {
+			return "", nil, err
+		}
+		if theirs != nil {
+			var ours resource.Buckets
+			for k, b := range s.all {
+				ours.AddRow(k, b.hash)
+			}
+			differ := ours.Differing(theirs)
+			set = &differ
+			keys = slices.DeleteFunc(keys, func(k string) bool { return !set.Has(k) })
+		}
+	}
+	a.listed += len(keys)
 	var want []string
 	for {
 		n := min(a.batch, len(keys))
-		b := Batch{Scope: s.open.Scope, Last: n == len(keys)}
+		b := Batch{Scope: s.open.Scope, Last: n == len(keys), Buckets: set}
 		for _, k := range keys[:n] {
 			b.List = append(b.List, Row{Key: k, Hash: s.all[k].hash.Bytes()})
 		}

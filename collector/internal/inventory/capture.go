@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -31,6 +32,11 @@ type capture struct {
 	// after is the last key of the list so far; wanted are keys whose bodies were asked for.
 	after  string
 	wanted map[string]bool
+	// parts are those that the list speaks of, nil for all; pieces counts its batches.
+	parts  *resource.BucketSet
+	pieces int
+	// again has rejected bodies asked for whatever rejected them.
+	again bool
 	// refresh has every body of the list asked for, since volatile values are in no hash.
 	refresh bool
 	opened  bool // the state says that the capture has begun to write
@@ -123,7 +129,8 @@ func (r *Run) begin(ctx context.Context, c *capture) (Verdict, string, error) {
 		c.changed = c.changed || st.Open == r.pos
 	}
 	c.refresh = c.complete() && known && st.refreshDue(c.kind, r.s.now())
-	ask := st.Resend || c.refresh || c.rejected > 0 && st.Rule != c.work.rule
+	c.again = c.rejected > 0 && st.Rule != c.work.rule
+	ask := st.Resend || c.refresh || c.again
 	if c.digest == in.Digest && !ask && (c.whole() || c.digest.Count == 0) {
 		v := "unchanged"
 		if c.changed || st.Applied == r.pos && st.Changed {
@@ -146,7 +153,7 @@ func (r *Run) begin(ctx context.Context, c *capture) (Verdict, string, error) {
 // list goes over to the (key, hash) list. What a capture that is not complete had for a baseline means nothing here, so from
 // now on it speaks of what it lists only.
 func (c *capture) list() {
-	c.listing, c.after, c.wanted = true, "", map[string]bool{}
+	c.listing, c.after, c.wanted, c.parts, c.pieces = true, "", map[string]bool{}, nil, 0
 	if !c.complete() {
 		c.in.Baseline = nil
 	}
@@ -174,7 +181,7 @@ func (r *Run) Apply(ctx context.Context, b Batch) (BatchResult, error) {
 		// Not even a key can be told: whatever the scope is said to hold, it cannot be proven.
 		return r.fail(ctx, c, err.Error())
 	}
-	if problem := checkList(c, b.List); problem != "" {
+	if problem := cmp.Or(checkList(c, b.List), c.narrow(b)); problem != "" {
 		return r.fail(ctx, c, problem)
 	}
 	if err := r.applyBatch(ctx, c, b, items, &res); err != nil {
@@ -315,6 +322,9 @@ func (r *Run) compare(ctx context.Context, u *unit, c *capture, t *tally, b Batc
 	err := each(ctx, u.tx, store.Query{Table: tIndex, Tenant: u.tenant, Where: where, Order: []store.Order{{Field: text("key")}}},
 		func(row store.Row) error {
 			doc, err := decodeRow[indexDoc](row)
+			if c.parts != nil && !c.parts.Has(doc.Key) {
+				return err
+			}
 			have[doc.Key] = &doc
 			order = append(order, doc.Key)
 			return err
@@ -329,7 +339,7 @@ func (r *Run) compare(ctx context.Context, u *unit, c *capture, t *tally, b Batc
 		row := have[l.Key]
 		same := row != nil && row.Hash == resource.Hash(l.Hash).String()
 		switch {
-		case !same, row.State == rowRejected && row.Rule != c.work.rule:
+		case !same, c.askedAgain(row):
 			t.want = append(t.want, l.Key)
 		case !row.State.counts():
 			back = append(back, row)

@@ -102,11 +102,12 @@ func RunModel(t *testing.T, open func(t tb) store.Store) {
 	rapid.Check(t, func(rt *rapid.T) {
 		crash := storetest.Crashing(open(rt), -1)
 		c := newClock()
-		s := New(Options{Store: crash, Clock: c.now, HoldItems: holdItems, HoldPercent: holdPercent})
+		s := New(Options{Store: crash, Clock: c.now, HoldItems: holdItems, HoldPercent: holdPercent, BucketRows: 1})
 		x := &comparison{rt: rt, s: s, crash: crash, clock: c, m: newModel("a", "b"), worlds: map[string]*world{}}
 		for i, name := range []string{"a", "b"} {
 			w := &world{conn: name, at: map[string]string{}, ver: map[string]int{}, hidden: map[string]bool{}, fp: "f0", agent: newAgent(s, name, int64(i))}
 			w.agent.conn.Provider = "p" + name
+			w.agent.parts = rapid.Bool().Draw(rt, "lists in parts")
 			for k := range 6 {
 				if rapid.Bool().Draw(rt, "there") {
 					w.at[fmt.Sprintf("k%d", k)] = rapid.SampledFrom([]string{one.Key(), two.Key()}).Draw(rt, "scope")
@@ -147,7 +148,7 @@ func (x *comparison) step() {
 	key := fmt.Sprintf("k%d", rapid.IntRange(0, 5).Draw(x.rt, "key"))
 	x.clock.add(time.Minute)
 	switch op := rapid.SampledFrom([]string{"edit", "edit", "add", "remove", "remove all", "move", "move", "run", "run", "run", "run", "crash", "crash", "crash",
-		"replay", "late", "push late", "other agent", "narrow", "wipe", "approve", "refuse", "unwatch", "sweep",
+		"replay", "late", "push late", "other agent", "narrow", "wipe", "drift", "drift", "approve", "refuse", "unwatch", "sweep",
 		"merge", "merge", "merge", "merge", "split", "split", "split", "split", "note", "note", "record"}).Draw(x.rt, "step"); op {
 	case "edit":
 		w.ver[key]++
@@ -174,6 +175,9 @@ func (x *comparison) step() {
 	case "wipe":
 		clear(w.agent.base)
 		x.tell("%s: baselines are lost", w.conn)
+	case "drift":
+		w.agent.drift(key)
+		x.tell("%s: the baseline of %s is no longer what was acknowledged", w.conn, key)
 	case "other agent":
 		w.agent.epoch++
 		w.agent.gen = 0

@@ -115,6 +115,8 @@ type Batch struct {
 	Removed []string
 	// List rows are sorted by key over the whole list.
 	List []Row
+	// Buckets are the parts of the scope that the list speaks of; nil is all of it.
+	Buckets *resource.BucketSet
 	// Last ends the difference, the list, or the wanted bodies.
 	Last bool
 }

@@ -24,6 +24,9 @@ type Options struct {
 	// Removals of a scope are held when they are more than HoldItems (20) and more than HoldPercent (20) of it.
 	HoldItems   int
 	HoldPercent int
+	// BucketRows (500) is how many rows a scope has before its list is asked for in parts: the sums of the parts are as long as a
+	// list of a hundred or so.
+	BucketRows int
 	// UnreadAfter (30 days) without a complete capture turns a scope's observations unwatched.
 	UnreadAfter time.Duration
 	// SilentAfter (0 is never) without a complete capture lets a scope's observations give way to other connections'.
@@ -71,6 +74,7 @@ func New(opt Options) *Service {
 	}
 	orInt(&opt.HoldItems, 20)
 	orInt(&opt.HoldPercent, 20)
+	orInt(&opt.BucketRows, 500)
 	orTime := func(v *time.Duration, d time.Duration) {
 		if *v == 0 {
 			*v = d

@@ -3365,11 +3365,14 @@ func (x *Outcome) GetDurationMs() int64 {
 }
 
 type CaptureReply struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RunId         string                 `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
-	Scope         int32                  `protobuf:"varint,2,opt,name=scope,proto3" json:"scope,omitempty"`
-	Verdict       Verdict                `protobuf:"varint,3,opt,name=verdict,proto3,enum=maestro.uplink.v1.Verdict" json:"verdict,omitempty"`
-	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	RunId   string                 `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	Scope   int32                  `protobuf:"varint,2,opt,name=scope,proto3" json:"scope,omitempty"`
+	Verdict Verdict                `protobuf:"varint,3,opt,name=verdict,proto3,enum=maestro.uplink.v1.Verdict" json:"verdict,omitempty"`
+	Reason  string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// With LIST: sums of the collector's rows in 256 parts by the first byte of SHA-256(key), 32 bytes each, big endian. The agent
+	// lists the parts in which its own sums differ. Empty: all of the scope is listed.
+	BucketSums    []byte `protobuf:"bytes,5,opt,name=bucket_sums,json=bucketSums,proto3" json:"bucket_sums,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3432,6 +3435,13 @@ func (x *CaptureReply) GetReason() string {
 	return ""
 }
 
+func (x *CaptureReply) GetBucketSums() []byte {
+	if x != nil {
+		return x.BucketSums
+	}
+	return nil
+}
+
 // Batch is at most 4 MiB and 1,000 items.
 type Batch struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -3443,7 +3453,10 @@ type Batch struct {
 	// Rows of the (key, hash) list, sorted by key over the whole list.
 	List []*Row `protobuf:"bytes,6,rep,name=list,proto3" json:"list,omitempty"`
 	// The list, or the difference, ends with this batch.
-	Last          bool `protobuf:"varint,7,opt,name=last,proto3" json:"last,omitempty"`
+	Last bool `protobuf:"varint,7,opt,name=last,proto3" json:"last,omitempty"`
+	// With rows of a list, and with its end: the parts that the list speaks of, a bit each, that of part 0 the lowest of the first
+	// byte. Empty: the list is of the whole scope.
+	Buckets       []byte `protobuf:"bytes,8,opt,name=buckets,proto3" json:"buckets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3525,6 +3538,13 @@ func (x *Batch) GetLast() bool {
 		return x.Last
 	}
 	return false
+}
+
+func (x *Batch) GetBuckets() []byte {
+	if x != nil {
+		return x.Buckets
+	}
+	return nil
 }
 
 type Item struct {
@@ -3655,7 +3675,9 @@ type BatchReceipt struct {
 	Verdict Verdict `protobuf:"varint,7,opt,name=verdict,proto3,enum=maestro.uplink.v1.Verdict" json:"verdict,omitempty"`
 	Reason  string  `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
 	// After DONE of a capture that was not complete: the rows that the collector holds for the scope, as the new baseline.
-	Index         []*Row `protobuf:"bytes,9,rep,name=index,proto3" json:"index,omitempty"`
+	Index []*Row `protobuf:"bytes,9,rep,name=index,proto3" json:"index,omitempty"`
+	// With LIST, as in CaptureReply.
+	BucketSums    []byte `protobuf:"bytes,10,opt,name=bucket_sums,json=bucketSums,proto3" json:"bucket_sums,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3749,6 +3771,13 @@ func (x *BatchReceipt) GetReason() string {
 func (x *BatchReceipt) GetIndex() []*Row {
 	if x != nil {
 		return x.Index
+	}
+	return nil
+}
+
+func (x *BatchReceipt) GetBucketSums() []byte {
+	if x != nil {
+		return x.BucketSums
 	}
 	return nil
 }
@@ -4205,12 +4234,14 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\bwarnings\x18\t \x03(\tR\bwarnings\x12\x1f\n" +
 	"\vduration_ms\x18\n" +
 	" \x01(\x03R\n" +
-	"durationMs\"\x89\x01\n" +
+	"durationMs\"\xaa\x01\n" +
 	"\fCaptureReply\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x14\n" +
 	"\x05scope\x18\x02 \x01(\x05R\x05scope\x124\n" +
 	"\averdict\x18\x03 \x01(\x0e2\x1a.maestro.uplink.v1.VerdictR\averdict\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xd3\x01\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1f\n" +
+	"\vbucket_sums\x18\x05 \x01(\fR\n" +
+	"bucketSums\"\xed\x01\n" +
 	"\x05Batch\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x14\n" +
 	"\x05scope\x18\x02 \x01(\x05R\x05scope\x12\x10\n" +
@@ -4218,14 +4249,15 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\aupserts\x18\x04 \x03(\v2\x17.maestro.uplink.v1.ItemR\aupserts\x12\x18\n" +
 	"\aremoved\x18\x05 \x03(\tR\aremoved\x12*\n" +
 	"\x04list\x18\x06 \x03(\v2\x16.maestro.uplink.v1.RowR\x04list\x12\x12\n" +
-	"\x04last\x18\a \x01(\bR\x04last\"T\n" +
+	"\x04last\x18\a \x01(\bR\x04last\x12\x18\n" +
+	"\abuckets\x18\b \x01(\fR\abuckets\"T\n" +
 	"\x04Item\x12\x1c\n" +
 	"\tcanonical\x18\x01 \x01(\fR\tcanonical\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x1a\n" +
 	"\bvolatile\x18\x03 \x01(\fR\bvolatile\"+\n" +
 	"\x03Row\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
-	"\x04hash\x18\x02 \x01(\fR\x04hash\"\xb3\x02\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\"\xd4\x02\n" +
 	"\fBatchReceipt\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x14\n" +
 	"\x05scope\x18\x02 \x01(\x05R\x05scope\x12\x10\n" +
@@ -4235,7 +4267,10 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\x04want\x18\x06 \x03(\tR\x04want\x124\n" +
 	"\averdict\x18\a \x01(\x0e2\x1a.maestro.uplink.v1.VerdictR\averdict\x12\x16\n" +
 	"\x06reason\x18\b \x01(\tR\x06reason\x12,\n" +
-	"\x05index\x18\t \x03(\v2\x16.maestro.uplink.v1.RowR\x05index\"5\n" +
+	"\x05index\x18\t \x03(\v2\x16.maestro.uplink.v1.RowR\x05index\x12\x1f\n" +
+	"\vbucket_sums\x18\n" +
+	" \x01(\fR\n" +
+	"bucketSums\"5\n" +
 	"\tRejection\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x92\x01\n" +
