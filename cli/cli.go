@@ -154,6 +154,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed i
 		a.connections(),
 		a.explain(),
 		a.diff(),
+		a.history(),
+		a.removals(),
 		a.audit(),
 		a.kinds(),
 		a.mapping(),

@@ -18,7 +18,7 @@ func (a *app) diff() *cobra.Command {
 	var since, until, kind, datacenter string
 	var limit int
 	cmd := &cobra.Command{
-		Use:   "diff --since MOMENT [KIND ID]",
+		Use:   "diff --since MOMENT [KIND NAME-OR-ID]",
 		Short: "What is different between two moments",
 		Long: "Print what is different between two moments: of one resource, of a kind, of a datacenter, or of everything. What changed and\n" +
 			"changed back in between is not. A moment is RFC 3339, a date, a time ago (-3d, -12h), today, yesterday or a day of the week.",
@@ -49,7 +49,11 @@ func (a *app) diff() *cobra.Command {
 				return err
 			}
 			if len(args) == 2 {
-				d, err := client.Get[rest.Difference](cmd.Context(), c, "/resources/"+url.PathEscape(args[0])+"/"+url.PathEscape(args[1])+"/compare", q)
+				id, err := findResource(cmd.Context(), c, args[0], args[1])
+				if err != nil {
+					return err
+				}
+				d, err := client.Get[rest.Difference](cmd.Context(), c, resourcePath(args[0], id)+"/compare", q)
 				if err != nil {
 					return err
 				}
@@ -59,7 +63,7 @@ func (a *app) diff() *cobra.Command {
 				q.Set("kind", kind)
 			}
 			if datacenter != "" {
-				id, err := datacenterID(cmd, c, datacenter)
+				id, err := datacenterNamed(cmd.Context(), c, datacenter)
 				if err != nil {
 					return err
 				}
@@ -82,19 +86,6 @@ func (a *app) diff() *cobra.Command {
 	cmd.Flags().StringVar(&datacenter, "datacenter", "", "resources that were or are in this datacenter: `name` or id")
 	cmd.Flags().IntVar(&limit, "limit", 100, "most `items` to print; 0 for all")
 	return cmd
-}
-
-func datacenterID(cmd *cobra.Command, c *client.Client, name string) (string, error) {
-	list, err := client.All[rest.Datacenter](cmd.Context(), c, "/datacenters", nil, 0)
-	if err != nil {
-		return "", err
-	}
-	for _, d := range list.Items {
-		if d.ID == name || strings.EqualFold(d.Name, name) {
-			return d.ID, nil
-		}
-	}
-	return "", usageError{fmt.Errorf("--datacenter: there is none named %q", name)}
 }
 
 func (a *app) differences(items []rest.Difference, cut bool) output.Table {

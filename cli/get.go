@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -60,10 +61,11 @@ func (f *listFlags) query() url.Values {
 func (a *app) get() *cobra.Command {
 	var flags listFlags
 	cmd := &cobra.Command{
-		Use:   "get KIND [ID]",
+		Use:   "get KIND [NAME-OR-ID]",
 		Short: "Print resources of a kind, or one of them",
 		Example: `  maestro get server
   maestro get server -f 'region = "fra" AND memory_bytes > 1e10' --order-by 'memory_bytes desc'
+  maestro get server web-1
   maestro get volume 8f0c... -o yaml
   maestro get server --fields name,os.name,tags.env,memory_bytes -o csv
   maestro get server -o template='{{.name}} {{field "tags.env" .}}'
@@ -227,11 +229,18 @@ func fieldText(attrs map[string]any, f schema.Field) string {
 }
 
 func (a *app) getOne(cmd *cobra.Command, c *client.Client, kind, id string, flags listFlags) error {
-	path := "/resources/" + url.PathEscape(kind) + "/" + url.PathEscape(id)
 	q := url.Values{}
 	if flags.asOf != "" {
 		q.Set("as_of", flags.asOf)
 	}
+	found, err := findResource(cmd.Context(), c, kind, id)
+	switch {
+	case err == nil:
+		id = found
+	case flags.asOf == "" || !client.IsStatus(err, http.StatusNotFound): // then it was there, under its id
+		return err
+	}
+	path := resourcePath(kind, id)
 	return watched(a, cmd, flags, resourceID, func(ctx context.Context) (rest.List[rest.Resource], func() output.Table, error) {
 		r, err := client.Get[rest.Resource](ctx, c, path, q)
 		return rest.List[rest.Resource]{Items: []rest.Resource{r}, TotalSize: -1}, func() output.Table { return onePage(r, a.env.Now()) }, err

@@ -44,9 +44,7 @@ func (a *app) lists() map[string]func(*cobra.Command, *client.Client, listFlags)
 			})
 		},
 		"removals": func(cmd *cobra.Command, c *client.Client, f listFlags) error {
-			return printList(a, cmd, c, "/removals", f, []string{"id", "state", "connection", "kind", "removals", "of", "held"}, func(x rest.HeldRemoval, now time.Time) []string {
-				return []string{x.ID, x.State, nameOf(&x.Connection), x.Kind, strconv.Itoa(x.Count), strconv.Itoa(x.ScopeSize), output.Ago(x.HeldAt, now)}
-			})
+			return printList(a, cmd, c, "/removals", f, removalHeader, removalRow)
 		},
 		"reviews": func(cmd *cobra.Command, c *client.Client, f listFlags) error {
 			return printList(a, cmd, c, "/review-items", f, reviewHeader, reviewRow)

@@ -134,12 +134,22 @@ func (a *app) edit() *cobra.Command {
 	var dryRun bool
 	var expect int
 	cmd := &cobra.Command{
-		Use: "edit KIND --filter EXPRESSION", Short: "Edit all resources that a filter finds", Args: cobra.ExactArgs(1),
-		Example: "  maestro edit server -f 'region = \"fra\"' --set environment=production --set tags.team=web --dry-run\n  maestro edit server -f 'name : \"old*\"' --reset owner.name --expect 12",
+		Use: "edit KIND [NAME-OR-ID | --filter EXPRESSION]", Short: "Edit a resource in your editor, or all that a filter finds", Args: cobra.RangeArgs(1, 2),
+		Long: "Edit one resource as a YAML document in $VISUAL, $EDITOR or vi; only what you change is written. Where somebody else has changed\n" +
+			"the same fields meanwhile, both versions are shown and you go on; what you typed is never lost. With --filter, edit many at once.",
+		Example: "  maestro edit server web-1\n  maestro edit server -f 'region = \"fra\"' --set environment=production --set tags.team=web --dry-run\n  maestro edit server -f 'name : \"old*\"' --reset owner.name --expect 12",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.client()
 			if err != nil {
 				return err
+			}
+			if len(args) == 2 {
+				for _, name := range []string{"filter", "set", "reset", "dry-run", "expect"} {
+					if cmd.Flags().Changed(name) {
+						return usageError{fmt.Errorf("--%s is for editing all that a filter finds, without a name", name)}
+					}
+				}
+				return a.editNamed(cmd.Context(), c, args[0], args[1], reason)
 			}
 			info, err := client.Get[rest.KindInfo](cmd.Context(), c, "/kinds/"+url.PathEscape(args[0]), nil)
 			if err != nil {
@@ -159,7 +169,7 @@ func (a *app) edit() *cobra.Command {
 					return usageError{fmt.Errorf("--set %s: %w", name, err)}
 				}
 				if pointer == "/datacenter" {
-					if req.Set[pointer], err = datacenterID(cmd, c, text); err != nil {
+					if req.Set[pointer], err = datacenterNamed(cmd.Context(), c, text); err != nil {
 						return err
 					}
 				}
