@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,7 +23,7 @@ var binaries = []string{"maestro", "maestro-collector", "maestro-agent", "maestr
 
 // workshop is a folder of its own with links to the binaries: every process that a test starts, and every process that
 // those start, carries the folder in its command line and can be told from all others on this machine.
-func workshop(t *testing.T) string {
+func workshop(t *testing.T, more ...string) string {
 	t.Helper()
 	root, err := filepath.Abs("../../bin")
 	if err != nil {
@@ -45,7 +46,7 @@ func workshop(t *testing.T) string {
 	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range binaries {
+	for _, name := range slices.Concat(binaries, more) {
 		target := filepath.Join(root, name)
 		if _, err := os.Stat(target); err != nil {
 			if os.Getenv("MAESTRO_E2E_REQUIRED") == "1" {
