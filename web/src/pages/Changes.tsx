@@ -1,6 +1,8 @@
-// Every difference of the inventory, and (second tab) everything anyone did.
+// Every difference of the inventory, what is different between two moments, and everything anyone did.
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Button } from '@mantine/core'
+import { IconShieldCheck } from '@tabler/icons-react'
+import { useState } from 'react'
 import { Link, useSearchParams } from 'react-router'
 
 import { api } from '../api/client'
@@ -9,6 +11,7 @@ import { q } from '../api/queries'
 import type { AuditEntry, Change, FilterField, KindInfo } from '../api/types'
 import { actor, human, plain } from '../format/text'
 import { KindIcon } from '../frame/icons'
+import { useAdmin } from '../frame/session'
 import { ActorText, actionWord, DiffLine } from '../parts/Diff'
 import { DataTable, type Col } from '../parts/DataTable'
 import { FilterLine } from '../parts/FilterLine'
@@ -20,17 +23,34 @@ import { Foreign } from '../parts/Text'
 import { When } from '../parts/When'
 import { valueText } from '../kinds/value'
 import { CoverageStrip } from '../parts/Coverage'
+import { Compare } from './Compare'
+import { VerifyHistory } from './VerifyHistory'
 
 const actions = ['created', 'updated', 'gone', 'returned', 'unwatched', 'merged']
 const text = (name: string, values?: string[]): FilterField => ({ name, type: 'string', sortable: false, ...(values ? { enum: values } : {}) })
 
+const tabs = [
+  { id: 'changes', label: 'Inventory', title: 'Changes', about: 'Every difference of the inventory, the newest first. Nothing here can be altered.' },
+  { id: 'compare', label: 'Compare', title: 'Compare two moments', about: 'What is different between two moments. What changed and changed back is not.' },
+  { id: 'audit', label: 'Audit', title: 'Audit', about: 'Everything anyone did: sign-ins, edits, approvals, runs asked for.' },
+]
+
 export default function Changes() {
   const [params, setParams] = useSearchParams()
-  const audit = params.get('tab') === 'audit'
+  const admin = useAdmin()
+  const [verifying, setVerifying] = useState(false)
+  const tab = tabs.find((t) => t.id === params.get('tab')) ?? tabs[0]!
   return (
-    <Page fill title={audit ? 'Audit' : 'Changes'} heading="Changes" facts={<span>{audit ? 'Everything anyone did: sign-ins, edits, approvals, runs asked for.' : 'Every difference of the inventory, the newest first. Nothing here can be altered.'}</span>}>
-      <TabBar label="What is listed" value={audit ? 'audit' : 'changes'} tabs={[{ id: 'changes', label: 'Inventory' }, { id: 'audit', label: 'Audit' }]} onChange={(t) => setParams(t === 'audit' ? { tab: 'audit' } : {})} />
-      {audit ? <AuditList /> : <ChangeList />}
+    <Page
+      fill={tab.id !== 'compare'}
+      title={tab.title}
+      heading="Changes"
+      facts={<span>{tab.about}</span>}
+      actions={admin && tab.id === 'audit' && !verifying ? <Button leftSection={<IconShieldCheck size={15} aria-hidden />} onClick={() => setVerifying(true)}>Verify the history</Button> : null}
+    >
+      <TabBar label="What is listed" value={tab.id} tabs={tabs} onChange={(t) => setParams(t === 'changes' ? {} : { tab: t })} />
+      {tab.id === 'audit' && verifying ? <VerifyHistory onClose={() => setVerifying(false)} /> : null}
+      {tab.id === 'audit' ? <AuditList /> : tab.id === 'compare' ? <Compare /> : <ChangeList />}
     </Page>
   )
 }

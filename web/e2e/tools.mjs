@@ -1,0 +1,61 @@
+// What the browser tests of pages share: a page that remembers what went wrong in it, accessibility, and calls of the API.
+import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
+
+import { settled, signIn } from './browser.mjs'
+
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+
+/** A page of a signed-in administrator. `errors` holds what its console told; close() insists that it told nothing. */
+export async function open(browser, facts, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce', locale: 'en-GB', ...options })
+  const page = await context.newPage()
+  const errors = []
+  page.on('console', (m) => {
+    // Chromium reports every answer over 399 itself; pages show those as problems.
+    if (m.type() === 'error' && !/Failed to load resource/.test(m.text())) errors.push(m.text())
+  })
+  page.on('pageerror', (e) => errors.push(e.stack ?? String(e)))
+  await signIn(page, facts)
+  const go = async (path) => {
+    await page.goto(facts.url + path)
+    await settled(page)
+  }
+  return { page, errors, go, close: async () => { assert.deepEqual(errors, []); await context.close() } }
+}
+
+/** Insists on no violation of WCAG 2.2 AA, and on no scrolling sideways. The page must have been opened with bypassCSP. */
+export async function fit(page, what) {
+  assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)) <= 0, `${what}: scrolls sideways`)
+  await page.addScriptTag({ path: axe })
+  const found = await page.evaluate(async () => {
+    const result = await globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'], rules: { region: { enabled: false } } })
+    return result.violations.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => `${n.html.slice(0, 160)} ${n.failureSummary?.split('\n')[1] ?? ''}`).join(' | ')}`)
+  })
+  assert.deepEqual(found, [], what)
+}
+
+/** A call of the API as the administrator's token; throws what was refused. */
+export async function send(facts, method, path, body, headers = {}) {
+  const raw = typeof body === 'string'
+  const response = await fetch(`${facts.url}/api/v1${path}`, {
+    method,
+    headers: { Authorization: `Bearer ${facts.api_token}`, ...(body === undefined ? {} : { 'Content-Type': raw ? 'application/octet-stream' : 'application/json' }), ...headers },
+    ...(body === undefined ? {} : { body: raw ? body : JSON.stringify(body) }),
+  })
+  const text = await response.text()
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
+  return text ? JSON.parse(text) : null
+}
+
+/** Sets fields of a resource by its newest version. */
+export async function edit(facts, kind, id, set) {
+  const { version } = await send(facts, 'GET', `/resources/${kind}/${id}`)
+  return send(facts, 'PATCH', `/resources/${kind}/${id}`, { set }, { 'If-Match': `"${version}"` })
+}
+
+/** A name that no other test of this run has. */
+export const unique = (word) => `${word}-${Date.now().toString(36)}${Math.floor(Math.random() * 1296).toString(36)}`
+
+/** Makes a resource by hand. */
+export const make = (facts, kind, doc) => send(facts, 'POST', `/resources/${kind}`, { request_id: crypto.randomUUID(), ...doc })
