@@ -74,7 +74,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 			return nil, fmt.Errorf("open store: %w", err)
 		}
 	}
-	s.writes = sql.OpenDB(newConnector(path, "&_pragma=cache_size(-32768)"))
+	s.writes = sql.OpenDB(newConnector(path, "&_pragma=cache_size(-32768)&_pragma=wal_autocheckpoint(4000)"))
 	s.writes.SetMaxOpenConns(1)
 	s.read = sql.OpenDB(newConnector(path, "&_pragma=query_only(1)&_pragma=cache_size(-8192)"))
 	readers := max(4, 2*runtime.GOMAXPROCS(0))
