@@ -64,7 +64,9 @@ type Collector struct {
 	ingest    *ingest.Server
 	transfer  *transfer.Service
 	handler   http.Handler
-	feeds     []*feed.Feed
+	// endStreams ends the live streams of people.
+	endStreams func()
+	feeds      []*feed.Feed
 
 	people, machines net.Listener
 }
@@ -132,6 +134,7 @@ func (c *Collector) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.endStreams = server.EndStreams
 	if c.handler, err = c.site(server); err != nil {
 		return err
 	}

@@ -100,11 +100,13 @@ func (c *Collector) serve(ctx context.Context, l net.Listener) error {
 	}
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(l) }()
+	defer c.endStreams()
 	select {
 	case err := <-done:
 		return fmt.Errorf("serve people: %w", err)
 	case <-ctx.Done():
 	}
+	c.endStreams() // which would go on forever
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.ShutdownAfter)
 	defer cancel()
 	err := srv.Shutdown(end)

@@ -4,7 +4,9 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"io/fs"
 	"net/http"
@@ -159,6 +161,10 @@ func walk(a api) map[string][]byte {
 		if !ok {
 			continue
 		}
+		if route == "/api/v1/events" {
+			answers[route] = a.overhear(2 * time.Second)
+			continue
+		}
 		query := a.query(route, get.Parameters)
 		for _, path := range a.fill(strings.TrimPrefix(route, "/api/v1")) {
 			path += query
@@ -170,6 +176,28 @@ func walk(a api) map[string][]byte {
 		}
 	}
 	return answers
+}
+
+// overhear takes what the stream of events tells for a while: it has no end of its own.
+func (a api) overhear(d time.Duration) []byte {
+	a.t.Helper()
+	ctx, cancel := context.WithTimeout(a.t.Context(), d)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.base+"/api/v1/events", nil)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+a.token)
+	res, err := plainClient.Do(req)
+	if err != nil {
+		a.t.Fatalf("GET /events: %v", err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if !errors.Is(err, context.DeadlineExceeded) || !bytes.Contains(b, []byte("event: hello")) {
+		a.t.Errorf("GET /events: %d %s %v", res.StatusCode, b, err)
+	}
+	return b
 }
 
 // parameter is what the description says of one.

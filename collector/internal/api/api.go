@@ -23,6 +23,7 @@ import (
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/ledger"
+	"maestro.internal/collector/internal/live"
 	"maestro.internal/collector/internal/transfer"
 )
 
@@ -55,6 +56,7 @@ type Server struct {
 	metrics *metrics
 	handler http.Handler
 	openapi []byte
+	live    *live.Hub
 	// verifying is held while the whole history is read.
 	verifying sync.Mutex
 }
@@ -67,9 +69,12 @@ func New(opt Options) (*Server, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{opt: opt}
+	s := &Server{opt: opt, live: live.New(live.Options{Clock: opt.Clock, Log: opt.Log})}
 	var err error
 	if s.metrics, err = newMetrics(opt.Metrics); err != nil {
+		return nil, err
+	}
+	if err := s.registerStreams(opt.Metrics); err != nil {
 		return nil, err
 	}
 	s.build()
@@ -80,7 +85,14 @@ func New(opt Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make compression: %w", err)
 	}
-	s.handler = s.observe(small(s.mux))
+	compressed := small(s.mux)
+	s.handler = s.observe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == eventsPath {
+			s.mux.ServeHTTP(w, r) // what compresses also collects
+			return
+		}
+		compressed.ServeHTTP(w, r)
+	}))
 	return s, nil
 }
 
@@ -115,6 +127,8 @@ type route struct {
 	bodyWithin time.Duration
 	// stream says that the body is a file, which the handler reads by itself.
 	stream bool
+	// events says that the answer is a stream of events.
+	events bool
 }
 
 // handle declares an operation. fn gets a caller who may do what the route's action says.
@@ -128,6 +142,9 @@ func handle[I, O any](s *Server, r route, fn func(context.Context, access.Caller
 	if r.stream {
 		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 			"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}
+	}
+	if r.events {
+		op.Responses["200"] = eventResponse(s.doc)
 	}
 	if r.public {
 		op.Security = []map[string][]string{}

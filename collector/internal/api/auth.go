@@ -64,7 +64,7 @@ func (s *Server) gate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	req.caller = caller.Name
-	if caller.Cookie && unsafeMethod(r.Method) && !provenSameSite(r) {
+	if caller.Cookie && (unsafeMethod(r.Method) && !provenSameSite(r) || rt.events && crossSite(r)) {
 		s.refuse(ctx, crossSiteProblem())
 		return
 	}

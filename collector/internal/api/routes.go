@@ -167,6 +167,7 @@ func (s *Server) routes() {
 	s.prefixRoutes()
 	s.fleetRoutes()
 	s.transferRoutes()
+	s.eventRoutes()
 }
 
 func (s *Server) sessionRoutes() {

@@ -65,6 +65,7 @@ func newWorld(t *testing.T) *world {
 	must(t, err)
 	srv := httptest.NewServer(s)
 	t.Cleanup(srv.Close)
+	t.Cleanup(s.EndStreams) // before, since the server waits for what it answers
 	w.url = srv.URL
 	w.admin, w.reader, w.stranger = w.token("default", access.RoleAdmin), w.token("default", access.RoleReader), w.token("other", access.RoleAdmin)
 	return w

@@ -366,6 +366,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What changes, as server-sent events */
+        get: operations["stream-events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/exports/{kind}": {
         parameters: {
             query?: never;
@@ -1308,6 +1325,9 @@ export interface components {
             title: string;
             version: string;
         };
+        AgentsEvent: {
+            agents?: components["schemas"]["StandingEvent"][];
+        };
         AuditEntry: {
             /** @description verb.object: sign_in, connection.update, run.request ... */
             action: string;
@@ -1503,6 +1523,9 @@ export interface components {
             /** Format: date-time */
             uploaded_at: string;
             uploaded_by: string;
+        };
+        ConnectionsEvent: {
+            connections?: components["schemas"]["StandingEvent"][];
         };
         ConnectionUpload: {
             /**
@@ -1789,6 +1812,10 @@ export interface components {
             position: number;
             suggestion?: string;
         };
+        HeartbeatEvent: {
+            /** Format: date-time */
+            at: string;
+        };
         HeldRemoval: {
             connection: components["schemas"]["Ref"];
             /** Format: int64 */
@@ -1808,6 +1835,12 @@ export interface components {
             scope_size: number;
             /** @enum {string} */
             state: "held" | "approved" | "refused" | "released";
+        };
+        HelloEvent: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            heartbeat_seconds: number;
         };
         Identifier: {
             type: string;
@@ -2603,6 +2636,9 @@ export interface components {
             /** @example runs_on */
             verb: string;
         };
+        ResetEvent: {
+            reason: string;
+        };
         Resource: {
             /** @description Resources that were merged into this one and can be split off again */
             absorbed?: components["schemas"]["Ref"][];
@@ -2676,6 +2712,14 @@ export interface components {
             tags?: components["schemas"]["Tag"][];
             zone?: string;
         };
+        ResourceEvent: {
+            action: string;
+            id: string;
+            name: string;
+            state: string;
+            /** Format: int64 */
+            version: number;
+        };
         ResourceHead: {
             datacenter?: components["schemas"]["Ref"];
             id: string;
@@ -2703,6 +2747,16 @@ export interface components {
             set?: {
                 [key: string]: unknown;
             };
+        };
+        ResourcesEvent: {
+            /**
+             * Format: int64
+             * @description Changes, of all of which the resources named are the newest
+             */
+            count: number;
+            kind: string;
+            /** @description Absent when there are many */
+            resources?: components["schemas"]["ResourceEvent"][];
         };
         ResourceSplit: {
             /** @description What is split off */
@@ -2736,6 +2790,12 @@ export interface components {
              * @enum {string}
              */
             type: "bridge" | "quarantine" | "conflict" | "duplicate";
+        };
+        ReviewsEvent: {
+            /** Format: int64 */
+            held_removals?: number;
+            /** Format: int64 */
+            open_reviews?: number;
         };
         RoutingDomain: {
             /** @description Whose resources are in no datacenter */
@@ -2791,6 +2851,24 @@ export interface components {
             updated: number;
             warnings?: string[];
         };
+        RunEvent: {
+            connection: components["schemas"]["Ref"];
+            /** Format: int64 */
+            created: number;
+            /** Format: int64 */
+            gone: number;
+            id: string;
+            /** Format: int64 */
+            listed: number;
+            phase?: string;
+            /** Format: int64 */
+            scopes_done: number;
+            /** Format: int64 */
+            scopes_total: number;
+            state: string;
+            /** Format: int64 */
+            updated: number;
+        };
         RunRequest: {
             /** @description Absent: all enabled kinds */
             kinds?: string[];
@@ -2802,6 +2880,9 @@ export interface components {
             partition?: components["schemas"]["Label"][];
             rejected?: components["schemas"]["Rejection"][];
             verdict?: string;
+        };
+        RunsEvent: {
+            runs?: components["schemas"]["RunEvent"][];
         };
         Session: {
             demo?: boolean;
@@ -2833,6 +2914,11 @@ export interface components {
             bytes: number;
             /** Format: int64 */
             captures: number;
+        };
+        StandingEvent: {
+            id: string;
+            name: string;
+            status: string;
         };
         Summary: {
             /** Format: int64 */
@@ -3929,6 +4015,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "stream-events": {
+        parameters: {
+            query?: {
+                /** @description Of resources, only those of this kind */
+                kind?: string;
+                /** @description The same for clients that cannot set headers */
+                last_event_id?: string;
+                /** @description Only these events; hello, heartbeat and reset come always */
+                types?: string;
+            };
+            header?: {
+                /** @description The id of the last event received: what happened since is told, or reset when that was too long ago */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events until the session, the token or the collector ends: hello (HelloEvent), heartbeat (HeartbeatEvent), reset (ResetEvent), resources (ResourcesEvent), runs (RunsEvent), connections (ConnectionsEvent), agents (AgentsEvent), reviews (ReviewsEvent). The data of each is a JSON document. The stream begins with hello, or, for who goes on from an event, with what happened since. An id says up to when all has been told; any collector of the installation goes on from it for ten minutes. Some events may be told twice. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["HelloEvent"] | components["schemas"]["HeartbeatEvent"] | components["schemas"]["ResetEvent"] | components["schemas"]["ResourcesEvent"] | components["schemas"]["RunsEvent"] | components["schemas"]["ConnectionsEvent"] | components["schemas"]["AgentsEvent"] | components["schemas"]["ReviewsEvent"];
                 };
             };
             /** @description A problem document (RFC 9457) */
