@@ -218,6 +218,18 @@ func (a api) query(route string, parameters []parameter) string {
 	a.t.Helper()
 	q := url.Values{}
 	for _, p := range parameters {
+		if p.In == "query" && p.Name == "domain" { // needed where there is more than one
+			var domains struct {
+				Items []struct {
+					ID string `json:"id"`
+				} `json:"items"`
+			}
+			a.get("/routing_domains", &domains)
+			if len(domains.Items) > 0 {
+				q.Set(p.Name, domains.Items[0].ID)
+			}
+			continue
+		}
 		if p.In != "query" || !p.Required {
 			continue
 		}
