@@ -144,6 +144,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed i
 		a.login(),
 		a.contexts(),
 		a.get(),
+		a.why(),
+		a.coverage(),
 		a.merge(),
 		a.split(),
 		a.review(),

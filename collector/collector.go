@@ -33,6 +33,7 @@ import (
 	"maestro.internal/collector/internal/ledger"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/transfer"
+	"maestro.internal/collector/internal/why"
 	"maestro.internal/collector/internal/upgrade"
 	"maestro.internal/internal/build"
 	"maestro.internal/sdk/schema"
@@ -130,6 +131,7 @@ func (c *Collector) open(ctx context.Context) error {
 		return err
 	}
 	server, err := api.New(api.Options{Access: c.access, Audit: c.audit, Inventory: c.inventory, Fleet: c.fleet, Transfer: c.transfer, Ledger: c.ledger, Clock: c.opt.Now,
+		Why: why.New(why.Options{Inventory: c.inventory, Fleet: c.fleet, Clock: c.opt.Now}),
 		Log: c.part("api"), Metrics: c.metrics, Version: build.Version(), Engine: c.store.Engine(), Demo: c.cfg.Demo})
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ import (
 	"maestro.internal/collector/internal/ledger"
 	"maestro.internal/collector/internal/live"
 	"maestro.internal/collector/internal/transfer"
+	"maestro.internal/collector/internal/why"
 )
 
 const sessionCookie = "maestro_session"
@@ -37,6 +38,7 @@ type Options struct {
 	Fleet     Fleet
 	Transfer  *transfer.Service
 	Ledger    *ledger.Ledger
+	Why       *why.Service
 	Clock     func() time.Time
 	Log       *slog.Logger
 	// Metrics is where the metrics are registered; nil is nowhere.

@@ -168,6 +168,7 @@ func (s *Server) routes() {
 	s.fleetRoutes()
 	s.transferRoutes()
 	s.eventRoutes()
+	s.whyRoutes()
 }
 
 func (s *Server) sessionRoutes() {

@@ -23,6 +23,7 @@ import (
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/store/sqlite"
 	"maestro.internal/collector/internal/transfer"
+	"maestro.internal/collector/internal/why"
 	"maestro.internal/internal/rest"
 	"maestro.internal/sdk/schema"
 )
@@ -60,7 +61,7 @@ func newWorld(t *testing.T) *world {
 	must(t, err)
 	moves := transfer.New(transfer.Options{Store: st, Audit: w.audit, Inventory: w.inventory, Datacenters: w.fleet.Datacenters, Log: log})
 	t.Cleanup(moves.Close)
-	s, err := New(Options{Transfer: moves, Ledger: w.ledger, Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: w.fleet, Log: log, Metrics: prometheus.NewRegistry(),
+	s, err := New(Options{Transfer: moves, Ledger: w.ledger, Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: w.fleet, Why: why.New(why.Options{Inventory: w.inventory, Fleet: w.fleet}), Log: log, Metrics: prometheus.NewRegistry(),
 		Version: "1.2.3", Engine: st.Engine()})
 	must(t, err)
 	srv := httptest.NewServer(s)

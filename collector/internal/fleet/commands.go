@@ -332,7 +332,7 @@ func (s *Service) sweepCommands(ctx context.Context, now time.Time) error {
 			if err != nil {
 				return err
 			}
-			if now.Sub(o.doc.UpdatedAt.Time) <= commandLife {
+			if now.Sub(o.doc.UpdatedAt.Time) <= o.doc.life() {
 				continue
 			}
 			if o.doc.Type == CommandRun && o.doc.State == statePending {

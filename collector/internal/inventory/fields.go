@@ -202,6 +202,9 @@ func wordsOf(rev *revision, k *schema.Kind, attributes any) []string {
 		}
 	}
 	add(rev.Name)
+	for _, name := range rev.OtherNames {
+		add(name)
+	}
 	add(rev.Region)
 	add(rev.Zone)
 	for _, t := range rev.Tags {

@@ -102,6 +102,12 @@ func merge(in mergeInput) revision {
 	if rev.Name == "" && len(deciding) > 0 {
 		rev.Name = deciding[0].env.ExternalID
 	}
+	for _, o := range deciding {
+		if o.env.Name != "" && o.env.Name != rev.Name {
+			rev.OtherNames = append(rev.OtherNames, o.env.Name)
+		}
+	}
+	rev.OtherNames = unique(rev.OtherNames)
 	in.rules.apply(&rev, deciding, in.kind, in.where)
 	rev.AccessRoots = []string{in.id}
 	if rev.Datacenter != "" {

@@ -128,7 +128,7 @@ func (u *unit) upsert(ctx context.Context, w *scopeWork, t *tally, items []incom
 			if row != nil && row.State == rowRejected && row.Hash == hash && row.Rule == w.rule {
 				continue
 			}
-			next.State, next.Reason, next.Rule = rowRejected, it.reject, w.rule
+			next.State, next.Reason, next.Rule, next.Name = rowRejected, it.reject, w.rule, it.env.Name
 		case row != nil && row.State == rowApplied && row.Hash == hash:
 			u.freshen(obs[i], it.volatile)
 			continue

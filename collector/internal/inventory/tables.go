@@ -159,6 +159,8 @@ type indexDoc struct {
 	// Reason and Rule are of a rejection: why, and by which version of the rules.
 	Reason string `json:"reason,omitempty"`
 	Rule   string `json:"rule,omitempty"`
+	// Name is what a rejected item is called, as far as it could be read: people look for it by that.
+	Name string `json:"name,omitempty"`
 	// Fingerprint, Epoch and Generation are of the capture that wrote the row.
 	Fingerprint string `json:"fp,omitempty"`
 	Epoch       int64  `json:"epoch"`
@@ -366,9 +368,11 @@ type provenance struct {
 
 // revision is one version of a resource: all that is needed to show it and to go on from it.
 type revision struct {
-	Kind        string         `json:"kind"`
-	Major       int            `json:"major"`
-	Name        string         `json:"name"`
+	Kind  string `json:"kind"`
+	Major int    `json:"major"`
+	Name  string `json:"name"`
+	// OtherNames are what it is called by sources whose name for it is not shown.
+	OtherNames  []string       `json:"other_names,omitempty"`
 	State       State          `json:"state"`
 	StateSince  store.Time     `json:"state_since"`
 	StateReason string         `json:"state_reason,omitempty"`

@@ -429,13 +429,15 @@ func (u *unit) commit(rec *resRec, rev revision) error {
 		was, is := u.discreet(old), u.discreet(rev)
 		c.Diff = diff(&was, &is, u.keyed)
 		c.Action = actionOf(old.State, rev.State)
-		if c.Action == "updated" && len(c.Diff) == 0 && sameCuration(&old, &rev) && sameSources(&old, &rev) {
+		same := c.Action == "updated" && len(c.Diff) == 0 && sameCuration(&old, &rev) && sameSources(&old, &rev)
+		if same && slices.Equal(old.OtherNames, rev.OtherNames) {
 			if rec.behind && len(u.hidden) > 0 {
 				rec.rev.Attributes = rev.Attributes // what history holds hashes of
 			}
 			return nil
 		}
-		c.Quiet = u.cause.rules && c.Action == "updated" && len(c.Diff) > 0 && u.byRules(&old, &rev, c.Diff)
+		// What other sources call it is for those who look for it, and is shown with them: no change of the thing itself.
+		c.Quiet = same || u.cause.rules && c.Action == "updated" && len(c.Diff) > 0 && u.byRules(&old, &rev, c.Diff)
 	}
 	if c.Reason == "" && c.Action != "created" && c.Action != "updated" {
 		c.Reason = rev.StateReason

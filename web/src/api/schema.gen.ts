@@ -295,6 +295,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/coverage/scopes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The coverage ledger: how each scope of each connection stands; the filter may name connection, kind, status (an outcome, never, incomplete) */
+        get: operations["list-scopes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datacenters": {
         parameters: {
             query?: never;
@@ -936,6 +953,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/resources/{kind}/{id}/coverage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The scopes that a resource's own observations lie in, and how each stands */
+        get: operations["list-resource-coverage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/resources/{kind}/{id}/history": {
         parameters: {
             query?: never;
@@ -1276,6 +1310,23 @@ export interface paths {
         post?: never;
         /** End an API token */
         delete: operations["delete-token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/why": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Why something is not where one looks for it: the way from its provider to the reader, step by step */
+        get: operations["ask-why"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2228,6 +2279,14 @@ export interface components {
             total_size: number;
             total_size_is_lower_bound?: boolean;
         };
+        ListScope: {
+            items: components["schemas"]["Scope"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
         ListTagCompliance: {
             items: components["schemas"]["TagCompliance"][];
             /** @description Pass as page_token for the next page; absent at the end */
@@ -2884,6 +2943,40 @@ export interface components {
         RunsEvent: {
             runs?: components["schemas"]["RunEvent"][];
         };
+        Scope: {
+            advice?: string;
+            connection: components["schemas"]["Ref"];
+            /** @description The provider's own words */
+            error?: string;
+            kind: string;
+            /** Format: date-time */
+            last_complete?: string;
+            /**
+             * Format: int64
+             * @description Keys that it has
+             */
+            listed: number;
+            partition?: components["schemas"]["Label"][];
+            /** @description Whether the plan that has it knew of all there is */
+            plan_complete: boolean;
+            planned: boolean;
+            /**
+             * Format: int64
+             * @description Keys that were not taken
+             */
+            rejected: number;
+            /** @description The run that it ended in last */
+            run_id?: string;
+            /**
+             * Format: date-time
+             * @description When it was planned first
+             */
+            since: string;
+            /** @enum {string} */
+            status: "complete" | "partial" | "denied" | "throttled" | "unreachable" | "unsupported" | "failed" | "not_tried" | "never";
+            /** @description Why what it has is not watched */
+            unwatched?: string;
+        };
         Session: {
             demo?: boolean;
             engine: string;
@@ -2999,6 +3092,57 @@ export interface components {
         Undo: {
             dry_run?: boolean;
             reason?: string;
+        };
+        Why: {
+            /** @description A name, an id, the value of an identifier, an address, or what a provider calls it */
+            asked: string;
+            kind?: string;
+            /** @description What the inventory knows under the text; with how 'words', what is merely alike */
+            resources?: components["schemas"]["WhyResource"][];
+            steps: components["schemas"]["WhyStep"][];
+            stops_at?: string;
+            /** @description The answer in a sentence or two */
+            summary: string;
+            /** @enum {string} */
+            verdict: "ok" | "stops_here" | "cannot_tell";
+        };
+        WhyFinding: {
+            advice?: string;
+            /** Format: date-time */
+            at?: string;
+            connection?: components["schemas"]["Ref"];
+            kind?: string;
+            partition?: components["schemas"]["Label"][];
+            resource?: components["schemas"]["Ref"];
+            run_id?: string;
+            text: string;
+            /** @enum {string} */
+            verdict: "ok" | "stops_here" | "cannot_tell";
+        };
+        WhyResource: {
+            detail: string;
+            /** @enum {string} */
+            how: "id" | "name" | "other name" | "identifier" | "address" | "external id" | "former name" | "words";
+            into?: components["schemas"]["Ref"];
+            /** @description Only its history is left */
+            pruned?: boolean;
+            resource: components["schemas"]["ResourceHead"];
+        };
+        WhyStep: {
+            /** @description What to do */
+            advice?: string;
+            findings?: components["schemas"]["WhyFinding"][];
+            /** @description What was found */
+            found: string;
+            /**
+             * Format: int64
+             * @description Findings that are not shown
+             */
+            more?: number;
+            /** @enum {string} */
+            step: "inventory" | "connection" | "permission" | "run" | "spool" | "receipt" | "merge" | "access";
+            /** @enum {string} */
+            verdict: "ok" | "stops_here" | "cannot_tell";
         };
     };
     responses: never;
@@ -3777,6 +3921,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Coverage"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-scopes": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListScope"];
                 };
             };
             /** @description A problem document (RFC 9457) */
@@ -5544,6 +5728,49 @@ export interface operations {
             };
         };
     };
+    "list-resource-coverage": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListScope"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-resource-history": {
         parameters: {
             query?: {
@@ -6434,6 +6661,42 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "ask-why": {
+        parameters: {
+            query: {
+                /** @description Id or name of the connection that should see it; absent: any */
+                connection?: string;
+                /** @description What it should be; absent: of any kind */
+                kind?: string;
+                /** @description A name, an id, the value of an identifier, an address, or what a provider calls it */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Why"];
+                };
             };
             /** @description A problem document (RFC 9457) */
             default: {
