@@ -36,7 +36,7 @@ func (w *walk) inventory(ctx context.Context) (rest.WhyStep, error) {
 		findings = append(findings, f)
 	}
 	if there { // what is there is the answer; what else was called so is told beside it
-		slices.SortStableFunc(findings, func(a, b rest.WhyFinding) int { return int(b2i(a.Verdict != ok)) - int(b2i(b.Verdict != ok)) })
+		slices.SortStableFunc(findings, func(a, b rest.WhyFinding) int { return b2i(a.Verdict != ok) - b2i(b.Verdict != ok) })
 		return rest.WhyStep{Step: stepInventory, Verdict: ok, Found: findings[0].Text, Advice: findings[0].Advice, Findings: findings[:min(len(findings), mostFindings)],
 			More: max(0, len(findings)-mostFindings)}, nil
 	}
