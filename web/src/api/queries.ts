@@ -68,11 +68,16 @@ export const q = {
         api.get('/api/v1/resources/{kind}/{id}', { path: { kind, id }, query: asOf ? { as_of: asOf } : {}, signal }),
       refetchInterval: asOf ? false : slow,
     }),
-  relations: (kind: string, id: string) =>
+  relations: (kind: string, id: string, asOf?: string) =>
     queryOptions({
-      queryKey: ['relations', kind, id],
-      queryFn: ({ signal }) => api.get('/api/v1/resources/{kind}/{id}/relations', { path: { kind, id }, query: { page_size: 500 }, signal }),
-      refetchInterval: slow,
+      queryKey: ['relations', kind, id, asOf ?? ''],
+      queryFn: ({ signal }) => api.get('/api/v1/resources/{kind}/{id}/relations', { path: { kind, id }, query: { page_size: 500, ...(asOf ? { as_of: asOf } : {}) }, signal }),
+      refetchInterval: asOf ? false : slow,
+    }),
+  compareResource: (kind: string, id: string, since: string) =>
+    queryOptions({
+      queryKey: ['resource', kind, id, 'since', since],
+      queryFn: ({ signal }) => api.get('/api/v1/resources/{kind}/{id}/compare', { path: { kind, id }, query: { since }, signal }),
     }),
   connections: () =>
     queryOptions({

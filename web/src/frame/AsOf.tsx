@@ -11,8 +11,10 @@ import css from './Frame.module.css'
 /** The moment asked for, if the page shows the past. */
 export function useAsOf(): string | undefined {
   const [params] = useSearchParams()
-  const at = parseTime(params.get('as_of'))
-  return at ? at.toISOString() : undefined
+  const text = params.get('as_of')
+  const at = parseTime(text)
+  // The collector counts microseconds and a Date milliseconds: the moment of a change must not become the one before it.
+  return at && text ? (/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(text) ? text : at.toISOString()) : undefined
 }
 
 export function AsOfClock() {

@@ -116,7 +116,7 @@ function One({ r, kind, asOf, refresh }: { r: Document; kind: KindInfo | undefin
       <TabBar label="Views of this resource" value={tab} onChange={select} tabs={tabs.map((t) => (t.id === 'sources' && sources ? { ...t, count: sources } : t))} />
       {tab === 'facts' && kind ? <Facts r={r} kind={kind} canEdit={canEdit} editing={editing} setEditing={setEditing} refresh={refresh} /> : null}
       {tab === 'sources' ? <Sources r={r} kind={kind} canEdit={canEdit} refresh={refresh} /> : null}
-      {tab === 'relations' ? <Relations kind={r.kind} id={r.id} /> : null}
+      {tab === 'relations' ? <Relations r={r} asOf={asOf} /> : null}
       {tab === 'history' ? <History kind={r.kind} id={r.id} info={kind} /> : null}
       {tab === 'raw' ? (
         <Panel title="As the API answers it" actions={<span className="muted">id <Copy text={r.id} label="the id" /></span>}>

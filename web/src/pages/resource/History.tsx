@@ -1,15 +1,18 @@
 import { Button } from '@mantine/core'
 import { useInfiniteQuery } from '@tanstack/react-query'
+import { useState } from 'react'
 import { Link, useSearchParams } from 'react-router'
 
 import { api } from '../../api/client'
-import type { KindInfo } from '../../api/types'
+import type { Change, KindInfo } from '../../api/types'
 import { ActorText, actionWord, FieldDiff } from '../../parts/Diff'
 import { Mark } from '../../parts/marks'
+import { SideBySide } from '../../parts/SideBySide'
 import { Empty, Loading, ProblemPanel } from '../../parts/States'
 import { Foreign } from '../../parts/Text'
 import { When } from '../../parts/When'
 import css from './Resource.module.css'
+import { Then } from './Then'
 
 export function History({ kind, id, info }: { kind: string; id: string; info: KindInfo | undefined }) {
   const [params] = useSearchParams()
@@ -30,26 +33,38 @@ export function History({ kind, id, info }: { kind: string; id: string; info: Ki
     return `?${next.toString()}`
   }
   return (
-    <div className="stack-s">
-      <ol className={css.timeline}>
-        {changes.map((c) => (
-          <li key={c.id}>
-            <span className={css.beat}><Mark state={c.action} /></span>
-            <div className="stack-s">
-              <div className="row">
-                <strong>{actionWord(c.action)}</strong>
-                <When at={c.at} />
-                <span className="muted">by <ActorText change={c} /></span>
-                <Link to={pastOf(c.at)} className={css.version}>version {c.version}</Link>
-              </div>
-              {c.reason ? <p><span className="muted">because </span><Foreign text={c.reason} max={400} /></p> : null}
-              <ul className={css.diffs}>{(c.action === 'created' ? [] : (c.diff ?? [])).map((d) => <li key={d.pointer}><FieldDiff change={d} kind={info} /></li>)}</ul>
-              {c.action === 'created' && c.diff?.length ? <span className="muted">with {c.diff.length} facts</span> : null}
-            </div>
-          </li>
-        ))}
+    <div className="stack">
+      {changes.length > 1 ? <Then kind={kind} id={id} changes={changes} info={info} /> : null}
+      <ol className={css.timeline} aria-label="Its changes">
+        {changes.map((c) => <Entry key={c.id} c={c} info={info} past={pastOf(c.at)} />)}
       </ol>
       {list.hasNextPage ? <div><Button onClick={() => void list.fetchNextPage()} loading={list.isFetchingNextPage}>Show older</Button></div> : null}
     </div>
+  )
+}
+
+function Entry({ c, info, past }: { c: Change; info: KindInfo | undefined; past: string }) {
+  const [beside, setBeside] = useState(false)
+  const diff = c.action === 'created' ? [] : (c.diff ?? [])
+  return (
+    <li>
+      <span className={css.beat}><Mark state={c.action} /></span>
+      <div className="stack-s">
+        <div className="row">
+          <strong>{actionWord(c.action)}</strong>
+          <When at={c.at} />
+          <span className="muted">by <ActorText change={c} /></span>
+          <Link to={past} className={css.version}>version {c.version}</Link>
+          {diff.length ? <button type="button" className="link" aria-expanded={beside} onClick={() => setBeside(!beside)}>{beside ? 'In lines' : 'Side by side'}</button> : null}
+        </div>
+        {c.reason ? <p><span className="muted">because </span><Foreign text={c.reason} max={400} /></p> : null}
+        {beside ? (
+          <SideBySide label={`What version ${c.version} changed`} diff={diff} kind={info} before="before" after="after" />
+        ) : (
+          <ul className={css.diffs}>{diff.map((d) => <li key={d.pointer}><FieldDiff change={d} kind={info} /></li>)}</ul>
+        )}
+        {c.action === 'created' && c.diff?.length ? <span className="muted">with {c.diff.length} facts</span> : null}
+      </div>
+    </li>
   )
 }

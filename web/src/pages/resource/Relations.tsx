@@ -2,25 +2,21 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from 'react-router'
 
 import { q } from '../../api/queries'
-import type { KindInfo, RelatedResource } from '../../api/types'
-import { human } from '../../format/text'
+import type { KindInfo, RelatedResource, Resource } from '../../api/types'
 import { counted } from '../../format/units'
 import { KindIcon } from '../../frame/icons'
 import { Mark } from '../../parts/marks'
 import { Panel } from '../../parts/Page'
 import { Empty, Loading, ProblemPanel } from '../../parts/States'
 import { Foreign } from '../../parts/Text'
+import { RelationGraph } from './RelationGraph'
 import css from './Resource.module.css'
+import { relationWords } from './words'
 
-const inverse: Record<string, string> = {
-  attached_to: 'has attached', member_of: 'has members', runs_on: 'runs', depends_on: 'is needed by', routes_to: 'is routed to by', owned_by: 'owns', contained_in: 'contains', stored_on: 'stores', connected_to: 'connected to', part_of: 'consists of', uses: 'is used by',
-}
+const heading = (e: RelatedResource) => relationWords(e.direction, e.verb)
 
-/** "runs on servers", or seen from the other end "runs servers". */
-const heading = (e: RelatedResource) => human(e.direction === 'out' ? e.verb : (inverse[e.verb] ?? `${human(e.verb).toLowerCase()} this`))
-
-export function Relations({ kind, id }: { kind: string; id: string }) {
-  const { data, error, refetch } = useQuery(q.relations(kind, id))
+export function Relations({ r, asOf }: { r: Pick<Resource, 'kind' | 'id' | 'name' | 'state'>; asOf: string | undefined }) {
+  const { data, error, refetch } = useQuery(q.relations(r.kind, r.id, asOf))
   const kinds = useQuery(q.kinds())
   if (error) return <ProblemPanel error={error} retry={() => void refetch()} />
   if (!data) return <Loading what="the relations" />
@@ -34,6 +30,7 @@ export function Relations({ kind, id }: { kind: string; id: string }) {
   return (
     <div className="stack">
       {data.next_page_token ? <p className="muted">The first {data.items.length} of {data.total_size}.</p> : null}
+      <RelationGraph key={r.id} center={{ kind: r.kind, id: r.id, name: r.name || r.id, state: r.state }} relations={data.items} asOf={asOf} />
       <Panel title={<>Relations <span className="muted">{counted(data.total_size, 'edge')}</span></>} flush>
         <dl className={css.groups}>
           {[...groups].map(([key, list]) => {
