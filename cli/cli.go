@@ -87,9 +87,15 @@ func Main(args []string, env Environment) int {
 	return exitCode(plainUsage(root.ExecuteContext(ctx)), env.Err)
 }
 
-// plainUsage tells cobra's complaint about an unknown command, which has no type of its own, on one line and as what it is.
+// plainUsage tells cobra's complaints about an unknown command or a missing flag, which have no type of their own, on one line and
+// as what they are.
 func plainUsage(err error) error {
-	if err == nil || !strings.HasPrefix(err.Error(), "unknown command ") {
+	switch {
+	case err == nil:
+		return nil
+	case strings.HasPrefix(err.Error(), "required flag(s)"):
+		return usageError{err}
+	case !strings.HasPrefix(err.Error(), "unknown command "):
 		return err
 	}
 	text, suggestions, found := strings.Cut(err.Error(), "Did you mean this?")
@@ -158,6 +164,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed i
 		a.diff(),
 		a.history(),
 		a.removals(),
+		a.apply(),
 		a.audit(),
 		a.kinds(),
 		a.mapping(),

@@ -328,6 +328,7 @@ func (a *app) connectionSet() *cobra.Command {
 func writeOf(c rest.Connection) rest.ConnectionWrite {
 	w := rest.ConnectionWrite{
 		Name: c.Name, Provider: c.Provider, Settings: c.Settings, Credential: c.Credential, Kinds: c.Kinds, Rules: c.Rules, Paused: c.Paused,
+		Precedence: c.Precedence, MaxRequestsPerSecond: c.MaxRequestsPerSecond, MaxParallelRequests: c.MaxParallelRequests, QuietHours: c.QuietHours, TimeZone: c.TimeZone,
 	}
 	if c.Agent != nil {
 		w.Agent = c.Agent.ID

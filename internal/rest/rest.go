@@ -385,6 +385,7 @@ type Connection struct {
 	MaxParallelRequests  int             `json:"max_parallel_requests,omitempty" minimum:"0" doc:"Most requests at a time; 0 is without limit"`
 	QuietHours           []string        `json:"quiet_hours,omitempty" doc:"When nothing is read by schedule: 22:00-06:00, or mon-fri 08:00-18:00"`
 	TimeZone             string          `json:"time_zone,omitempty" doc:"Of cron expressions and quiet hours, such as Europe/Lisbon; UTC when absent"`
+	ManagedBy            string          `json:"managed_by,omitempty" doc:"Set of documents that made it and keeps it (maestro apply)"`
 	Epoch                int64           `json:"epoch"`
 	CreatedAt            time.Time       `json:"created_at"`
 	UpdatedAt            time.Time       `json:"updated_at"`
@@ -426,6 +427,7 @@ type ConnectionWrite struct {
 	MaxParallelRequests  int             `json:"max_parallel_requests,omitempty" minimum:"0" doc:"Most requests at a time; 0 is without limit"`
 	QuietHours           []string        `json:"quiet_hours,omitempty" doc:"When nothing is read by schedule: 22:00-06:00, or mon-fri 08:00-18:00"`
 	TimeZone             string          `json:"time_zone,omitempty" doc:"Of cron expressions and quiet hours, such as Europe/Lisbon; UTC when absent"`
+	ManagedBy            string          `json:"managed_by,omitempty" maxLength:"100" doc:"Set of documents that makes it; only looked at when it is made"`
 }
 
 // RunRequest asks for a run now.
@@ -451,6 +453,7 @@ type Datacenter struct {
 	Zones       []string `json:"zones,omitempty"`
 	// RoutingDomain names what its addresses are unique in together with other datacenters of the same name; its own when empty.
 	RoutingDomain string    `json:"routing_domain,omitempty"`
+	ManagedBy     string    `json:"managed_by,omitempty" doc:"Set of documents that made it and keeps it (maestro apply)"`
 	CreatedAt     time.Time `json:"created_at"`
 	UpdatedAt     time.Time `json:"updated_at"`
 	// Counts of active resources by kind.
@@ -465,6 +468,7 @@ type DatacenterWrite struct {
 	Regions       []string `json:"regions,omitempty"`
 	Zones         []string `json:"zones,omitempty"`
 	RoutingDomain string   `json:"routing_domain,omitempty" maxLength:"200" doc:"Datacenters that name the same one share their addresses; absent: its addresses are its own"`
+	ManagedBy     string   `json:"managed_by,omitempty" maxLength:"100" doc:"Set of documents that makes it; only looked at when it is made"`
 }
 
 // OriginCount counts a kind's active resources in a datacenter by who knows of them.

@@ -51,6 +51,8 @@ type connectionDoc struct {
 	MaxParallel          int      `json:"max_parallel,omitempty"`
 	QuietHours           []string `json:"quiet_hours,omitempty"`
 	TimeZone             string   `json:"time_zone,omitempty"`
+	// ManagedBy is the set of documents that made it. Edits leave it as it is: who made a thing does not change.
+	ManagedBy string `json:"managed_by,omitempty"`
 	// Laid out for later: agents that may take over.
 	StandbyAgents []string `json:"standby_agents,omitempty"`
 
@@ -147,7 +149,7 @@ func (s *Service) views(ctx context.Context, c inventory.Caller, list []object[c
 		d := o.doc
 		out[i] = rest.Connection{ID: o.id, Version: o.version, Name: d.Name, Provider: d.Provider, Agent: ref(d.Agent), Datacenter: ref(d.Datacenter),
 			Settings: json.RawMessage(d.Settings), Credential: d.Credential, Kinds: d.Kinds, Rules: d.Rules, Paused: d.Paused, Precedence: d.Precedence, Epoch: d.Epoch,
-			MaxRequestsPerSecond: d.MaxRequestsPerSecond, MaxParallelRequests: d.MaxParallel, QuietHours: d.QuietHours, TimeZone: d.TimeZone,
+			MaxRequestsPerSecond: d.MaxRequestsPerSecond, MaxParallelRequests: d.MaxParallel, QuietHours: d.QuietHours, TimeZone: d.TimeZone, ManagedBy: d.ManagedBy,
 			CreatedAt: d.CreatedAt.Time, UpdatedAt: d.UpdatedAt.Time}
 		if !serving[d.Agent] {
 			out[i].Health = "no_agent"
@@ -200,6 +202,7 @@ func (s *Service) CreateConnection(ctx context.Context, c inventory.Caller, w re
 	if err != nil {
 		return rest.Connection{}, err
 	}
+	doc.ManagedBy = w.ManagedBy
 	doc.Epoch, doc.CreatedAt, doc.UpdatedAt = 1, store.At(s.now()), store.At(s.now())
 	doc.hold()
 	o := object[connectionDoc]{id: id, tenant: c.Tenant, version: 1, doc: doc}
@@ -247,6 +250,7 @@ func (s *Service) UpdateConnection(ctx context.Context, c inventory.Caller, id s
 		before = o.doc
 		doc := next
 		doc.Epoch, doc.Holders, doc.CreatedAt, doc.UpdatedAt = before.Epoch+1, before.Holders, before.CreatedAt, store.At(s.now())
+		doc.ManagedBy = before.ManagedBy
 		doc.hold()
 		u := &unsettled{Actor: c.Name, Kinds: turnedOff(before, doc), Reason: "the kind was turned off for this connection"}
 		u.Remap = before.Datacenter != doc.Datacenter || !slices.Equal(before.Rules, doc.Rules) || before.Precedence != doc.Precedence || !maps.Equal(before.precedences(), doc.precedences())

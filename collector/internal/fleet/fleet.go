@@ -261,13 +261,14 @@ type datacenterDoc struct {
 	Regions       []string   `json:"regions,omitempty"`
 	Zones         []string   `json:"zones,omitempty"`
 	RoutingDomain string     `json:"routing_domain,omitempty"`
+	ManagedBy     string     `json:"managed_by,omitempty"`
 	CreatedAt     store.Time `json:"created_at"`
 	UpdatedAt     store.Time `json:"updated_at"`
 }
 
 func datacenterView(o object[datacenterDoc]) rest.Datacenter {
 	return rest.Datacenter{ID: o.id, Version: o.version, Name: o.doc.Name, Provider: o.doc.Provider, Description: o.doc.Description,
-		Regions: o.doc.Regions, Zones: o.doc.Zones, RoutingDomain: o.doc.RoutingDomain, CreatedAt: o.doc.CreatedAt.Time, UpdatedAt: o.doc.UpdatedAt.Time}
+		Regions: o.doc.Regions, Zones: o.doc.Zones, RoutingDomain: o.doc.RoutingDomain, ManagedBy: o.doc.ManagedBy, CreatedAt: o.doc.CreatedAt.Time, UpdatedAt: o.doc.UpdatedAt.Time}
 }
 
 // mayRead says whether the caller may know of a datacenter.
@@ -311,7 +312,7 @@ func (s *Service) CreateDatacenter(ctx context.Context, c inventory.Caller, w re
 	}
 	now := store.At(s.now())
 	o := object[datacenterDoc]{id: id, tenant: c.Tenant, version: 1, doc: datacenterDoc{Name: name, Provider: w.Provider,
-		Description: w.Description, Regions: w.Regions, Zones: w.Zones, RoutingDomain: strings.TrimSpace(w.RoutingDomain), CreatedAt: now, UpdatedAt: now}}
+		Description: w.Description, Regions: w.Regions, Zones: w.Zones, RoutingDomain: strings.TrimSpace(w.RoutingDomain), ManagedBy: w.ManagedBy, CreatedAt: now, UpdatedAt: now}}
 	if err := insert(ctx, s.opt.Store, tDatacenters, o); err != nil {
 		return rest.Datacenter{}, err
 	}
