@@ -270,6 +270,29 @@ type Rejection struct {
 	Reason     string `json:"reason"`
 }
 
+// RejectedItem is something that a connection reads and that is not in the inventory, and why.
+type RejectedItem struct {
+	Kind       string             `json:"kind"`
+	Partition  resource.Partition `json:"partition,omitempty"`
+	Scope      string             `json:"scope" doc:"The scope's key, to ask for what is kept of it"`
+	ExternalID string             `json:"external_id"`
+	Reason     string             `json:"reason" doc:"Begins with \"internal: \" where the collector itself failed on it"`
+	Hash       string             `json:"hash"`
+	KeptBytes  int                `json:"kept_bytes,omitempty" doc:"Of those on which the collector itself failed: what it keeps of them"`
+}
+
+// RejectedItems are those of a connection.
+type RejectedItems struct {
+	Items []RejectedItem `json:"items"`
+	More  bool           `json:"more,omitempty" doc:"There are more than are listed"`
+}
+
+// RejectedBody is what is kept of a rejected item.
+type RejectedBody struct {
+	ExternalID string `json:"external_id"`
+	Canonical  string `json:"canonical" doc:"The envelope as the agent hashed and sent it"`
+}
+
 // Agent is a process installed in a network.
 type Agent struct {
 	ID          string          `json:"id"`

@@ -313,6 +313,7 @@ func (s *Server) fleetRoutes() {
 		summary: "Check what the credential may read; waits some seconds for the agent's answer"}, s.checkConnection)
 	handle(s, route{method: "POST", path: "/connections/{id}/resend", id: "resend-connection", tag: tag, action: access.RequestRuns, status: 202,
 		summary: "Have everything compared again with the next run"}, s.resendConnection)
+	s.rejectedRoutes()
 	handle(s, route{method: "GET", path: "/connections/{id}/files", id: "list-connection-files", tag: tag, action: access.Read,
 		summary: "Files that were uploaded for a connection's plugin to read"}, s.listFiles)
 	handle(s, route{method: "PUT", path: "/connections/{id}/files/{name}", id: "upload-connection-file", tag: tag, action: access.ManageConnections,

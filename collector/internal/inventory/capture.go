@@ -184,7 +184,7 @@ func (r *Run) Apply(ctx context.Context, b Batch) (BatchResult, error) {
 	if problem := cmp.Or(checkList(c, b.List), c.narrow(b)); problem != "" {
 		return r.fail(ctx, c, problem)
 	}
-	if err := r.applyBatch(ctx, c, b, items, &res); err != nil {
+	if err := r.take(ctx, c, b, items, &res); err != nil {
 		return BatchResult{}, err
 	}
 	if !b.Last {
@@ -436,6 +436,7 @@ func (r *Run) end(c *capture, v Verdict, word, reason string) {
 	st.Digest, st.Rejected = c.digest, c.rejected
 	st.Undecided = st.Undecided || c.undecid
 	if v == Done {
+		st.Failures = 0
 		st.Fingerprint, st.HashFormat = c.work.fp, in.HashFormat
 		st.KindDigest, st.PolicyDigest = hex.EncodeToString(in.KindDigest), hex.EncodeToString(in.PolicyDigest)
 		st.Rule = c.work.rule

@@ -30,6 +30,8 @@ type incoming struct {
 	warnings []string
 	// reject says why it is not taken; "" when it is.
 	reject string
+	// keep has the bytes kept beside the rejection, since it is the collector's own fault.
+	keep bool
 }
 
 // inspect validates one item of a scope. It answers an error when not even a key can be told, so that the item

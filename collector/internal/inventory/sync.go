@@ -129,6 +129,9 @@ func (u *unit) upsert(ctx context.Context, w *scopeWork, t *tally, items []incom
 				continue
 			}
 			next.State, next.Reason, next.Rule, next.Name = rowRejected, it.reject, w.rule, it.env.Name
+			if it.keep {
+				next.Kept = len(it.bytes)
+			}
 		case row != nil && row.State == rowApplied && row.Hash == hash:
 			u.freshen(obs[i], it.volatile)
 			continue
@@ -140,6 +143,9 @@ func (u *unit) upsert(ctx context.Context, w *scopeWork, t *tally, items []incom
 		}
 		if err := u.setIndex(w, t, row, next); err != nil {
 			return err
+		}
+		if it.keep {
+			u.index[len(u.index)-1].Row.Blob = it.bytes
 		}
 		rows[it.key] = &next
 	}

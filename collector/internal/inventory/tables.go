@@ -167,6 +167,8 @@ type indexDoc struct {
 	Generation  int64  `json:"gen"`
 	// Held is the held removal that the row waits for.
 	Held string `json:"held,omitempty"`
+	// Kept is how many bytes the row's blob has of an item that was rejected for a fault of the collector's own.
+	Kept int `json:"kept,omitempty"`
 }
 
 // position orders captures.
@@ -222,6 +224,8 @@ type scopeState struct {
 	Resend bool `json:"resend,omitempty"`
 	// Refreshed is when all volatile values of the scope came last.
 	Refreshed store.Time `json:"refreshed,omitzero"`
+	// Failures counts the batches that could not be taken, for a fault of the collector's own, since a capture was last finished.
+	Failures int `json:"failures,omitempty"`
 	// Changed and Verdict are of the last capture, for a run that is replayed.
 	Changed bool   `json:"changed,omitempty"`
 	Verdict string `json:"verdict,omitempty"`

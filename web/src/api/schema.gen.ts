@@ -244,6 +244,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/connections/{id}/rejected": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a connection reads and the collector does not take, and why */
+        get: operations["list-rejected"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/connections/{id}/rejected/body": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is kept of an item on which the collector itself failed */
+        get: operations["get-rejected-body"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/connections/{id}/resend": {
         parameters: {
             query?: never;
@@ -2669,6 +2703,31 @@ export interface components {
             kind?: string;
             name?: string;
         };
+        RejectedBody: {
+            /** @description The envelope as the agent hashed and sent it */
+            canonical: string;
+            external_id: string;
+        };
+        RejectedItem: {
+            external_id: string;
+            hash: string;
+            /**
+             * Format: int64
+             * @description Of those on which the collector itself failed: what it keeps of them
+             */
+            kept_bytes?: number;
+            kind: string;
+            partition?: components["schemas"]["Label"][];
+            /** @description Begins with "internal: " where the collector itself failed on it */
+            reason: string;
+            /** @description The scope's key, to ask for what is kept of it */
+            scope: string;
+        };
+        RejectedItems: {
+            items: components["schemas"]["RejectedItem"][];
+            /** @description There are more than are listed */
+            more?: boolean;
+        };
         Rejection: {
             external_id: string;
             reason: string;
@@ -3819,6 +3878,72 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-rejected": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RejectedItems"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-rejected-body": {
+        parameters: {
+            query: {
+                external_id: string;
+                /** @description The scope's key, as the list has it */
+                scope: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RejectedBody"];
+                };
             };
             /** @description A problem document (RFC 9457) */
             default: {
