@@ -1570,6 +1570,8 @@ export interface components {
             id: string;
             kinds: components["schemas"]["KindSchedule"][];
             last_run?: components["schemas"]["Run"];
+            /** @description Set of documents that made it and keeps it (maestro apply) */
+            managed_by?: string;
             /**
              * Format: int64
              * @description Most requests at a time; 0 is without limit
@@ -1631,6 +1633,8 @@ export interface components {
             datacenter?: string;
             /** @description Absent: all the plugin's kinds, each at its usual interval */
             kinds?: components["schemas"]["KindSchedule"][];
+            /** @description Set of documents that makes it; only looked at when it is made */
+            managed_by?: string;
             /**
              * Format: int64
              * @description Most requests at a time; 0 is without limit
@@ -1761,6 +1765,8 @@ export interface components {
             created_at: string;
             description?: string;
             id: string;
+            /** @description Set of documents that made it and keeps it (maestro apply) */
+            managed_by?: string;
             name: string;
             provider?: string;
             regions?: string[];
@@ -1773,6 +1779,8 @@ export interface components {
         };
         DatacenterWrite: {
             description?: string;
+            /** @description Set of documents that makes it; only looked at when it is made */
+            managed_by?: string;
             name: string;
             provider?: string;
             regions?: string[];
