@@ -88,8 +88,29 @@ export async function pages(facts) {
   }
 }
 
-/** Until the page has its data and its fonts. */
+const traffic = new WeakMap()
+
+/** Counts what the page asks for, but for the stream of events, which never ends. */
+function watched(page) {
+  let t = traffic.get(page)
+  if (t) return t
+  t = { open: new Set(), last: Date.now() }
+  traffic.set(page, t)
+  const counts = (r) => !r.url().includes('/api/v1/events')
+  const over = (r) => { if (t.open.delete(r)) t.last = Date.now() }
+  page.on('request', (r) => { if (counts(r)) { t.open.add(r); t.last = Date.now() } })
+  page.on('requestfinished', over)
+  page.on('requestfailed', over)
+  page.on('framenavigated', (f) => { if (f === page.mainFrame()) t.last = Date.now() })
+  return t
+}
+
+/** Until the page has its data and its fonts: nothing asked for in the last half second, and nothing is waited for. */
 export async function settled(page) {
-  await page.waitForLoadState('networkidle')
+  const t = watched(page)
+  const late = Date.now() + 15_000
+  await page.waitForLoadState('load')
+  const began = Date.now()
+  while (Date.now() < late && (t.open.size > 0 || Date.now() - Math.max(t.last, began) < 500)) await new Promise((r) => setTimeout(r, 50))
   await page.waitForFunction(() => !document.querySelector('[aria-busy="true"]') && document.fonts.status === 'loaded', undefined, { timeout: 10_000 })
 }

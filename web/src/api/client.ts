@@ -78,6 +78,7 @@ async function call(method: Method, template: string, o: AnyOptions = {}): Promi
   contact.made()
   if (response.status === 204) return undefined
   if (response.ok) return await response.json()
+  if (response.status === 401 && template !== '/api/v1/session') contact.stranger()
   throw await problemOf(response, where)
 }
 

@@ -2,6 +2,7 @@
 import { QueryClient, keepPreviousData, queryOptions } from '@tanstack/react-query'
 
 import { api } from './client'
+import { every, live as stream } from './live'
 import { Problem } from './problem'
 import type { KindInfo, Run, Session } from './types'
 
@@ -21,38 +22,43 @@ export const queryClient = new QueryClient({
 const slow = 30_000
 const all = { page_size: 1000 }
 
-/** Runs that still move are asked for every two seconds. */
+/** Runs that still move are asked for every two seconds, unless events tell of them. */
 export const moving = (r: Pick<Run, 'state'>) => r.state === 'queued' || r.state === 'running'
-const pace = (runs: readonly Run[] | undefined, idle = 10_000) => (runs?.some(moving) ? 2000 : idle)
+const fast = (ms: number) => (stream.stands() ? 15_000 : ms)
+export const pace = (runs: readonly Run[] | undefined, idle = 10_000) => (runs?.some(moving) ? fast(2000) : every(idle)())
 
 export const q = {
   session: () =>
     queryOptions({
       queryKey: ['session'],
-      queryFn: async ({ signal }): Promise<Session | null> => {
+      queryFn: async ({ signal, client }): Promise<Session | null> => {
         try {
           return await api.get('/api/v1/session', { signal })
         } catch (err) {
-          if (err instanceof Problem && err.status === 401) return null
-          throw err
+          if (!(err instanceof Problem) || err.status !== 401) throw err
+          // Who was signed in stays on the page, and is asked to sign in again over it.
+          const before = client.getQueryData<Session | null>(['session']) ?? null
+          if (before) client.setQueryData(['session', 'expired'], true)
+          return before
         }
       },
       staleTime: 60_000,
     }),
+  expired: () => queryOptions({ queryKey: ['session', 'expired'], queryFn: (): boolean => false, enabled: false, initialData: false, staleTime: Infinity }),
   kinds: () =>
     queryOptions({
       queryKey: ['kinds'],
       queryFn: async ({ signal }): Promise<KindInfo[]> => (await api.get('/api/v1/kinds', { query: all, signal })).items,
       staleTime: 60_000,
-      refetchInterval: 120_000,
+      refetchInterval: every(120_000),
     }),
   summary: () =>
-    queryOptions({ queryKey: ['summary'], queryFn: ({ signal }) => api.get('/api/v1/summary', { signal }), refetchInterval: 10_000 }),
+    queryOptions({ queryKey: ['summary'], queryFn: ({ signal }) => api.get('/api/v1/summary', { signal }), refetchInterval: every(10_000) }),
   coverage: (kind?: string) =>
     queryOptions({
       queryKey: ['coverage', kind ?? ''],
       queryFn: ({ signal }) => api.get('/api/v1/coverage', { query: kind ? { kind } : {}, signal }),
-      refetchInterval: slow,
+      refetchInterval: every(slow),
     }),
   search: (text: string) =>
     queryOptions({
@@ -66,13 +72,13 @@ export const q = {
       queryKey: ['resource', kind, id, asOf ?? ''],
       queryFn: ({ signal }) =>
         api.get('/api/v1/resources/{kind}/{id}', { path: { kind, id }, query: asOf ? { as_of: asOf } : {}, signal }),
-      refetchInterval: asOf ? false : slow,
+      refetchInterval: asOf ? false : every(slow),
     }),
   relations: (kind: string, id: string, asOf?: string) =>
     queryOptions({
       queryKey: ['relations', kind, id, asOf ?? ''],
       queryFn: ({ signal }) => api.get('/api/v1/resources/{kind}/{id}/relations', { path: { kind, id }, query: { page_size: 500, ...(asOf ? { as_of: asOf } : {}) }, signal }),
-      refetchInterval: asOf ? false : slow,
+      refetchInterval: asOf ? false : every(slow),
     }),
   compareResource: (kind: string, id: string, since: string) =>
     queryOptions({
@@ -123,7 +129,7 @@ export const q = {
     queryOptions({
       queryKey: ['run', id],
       queryFn: ({ signal }) => api.get('/api/v1/runs/{id}', { path: { id }, signal }),
-      refetchInterval: (query) => (query.state.data && moving(query.state.data) ? 1500 : false),
+      refetchInterval: (query) => (query.state.data && moving(query.state.data) ? fast(1500) : false),
     }),
   runScopes: (id: string, live: boolean) =>
     queryOptions({
@@ -132,17 +138,17 @@ export const q = {
       placeholderData: keepPreviousData,
       staleTime: 0,
       queryFn: ({ signal }) => api.get('/api/v1/runs/{id}/scopes', { path: { id }, query: all, signal }),
-      refetchInterval: live ? 1500 : false,
+      refetchInterval: live ? () => fast(1500) : false,
     }),
-  agents: () => queryOptions({ queryKey: ['agents'], queryFn: ({ signal }) => api.get('/api/v1/agents', { query: all, signal }), refetchInterval: 10_000 }),
+  agents: () => queryOptions({ queryKey: ['agents'], queryFn: ({ signal }) => api.get('/api/v1/agents', { query: all, signal }), refetchInterval: every(10_000) }),
   agent: (id: string) =>
     queryOptions({
       queryKey: ['agents', id],
       queryFn: ({ signal }) => api.get('/api/v1/agents/{id}', { path: { id }, signal }),
-      refetchInterval: 10_000,
+      refetchInterval: every(10_000),
     }),
   joinTokens: () =>
-    queryOptions({ queryKey: ['join-tokens'], queryFn: ({ signal }) => api.get('/api/v1/join-tokens', { query: all, signal }), refetchInterval: 10_000 }),
+    queryOptions({ queryKey: ['join-tokens'], queryFn: ({ signal }) => api.get('/api/v1/join-tokens', { query: all, signal }), refetchInterval: every(10_000) }),
   plugins: () =>
     queryOptions({ queryKey: ['plugins'], queryFn: ({ signal }) => api.get('/api/v1/plugins', { query: all, signal }), staleTime: slow, refetchInterval: slow }),
   datacenters: () =>
@@ -150,12 +156,12 @@ export const q = {
       queryKey: ['datacenters'],
       queryFn: ({ signal }) => api.get('/api/v1/datacenters', { query: all, signal }),
       staleTime: slow,
-      refetchInterval: 60_000,
+      refetchInterval: every(60_000),
     }),
   routingDomains: () =>
     queryOptions({ queryKey: ['routing-domains'], queryFn: ({ signal }) => api.get('/api/v1/routing_domains', { query: all, signal }), staleTime: slow }),
   prefixes: (domain: string) =>
-    queryOptions({ queryKey: ['prefixes', domain], queryFn: ({ signal }) => api.get('/api/v1/prefixes', { query: { ...all, domain }, signal }), refetchInterval: 60_000 }),
+    queryOptions({ queryKey: ['prefixes', domain], queryFn: ({ signal }) => api.get('/api/v1/prefixes', { query: { ...all, domain }, signal }), refetchInterval: every(60_000) }),
   prefix: (id: string) =>
     queryOptions({ queryKey: ['prefixes', 'one', id], queryFn: ({ signal }) => api.get('/api/v1/prefixes/{id}', { path: { id }, signal }) }),
   prefixAddresses: (id: string) =>
@@ -169,9 +175,9 @@ export const q = {
   mappingHistory: () =>
     queryOptions({ queryKey: ['mapping', 'history'], queryFn: ({ signal }) => api.get('/api/v1/mapping/history', { signal }) }),
   removals: (filter = '') =>
-    queryOptions({ queryKey: ['removals', filter], queryFn: ({ signal }) => api.get('/api/v1/removals', { query: { filter, page_size: 200 }, signal }), refetchInterval: slow }),
+    queryOptions({ queryKey: ['removals', filter], queryFn: ({ signal }) => api.get('/api/v1/removals', { query: { filter, page_size: 200 }, signal }), refetchInterval: every(slow) }),
   reviews: (filter = '') =>
-    queryOptions({ queryKey: ['reviews', filter], queryFn: ({ signal }) => api.get('/api/v1/review-items', { query: { filter, page_size: 200 }, signal }), refetchInterval: slow }),
+    queryOptions({ queryKey: ['reviews', filter], queryFn: ({ signal }) => api.get('/api/v1/review-items', { query: { filter, page_size: 200 }, signal }), refetchInterval: every(slow) }),
   taken: (kind: string, name: string, datacenter: string) =>
     queryOptions({
       queryKey: ['taken', kind, name, datacenter],
@@ -186,6 +192,6 @@ export const q = {
     queryOptions({
       queryKey: ['changes', 'latest', size],
       queryFn: ({ signal }) => api.get('/api/v1/changes', { query: { page_size: size }, signal }),
-      refetchInterval: 10_000,
+      refetchInterval: every(10_000),
     }),
 }

@@ -4,6 +4,8 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { lazy, Suspense, useEffect } from 'react'
 import { useRouteError } from 'react-router'
 
+import { contact } from '../api/contact'
+import { listen } from '../api/live'
 import { Problem } from '../api/problem'
 import { q } from '../api/queries'
 import { Loading, ProblemPanel } from '../parts/States'
@@ -11,19 +13,33 @@ import css from './Frame.module.css'
 import { Frame } from './Frame'
 
 const SignIn = lazy(() => import('../pages/SignIn'))
+const SignInAgain = lazy(() => import('./SignInAgain'))
 
 export function Root() {
   const session = useQuery(q.session())
+  const expired = useQuery(q.expired()).data
   const client = useQueryClient()
+  const known = !!session.data
 
   useEffect(() => {
-    // An answer of 401 anywhere means that the session has ended.
-    return client.getQueryCache().subscribe((event) => {
-      if (event.type !== 'updated' || event.action.type !== 'error') return
-      const err = event.action.error as unknown
-      if (err instanceof Problem && err.status === 401) client.setQueryData(q.session().queryKey, null)
+    // An answer of 401 anywhere means that the session has ended. The page stays, with what was typed into it.
+    const ended = (err: unknown) => {
+      if (err instanceof Problem && err.status === 401 && client.getQueryData(q.session().queryKey)) client.setQueryData(q.expired().queryKey, true)
+    }
+    const reads = client.getQueryCache().subscribe((event) => {
+      if (event.type === 'updated' && event.action.type === 'error') ended(event.action.error)
     })
+    const writes = contact.refused(() => ended(new Problem({ status: 401, title: '' }, '')))
+    return () => {
+      reads()
+      writes()
+    }
   }, [client])
+  useEffect(() => {
+    if (!known) return
+    const line = listen(client, () => client.setQueryData(q.expired().queryKey, true))
+    return () => line.stop()
+  }, [client, known])
 
   if (session.isPending) return <main className={css.alone}><Loading what="the collector" lines={3} /></main>
   if (session.error && !session.data) {
@@ -36,7 +52,12 @@ export function Root() {
       </Suspense>
     )
   }
-  return <Frame />
+  return (
+    <>
+      <Frame />
+      {expired ? <Suspense><SignInAgain as={session.data} /></Suspense> : null}
+    </>
+  )
 }
 
 export function RouteBroke() {

@@ -12,10 +12,14 @@ export function useSession(): Session | null {
 /** Whether the caller may change things; the collector decides again anyway. */
 export const useAdmin = () => useSession()?.role === 'admin'
 
-/** Another caller, or none: nothing that the one before was shown may stay. */
+/** Another caller, or none: nothing that the one before was shown may stay. The same one again goes on where he was. */
 export function enter(client: QueryClient, session: Session | null) {
-  client.removeQueries({ predicate: (query) => query.queryKey[0] !== 'session' })
+  const before = client.getQueryData(q.session().queryKey)
+  const same = before && session && before.username === session.username && before.tenant === session.tenant && before.role === session.role
+  if (!same) client.removeQueries({ predicate: (query) => query.queryKey[0] !== 'session' })
   client.setQueryData(q.session().queryKey, session)
+  client.setQueryData(q.expired().queryKey, false)
+  if (same) void client.invalidateQueries({ predicate: (query) => query.queryKey[0] !== 'session' })
 }
 
 export function useSignOut() {

@@ -4,7 +4,7 @@ import { Link, useSearchParams } from 'react-router'
 
 import { api } from '../api/client'
 import { Problem } from '../api/problem'
-import { moving, q } from '../api/queries'
+import { pace, q } from '../api/queries'
 import type { Run } from '../api/types'
 import { actor } from '../format/text'
 import { duration, parseTime } from '../format/time'
@@ -30,7 +30,7 @@ export default function Runs() {
     initialPageParam: '',
     getNextPageParam: (last) => last.next_page_token || undefined,
     placeholderData: keepPreviousData,
-    refetchInterval: (query) => ((query.state.data?.pages.length ?? 0) > 2 ? false : query.state.data?.pages[0]?.items.some(moving) ? 2000 : 10_000),
+    refetchInterval: (query) => ((query.state.data?.pages.length ?? 0) > 2 ? false : pace(query.state.data?.pages[0]?.items)),
   })
   const rows = list.data?.pages.flatMap((p) => p.items) ?? []
   const refused = list.error instanceof Problem && list.error.filter ? list.error : null

@@ -1,0 +1,57 @@
+// The session has ended while somebody worked: he signs in over the page, and goes on with what he had typed.
+import { Button, Modal, PasswordInput } from '@mantine/core'
+import { useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+
+import { api } from '../api/client'
+import { Problem } from '../api/problem'
+import type { Session } from '../api/types'
+import { ProblemPanel } from '../parts/States'
+import { enter, useSignOut } from './session'
+
+export default function SignInAgain({ as }: { as: Session }) {
+  const client = useQueryClient()
+  const signOut = useSignOut()
+  const [password, setPassword] = useState('')
+  const [busy, setBusy] = useState(false)
+  const [error, setError] = useState<unknown>(null)
+  const submit = async () => {
+    setBusy(true)
+    setError(null)
+    try {
+      enter(client, await api.post('/api/v1/session', { body: { username: as.username, password } }))
+    } catch (err) {
+      setError(err)
+      setBusy(false)
+    }
+  }
+  const wrong = error instanceof Problem && (error.status === 401 || error.status === 403)
+  return (
+    <Modal opened onClose={() => undefined} withCloseButton={false} closeOnEscape={false} closeOnClickOutside={false} size={420} title="Your session has ended">
+      <form
+        className="stack"
+        onSubmit={(e) => {
+          e.preventDefault()
+          void submit()
+        }}
+      >
+        <p>Sign in again as <strong>{as.username}</strong>. The page behind, and what you typed into it, stays as it is.</p>
+        <input type="text" name="username" autoComplete="username" value={as.username} readOnly hidden />
+        <PasswordInput
+          label="Password"
+          data-autofocus
+          value={password}
+          onChange={(e) => setPassword(e.currentTarget.value)}
+          autoComplete="current-password"
+          required
+          visibilityToggleButtonProps={{ 'aria-label': 'Show or hide the password' }}
+        />
+        {wrong ? <p role="alert">That is not the password.</p> : error ? <ProblemPanel error={error} compact /> : null}
+        <div className="row">
+          <Button type="submit" variant="filled" loading={busy}>Sign in</Button>
+          <Button onClick={() => void signOut()}>Somebody else</Button>
+        </div>
+      </form>
+    </Modal>
+  )
+}
