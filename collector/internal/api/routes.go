@@ -169,6 +169,7 @@ func (s *Server) routes() {
 	s.transferRoutes()
 	s.eventRoutes()
 	s.whyRoutes()
+	s.facetRoutes()
 }
 
 func (s *Server) sessionRoutes() {

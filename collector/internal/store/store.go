@@ -125,7 +125,9 @@ type Reader interface {
 	Find(ctx context.Context, q Query) (Page, error)
 	// Count stops at max (0: never) and answers max then.
 	Count(ctx context.Context, q Query, max int) (int, error)
-	// Group counts by the values of single-valued fields, largest first, ties by value, at most q.Limit groups.
+	// Group counts by the values of single-valued fields, largest first, ties by value, at most q.Limit groups. By itself a
+	// field of several texts that the table has an index for may be grouped by too: a row counts for each of its values,
+	// which must differ, and a row without any for none.
 	Group(ctx context.Context, q Query, by []filter.Field) ([]Group, error)
 }
 

@@ -1091,6 +1091,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/resources/{kind}/facets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which values the resources that a filter finds have, and how often */
+        get: operations["list-facets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/review-items": {
         parameters: {
             query?: never;
@@ -1826,6 +1843,29 @@ export interface components {
             help: string;
             name: string;
             secret?: boolean;
+        };
+        Facet: {
+            field: string;
+            /** @description There are more values */
+            more?: boolean;
+            values: components["schemas"]["FacetValue"][];
+            /**
+             * Format: int64
+             * @description How many have no value
+             */
+            without?: number;
+        };
+        Facets: {
+            facets: components["schemas"]["Facet"][];
+        };
+        FacetValue: {
+            /** Format: int64 */
+            count: number;
+            /** @description A name for people, where the value is an id */
+            label?: string;
+            value: unknown;
+            /** @description The condition that finds them, for the filter */
+            where: string;
         };
         Field: {
             column?: boolean;
@@ -6170,6 +6210,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Resource"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-facets": {
+        parameters: {
+            query?: {
+                /** @description Whose values are counted, up to 12; absent: state, datacenter, region, tags, and the kind's own enumerations and flags */
+                fields?: string;
+                /** @description As for the list */
+                filter?: string;
+                /** @description Of values for each */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Facets"];
                 };
             };
             /** @description A problem document (RFC 9457) */

@@ -213,17 +213,17 @@ func (r reader) Group(ctx context.Context, q store.Query, by []filter.Field) ([]
 	if len(by) == 0 {
 		return nil, fmt.Errorf("group rows of %s: by nothing", q.Table)
 	}
+	steps := mongo.Pipeline{doc("$match", where)}
 	key := bson.D{}
 	for i, f := range by {
-		if err := filter.CheckOrder(f); err != nil {
+		if len(by) == 1 && f.Multi && f.Type == filter.String && len(f.Path) == 1 {
+			steps = append(steps, doc("$unwind", "$"+pathOf(f.Path)))
+		} else if err := filter.CheckOrder(f); err != nil {
 			return nil, err
 		}
 		key = append(key, bson.E{Key: fmt.Sprintf("f%d", i), Value: "$" + pathOf(f.Path)})
 	}
-	cur, err := c.Aggregate(ctx, mongo.Pipeline{
-		doc("$match", where),
-		doc("$group", bson.D{{Key: "_id", Value: key}, {Key: "n", Value: doc("$sum", 1)}}),
-	})
+	cur, err := c.Aggregate(ctx, append(steps, doc("$group", bson.D{{Key: "_id", Value: key}, {Key: "n", Value: doc("$sum", 1)}})))
 	if err != nil {
 		return nil, fmt.Errorf("group rows of %s: %w", q.Table, err)
 	}

@@ -243,6 +243,9 @@ func (r reader) Count(ctx context.Context, q store.Query, max int) (int, error) 
 }
 
 func (r reader) Group(ctx context.Context, q store.Query, by []filter.Field) ([]store.Group, error) {
+	if len(by) == 1 && by[0].Multi {
+		return r.groupValues(ctx, q, by)
+	}
 	exprs := make([]string, len(by))
 	positions := make([]string, len(by))
 	ties := ""
@@ -269,6 +272,36 @@ func (r reader) Group(ctx context.Context, q store.Query, by []filter.Field) ([]
 		limit = store.DefaultLimit
 	}
 	c.add(" GROUP BY "+strings.Join(positions, ", ")+" ORDER BY count(*) DESC"+ties+" LIMIT ?", limit)
+	var groups []store.Group
+	err = r.on.query(ctx, c.String(), c.args, func(rows *sql.Rows) error {
+		g, err := scanGroup(rows, by)
+		groups = append(groups, g)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("group rows of %s: %w", q.Table, err)
+	}
+	return groups, nil
+}
+
+// groupValues counts in the side table, which has a row for each value.
+func (r reader) groupValues(ctx context.Context, q store.Query, by []filter.Field) ([]store.Group, error) {
+	rows, err := r.begin(ctx, "SELECT t.rid", q, false)
+	if err != nil {
+		return nil, err
+	}
+	m, indexed := rows.multi[fieldKey(by[0])]
+	if !indexed || by[0].Type != filter.String || q.AllTenants {
+		return nil, fmt.Errorf("group rows of %s: %v has several values and no index", q.Table, by[0].Path)
+	}
+	limit := q.Limit
+	if limit <= 0 {
+		limit = store.DefaultLimit
+	}
+	c := &sqlText{}
+	c.add("SELECT m.value, count(*) FROM "+ident(rows.t.side())+" m WHERE m.field = ? AND m.tenant = ? AND m.rid IN (", m.id, q.Tenant)
+	c.add(rows.String(), rows.args...)
+	c.add(") GROUP BY m.value ORDER BY count(*) DESC, m.value LIMIT ?", limit)
 	var groups []store.Group
 	err = r.on.query(ctx, c.String(), c.args, func(rows *sql.Rows) error {
 		g, err := scanGroup(rows, by)

@@ -98,6 +98,35 @@ func testGroup(t *testing.T, s store.Store, _ Lacks) {
 	}
 }
 
+// A row counts for each of its values.
+func testGroupValues(t *testing.T, s store.Store, _ Lacks) {
+	var ops []store.Write
+	for i, d := range []string{
+		`{"name":"a","tag_pairs":["env=prod","team=shop"]}`, `{"name":"a","tag_pairs":["env=prod"]}`, `{"name":"b","tag_pairs":["env=test","team=shop"]}`,
+		`{"name":"b","tag_pairs":["Äpfel=|"]}`, `{"name":"a","tag_pairs":[]}`, `{"name":"a"}`,
+	} {
+		ops = append(ops, op(store.Insert, fmt.Sprint(i), 1, d))
+	}
+	other := op(store.Insert, "x", 1, `{"name":"a","tag_pairs":["env=prod"]}`)
+	other.Row.Tenant = "other"
+	write(t, s, append(ops, other)...)
+	for _, c := range []struct {
+		where filter.Expr
+		limit int
+		want  []store.Group
+	}{
+		{nil, 0, groups(2, "env=prod", 2, "team=shop", 1, "env=test", 1, "Äpfel=|")},
+		{nil, 2, groups(2, "env=prod", 2, "team=shop")},
+		{filter.Compare{Field: name, Op: filter.Eq, Value: "b"}, 0, groups(1, "env=test", 1, "team=shop", 1, "Äpfel=|")},
+		{filter.Compare{Field: tagPairs, Op: filter.Eq, Value: "team=shop"}, 0, groups(2, "team=shop", 1, "env=prod", 1, "env=test")},
+		{filter.Const(false), 0, nil},
+	} {
+		got, err := s.Group(t.Context(), store.Query{Table: "items", Tenant: "t", Where: c.where, Limit: c.limit}, []filter.Field{tagPairs})
+		must(t, err)
+		same(t, fmt.Sprintf("values where %v", c.where), got, c.want)
+	}
+}
+
 // groups are counts and values in turn.
 func groups(list ...any) []store.Group {
 	var out []store.Group

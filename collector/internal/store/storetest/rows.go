@@ -167,8 +167,8 @@ func testInvalid(t *testing.T, s store.Store, _ Lacks) {
 			t.Errorf("%s: found", what)
 		}
 	}
-	if _, err := s.Group(t.Context(), store.Query{Table: "items"}, []filter.Field{tagPairs}); err == nil {
-		t.Error("grouped by a field of several values")
+	if _, err := s.Group(t.Context(), store.Query{Table: "items"}, []filter.Field{tagPairs, name}); err == nil {
+		t.Error("grouped by a field of several values, beside another")
 	}
 	same(t, "rows", dump(t, s), []string{})
 }

@@ -90,7 +90,7 @@ func Run(t *testing.T, open Open, lacks Lacks) {
 		{"Paging", testPaging},
 		{"Cursor", testCursor},
 		{"Count", testCount},
-		{"Group", testGroup},
+		{"Group", testGroup}, {"GroupValues", testGroupValues},
 		{"LongIn", testLongIn},
 		{"Model", testModel},
 		{"ConcurrentInserts", testConcurrentInserts},

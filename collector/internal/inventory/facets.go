@@ -1,0 +1,154 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/sdk/schema"
+)
+
+// MaxFacets is how many fields one question about facets may name.
+const MaxFacets = 12
+
+// Facet says which values a field has among the resources that a filter finds, and how often.
+type Facet struct {
+	// Field as the filter language names it.
+	Field  string
+	Values []FacetValue
+	// More says that there are more values than were asked for. Without counts the resources that have none; it is not known
+	// of tags and labels.
+	More    bool
+	Without int
+}
+
+// FacetValue is a value with the condition that finds those that have it.
+type FacetValue struct {
+	Value any
+	Count int
+	Where string
+}
+
+// DefaultFacets are the fields of a kind that few values are to be expected of: those that every resource has, and enumerations
+// and flags of its own.
+func DefaultFacets(k *schema.Kind) []string {
+	out := []string{"state", "datacenter", "region", "tags"}
+	few := func(prefix string, fields []schema.Field) {
+		for _, f := range fields {
+			if (len(f.Enum) > 0 || f.Type == schema.TypeBoolean) && f.Type != schema.TypeArray && !f.Sensitive && !f.Volatile && len(out) < MaxFacets {
+				out = append(out, prefix+f.Path)
+			}
+		}
+	}
+	few("", slices.DeleteFunc(slices.Clone(k.Fields), func(f schema.Field) bool { return !f.Column }))
+	few("common.", schema.CommonFields())
+	few("", slices.DeleteFunc(slices.Clone(k.Fields), func(f schema.Field) bool { return f.Column }))
+	return out
+}
+
+// Facets counts values under a filter, as far as the caller may see resources; at most limit values of each field. Order,
+// position and moment of the question are not looked at.
+func (s *Service) Facets(ctx context.Context, c Caller, q ListQuery, fields []string, limit int) ([]Facet, error) {
+	k, err := s.kind(ctx, c.Tenant, q.Kind)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.ensureKind(ctx, k.Kind); err != nil {
+		return nil, err
+	}
+	set, err := s.Fields(ctx, c.Tenant, q.Kind)
+	if err != nil {
+		return nil, err
+	}
+	if q.Where, err = s.resolveHops(ctx, c, q.Kind, q.Where); err != nil {
+		return nil, err
+	}
+	out := make([]Facet, 0, len(fields))
+	for _, name := range fields {
+		field, err := facetField(set, name)
+		if err != nil {
+			return nil, err
+		}
+		// Among the states, those that lists hide are offered too.
+		where := filter.And{c.may(), shown(q.StateNamed || name == "state")}
+		if q.Where != nil {
+			where = append(where, q.Where)
+		}
+		groups, err := s.opt.Store.Group(ctx, store.Query{Table: tResources, Tenant: c.Tenant, Part: q.Kind, Where: where, Limit: limit + 2}, []filter.Field{field})
+		if err != nil {
+			return nil, fmt.Errorf("count values of %s: %w", name, err)
+		}
+		out = append(out, facetOf(name, groups, limit))
+	}
+	return out, nil
+}
+
+// facetField is a field of one value, or tags or labels. What names connections stays with who may see them all.
+func facetField(set *FieldSet, name string) (filter.Field, error) {
+	if name == "tags" || name == "labels" {
+		_, pairs, _ := set.Map(name)
+		return pairs, nil
+	}
+	f, ok := set.Field(name)
+	if !ok {
+		return f, &InvalidError{Pointer: "/fields", Problem: fmt.Sprintf("there is no field %q here", name)}
+	}
+	if filter.CheckOrder(f) != nil || f.Type == filter.Time {
+		return f, &InvalidError{Pointer: "/fields", Problem: fmt.Sprintf("values of %s are not counted: it is a list or a moment", name)}
+	}
+	return f, nil
+}
+
+func facetOf(name string, groups []store.Group, limit int) Facet {
+	out := Facet{Field: name}
+	for _, g := range groups {
+		v := g.Values[0]
+		if v == nil {
+			out.Without = g.Count
+			continue
+		}
+		if len(out.Values) == limit {
+			out.More = true
+			break
+		}
+		out.Values = append(out.Values, FacetValue{Value: v, Count: g.Count, Where: facetWhere(name, v)})
+	}
+	return out
+}
+
+func facetWhere(name string, v any) string {
+	switch v := v.(type) {
+	case string:
+		if name == "tags" || name == "labels" {
+			return name + ":" + quoteText(v)
+		}
+		return name + " = " + quoteValue(v)
+	case float64:
+		return name + " = " + strconv.FormatFloat(v, 'f', -1, 64)
+	default:
+		return fmt.Sprintf("%s = %v", name, v)
+	}
+}
+
+// quoteValue writes a text as the filter language reads it, without quotes where none are needed.
+func quoteValue(v string) string {
+	for i, r := range v {
+		plain := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' && i > 0 || i > 0 && strings.ContainsRune("_.-", r)
+		if !plain {
+			return quoteText(v)
+		}
+	}
+	switch strings.ToLower(v) {
+	case "", "null", "true", "false", "and", "or", "not":
+		return quoteText(v)
+	}
+	return v
+}
+
+func quoteText(v string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(v) + `"`
+}
