@@ -1,12 +1,10 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"maestro.internal/collector/internal/filter"
@@ -244,12 +242,7 @@ type sideRow struct {
 // sideRows is how many rows one INSERT into the side table carries.
 const sideRows = 50
 
-// insertSide writes in the order of the table's key: what a batch adds lies close together then, so fewer pages are looked for and
-// written.
 func insertSide(ctx context.Context, on *statements, t *table, rows []sideRow) error {
-	slices.SortFunc(rows, func(a, b sideRow) int {
-		return cmp.Or(cmp.Compare(a.field, b.field), strings.Compare(a.tenant, b.tenant), compareSide(a.value, b.value), cmp.Compare(a.rid, b.rid))
-	})
 	const row = "(?, ?, ?, ?)"
 	for len(rows) > 0 {
 		n := sideRows
@@ -267,22 +260,6 @@ func insertSide(ctx context.Context, on *statements, t *table, rows []sideRow) e
 		rows = rows[n:]
 	}
 	return nil
-}
-
-// compareSide puts numbers before texts, as SQLite does.
-func compareSide(a, b any) int {
-	if x, ok := a.(string); ok {
-		if y, ok := b.(string); ok {
-			return strings.Compare(x, y)
-		}
-		return 1
-	}
-	if _, ok := b.(string); ok {
-		return -1
-	}
-	x, _ := a.(float64)
-	y, _ := b.(float64)
-	return cmp.Compare(x, y)
 }
 
 func sideValues(fields []multiField, doc []byte) (map[sideValue]bool, error) {
