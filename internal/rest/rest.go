@@ -163,6 +163,7 @@ type ResourceCreate struct {
 	Identifiers []resource.Identifier `json:"identifiers,omitempty"`
 	Attributes  map[string]any        `json:"attributes,omitempty"`
 	Common      *Common               `json:"common,omitempty"`
+	Relations   []RelationWrite       `json:"relations,omitempty" maxItems:"100" doc:"What the resource is related to, as its author states it"`
 	// RequestID makes the creation idempotent.
 	RequestID string `json:"request_id,omitempty"`
 	Reason    string `json:"reason,omitempty"`

@@ -42,7 +42,7 @@ type ImportColumn struct {
 // Operation is an import, a bulk edit or the undoing of one.
 type Operation struct {
 	ID   string `json:"id"`
-	Type string `json:"type" enum:"import,edit,undo"`
+	Type string `json:"type" enum:"import,edit,delete,undo"`
 	// State is running, done (a dry run is done when it has said what it has to say), refused (rows were wrong and nothing was
 	// written), failed, interrupted (the collector ended meanwhile) or undone.
 	State      string    `json:"state" enum:"running,done,refused,failed,interrupted,undone"`

@@ -207,10 +207,14 @@ func (s *Server) createResource(ctx context.Context, c access.Caller, in *create
 	if err := json.Unmarshal(in.RawBody, &raw); err != nil {
 		return nil, problem(http.StatusBadRequest, "The body is not valid JSON.")
 	}
+	var relations []inventory.PersonRelation
+	for _, r := range in.Body.Relations {
+		relations = append(relations, inventory.PersonRelation{Verb: r.Verb, Kind: r.Target.Kind, ID: r.Target.ID})
+	}
 	r, err := s.opt.Inventory.Create(ctx, domainCaller(c), inventory.CreateRequest{
 		Kind: in.Kind, Name: in.Body.Name, Datacenter: in.Body.Datacenter, Region: in.Body.Region, Zone: in.Body.Zone,
 		Tags: in.Body.Tags, Identifiers: in.Body.Identifiers, Attributes: raw.Attributes, Common: raw.Common,
-		RequestID: in.Body.RequestID, Reason: in.Body.Reason,
+		Relations: relations, RequestID: in.Body.RequestID, Reason: in.Body.Reason,
 	})
 	if err != nil {
 		return nil, err
@@ -242,6 +246,21 @@ func (s *Server) patchResource(ctx context.Context, c access.Caller, in *patchRe
 		return nil, err
 	}
 	return s.oneResource(ctx, c, r, seen)
+}
+
+func (s *Server) deleteResource(ctx context.Context, c access.Caller, in *deleteResourceIn) (*out[rest.Operation], error) {
+	version, err := ifMatch(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.kind(ctx, c, in.Kind); err != nil {
+		return nil, err
+	}
+	op, err := s.opt.Transfer.Delete(ctx, domainCaller(c), inventory.DeleteRequest{Kind: in.Kind, ID: in.ID, Version: version, Reason: in.Reason})
+	if err != nil {
+		return nil, orNotFound(err, "resource")
+	}
+	return &out[rest.Operation]{Body: op}, nil
 }
 
 func (s *Server) listRelations(ctx context.Context, c access.Caller, in *relationsIn) (*out[rest.List[rest.RelatedResource]], error) {

@@ -88,6 +88,12 @@ type createResourceIn struct {
 	RawBody []byte
 }
 
+type deleteResourceIn struct {
+	ResourceIn
+	IfMatch string `header:"If-Match" doc:"The version looked at, as in the ETag; required"`
+	Reason  string `query:"reason" maxLength:"1000"`
+}
+
 type patchResourceIn struct {
 	ResourceIn
 	IfMatch string `header:"If-Match" doc:"The version edited, as in the ETag; required"`
@@ -232,6 +238,8 @@ func (s *Server) inventoryRoutes() {
 		summary: "One resource, with provenance and observations"}, s.getResource)
 	handle(s, route{method: "PATCH", path: "/resources/{kind}/{id}", id: "patch-resource", tag: tag, action: access.EditResources,
 		summary: "Curate fields, or hand them back to discovery"}, s.patchResource)
+	handle(s, route{method: "DELETE", path: "/resources/{kind}/{id}", id: "delete-resource", tag: tag, action: access.EditResources,
+		summary: "Remove a record that people made; the operation that is answered can be undone"}, s.deleteResource)
 	handle(s, route{method: "GET", path: "/resources/{kind}/{id}/history", id: "list-resource-history", tag: tag, action: access.Read,
 		summary: "Changes of a resource, newest first"}, s.listHistory)
 	handle(s, route{method: "GET", path: "/resources/{kind}/{id}/relations", id: "list-resource-relations", tag: tag, action: access.Read,

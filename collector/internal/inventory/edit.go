@@ -37,6 +37,10 @@ func (s *Service) Create(ctx context.Context, c Caller, req CreateRequest) (*Res
 		out := doc.view(c, id, version)
 		return &out, nil // the same request came before
 	}
+	edges, err := s.statedBy(ctx, c, id, req.Relations)
+	if err != nil {
+		return nil, err
+	}
 	entry, err := s.opt.Audit.Begin(ctx, audit.Entry{Tenant: c.Tenant, Actor: c.Name, Action: "resource.create", Address: c.Address,
 		Object: &audit.Ref{ID: id, Name: req.Name, Kind: req.Kind}, Reason: req.Reason})
 	if err != nil {
@@ -57,18 +61,74 @@ func (s *Service) Create(ctx context.Context, c Caller, req CreateRequest) (*Res
 		if rec.version > 0 {
 			return nil // an attempt that stopped in the middle made it
 		}
-		rec.rev.Manual, rec.rev.ManualIdentifiers = true, ids
+		rec.rev.Manual, rec.rev.ManualIdentifiers, rec.rev.ManualEdges = true, ids, edges
 		now := store.At(u.now)
 		for _, p := range keysOf(set) {
 			rec.rev.Curated = append(rec.rev.Curated, curated{Pointer: p, Value: set[p], Actor: c.Name, At: now})
 		}
 		u.touch(rec)
-		return nil
+		b := &batch{op: Operation{ID: "create " + id}, kind: k.Kind, items: []editItem{{ResourceID: id, Related: edges}}}
+		return b.announceRelations(u)
 	})
 	if err = s.finish(ctx, c.Tenant, entry, err); err != nil {
 		return nil, err
 	}
 	return s.Get(ctx, c, req.Kind, id)
+}
+
+// maxStated bounds the relations that one request states.
+const maxStated = 100
+
+// statedBy are the edges of relations that a person states, to resources that the person may see.
+func (s *Service) statedBy(ctx context.Context, c Caller, from string, list []PersonRelation) ([]edge, error) {
+	if len(list) > maxStated {
+		return nil, &InvalidError{Pointer: "/relations", Problem: fmt.Sprintf("are more than %d", maxStated)}
+	}
+	byKind := map[string][]string{}
+	for i, r := range list {
+		if r.Verb == "" || r.Kind == "" || r.ID == "" || r.ID == from {
+			return nil, &InvalidError{Pointer: fmt.Sprintf("/relations/%d", i), Problem: "needs a verb, and the kind and id of another resource"}
+		}
+		byKind[r.Kind] = append(byKind[r.Kind], r.ID)
+	}
+	names := map[string]string{}
+	for _, kind := range keysOf(byKind) {
+		k, err := s.kind(ctx, c.Tenant, kind)
+		if err == nil {
+			err = s.ensureKind(ctx, k.Kind)
+		}
+		if errors.Is(err, ErrNotFound) {
+			continue // said below
+		}
+		if err != nil {
+			return nil, err
+		}
+		rows, err := getRows(ctx, s.opt.Store, tResources, c.Tenant, kind, unique(byKind[kind]))
+		if err != nil {
+			return nil, err
+		}
+		for id, row := range rows {
+			doc, err := decodeRow[resourceDoc](row)
+			if err != nil {
+				return nil, err
+			}
+			if c.mayRoots(doc.AccessRoots) && doc.State != Merged {
+				names[kind+" "+id] = doc.Name
+			}
+		}
+	}
+	var edges []edge
+	for i, r := range list {
+		name, ok := names[r.Kind+" "+r.ID]
+		if !ok {
+			return nil, &InvalidError{Pointer: fmt.Sprintf("/relations/%d", i), Problem: fmt.Sprintf("there is no %s %s, or you may not see it", r.Kind, r.ID)}
+		}
+		r.Name = name
+		if e := edgeOf(r); !hasEdge(edges, e) {
+			edges = append(edges, e)
+		}
+	}
+	return edges, nil
 }
 
 // curationOf turns a creation into curated fields.

@@ -22,7 +22,11 @@ type editChunk struct {
 	At        store.Time `json:"at"`
 	// Items are JSON as text: values may be objects with any names.
 	Items string `json:"items"`
+	// Format is 2 where what was taken away is told from what was added, so that an undo can be undone.
+	Format int `json:"format,omitempty"`
 }
+
+const chunkFormat = 2
 
 // editItem is what a batch does to one resource.
 type editItem struct {
@@ -33,10 +37,14 @@ type editItem struct {
 	Identifiers []resource.Identifier `json:"identifiers,omitempty"`
 	Related     []edge                `json:"related,omitempty"`
 	Unrelated   []edge                `json:"unrelated,omitempty"`
+	// Dropped are identifiers that were taken away. Removed says that the record itself was, Disowned that it is discovery's alone now.
+	Dropped  []resource.Identifier `json:"dropped,omitempty"`
+	Removed  bool                  `json:"removed,omitempty"`
+	Disowned bool                  `json:"disowned,omitempty"`
 }
 
 func (i *editItem) empty() bool {
-	return len(i.Fields)+len(i.Identifiers)+len(i.Related)+len(i.Unrelated) == 0
+	return len(i.Fields)+len(i.Identifiers)+len(i.Related)+len(i.Unrelated)+len(i.Dropped) == 0 && !i.Removed && !i.Disowned && !i.Created
 }
 
 // editField is a curated field: nil is none.
@@ -60,7 +68,7 @@ func (b *batch) announce(u *unit) error {
 		return fmt.Errorf("encode edits: %w", err)
 	}
 	row, err := encodeRow(editChunkID(u.tenant, b.op.ID, b.op.Number), u.tenant, "", 1, editChunk{Operation: b.op.ID, Number: b.op.Number,
-		Kind: b.kind.Name, At: store.At(u.now), Items: string(items)})
+		Kind: b.kind.Name, At: store.At(u.now), Items: string(items), Format: chunkFormat})
 	if err != nil {
 		return err
 	}
@@ -138,7 +146,7 @@ func (b *batch) undo(ctx context.Context, u *unit, items []editItem) error {
 	var idents []resource.Identifier
 	for i, it := range items {
 		ids[i] = it.ResourceID
-		idents = append(idents, it.Identifiers...)
+		idents = append(append(idents, it.Identifiers...), it.Dropped...)
 	}
 	if err := u.loadResources(ctx, ids); err != nil {
 		return err
@@ -181,24 +189,36 @@ func (b *batch) undoOne(u *unit, rec *resRec, it editItem, p *pendingEdit) error
 			return &ConflictError{ResourceID: rec.id, Problem: "was changed since: " + strings.Join(others, ", ")}
 		}
 		if rec.rev.Retired || !rec.rev.Manual {
-			return nil // undone already
+			b.keep(rec.id) // undone already
+			return nil
 		}
 	}
 	live := len(rec.members) > 0
-	if it.Created && !live {
+	switch {
+	case it.Created && !live:
 		next.Retired, next.Manual = true, false // it keeps its last looks
-		back.Fields = append(back.Fields, editField{Pointer: "", Before: json.RawMessage("true")})
-	} else {
+		back.Removed = true
+	case it.Removed && rec.rev.Retired:
+		next.Retired, next.Manual = false, true
+		back.Created = true
+		for _, c := range next.Curated { // what it is made of again
+			back.Fields = append(back.Fields, editField{Pointer: c.Pointer, After: c.Value})
+		}
+	case it.Removed && rec.rev.Manual:
+		b.keep(rec.id) // undone already
+		return nil
+	default:
 		if it.Created {
-			next.Manual = false
+			next.Manual, back.Disowned = false, true
+		}
+		if it.Disowned && !next.Manual {
+			next.Manual, back.Created = true, true
 		}
 		p.Conflicts = b.restoreFields(u, &next, it, &back)
 	}
-	b.takeBack(u, rec, &next, it, &back)
+	p.Conflicts = append(p.Conflicts, b.takeBack(u, rec, &next, it, &back)...)
 	if back.empty() {
-		if _, ok := b.kept[rec.id]; ok {
-			b.items = append(b.items, b.kept[rec.id])
-		}
+		b.keep(rec.id)
 		return nil
 	}
 	slices.SortFunc(next.Curated, func(a, b curated) int { return strings.Compare(a.Pointer, b.Pointer) })
@@ -207,6 +227,13 @@ func (b *batch) undoOne(u *unit, rec *resRec, it editItem, p *pendingEdit) error
 	rec.next = &next
 	u.touch(rec)
 	return nil
+}
+
+// keep writes down again what an attempt before this one may have done to a resource.
+func (b *batch) keep(id string) {
+	if before, ok := b.kept[id]; ok {
+		b.items = append(b.items, before)
+	}
 }
 
 // restoreFields gives fields back what they had, and answers those that somebody changed since.
@@ -228,19 +255,25 @@ func (b *batch) restoreFields(u *unit, next *revision, it editItem, back *editIt
 	return conflicts
 }
 
-// takeBack takes identifiers and relations that were added away again, and the other way round.
-func (b *batch) takeBack(u *unit, rec *resRec, next *revision, it editItem, back *editItem) {
+// takeBack takes identifiers and relations that were added away again, and the other way round. It answers the identifiers that
+// somebody else has meanwhile.
+func (b *batch) takeBack(u *unit, rec *resRec, next *revision, it editItem, back *editItem) (conflicts []string) {
 	for _, id := range it.Identifiers {
-		i := slices.Index(next.ManualIdentifiers, id)
-		if i < 0 {
+		if b.dropIdentifier(u, rec, next, id) {
+			back.Dropped = append(back.Dropped, id)
+		}
+	}
+	for _, id := range it.Dropped {
+		if slices.Contains(next.ManualIdentifiers, id) {
 			continue
 		}
-		next.ManualIdentifiers = slices.Delete(next.ManualIdentifiers, i, i+1)
-		back.Identifiers = append(back.Identifiers, id)
-		cl := u.claims[claimID(b.c.Tenant, b.kind.Name, id)]
-		if cl != nil && u.resolve(cl.doc.ResourceID) == rec.id && len(u.holders(rec, id, true)) == 0 {
-			cl.dirty, cl.drop = true, true
+		if cl := u.claims[claimID(b.c.Tenant, b.kind.Name, id)]; cl != nil && !cl.drop && (cl.doc.Contested || u.resolve(cl.doc.ResourceID) != rec.id) {
+			conflicts = append(conflicts, "/identifiers/"+escapeToken(id.Type))
+			continue
 		}
+		next.ManualIdentifiers = append(next.ManualIdentifiers, id)
+		back.Identifiers = append(back.Identifiers, id)
+		u.claim(id, rec.id)
 	}
 	for _, e := range it.Related {
 		if i := slices.IndexFunc(next.ManualEdges, sameEdge(e)); i >= 0 {
@@ -254,6 +287,21 @@ func (b *batch) takeBack(u *unit, rec *resRec, next *revision, it editItem, back
 			back.Related = append(back.Related, e)
 		}
 	}
+	return conflicts
+}
+
+// dropIdentifier takes an identifier that a person gave away, and the claim with it unless discovery has it too.
+func (b *batch) dropIdentifier(u *unit, rec *resRec, next *revision, id resource.Identifier) bool {
+	i := slices.Index(next.ManualIdentifiers, id)
+	if i < 0 {
+		return false
+	}
+	next.ManualIdentifiers = slices.Delete(next.ManualIdentifiers, i, i+1)
+	cl := u.claims[claimID(b.c.Tenant, b.kind.Name, id)]
+	if cl != nil && u.resolve(cl.doc.ResourceID) == rec.id && len(u.holders(rec, id, true)) == 0 {
+		cl.dirty, cl.drop = true, true
+	}
+	return true
 }
 
 // changedSince are what people did to a resource after an operation made it.
@@ -291,8 +339,13 @@ func sameRaw(a, b json.RawMessage) bool {
 	return sameValue(decodeJSON(a), decodeJSON(b))
 }
 
-// HasEdits says whether an operation did anything that could be undone.
-func (s *Service) HasEdits(ctx context.Context, tenant, operation string) (bool, error) {
-	n, err := s.opt.Store.Count(ctx, store.Query{Table: tEditChunks, Tenant: tenant, Where: filter.And{eq(text("operation"), operation)}}, 1)
+// HasEdits says whether an operation did anything that could be undone. Of an undo that an older release made it is not known
+// what it took away and what it put back.
+func (s *Service) HasEdits(ctx context.Context, tenant, operation string, undo bool) (bool, error) {
+	where := filter.And{eq(text("operation"), operation)}
+	if undo {
+		where = append(where, filter.Compare{Field: number("format"), Op: filter.Eq, Value: float64(chunkFormat)})
+	}
+	n, err := s.opt.Store.Count(ctx, store.Query{Table: tEditChunks, Tenant: tenant, Where: where}, 1)
 	return n > 0, err
 }

@@ -260,9 +260,7 @@ func (b *batch) editOne(u *unit, e Edit, p *pendingEdit) error {
 	}
 	p.rec = rec
 	if item.empty() && !created {
-		if before, ok := b.kept[rec.id]; ok {
-			b.items = append(b.items, before) // an attempt before this one wrote it
-		}
+		b.keep(rec.id)
 		return nil
 	}
 	for _, id := range claim {
@@ -415,7 +413,7 @@ func (b *batch) results() []Edited {
 			switch {
 			case p.rec.rev.Retired && !p.was.Retired:
 				r.Action = EditRemoved
-			case p.was.Kind == "":
+			case p.was.Kind == "" || p.was.Retired && !p.rec.rev.Retired:
 				r.Action = EditCreated
 			default:
 				r.Action = EditUpdated

@@ -236,6 +236,7 @@ type CreateRequest struct {
 	Identifiers []resource.Identifier
 	Attributes  json.RawMessage
 	Common      json.RawMessage
+	Relations   []PersonRelation
 	// RequestID makes the creation idempotent.
 	RequestID string
 	Reason    string

@@ -3,9 +3,13 @@ package transfer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
+
 	"maestro.internal/collector/internal/inventory"
+	"maestro.internal/collector/internal/store"
 	"maestro.internal/internal/rest"
 )
 
@@ -79,12 +83,12 @@ func (s *Service) Undo(ctx context.Context, c inventory.Caller, id string, req r
 	switch {
 	case of.State == Running:
 		return of, &inventory.ConflictError{Problem: "the operation is still running"}
-	case of.Type == "undo":
-		return of, &inventory.ConflictError{Problem: "an undo cannot be undone; import or edit again"}
+	case of.State == Undone:
+		return of, &inventory.ConflictError{Problem: "it was undone already; to do it again, undo " + of.UndoneBy}
 	case of.DryRun:
 		return of, &inventory.ConflictError{Problem: "it was a dry run and wrote nothing"}
 	}
-	some, err := s.opt.Inventory.HasEdits(ctx, c.Tenant, id)
+	some, err := s.opt.Inventory.HasEdits(ctx, c.Tenant, id, of.Type == "undo")
 	if err != nil {
 		return of, err
 	}
@@ -111,5 +115,45 @@ func (r *running) undo(ctx context.Context, of rest.Operation) error {
 		return err
 	}
 	of.State, of.UndoneBy, of.UpdatedAt = Undone, r.op.ID, r.s.opt.Clock().UTC()
-	return r.s.put(ctx, r.caller.Tenant, &of)
+	if err := r.s.put(ctx, r.caller.Tenant, &of); err != nil || of.Type != "undo" {
+		return err
+	}
+	// What an undo took back is as it was done again.
+	first, err := r.s.Operation(ctx, r.caller, of.Of)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // it is forgotten
+	}
+	if err != nil || first.UndoneBy != of.ID {
+		return err
+	}
+	first.State, first.UndoneBy, first.UpdatedAt = Done, "", r.s.opt.Clock().UTC()
+	return r.s.put(ctx, r.caller.Tenant, &first)
+}
+
+// Delete removes one record that people made, at once. It is an operation like any other, so that it can be undone.
+func (s *Service) Delete(ctx context.Context, c inventory.Caller, req inventory.DeleteRequest) (rest.Operation, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return rest.Operation{}, fmt.Errorf("make operation id: %w", err)
+	}
+	at := s.opt.Clock().UTC()
+	op := rest.Operation{ID: id.String(), Type: "delete", State: Running, Kind: req.Kind, Actor: c.Name, Reason: req.Reason, StartedAt: at, UpdatedAt: at, Phase: "writing"}
+	if err := s.put(ctx, c.Tenant, &op); err != nil {
+		return op, err
+	}
+	r := &running{s: s, caller: c, op: op}
+	req.Operation = op.ID
+	done, failed := s.opt.Inventory.Delete(ctx, c, req)
+	if failed != nil {
+		// Who asked is told at once; there is nothing to remember.
+		err := s.opt.Store.Update(context.WithoutCancel(ctx), func(tx store.Tx) error {
+			_, err := tx.Write(ctx, store.Write{Table: tOperations, Op: store.Delete, Row: store.Row{ID: store.Key(c.Tenant, op.ID), Tenant: c.Tenant}})
+			return err
+		})
+		return op, errors.Join(failed, err)
+	}
+	at = s.opt.Clock().UTC()
+	r.op.State, r.op.Phase, r.op.FinishedAt, r.op.UpdatedAt, r.op.Rows = Done, "", at, at, 1
+	r.count([]inventory.Edited{done}, req.Kind, "", true)
+	return r.op, s.put(context.WithoutCancel(ctx), c.Tenant, &r.op)
 }

@@ -98,13 +98,77 @@ func TestBulkEditAndUndo(t *testing.T) {
 	if of, err := l.s.Operation(l.ctx, anna, op.ID); err != nil || of.State != Undone || of.UndoneBy != undo.ID {
 		t.Errorf("%+v %v", of, err)
 	}
-	for id, why := range map[string]string{undo.ID: "an undo cannot be undone", dry.ID: "it was a dry run"} {
+	for id, why := range map[string]string{op.ID: "undone already; to do it again, undo " + undo.ID, dry.ID: "it was a dry run"} {
 		if _, err := l.s.Undo(l.ctx, anna, id, rest.Undo{}); err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("%v, want %s", err, why)
 		}
 	}
+	// An undo is undone like anything else, and what it took back can be undone once more.
+	l.want(l.wait(l.s.Undo(l.ctx, anna, undo.ID, rest.Undo{})), "done: 2 rows, 0 created, 2 updated, 0 unchanged, 0 removed, 0 refused")
+	if got := l.export(anna, "server", "", sheet.CSV, "name", "region", "environment"); !sameLines(got, "name,region,common.environment\nhost,muc,production\n'=2+3,fra2,production\nweb,ber,\n") {
+		t.Errorf("%q", got)
+	}
+	if of, err := l.s.Operation(l.ctx, anna, op.ID); err != nil || of.State != Done || of.UndoneBy != "" {
+		t.Errorf("%+v %v", of, err)
+	}
+	l.want(l.wait(l.s.Undo(l.ctx, anna, op.ID, rest.Undo{})), "done: 2 rows, 0 created, 2 updated, 0 unchanged, 0 removed, 0 refused")
 	if _, err := l.s.Edit(l.ctx, anna, EditRequest{Query: l.query("server", ""), Set: map[string]json.RawMessage{"/region": raw("x")}}); !asInvalid(err) {
 		t.Errorf("an edit without a filter: %v", err)
+	}
+}
+
+// operation is the latest of a type.
+func (l *lab) operation(typ string) string {
+	l.t.Helper()
+	list, err := l.s.Operations(l.ctx, anna)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, op := range list {
+		if op.Type == typ {
+			return op.ID
+		}
+	}
+	l.t.Fatalf("no %s among %d operations", typ, len(list))
+	return ""
+}
+
+// A record is deleted with all that people said of it, and the deletion is an operation that can be undone.
+func TestDeleteARecordAndUndo(t *testing.T) {
+	l := newLab(t)
+	l.imports(ImportRequest{Kind: "server"}, []byte("name,region,identifiers.serial,notes\nweb,fra,SN-1-ABQ,mine\n"))
+	found, err := l.inv.FindByField(l.ctx, anna, "server", "name", []string{"web"})
+	if err != nil || len(found["web"]) != 1 {
+		t.Fatal(found, err)
+	}
+	id := found["web"][0].ID
+	req := inventory.DeleteRequest{Kind: "server", ID: id, Version: 7, Reason: "it was never bought"}
+	var stale *inventory.StaleError
+	if _, err := l.s.Delete(l.ctx, anna, req); !errors.As(err, &stale) || stale.Current != 1 {
+		t.Fatal(err)
+	}
+	req.Version = 1
+	op, err := l.s.Delete(l.ctx, anna, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.want(op, "done: 1 rows, 0 created, 0 updated, 0 unchanged, 1 removed, 0 refused")
+	if got := lines(l.export(anna, "server", "", sheet.CSV, "name")); len(got) != 1 {
+		t.Errorf("%q", got)
+	}
+	// The serial number is free.
+	again := l.imports(ImportRequest{Kind: "server"}, []byte("name,identifiers.serial\nother,SN-1-ABQ\n"))
+	l.want(again, "done: 1 rows, 1 created, 0 updated, 0 unchanged, 0 removed, 0 refused")
+	undo := l.wait(l.s.Undo(l.ctx, anna, op.ID, rest.Undo{}))
+	l.want(undo, "done: 1 rows, 1 created, 0 updated, 0 unchanged, 0 removed, 0 refused")
+	if !slices.Equal(undo.Sample[0].Conflicts, []string{"/identifiers/serial"}) {
+		t.Errorf("somebody else has its serial number now, and nobody says so: %+v", undo.Sample)
+	}
+	if got := l.export(anna, "server", `name = "web"`, sheet.CSV, "name", "region", "notes"); !sameLines(got, "name,region,common.notes\nweb,fra,mine\n") {
+		t.Errorf("%q", got)
+	}
+	if list, err := l.s.Operations(l.ctx, anna); err != nil || len(list) != 4 {
+		t.Errorf("%d operations; the refused deletion should be none: %v", len(list), err)
 	}
 }
 
@@ -115,6 +179,12 @@ func TestUndoOfAnImport(t *testing.T) {
 	if got := lines(l.export(anna, "server", "", sheet.CSV, "name")); len(got) != 1 {
 		t.Errorf("%q", got)
 	}
+	undo := l.operation("undo")
+	l.want(l.wait(l.s.Undo(l.ctx, anna, undo, rest.Undo{})), "done: 3 rows, 3 created, 0 updated, 0 unchanged, 0 removed, 0 refused")
+	if got := lines(l.export(anna, "server", "", sheet.CSV, "name")); len(got) != 4 {
+		t.Errorf("%q", got)
+	}
+	l.want(l.wait(l.s.Undo(l.ctx, anna, op.ID, rest.Undo{})), "done: 3 rows, 0 created, 0 updated, 0 unchanged, 3 removed, 0 refused")
 	// What was undone can be imported again.
 	l.want(l.imports(ImportRequest{Kind: "server"}, []byte(some)), "done: 3 rows, 3 created, 0 updated, 0 unchanged, 0 removed, 0 refused")
 }
@@ -245,7 +315,7 @@ func TestOldOperationsAreForgotten(t *testing.T) {
 	if err := l.s.Sweep(l.ctx, time.Now().Add(2*keepDone)); err != nil {
 		t.Fatal(err)
 	}
-	if some, err := l.inv.HasEdits(l.ctx, "default", op.ID); err != nil || some {
+	if some, err := l.inv.HasEdits(l.ctx, "default", op.ID, false); err != nil || some {
 		t.Errorf("its edits are kept: %v", err)
 	}
 }
