@@ -176,6 +176,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed i
 		a.importMappings(),
 		a.export(),
 		a.edit(),
+		a.deleteRecord(),
 		a.undo(),
 		a.operations(),
 	)

@@ -963,7 +963,8 @@ export interface paths {
         get: operations["get-resource"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Remove a record that people made; the operation that is answered can be undone */
+        delete: operations["delete-resource"];
         options?: never;
         head?: never;
         /** Curate fields, or hand them back to discovery */
@@ -2518,7 +2519,7 @@ export interface components {
             /** @enum {string} */
             state: "running" | "done" | "refused" | "failed" | "interrupted" | "undone";
             /** @enum {string} */
-            type: "import" | "edit" | "undo";
+            type: "import" | "edit" | "delete" | "undo";
             /** Format: int64 */
             unchanged: number;
             undone_by?: string;
@@ -2874,6 +2875,8 @@ export interface components {
             name: string;
             reason?: string;
             region?: string;
+            /** @description What the resource is related to, as its author states it */
+            relations?: components["schemas"]["RelationWrite"][];
             request_id?: string;
             tags?: components["schemas"]["Tag"][];
             zone?: string;
@@ -5811,6 +5814,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Resource"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-resource": {
+        parameters: {
+            query?: {
+                reason?: string;
+            };
+            header?: {
+                /** @description The version looked at, as in the ETag; required */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
                 };
             };
             /** @description A problem document (RFC 9457) */

@@ -157,9 +157,9 @@ function Past({ kinds, admin, onOperation }: { kinds: KindInfo[]; admin: boolean
   const items = (list.data?.items ?? []).filter((o) => !o.dry_run)
   const label = (o: Operation) => kinds.find((k) => k.name === o.kind)?.plural.toLowerCase() ?? o.kind ?? 'several kinds'
   return (
-    <Panel title="Imports and bulk edits">
+    <Panel title="Imports, bulk edits and deletions">
       {list.error ? <ProblemPanel error={list.error} compact retry={() => void list.refetch()} /> : list.isPending ? <Loading what="the operations" lines={3} /> : items.length === 0 ? (
-        <Empty title="Nothing was imported yet">What is imported or edited in bulk is listed here, and can be taken back from here.</Empty>
+        <Empty title="Nothing was imported yet">What is imported, edited in bulk or deleted is listed here, and can be taken back from here.</Empty>
       ) : (
         <ul className={css.rows}>
           {items.map((o) => (
@@ -168,7 +168,7 @@ function Past({ kinds, admin, onOperation }: { kinds: KindInfo[]; admin: boolean
               <Foreign text={o.file ?? o.filter ?? ''} mono max={60} />
               <span className="muted">{o.state}: {count(o.created)} new, {count(o.updated)} changed{o.removed ? `, ${count(o.removed)} removed` : ''}</span>
               <span className="muted"><When at={o.started_at} /> by <Foreign text={actor(o.actor).name} max={40} /></span>
-              {admin && o.type !== 'undo' && ['done', 'interrupted', 'failed'].includes(o.state) && o.created + o.updated > 0 ? <Button size="compact-sm" ml="auto" onClick={() => setDoomed(o)}>Undo</Button> : null}
+              {admin && ['done', 'interrupted', 'failed'].includes(o.state) && o.created + o.updated + o.removed > 0 ? <Button size="compact-sm" ml="auto" onClick={() => setDoomed(o)}>Undo</Button> : null}
             </li>
           ))}
         </ul>
@@ -185,7 +185,7 @@ function Past({ kinds, admin, onOperation }: { kinds: KindInfo[]; admin: boolean
             for (const key of ['operations', 'resources', 'summary']) void client.invalidateQueries({ queryKey: [key] })
           }}
         >
-          <p>{counted(doomed.updated, 'resource')} gets back what it had before, {counted(doomed.created, 'resource')} that it made is removed.</p>
+          <p>{counted(doomed.updated, 'resource')} gets back what it had before, {counted(doomed.created, 'resource')} that it made is removed, {counted(doomed.removed, 'resource')} that it removed comes back.</p>
           <p>What somebody changed since stays as it is.</p>
         </Confirm>
       ) : null}

@@ -1,11 +1,12 @@
 // The one page of a thing, of any kind: its facts with where each came from, who says what, what it is related to,
 // and what became of it.
 import { Button } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconExternalLink } from '@tabler/icons-react'
 import { useState } from 'react'
 import { Link, useParams, useSearchParams } from 'react-router'
 
+import { api } from '../api/client'
 import { asProblem } from '../api/problem'
 import { q } from '../api/queries'
 import type { KindInfo, Resource as Document } from '../api/types'
@@ -14,11 +15,13 @@ import { useAsOf } from '../frame/AsOf'
 import { KindIcon } from '../frame/icons'
 import { useAdmin } from '../frame/session'
 import { usePageKey } from '../frame/usePageKey'
+import { Confirm } from '../parts/Confirm'
 import { State } from '../parts/marks'
 import { Page, Panel } from '../parts/Page'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
 import { Copy, Foreign, Snippet } from '../parts/Text'
 import { TabBar } from '../parts/TabBar'
+import { say } from '../parts/toast'
 import { When } from '../parts/When'
 import { Facts } from './resource/Facts'
 import { History } from './resource/History'
@@ -75,6 +78,7 @@ function One({ r, kind, asOf, refresh }: { r: Document; kind: KindInfo | undefin
   const admin = useAdmin()
   const [editing, setEditing] = useState<string | null>(null)
   const [merging, setMerging] = useState(false)
+  const [deleting, setDeleting] = useState(false)
   const tab = params.get('tab') ?? 'facts'
   const canEdit = admin && !asOf && !!kind
   const link = safeLink(r.console_url)
@@ -110,6 +114,7 @@ function One({ r, kind, asOf, refresh }: { r: Document; kind: KindInfo | undefin
           {link ? <Button component="a" href={link} target="_blank" rel="noreferrer noopener" leftSection={<IconExternalLink size={15} aria-hidden />}>Provider’s console</Button> : null}
           {canEdit ? <Button onClick={() => setMerging(true)}>Merge…</Button> : null}
           {canEdit ? <Button onClick={rename}>Rename</Button> : null}
+          {canEdit && recorded(r) ? <Button onClick={() => setDeleting(true)}>Delete…</Button> : null}
         </>
       }
     >
@@ -123,8 +128,36 @@ function One({ r, kind, asOf, refresh }: { r: Document; kind: KindInfo | undefin
           <Snippet tall label="the JSON document" text={JSON.stringify(r, null, 2)} />
         </Panel>
       ) : null}
+      {deleting ? <Delete r={r} onClose={() => setDeleting(false)} refresh={refresh} /> : null}
       {merging ? <Merge r={r} onClose={() => setMerging(false)} refresh={refresh} /> : null}
     </Page>
+  )
+}
+
+/** What only people know of can be deleted; the collector has the last word. */
+function recorded(r: Document): boolean {
+  return r.origin === 'recorded' && r.state === 'active'
+}
+
+function Delete({ r, onClose, refresh }: { r: Document; onClose: () => void; refresh: () => void }) {
+  const client = useQueryClient()
+  return (
+    <Confirm
+      title="Delete this record"
+      verb="Delete"
+      danger
+      reason="optional"
+      onClose={onClose}
+      onConfirm={async (reason) => {
+        await api.delete('/api/v1/resources/{kind}/{id}', { path: { kind: r.kind, id: r.id }, ifMatch: r.version, query: reason ? { reason } : {} })
+        for (const key of ['resources', 'operations', 'changes', 'summary']) void client.invalidateQueries({ queryKey: [key] })
+        say('Deleted')
+        refresh()
+      }}
+    >
+      <p><Foreign text={r.name || r.id} max={80} /> leaves the lists, the relations that it states end, and its identifiers are free for another.</p>
+      <p>Its history stays. The page of the imports lists the deletion, and can take it back.</p>
+    </Confirm>
   )
 }
 
