@@ -67,6 +67,11 @@ build: need-go web ## build every binary into bin/, static and stamped
 	  name=$${b%%=*}; spec=$${b#*=}; pkg=$${spec%%:*}; tags=; [ "$$spec" = "$$pkg" ] || tags=$${spec#*:}; \
 	  $(GOBUILD) -tags "grpcnotrace,$$tags" -o bin/$$name $$pkg; done
 
+.PHONY: man
+man: need-go ## write the manual pages into dist/man, and docs/cli anew
+	go test ./cli -run Docs -update
+	go run ./cli/cmd/maestro man dist/man
+
 .PHONY: run
 run: build ## build everything and run it here, with a simulated vCenter: Ctrl-C ends it
 	@bin/maestro dev --demo $(RUNFLAGS)

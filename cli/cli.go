@@ -179,10 +179,13 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed i
 		a.deleteRecord(),
 		a.undo(),
 		a.operations(),
+		a.man(),
 	)
 	for _, c := range root.Commands() {
 		wrapArgs(c)
 	}
+	cobra.CheckErr(root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml", "csv", "template="}, cobra.ShellCompDirectiveNoFileComp)))
+	a.complete(root)
 	return root
 }
 
