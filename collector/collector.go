@@ -33,8 +33,9 @@ import (
 	"maestro.internal/collector/internal/ledger"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/transfer"
-	"maestro.internal/collector/internal/why"
 	"maestro.internal/collector/internal/upgrade"
+	"maestro.internal/collector/internal/view"
+	"maestro.internal/collector/internal/why"
 	"maestro.internal/internal/build"
 	"maestro.internal/sdk/schema"
 )
@@ -75,7 +76,7 @@ type Collector struct {
 // tables of all parts.
 func tables() []store.Table {
 	return slices.Concat(access.Tables(), archive.Tables(), audit.Tables(), authority.Tables(), feed.Tables(), fleet.Tables(), inventory.Tables(), lease.Tables(),
-		ledger.Tables(), transfer.Tables(),
+		ledger.Tables(), transfer.Tables(), view.Tables(),
 		upgrade.Tables())
 }
 
@@ -130,7 +131,7 @@ func (c *Collector) open(ctx context.Context) error {
 		AgentLife: c.cfg.CertificateLife, Poll: c.opt.Poll, StopWithin: c.cfg.ShutdownAfter}); err != nil {
 		return err
 	}
-	server, err := api.New(api.Options{Access: c.access, Audit: c.audit, Inventory: c.inventory, Fleet: c.fleet, Transfer: c.transfer, Ledger: c.ledger, Clock: c.opt.Now,
+	server, err := api.New(api.Options{Access: c.access, Audit: c.audit, Inventory: c.inventory, Fleet: c.fleet, Transfer: c.transfer, Views: view.New(c.store, c.audit, c.opt.Now, c.part("views")), Ledger: c.ledger, Clock: c.opt.Now,
 		Why: why.New(why.Options{Inventory: c.inventory, Fleet: c.fleet, Clock: c.opt.Now}),
 		Log: c.part("api"), Metrics: c.metrics, Version: build.Version(), Engine: c.store.Engine(), Demo: c.cfg.Demo})
 	if err != nil {

@@ -20,6 +20,7 @@ const (
 	ManageDatacenters Action = "datacenter.manage"
 	DecideRemovals    Action = "removal.decide"
 	ManageTokens      Action = "token.manage"
+	ShareViews        Action = "view.share"
 )
 
 // Role is what a user or token was given in the whole tenant.

@@ -25,6 +25,7 @@ import (
 	"maestro.internal/collector/internal/ledger"
 	"maestro.internal/collector/internal/live"
 	"maestro.internal/collector/internal/transfer"
+	"maestro.internal/collector/internal/view"
 	"maestro.internal/collector/internal/why"
 )
 
@@ -37,6 +38,7 @@ type Options struct {
 	Inventory *inventory.Service
 	Fleet     Fleet
 	Transfer  *transfer.Service
+	Views     *view.Service
 	Ledger    *ledger.Ledger
 	Why       *why.Service
 	Clock     func() time.Time

@@ -176,6 +176,7 @@ func (s *Server) routes() {
 	s.eventRoutes()
 	s.whyRoutes()
 	s.facetRoutes()
+	s.viewRoutes()
 }
 
 func (s *Server) sessionRoutes() {

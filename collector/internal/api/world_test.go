@@ -23,6 +23,7 @@ import (
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/store/sqlite"
 	"maestro.internal/collector/internal/transfer"
+	"maestro.internal/collector/internal/view"
 	"maestro.internal/collector/internal/why"
 	"maestro.internal/internal/rest"
 	"maestro.internal/sdk/schema"
@@ -46,7 +47,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, log: &lockedBuffer{}}
-	tables := slices.Concat(access.Tables(), audit.Tables(), inventory.Tables(), fleet.Tables(), ledger.Tables(), transfer.Tables())
+	tables := slices.Concat(access.Tables(), audit.Tables(), inventory.Tables(), fleet.Tables(), ledger.Tables(), transfer.Tables(), view.Tables())
 	st, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "maestro.db"), Tables: tables})
 	must(t, err)
 	t.Cleanup(func() { must(t, st.Close()) })
@@ -61,7 +62,7 @@ func newWorld(t *testing.T) *world {
 	must(t, err)
 	moves := transfer.New(transfer.Options{Store: st, Audit: w.audit, Inventory: w.inventory, Datacenters: w.fleet.Datacenters, Log: log})
 	t.Cleanup(moves.Close)
-	s, err := New(Options{Transfer: moves, Ledger: w.ledger, Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: w.fleet, Why: why.New(why.Options{Inventory: w.inventory, Fleet: w.fleet}), Log: log, Metrics: prometheus.NewRegistry(),
+	s, err := New(Options{Views: view.New(st, w.audit, time.Now, log), Transfer: moves, Ledger: w.ledger, Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: w.fleet, Why: why.New(why.Options{Inventory: w.inventory, Fleet: w.fleet}), Log: log, Metrics: prometheus.NewRegistry(),
 		Version: "1.2.3", Engine: st.Engine()})
 	must(t, err)
 	srv := httptest.NewServer(s)

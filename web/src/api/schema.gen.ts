@@ -1367,6 +1367,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists that the caller or, for everybody, an administrator saved */
+        get: operations["list-views"];
+        put?: never;
+        /** Save a list: for oneself, or for everybody with the right to */
+        post: operations["create-view"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One saved list */
+        get: operations["get-view"];
+        /** Edit a saved list */
+        put: operations["update-view"];
+        post?: never;
+        /** Forget a saved list */
+        delete: operations["delete-view"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/why": {
         parameters: {
             query?: never;
@@ -2394,6 +2431,14 @@ export interface components {
             total_size: number;
             total_size_is_lower_bound?: boolean;
         };
+        ListView: {
+            items: components["schemas"]["View"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
         Mapping: {
             job?: components["schemas"]["MappingJob"];
             policy: components["schemas"]["TagRequirement"][];
@@ -3202,6 +3247,52 @@ export interface components {
         Undo: {
             dry_run?: boolean;
             reason?: string;
+        };
+        View: {
+            /** @description Names of columns in their order; absent: the usual ones */
+            columns?: string[];
+            /** Format: date-time */
+            created_at: string;
+            description?: string;
+            /** @description Whether the caller may edit it */
+            editable: boolean;
+            filter?: string;
+            id: string;
+            kind: string;
+            /** @description Whether the caller made it */
+            mine: boolean;
+            name: string;
+            order_by?: string;
+            /** @description Who made it, as in the audit log */
+            owner: string;
+            /**
+             * Format: int64
+             * @description How many columns after the name stay in sight when the table is moved
+             */
+            pinned?: number;
+            /** @description Seen by everybody of the tenant; needs the right to share */
+            shared?: boolean;
+            /** Format: date-time */
+            updated_at: string;
+            updated_by?: string;
+            /** Format: int64 */
+            version: number;
+        };
+        ViewWrite: {
+            /** @description Names of columns in their order; absent: the usual ones */
+            columns?: string[];
+            description?: string;
+            filter?: string;
+            kind: string;
+            name: string;
+            order_by?: string;
+            /**
+             * Format: int64
+             * @description How many columns after the name stay in sight when the table is moved
+             */
+            pinned?: number;
+            /** @description Seen by everybody of the tenant; needs the right to share */
+            shared?: boolean;
         };
         Why: {
             /** @description A name, an id, the value of an identifier, an address, or what a provider calls it */
@@ -6896,6 +6987,180 @@ export interface operations {
         };
     };
     "delete-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-views": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListView"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-view": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ViewWrite"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-view": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "update-view": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version edited, as in the ETag; required */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ViewWrite"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-view": {
         parameters: {
             query?: never;
             header?: never;
