@@ -25,7 +25,7 @@ const (
 	ExitUsage  = 2
 )
 
-// usage marks a mistake on the command line.
+// usage marks a mistake on the command line or in the configuration.
 type usage struct{ error }
 
 // Main runs one command and answers the exit code.
@@ -54,7 +54,8 @@ func newRoot() (*cobra.Command, error) {
 	root := &cobra.Command{
 		Use: "maestro-collector", Short: "Keeps the inventory and answers people and agents",
 		Long: "Keeps the inventory and answers people and agents. Without a command it serves.\n" +
-			"Configuration: file (--config), then " + collector.EnvPrefix + "_* variables, then flags.",
+			"Configuration: file (--config), then " + collector.EnvPrefix + "_* variables, then flags.\n" +
+			"Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.",
 		SilenceErrors: true, SilenceUsage: true, CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Args: cobra.NoArgs, RunE: serve.RunE,
 	}
@@ -68,16 +69,25 @@ func newRoot() (*cobra.Command, error) {
 	return root, nil
 }
 
+// load reads the configuration for a command. A mistake in it is one of usage.
+func load(cmd *cobra.Command) (collector.Config, error) {
+	cfg := collector.DefaultConfig()
+	path, err := cmd.Flags().GetString("config")
+	if err != nil {
+		return cfg, err
+	}
+	if err := config.Load(path, collector.EnvPrefix, cmd.Flags(), &cfg); err != nil {
+		return cfg, usage{err}
+	}
+	return cfg, nil
+}
+
 func serveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "serve", Short: "Run the collector (the default)", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			cfg := collector.DefaultConfig()
-			path, err := cmd.Flags().GetString("config")
+			cfg, err := load(cmd)
 			if err != nil {
-				return err
-			}
-			if err := config.Load(path, collector.EnvPrefix, cmd.Flags(), &cfg); err != nil {
 				return err
 			}
 			log, err := cfg.Log.Logger(cmd.ErrOrStderr())

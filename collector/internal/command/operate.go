@@ -6,17 +6,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"maestro.internal/collector"
-	"maestro.internal/internal/config"
 )
 
 // operator is for commands that work on the store of the configuration and serve nothing.
 func operator(cmd *cobra.Command) (*collector.Operator, error) {
-	cfg := collector.DefaultConfig()
-	path, err := cmd.Flags().GetString("config")
+	cfg, err := load(cmd)
 	if err != nil {
-		return nil, err
-	}
-	if err := config.Load(path, collector.EnvPrefix, cmd.Flags(), &cfg); err != nil {
 		return nil, err
 	}
 	return &collector.Operator{Config: cfg, Out: cmd.OutOrStdout(), Now: time.Now}, nil

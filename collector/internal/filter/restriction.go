@@ -178,6 +178,14 @@ func (p *parser) compare(r restriction, to reached, f Field, v value) (Expr, err
 	if err != nil {
 		return nil, err
 	}
+	if want == "" && f.Type == String && (op == Eq || op == Ne) {
+		// An empty text says as little as none.
+		nothing := Or{Not{Exists{f}}, Compare{f, Eq, ""}}
+		if op == Ne {
+			return Not{nothing}, nil
+		}
+		return nothing, nil
+	}
 	return Compare{f, op, want}, nil
 }
 
