@@ -44,7 +44,7 @@ func TestMistakesAreOneLine(t *testing.T) {
 	}{
 		"unknown key":         {[]string{"--config", file}, command.ExitUsage, "collector.yaml:2:1"},
 		"port in use":         {[]string{"serve", "--data-dir", dir, "--listen", port, "--agent-listen", "127.0.0.1:0"}, command.ExitFailed, "listen on " + port + ": bind: address already in use"},
-		"open to the network": {[]string{"serve", "--data-dir", dir, "--listen", "0.0.0.0:0"}, command.ExitFailed, "tls.cert"},
+		"open to the network": {[]string{"serve", "--data-dir", dir, "--listen", "0.0.0.0:0"}, command.ExitUsage, "tls.cert"},
 		"unknown flag":        {[]string{"serve", "--lisen", port}, command.ExitUsage, "lisen"},
 	} {
 		code, _, errs := run(t, c.args...)
