@@ -232,10 +232,12 @@ test('a datacenter is added, edited and deleted', async () => {
   await page.getByRole('dialog').getByRole('textbox', { name: 'Name' }).fill(name)
   await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
   // What looks like markup is text.
-  await page.getByRole('button', { name, exact: true }).click()
+  await page.getByRole('link', { name, exact: true }).click()
+  await page.getByRole('button', { name: 'Edit' }).click()
   await page.getByRole('dialog').getByRole('textbox', { name: 'Description' }).fill('A room')
   await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
   await page.getByText('A room').waitFor()
+  await page.getByRole('link', { name: 'Datacenters' }).first().click()
   await page.getByRole('button', { name: `Delete ${name}` }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Delete the datacenter' }).click()
   await page.getByText(`${name} deleted`).waitFor()

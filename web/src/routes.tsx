@@ -19,6 +19,7 @@ const pages: [path: string, load: Load][] = [
   ['agents/:id', () => import('./pages/Agent')],
   ['coverage', () => import('./pages/Coverage')],
   ['datacenters', () => import('./pages/Datacenters')],
+  ['datacenters/:id', () => import('./pages/Datacenter')],
   ['prefixes', () => import('./pages/Prefixes')],
   ['prefixes/:id', () => import('./pages/Prefix')],
   ['removals', () => import('./pages/Removals')],

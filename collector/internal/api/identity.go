@@ -33,6 +33,8 @@ func (s *Server) identityRoutes() {
 		summary: "Resources of a kind that have a name or an address already, for a warning while a form is filled"}, s.listTaken)
 	handle(s, route{method: "GET", path: "/datacenters/{id}/origins", id: "list-datacenter-origins", tag: "datacenters", action: access.Read,
 		summary: "What is only recorded, only discovered, and both in a datacenter, counted by kind; the lists are filters: datacenter and origin"}, s.listOrigins)
+	handle(s, route{method: "GET", path: "/datacenters/{id}/capacity", id: "list-datacenter-capacity", tag: "datacenters", action: access.Read,
+		summary: "What a datacenter's active resources hold together: servers by their type, storage pools, volumes"}, s.listCapacity)
 
 	tag = "review"
 	handle(s, route{method: "GET", path: "/review-items", id: "list-review-items", tag: tag, action: access.Read,

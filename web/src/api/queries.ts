@@ -158,6 +158,12 @@ export const q = {
       staleTime: slow,
       refetchInterval: every(60_000),
     }),
+  datacenter: (id: string) =>
+    queryOptions({ queryKey: ['datacenters', 'one', id], queryFn: ({ signal }) => api.get('/api/v1/datacenters/{id}', { path: { id }, signal }), refetchInterval: every(60_000) }),
+  origins: (id: string) =>
+    queryOptions({ queryKey: ['datacenters', 'origins', id], queryFn: ({ signal }) => api.get('/api/v1/datacenters/{id}/origins', { path: { id }, signal }), refetchInterval: every(60_000) }),
+  capacity: (id: string) =>
+    queryOptions({ queryKey: ['datacenters', 'capacity', id], queryFn: ({ signal }) => api.get('/api/v1/datacenters/{id}/capacity', { path: { id }, signal }), staleTime: slow }),
   routingDomains: () =>
     queryOptions({ queryKey: ['routing-domains'], queryFn: ({ signal }) => api.get('/api/v1/routing_domains', { query: all, signal }), staleTime: slow }),
   prefixes: (domain: string) =>
@@ -178,12 +184,12 @@ export const q = {
     queryOptions({ queryKey: ['removals', filter], queryFn: ({ signal }) => api.get('/api/v1/removals', { query: { filter, page_size: 200 }, signal }), refetchInterval: every(slow) }),
   reviews: (filter = '') =>
     queryOptions({ queryKey: ['reviews', filter], queryFn: ({ signal }) => api.get('/api/v1/review-items', { query: { filter, page_size: 200 }, signal }), refetchInterval: every(slow) }),
-  taken: (kind: string, name: string, datacenter: string) =>
+  taken: (kind: string, name: string, datacenter: string, more: { address?: string; except?: string } = {}) =>
     queryOptions({
-      queryKey: ['taken', kind, name, datacenter],
-      queryFn: ({ signal }) => api.get('/api/v1/taken', { query: { kind, name, ...(datacenter ? { datacenter } : {}) }, signal }),
+      queryKey: ['taken', kind, name, datacenter, more],
+      queryFn: ({ signal }) => api.get('/api/v1/taken', { query: { kind, name, datacenter, ...more }, signal }),
       placeholderData: keepPreviousData,
-      enabled: name !== '',
+      enabled: name !== '' || !!more.address,
     }),
   removal: (id: string) =>
     queryOptions({ queryKey: ['removals', 'one', id], queryFn: ({ signal }) => api.get('/api/v1/removals/{id}', { path: { id }, signal }) }),

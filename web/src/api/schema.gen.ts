@@ -383,6 +383,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/datacenters/{id}/capacity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a datacenter's active resources hold together: servers by their type, storage pools, volumes */
+        get: operations["list-datacenter-capacity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datacenters/{id}/origins": {
         parameters: {
             query?: never;
@@ -1550,6 +1567,25 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        Capacity: {
+            /**
+             * Format: int64
+             * @description How many there are
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description Of those that say how many they have
+             */
+            cpu_count?: number;
+            kind: string;
+            /** Format: int64 */
+            memory_bytes?: number;
+            /** Format: int64 */
+            size_bytes?: number;
+            /** @description Tells sorts of one kind apart, such as physical and virtual servers; absent where none is said */
+            type?: string;
+        };
         Change: {
             /** @enum {string} */
             action: "created" | "updated" | "gone" | "returned" | "unwatched" | "merged";
@@ -2201,6 +2237,14 @@ export interface components {
         };
         ListAuditEntry: {
             items: components["schemas"]["AuditEntry"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
+        ListCapacity: {
+            items: components["schemas"]["Capacity"][];
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4403,6 +4447,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-datacenter-capacity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListCapacity"];
+                };
             };
             /** @description A problem document (RFC 9457) */
             default: {

@@ -64,7 +64,7 @@ function One({ c }: { c: Document }) {
   const admin = useAdmin()
   const kinds = useQuery(q.kinds())
   const runs = useQuery(q.runs(`connection = "${c.id}"`))
-  const [dialog, setDialog] = useState<'delete' | null>(null)
+  const [dialog, setDialog] = useState<'delete' | 'resend' | null>(null)
   const [error, setError] = useState<unknown>(null)
   const [check, setCheck] = useState<{ busy: boolean; result?: CheckResult; error?: unknown } | null>(null)
   usePageKey('e', admin ? () => void navigate(`/connections/${c.id}/edit`) : null)
@@ -127,6 +127,7 @@ function One({ c }: { c: Document }) {
             <Menu.Target><ActionIcon variant="default" size={30} aria-label="More actions"><IconDots size={16} /></ActionIcon></Menu.Target>
             <Menu.Dropdown>
               <Menu.Item onClick={() => void pause()}>{c.paused ? 'Go on' : 'Pause'}</Menu.Item>
+              <Menu.Item disabled={!c.agent} onClick={() => setDialog('resend')}>Send everything again …</Menu.Item>
               <Menu.Item color="danger" onClick={() => setDialog('delete')}>Delete …</Menu.Item>
             </Menu.Dropdown>
           </Menu>
@@ -144,6 +145,21 @@ function One({ c }: { c: Document }) {
         <div className={css.staff}><Beats runs={(runs.data?.items ?? []).slice(0, 40)} /></div>
         {runs.error ? <ProblemPanel error={runs.error} compact /> : runs.data?.items.length === 0 ? <Empty title="It has not run yet" /> : <div className={css.runs}><RunTable rows={(runs.data?.items ?? []).slice(0, 12)} withoutConnection loading={runs.isPending} /></div>}
       </Panel>
+      {dialog === 'resend' ? (
+        <Confirm
+          title={`Have ${c.name} sent again`}
+          verb="Send everything again"
+          reason="optional"
+          onClose={() => setDialog(null)}
+          onConfirm={async (reason) => {
+            await api.post('/api/v1/connections/{id}/resend', { path: { id: c.id }, body: reason ? { reason } : {} })
+            refresh()
+            say('The next run sends everything')
+          }}
+        >
+          <p>The agent forgets what the collector is known to have and sends all of it with the next run. Use it when the two seem to disagree; nothing is lost and nothing is called gone by it.</p>
+        </Confirm>
+      ) : null}
       {dialog === 'delete' ? (
         <Confirm
           title={`Delete the connection ${c.name}`}
@@ -198,6 +214,7 @@ function Settings({ c }: { c: Document }) {
         {(c.rules ?? []).map((r, i) => <div key={i}><dt>Rule</dt><dd><Foreign text={`${r.label} = ${r.value}`} /> <span className="muted">goes to</span> <Foreign text={[r.datacenter, r.client].filter(Boolean).join(', ')} /></dd></div>)}
         {c.max_requests_per_second || c.max_parallel_requests ? <div><dt>At most</dt><dd>{[c.max_requests_per_second ? `${c.max_requests_per_second} requests per second` : '', c.max_parallel_requests ? `${c.max_parallel_requests} at a time` : ''].filter(Boolean).join(', ')}</dd></div> : null}
         {c.quiet_hours?.length ? <div><dt>Quiet hours</dt><dd>{c.quiet_hours.join(', ')} <span className="muted">{c.time_zone || 'UTC'}</span></dd></div> : null}
+        <div><dt>Precedence</dt><dd>{c.precedence || 500} <span className="muted">where sources differ the lowest is shown; {c.precedence ? '500 is usual' : 'the usual'}</span></dd></div>
         <div><dt>Epoch</dt><dd>{c.epoch} <span className="muted">version {c.version}, changed <When at={c.updated_at} /></span></dd></div>
         <div><dt>id</dt><dd><Copy text={c.id} label="the id" /></dd></div>
       </dl>

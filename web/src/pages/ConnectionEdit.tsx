@@ -12,6 +12,7 @@ import { defaultsOf, inputsOf, problemOf, type SchemaNode } from '../forms/schem
 import { SchemaForm } from '../forms/SchemaForm'
 import { copyText } from '../parts/clipboard'
 import { Confirm } from '../parts/Confirm'
+import { Conflict } from '../parts/Conflict'
 import { Page, Panel } from '../parts/Page'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
 import { Foreign } from '../parts/Text'
@@ -50,6 +51,7 @@ function Form({ existing, plugins, agents }: { existing: Connection | undefined;
   const [tried, setTried] = useState(false)
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState<Problem | null>(null)
+  const [theirs, setTheirs] = useState<Connection | null>(null)
   const plugin = plugins.find((p) => p.provider === doc.provider)
   const inputs = plugin?.settings ? inputsOf(plugin.settings as SchemaNode) : []
   const able = agents.filter((a) => a.status !== 'revoked' && (!plugin || a.plugins?.some((p) => p.provider === plugin.provider)))
@@ -93,15 +95,11 @@ function Form({ existing, plugins, agents }: { existing: Connection | undefined;
       say(existing ? `${saved.name} saved` : `${saved.name} added`)
       void navigate(`/connections/${saved.id}`)
     } catch (err) {
+      // Both versions are shown before anything is overwritten.
+      if (existing && err instanceof Problem && err.stale) setTheirs(await client.fetchQuery({ ...q.connection(existing.id), staleTime: 0 }).catch(() => null))
       setBusy(false)
       setError(err as Problem)
     }
-  }
-  const takeCurrent = async () => {
-    const current = await client.fetchQuery({ ...q.connection(existing!.id), staleTime: 0 })
-    setVersion(current.version)
-    setError(null)
-    void save(current.version)
   }
   const fields = error instanceof Problem ? error.fields : new Map<string, string>()
   return (
@@ -128,6 +126,11 @@ function Form({ existing, plugins, agents }: { existing: Connection | undefined;
               <KindRows plugin={plugin} value={doc.kinds ?? []} onChange={(kinds) => change({ kinds })} />
               <Policy plugin={plugin} enabled={(doc.kinds ?? []).filter((k) => k.enabled).map((k) => k.kind)} />
             </Panel>
+            <Panel title="Where sources differ">
+              <div className={css.grid}>
+                <NumberInput label="Precedence" description="1 to 1000; of what several connections say the lowest is shown. Empty is 500, and among equals the older connection leads. One that has been silent for long gives way." min={1} max={1000} allowDecimal={false} value={doc.precedence || ''} onChange={(n) => change({ precedence: Number(n) || 0 })} error={fields.get('/precedence')} />
+              </div>
+            </Panel>
             <Panel title="Sparing the provider"><Sparing value={doc} onChange={change} errors={fields} /></Panel>
           </>
         ) : null}
@@ -136,11 +139,8 @@ function Form({ existing, plugins, agents }: { existing: Connection | undefined;
             <Rules value={doc.rules ?? []} onChange={(rules) => change({ rules })} datacenters={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} />
           </Panel>
         ) : null}
-        {error?.stale ? (
-          <div className="stack-s" role="alert">
-            <p><strong>Somebody else changed this connection meanwhile.</strong> Saving now replaces what they wrote with what you see here.</p>
-            <div className="row"><Button onClick={() => void takeCurrent()}>Save mine over it</Button><Button component={Link} to={`/connections/${existing?.id ?? ''}`} onClick={() => setDirty(false)}>Drop mine</Button></div>
-          </div>
+        {error?.stale && theirs ? (
+          <Conflict what="this connection" mine={doc} theirs={writeOf(theirs)} busy={busy} onMine={() => { setVersion(theirs.version); void save(theirs.version) }} onTheirs={() => { setDoc(writeOf(theirs)); setVersion(theirs.version); setError(null); setDirty(false) }} />
         ) : error ? <ProblemPanel error={error} compact /> : null}
         {tried && wrong ? <p role="alert" className={css.wrong}>Something above still needs your attention.</p> : null}
         {plugin ? (
@@ -265,6 +265,7 @@ function KindRows({ plugin, value, onChange }: { plugin: Plugin; value: KindSche
                   <span className="muted">every</span>
                   <NumberInput aria-label={`Interval of ${label}`} value={seconds / unit} min={1} max={999} w={70} allowDecimal={false} onChange={(n) => { if (Number(n) > 0) set({ ...k, interval_seconds: Number(n) * unit }) }} />
                   <Select aria-label={`Unit of the interval of ${label}`} data={units} value={String(unit)} w={100} allowDeselect={false} onChange={(u) => { if (u) set({ ...k, interval_seconds: (seconds / unit) * Number(u) }) }} />
+                  <NumberInput aria-label={`Precedence of ${label}`} title="Precedence for this kind, instead of the connection’s: 1 to 1000, the lowest is shown" placeholder="precedence" value={k.precedence || ''} min={1} max={1000} w={100} allowDecimal={false} onChange={(n) => { const { precedence: _p, ...rest } = k; set(Number(n) > 0 ? { ...rest, precedence: Number(n) } : rest) }} />
                 </div>
               )
             ) : (

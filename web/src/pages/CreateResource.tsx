@@ -2,14 +2,16 @@
 import { Button, Modal, Select, Textarea, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { Link, useNavigate } from 'react-router'
+import { useNavigate } from 'react-router'
 
 import { api } from '../api/client'
 import { q } from '../api/queries'
 import type { KindInfo } from '../api/types'
+import { put } from '../format/pointer'
+import { editable, labelOf } from '../kinds/fields'
 import { requestId } from '../parts/clipboard'
 import { ProblemPanel } from '../parts/States'
-import { Foreign } from '../parts/Text'
+import { Taken } from '../parts/Taken'
 import { say } from '../parts/toast'
 
 export function CreateResource({ kind, onClose }: { kind: KindInfo; onClose: () => void }) {
@@ -21,11 +23,13 @@ export function CreateResource({ kind, onClose }: { kind: KindInfo; onClose: () 
   const [datacenter, setDatacenter] = useState<string | null>(null)
   const [identifierType, setIdentifierType] = useState<string | null>(null)
   const [identifier, setIdentifier] = useState('')
+  const [address, setAddress] = useState('')
   const [reason, setReason] = useState('')
   const [error, setError] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
   const types = Object.keys(kind.ranks ?? {})
-  const taken = useQuery(q.taken(kind.name, name.trim(), datacenter ?? ''))
+  // The first field in which the kind keeps an address of its own.
+  const place = kind.fields?.find((f) => editable(f) && (f.type === 'ip' || (f.type === 'array' && f.items?.[0]?.type === 'ip')))
   const submit = async () => {
     setBusy(true)
     setError(null)
@@ -36,6 +40,7 @@ export function CreateResource({ kind, onClose }: { kind: KindInfo; onClose: () 
           name: name.trim(),
           request_id: request,
           ...(datacenter ? { datacenter } : {}),
+          ...(place && address.trim() ? { attributes: put({}, place.pointer.replace(/^\/attributes/, ''), place.type === 'array' ? [address.trim()] : address.trim()) } : {}),
           ...(identifierType && identifier.trim() ? { identifiers: [{ type: identifierType, value: identifier.trim() }] } : {}),
           ...(reason.trim() ? { reason: reason.trim() } : {}),
         },
@@ -53,12 +58,8 @@ export function CreateResource({ kind, onClose }: { kind: KindInfo; onClose: () 
     <Modal opened onClose={onClose} title={`Add a ${kind.label.toLowerCase()} by hand`} closeButtonProps={{ 'aria-label': 'Close' }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
         <TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
-        {name.trim() && taken.data?.items.length ? (
-          <p role="status">
-            {taken.data.items.length === 1 ? 'One has this name already: ' : 'Some have this name already: '}
-            {taken.data.items.map((t) => <span key={t.resource.id}><Link to={`/inventory/${t.resource.kind}/${t.resource.id}`}><Foreign text={t.resource.name} max={60} /></Link> </span>)}
-          </p>
-        ) : null}
+        {place ? <TextInput label={place.type === 'array' ? 'Address' : labelOf(place)} value={address} onChange={(e) => setAddress(e.currentTarget.value)} /> : null}
+        <Taken kind={kind.name} name={name} address={address} datacenter={datacenter ?? ''} />
         <Select label="Datacenter" clearable data={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} value={datacenter} onChange={setDatacenter} />
         {types.length ? (
           <div className="row-n">

@@ -1,19 +1,23 @@
 // One run: what was planned, and how each scope ended, filling in while it goes.
 import { Button, Progress } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link, useParams } from 'react-router'
 
+import { api } from '../api/client'
 import { asProblem } from '../api/problem'
 import { moving, q } from '../api/queries'
 import type { KindInfo, Run as Document, RunScope } from '../api/types'
 import { partition, plain } from '../format/text'
 import { duration } from '../format/time'
 import { count, counted } from '../format/units'
+import { useAdmin } from '../frame/session'
+import { Confirm } from '../parts/Confirm'
 import { Mark, State, stateWord } from '../parts/marks'
 import { Page, Panel } from '../parts/Page'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
 import { Copy, Foreign, Quote } from '../parts/Text'
+import { say } from '../parts/toast'
 import { When } from '../parts/When'
 import css from './Run.module.css'
 import { resultWords } from './RunResult'
@@ -25,6 +29,9 @@ export default function Run() {
   const live = run.data ? moving(run.data) : false
   const scopes = useQuery({ ...q.runScopes(id, live), enabled: !!run.data })
   const kinds = useQuery(q.kinds())
+  const admin = useAdmin()
+  const client = useQueryClient()
+  const [canceling, setCanceling] = useState(false)
   if (run.error && !run.data) {
     return (
       <Page title="Run" trail={[{ to: '/runs', label: 'Runs' }]}>
@@ -47,7 +54,12 @@ export default function Run() {
           {r.agent ? <span className="muted">on <Link to={`/agents/${r.agent.id}`}><Foreign text={r.agent.name || r.agent.id} /></Link></span> : null}
         </>
       }
-      actions={<Button component={Link} to={`/changes?filter=${encodeURIComponent(`run_id = ${r.id}`)}`}>Its changes</Button>}
+      actions={
+        <>
+          {live && admin ? <Button onClick={() => setCanceling(true)}>Cancel the run …</Button> : null}
+          <Button component={Link} to={`/changes?filter=${encodeURIComponent(`run_id = ${r.id}`)}`}>Its changes</Button>
+        </>
+      }
     >
       {live ? <Live r={r} /> : null}
       {r.error ? <Panel title="What happened"><Quote text={r.error} tone="bad" /></Panel> : null}
@@ -60,6 +72,22 @@ export default function Run() {
       <p className="muted">
         id <Copy text={r.id} label="the run's id" /> · plugin {r.provider} {r.plugin_version ?? ''}
       </p>
+      {canceling ? (
+        <Confirm
+          title={`Cancel this run of ${r.connection.name || r.connection.id}`}
+          verb="Cancel the run"
+          danger
+          reason="optional"
+          onClose={() => setCanceling(false)}
+          onConfirm={async (reason) => {
+            await api.post('/api/v1/runs/{id}/cancel', { path: { id: r.id }, body: reason ? { reason } : {} })
+            for (const key of ['run', 'runs', 'connections']) void client.invalidateQueries({ queryKey: [key] })
+            say('The agent is told to stop')
+          }}
+        >
+          <p>What was read completely before stays. Scopes that were not read to their end change nothing, and nothing is called gone.</p>
+        </Confirm>
+      ) : null}
     </Page>
   )
 }

@@ -13,6 +13,7 @@ import { human } from '../../format/text'
 import { labelOf, parseValue } from '../../kinds/fields'
 import { absent, valueText } from '../../kinds/value'
 import { ProblemPanel } from '../../parts/States'
+import { Taken } from '../../parts/Taken'
 import { Foreign } from '../../parts/Text'
 import { say } from '../../parts/toast'
 import css from './Resource.module.css'
@@ -79,6 +80,8 @@ export function FieldEdit({ r, field, value, curated, onDone, refresh }: Props) 
   return (
     <form className="stack-s" onSubmit={(e) => { e.preventDefault(); save() }} onKeyDown={onKey}>
       <FieldInput kind={r.kind} field={field} text={text} setText={setText} error={wrong || (error instanceof Problem ? error.fields.get(field.pointer) : undefined)} />
+      {field.pointer === '/name' && text !== value ? <Taken kind={r.kind} name={text} datacenter={r.datacenter?.id ?? ''} except={r.id} /> : null}
+      {field.type === 'ip' || field.items?.[0]?.type === 'ip' ? <Taken kind={r.kind} address={text.split('\n').at(-1) ?? ''} datacenter={r.datacenter?.id ?? ''} except={r.id} /> : null}
       {theirs ? (
         <div className={css.conflict} role="alert" data-testid="edit-conflict">
           <strong>Somebody else changed this {r.kind} meanwhile.</strong>

@@ -1,0 +1,112 @@
+// A datacenter's page, and what is said while forms are filled: names and addresses in use, and a second person writing.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+
+import { ask, launch, serverFacts, settled } from './browser.mjs'
+import { fit, make, open, send, unique } from './tools.mjs'
+
+const facts = await serverFacts()
+let browser
+before(async () => { browser = await launch() })
+after(() => browser?.close())
+
+const enter = (options) => open(browser, facts, options)
+
+test('a datacenter counts what is only recorded, only discovered and both; each number leads to its list', async () => {
+  const world = (await ask(facts, '/datacenters')).items.find((d) => d.counts?.server > 10)
+  const recorded = unique('recorded')
+  await make(facts, 'server', { name: recorded, datacenter: world.id })
+  for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 }]) {
+    const { page, go, close } = await enter({ viewport, bypassCSP: true })
+    await go('/datacenters')
+    await page.getByRole('link', { name: world.name, exact: true }).click()
+    await page.getByRole('heading', { name: world.name, level: 1 }).waitFor()
+    await page.getByRole('region', { name: 'Who knows of what' }).waitFor()
+    await page.getByText(/Virtual servers/).waitFor()
+    await page.getByText(/\d CPUs, [\d.]+ [KMGT]iB of memory/).first().waitFor()
+    await page.getByText(/last complete/).first().waitFor()
+    await settled(page)
+    await fit(page, `datacenter at ${viewport.width}`)
+    await page.getByRole('link', { name: /servers, only recorded$/ }).click()
+    await page.waitForURL(/origin/)
+    await page.getByRole('link', { name: recorded }).first().waitFor()
+    await close()
+  }
+})
+
+test('an empty datacenter teaches the next step; a missing one says so', async () => {
+  const name = unique('empty')
+  const d = await send(facts, 'POST', '/datacenters', { name })
+  const { page, go, close } = await enter({ bypassCSP: true })
+  await go(`/datacenters/${d.id}`)
+  await page.getByText('Nothing is in it yet').waitFor()
+  await page.getByRole('link', { name: 'Add a connection' }).waitFor()
+  await fit(page, 'empty datacenter')
+  await go('/datacenters/0198c000-0000-7000-8000-000000000000')
+  await page.getByText('There is no such datacenter').waitFor()
+  await close()
+  await send(facts, 'DELETE', `/datacenters/${d.id}`)
+})
+
+test('two who edit one datacenter see both versions before anything is overwritten', async () => {
+  const name = unique('both')
+  const d = await send(facts, 'POST', '/datacenters', { name })
+  const { page, go, close } = await enter({ bypassCSP: true })
+  await go(`/datacenters/${d.id}`)
+  await page.getByRole('button', { name: 'Edit' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByRole('textbox', { name: 'Description' }).fill('mine')
+  await send(facts, 'PUT', `/datacenters/${d.id}`, { name, description: 'theirs' }, { 'If-Match': '"1"' })
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  const row = page.getByTestId('conflict').getByRole('row', { name: 'Description' })
+  await row.waitFor()
+  assert.deepEqual(await row.getByRole('cell').allTextContents(), ['theirs', 'mine'])
+  assert.equal((await send(facts, 'GET', `/datacenters/${d.id}`)).description, 'theirs')
+  await fit(page, 'conflict')
+  await dialog.getByRole('button', { name: 'Save mine over it' }).click()
+  await page.getByText(`${name} saved`).waitFor()
+  assert.equal((await send(facts, 'GET', `/datacenters/${d.id}`)).description, 'mine')
+  await close()
+  await send(facts, 'DELETE', `/datacenters/${d.id}`)
+})
+
+test('a name or an address in use is said while the form is filled, and hinders nothing', async () => {
+  const name = unique('taken')
+  await make(facts, 'server', { name, attributes: { primary_ip: '192.0.2.77' } })
+  const { page, go, close } = await enter()
+  await go('/inventory/server')
+  await page.getByRole('button', { name: 'Add by hand' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByRole('textbox', { name: 'Name' }).fill(name)
+  await dialog.getByText('One has this name already').waitFor()
+  await dialog.getByRole('textbox', { name: 'Name' }).fill(`${name}-2`)
+  await dialog.getByText('already').waitFor({ state: 'detached' })
+  await dialog.getByRole('textbox', { name: /address|IP/i }).fill('192.0.2.77')
+  await dialog.getByText(/have? this address already|has this address already/).waitFor()
+  await dialog.getByRole('button', { name: 'Add', exact: true }).click()
+  await page.getByRole('heading', { level: 1 }).getByText(`${name}-2`).waitFor()
+  await close()
+})
+
+test('a connection is given its precedence, is had sent again, and its run is canceled', { timeout: 120_000 }, async () => {
+  const c = (await ask(facts, '/connections')).items.find((x) => x.provider === 'vsphere')
+  const { page, go, close } = await enter({ bypassCSP: true })
+  await go(`/connections/${c.id}/edit`)
+  await page.getByRole('textbox', { name: 'Precedence', exact: true }).fill('300')
+  await fit(page, 'connection form')
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await page.getByText(`${c.name} saved`).waitFor()
+  assert.equal((await ask(facts, `/connections/${c.id}`)).precedence, 300)
+  await page.getByRole('button', { name: 'More actions' }).click()
+  await page.getByRole('menuitem', { name: 'Send everything again …' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Send everything again' }).click()
+  await page.getByText('The next run sends everything').waitFor()
+  await page.getByRole('button', { name: 'Run now' }).click()
+  await page.waitForURL(/\/runs\//)
+  const cancel = page.getByRole('button', { name: 'Cancel the run …' })
+  await cancel.click({ timeout: 15_000 })
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel the run' }).click()
+  await page.getByText('The agent is told to stop').waitFor()
+  await page.getByText(/canceled|succeeded/).first().waitFor({ timeout: 60_000 })
+  await close()
+})

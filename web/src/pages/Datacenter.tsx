@@ -1,0 +1,170 @@
+// One datacenter: how much is in it and who knows of what, what it holds together, and how far its connections can be trusted.
+import { Button } from '@mantine/core'
+import { useQueries, useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import { Link, useParams } from 'react-router'
+
+import { asProblem } from '../api/problem'
+import { q } from '../api/queries'
+import type { Capacity, Connection, Datacenter as Document, KindInfo, OriginCount } from '../api/types'
+import { human } from '../format/text'
+import { bytes, count, counted } from '../format/units'
+import { KindIcon } from '../frame/icons'
+import { useAdmin } from '../frame/session'
+import { State } from '../parts/marks'
+import { Page, Panel } from '../parts/Page'
+import { Empty, Loading, ProblemPanel } from '../parts/States'
+import { Copy, Foreign } from '../parts/Text'
+import { When } from '../parts/When'
+import { DatacenterEdit } from './DatacenterEdit'
+import css from './Datacenter.module.css'
+
+export default function Datacenter() {
+  const { id = '' } = useParams()
+  const one = useQuery(q.datacenter(id))
+  if (one.error && !one.data) {
+    return (
+      <Page title="Datacenter" trail={[{ to: '/datacenters', label: 'Datacenters' }]}>
+        {asProblem(one.error).status === 404 ? <Empty title="There is no such datacenter" action={<Button component={Link} to="/datacenters">All datacenters</Button>}>It may have been deleted, or you may not see it. Its resources stay.</Empty> : <ProblemPanel error={one.error} retry={() => void one.refetch()} />}
+      </Page>
+    )
+  }
+  if (!one.data) return <Page title="Datacenter"><Loading what="this datacenter" /></Page>
+  return <One key={id} d={one.data} />
+}
+
+function One({ d }: { d: Document }) {
+  const admin = useAdmin()
+  const [editing, setEditing] = useState(false)
+  const kinds = useQuery(q.kinds())
+  const connections = useQuery(q.connections())
+  const total = Object.values(d.counts ?? {}).reduce((a, b) => a + b, 0)
+  const own = (connections.data?.items ?? []).filter((c) => c.datacenter?.id === d.id || c.rules?.some((r) => r.datacenter === d.id))
+  return (
+    <Page
+      title={d.name}
+      heading={<Foreign text={d.name} max={120} />}
+      trail={[{ to: '/datacenters', label: 'Datacenters' }]}
+      facts={
+        <>
+          <span>{counted(total, 'resource')}</span>
+          {d.provider ? <span>provider <Foreign text={d.provider} /></span> : null}
+          {d.regions?.length ? <span>regions <Foreign text={d.regions.join(', ')} max={60} /></span> : null}
+          {d.zones?.length ? <span>zones <Foreign text={d.zones.join(', ')} max={60} /></span> : null}
+          {d.routing_domain ? <span>routing domain <Foreign text={d.routing_domain} /></span> : null}
+          <span className="muted">id <Copy text={d.id} label="the id" max={20} /></span>
+        </>
+      }
+      actions={
+        <>
+          <Button component={Link} to={`/changes?tab=compare&datacenter=${encodeURIComponent(d.id)}`}>What changed</Button>
+          {admin ? <Button onClick={() => setEditing(true)}>Edit</Button> : null}
+        </>
+      }
+    >
+      {d.description ? <p className="break"><Foreign text={d.description} max={1000} /></p> : null}
+      <div className={css.columns}>
+        <Origins id={d.id} kinds={kinds.data ?? []} />
+        <div className="stack">
+          <Connections list={own} pending={connections.isPending} error={connections.error} admin={admin} />
+          <Capacities id={d.id} />
+        </div>
+      </div>
+      {editing ? <DatacenterEdit existing={d} onClose={() => setEditing(false)} /> : null}
+    </Page>
+  )
+}
+
+const lists = [
+  { id: 'discovered', label: 'Only discovered', about: 'Connections see them; nobody wrote them down.' },
+  { id: 'recorded', label: 'Only recorded', about: 'People wrote them down; no connection has seen them.' },
+  { id: 'both', label: 'Both', about: 'Written down and seen.' },
+] as const
+
+/** The three lists: each number leads to the list itself. */
+function Origins({ id, kinds }: { id: string; kinds: KindInfo[] }) {
+  const { data, error, refetch } = useQuery(q.origins(id))
+  if (error) return <Panel title="Who knows of what"><ProblemPanel error={error} compact retry={() => void refetch()} /></Panel>
+  if (!data) return <Panel title="Who knows of what"><Loading what="the counts" /></Panel>
+  const rows = [...data.items].sort((a, b) => all(b) - all(a))
+  return (
+    <Panel title="Who knows of what" flush>
+      {rows.length === 0 ? <Empty title="Nothing is in it yet">A connection sends what it reads to its datacenter; a record is given its datacenter by hand or by an import.</Empty> : (
+        <div className={css.scroll} tabIndex={0} role="region" aria-label="Who knows of what">
+          <table className={css.table}>
+            <thead>
+              <tr><th scope="col">Kind</th>{lists.map((l) => <th key={l.id} scope="col" title={l.about}>{l.label}</th>)}<th scope="col">All</th></tr>
+            </thead>
+            <tbody>
+              {rows.map((n) => {
+                const info = kinds.find((k) => k.name === n.kind)
+                const to = (origin: string) => `/inventory/${n.kind}?filter=${encodeURIComponent(`datacenter = "${id}"${origin ? ` AND origin = ${origin}` : ''}`)}`
+                const name = info?.plural ?? n.kind
+                return (
+                  <tr key={n.kind}>
+                    <th scope="row"><span className={css.kind}><KindIcon kind={info ?? { name: n.kind }} size={15} /> {name}</span></th>
+                    {lists.map((l) => <td key={l.id}>{n[l.id] ? <Link to={to(l.id)} aria-label={`${count(n[l.id])} ${name.toLowerCase()}, ${l.label.toLowerCase()}`}>{count(n[l.id])}</Link> : <span className="muted">0</span>}</td>)}
+                    <td><Link to={to('')} aria-label={`All ${count(all(n))} ${name.toLowerCase()}`}>{count(all(n))}</Link></td>
+                  </tr>
+                )
+              })}
+            </tbody>
+            <tfoot>
+              <tr><th scope="row">All kinds</th>{lists.map((l) => <td key={l.id}>{count(rows.reduce((s, n) => s + n[l.id], 0))}</td>)}<td>{count(rows.reduce((s, n) => s + all(n), 0))}</td></tr>
+            </tfoot>
+          </table>
+        </div>
+      )}
+    </Panel>
+  )
+}
+
+const all = (n: OriginCount) => n.recorded + n.discovered + n.both
+
+function Connections({ list, pending, error, admin }: { list: Connection[]; pending: boolean; error: unknown; admin: boolean }) {
+  const coverage = useQuery(q.coverage())
+  const ended = useQueries({ queries: list.slice(0, 50).map((c) => q.runs(`connection = "${c.id}" AND state = succeeded`, 1)) })
+  return (
+    <Panel title={<>Connections <span className="muted">{list.length}</span></>} flush>
+      {error ? <ProblemPanel error={error} compact /> : pending ? <Loading what="the connections" lines={2} /> : list.length === 0 ? (
+        <Empty title="No connection reads it" action={admin ? <Button component={Link} to="/connections/new" variant="filled">Add a connection</Button> : null}>What is here was recorded by hand or imported.</Empty>
+      ) : (
+        <ul className={css.list}>
+          {list.map((c, i) => {
+            const last = ended[i]?.data?.items[0]
+            const bad = (coverage.data?.exceptions ?? []).filter((e) => e.connection.id === c.id)
+            return (
+              <li key={c.id}>
+                <State state={c.health} />
+                <Link to={`/connections/${c.id}`} className="grow"><Foreign text={c.name} max={50} /></Link>
+                <span className="muted">last complete <When at={last?.finished_at} /></span>
+                {bad.length ? <Link to={`/runs/${bad[0]!.run_id}`}>{counted(bad.length, 'scope')} not complete</Link> : null}
+              </li>
+            )
+          })}
+        </ul>
+      )}
+    </Panel>
+  )
+}
+
+const sorts: Record<string, string> = { 'server/hypervisor': 'Hypervisors', 'server/physical': 'Physical servers', 'server/virtual': 'Virtual servers', 'server/container': 'Containers', 'server/': 'Servers of no said type', 'storage_pool/': 'Storage pools', 'volume/': 'Volumes' }
+
+function Capacities({ id }: { id: string }) {
+  const { data, error, refetch } = useQuery(q.capacity(id))
+  const says = (c: Capacity) => [c.cpu_count ? `${counted(c.cpu_count, 'CPU')}` : '', c.memory_bytes ? `${bytes(c.memory_bytes)} of memory` : '', c.size_bytes ? bytes(c.size_bytes) : ''].filter(Boolean)
+  return (
+    <Panel title="Capacity" flush>
+      {error ? <ProblemPanel error={error} compact retry={() => void refetch()} /> : !data ? <Loading what="the sums" lines={3} /> : data.items.length === 0 ? <Empty title="No servers and no storage">Their CPUs, memory and sizes are summed up here.</Empty> : (
+        <ul className={css.list}>
+          {data.items.map((c) => (
+            <li key={`${c.kind}/${c.type ?? ''}`}>
+              <span className="grow">{sorts[`${c.kind}/${c.type ?? ''}`] ?? `${human(c.kind)}, ${human(c.type ?? '').toLowerCase()}`} <span className="muted">{count(c.count)}</span></span>
+              <span className="num">{says(c).join(', ') || <span className="muted">no sizes said</span>}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </Panel>
+  )
+}

@@ -1,0 +1,61 @@
+import { Button, Modal, TagsInput, Textarea, TextInput } from '@mantine/core'
+import { useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+
+import { api } from '../api/client'
+import { Problem } from '../api/problem'
+import type { Datacenter, DatacenterWrite } from '../api/types'
+import { Conflict } from '../parts/Conflict'
+import { ProblemPanel } from '../parts/States'
+import { say } from '../parts/toast'
+
+const writeOf = (d: Datacenter | null): DatacenterWrite => ({
+  name: d?.name ?? '', provider: d?.provider ?? '', description: d?.description ?? '', regions: d?.regions ?? [], zones: d?.zones ?? [], routing_domain: d?.routing_domain ?? '',
+})
+
+export function DatacenterEdit({ existing, onClose }: { existing: Datacenter | null; onClose: () => void }) {
+  const client = useQueryClient()
+  const [doc, setDoc] = useState<DatacenterWrite>(() => writeOf(existing))
+  const [version, setVersion] = useState(existing?.version ?? 0)
+  const [theirs, setTheirs] = useState<Datacenter | null>(null)
+  const [error, setError] = useState<unknown>(null)
+  const [busy, setBusy] = useState(false)
+  const submit = async (onVersion: number) => {
+    setBusy(true)
+    setError(null)
+    try {
+      if (existing) await api.put('/api/v1/datacenters/{id}', { path: { id: existing.id }, body: doc, ifMatch: onVersion })
+      else await api.post('/api/v1/datacenters', { body: doc })
+      void client.invalidateQueries({ queryKey: ['datacenters'] })
+      say(`${doc.name} saved`)
+      onClose()
+    } catch (err) {
+      setBusy(false)
+      const current = existing && err instanceof Problem && err.stale ? await api.get('/api/v1/datacenters/{id}', { path: { id: existing.id } }).catch(() => null) : null
+      setTheirs(current)
+      setError(current ? null : err)
+    }
+  }
+  const take = () => {
+    if (!theirs) return
+    setDoc(writeOf(theirs))
+    setVersion(theirs.version)
+    setTheirs(null)
+  }
+  const set = (part: Partial<DatacenterWrite>) => setDoc({ ...doc, ...part })
+  return (
+    <Modal opened onClose={onClose} title={existing ? `Edit ${existing.name}` : 'Add a datacenter'} closeButtonProps={{ 'aria-label': 'Close' }}>
+      <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit(version) }}>
+        <TextInput label="Name" required value={doc.name} onChange={(e) => set({ name: e.currentTarget.value })} data-autofocus />
+        <TextInput label="Provider" placeholder="vsphere, aws, or none" value={doc.provider ?? ''} onChange={(e) => set({ provider: e.currentTarget.value })} />
+        <TagsInput label="Regions" value={doc.regions ?? []} onChange={(regions) => set({ regions })} />
+        <TagsInput label="Zones" value={doc.zones ?? []} onChange={(zones) => set({ zones })} />
+        <TextInput label="Routing domain" description="Datacenters that name the same one share their addresses. Empty: its addresses are its own." value={doc.routing_domain ?? ''} onChange={(e) => set({ routing_domain: e.currentTarget.value })} />
+        <Textarea label="Description" value={doc.description ?? ''} onChange={(e) => set({ description: e.currentTarget.value })} />
+        {theirs ? <Conflict what="this datacenter" mine={doc} theirs={writeOf(theirs)} busy={busy} onMine={() => void submit(theirs.version)} onTheirs={take} /> : null}
+        {error ? <ProblemPanel error={error} compact /> : null}
+        <div className="row">{theirs ? null : <Button type="submit" variant="filled" loading={busy}>Save</Button>}<Button onClick={onClose}>Cancel</Button></div>
+      </form>
+    </Modal>
+  )
+}
