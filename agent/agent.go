@@ -4,6 +4,7 @@ package agent
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -141,7 +142,7 @@ func machineInfo(cfg Config) uplink.Info {
 	}
 	machine, boot := machineIDs()
 	return uplink.Info{Version: build.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, Hostname: host, Site: cfg.Site,
-		MachineID: machine, BootID: boot}
+		MachineID: machine, BootID: boot, Instance: rand.Text()}
 }
 
 // AgentID is who the agent is to its collector; empty before enrolment.

@@ -192,7 +192,7 @@ func (a *app) agents() *cobra.Command {
 		},
 	}
 	revoke.Flags().StringVar(&reason, "reason", "", "`why`, for the audit log")
-	cmd.AddCommand(join, revoke, a.agentRecovery())
+	cmd.AddCommand(join, revoke, a.agentRecovery(), a.agentRelease())
 	return cmd
 }
 

@@ -299,7 +299,7 @@ type Agent struct {
 	ID          string          `json:"id"`
 	Name        string          `json:"name"`
 	Site        string          `json:"site,omitempty"`
-	Status      string          `json:"status" enum:"online,offline,revoked"`
+	Status      string          `json:"status" enum:"online,offline,held,revoked" doc:"held: there are two copies of it; see hold"`
 	Version     string          `json:"version,omitempty"`
 	OS          string          `json:"os,omitempty"`
 	Arch        string          `json:"arch,omitempty"`
@@ -317,6 +317,32 @@ type Agent struct {
 	// Recoveries that an administrator allows, until RecoveryUntil.
 	Recoveries    int       `json:"recoveries,omitempty" doc:"How often the agent may get a certificate after its own has expired"`
 	RecoveryUntil time.Time `json:"recovery_until,omitzero"`
+	// Hold is there while what the agent pushes waits for a person.
+	Hold *AgentHold `json:"hold,omitempty"`
+}
+
+// AgentHold says that an agent was found to be two, and what to do about it.
+type AgentHold struct {
+	Since  time.Time   `json:"since"`
+	Reason string      `json:"reason"`
+	Advice string      `json:"advice"`
+	Copies []AgentCopy `json:"copies"`
+}
+
+// AgentCopy is one of the processes that speak as the agent.
+type AgentCopy struct {
+	ID        string    `json:"id" doc:"To be named in a release"`
+	Hostname  string    `json:"hostname,omitempty"`
+	MachineID string    `json:"machine_id,omitempty" doc:"A hash of the machine's own id"`
+	BootID    string    `json:"boot_id,omitempty"`
+	Address   string    `json:"address,omitempty" doc:"Where it calls from"`
+	LastHeard time.Time `json:"last_heard"`
+}
+
+// AgentRelease says which of the copies is the agent.
+type AgentRelease struct {
+	Keep   string `json:"keep" minLength:"1" maxLength:"1100" doc:"The id of the copy that is the agent"`
+	Reason string `json:"reason,omitempty" maxLength:"1000"`
 }
 
 // RecoveryGrant allows an agent whose certificate has expired to get another with its bound key. It replaces what was allowed

@@ -27,11 +27,13 @@ type Info struct {
 	Site      string
 	MachineID string
 	BootID    string
+	// Instance is random and of this process: two copies of one data directory may share machine and boot.
+	Instance string
 }
 
 func (i Info) proto() *uplinkv1.AgentInfo {
 	return &uplinkv1.AgentInfo{Version: i.Version, Os: i.OS, Arch: i.Arch, Hostname: i.Hostname, Site: i.Site,
-		MachineId: i.MachineID, BootId: i.BootID}
+		MachineId: i.MachineID, BootId: i.BootID, Instance: i.Instance}
 }
 
 func stamp(t time.Time) *timestamppb.Timestamp {

@@ -21,6 +21,7 @@ type Fleet interface {
 	RevokeAgent(ctx context.Context, c inventory.Caller, id, reason string) (rest.Agent, error)
 	// GrantRecovery lets an agent come back after its certificate has expired.
 	GrantRecovery(ctx context.Context, c inventory.Caller, id string, g rest.RecoveryGrant) (rest.Agent, error)
+	ReleaseAgent(ctx context.Context, c inventory.Caller, id, keep, reason string) (rest.Agent, error)
 
 	JoinTokens(ctx context.Context, c inventory.Caller) ([]rest.JoinToken, error)
 	CreateJoinToken(ctx context.Context, c inventory.Caller, req rest.JoinTokenCreate) (rest.JoinToken, error)

@@ -295,6 +295,8 @@ func (s *Server) fleetRoutes() {
 		summary: "Never speak with an agent again"}, s.revokeAgent)
 	handle(s, route{method: "POST", path: "/agents/{id}/recovery", id: "grant-agent-recovery", tag: tag, action: access.ManageAgents,
 		summary: "Let an agent whose certificate has expired get another, so many times and until then"}, s.grantRecovery)
+	handle(s, route{method: "POST", path: "/agents/{id}/release", id: "release-agent", tag: tag, action: access.ManageAgents,
+		summary: "Say which of two copies of an agent is the agent; the other is shut out"}, s.releaseAgent)
 	handle(s, route{method: "GET", path: "/join-tokens", id: "list-join-tokens", tag: tag, action: access.ManageAgents,
 		summary: "Join tokens"}, s.listJoinTokens)
 	handle(s, route{method: "POST", path: "/join-tokens", id: "create-join-token", tag: tag, action: access.ManageAgents, status: 201,

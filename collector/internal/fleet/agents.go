@@ -44,6 +44,12 @@ type agentDoc struct {
 	Plugins     []agentPlugin        `json:"plugins,omitempty"`
 	Policy      []string             `json:"policy,omitempty"`
 	Notices     []string             `json:"notices,omitempty"`
+
+	// Voices are the processes that spoke as the agent lately, in their order; HeldSince is set while there are two of them, and Shut
+	// are those that a person decided against. clones.go.
+	Voices    []voiceDoc `json:"voices,omitempty"`
+	HeldSince store.Time `json:"held_since,omitzero"`
+	Shut      []voiceDoc `json:"shut,omitempty"`
 }
 
 // agentPlugin is a plugin that the agent has, by the digest of its description.
@@ -54,6 +60,8 @@ type agentPlugin struct {
 // Info is what an agent says of itself.
 type Info struct {
 	Version, OS, Arch, Hostname, Site, MachineID, BootID string
+	// Instance is of the process.
+	Instance string
 }
 
 // foreign bounds text that an agent sent.
@@ -77,6 +85,8 @@ func (s *Service) status(d agentDoc) string {
 	switch {
 	case !d.RevokedAt.IsZero():
 		return "revoked"
+	case !d.HeldSince.IsZero():
+		return "held"
 	case d.Connected && s.now().Sub(d.LastContact.Time) < s.opt.Silence:
 		return "online"
 	}
@@ -119,7 +129,7 @@ func (s *Service) agentView(ctx context.Context, o object[agentDoc]) (rest.Agent
 	d := o.doc
 	a := rest.Agent{ID: o.id, Name: d.Name, Site: d.Site, Status: s.status(d), Version: d.Version, OS: d.OS, Arch: d.Arch, Hostname: d.Hostname,
 		LastContact: d.LastContact.Time, EnrolledAt: d.EnrolledAt.Time, CertNotAft: d.NotAfter.Time, ClockSkewMS: d.SkewMS, Spool: d.Spool,
-		Credentials: d.Credentials, Policy: d.Policy, Notices: d.Notices}
+		Credentials: d.Credentials, Policy: d.Policy, Notices: d.Notices, Hold: d.hold()}
 	if s.mayRecover(d) {
 		a.Recoveries, a.RecoveryUntil = d.Recoveries, d.RecoveryUntil.Time
 	}
@@ -267,15 +277,23 @@ type Greeting struct {
 	Credentials []rest.CredentialRef
 	Policy      []string
 	Clock       time.Time
+	// Address is where the agent calls from.
+	Address string
 }
 
 // Greet notes a new session. A spool that is not the known one means that the agent was wiped or restored: its
 // connections get new epochs, so that what it might still hold cannot overwrite newer state. It answers the plugin
-// descriptions that are not known yet.
+// descriptions that are not known yet; ErrCopy, when a person decided that this is not the agent.
 func (s *Service) Greet(ctx context.Context, k Known, g Greeting) (want []string, err error) {
-	renewed := false
-	_, err = change(ctx, s, tAgents, k.Tenant, k.ID, func(o *object[agentDoc]) error {
+	renewed, copies := false, false
+	o, err := change(ctx, s, tAgents, k.Tenant, k.ID, func(o *object[agentDoc]) error {
 		d := &o.doc
+		voice := voiceDoc{Boot: foreign(g.Info.BootID), Instance: foreign(g.Info.Instance), Machine: foreign(g.Info.MachineID),
+			Hostname: foreign(g.Info.Hostname), Address: g.Address}
+		if d.shutOut(voice) {
+			return ErrCopy
+		}
+		copies = d.speak(voice, s.now())
 		renewed = d.SpoolID != "" && d.SpoolID != g.SpoolID
 		d.tell(g.Info)
 		d.Connected, d.LastContact, d.Capability, d.SpoolID = true, store.At(s.now()), g.Capability, foreign(g.SpoolID)
@@ -288,6 +306,11 @@ func (s *Service) Greet(ctx context.Context, k Known, g Greeting) (want []string
 	if err != nil {
 		return nil, fmt.Errorf("greet agent: %w", err)
 	}
+	if copies {
+		if err := s.auditHold(ctx, k, o); err != nil {
+			return nil, err
+		}
+	}
 	if renewed {
 		if err := s.newSpool(ctx, k); err != nil {
 			return nil, err
@@ -297,14 +320,8 @@ func (s *Service) Greet(ctx context.Context, k Known, g Greeting) (want []string
 }
 
 func (s *Service) newSpool(ctx context.Context, k Known) error {
-	conns, err := s.live(ctx, k.Tenant, eq(text("agent"), k.ID))
-	if err != nil {
+	if err := s.raiseAll(ctx, k.Tenant, k.ID); err != nil {
 		return err
-	}
-	for _, x := range conns {
-		if _, err := s.raise(ctx, k.Tenant, x.id); err != nil {
-			return fmt.Errorf("raise epoch: %w", err)
-		}
 	}
 	c := inventory.Caller{Tenant: k.Tenant, Name: "agent:" + k.ID}
 	return s.audit(ctx, c, "agent.new_spool", audit.Ref{ID: k.ID, Name: k.Name, Kind: "agent"}, "the agent came with another spool; the epochs of its connections were raised", nil)
@@ -326,6 +343,7 @@ func (s *Service) Heard(ctx context.Context, k Known, b Beat) error {
 			return ErrRevoked
 		}
 		d.Connected, d.LastContact, d.Spool = true, store.At(s.now()), b.Spool
+		d.heardVoice(s.now())
 		d.Notices = nil
 		for _, n := range b.Notices[max(0, len(b.Notices)-20):] {
 			d.Notices = append(d.Notices, foreign(n))

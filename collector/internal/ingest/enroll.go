@@ -133,5 +133,5 @@ func (s *Server) internal(ctx context.Context, doing string, err error) error {
 
 func infoOf(i *uplinkv1.AgentInfo) fleet.Info {
 	return fleet.Info{Version: i.GetVersion(), OS: i.GetOs(), Arch: i.GetArch(), Hostname: i.GetHostname(), Site: i.GetSite(),
-		MachineID: i.GetMachineId(), BootID: i.GetBootId()}
+		MachineID: i.GetMachineId(), BootID: i.GetBootId(), Instance: i.GetInstance()}
 }

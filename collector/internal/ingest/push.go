@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,8 @@ type push struct {
 	release func()
 	lease   *lease.Lease
 	renewed time.Time
+	// wait is how long the agent is told to stay away when it is to come again; 0 is retryAfter.
+	wait time.Duration
 }
 
 // Push takes runs.
@@ -166,7 +169,7 @@ func (p *push) handle(ctx context.Context, cancel context.CancelCauseFunc, req *
 // ended notes that nothing more of the run is taken, and what the rest of it is answered.
 func (p *push) ended(v uplinkv1.Verdict, reason string) {
 	p.free()
-	p.run, p.stop, p.reason = nil, v, reason
+	p.run, p.stop, p.reason, p.wait = nil, v, reason, 0
 }
 
 // broken is an error of the collector's own: never a rejection, never acknowledged.
@@ -181,9 +184,9 @@ func (p *push) broken(doing string, err error) {
 }
 
 // answer adds how long to wait, when it is to be tried again.
-func answer(v uplinkv1.Verdict) *uplinkv1.PushResponse {
+func (p *push) answer(v uplinkv1.Verdict) *uplinkv1.PushResponse {
 	if v == uplinkv1.Verdict_VERDICT_RETRY {
-		return &uplinkv1.PushResponse{RetryAfterMs: retryAfter.Milliseconds()}
+		return &uplinkv1.PushResponse{RetryAfterMs: cmp.Or(p.wait, retryAfter).Milliseconds()}
 	}
 	return &uplinkv1.PushResponse{}
 }
@@ -193,13 +196,16 @@ func (p *push) open(ctx context.Context, cancel context.CancelCauseFunc, m *upli
 	p.runID, p.scopes = m.GetRunId(), nil
 	reply := func(v uplinkv1.Verdict, reason string) *uplinkv1.PushResponse {
 		p.s.metrics.runs.WithLabelValues(v.String()).Inc()
-		out := answer(v)
+		out := p.answer(v)
 		out.Message = &uplinkv1.PushResponse_Run{Run: &uplinkv1.RunReply{RunId: m.GetRunId(), Verdict: v, Reason: reason}}
 		return out
 	}
 	if problem := checkRun(m); problem != "" {
 		p.ended(uplinkv1.Verdict_VERDICT_REFUSED, problem)
 		return reply(p.stop, problem)
+	}
+	if p.heldBack(ctx) {
+		return reply(p.stop, p.reason)
 	}
 	conn, v, reason, err := p.standing(ctx, m.GetConnectionId(), m.GetEpoch())
 	if err != nil {
@@ -228,6 +234,22 @@ func (p *push) open(ctx context.Context, cancel context.CancelCauseFunc, m *upli
 		p.ended(verdict(got), reason)
 	}
 	return reply(verdict(got), reason)
+}
+
+// heldWait is how long an agent that is held waits before it asks again.
+const heldWait = 30 * time.Second
+
+// heldBack ends the run of an agent of which there are two: it waits for a person.
+func (p *push) heldBack(ctx context.Context) bool {
+	held, err := p.s.opt.Fleet.Held(ctx, p.peer)
+	switch {
+	case err != nil:
+		p.broken("look whether the agent is held", err)
+	case held:
+		p.ended(uplinkv1.Verdict_VERDICT_RETRY, "there are two copies of this agent; what both push waits until a person says which one is the agent")
+		p.wait = heldWait
+	}
+	return err != nil || held
 }
 
 func checkRun(m *uplinkv1.RunOpen) string {
@@ -292,8 +314,12 @@ func (p *push) renew(ctx context.Context) error {
 
 // current looks again whether the epoch still holds: the connection may have been edited, moved or deleted while the run came in.
 func (p *push) current(ctx context.Context) bool {
+	before := p.renewed
 	if err := p.renew(ctx); err != nil {
 		p.broken("renew the lease of the connection", err)
+		return false
+	}
+	if p.renewed != before && p.heldBack(ctx) {
 		return false
 	}
 	_, v, reason, err := p.standing(ctx, p.connection, p.epoch)
@@ -341,7 +367,7 @@ func (p *push) capture(ctx context.Context, m *uplinkv1.CaptureOpen) *uplinkv1.P
 	p.free()
 	reply := func(v uplinkv1.Verdict, reason string) *uplinkv1.PushResponse {
 		p.s.metrics.captures.WithLabelValues(v.String()).Inc()
-		out := answer(v)
+		out := p.answer(v)
 		out.Message = &uplinkv1.PushResponse_Capture{Capture: &uplinkv1.CaptureReply{RunId: m.GetRunId(), Scope: m.GetScope(), Verdict: v, Reason: reason}}
 		return out
 	}
@@ -404,12 +430,12 @@ func (p *push) admit(scope int32) bool {
 
 func (p *push) batch(ctx context.Context, m *uplinkv1.Batch) *uplinkv1.PushResponse {
 	reply := func(res inventory.BatchResult) *uplinkv1.PushResponse {
-		out := answer(verdict(res.Verdict))
+		out := p.answer(verdict(res.Verdict))
 		out.Message = &uplinkv1.PushResponse_Batch{Batch: receiptOf(m, res)}
 		return out
 	}
 	stopped := func() *uplinkv1.PushResponse {
-		out := answer(p.stop)
+		out := p.answer(p.stop)
 		out.Message = &uplinkv1.PushResponse_Batch{Batch: &uplinkv1.BatchReceipt{RunId: m.GetRunId(), Scope: m.GetScope(), Seq: m.GetSeq(),
 			Verdict: p.stop, Reason: p.reason}}
 		return out
@@ -491,7 +517,7 @@ func indexSize(rows []inventory.Row) int {
 func (p *push) close(ctx context.Context, m *uplinkv1.RunClose) *uplinkv1.PushResponse {
 	p.free()
 	reply := func(v uplinkv1.Verdict, reason string) *uplinkv1.PushResponse {
-		out := answer(v)
+		out := p.answer(v)
 		out.Message = &uplinkv1.PushResponse_Close{Close: &uplinkv1.RunReceipt{RunId: m.GetRunId(), Verdict: v, Reason: reason}}
 		return out
 	}

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/fleet"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/lease"
@@ -133,7 +134,7 @@ func (se *session) part() {
 
 func (se *session) greet(ctx context.Context, hello *uplinkv1.Hello) error {
 	g := fleet.Greeting{Info: infoOf(hello.GetInfo()), Capability: int(hello.GetCapability()), SpoolID: hello.GetSpoolId(),
-		Plugins: hello.GetPluginDigests(), Policy: hello.GetPolicySummary(), Clock: moment(hello.GetClock())}
+		Plugins: hello.GetPluginDigests(), Policy: hello.GetPolicySummary(), Clock: moment(hello.GetClock()), Address: addressOf(ctx)}
 	if len(g.Plugins) > maxPlugins || len(g.Policy) > 1000 || len(hello.GetCredentials()) > 10_000 {
 		return status.Error(codes.InvalidArgument, "a hello of too many words")
 	}
@@ -141,6 +142,14 @@ func (se *session) greet(ctx context.Context, hello *uplinkv1.Hello) error {
 		g.Credentials = append(g.Credentials, rest.CredentialRef{Name: c.GetName(), Providers: c.GetProviders()})
 	}
 	want, err := se.s.opt.Fleet.Greet(ctx, se.peer, g)
+	if errors.Is(err, fleet.ErrCopy) {
+		se.s.refused(ctx, audit.Entry{Tenant: se.peer.Tenant, Actor: "agent:" + se.peer.ID, Action: "agent.connect", Reason: fleet.ErrCopy.Error(),
+			Object: &audit.Ref{ID: se.peer.ID, Name: se.peer.Name, Kind: "agent"}, Address: addressOf(ctx)})
+		return status.Error(codes.PermissionDenied, fleet.ErrCopy.Error())
+	}
+	if err == nil {
+		err = se.remember(ctx, hello)
+	}
 	if err == nil {
 		err = se.s.opt.Fleet.Resume(ctx, se.peer)
 	}

@@ -26,6 +26,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 
+	"maestro.internal/collector/internal/archive"
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/authority"
 	"maestro.internal/collector/internal/fleet"
@@ -64,6 +65,7 @@ type world struct {
 	t         *testing.T
 	address   string
 	store     *flaky
+	keyFile   string
 	authority *authority.Authority
 	audit     *audit.Log
 	fleet     *fleet.Service
@@ -81,14 +83,25 @@ func must(t *testing.T, err error) {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t}
-	clock := func() time.Time { return time.Now().Add(time.Duration(w.skip.Load())) }
-	tables := slices.Concat(fleet.Tables(), inventory.Tables(), audit.Tables(), authority.Tables(), lease.Tables())
+	return newWorldOn(t, openStore(t), filepath.Join(t.TempDir(), "master.key"))
+}
+
+func openStore(t *testing.T) store.Store {
+	t.Helper()
+	tables := slices.Concat(fleet.Tables(), inventory.Tables(), audit.Tables(), authority.Tables(), lease.Tables(), archive.Tables())
 	st, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "maestro.db"), Tables: tables})
 	must(t, err)
 	t.Cleanup(func() { must(t, st.Close()) })
+	return st
+}
+
+// newWorldOn is a collector over a store that may have a past.
+func newWorldOn(t *testing.T, st store.Store, keyFile string) *world {
+	t.Helper()
+	w := &world{t: t, keyFile: keyFile}
+	clock := func() time.Time { return time.Now().Add(time.Duration(w.skip.Load())) }
 	w.store = &flaky{Store: st}
-	key, err := authority.LoadKey(filepath.Join(t.TempDir(), "master.key"), true)
+	key, err := authority.LoadKey(keyFile, true)
 	must(t, err)
 	w.authority, err = authority.Open(t.Context(), w.store, key, clock)
 	must(t, err)

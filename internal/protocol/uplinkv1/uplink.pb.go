@@ -661,14 +661,16 @@ func (x *EnrollResponse) GetAuthorities() [][]byte {
 }
 
 type AgentInfo struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Version       string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
-	Os            string                 `protobuf:"bytes,2,opt,name=os,proto3" json:"os,omitempty"`
-	Arch          string                 `protobuf:"bytes,3,opt,name=arch,proto3" json:"arch,omitempty"`
-	Hostname      string                 `protobuf:"bytes,4,opt,name=hostname,proto3" json:"hostname,omitempty"`
-	Site          string                 `protobuf:"bytes,5,opt,name=site,proto3" json:"site,omitempty"`
-	MachineId     string                 `protobuf:"bytes,6,opt,name=machine_id,json=machineId,proto3" json:"machine_id,omitempty"`
-	BootId        string                 `protobuf:"bytes,7,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Version   string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	Os        string                 `protobuf:"bytes,2,opt,name=os,proto3" json:"os,omitempty"`
+	Arch      string                 `protobuf:"bytes,3,opt,name=arch,proto3" json:"arch,omitempty"`
+	Hostname  string                 `protobuf:"bytes,4,opt,name=hostname,proto3" json:"hostname,omitempty"`
+	Site      string                 `protobuf:"bytes,5,opt,name=site,proto3" json:"site,omitempty"`
+	MachineId string                 `protobuf:"bytes,6,opt,name=machine_id,json=machineId,proto3" json:"machine_id,omitempty"`
+	BootId    string                 `protobuf:"bytes,7,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`
+	// Random, made when the agent's process starts: two copies of an agent may share a boot.
+	Instance      string `protobuf:"bytes,8,opt,name=instance,proto3" json:"instance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -748,6 +750,13 @@ func (x *AgentInfo) GetMachineId() string {
 func (x *AgentInfo) GetBootId() string {
 	if x != nil {
 		return x.BootId
+	}
+	return ""
+}
+
+func (x *AgentInfo) GetInstance() string {
+	if x != nil {
+		return x.Instance
 	}
 	return ""
 }
@@ -4003,7 +4012,7 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\bagent_id\x18\x01 \x01(\tR\aagentId\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12\"\n" +
 	"\fcertificates\x18\x03 \x03(\fR\fcertificates\x12 \n" +
-	"\vauthorities\x18\x04 \x03(\fR\vauthorities\"\xb1\x01\n" +
+	"\vauthorities\x18\x04 \x03(\fR\vauthorities\"\xcd\x01\n" +
 	"\tAgentInfo\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x0e\n" +
 	"\x02os\x18\x02 \x01(\tR\x02os\x12\x12\n" +
@@ -4012,7 +4021,8 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\x04site\x18\x05 \x01(\tR\x04site\x12\x1d\n" +
 	"\n" +
 	"machine_id\x18\x06 \x01(\tR\tmachineId\x12\x17\n" +
-	"\aboot_id\x18\a \x01(\tR\x06bootId\"\x8f\x03\n" +
+	"\aboot_id\x18\a \x01(\tR\x06bootId\x12\x1a\n" +
+	"\binstance\x18\b \x01(\tR\binstance\"\x8f\x03\n" +
 	"\fAgentMessage\x120\n" +
 	"\x05hello\x18\x01 \x01(\v2\x18.maestro.uplink.v1.HelloH\x00R\x05hello\x12>\n" +
 	"\x06plugin\x18\x02 \x01(\v2$.maestro.uplink.v1.PluginDescriptionH\x00R\x06plugin\x12<\n" +

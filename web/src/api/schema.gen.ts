@@ -52,6 +52,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents/{id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say which of two copies of an agent is the agent; the other is shut out */
+        post: operations["release-agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents/{id}/revoke": {
         parameters: {
             query?: never;
@@ -1453,6 +1470,7 @@ export interface components {
             credentials?: components["schemas"]["CredentialRef"][];
             /** Format: date-time */
             enrolled_at: string;
+            hold?: components["schemas"]["AgentHold"];
             hostname?: string;
             id: string;
             /** Format: date-time */
@@ -1472,15 +1490,42 @@ export interface components {
             recovery_until?: string;
             site?: string;
             spool: components["schemas"]["SpoolStatus"];
-            /** @enum {string} */
-            status: "online" | "offline" | "revoked";
+            /**
+             * @description held: there are two copies of it; see hold
+             * @enum {string}
+             */
+            status: "online" | "offline" | "held" | "revoked";
             version?: string;
+        };
+        AgentCopy: {
+            /** @description Where it calls from */
+            address?: string;
+            boot_id?: string;
+            hostname?: string;
+            /** @description To be named in a release */
+            id: string;
+            /** Format: date-time */
+            last_heard: string;
+            /** @description A hash of the machine's own id */
+            machine_id?: string;
+        };
+        AgentHold: {
+            advice: string;
+            copies: components["schemas"]["AgentCopy"][];
+            reason: string;
+            /** Format: date-time */
+            since: string;
         };
         AgentPlugin: {
             provider: string;
             sha256?: string;
             title: string;
             version: string;
+        };
+        AgentRelease: {
+            /** @description The id of the copy that is the agent */
+            keep: string;
+            reason?: string;
         };
         AgentsEvent: {
             agents?: components["schemas"]["StandingEvent"][];
@@ -3481,6 +3526,41 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["RecoveryGrant"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "release-agent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentRelease"];
             };
         };
         responses: {

@@ -17,6 +17,7 @@ import { Empty, Loading, ProblemPanel } from '../parts/States'
 import { Copy, Foreign } from '../parts/Text'
 import { say } from '../parts/toast'
 import { When } from '../parts/When'
+import { AgentHold } from './AgentHold'
 import { Certificate, Spool } from './Agents'
 import css from './Agents.module.css'
 
@@ -48,6 +49,7 @@ function One({ a }: { a: Document }) {
       actions={admin && a.status !== 'revoked' ? <Button color="danger" variant="outline" onClick={() => setRevoking(true)}>Revoke …</Button> : null}
     >
       {(a.notices ?? []).map((n, i) => <p key={i} className={css.notice}><Mark state="degraded" /><Foreign text={n} max={600} /></p>)}
+      <AgentHold a={a} />
       <div className={css.columns}>
         <div className="stack">
           <Panel title="The process">

@@ -1,0 +1,55 @@
+import { Button } from '@mantine/core'
+import { useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+
+import { api } from '../api/client'
+import type { Agent } from '../api/types'
+import { useAdmin } from '../frame/session'
+import { Confirm } from '../parts/Confirm'
+import { Mark } from '../parts/marks'
+import { Panel } from '../parts/Page'
+import { Copy, Foreign } from '../parts/Text'
+import { say } from '../parts/toast'
+import { When } from '../parts/When'
+import css from './Agents.module.css'
+
+/** Two copies of one agent wait for a person: who they are, and which of them is the agent. */
+export function AgentHold({ a }: { a: Agent }) {
+  const client = useQueryClient()
+  const admin = useAdmin()
+  const [keep, setKeep] = useState<string | null>(null)
+  const hold = a.hold
+  if (!hold) return null
+  const kept = hold.copies?.find((x) => x.id === keep)
+  return (
+    <Panel title={<><Mark state="held" /> Held since <When at={hold.since} /></>}>
+      <p>{hold.reason}</p>
+      <ul className={css.list}>
+        {(hold.copies ?? []).map((x) => (
+          <li key={x.id}>
+            <strong><Foreign text={x.hostname || 'unknown host'} /></strong>
+            <span className="muted">{x.address ? <>from <Foreign text={x.address} />, </> : null}last heard <When at={x.last_heard} /></span>
+            <Copy text={x.id} max={24} label="the copy’s id" />
+            {admin ? <Button variant="outline" size="xs" onClick={() => setKeep(x.id)}>This one is the agent …</Button> : null}
+          </li>
+        ))}
+      </ul>
+      <p className="muted">{hold.advice}</p>
+      {kept ? (
+        <Confirm
+          title={`Keep the copy on ${kept.hostname || 'an unknown host'}`}
+          verb="Keep this one"
+          reason="optional"
+          onClose={() => setKeep(null)}
+          onConfirm={async (reason) => {
+            await api.post('/api/v1/agents/{id}/release', { path: { id: a.id }, body: { keep: kept.id, ...(reason ? { reason } : {}) } })
+            void client.invalidateQueries({ queryKey: ['agents'] })
+            say(`${a.name} is released`)
+          }}
+        >
+          <p>The other copy is shut out. Delete its data directory and enroll it with a join token of its own.</p>
+        </Confirm>
+      ) : null}
+    </Panel>
+  )
+}
