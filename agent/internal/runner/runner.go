@@ -75,6 +75,8 @@ type Runner struct {
 	Now    func() time.Time
 	// Every is the least time between two progress reports; 0 means half a second.
 	Every time.Duration
+	// CheckWithin bounds a check; 0 means 25 seconds.
+	CheckWithin time.Duration
 }
 
 // Result sums up a run for people and exit codes.
@@ -414,7 +416,10 @@ func (x sink) ScopeDone(at int, out resource.Outcome) error {
 	return x.done(at, out)
 }
 
-// Check asks a plugin what the connection may read.
+// checkWithin bounds a check: somebody waits before the screen. A provider that limits requests makes one last minutes, and a run has that patience.
+const checkWithin = 25 * time.Second
+
+// Check asks a plugin what the connection may read. What takes too long is said to be unknown, kind by kind, and is no error.
 func (r *Runner) Check(ctx context.Context, job Job) (report provider.CheckReport, err error) {
 	process, err := job.Launch(ctx)
 	if err != nil {
@@ -431,5 +436,26 @@ func (r *Runner) Check(ctx context.Context, job Job) (report provider.CheckRepor
 			kinds = append(kinds, k.Kind)
 		}
 	}
-	return process.Check(ctx, job.Connection, kinds)
+	within := r.CheckWithin
+	if within <= 0 {
+		within = checkWithin
+	}
+	bounded, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	report, err = process.Check(bounded, job.Connection, kinds)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		return unfinished(kinds, within), nil
+	}
+	return report, err
+}
+
+// unfinished is the report of a check that took too long.
+func unfinished(kinds []string, within time.Duration) provider.CheckReport {
+	report := provider.CheckReport{Items: []provider.CheckItem{{Name: "answers in time",
+		Message: fmt.Sprintf("The provider had not answered everything after %s, so the check was ended. Nothing is wrong yet.", within.Round(time.Second)),
+		Advice:  "It is slow, or limits how often it may be asked. A run waits longer and says what it may read; or check fewer kinds."}}}
+	for _, kind := range kinds {
+		report.Items = append(report.Items, provider.CheckItem{Kind: kind, Name: kind, Message: "not finished: whether it may be read is not known"})
+	}
+	return report
 }
