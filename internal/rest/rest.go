@@ -151,6 +151,7 @@ type RelatedResource struct {
 	State    string `json:"state,omitempty"`
 	Wanted   string `json:"wanted,omitempty"`
 	Warning  string `json:"warning,omitempty"`
+	Source   string `json:"source,omitempty" doc:"Who states it: discovered, curated, rule:<name>"`
 }
 
 // ResourceCreate makes a resource by hand.

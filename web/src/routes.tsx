@@ -17,6 +17,7 @@ const pages: [path: string, load: Load][] = [
   ['runs/:id', () => import('./pages/Run')],
   ['agents', () => import('./pages/Agents')],
   ['agents/:id', () => import('./pages/Agent')],
+  ['why', () => import('./pages/Why')],
   ['coverage', () => import('./pages/Coverage')],
   ['datacenters', () => import('./pages/Datacenters')],
   ['datacenters/:id', () => import('./pages/Datacenter')],

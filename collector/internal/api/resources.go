@@ -277,7 +277,7 @@ func (s *Server) listRelations(ctx context.Context, c access.Caller, in *relatio
 	docs := make([]rest.RelatedResource, 0, len(related))
 	for i := range related {
 		r := &related[i]
-		d := rest.RelatedResource{Verb: r.Verb, Direction: r.Direction, State: string(r.State), Wanted: r.Wanted, Warning: r.Warning}
+		d := rest.RelatedResource{Verb: r.Verb, Direction: r.Direction, State: string(r.State), Wanted: r.Wanted, Warning: r.Warning, Source: r.Source}
 		if r.ID != "" {
 			d.Resource = &rest.Ref{ID: r.ID, Name: r.Name, Kind: r.Kind}
 		}

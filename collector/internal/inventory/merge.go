@@ -109,6 +109,8 @@ func merge(in mergeInput) revision {
 	}
 	rev.OtherNames = unique(rev.OtherNames)
 	in.rules.apply(&rev, deciding, in.kind, in.where)
+	rev.RuleEdges = append(rev.RuleEdges, derivedEdges(&rev)...)
+	rev.Edges = append(rev.Edges, rev.RuleEdges...)
 	rev.AccessRoots = []string{in.id}
 	if rev.Datacenter != "" {
 		rev.AccessRoots = append(rev.AccessRoots, rev.Datacenter)
@@ -420,6 +422,9 @@ func comparableOf(rev *revision, keyed map[string]string) leaves {
 	}
 	byVerb := map[string][]string{}
 	for _, e := range rev.Edges {
+		if isDerived(e.Want) {
+			continue // it says no more than the fields that it is derived from
+		}
 		byVerb[e.Verb] = append(byVerb[e.Verb], e.Label)
 	}
 	for v, targets := range byVerb {

@@ -65,7 +65,10 @@ func (s *Service) outgoing(ctx context.Context, c Caller, id string) ([]Related,
 	}
 	var out []Related
 	for _, e := range edges {
-		r := Related{Verb: e.Verb, Direction: "out", Kind: e.Kind, Wanted: e.Label}
+		if isDerived(e.Want) && len(targets[e.Want]) == 0 {
+			continue // nobody said that there is one
+		}
+		r := Related{Verb: e.Verb, Direction: "out", Kind: e.Kind, Wanted: e.Label, Source: provenanceOf(e)}
 		switch hits := targets[e.Want]; len(hits) {
 		case 0:
 		case 1:
@@ -73,7 +76,7 @@ func (s *Service) outgoing(ctx context.Context, c Caller, id string) ([]Related,
 			if !ok {
 				continue // the caller may not know of it
 			}
-			r = Related{Verb: e.Verb, Direction: "out", ID: h.ID, Kind: h.Kind, Name: h.Name, State: h.State}
+			r = Related{Verb: e.Verb, Direction: "out", ID: h.ID, Kind: h.Kind, Name: h.Name, State: h.State, Source: provenanceOf(e)}
 		default:
 			r.Warning = fmt.Sprintf("%d resources have %s", len(hits), e.Label)
 		}
@@ -87,6 +90,7 @@ func (s *Service) resolveWants(ctx context.Context, tenant string, wants []strin
 	out := map[string][]string{}
 	obs, claims, pairs := map[string]string{}, map[string]string{}, map[string][]string{}
 	names := map[string][]string{} // by kind
+	var services []string
 	for _, w := range wants {
 		switch form, rest := w[:1], strings.TrimPrefix(w[1:], "|"); form {
 		case "x": // the rest is the observation's key without its tenant
@@ -100,11 +104,16 @@ func (s *Service) resolveWants(ctx context.Context, tenant string, wants []strin
 		case "n":
 			kind, name, _ := strings.Cut(rest, "|")
 			names[unescapeKey(kind)] = append(names[unescapeKey(kind)], unescapeKey(name))
+		case "v":
+			services = append(services, w)
 		case "i":
 			pairs[unescapeKey(rest)] = append(pairs[unescapeKey(rest)], w)
 		}
 	}
 	if err := s.resolveNames(ctx, tenant, names, out); err != nil {
+		return nil, err
+	}
+	if err := s.resolveServices(ctx, tenant, services, out); err != nil {
 		return nil, err
 	}
 	rows, err := getChunks(ctx, s.opt.Store, tObservations, tenant, "", keysOf(obs))
@@ -216,12 +225,12 @@ func (s *Service) incoming(ctx context.Context, c Caller, kind, id string, rev *
 		return nil, err
 	}
 	wants := unique(slices.Concat(keysHeld(k.Kind, rev), claimed[id], []string{wantResource(id)}))
-	type from struct{ id, verb, want string }
+	type from struct{ id, verb, want, source string }
 	var found []from
 	for part := range slices.Chunk(wants, 200) {
 		err := each(ctx, s.opt.Store, store.Query{Table: tRelations, Tenant: c.Tenant, Where: in(text("want"), part)}, func(row store.Row) error {
 			doc, err := decodeRow[relationDoc](row)
-			found = append(found, from{doc.From, doc.Verb, doc.Want})
+			found = append(found, from{doc.From, doc.Verb, doc.Want, provenanceOf(doc.edge)})
 			return err
 		})
 		if err != nil {
@@ -259,7 +268,7 @@ func (s *Service) incoming(ctx context.Context, c Caller, kind, id string, rev *
 				continue
 			}
 		}
-		out = append(out, Related{Verb: f.verb, Direction: "in", ID: h.ID, Kind: h.Kind, Name: h.Name, State: h.State})
+		out = append(out, Related{Verb: f.verb, Direction: "in", ID: h.ID, Kind: h.Kind, Name: h.Name, State: h.State, Source: f.source})
 	}
 	return out, nil
 }

@@ -52,7 +52,7 @@ func observationsHeld(rev *revision) []string {
 // heldByItself are the keys that the resource's own revisions tell the times of: observations, and its name where rules
 // relate things to it by name.
 func heldByItself(kind string, rev *revision) []string {
-	return append(observationsHeld(rev), namesHeld(kind, rev)...)
+	return slices.Concat(observationsHeld(rev), namesHeld(kind, rev), servicesHeld(rev))
 }
 
 func wantsOf(edges []edge) []string {
@@ -202,7 +202,9 @@ func (s *Service) heldThen(ctx context.Context, tenant string, wants []string, a
 	if err != nil {
 		return nil, err
 	}
-	observations := slices.DeleteFunc(slices.Clone(wants), func(w string) bool { return !strings.HasPrefix(w, "x|") && !strings.HasPrefix(w, "n|") })
+	observations := slices.DeleteFunc(slices.Clone(wants), func(w string) bool {
+		return !strings.HasPrefix(w, "x|") && !strings.HasPrefix(w, "n|") && !isDerived(w)
+	})
 	ever, err := s.resolveWants(ctx, tenant, observations)
 	if err != nil {
 		return nil, err
@@ -334,7 +336,10 @@ func (s *Service) outgoingThen(ctx context.Context, c Caller, me *wasThen, at ti
 	}
 	var out []Related
 	for _, e := range me.edges {
-		r := Related{Verb: e.Verb, Direction: "out", Kind: e.Kind, Wanted: e.Label}
+		if isDerived(e.Want) && len(targets[e.Want]) == 0 {
+			continue
+		}
+		r := Related{Verb: e.Verb, Direction: "out", Kind: e.Kind, Wanted: e.Label, Source: provenanceOf(e)}
 		switch hits := targets[e.Want]; len(hits) {
 		case 0:
 		case 1:
@@ -342,7 +347,7 @@ func (s *Service) outgoingThen(ctx context.Context, c Caller, me *wasThen, at ti
 			if t == nil {
 				continue // the caller may not know of it
 			}
-			r = Related{Verb: e.Verb, Direction: "out", ID: t.ID, Kind: t.Kind, Name: t.Name, State: t.State}
+			r = Related{Verb: e.Verb, Direction: "out", ID: t.ID, Kind: t.Kind, Name: t.Name, State: t.State, Source: provenanceOf(e)}
 		default:
 			r.Warning = fmt.Sprintf("%d resources had %s", len(hits), e.Label)
 		}
@@ -410,7 +415,7 @@ func (s *Service) incomingThen(ctx context.Context, c Caller, me *wasThen, at ti
 	for _, from := range sources {
 		for _, e := range from.edges {
 			if hits := targets[e.Want]; len(hits) == 1 && hits[0] == me.ID {
-				out = append(out, Related{Verb: e.Verb, Direction: "in", ID: from.ID, Kind: from.Kind, Name: from.Name, State: from.State})
+				out = append(out, Related{Verb: e.Verb, Direction: "in", ID: from.ID, Kind: from.Kind, Name: from.Name, State: from.State, Source: provenanceOf(e)})
 			}
 		}
 	}

@@ -190,7 +190,7 @@ func (t *tenantRules) apply(rev *revision, deciding []*observed, k *schema.Kind,
 	set := false
 	for _, o := range t.rules.Apply(&thing) {
 		if o.Pointer == "" {
-			rev.RuleEdges = append(rev.RuleEdges, edge{Verb: o.Verb, Kind: o.Kind, Want: wantName(o.Kind, o.Value), Label: o.Value})
+			rev.RuleEdges = append(rev.RuleEdges, edge{Verb: o.Verb, Kind: o.Kind, Want: wantName(o.Kind, o.Value), Label: o.Value, Rule: o.Rule})
 			continue
 		}
 		curated := slices.ContainsFunc(rev.Curated, func(c curated) bool { return covers([]string{c.Pointer}, o.Pointer) })
@@ -205,7 +205,6 @@ func (t *tenantRules) apply(rev *revision, deciding []*observed, k *schema.Kind,
 	if set {
 		rev.Common = encodeJSON(common)
 	}
-	rev.Edges = append(rev.Edges, rev.RuleEdges...)
 }
 
 func put(tree map[string]any, path []string, value string) {

@@ -323,6 +323,8 @@ type edge struct {
 	Kind  string `json:"kind,omitempty"`
 	Want  string `json:"want"`
 	Label string `json:"label"`
+	// Rule that makes it; empty for what a source or a person states.
+	Rule string `json:"rule,omitempty"`
 }
 
 type relationDoc struct {

@@ -182,6 +182,8 @@ type Related struct {
 	// Wanted says what is looked for while the other end is not known.
 	Wanted  string
 	Warning string
+	// Source is who states it: discovered, curated, rule:<name>.
+	Source string
 }
 
 // ListQuery asks for resources of one kind.

@@ -191,7 +191,7 @@ func (w *walk) rejected(ctx context.Context, s inventory.ScopeInfo) ([]rest.WhyF
 		others = append(others, fmt.Sprintf("%q (%s)", r.Key, r.Reason))
 	}
 	if len(out) == 0 && len(w.found) == 0 && len(others) > 0 {
-		out = append(out, w.ofScope(s, cannotTell, "%d items of %s were not taken, such as %s", s.Rejected, place(s.Scope), strings.Join(others, ", ")))
+		out = append(out, w.ofScope(s, cannotTell, "%s of %s not taken, such as %s", counted(s.Rejected, "item", "items"), place(s.Scope), strings.Join(others, ", ")))
 	}
 	for i := range out {
 		out[i].Advice = "Mend it at its source, or at the plugin; it is asked for again when it changes, or with `maestro connections resend`."
@@ -231,7 +231,7 @@ func (w *walk) merge(ctx context.Context) (rest.WhyStep, error) {
 	}
 	well := "Nothing that was taken was joined into something of another name."
 	if len(w.seen) > 0 {
-		well = fmt.Sprintf("%d sources make it up.", len(w.seen))
+		well = "It is made of what " + counted(len(w.seen), "source sees.", "sources see.")
 	}
 	out := sum(stepMerge, well, findings)
 	if out.Verdict == stopsHere && w.certain == "" {

@@ -15,6 +15,13 @@ import (
 	"maestro.internal/sdk/schema"
 )
 
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
 func place(s resource.Scope) string {
@@ -111,7 +118,7 @@ func (w *walk) connection(context.Context) (rest.WhyStep, error) {
 		return rest.WhyStep{Step: stepConnection, Verdict: stopsHere, Found: fmt.Sprintf("No connection reads the kind %s.", w.q.Kind),
 			Advice: "Make a connection of a plugin that reads it, or record it by hand."}, nil
 	}
-	return sum(stepConnection, fmt.Sprintf("%d of %d connections could see it.", len(asked(findings)), len(w.connections)), findings), nil
+	return sum(stepConnection, fmt.Sprintf("%s could see it.", counted(len(asked(findings)), "connection", "connections")), findings), nil
 }
 
 func asked(findings []rest.WhyFinding) map[string]bool {
@@ -285,7 +292,7 @@ func (w *walk) run(ctx context.Context) (rest.WhyStep, error) {
 	}
 	well := "Nothing was ever read that could have it."
 	if complete > 0 {
-		well = fmt.Sprintf("All %d places that could have it were read to their end; the longest ago on %s.", complete, moment(oldest))
+		well = fmt.Sprintf("%s that could have it, read to the end; the longest ago on %s.", counted(complete, "place", "places"), moment(oldest))
 		if len(w.found) == 0 {
 			well += " None listed it under this name."
 		}
@@ -355,7 +362,7 @@ func (w *walk) spool(context.Context) (rest.WhyStep, error) {
 		agents[a.ID] = true
 		if a.Spool.Captures > 0 {
 			findings = append(findings, rest.WhyFinding{Verdict: cannotTell, At: a.LastContact, Advice: "Wait until the agent has sent it; `maestro get agents` shows its spool.",
-				Text: fmt.Sprintf("The agent %s has %d captures that it has not sent.", a.Name, a.Spool.Captures)})
+				Text: fmt.Sprintf("The agent %s has %s that it has not sent.", a.Name, counted(a.Spool.Captures, "capture", "captures"))})
 		}
 		for _, n := range a.Notices {
 			findings = append(findings, rest.WhyFinding{Verdict: cannotTell, At: a.LastContact, Text: fmt.Sprintf("The agent %s says: %s", a.Name, n)})
@@ -364,7 +371,7 @@ func (w *walk) spool(context.Context) (rest.WhyStep, error) {
 	if len(agents) == 0 {
 		return rest.WhyStep{Step: stepSpool, Verdict: cannotTell, Found: "You may not see the agents concerned, or there are none."}, nil
 	}
-	return sum(stepSpool, fmt.Sprintf("Nothing waits at the %d agents concerned, and no rule of their sites keeps it back.", len(agents)), findings), nil
+	return sum(stepSpool, fmt.Sprintf("Nothing waits at %s, and no rule of a site keeps it back.", counted(len(agents), "agent", "agents")), findings), nil
 }
 
 // withheld says whether a rule of a site's policy may be why something is not found.

@@ -249,7 +249,7 @@ func TestReceipt(t *testing.T) {
 	for _, text := range []string{"web-2", "k2"} {
 		stop(t, w.ask(text), "stops_here", "receipt", `"k2"`, "major version 2")
 	}
-	stop(t, w.ask("web-3"), "cannot_tell", "receipt", "1 items of server in rack a were not taken")
+	stop(t, w.ask("web-3"), "cannot_tell", "receipt", "1 item of server in rack a not taken")
 	stop(t, w.ask("web-1"), "ok", "")
 }
 

@@ -60,6 +60,18 @@ export const q = {
       queryFn: ({ signal }) => api.get('/api/v1/coverage', { query: kind ? { kind } : {}, signal }),
       refetchInterval: every(slow),
     }),
+  why: (asked: { name: string; kind: string; connection: string }) =>
+    queryOptions({
+      queryKey: ['why', asked],
+      queryFn: ({ signal }) => api.get('/api/v1/why', { query: { name: asked.name, ...(asked.kind ? { kind: asked.kind } : {}), ...(asked.connection ? { connection: asked.connection } : {}) }, signal }),
+      enabled: asked.name.trim() !== '',
+    }),
+  resourceCoverage: (kind: string, id: string) =>
+    queryOptions({
+      queryKey: ['resource-coverage', kind, id],
+      queryFn: ({ signal }) => api.get('/api/v1/resources/{kind}/{id}/coverage', { path: { kind, id }, query: { page_size: 500 }, signal }),
+      refetchInterval: slow,
+    }),
   search: (text: string) =>
     queryOptions({
       queryKey: ['search', text],

@@ -2919,6 +2919,8 @@ export interface components {
             /** @enum {string} */
             direction: "out" | "in";
             resource?: components["schemas"]["Ref"];
+            /** @description Who states it: discovered, curated, rule:<name> */
+            source?: string;
             state?: string;
             verb: string;
             wanted?: string;

@@ -2,7 +2,7 @@
 import { Modal, TextInput } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
-import { IconArrowRight, IconPlus, IconSearch } from '@tabler/icons-react'
+import { IconArrowRight, IconPlus, IconSearch, IconZoomQuestion } from '@tabler/icons-react'
 import { useState, type KeyboardEvent, type ReactNode } from 'react'
 import { useNavigate } from 'react-router'
 
@@ -27,7 +27,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
   const [text, setText] = useState('')
   const [at, setAt] = useState(0)
   const navigate = useNavigate()
-  const { entries, searching } = useEntries(text)
+  const { entries, searching, nothing } = useEntries(text)
   const chosen = Math.min(at, Math.max(0, entries.length - 1))
   const open = (e: Entry | undefined) => {
     if (!e) return
@@ -79,12 +79,12 @@ export default function Palette({ onClose }: { onClose: () => void }) {
           </li>
         ))}
       </ul>
-      {entries.length === 0 ? <p className={css.none} role="status">{searching ? 'Looking …' : `Nothing called “${plain(text)}” is known. Things that are gone are found in their list, with state = gone.`}</p> : null}
+      {nothing ? <p className={css.none} role="status">{searching ? 'Looking …' : `Nothing called “${plain(text)}” is known. Things that are gone are found in their list, with state = gone.`}</p> : null}
     </Modal>
   )
 }
 
-function useEntries(text: string): { entries: Entry[]; searching: boolean } {
+function useEntries(text: string): { entries: Entry[]; searching: boolean; nothing: boolean } {
   const [settled] = useDebouncedValue(text.trim(), 150)
   const kinds = useQuery(q.kinds())
   const found = useQuery(q.search(settled))
@@ -107,5 +107,9 @@ function useEntries(text: string): { entries: Entry[]; searching: boolean } {
     { id: 'join', to: '/agents?join=1', label: 'Install an agent' },
     { id: 'token', to: '/settings?token=new', label: 'Make an API token' },
   ] : []).filter((a) => a.label.toLowerCase().includes(wanted)).map((a) => ({ ...a, icon: <IconPlus size={16} />, hint: 'action' }))
-  return { entries: [...things, ...pages, ...actions], searching: wanted !== '' && (found.isFetching || settled !== text.trim()) }
+  const searching = wanted !== '' && (found.isFetching || settled !== text.trim())
+  // Whoever finds nothing wants to know why.
+  const why: Entry[] = wanted && !searching && things.length === 0 ? [{ id: 'why', to: `/why?name=${encodeURIComponent(text.trim())}`, icon: <IconZoomQuestion size={16} />, label: <>Why is “<Foreign text={text.trim()} max={40} />” not here?</>, hint: 'ask' }] : []
+  const named = [...things, ...pages, ...actions]
+  return { entries: [...named, ...why], searching, nothing: named.length === 0 }
 }

@@ -15,6 +15,7 @@ export const jumps: readonly Jump[] = [
   { key: 'a', to: '/agents', label: 'Agents' },
   { key: 'r', to: '/runs', label: 'Runs' },
   { key: 'e', to: '/coverage', label: 'Coverage' },
+  { key: 'w', to: '/why', label: 'Why is it not here?' },
   { key: 'h', to: '/changes', label: 'Changes' },
   { key: 'm', to: '/removals', label: 'Removals' },
   { key: ',', to: '/settings', label: 'Settings' },

@@ -192,6 +192,12 @@ function Names({ kind }: { kind: KindInfo }) {
   )
 }
 
+/** The question that an empty list leaves open, with the name that was looked for if the filter is about one. */
+const whyLink = (kind: string, filter: string) => {
+  const name = /^\s*(?:name\s*[=~:]\s*)?(?:"([^"]+)"|([^\s"=<>~:()]+))\s*$/.exec(filter)
+  return `/why?kind=${kind}&name=${encodeURIComponent(name?.[1] ?? name?.[2] ?? '')}`
+}
+
 function Nothing({ kind, filter, onFilter }: { kind: KindInfo; filter: string; onFilter: (t: string) => void }) {
   if (filter) {
     const stated = /\bstate\b/.test(filter)
@@ -202,6 +208,7 @@ function Nothing({ kind, filter, onFilter }: { kind: KindInfo; filter: string; o
           <div className="row">
             <Button variant="filled" onClick={() => onFilter('')}>Clear the filter</Button>
             {stated ? null : <Button onClick={() => onFilter(narrowed(filter, 'state = gone'))}>Look among those that are gone</Button>}
+            <Button component={Link} to={whyLink(kind.name, filter)}>Why is it not here?</Button>
           </div>
         }
       >
@@ -210,7 +217,7 @@ function Nothing({ kind, filter, onFilter }: { kind: KindInfo; filter: string; o
     )
   }
   return (
-    <Empty title={`No ${kind.plural.toLowerCase()} are known`} icon={<KindIcon kind={kind} size={28} />} action={<Button component={Link} to="/connections" variant="filled">See connections</Button>}>
+    <Empty title={`No ${kind.plural.toLowerCase()} are known`} icon={<KindIcon kind={kind} size={28} />} action={<div className="row"><Button component={Link} to="/connections" variant="filled">See connections</Button><Button component={Link} to={whyLink(kind.name, '')}>Why is it not here?</Button></div>}>
       Nothing is listed here until a connection that reads {kind.plural.toLowerCase()} has run. The line above says whether one did.
     </Empty>
   )

@@ -50,6 +50,9 @@ const looks: Record<string, [Tone, Shape]> = {
   applied: ['ok', 'full'],
   unchanged: ['ok', 'ring'],
   superseded: ['idle', 'dash'],
+  // Steps of why something is not there.
+  stops_here: ['bad', 'cross'],
+  cannot_tell: ['warn', 'question'],
 }
 
 const shapes: Record<Shape, ReactNode> = {

@@ -55,6 +55,7 @@ function Edge({ e, info }: { e: RelatedResource; info: KindInfo | undefined }) {
         <>
           <span className={css.relatedIcon}><KindIcon kind={info ?? { name: e.resource.kind ?? '' }} /></span>
           <Link to={`/inventory/${e.resource.kind ?? ''}/${e.resource.id}`}><Foreign text={e.resource.name || e.resource.id} max={60} /></Link>
+          {e.source && e.source !== 'discovered' ? <span className="muted">{e.source === 'curated' ? 'stated by a person' : <>by the rule <Foreign text={e.source.replace(/^rule:/, '')} max={40} /></>}</span> : null}
           {e.state && e.state !== 'active' ? <Mark state={e.state} title={e.state} /> : null}
         </>
       ) : (
