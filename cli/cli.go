@@ -180,6 +180,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed i
 		a.undo(),
 		a.operations(),
 		a.man(),
+		a.supportBundle(),
 	)
 	for _, c := range root.Commands() {
 		wrapArgs(c)

@@ -26,7 +26,7 @@ func (a *app) runs() *cobra.Command {
 	}
 	flags.add(cmd)
 	flags.addWatch(cmd)
-	cmd.AddCommand(a.runCancel())
+	cmd.AddCommand(a.runCancel(), a.runLogs())
 	return cmd
 }
 

@@ -83,7 +83,7 @@ func newRoot() *cobra.Command {
 	}
 	serve := serveCommand()
 	root.RunE = serve.RunE
-	root.AddCommand(serve, enrollCommand(), statusCommand(), versionCommand(), runCommand(), checkCommand(), describeCommand())
+	root.AddCommand(serve, enrollCommand(), statusCommand(), versionCommand(), runCommand(), checkCommand(), describeCommand(), supportCommand())
 	wrapArgs(root)
 	return root
 }

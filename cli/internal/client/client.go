@@ -96,6 +96,8 @@ type Request struct {
 	RawType string
 	// File is a body that is read as it is sent, instead of Body.
 	File io.Reader
+	// Outside says that the path is not below /api/v1: /healthz, /metrics.
+	Outside bool
 }
 
 // uploadWithin is for a large body over a slow line.
@@ -163,7 +165,11 @@ func (c *Client) Copy(ctx context.Context, r Request, w io.Writer) error {
 
 func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) {
 	u := *c.base
-	escaped := strings.TrimSuffix(u.EscapedPath(), "/") + "/api/v1" + r.Path
+	below := "/api/v1"
+	if r.Outside {
+		below = ""
+	}
+	escaped := strings.TrimSuffix(u.EscapedPath(), "/") + below + r.Path
 	u.Path, u.RawPath = mustUnescape(escaped), escaped
 	u.RawQuery = r.Query.Encode()
 	var body io.Reader
