@@ -22,7 +22,7 @@ import (
 )
 
 func (a *app) login() *cobra.Command {
-	var name, username, role string
+	var name, username, role, code string
 	var tokenStdin, passwordStdin bool
 	cmd := &cobra.Command{
 		Use:   "login URL",
@@ -30,14 +30,14 @@ func (a *app) login() *cobra.Command {
 		Long: `Sign in to a collector and remember it.
 
 The password is asked for, or read from standard input with --password-stdin; it is used once, to make an API
-token, and forgotten. A token that you have already comes in with --token-stdin.`,
+token, and forgotten. A user with a second factor is asked for a code too. A token that you have already comes in with --token-stdin.`,
 		Example: "  maestro login https://maestro.example.org --username anna\n  maestro login http://127.0.0.1:7070 --token-stdin < token.txt",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, err := newClient(args[0], ""); err != nil {
 				return err
 			}
-			token, err := a.obtainToken(cmd.Context(), args[0], username, role, tokenStdin, passwordStdin)
+			token, err := a.obtainToken(cmd.Context(), args[0], username, role, code, tokenStdin, passwordStdin)
 			if err != nil {
 				return err
 			}
@@ -47,12 +47,13 @@ token, and forgotten. A token that you have already comes in with --token-stdin.
 	cmd.Flags().StringVar(&name, "name", "", "`name` to remember it by (default: the host)")
 	cmd.Flags().StringVar(&username, "username", "admin", "user `name`")
 	cmd.Flags().StringVar(&role, "role", "admin", "`role` of the token to make: admin or reader")
+	cmd.Flags().StringVar(&code, "code", "", "`code` of the second factor, for a user who has one (default: asked for when it is needed)")
 	cmd.Flags().BoolVar(&tokenStdin, "token-stdin", false, "read an API token from standard input")
 	cmd.Flags().BoolVar(&passwordStdin, "password-stdin", false, "read the password from standard input")
 	return cmd
 }
 
-func (a *app) obtainToken(ctx context.Context, base, username, role string, tokenStdin, passwordStdin bool) (string, error) {
+func (a *app) obtainToken(ctx context.Context, base, username, role, code string, tokenStdin, passwordStdin bool) (string, error) {
 	if tokenStdin {
 		if a.env.ReadPassword != nil {
 			return a.env.ReadPassword("API token: ")
@@ -72,7 +73,13 @@ func (a *app) obtainToken(ctx context.Context, base, username, role string, toke
 	if err != nil {
 		return "", err
 	}
-	return client.SignIn(ctx, base, username, password, rest.TokenCreate{Name: "maestro command line", Role: role}, http.DefaultTransport)
+	who := client.Credentials{Username: username, Password: password, Code: code, Ask: func() (string, error) {
+		if a.env.ReadPassword == nil {
+			return "", usageError{errors.New("a code of the second factor is needed and there is no terminal to ask for it: use --code, or --token-stdin")}
+		}
+		return a.env.ReadPassword("Code of the second factor: ")
+	}}
+	return client.SignIn(ctx, base, who, rest.TokenCreate{Name: "maestro command line", Role: role}, http.DefaultTransport)
 }
 
 func (a *app) readLine() (string, error) {

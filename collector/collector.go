@@ -133,7 +133,7 @@ func (c *Collector) open(ctx context.Context) error {
 	}
 	server, err := api.New(api.Options{Access: c.access, Audit: c.audit, Inventory: c.inventory, Fleet: c.fleet, Transfer: c.transfer, Views: view.New(c.store, c.audit, c.opt.Now, c.part("views")), Ledger: c.ledger, Clock: c.opt.Now,
 		Why: why.New(why.Options{Inventory: c.inventory, Fleet: c.fleet, Clock: c.opt.Now}),
-		Log: c.part("api"), Metrics: c.metrics, Version: build.Version(), Engine: c.store.Engine(), Demo: c.cfg.Demo})
+		Log: c.part("api"), Metrics: c.metrics, Version: build.Version(), Engine: c.store.Engine(), Demo: c.cfg.Demo, PublicURL: c.cfg.PublicURL})
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,12 @@ func (c *Collector) domain(ctx context.Context, key authority.Key) error {
 		AgentAddress: c.AgentAddress, Clock: c.opt.Now, Log: c.part("fleet")})
 	c.transfer = transfer.New(transfer.Options{Store: c.store, Audit: c.audit, Inventory: c.inventory, Datacenters: c.fleet.Datacenters, Clock: c.opt.Now,
 		Log: c.part("transfer")})
-	c.access = access.New(access.Options{Store: c.store, Audit: c.audit, Clock: c.opt.Now, Log: c.part("access")})
+	letters, err := c.cfg.SMTP.sender(c.opt.Now)
+	if err != nil {
+		return err
+	}
+	c.access = access.New(access.Options{Store: c.store, Audit: c.audit, Clock: c.opt.Now, Log: c.part("access"), SecretKey: key.Derive("second factor"),
+		RequireSecondFactor: c.cfg.SignIn.RequireSecondFactor, Mail: letters, PublicURL: c.cfg.PublicURL})
 	c.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), c.storeSize())
 	return nil
 }
@@ -291,6 +296,7 @@ func (c *Collector) Run(ctx context.Context) error {
 	parts.Go(func() error { return c.serve(ctx, people) })
 	parts.Go(func() error { return c.ingest.Serve(ctx, c.machines) })
 	parts.Go(func() error { c.sweep(ctx); return nil })
+	parts.Go(func() error { c.access.Run(ctx); return nil })
 	for _, f := range c.feeds {
 		parts.Go(func() error { return f.Run(ctx) })
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"maestro.internal/collector/internal/feed"
+	"maestro.internal/collector/internal/mail"
 	"maestro.internal/sdk/schema"
 )
 
@@ -35,6 +36,10 @@ type Config struct {
 	CertificateLife time.Duration `yaml:"certificate_life" help:"How long an agent's certificate is valid."`
 	AutoApprove     bool          `yaml:"auto_approve_kinds" help:"Take the kinds that new plugins declare without asking; for development."`
 	Demo            bool          `yaml:"demo" help:"Say in the web UI that the data is simulated."`
+
+	PublicURL string       `yaml:"public_url" help:"Address of the web UI as people reach it, for links in letters: https://maestro.example.org."`
+	SignIn    SignInConfig `yaml:"sign_in"`
+	SMTP      SMTPConfig   `yaml:"smtp"`
 
 	Identity  IdentityConfig  `yaml:"identity"`
 	Removals  RemovalsConfig  `yaml:"removals"`
@@ -119,7 +124,7 @@ func DefaultConfig() Config {
 		DataDir: defaultDataDir(), Listen: "127.0.0.1:7070", AgentListen: "127.0.0.1:7071",
 		Store: StoreConfig{Engine: "sqlite", Database: "maestro"}, CertificateLife: 24 * time.Hour,
 		Removals: RemovalsConfig{HoldItems: 20, HoldPercent: 20}, Identity: IdentityConfig{SilentAfter: 7 * 24 * time.Hour}, Retention: RetentionConfig{UnreadAfter: 30 * 24 * time.Hour, Runs: 90 * 24 * time.Hour},
-		ShutdownAfter: 10 * time.Second, Log: LogConfig{Level: "info", Format: "text"},
+		SMTP: SMTPConfig{Port: 587, TLS: mail.StartTLS}, ShutdownAfter: 10 * time.Second, Log: LogConfig{Level: "info", Format: "text"},
 	}
 }
 
@@ -163,6 +168,9 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("log.format: %q is neither text nor json", c.Log.Format)
 	}
 	if _, err := c.Log.level(); err != nil {
+		return err
+	}
+	if err := c.checkPublicURL(); err != nil {
 		return err
 	}
 	if _, _, err := net.SplitHostPort(c.AgentListen); err != nil {

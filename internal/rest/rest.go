@@ -686,6 +686,7 @@ type FilterField struct {
 type SignIn struct {
 	Username string `json:"username"`
 	Password string `json:"password"`
+	Code     string `json:"code,omitempty" maxLength:"100" doc:"Of the second factor, or a recovery code; when it was asked for"`
 }
 
 // Session is who one is.
@@ -698,6 +699,8 @@ type Session struct {
 	Version string `json:"version"`
 	Engine  string `json:"engine"`
 	Demo    bool   `json:"demo,omitempty"`
+	// EnrolFirst says that nothing is allowed before a second factor was set up.
+	EnrolFirst bool `json:"enrol_first,omitempty"`
 }
 
 // Token is an API token; its secret is only in the answer to its creation.

@@ -46,6 +46,7 @@ func New(base string, token Secret, transport http.RoundTripper) (*Client, error
 
 // Error is a problem document (RFC 9457) that the collector answered.
 type Error struct {
+	Type   string `json:"type"`
 	Status int    `json:"status"`
 	Title  string `json:"title"`
 	Detail string `json:"detail"`

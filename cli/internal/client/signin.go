@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/cookiejar"
@@ -9,8 +10,16 @@ import (
 	"maestro.internal/internal/rest"
 )
 
+// Credentials are what somebody signs in with.
+type Credentials struct {
+	Username, Password string
+	// Code of the second factor; when it is empty and wanted, Ask is asked for it.
+	Code string
+	Ask  func() (string, error)
+}
+
 // SignIn opens a session with a password, makes an API token in it, ends the session and answers the token.
-func SignIn(ctx context.Context, base, username, password string, want rest.TokenCreate, transport http.RoundTripper) (string, error) {
+func SignIn(ctx context.Context, base string, who Credentials, want rest.TokenCreate, transport http.RoundTripper) (string, error) {
 	c, err := New(base, "", csrf{transport})
 	if err != nil {
 		return "", err
@@ -18,9 +27,8 @@ func SignIn(ctx context.Context, base, username, password string, want rest.Toke
 	if c.http.Jar, err = cookiejar.New(nil); err != nil {
 		return "", fmt.Errorf("make cookie jar: %w", err)
 	}
-	in := rest.SignIn{Username: username, Password: password}
-	if err := c.Do(ctx, Request{Method: http.MethodPost, Path: "/session", Body: in}, nil); err != nil {
-		return "", fmt.Errorf("sign in as %s: %w", username, err)
+	if err := open(ctx, c, who); err != nil {
+		return "", fmt.Errorf("sign in as %s: %w", who.Username, err)
 	}
 	var token rest.Token
 	if err := c.Do(ctx, Request{Method: http.MethodPost, Path: "/tokens", Body: want}, &token); err != nil {
@@ -30,6 +38,19 @@ func SignIn(ctx context.Context, base, username, password string, want rest.Toke
 		return "", fmt.Errorf("sign out: %w", err)
 	}
 	return token.Secret, nil
+}
+
+func open(ctx context.Context, c *Client, who Credentials) error {
+	in := rest.SignIn{Username: who.Username, Password: who.Password, Code: who.Code}
+	err := c.Do(ctx, Request{Method: http.MethodPost, Path: "/session", Body: in}, nil)
+	var refused *Error
+	if !errors.As(err, &refused) || refused.Type != rest.ProblemCodeNeeded || who.Ask == nil {
+		return err
+	}
+	if in.Code, err = who.Ask(); err != nil {
+		return err
+	}
+	return c.Do(ctx, Request{Method: http.MethodPost, Path: "/session", Body: in}, nil)
 }
 
 // csrf marks the calls as made on purpose, which the collector wants of callers that hold a cookie.

@@ -104,7 +104,7 @@ func (s *site) signIn(ctx context.Context) error {
 			return nil
 		}
 	}
-	token, err := client.SignIn(ctx, s.info.URL, admin.Username, admin.Password, rest.TokenCreate{Name: "maestro dev", Role: "admin"}, http.DefaultTransport)
+	token, err := client.SignIn(ctx, s.info.URL, client.Credentials{Username: admin.Username, Password: admin.Password}, rest.TokenCreate{Name: "maestro dev", Role: "admin"}, http.DefaultTransport)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,12 @@ var (
 	ErrNotFound = store.ErrNotFound
 	// ErrTaken says that a username is in use.
 	ErrTaken = errors.New("username is taken")
+	// ErrCodeNeeded says that the password was right and that the second factor is asked for.
+	ErrCodeNeeded = errors.New("a code of the second factor is needed")
+	// ErrLink says that a link is not one that works: the same for unknown, used and expired ones.
+	ErrLink = errors.New("the link does not work")
+	// ErrNoMail says that this installation sends no mail.
+	ErrNoMail = errors.New("no mail server is configured")
 )
 
 // InvalidError says what is wrong with something that a person gave.
@@ -31,6 +37,16 @@ type InvalidError struct {
 }
 
 func (e *InvalidError) Error() string { return e.Field + ": " + e.Problem }
+
+// ConflictError says why something cannot be done as things are.
+type ConflictError struct{ Problem string }
+
+func (e *ConflictError) Error() string { return e.Problem }
+
+// StaleError says that somebody else changed it meanwhile.
+type StaleError struct{ Current int64 }
+
+func (e *StaleError) Error() string { return "changed meanwhile" }
 
 // LimitedError says that too many attempts failed.
 type LimitedError struct{ RetryAfter time.Duration }
@@ -47,10 +63,15 @@ type Caller struct {
 	Role     Role
 	// Roots are the access roots granted to a caller whose role is not tenant-wide.
 	Roots []string
-	// Address that the request came from.
+	// Address that the request came from, Browser what its sender calls itself.
 	Address string
+	Browser string
 	// ExpiresAt is the end of the session or token; zero is never.
 	ExpiresAt time.Time
+	// Session is the id of the session, for a caller who has one.
+	Session string
+	// EnrolFirst says that the caller has to set up a second factor before anything else is allowed.
+	EnrolFirst bool
 	// Cookie says that the browser sent the proof by itself, so that writes need a proof of their own.
 	Cookie bool
 }
@@ -74,6 +95,18 @@ type Options struct {
 	SessionIdle time.Duration
 	// Hashing is the cost of passwords; only tests make it cheap.
 	Hashing Argon2
+	// SecretKey (32 bytes) encrypts the secrets of second factors in the store; without it there are none.
+	SecretKey []byte
+	// RequireSecondFactor says that administrators have to have one.
+	RequireSecondFactor bool
+	// Mail sends letters; nil is none. PublicURL is what links in them begin with.
+	Mail      Mail
+	PublicURL string
+}
+
+// Mail sends a letter of plain text.
+type Mail interface {
+	Send(ctx context.Context, to, subject, text string) error
 }
 
 // Service keeps users, sessions and tokens in the store; what it keeps itself are only the counts of failed
@@ -82,6 +115,9 @@ type Service struct {
 	opt     Options
 	hasher  *hasher
 	limiter *limiter
+	vault   *vault
+	// forgotten are those who asked for a link by mail and were not served yet.
+	forgotten chan forgotten
 }
 
 // New makes a Service.
@@ -98,29 +134,36 @@ func New(opt Options) *Service {
 	if opt.SessionIdle == 0 {
 		opt.SessionIdle = 24 * time.Hour
 	}
-	return &Service{opt: opt, hasher: newHasher(opt.Hashing), limiter: newLimiter()}
+	return &Service{opt: opt, hasher: newHasher(opt.Hashing), limiter: newLimiter(), vault: newVault(opt.SecretKey),
+		forgotten: make(chan forgotten, maxForgotten)}
 }
 
 const (
 	usersTable    = "users"
 	sessionsTable = "sessions"
 	tokensTable   = "api_tokens"
+	factorsTable  = "second_factors"
 )
 
 var (
 	fieldUsername  = filter.Field{Path: []string{"username"}, Type: filter.String}
+	fieldEmail     = filter.Field{Path: []string{"email_folded"}, Type: filter.String}
 	fieldExpiresAt = filter.Field{Path: []string{"expires_at"}, Type: filter.Time}
 )
 
 // Tables are the tables that the Service needs.
 func Tables() []store.Table {
 	return []store.Table{
-		{Name: usersTable, Indexes: []store.Index{{Name: "username", Fields: []filter.Field{fieldUsername}}}},
+		{Name: usersTable, Indexes: []store.Index{
+			{Name: "username", Fields: []filter.Field{fieldUsername}},
+			{Name: "email", Fields: []filter.Field{fieldEmail}},
+		}},
 		{Name: sessionsTable, Indexes: []store.Index{
 			{Name: "username", Fields: []filter.Field{fieldUsername}},
 			{Name: "expires", Fields: []filter.Field{fieldExpiresAt}},
 		}},
 		{Name: tokensTable},
+		{Name: factorsTable},
 	}
 }
 

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,11 +23,17 @@ type world struct {
 	store store.Store
 	audit *audit.Log
 	now   time.Time
+	// secrets are what users' authenticators know.
+	secrets map[string]string
 }
 
 func newWorld(t *testing.T, change ...func(*Options)) *world {
 	t.Helper()
-	w := &world{t: t, now: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)}
+	return worldOn(t, openSQLite(t), change...)
+}
+
+func openSQLite(t *testing.T) store.Store {
+	t.Helper()
 	st, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "maestro.db"), Tables: append(Tables(), audit.Tables()...)})
 	if err != nil {
 		t.Fatal(err)
@@ -36,9 +43,15 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 			t.Error(err)
 		}
 	})
+	return st
+}
+
+func worldOn(t *testing.T, st store.Store, change ...func(*Options)) *world {
+	t.Helper()
+	w := &world{t: t, now: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)}
 	clock := func() time.Time { return w.now }
 	w.store, w.audit = st, audit.New(st, clock)
-	opt := Options{Store: st, Audit: w.audit, Clock: clock, Hashing: Argon2{MemoryKiB: 64, Passes: 1, Threads: 1}}
+	opt := Options{Store: st, Audit: w.audit, Clock: clock, Hashing: Argon2{MemoryKiB: 64, Passes: 1, Threads: 1}, SecretKey: bytes.Repeat([]byte{7}, 32)}
 	for _, c := range change {
 		c(&opt)
 	}
@@ -56,7 +69,7 @@ func (w *world) user(tenant, name string, role Role) {
 }
 
 func (w *world) signIn(name, pass, address string) (Session, error) {
-	return w.SignIn(w.t.Context(), name, NewSecret(pass), address, Secret{})
+	return w.SignIn(w.t.Context(), Attempt{Username: name, Password: NewSecret(pass), Address: address})
 }
 
 func (w *world) mustSignIn(name string) Session {
@@ -174,7 +187,7 @@ func TestSignInEndsTheSessionThatTheBrowserHad(t *testing.T) {
 	w := newWorld(t)
 	w.user("default", "anna", RoleReader)
 	first := w.mustSignIn("anna")
-	second, err := w.SignIn(t.Context(), "anna", NewSecret(password), "192.0.2.1", first.Cookie)
+	second, err := w.SignIn(t.Context(), Attempt{Username: "anna", Password: NewSecret(password), Address: "192.0.2.1", Previous: first.Cookie})
 	if err != nil || second.Cookie == first.Cookie {
 		t.Fatal(err)
 	}
@@ -253,7 +266,7 @@ func TestGuessingManyNamesFromOneNetworkIsLimited(t *testing.T) {
 func TestLimiterIsBounded(t *testing.T) {
 	l, now := newLimiter(), time.Now()
 	for i := range 3 * limitEntries {
-		l.fail(fmt.Sprint("u", i), fmt.Sprint("a", i), now)
+		l.fail(limitKeys(fmt.Sprint("u", i), fmt.Sprint("a", i)), now)
 	}
 	if len(l.counts) > limitEntries+3 {
 		t.Errorf("%d entries", len(l.counts))
@@ -379,7 +392,7 @@ func TestPasswordsAreRehashedWhenTheCostChanged(t *testing.T) {
 	w := newWorld(t)
 	w.user("default", "anna", RoleReader)
 	dearer := New(Options{Store: w.store, Audit: w.audit, Clock: func() time.Time { return w.now }, Hashing: Argon2{MemoryKiB: 128, Passes: 2, Threads: 1}})
-	if _, err := dearer.SignIn(t.Context(), "anna", NewSecret(password), "192.0.2.1", Secret{}); err != nil {
+	if _, err := dearer.SignIn(t.Context(), Attempt{Username: "anna", Password: NewSecret(password), Address: "192.0.2.1"}); err != nil {
 		t.Fatal(err)
 	}
 	_, d, err := w.Service.user(t.Context(), "default", "anna")

@@ -27,18 +27,21 @@ const (
 	limitUsername = 100
 	limitAddress  = 50
 	limitEntries  = 20_000
+	// limitLink are links tried, or asked for, from one address; limitMail those asked for by one name.
+	limitLink = 30
+	limitMail = 5
 )
 
 func newLimiter() *limiter { return &limiter{counts: map[string]*attempts{}} }
 
-func limitKeys(username, address string) [3]struct {
+// limit is what is counted under a key, and how many failures of it a window takes.
+type limit struct {
 	key string
 	max int
-} {
-	return [3]struct {
-		key string
-		max int
-	}{
+}
+
+func limitKeys(username, address string) []limit {
+	return []limit{
 		{"p|" + username + "|" + address, limitPair},
 		{"u|" + username, limitUsername},
 		{"a|" + address, limitAddress},
@@ -46,11 +49,11 @@ func limitKeys(username, address string) [3]struct {
 }
 
 // check answers how long to wait; 0 is go ahead.
-func (l *limiter) check(username, address string, now time.Time) time.Duration {
+func (l *limiter) check(limits []limit, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var wait time.Duration
-	for _, k := range limitKeys(username, address) {
+	for _, k := range limits {
 		a := l.counts[k.key]
 		if a == nil || now.Sub(a.since) >= limitWindow || a.failed < k.max {
 			continue
@@ -60,11 +63,11 @@ func (l *limiter) check(username, address string, now time.Time) time.Duration {
 	return wait
 }
 
-// fail counts an attempt. It is called before the password is compared, so that many at once count too.
-func (l *limiter) fail(username, address string, now time.Time) {
+// fail counts an attempt. It is called before the secret is compared, so that many at once count too.
+func (l *limiter) fail(limits []limit, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, k := range limitKeys(username, address) {
+	for _, k := range limits {
 		a := l.counts[k.key]
 		if a == nil || now.Sub(a.since) >= limitWindow {
 			l.room(now)
@@ -75,17 +78,30 @@ func (l *limiter) fail(username, address string, now time.Time) {
 	}
 }
 
-// succeed takes the attempt back and forgives the pair.
-func (l *limiter) succeed(username, address string) {
+// takeBack says that the attempt was no failure after all.
+func (l *limiter) takeBack(limits []limit) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i, k := range limitKeys(username, address) {
+	for _, k := range limits {
 		if a := l.counts[k.key]; a != nil {
-			if a.failed--; i == 0 || a.failed <= 0 {
+			if a.failed--; a.failed <= 0 {
 				delete(l.counts, k.key)
 			}
 		}
 	}
+}
+
+// succeed forgives what is counted under the first limit, which is the narrowest.
+func (l *limiter) succeed(limits []limit) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.counts, limits[0].key)
+}
+
+// forgive is both.
+func (l *limiter) forgive(limits []limit) {
+	l.takeBack(limits)
+	l.succeed(limits)
 }
 
 // room drops what is over, and when that is not enough, whatever comes first: memory is bounded, come what may.

@@ -21,6 +21,7 @@ const (
 	DecideRemovals    Action = "removal.decide"
 	ManageTokens      Action = "token.manage"
 	ShareViews        Action = "view.share"
+	ManageUsers       Action = "user.manage"
 )
 
 // Role is what a user or token was given in the whole tenant.
@@ -57,6 +58,9 @@ func Decide(caller Caller, action Action, object Object) Decision {
 	}
 	if action == Self {
 		return Allowed
+	}
+	if caller.EnrolFirst {
+		return Forbidden
 	}
 	switch caller.Role {
 	case RoleAdmin:

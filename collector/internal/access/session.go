@@ -24,29 +24,52 @@ type sessionDoc struct {
 	StartedAt store.Time `json:"started_at"`
 	UsedAt    store.Time `json:"used_at"`
 	ExpiresAt store.Time `json:"expires_at"`
+	// Address and Browser are those of its last use, as far as noted.
+	Address string `json:"address,omitempty"`
+	Browser string `json:"browser,omitempty"`
+	// Factor says that a second factor was shown.
+	Factor bool `json:"factor,omitempty"`
 }
+
+const maxBrowser = 300
 
 // usedEvery bounds how often the use of a session or token is noted.
 const usedEvery = time.Minute
 
+// Attempt is what somebody shows to be let in.
+type Attempt struct {
+	Username string
+	Password Secret
+	// Code of the second factor, or a recovery code; empty until it was asked for.
+	Code    string
+	Address string
+	// Browser is what the browser calls itself.
+	Browser string
+	// Previous is the cookie that the browser had; it ends, so that nobody can plant one.
+	Previous Secret
+}
+
 // guard refuses when too many attempts failed, and counts this one as failed until it is known better.
 func (s *Service) guard(username, address string, now time.Time) error {
-	address = limitAddressOf(address)
-	if wait := s.limiter.check(username, address, now); wait > 0 {
+	return s.guardBy(limitKeys(username, limitAddressOf(address)), now)
+}
+
+func (s *Service) guardBy(limits []limit, now time.Time) error {
+	if wait := s.limiter.check(limits, now); wait > 0 {
 		return &LimitedError{RetryAfter: wait}
 	}
-	s.limiter.fail(username, address, now)
+	s.limiter.fail(limits, now)
 	return nil
 }
 
-// SignIn opens a session. A session that the browser had before (previous, may be empty) ends, so that nobody can
-// plant one. Its error is ErrUnauthenticated for whatever is wrong with the name or the password.
-func (s *Service) SignIn(ctx context.Context, username string, password Secret, address string, previous Secret) (Session, error) {
-	name, now := foldUsername(username), s.now()
-	if checkUsername(name) != nil || len(password.Reveal()) > maxPasswordBytes {
+// SignIn opens a session. Its error is ErrUnauthenticated for whatever is wrong with the name, the password or
+// the code, and ErrCodeNeeded when the password is right and a code is missing.
+func (s *Service) SignIn(ctx context.Context, a Attempt) (Session, error) {
+	name, now := foldUsername(a.Username), s.now()
+	if checkUsername(name) != nil || len(a.Password.Reveal()) > maxPasswordBytes {
 		return Session{}, ErrUnauthenticated
 	}
-	if err := s.guard(name, address, now); err != nil {
+	if err := s.guard(name, a.Address, now); err != nil {
 		return Session{}, err
 	}
 	row, d, found, err := s.anyUser(ctx, name)
@@ -54,30 +77,40 @@ func (s *Service) SignIn(ctx context.Context, username string, password Secret, 
 		return Session{}, err
 	}
 	phc := s.hasher.decoy
-	if found {
+	if found && d.Password != "" {
 		phc = d.Password
 	}
-	ok, stale, err := s.hasher.verify(ctx, phc, password.Reveal())
+	ok, stale, err := s.hasher.verify(ctx, phc, a.Password.Reveal())
 	if err != nil {
 		return Session{}, fmt.Errorf("verify password of %s: %w", name, err)
 	}
-	if !found || !ok || d.Disabled {
-		e := audit.Entry{Tenant: row.Tenant, Actor: "user:" + name, Action: "sign_in", Outcome: audit.Refused, Address: address}
+	if !found || !ok || d.Disabled || d.Password == "" {
+		e := audit.Entry{Tenant: row.Tenant, Actor: "user:" + name, Action: "sign_in", Outcome: audit.Refused, Address: a.Address}
 		return Session{}, errors.Join(ErrUnauthenticated, s.audit(ctx, e))
 	}
-	s.limiter.succeed(name, limitAddressOf(address))
-	if stale {
-		s.rehash(ctx, row, d, password)
-	}
-	if err := s.SignOut(ctx, previous); err != nil {
-		return Session{}, err
-	}
-	session, err := s.openSession(ctx, row.Tenant, d, now)
+	// Only the whole sign-in forgives earlier failures: whoever knows the password could else try codes for ever.
+	s.limiter.takeBack(limitKeys(name, limitAddressOf(a.Address)))
+	withFactor, err := s.checkFactor(ctx, row.Tenant, name, a)
 	if err != nil {
 		return Session{}, err
 	}
-	session.Caller.Address = address
-	return session, s.audit(ctx, audit.Entry{Tenant: row.Tenant, Actor: session.Caller.Name, Action: "sign_in", Address: address})
+	s.limiter.succeed(limitKeys(name, limitAddressOf(a.Address)))
+	if stale {
+		s.rehash(ctx, row, d, a.Password)
+	}
+	return s.letIn(ctx, row.Tenant, d, a, withFactor)
+}
+
+// letIn opens the session of somebody who has proven to be d.
+func (s *Service) letIn(ctx context.Context, tenant string, d userDoc, a Attempt, withFactor bool) (Session, error) {
+	if err := s.SignOut(ctx, a.Previous); err != nil {
+		return Session{}, err
+	}
+	session, err := s.openSession(ctx, tenant, d, opening{now: s.now(), address: a.Address, browser: a.Browser, factor: withFactor})
+	if err != nil {
+		return Session{}, err
+	}
+	return session, s.audit(ctx, audit.Entry{Tenant: tenant, Actor: session.Caller.Name, Action: "sign_in", Address: a.Address})
 }
 
 // rehash brings a password's hash to today's cost. That it did not work is no reason to refuse anybody.
@@ -92,13 +125,20 @@ func (s *Service) rehash(ctx context.Context, row store.Row, d userDoc, password
 	}
 }
 
-func (s *Service) openSession(ctx context.Context, tenant string, d userDoc, now time.Time) (Session, error) {
+// opening is how a session begins.
+type opening struct {
+	now              time.Time
+	address, browser string
+	factor           bool
+}
+
+func (s *Service) openSession(ctx context.Context, tenant string, d userDoc, o opening) (Session, error) {
 	cred, err := newCredential(tenant)
 	if err != nil {
 		return Session{}, err
 	}
-	sd := sessionDoc{Username: d.Username, Hash: cred.hash(), StartedAt: store.At(now), UsedAt: store.At(now),
-		ExpiresAt: store.At(now.Add(s.opt.SessionLife))}
+	sd := sessionDoc{Username: d.Username, Hash: cred.hash(), StartedAt: store.At(o.now), UsedAt: store.At(o.now),
+		ExpiresAt: store.At(o.now.Add(s.opt.SessionLife)), Address: o.address, Browser: clip(o.browser, maxBrowser), Factor: o.factor}
 	row, err := encodeRow(cred.id.String(), tenant, 1, sd)
 	if err != nil {
 		return Session{}, err
@@ -106,12 +146,15 @@ func (s *Service) openSession(ctx context.Context, tenant string, d userDoc, now
 	if _, err := s.update(ctx, store.Write{Table: sessionsTable, Op: store.Insert, Row: row}); err != nil {
 		return Session{}, fmt.Errorf("open session: %w", err)
 	}
-	return Session{Caller: callerOf(tenant, d, sd), Cookie: NewSecret(cred.text(""))}, nil
+	c := s.callerOf(row, d, sd)
+	c.Address, c.Browser = o.address, o.browser
+	return Session{Caller: c, Cookie: NewSecret(cred.text(""))}, nil
 }
 
-func callerOf(tenant string, d userDoc, sd sessionDoc) Caller {
-	return Caller{Tenant: tenant, Name: "user:" + d.Username, Username: d.Display, Role: d.Role, Roots: d.Roots,
-		ExpiresAt: sd.ExpiresAt.Time, Cookie: true}
+func (s *Service) callerOf(row store.Row, d userDoc, sd sessionDoc) Caller {
+	return Caller{Tenant: row.Tenant, Name: "user:" + d.Username, Username: d.Display, Role: d.Role, Roots: d.Roots,
+		ExpiresAt: sd.ExpiresAt.Time, Cookie: true, Session: row.ID, Browser: sd.Browser,
+		EnrolFirst: s.opt.RequireSecondFactor && d.Role == RoleAdmin && !sd.Factor}
 }
 
 // FromCookie recognises the user of a session.
@@ -125,7 +168,7 @@ func (s *Service) FromCookie(ctx context.Context, cookie Secret, address string)
 		return Caller{}, err
 	}
 	now := s.now()
-	if !cred.matches(sd.Hash) || !now.Before(sd.ExpiresAt.Time) || now.Sub(sd.UsedAt.Time) >= s.opt.SessionIdle {
+	if !cred.matches(sd.Hash) || s.over(sd, now) {
 		return Caller{}, ErrUnauthenticated
 	}
 	_, d, err := s.user(ctx, row.Tenant, sd.Username)
@@ -139,12 +182,17 @@ func (s *Service) FromCookie(ctx context.Context, cookie Secret, address string)
 		return Caller{}, ErrUnauthenticated
 	}
 	if now.Sub(sd.UsedAt.Time) >= usedEvery {
-		sd.UsedAt = store.At(now)
+		sd.UsedAt, sd.Address = store.At(now), address
 		s.touch(ctx, sessionsTable, row, sd)
 	}
-	c := callerOf(row.Tenant, d, sd)
+	c := s.callerOf(row, d, sd)
 	c.Address = address
 	return c, nil
+}
+
+// over says that a session came to its end, whether swept already or not.
+func (s *Service) over(sd sessionDoc, now time.Time) bool {
+	return !now.Before(sd.ExpiresAt.Time) || now.Sub(sd.UsedAt.Time) >= s.opt.SessionIdle
 }
 
 // SignOut ends the session of a cookie; one that is none already is no error.

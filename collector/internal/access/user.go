@@ -18,25 +18,41 @@ import (
 
 // User is somebody who signs in with a password.
 type User struct {
-	Tenant   string
-	Username string
-	Role     Role
-	Roots    []string
-	Disabled bool
+	Tenant string
+	// Username as it was typed; signing in takes it in any case.
+	Username    string
+	DisplayName string
+	Email       string
+	Role        Role
+	Roots       []string
+	Disabled    bool
+	CreatedAt   time.Time
+	Version     int64
+	// Invited says that no password was set yet, SecondFactor that a code is asked for.
+	Invited      bool
+	SecondFactor bool
+	// LinkUntil is when a link that was given and not used ends; zero is none.
+	LinkUntil time.Time
 }
 
 // userDoc is a user as stored; the row's id is the folded username, which is unique in the installation since
 // nobody names a tenant when signing in.
 type userDoc struct {
-	Username  string     `json:"username"`
-	Display   string     `json:"display"`
-	Role      Role       `json:"role"`
-	Roots     []string   `json:"roots,omitempty"`
+	Username string   `json:"username"`
+	Display  string   `json:"display"`
+	Role     Role     `json:"role"`
+	Roots    []string `json:"roots,omitempty"`
+	Name     string   `json:"name,omitempty"`
+	Email    string   `json:"email,omitempty"`
+	Folded   string   `json:"email_folded,omitempty"`
+	// Password is empty until a link was used.
 	Password  string     `json:"password"`
 	Disabled  bool       `json:"disabled,omitempty"`
 	CreatedAt store.Time `json:"created_at"`
 	// SessionsFrom ends all sessions that began before it.
 	SessionsFrom store.Time `json:"sessions_from"`
+	// Link lies here so that using it and setting the password are one write.
+	Link *linkDoc `json:"link,omitempty"`
 }
 
 func foldUsername(name string) string {
@@ -93,7 +109,7 @@ func (s *Service) CreateUser(ctx context.Context, u User, password Secret) error
 		return err
 	}
 	d := userDoc{Username: name, Display: strings.TrimSpace(u.Username), Role: u.Role, Roots: u.Roots, Password: hash,
-		Disabled: u.Disabled, CreatedAt: store.At(s.now())}
+		Disabled: u.Disabled, CreatedAt: store.At(s.now()), SessionsFrom: store.At(s.now())}
 	row, err := encodeRow(name, u.Tenant, 1, d)
 	if err != nil {
 		return err
@@ -130,14 +146,14 @@ func (s *Service) ChangePassword(ctx context.Context, c Caller, old, next Secret
 	if !ok {
 		return Session{}, &InvalidError{Field: "current_password", Problem: "is not the current password"}
 	}
-	s.limiter.succeed(name, limitAddressOf(c.Address))
+	s.limiter.forgive(limitKeys(name, limitAddressOf(c.Address)))
 	if err := checkPassword("new_password", next.Reveal()); err != nil {
 		return Session{}, err
 	}
 	if d.Password, err = s.hasher.hash(ctx, next.Reveal()); err != nil {
 		return Session{}, err
 	}
-	d.SessionsFrom = store.At(now)
+	d.SessionsFrom, d.Link = store.At(now), nil
 	if err := s.replaceUser(ctx, row, d); err != nil {
 		return Session{}, err
 	}
@@ -146,7 +162,11 @@ func (s *Service) ChangePassword(ctx context.Context, c Caller, old, next Secret
 	if err != nil {
 		return Session{}, err
 	}
-	return s.openSession(ctx, c.Tenant, d, now)
+	_, f, err := s.factor(ctx, c.Tenant, name)
+	if err != nil {
+		return Session{}, err
+	}
+	return s.openSession(ctx, c.Tenant, d, opening{now: now, address: c.Address, browser: c.Browser, factor: f.active() && !c.EnrolFirst})
 }
 
 func (s *Service) replaceUser(ctx context.Context, row store.Row, d userDoc) error {
@@ -159,7 +179,7 @@ func (s *Service) replaceUser(ctx context.Context, row store.Row, d userDoc) err
 		return fmt.Errorf("write user %s: %w", row.ID, err)
 	}
 	if conflict {
-		return fmt.Errorf("write user %s: changed meanwhile", row.ID)
+		return fmt.Errorf("write user %s: %w", row.ID, &StaleError{})
 	}
 	return nil
 }

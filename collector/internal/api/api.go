@@ -49,6 +49,8 @@ type Options struct {
 	Version string
 	Engine  string
 	Demo    bool
+	// PublicURL is what links to the web UI begin with; empty: they are paths.
+	PublicURL string
 }
 
 // Server answers the human plane, everything below /api/v1.

@@ -31,6 +31,7 @@ type request struct {
 	tls       bool
 	address   string
 	cookie    access.Secret
+	browser   string
 }
 
 func requestOf(ctx context.Context) *request {
@@ -72,6 +73,10 @@ func (s *Server) gate(ctx huma.Context, next func(huma.Context)) {
 	case access.Hidden:
 		s.refuse(ctx, notFound("object"))
 	case access.Forbidden:
+		if caller.EnrolFirst {
+			s.refuse(ctx, problem(http.StatusForbidden, "Administrators of this installation need a second factor. Set one up in your account, or sign in again with its code."))
+			return
+		}
 		s.refuse(ctx, problem(http.StatusForbidden, "Your role (%s) does not allow this. An administrator can do it or give you the right.", caller.Role))
 	case access.Allowed:
 		next(huma.WithValue(ctx, keyCaller, caller))
@@ -169,5 +174,5 @@ func sessionCookieOf(ctx context.Context, value access.Secret, life int) http.Co
 
 func (s *Server) sessionDocument(c access.Caller) rest.Session {
 	return rest.Session{Username: c.Username, Tenant: c.Tenant, Role: string(c.Role), ExpiresAt: c.ExpiresAt,
-		Version: s.opt.Version, Engine: s.opt.Engine, Demo: s.opt.Demo}
+		Version: s.opt.Version, Engine: s.opt.Engine, Demo: s.opt.Demo, EnrolFirst: c.EnrolFirst}
 }

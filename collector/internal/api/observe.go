@@ -71,7 +71,7 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		req := &request{id: rand.Text()[:12], address: addressOf(r), cookie: cookieOf(r), tls: r.TLS != nil}
+		req := &request{id: rand.Text()[:12], address: addressOf(r), cookie: cookieOf(r), tls: r.TLS != nil, browser: r.UserAgent()}
 		rec := &recorder{ResponseWriter: w}
 		h := rec.Header()
 		h.Set("X-Request-Id", req.id)

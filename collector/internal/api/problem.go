@@ -78,6 +78,8 @@ func (s *Server) asProblem(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &p):
 		return p
+	case peopleProblem(err) != nil:
+		return peopleProblem(err)
 	case errors.As(err, &staleErr):
 		return stale(staleErr.Current)
 	case errors.As(err, &invalid):

@@ -168,6 +168,7 @@ type signOutOut struct {
 // routes declares every operation. Handlers are in the file of their tag.
 func (s *Server) routes() {
 	s.sessionRoutes()
+	s.peopleRoutes()
 	s.inventoryRoutes()
 	s.identityRoutes()
 	s.prefixRoutes()

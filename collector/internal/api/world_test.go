@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -40,6 +41,7 @@ type world struct {
 	ledger    *ledger.Ledger
 	fleet     *fleet.Service
 	log       *lockedBuffer
+	mailbox   chan letter
 	// Tokens of an administrator and a reader of tenant default, and of an administrator of tenant other.
 	admin, reader, stranger string
 }
@@ -53,7 +55,8 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { must(t, st.Close()) })
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w.store, w.audit = st, audit.New(st, time.Now)
-	w.access = access.New(access.Options{Store: st, Audit: w.audit, Log: log, Hashing: access.Argon2{MemoryKiB: 64, Passes: 1, Threads: 1}})
+	w.access = access.New(access.Options{Store: st, Audit: w.audit, Log: log, Hashing: access.Argon2{MemoryKiB: 64, Passes: 1, Threads: 1},
+		SecretKey: bytes.Repeat([]byte{5}, 32), Mail: w, PublicURL: "https://maestro.example"})
 	w.inventory = inventory.New(inventory.Options{Store: st, Audit: w.audit, Builtin: schema.Builtin(), Clock: time.Now, Log: log})
 	w.fleet = fleet.New(fleet.Options{Store: st, Inventory: w.inventory, Audit: w.audit, Fingerprint: [32]byte{1},
 		AgentAddress: func() string { return "collector.example:7071" }, Log: log})
@@ -62,7 +65,12 @@ func newWorld(t *testing.T) *world {
 	must(t, err)
 	moves := transfer.New(transfer.Options{Store: st, Audit: w.audit, Inventory: w.inventory, Datacenters: w.fleet.Datacenters, Log: log})
 	t.Cleanup(moves.Close)
-	s, err := New(Options{Views: view.New(st, w.audit, time.Now, log), Transfer: moves, Ledger: w.ledger, Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: w.fleet, Why: why.New(why.Options{Inventory: w.inventory, Fleet: w.fleet}), Log: log, Metrics: prometheus.NewRegistry(),
+	w.mailbox = make(chan letter, 8)
+	running, stop := context.WithCancel(t.Context())
+	var mailing sync.WaitGroup
+	mailing.Go(func() { w.access.Run(running) })
+	t.Cleanup(func() { stop(); mailing.Wait() })
+	s, err := New(Options{PublicURL: "https://maestro.example", Views: view.New(st, w.audit, time.Now, log), Transfer: moves, Ledger: w.ledger, Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: w.fleet, Why: why.New(why.Options{Inventory: w.inventory, Fleet: w.fleet}), Log: log, Metrics: prometheus.NewRegistry(),
 		Version: "1.2.3", Engine: st.Engine()})
 	must(t, err)
 	srv := httptest.NewServer(s)
@@ -71,6 +79,14 @@ func newWorld(t *testing.T) *world {
 	w.url = srv.URL
 	w.admin, w.reader, w.stranger = w.token("default", access.RoleAdmin), w.token("default", access.RoleReader), w.token("other", access.RoleAdmin)
 	return w
+}
+
+// letter is one that was sent.
+type letter struct{ to, subject, text string }
+
+func (w *world) Send(_ context.Context, to, subject, text string) error {
+	w.mailbox <- letter{to, subject, text}
+	return nil
 }
 
 // lockedBuffer takes the log of requests that are answered side by side.
