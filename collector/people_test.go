@@ -20,7 +20,9 @@ func TestSignInAndMailMistakes(t *testing.T) {
 		"is not like":           func(c *collector.Config) { c.PublicURL = public + "/elsewhere?x=1" },
 		"smtp: read sender":     func(c *collector.Config) { c.PublicURL, c.SMTP.Host = public, "mail.example.org" },
 		"smtp.ca: " + junk:      func(c *collector.Config) { c.PublicURL, c.SMTP.Host, c.SMTP.CA = public, "mail.example.org", junk },
-		"smtp.password_file":    func(c *collector.Config) { c.PublicURL, c.SMTP.Host, c.SMTP.Username = public, "mail.example.org", "maestro" },
+		"smtp.password_file": func(c *collector.Config) {
+			c.PublicURL, c.SMTP.Host, c.SMTP.Username = public, "mail.example.org", "maestro"
+		},
 		"is not this machine": func(c *collector.Config) {
 			c.PublicURL, c.SMTP.Host, c.SMTP.TLS, c.SMTP.From = public, "mail.example.org", "none", "maestro@example.org"
 		},
