@@ -41,7 +41,7 @@ func coreKinds() []definition {
 				{Alias: "host_ports", Verb: "attached_to", Direction: "in", Target: "host_port"},
 			},
 		}},
-		{name: "volume", attrs: Volume{}, minor: 1, root: document{
+		{name: "volume", attrs: Volume{}, minor: 2, root: document{
 			Label: "Volume", Plural: "Volumes", Group: "storage", Icon: "database",
 			Summary:     "A piece of storage that a server can use: a disk, a partition, a file system, a share.",
 			Identifiers: map[string]int{"instance_uuid": 1, "naa": 2, "wwn": 2, "serial": 3},

@@ -5,7 +5,7 @@ import "time"
 // businessKinds are what people know of their systems: discovery finds software, the rest is theirs.
 func businessKinds() []definition {
 	return []definition{
-		{name: "application", attrs: Application{}, root: document{
+		{name: "application", attrs: Application{}, minor: 1, root: document{
 			Label: "Application", Plural: "Applications", Group: "business", Icon: "app-window",
 			Summary:     "A program that serves a purpose, with what it runs on and depends on.",
 			Identifiers: map[string]int{"instance_uuid": 1, "fqdn": 2},
@@ -51,6 +51,7 @@ type Application struct {
 	Status      string       `json:"status,omitempty" label:"Status" maestro:"column,indexed"`
 	Language    string       `json:"language,omitempty" label:"Language" maestro:"column,indexed,searchable"`
 	Version     string       `json:"version,omitempty" label:"Version" maestro:"searchable"`
+	Provider    string       `json:"provider,omitempty" label:"Provider" maestro:"searchable" help:"Who runs it, where that is somebody else: a cloud, a vendor."`
 	Managed     *bool        `json:"managed,omitempty" label:"Managed" maestro:"indexed" help:"Somebody else runs it."`
 	Size        string       `json:"size,omitempty" label:"Size" example:"medium"`
 	Clustering  string       `json:"clustering,omitempty" label:"Clustering" enum:"none,master_slave,master_master,twelve_factor,zookeeper,leader_election"`

@@ -21,6 +21,9 @@ type Volume struct {
 
 	Encrypted         *bool  `json:"encrypted,omitempty" label:"Encrypted" group:"Protection" maestro:"indexed"`
 	EncryptionKeyName string `json:"encryption_key_name,omitempty" label:"Encryption key" group:"Protection" help:"The name of the key, never the key."`
+	BuiltIn           *bool  `json:"built_in,omitempty" label:"Built in" group:"Details" maestro:"indexed" help:"It belongs to its server and goes with it; others are attached and outlive it."`
+	DeletedWithServer *bool  `json:"deleted_with_server,omitempty" label:"Deleted with its server" group:"Details"`
+	VolumeGroup       string `json:"volume_group,omitempty" label:"LVM volume group" group:"File system" maestro:"searchable" help:"Of a logical volume, or of the disk that is a part of it."`
 	Thin              *bool  `json:"thin,omitempty" label:"Thin provisioned" group:"Details"`
 	Bootable          *bool  `json:"bootable,omitempty" label:"Bootable" group:"Details"`
 	Removable         *bool  `json:"removable,omitempty" label:"Removable" group:"Details"`

@@ -25,6 +25,13 @@ func TestAFilterThatIsTooMuchSaysWhere(t *testing.T) {
 			t.Errorf("%s: %+v %+v", what, p, p.Filter)
 		}
 	}
+	// The same where a body brings it, which may be larger: a megabyte, ten thousand terms.
+	for what, text := range map[string]string{"1 MB": strings.Repeat("a OR ", 200_000) + "a", "10,000 terms": strings.Repeat("a OR ", 10_000) + "a"} {
+		p := w.ask(w.admin, "POST", "/api/v1/edits", map[string]any{"kind": "server", "filter": text, "set": map[string]any{"/region": "x"}}).problem(422)
+		if p.Detail != "filter has more than 8192 characters." {
+			t.Errorf("%s: %.300s", what, p.Detail)
+		}
+	}
 	// What is found through relations is counted and paged like everything else.
 	w.source("vc").sync("server", server("000000000001", "web", 1), server("000000000002", "db", 2))
 	l := documentOf[rest.List[rest.Resource]](w.ask(w.reader, "GET", "/api/v1/resources/server?"+

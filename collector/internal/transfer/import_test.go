@@ -112,6 +112,15 @@ func TestMaestroDocument(t *testing.T) {
 		t.Error(got)
 	}
 	l.get("backing_service", "queue")
+	for kind, has := range map[string][]string{"application": {`"provider":"Acme"`, `"managed":true`, `{"notes":"main","provider":"GitHub","type":"git"}`},
+		"database": {`"clusterware_version":"12.1"`, `"storage_type":"asm"`, `"pluggable_databases":[{"name":"PDB1"}]`}} {
+		got := string(l.get(kind, map[string]string{"application": "shop", "database": "shop-db"}[kind]).Attributes)
+		for _, want := range has {
+			if !strings.Contains(got, want) {
+				t.Errorf("no %s in %s", want, got)
+			}
+		}
+	}
 	rel, err := l.inv.RelatedTo(l.ctx, anna, "application", l.get("application", "shop").ID)
 	var got []string
 	for _, r := range rel {
