@@ -92,7 +92,7 @@ func (b *batches) room(ctx context.Context, size int) error {
 // ship sends the batch. Once the collector has decided there is no use in more.
 func (b *batches) ship(ctx context.Context) error {
 	if !b.decided {
-		for len(b.flight) >= maxFlight || len(b.flight) > 0 && int64(b.flying+b.bytes) > b.window() {
+		for len(b.flight) >= maxFlight || len(b.flight) > 0 && int64(b.flying+b.bytes) > b.push.session.told.inFlight() {
 			if err := b.land(ctx); err != nil {
 				return err
 			}
@@ -107,13 +107,6 @@ func (b *batches) ship(ctx context.Context) error {
 	}
 	b.reset()
 	return nil
-}
-
-func (b *batches) window() int64 {
-	if w := b.push.session.window; w > 0 {
-		return w
-	}
-	return defaultWindow
 }
 
 // land takes the oldest receipt under way.

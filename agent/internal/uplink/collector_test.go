@@ -60,6 +60,8 @@ type collector struct {
 	onBatch     func(*uplinkv1.Batch) *uplinkv1.BatchReceipt
 	beforeEach  func() error
 	recoverable bool
+	// pace is put into every answer and into the welcome.
+	pace func(*uplinkv1.PushResponse)
 	// parts has it tell the sums of what it holds when it asks for a list; listed are the rows that came then.
 	parts  bool
 	listed []string
@@ -323,6 +325,9 @@ func (c *collector) Push(st grpc.BidiStreamingServer[uplinkv1.PushRequest, uplin
 		}
 		c.mu.Lock()
 		answer, err := c.handle(p, req)
+		if answer != nil && c.pace != nil {
+			c.pace(answer)
+		}
 		hold := c.hold
 		c.mu.Unlock()
 		if err != nil {

@@ -35,6 +35,9 @@ func (s *session) pushAll(ctx context.Context) {
 	busy, failures, notBefore := map[string]bool{}, map[string]int{}, map[string]time.Time{}
 	ended := make(chan struct{}, 1)
 	sp := s.uplink.cfg.Spool
+	if s.later > 0 && !sleep(ctx, s.later) {
+		return
+	}
 	for {
 		changed := sp.Changed()
 		next := time.Minute
@@ -141,6 +144,9 @@ func (p *pusher) recv(ctx context.Context) (*uplinkv1.PushResponse, error) {
 	watchdog := time.AfterFunc(p.session.uplink.cfg.Pace.Step, func() { p.cancel(errSlow) })
 	answer, err := p.stream.Recv()
 	watchdog.Stop()
+	if err == nil {
+		p.session.told.hear(answer)
+	}
 	if err != nil || answer.GetRetryAfterMs() <= 0 || wantsRetry(answer) {
 		return answer, err
 	}

@@ -29,8 +29,10 @@ type session struct {
 	log       *slog.Logger
 	out       chan *uplinkv1.AgentMessage
 	heartbeat time.Duration
-	window    int64
-	plugins   plugins
+	// told is the pace that the collector asks for, later how long to wait with the first push.
+	told    told
+	later   time.Duration
+	plugins plugins
 }
 
 // run returns when the stream has ended and everything that it started has too.
@@ -112,7 +114,8 @@ func (s *session) open(ctx context.Context) (stream, error) {
 		return nil, errors.New("the collector does not begin with a welcome")
 	}
 	context.AfterFunc(ctx, cancel)
-	s.heartbeat, s.window = u.cfg.Pace.Heartbeat, welcome.GetBatchWindow()
+	s.heartbeat, s.later = u.cfg.Pace.Heartbeat, min(time.Duration(welcome.GetRetryAfterMs())*time.Millisecond, time.Minute)
+	s.told.set(welcome.GetBatchWindow(), welcome.GetHeartbeatFactor())
 	if n := welcome.GetHeartbeatSeconds(); n > 0 {
 		s.heartbeat = time.Duration(n) * time.Second
 	}
@@ -166,7 +169,7 @@ func (s *session) put(ctx context.Context, msg *uplinkv1.AgentMessage) {
 // tick sends heartbeats and progress, and renews the certificate.
 func (s *session) tick(ctx context.Context) error {
 	u := s.uplink
-	beat := time.NewTicker(s.heartbeat)
+	beat := time.NewTimer(s.told.beat(s.heartbeat))
 	defer beat.Stop()
 	for _, r := range u.cfg.Dispatcher.Running() {
 		u.Progress(r)
@@ -177,6 +180,7 @@ func (s *session) tick(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-beat.C:
+			beat.Reset(s.told.beat(s.heartbeat))
 			s.put(ctx, s.beat())
 			if u.cfg.Now().Before(u.cfg.Identity.renewAt()) {
 				continue

@@ -54,6 +54,8 @@ type Options struct {
 	Heartbeat time.Duration
 	// Lists (4) is how many (key, hash) lists are taken at a time.
 	Lists int
+	// BatchTarget (2 seconds) is how long a batch ought to take at most; when batches take longer, agents are asked to slow down.
+	BatchTarget time.Duration
 	// StopWithin (10 seconds) bounds how long Serve waits for calls to end.
 	StopWithin time.Duration
 }
@@ -67,6 +69,7 @@ type Server struct {
 	lists chan struct{}
 	// streams are the one session of each agent and the one push of each connection.
 	streams *streams
+	load    *load
 	strange *throttle
 	guesses *guesses
 	// stop is done when Serve ends; readers are the goroutines that outlive their handler for a moment.
@@ -86,7 +89,7 @@ func New(opt Options) (*Server, error) {
 	for _, d := range []struct {
 		to    *time.Duration
 		value time.Duration
-	}{{&opt.AgentLife, 24 * time.Hour}, {&opt.Poll, 2 * time.Second}, {&opt.Heartbeat, 15 * time.Second}, {&opt.StopWithin, 10 * time.Second}} {
+	}{{&opt.AgentLife, 24 * time.Hour}, {&opt.Poll, 2 * time.Second}, {&opt.Heartbeat, 15 * time.Second}, {&opt.StopWithin, 10 * time.Second}, {&opt.BatchTarget, batchTarget}} {
 		if *d.to <= 0 {
 			*d.to = d.value
 		}
@@ -94,9 +97,9 @@ func New(opt Options) (*Server, error) {
 	if opt.Lists <= 0 {
 		opt.Lists = 4
 	}
-	s := &Server{opt: opt, lists: make(chan struct{}, opt.Lists), streams: newStreams(), strange: newThrottle(opt.Clock), guesses: newGuesses(opt.Clock)}
+	s := &Server{opt: opt, load: &load{clock: opt.Clock, target: opt.BatchTarget}, lists: make(chan struct{}, opt.Lists), streams: newStreams(), strange: newThrottle(opt.Clock), guesses: newGuesses(opt.Clock)}
 	var err error
-	if s.metrics, err = newMetrics(opt.Metrics); err != nil {
+	if s.metrics, err = newMetrics(opt.Metrics, s.load.pressure); err != nil {
 		return nil, err
 	}
 	s.stop, s.stopping = context.WithCancelCause(context.Background())

@@ -26,6 +26,8 @@ const (
 	maxIndexBytes = 16 << 20
 	// retryAfter is what an agent is told to wait after an error of the collector's own.
 	retryAfter = 2 * time.Second
+	// fullResend is how many items a capture without a baseline has that needs one of the places for lists.
+	fullResend = 1000
 	// renewEvery is how often a lease is renewed while messages come in.
 	renewEvery = lease.Life / 3
 )
@@ -53,6 +55,8 @@ type push struct {
 	release func()
 	lease   *lease.Lease
 	renewed time.Time
+	// slowed says that the agent was told to be slower on this stream.
+	slowed bool
 	// wait is how long the agent is told to stay away when it is to come again; 0 is retryAfter.
 	wait time.Duration
 }
@@ -109,7 +113,7 @@ func (s *Server) Push(stream uplinkv1.Uplink_PushServer) error {
 			if answer == nil {
 				continue
 			}
-			if err := stream.Send(answer); err != nil {
+			if err := stream.Send(p.pace(answer)); err != nil {
 				return err
 			}
 		}
@@ -388,9 +392,10 @@ func (p *push) capture(ctx context.Context, m *uplinkv1.CaptureOpen) *uplinkv1.P
 		p.broken("open the capture", err)
 		return reply(p.stop, p.reason)
 	}
-	if v == inventory.List && !p.admit(m.GetScope()) {
-		// Lists are heavy: a bounded number is taken at a time, the others come again.
-		p.ended(uplinkv1.Verdict_VERDICT_RETRY, "the collector takes no more lists at the moment")
+	full := v == inventory.Send && c.Baseline == nil && c.Digest.Count >= fullResend
+	if (v == inventory.List || full) && !p.admit(m.GetScope()) {
+		// They are heavy: a bounded number is taken at a time, the others come again.
+		p.ended(uplinkv1.Verdict_VERDICT_RETRY, "the collector takes no more lists and first readings at the moment")
 		return reply(p.stop, p.reason)
 	}
 	sums, err := p.buckets(ctx, v, c.Scope)
@@ -455,7 +460,9 @@ func (p *push) batch(ctx context.Context, m *uplinkv1.Batch) *uplinkv1.PushRespo
 		p.broken("renew the lease of the connection", err)
 		return stopped()
 	}
+	began := p.s.opt.Clock()
 	res, err := p.run.Apply(ctx, b)
+	p.s.load.took(p.s.opt.Clock().Sub(began))
 	if err != nil {
 		p.broken("take a batch", err)
 		return stopped()

@@ -156,8 +156,9 @@ func (se *session) greet(ctx context.Context, hello *uplinkv1.Hello) error {
 	if err != nil {
 		return se.s.internal(ctx, "greet the agent", err)
 	}
-	welcome := &uplinkv1.Welcome{Capability: min(protocol.Capability, hello.GetCapability()), AgentId: se.peer.ID, Clock: stamp(se.s.opt.Clock()),
-		HeartbeatSeconds: int32(max(1, se.s.opt.Heartbeat/time.Second)), BatchWindow: batchWindow, CollectorVersion: se.s.opt.Version}
+	pace := advise(se.s.load.pressure())
+	welcome := &uplinkv1.Welcome{RetryAfterMs: pace.pause.Milliseconds(), HeartbeatFactor: pace.beat, Capability: min(protocol.Capability, hello.GetCapability()), AgentId: se.peer.ID, Clock: stamp(se.s.opt.Clock()),
+		HeartbeatSeconds: int32(max(1, se.s.opt.Heartbeat/time.Second)), BatchWindow: pace.window, CollectorVersion: se.s.opt.Version}
 	if err := se.send(&uplinkv1.CollectorMessage{Message: &uplinkv1.CollectorMessage_Welcome{Welcome: welcome}}); err != nil {
 		return err
 	}

@@ -164,7 +164,7 @@ type metrics struct {
 	errors           prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+func newMetrics(reg prometheus.Registerer, pressure func() float64) (*metrics, error) {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: "maestro_ingest_" + name + "_total", Help: help})
 	}
@@ -184,7 +184,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	if reg == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.sessions, m.pushes, m.runs, m.captures, m.refused, m.items, m.rejected, m.errors} {
+	gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "maestro_ingest_pressure", Help: "How long batches take over how long they may; above 1 agents are slowed down."}, pressure)
+	for _, c := range []prometheus.Collector{gauge, m.sessions, m.pushes, m.runs, m.captures, m.refused, m.items, m.rejected, m.errors} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}

@@ -49,6 +49,8 @@ var admin = inventory.Caller{Tenant: "default", Name: "user:anna", TenantWide: t
 type flaky struct {
 	store.Store
 	broken atomic.Bool
+	// slow is how long every change of the store takes beside what it takes.
+	slow atomic.Int64
 }
 
 var errDisk = errors.New("the disk is gone")
@@ -57,6 +59,7 @@ func (f *flaky) Update(ctx context.Context, fn func(store.Tx) error) error {
 	if f.broken.Load() {
 		return errDisk
 	}
+	time.Sleep(time.Duration(f.slow.Load()))
 	return f.Store.Update(ctx, fn)
 }
 

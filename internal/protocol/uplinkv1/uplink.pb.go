@@ -1583,8 +1583,12 @@ type Welcome struct {
 	// Most bytes of batches in flight.
 	BatchWindow      int64  `protobuf:"varint,5,opt,name=batch_window,json=batchWindow,proto3" json:"batch_window,omitempty"`
 	CollectorVersion string `protobuf:"bytes,6,opt,name=collector_version,json=collectorVersion,proto3" json:"collector_version,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// How long to wait before the first push, in milliseconds; 0 for not at all.
+	RetryAfterMs int64 `protobuf:"varint,7,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
+	// Heartbeats come so many times less often; 0 is 1.
+	HeartbeatFactor float64 `protobuf:"fixed64,8,opt,name=heartbeat_factor,json=heartbeatFactor,proto3" json:"heartbeat_factor,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Welcome) Reset() {
@@ -1657,6 +1661,20 @@ func (x *Welcome) GetCollectorVersion() string {
 		return x.CollectorVersion
 	}
 	return ""
+}
+
+func (x *Welcome) GetRetryAfterMs() int64 {
+	if x != nil {
+		return x.RetryAfterMs
+	}
+	return 0
+}
+
+func (x *Welcome) GetHeartbeatFactor() float64 {
+	if x != nil {
+		return x.HeartbeatFactor
+	}
+	return 0
 }
 
 // Assignments replaces everything the agent was told to run.
@@ -2570,9 +2588,12 @@ type PushResponse struct {
 	//	*PushResponse_Capture
 	//	*PushResponse_Batch
 	//	*PushResponse_Close
-	Message       isPushResponse_Message `protobuf_oneof:"message"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Message isPushResponse_Message `protobuf_oneof:"message"`
+	// Set, it replaces the session's batch window from now on, and the heartbeat factor with it, which is 1 when it is 0.
+	BatchWindow     int64   `protobuf:"varint,6,opt,name=batch_window,json=batchWindow,proto3" json:"batch_window,omitempty"`
+	HeartbeatFactor float64 `protobuf:"fixed64,7,opt,name=heartbeat_factor,json=heartbeatFactor,proto3" json:"heartbeat_factor,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *PushResponse) Reset() {
@@ -2653,6 +2674,20 @@ func (x *PushResponse) GetClose() *RunReceipt {
 		}
 	}
 	return nil
+}
+
+func (x *PushResponse) GetBatchWindow() int64 {
+	if x != nil {
+		return x.BatchWindow
+	}
+	return 0
+}
+
+func (x *PushResponse) GetHeartbeatFactor() float64 {
+	if x != nil {
+		return x.HeartbeatFactor
+	}
+	return 0
 }
 
 type isPushResponse_Message interface {
@@ -4088,7 +4123,7 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\atrigger\x18\t \x01(\tR\atrigger\x12\x14\n" +
 	"\x05kinds\x18\n" +
 	" \x03(\tR\x05kinds\x12\x10\n" +
-	"\x03log\x18\v \x03(\tR\x03log\"\xf3\x01\n" +
+	"\x03log\x18\v \x03(\tR\x03log\"\xc4\x02\n" +
 	"\aWelcome\x12\x1e\n" +
 	"\n" +
 	"capability\x18\x01 \x01(\x05R\n" +
@@ -4097,7 +4132,9 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\x05clock\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05clock\x12+\n" +
 	"\x11heartbeat_seconds\x18\x04 \x01(\x05R\x10heartbeatSeconds\x12!\n" +
 	"\fbatch_window\x18\x05 \x01(\x03R\vbatchWindow\x12+\n" +
-	"\x11collector_version\x18\x06 \x01(\tR\x10collectorVersion\"T\n" +
+	"\x11collector_version\x18\x06 \x01(\tR\x10collectorVersion\x12$\n" +
+	"\x0eretry_after_ms\x18\a \x01(\x03R\fretryAfterMs\x12)\n" +
+	"\x10heartbeat_factor\x18\b \x01(\x01R\x0fheartbeatFactor\"T\n" +
 	"\vAssignments\x12E\n" +
 	"\vassignments\x18\x01 \x03(\v2#.maestro.uplink.v1.SignedAssignmentR\vassignments\"P\n" +
 	"\x10SignedAssignment\x12\x1e\n" +
@@ -4166,13 +4203,15 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\acapture\x18\x03 \x01(\v2\x1e.maestro.uplink.v1.CaptureOpenH\x00R\acapture\x120\n" +
 	"\x05batch\x18\x04 \x01(\v2\x18.maestro.uplink.v1.BatchH\x00R\x05batch\x123\n" +
 	"\x05close\x18\x05 \x01(\v2\x1b.maestro.uplink.v1.RunCloseH\x00R\x05closeB\t\n" +
-	"\amessage\"\x9d\x02\n" +
+	"\amessage\"\xeb\x02\n" +
 	"\fPushResponse\x12$\n" +
 	"\x0eretry_after_ms\x18\x01 \x01(\x03R\fretryAfterMs\x12/\n" +
 	"\x03run\x18\x02 \x01(\v2\x1b.maestro.uplink.v1.RunReplyH\x00R\x03run\x12;\n" +
 	"\acapture\x18\x03 \x01(\v2\x1f.maestro.uplink.v1.CaptureReplyH\x00R\acapture\x127\n" +
 	"\x05batch\x18\x04 \x01(\v2\x1f.maestro.uplink.v1.BatchReceiptH\x00R\x05batch\x125\n" +
-	"\x05close\x18\x05 \x01(\v2\x1d.maestro.uplink.v1.RunReceiptH\x00R\x05closeB\t\n" +
+	"\x05close\x18\x05 \x01(\v2\x1d.maestro.uplink.v1.RunReceiptH\x00R\x05close\x12!\n" +
+	"\fbatch_window\x18\x06 \x01(\x03R\vbatchWindow\x12)\n" +
+	"\x10heartbeat_factor\x18\a \x01(\x01R\x0fheartbeatFactorB\t\n" +
 	"\amessage\"\xf6\x02\n" +
 	"\aRunOpen\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12#\n" +
