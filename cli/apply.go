@@ -35,9 +35,10 @@ Kinds of documents, each with the names that the API has:
   schedule     connection, kinds, every (15m) or cron, quiet_hours, time_zone, paused
   option_list  name, values
   mapping      rules, spellings, policy
+  view         of (a kind of resources), name, filter, order_by, columns, pinned, description, shared
 
---prune removes what was made by earlier documents of the same set and is in none of these: nothing that a person made,
-and nothing when a document failed.`,
+--prune removes datacenters and connections that earlier documents of the same set made and none of these has: nothing that
+a person made, and nothing when a document failed.`,
 		Example: `  maestro apply -f site.yaml --dry-run
   maestro apply -f datacenters/ -f connections.yaml --set production --prune
   printf 'kind: datacenter\nname: Frankfurt\n---\nkind: schedule\nconnection: vcenter-fra\nevery: 15m\n' | maestro apply -f -`,
@@ -136,7 +137,10 @@ func (a *app) readText(path string) ([]byte, error) {
 // documentKey names the thing that a document is about.
 func documentKey(d manifest.Document) string {
 	name := d.Name
-	if d.Kind == "schedule" {
+	switch d.Kind {
+	case "view":
+		name = fmt.Sprint(d.Fields["of"], " ", d.Name)
+	case "schedule":
 		name = fmt.Sprint(d.Fields["connection"], " ", d.Fields["kinds"])
 	}
 	return d.Kind + " " + name

@@ -22,6 +22,12 @@ description: |
 kind: option_list
 name: environment
 values: [prod, test]
+---
+kind: view
+of: server
+name: Production
+filter: tags.env = "prod"
+columns: [name, memory_bytes]
 `
 
 // TestApply: what documents say is made once, shown before, changed where they change, and pruned only where they made it.
@@ -36,10 +42,10 @@ func TestApply(t *testing.T) {
 		says             []string
 		there            string
 	}{
-		{"dry run", siteDocuments, "--dry-run", 0, []string{"created", "regions", "fra-1, fra-2", "Dry run, nothing was written: 2 created, 2 updated."}, "By hand\n"},
-		{"first time", siteDocuments, "", 0, []string{"2 created, 2 updated."}, "By hand\nFrankfurt\nLisbon\n"},
-		{"second time", siteDocuments, "", 0, []string{"4 unchanged."}, "By hand\nFrankfurt\nLisbon\n"},
-		{"one difference", strings.Replace(siteDocuments, "fra-2", "fra-3", 1), "", 0, []string{"regions", "fra-1, fra-2", "fra-1, fra-3", "1 updated, 3 unchanged."}, "By hand\nFrankfurt\nLisbon\n"},
+		{"dry run", siteDocuments, "--dry-run", 0, []string{"created", "regions", "fra-1, fra-2", "Dry run, nothing was written: 3 created, 2 updated."}, "By hand\n"},
+		{"first time", siteDocuments, "", 0, []string{"3 created, 2 updated."}, "By hand\nFrankfurt\nLisbon\n"},
+		{"second time", siteDocuments, "", 0, []string{"5 unchanged."}, "By hand\nFrankfurt\nLisbon\n"},
+		{"one difference", strings.Replace(siteDocuments, "fra-2", "fra-3", 1), "", 0, []string{"regions", "fra-1, fra-2", "fra-1, fra-3", "1 updated, 4 unchanged."}, "By hand\nFrankfurt\nLisbon\n"},
 		{"what is not named stays", "kind: datacenter\nname: Frankfurt\nprovider: vsphere\n", "", 0, []string{"provider", "1 updated."}, "By hand\nFrankfurt\nLisbon\n"},
 		{"one is refused, the other made", "kind: connection\nname: c\nprovider: vsphere\ndatacenter: Porto\n---\nkind: datacenter\nname: Porto\n", "--prune", 1,
 			[]string{"a.yaml:1", "no agent has reported", "1 created, 1 failed.", "the others are applied"}, "By hand\nFrankfurt\nLisbon\nPorto\n"},
@@ -69,6 +75,9 @@ func TestApply(t *testing.T) {
 	}
 	if out := s.run("mapping", "-o", "template={{.version}}"); out != "1\n" && out != "2\n" {
 		t.Errorf("the rules were written again and again: version %s", out)
+	}
+	if out := s.run("get", "views", "--fields", "name,kind,shared,filter", "-o", "csv"); out != "name,kind,shared,filter\nProduction,server,true,\"tags.env = \"\"prod\"\"\"\n" {
+		t.Errorf("got %s", out)
 	}
 	if _, errs, code := s.try("apply", "-f", file+".none"); code != 2 || !strings.Contains(errs, "none") {
 		t.Errorf("exit %d: %s", code, errs)

@@ -19,7 +19,7 @@ import (
 )
 
 // documentOrder are the kinds of documents, each after what it leads to.
-var documentOrder = []string{"datacenter", "connection", "schedule", "option_list", "mapping"}
+var documentOrder = []string{"datacenter", "connection", "schedule", "option_list", "mapping", "view"}
 
 // desired makes things what documents say. It knows what there is, and what it has made itself.
 type desired struct {
@@ -68,6 +68,8 @@ func (s *desired) apply(ctx context.Context, d manifest.Document) (string, []res
 		return s.schedule(ctx, d)
 	case "option_list":
 		return s.optionList(ctx, d)
+	case "view":
+		return s.view(ctx, d)
 	}
 	return s.mapping(ctx, d)
 }
@@ -488,4 +490,35 @@ func (s *desired) mapping(ctx context.Context, d manifest.Document) (string, []r
 		return "updated", diff, s.client.Do(ctx, client.Request{Method: http.MethodPost, Path: "/mapping/preview", Body: want}, nil)
 	}
 	return "updated", diff, s.client.Do(ctx, client.Request{Method: http.MethodPut, Path: "/mapping", IfMatch: quoted(m.Version), Body: want}, nil)
+}
+
+// view is a saved list. In a document its resources' kind is named by "of", and it is everybody's unless it says otherwise.
+func (s *desired) view(ctx context.Context, d manifest.Document) (string, []rest.FieldChange, error) {
+	if err := own(d); err != nil {
+		return "", nil, err
+	}
+	kind, ok := d.Fields["of"].(string)
+	if !ok {
+		return "", nil, errors.New("it does not say of which kind of resources it is: of: server")
+	}
+	fields := map[string]any{"kind": kind}
+	for k, v := range d.Fields {
+		if k != "of" {
+			fields[k] = v
+		}
+	}
+	list, err := client.All[rest.View](ctx, s.client, "/views", nil, 0)
+	if err != nil {
+		return "", nil, err
+	}
+	was := rest.View{ViewWrite: rest.ViewWrite{Shared: true}}
+	if at := slices.IndexFunc(list.Items, func(v rest.View) bool { return v.Editable && v.Kind == kind && v.Name == d.Name }); at >= 0 {
+		was = list.Items[at]
+	}
+	want, diff, err := manifest.Overlay(was.ViewWrite, fields)
+	if err != nil {
+		return "", nil, err
+	}
+	action, err := put(ctx, s, "/views", was.ID, was.Version, want, diff, func(rest.View) {})
+	return action, diff, err
 }

@@ -72,7 +72,7 @@ func (a *app) get() *cobra.Command {
   maestro get server --as-of monday
   maestro get runs --watch
   maestro get changes --limit 20`,
-		Long: "Print resources of a kind, or one of them with everything that is known of it.\nBeside the kinds there are: changes, audit, runs, datacenters, removals, reviews, kinds.",
+		Long: "Print resources of a kind, or one of them with everything that is known of it.\nBeside the kinds there are: changes, audit, runs, datacenters, removals, reviews, views, kinds.",
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.client()

@@ -49,6 +49,11 @@ func (a *app) lists() map[string]func(*cobra.Command, *client.Client, listFlags)
 		"reviews": func(cmd *cobra.Command, c *client.Client, f listFlags) error {
 			return printList(a, cmd, c, "/review-items", f, reviewHeader, reviewRow)
 		},
+		"views": func(cmd *cobra.Command, c *client.Client, f listFlags) error {
+			return printList(a, cmd, c, "/views", f, []string{"id", "of", "name", "filter", "order", "shared", "by"}, func(x rest.View, _ time.Time) []string {
+				return []string{x.ID, x.Kind, x.Name, x.Filter, x.OrderBy, output.Value(x.Shared), x.Owner}
+			})
+		},
 		"kinds": func(cmd *cobra.Command, c *client.Client, f listFlags) error {
 			return printList(a, cmd, c, "/kinds", f, []string{"kind", "label", "group", "version", "standing"}, func(x rest.KindInfo, _ time.Time) []string {
 				return []string{x.Name, x.Label, x.Group, fmt.Sprintf("%d.%d", x.Major, x.Minor), x.Approval}

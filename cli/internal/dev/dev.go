@@ -25,9 +25,12 @@ type Options struct {
 	DataDir  string
 	BinDir   string
 	Machines int
-	Out      io.Writer
-	Now      func() time.Time
-	Getenv   func(string) string
+	// Plugin is the binary of a plugin under development; PluginSettings a file with the settings of the connection that tries it,
+	// PluginCredential the name of its credential in the data folder's credentials.yaml.
+	Plugin, PluginSettings, PluginCredential string
+	Out                                      io.Writer
+	Now                                      func() time.Time
+	Getenv                                   func(string) string
 }
 
 // Info is dev.json: how to reach what was started.
@@ -42,6 +45,7 @@ type Info struct {
 type site struct {
 	opt    Options
 	procs  *processes
+	agent  string // its id
 	info   Info
 	agents string // the collector's address for agents
 	api    *client.Client
@@ -52,6 +56,14 @@ type site struct {
 func Run(ctx context.Context, opt Options) (err error) {
 	if opt.DataDir, err = filepath.Abs(opt.DataDir); err != nil {
 		return fmt.Errorf("find data folder: %w", err)
+	}
+	if opt.Plugin != "" {
+		if opt.Plugin, err = filepath.Abs(opt.Plugin); err != nil {
+			return fmt.Errorf("find plugin: %w", err)
+		}
+		if _, err := stampOf(opt.Plugin); err != nil {
+			return fmt.Errorf("find plugin: %w", err)
+		}
 	}
 	if err := prepare(opt); err != nil {
 		return err
@@ -76,6 +88,9 @@ func Run(ctx context.Context, opt Options) (err error) {
 			return nil
 		}
 		return err
+	}
+	if opt.Plugin != "" {
+		return (&workshop{site: s, path: opt.Plugin, agent: s.agent}).run(ctx)
 	}
 	select {
 	case <-ctx.Done():
@@ -112,6 +127,7 @@ func (s *site) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.agent = agentID
 	if err := s.discover(ctx, agentID); err != nil {
 		return err
 	}

@@ -30,6 +30,8 @@ type child struct {
 	log  *os.File
 	done chan struct{}
 	err  error
+	// wanted says that somebody asked for its end; guarded by the processes' lock.
+	wanted bool
 }
 
 func newProcesses(bin, logs string) *processes {
@@ -69,7 +71,7 @@ func (p *processes) wait(c *child) {
 	close(c.done)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.stopping {
+	if !p.stopping && !c.wanted {
 		p.ended <- p.obituary(c)
 	}
 }
@@ -123,18 +125,26 @@ func (p *processes) stop(limit time.Duration) error {
 	p.mu.Unlock()
 	var errs []error
 	for i := len(children) - 1; i >= 0; i-- {
-		c := children[i]
-		if err := terminate(c.cmd); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			errs = append(errs, fmt.Errorf("end %s: %w", c.name, err))
+		if err := children[i].finish(limit); err != nil {
+			errs = append(errs, err)
 		}
-		select {
-		case <-c.done:
-		case <-time.After(limit):
-			if err := kill(c.cmd); err != nil {
-				errs = append(errs, fmt.Errorf("kill %s: %w", c.name, err))
-			}
-			<-c.done
+	}
+	return errors.Join(errs...)
+}
+
+// finish ends the child, and kills it when it does not end within the limit.
+func (c *child) finish(limit time.Duration) error {
+	var errs []error
+	if err := terminate(c.cmd); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		errs = append(errs, fmt.Errorf("end %s: %w", c.name, err))
+	}
+	select {
+	case <-c.done:
+	case <-time.After(limit):
+		if err := kill(c.cmd); err != nil {
+			errs = append(errs, fmt.Errorf("kill %s: %w", c.name, err))
 		}
+		<-c.done
 	}
 	return errors.Join(errs...)
 }

@@ -119,8 +119,12 @@ func (s *site) startAgent(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	plugins, err := s.pluginDir()
+	if err != nil {
+		return "", err
+	}
 	config := map[string]any{
-		"data_dir": s.path("agent"), "collector": s.agents, "name": "dev", "site": "dev", "plugin_dir": s.opt.BinDir,
+		"data_dir": s.path("agent"), "collector": s.agents, "name": "dev", "site": "dev", "plugin_dir": plugins,
 		"credentials_file": s.path("credentials.yaml"),
 	}
 	if len(known.Items) == 0 {
