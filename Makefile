@@ -107,6 +107,15 @@ race: need-go ## run the concurrent packages under the race detector
 e2e: build ## run the end-to-end tests against the real binaries (and a browser, where Chromium is)
 	go test -tags e2e -count=1 -p 1 -timeout 20m ./test/e2e/...
 
+.PHONY: screenshots
+SCREENSHOTS ?= screenshots
+screenshots: build ## make pictures of every page, wide and narrow, light and dark, full, empty and broken, into SCREENSHOTS
+	@dir=$$(mktemp -d); bin/maestro dev --demo --listen 127.0.0.1:0 --data-dir "$$dir" >"$$dir.log" 2>&1 & pid=$$!; \
+	trap 'kill $$pid 2>/dev/null; wait $$pid 2>/dev/null || true; rm -rf "$$dir" "$$dir.log"' EXIT; \
+	for i in $$(seq 120); do [ -f "$$dir/dev.json" ] && break; kill -0 $$pid 2>/dev/null || { cat "$$dir.log"; exit 1; }; sleep 1; done; \
+	[ -f "$$dir/dev.json" ] || { cat "$$dir.log"; exit 1; }; \
+	cd web && MAESTRO_E2E_DEV_JSON="$$dir/dev.json" npm run screenshots --silent -- "$(abspath $(SCREENSHOTS))"
+
 .PHONY: bench
 bench: build ## measure, as ratios against a reference in the same run; docs/benchmarks.md tells what
 	go test -run '^$$' -bench Ingest -benchtime 1x -count 3 ./collector/internal/inventory

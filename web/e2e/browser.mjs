@@ -50,6 +50,7 @@ export async function pages(facts) {
   const connections = (await ask(facts, '/connections')).items
   const connection = connections.find((c) => c.provider === 'vsphere' && c.last_run?.state !== 'running') ?? connections[0]
   const agent = (await ask(facts, '/agents')).items[0]
+  const datacenter = (await ask(facts, '/datacenters')).items.sort((a, b) => (b.counts?.server ?? 0) - (a.counts?.server ?? 0))[0]
   return {
     kind,
     resource,
@@ -73,11 +74,15 @@ export async function pages(facts) {
       ['join', '/agents?join=1'],
       ['coverage', '/coverage'],
       ['datacenters', '/datacenters'],
+      ...(datacenter ? [['datacenter', `/datacenters/${datacenter.id}`]] : []),
+      ['prefixes', '/prefixes'],
+      ['import', '/import'],
       ['removals', '/removals'],
       ['reviews', '/reviews'],
       ['mapping', '/mapping'],
       ['kinds', '/kinds'],
       ['changes', '/changes'],
+      ['compare', '/changes?tab=compare&since=hour'],
       ['audit', '/changes?tab=audit'],
       ['settings', '/settings'],
       ['empty', `/inventory/${kind}?filter=${encodeURIComponent('nothinghaslikethis')}`],

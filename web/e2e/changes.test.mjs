@@ -29,7 +29,7 @@ test('what is different since a moment is shown side by side; what changed back 
     const rows = page.getByRole('list', { name: 'Differences' }).getByRole('listitem')
     await rows.filter({ hasText: made }).getByText('first seen').waitFor()
     assert.equal(await rows.filter({ hasText: back }).count(), 0, 'what changed back is not a difference')
-    await rows.filter({ hasText: kept }).getByRole('button', { name: `Show the differences of ${kept}` }).click()
+    await rows.filter({ hasText: kept }).getByRole('button', { name: `Side by side the differences of ${kept}` }).click()
     const table = page.getByRole('region', { name: `${kept}, then and now` })
     const cells = await table.getByRole('row', { name: 'Environment' }).getByRole('cell').allTextContents()
     assert.deepEqual(cells, ['test', 'production'])

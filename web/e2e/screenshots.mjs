@@ -1,4 +1,5 @@
-// Pictures of every page at 1440 and 390 px, light and dark. Usage: npm run screenshots -- FOLDER [NAME ...]
+// Pictures of every page at 1440 and 390 px, light and dark: full, empty (the collector has nothing) and broken (it fails).
+// Usage: npm run screenshots -- FOLDER [NAME ...]; LOOK=390-dark and STATE=empty narrow what is made.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -20,6 +21,20 @@ const looks = [
   ['390-dark', 390, 844, 'dark'],
 ].filter(([name]) => !process.env.LOOK || name.includes(process.env.LOOK))
 
+// What the browser is answered instead of the collector: lists without items, or an error. Who one is and which kinds there
+// are stay true, since every page stands on them.
+const spared = /^\/api\/v1\/(session|events|kinds|plugins|agents)\b/
+const answers = {
+  full: null,
+  empty: (route, url) => {
+    const nothing = { status: 200, contentType: 'application/json' }
+    if (/\/(summary|coverage)$/.test(url.pathname)) return route.fulfill({ ...nothing, body: JSON.stringify({ kinds: [], scopes: 0, complete: 0, unwatched: 0, held: 0, held_removals: 0, pending_kinds: 0, agents: 0, agents_online: 0, connections: 0, exceptions: [] }) })
+    if (/\/[0-9a-f-]{36}(\/compare)?$/.test(url.pathname) || url.pathname.endsWith('/mapping')) return route.continue()
+    return route.fulfill({ ...nothing, body: JSON.stringify({ items: [], total_size: 0 }) })
+  },
+  broken: (route) => route.fulfill({ status: 500, contentType: 'application/problem+json', headers: { 'X-Request-Id': '0198c0ffee' }, body: JSON.stringify({ title: 'Internal Server Error', status: 500, detail: 'The store does not answer: context deadline exceeded.' }) }),
+}
+
 for (const [name, width, height, colorScheme] of looks) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme, deviceScaleFactor: width < 500 ? 2 : 1, reducedMotion: 'reduce', locale: 'en-GB' })
   const page = await context.newPage()
@@ -30,11 +45,16 @@ for (const [name, width, height, colorScheme] of looks) {
     await page.screenshot({ path: join(folder, `sign-in-${name}.png`) })
   }
   await signIn(page, facts)
-  for (const [what, path] of list) {
-    if (only.length && !only.includes(what)) continue
-    await page.goto(facts.url + path)
-    await settled(page)
-    await page.screenshot({ path: join(folder, `${what}-${name}.png`) })
+  for (const [state, answer] of Object.entries(answers)) {
+    if (process.env.STATE && process.env.STATE !== state) continue
+    if (answer) await page.route((url) => url.pathname.startsWith('/api/v1/') && !spared.test(url.pathname), (route) => answer(route, new URL(route.request().url())))
+    for (const [what, path] of list) {
+      if (only.length && !only.includes(what)) continue
+      await page.goto(facts.url + path)
+      await settled(page)
+      await page.screenshot({ path: join(folder, `${what}-${state}-${name}.png`) })
+    }
+    await page.unrouteAll({ behavior: 'wait' })
   }
   if (!only.length || only.includes('palette')) {
     await page.goto(facts.url)

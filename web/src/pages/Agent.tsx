@@ -19,6 +19,7 @@ import { say } from '../parts/toast'
 import { When } from '../parts/When'
 import { AgentHold } from './AgentHold'
 import { Certificate, Spool } from './Agents'
+import { Drain, LastRuns } from './AgentWork'
 import css from './Agents.module.css'
 
 export default function Agent() {
@@ -46,7 +47,7 @@ function One({ a }: { a: Document }) {
       heading={<Foreign text={a.name} max={100} />}
       trail={[{ to: '/agents', label: 'Agents' }]}
       facts={<><State state={a.status} pill />{a.site ? <span>site <Foreign text={a.site} /></span> : null}<span className="muted">last contact <When at={a.last_contact} /></span></>}
-      actions={admin && a.status !== 'revoked' ? <Button color="danger" variant="outline" onClick={() => setRevoking(true)}>Revoke …</Button> : null}
+      actions={admin && a.status !== 'revoked' ? <><Drain a={a} /><Button color="danger" variant="outline" onClick={() => setRevoking(true)}>Revoke …</Button></> : null}
     >
       {(a.notices ?? []).map((n, i) => <p key={i} className={css.notice}><Mark state="degraded" /><Foreign text={n} max={600} /></p>)}
       <AgentHold a={a} />
@@ -85,6 +86,7 @@ function One({ a }: { a: Document }) {
               </ul>
             ) : <Empty title="No plugins">Put plugin executables into its plugin directory.</Empty>}
           </Panel>
+          <LastRuns id={a.id} />
           <Panel title="Credentials">
             {a.credentials?.length ? (
               <ul className="stack-s">{a.credentials.map((c) => <li key={c.name}><Foreign text={c.name} mono /> <span className="muted">{c.providers?.length ? `for ${c.providers.join(', ')}` : 'for any provider'}</span></li>)}</ul>

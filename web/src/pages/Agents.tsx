@@ -18,6 +18,7 @@ import { Foreign, Snippet } from '../parts/Text'
 import { say } from '../parts/toast'
 import { useNow, When } from '../parts/When'
 import css from './Agents.module.css'
+import { JoinCommands } from './JoinCommands'
 
 export default function Agents() {
   const list = useQuery(q.agents())
@@ -103,8 +104,7 @@ function Made({ token, onClose }: { token: JoinToken; onClose: () => void }) {
   const used = tokens.data?.items.find((t) => t.id === token.id)?.used_by
   return (
     <div className="stack">
-      <p>Run this on the machine, as root or as the user the agent is to run as. It asks for the token, so that the token stays out of the shell’s history.</p>
-      <Snippet label="the command" text={token.command ?? ''} />
+      <JoinCommands command={token.command ?? ''} />
       <p>The token is shown only now, works once, and ends <When at={token.expires_at} />.</p>
       <Snippet label="the token" text={token.token ?? ''} />
       <p role="status" className="row-n">

@@ -8,6 +8,7 @@ import { api } from '../api/client'
 import { q } from '../api/queries'
 import type { Difference, KindInfo } from '../api/types'
 import { momentOf, moments } from '../format/moments'
+import { plain } from '../format/text'
 import { localInput } from '../format/time'
 import { count, counted } from '../format/units'
 import { KindIcon } from '../frame/icons'
@@ -106,7 +107,7 @@ function Row({ d, kind, since, until }: { d: Difference; kind: KindInfo | undefi
           {d.action === 'created' ? <span className="muted">was not there{d.diff?.length ? <>, has {counted(d.diff.length, 'fact')}</> : null}</span> : open ? null : moved ? <span>{stateWord(d.state_before!)} → {stateWord(d.state_after!)}</span> : <DiffLine diff={d.diff} kind={kind} max={2} />}
         </span>
         <span className="muted"><When at={d.at} /></span>
-        {d.diff?.length ? <button type="button" className="link" aria-expanded={open} aria-label={`${open ? 'Hide' : 'Show'} the differences of ${d.name || d.id}`} onClick={() => setOpen(!open)}>{open ? 'Hide' : 'Side by side'}</button> : <Link to={`/inventory/${d.kind}/${d.id}?tab=history`}>History</Link>}
+        {d.diff?.length ? <button type="button" className="link" aria-expanded={open} onClick={() => setOpen(!open)}>{open ? 'Hide' : 'Side by side'}<span className="hidden-visually"> the differences of {plain(d.name || d.id)}</span></button> : <Link to={`/inventory/${d.kind}/${d.id}?tab=history`}>History</Link>}
       </div>
       {open ? (
         <div className={css.detail}>

@@ -7,7 +7,7 @@ import type { PrefixAddress } from '../api/types'
 import { amount, count, counted } from '../format/units'
 import { DataTable, type Col } from '../parts/DataTable'
 import { Page, Panel } from '../parts/Page'
-import { Loading, ProblemPanel } from '../parts/States'
+import { Empty, Loading, ProblemPanel } from '../parts/States'
 import { Foreign } from '../parts/Text'
 import { rangeColumns, Refs, Trouble } from './Prefixes'
 import css from './Prefixes.module.css'
@@ -48,7 +48,7 @@ export default function PrefixPage() {
       </Panel>
       {p.within.length ? <Panel title={<>Ranges within <span className="muted">{count(p.within.length)}</span></>} flush><DataTable label="Ranges within" rows={p.within.map((w) => ({ ...w, depth: w.depth - p.depth - 1 }))} cols={rangeColumns} rowKey={(w) => w.id} to={(w) => `/prefixes/${w.id}`} /></Panel> : null}
       <Panel title={<>Addresses <span className="muted">{used.data ? count(used.data.total_size) : ''}</span></>} flush>
-        {used.error ? <ProblemPanel error={used.error} compact retry={() => void used.refetch()} /> : used.data?.items.length === 0 ? <p className="muted" style={{ padding: 'var(--s3)' }}>Nobody has an address in it.</p> : (
+        {used.error ? <ProblemPanel error={used.error} compact retry={() => void used.refetch()} /> : used.data?.items.length === 0 ? <Empty title="Nobody has an address in it" /> : (
           <DataTable label="Addresses" rows={used.data?.items ?? []} cols={addressColumns} rowKey={(a) => a.key} loading={used.isPending} />
         )}
       </Panel>
