@@ -25,6 +25,9 @@ type listFlags struct {
 	watch                 bool
 	every                 time.Duration
 	fields                string // those that the collector need not leave out
+	// source tells of changes, of which events are those of this list; nil when it is asked for every now and then.
+	source *client.Client
+	events url.Values
 }
 
 func (f *listFlags) add(cmd *cobra.Command) {
@@ -36,7 +39,7 @@ func (f *listFlags) add(cmd *cobra.Command) {
 // addWatch is for lists that somebody may want to keep an eye on.
 func (f *listFlags) addWatch(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.watch, "watch", false, "go on and show what changes, until Ctrl-C")
-	cmd.Flags().DurationVar(&f.every, "every", 2*time.Second, "`how often` --watch looks")
+	cmd.Flags().DurationVar(&f.every, "every", 2*time.Second, "`how often` --watch looks when nobody tells of changes")
 }
 
 func (f *listFlags) query() url.Values {
@@ -112,6 +115,7 @@ func (a *app) getKind(cmd *cobra.Command, c *client.Client, kind string, flags l
 	if flags.fields, err = documentFields(info, a.fields); err != nil {
 		return usageError{err}
 	}
+	flags.source, flags.events = c, url.Values{"types": {"resources"}, "kind": {kind}}
 	return watched(a, cmd, flags, resourceID, func(ctx context.Context) (rest.List[rest.Resource], func() output.Table, error) {
 		list, err := client.All[rest.Resource](ctx, c, "/resources/"+url.PathEscape(kind), flags.query(), flags.limit)
 		if err != nil {
@@ -241,6 +245,7 @@ func (a *app) getOne(cmd *cobra.Command, c *client.Client, kind, id string, flag
 		return err
 	}
 	path := resourcePath(kind, id)
+	flags.source, flags.events = c, url.Values{"types": {"resources"}, "kind": {kind}}
 	return watched(a, cmd, flags, resourceID, func(ctx context.Context) (rest.List[rest.Resource], func() output.Table, error) {
 		r, err := client.Get[rest.Resource](ctx, c, path, q)
 		return rest.List[rest.Resource]{Items: []rest.Resource{r}, TotalSize: -1}, func() output.Table { return onePage(r, a.env.Now()) }, err

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -62,7 +63,25 @@ func (a *app) lists() map[string]func(*cobra.Command, *client.Client, listFlags)
 	}
 }
 
+// eventsOf are the live events that tell of a list; "" when none do.
+func eventsOf(path string) string {
+	switch path {
+	case "/runs", "/agents":
+		return strings.TrimPrefix(path, "/")
+	case "/connections":
+		return "connections,runs"
+	case "/removals", "/review-items":
+		return "reviews"
+	case "/changes":
+		return "resources"
+	}
+	return ""
+}
+
 func printList[T any](a *app, cmd *cobra.Command, c *client.Client, path string, f listFlags, header []string, row func(T, time.Time) []string) error {
+	if types := eventsOf(path); types != "" {
+		f.source, f.events = c, url.Values{"types": {types}}
+	}
 	return watched(a, cmd, f, idOf[T], func(ctx context.Context) (rest.List[T], func() output.Table, error) {
 		list, err := client.All[T](ctx, c, path, f.query(), f.limit)
 		return list, func() output.Table {

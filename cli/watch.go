@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,17 +40,15 @@ func watched[T any](a *app, cmd *cobra.Command, f listFlags, id func(T) string, 
 		return usageError{errors.New("--every: want 100ms or more")}
 	}
 	w := watcher[T]{app: a, id: id, before: map[string][]byte{}, single: list.TotalSize == single}
-	tick := time.NewTicker(f.every)
-	defer tick.Stop()
+	news := listen(cmd.Context(), f)
+	defer news.close()
 	for {
 		if err := w.show(list, table); err != nil {
 			return err
 		}
 		for {
-			select {
-			case <-cmd.Context().Done():
+			if !news.wait(cmd.Context()) {
 				return nil // somebody has seen enough
-			case <-tick.C:
 			}
 			list, table, err = ask(cmd.Context())
 			if cmd.Context().Err() != nil {
@@ -62,6 +61,72 @@ func watched[T any](a *app, cmd *cobra.Command, f listFlags, id func(T) string, 
 		}
 		if err != nil {
 			return err
+		}
+	}
+}
+
+// stale is how long what nobody told of a change of may be shown: the times of what was seen last, for example.
+const stale = 30 * time.Second
+
+// news says when a list is to be asked for again: when the collector tells of a change, or else every now and then.
+type news struct {
+	every time.Duration
+	// told is filled at a change; live says that changes are told.
+	told chan struct{}
+	live atomic.Bool
+	end  context.CancelFunc
+	done chan struct{}
+}
+
+func listen(ctx context.Context, f listFlags) *news {
+	ctx, end := context.WithCancel(ctx)
+	n := &news{every: f.every, told: make(chan struct{}, 1), end: end, done: make(chan struct{})}
+	go func() {
+		defer close(n.done)
+		if f.source == nil || f.events == nil {
+			return // nobody tells of such a list
+		}
+		for ctx.Err() == nil {
+			_ = f.source.Events(ctx, f.events, func(name string) { // why it ended does not matter: meanwhile the list is asked for anyway
+				n.live.Store(true)
+				if name == "heartbeat" {
+					return // hello is one: what happened before it, nobody tells
+				}
+				select {
+				case n.told <- struct{}{}:
+				default: // it is told already
+				}
+			})
+			n.live.Store(false)
+			select {
+			case <-ctx.Done():
+			case <-time.After(f.every):
+			}
+		}
+	}()
+	return n
+}
+
+func (n *news) close() {
+	n.end()
+	<-n.done
+}
+
+// wait is until it is worth asking again; false when nobody waits any more.
+func (n *news) wait(ctx context.Context) bool {
+	tick := time.NewTicker(n.every)
+	defer tick.Stop()
+	began := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-n.told:
+			return true
+		case <-tick.C:
+			if !n.live.Load() || time.Since(began) > stale {
+				return true
+			}
 		}
 	}
 }
