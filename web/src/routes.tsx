@@ -29,6 +29,8 @@ const pages: [path: string, load: Load][] = [
   ['mapping', () => import('./pages/Mapping')],
   ['import', () => import('./pages/Import')],
   ['changes', () => import('./pages/Changes')],
+  ['settings/users', () => import('./pages/Users')],
+  ['account', () => import('./pages/Account')],
   ['settings', () => import('./pages/Settings')],
   ['*', () => import('./pages/NotFound')],
 ]

@@ -205,6 +205,11 @@ export const q = {
     }),
   removal: (id: string) =>
     queryOptions({ queryKey: ['removals', 'one', id], queryFn: ({ signal }) => api.get('/api/v1/removals/{id}', { path: { id }, signal }) }),
+  users: () => queryOptions({ queryKey: ['users'], queryFn: ({ signal }) => api.get('/api/v1/users', { query: all, signal }) }),
+  userSessions: (username: string) =>
+    queryOptions({ queryKey: ['sessions', username], queryFn: ({ signal }) => api.get('/api/v1/users/{username}/sessions', { path: { username }, query: all, signal }) }),
+  profile: () => queryOptions({ queryKey: ['profile'], queryFn: ({ signal }) => api.get('/api/v1/session/profile', { signal }), refetchOnWindowFocus: false }),
+  ownSessions: () => queryOptions({ queryKey: ['sessions'], queryFn: ({ signal }) => api.get('/api/v1/session/sessions', { query: all, signal }) }),
   tokens: () => queryOptions({ queryKey: ['tokens'], queryFn: ({ signal }) => api.get('/api/v1/tokens', { query: all, signal }) }),
   latestChanges: (size: number) =>
     queryOptions({

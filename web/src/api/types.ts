@@ -3,6 +3,11 @@ import type { components } from './schema.gen'
 
 type Schemas = components['schemas']
 
+export type User = Schemas['User']
+export type UserLink = Schemas['UserLink']
+export type Profile = Schemas['Profile']
+export type SessionInfo = Schemas['SessionInfo']
+export type FactorPending = Schemas['FactorPending']
 export type Resource = Schemas['Resource']
 export type Common = Schemas['Common']
 export type Source = Schemas['Source']

@@ -155,6 +155,7 @@ function Account({ onHelp }: { onHelp: () => void }) {
           {dark ? 'Light' : 'Dark'}
         </Menu.Item>
         <Menu.Item leftSection={<IconKeyboard size={15} />} onClick={onHelp}>Keys</Menu.Item>
+        <Menu.Item leftSection={<IconUserCircle size={15} />} component={Link} to="/account">Profile and security</Menu.Item>
         <Menu.Item leftSection={<IconSettings size={15} />} component={Link} to="/settings">Settings</Menu.Item>
         <Menu.Divider />
         <Menu.Item leftSection={<IconLogout size={15} />} onClick={() => void signOut()}>Sign out</Menu.Item>

@@ -2,7 +2,7 @@
 import { Button } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { lazy, Suspense, useEffect } from 'react'
-import { useRouteError } from 'react-router'
+import { useLocation, useRouteError } from 'react-router'
 
 import { contact } from '../api/contact'
 import { listen } from '../api/live'
@@ -13,13 +13,17 @@ import css from './Frame.module.css'
 import { Frame } from './Frame'
 
 const SignIn = lazy(() => import('../pages/SignIn'))
+const LinkPage = lazy(() => import('../pages/Link'))
+const Forgotten = lazy(() => import('../pages/Forgotten'))
+const EnrolFirst = lazy(() => import('../pages/EnrolFirst'))
 const SignInAgain = lazy(() => import('./SignInAgain'))
 
 export function Root() {
   const session = useQuery(q.session())
   const expired = useQuery(q.expired()).data
   const client = useQueryClient()
-  const known = !!session.data
+  const known = !!session.data && !session.data.enrol_first
+  const path = useLocation().pathname
 
   useEffect(() => {
     // An answer of 401 anywhere means that the session has ended. The page stays, with what was typed into it.
@@ -45,10 +49,13 @@ export function Root() {
   if (session.error && !session.data) {
     return <main className={css.alone}><ProblemPanel error={session.error} retry={() => void session.refetch()} /></main>
   }
-  if (!session.data) {
+  // A link is for whoever opens it, whoever is signed in here.
+  const Alone = path === '/link' ? LinkPage : !session.data ? (path === '/forgotten' ? Forgotten : SignIn) : session.data.enrol_first ? EnrolFirst : null
+  if (!session.data || Alone) {
+    const Shown = Alone ?? SignIn
     return (
       <Suspense fallback={<main className={css.alone}><Loading what="the sign-in page" lines={3} /></main>}>
-        <SignIn />
+        <Shown />
       </Suspense>
     )
   }

@@ -6,6 +6,7 @@ import { useState } from 'react'
 import { api } from '../api/client'
 import { Problem } from '../api/problem'
 import type { Session } from '../api/types'
+import { CodeField, codeAsked } from '../parts/Code'
 import { ProblemPanel } from '../parts/States'
 import { enter, useSignOut } from './session'
 
@@ -13,19 +14,23 @@ export default function SignInAgain({ as }: { as: Session }) {
   const client = useQueryClient()
   const signOut = useSignOut()
   const [password, setPassword] = useState('')
+  const [code, setCode] = useState('')
+  const [factor, setFactor] = useState(false)
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState<unknown>(null)
   const submit = async () => {
     setBusy(true)
     setError(null)
     try {
-      enter(client, await api.post('/api/v1/session', { body: { username: as.username, password } }))
+      enter(client, await api.post('/api/v1/session', { body: { username: as.username, password, ...(factor ? { code: code.trim() } : {}) } }))
     } catch (err) {
+      if (codeAsked(err)) setFactor(true)
       setError(err)
       setBusy(false)
     }
   }
-  const wrong = error instanceof Problem && (error.status === 401 || error.status === 403)
+  const asked = codeAsked(error)
+  const wrong = !asked && error instanceof Problem && (error.status === 401 || error.status === 403)
   return (
     <Modal opened onClose={() => undefined} withCloseButton={false} closeOnEscape={false} closeOnClickOutside={false} size={420} title="Your session has ended">
       <form
@@ -46,7 +51,8 @@ export default function SignInAgain({ as }: { as: Session }) {
           required
           visibilityToggleButtonProps={{ 'aria-label': 'Show or hide the password' }}
         />
-        {wrong ? <p role="alert">That is not the password.</p> : error ? <ProblemPanel error={error} compact /> : null}
+        {factor ? <CodeField value={code} onChange={setCode} focus error={asked === 'wrong' ? 'Wrong, or used already. Wait for the next one.' : undefined} /> : null}
+        {wrong ? <p role="alert">That is not the password.</p> : error && !asked ? <ProblemPanel error={error} compact /> : null}
         <div className="row">
           <Button type="submit" variant="filled" loading={busy}>Sign in</Button>
           <Button onClick={() => void signOut()}>Somebody else</Button>

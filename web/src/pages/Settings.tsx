@@ -1,11 +1,10 @@
-import { Button, Modal, PasswordInput, SegmentedControl, Select, TagsInput, TextInput, useMantineColorScheme } from '@mantine/core'
+import { Button, Modal, SegmentedControl, Select, TagsInput, TextInput, useMantineColorScheme } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconKey, IconPlus } from '@tabler/icons-react'
 import { useState } from 'react'
-import { useSearchParams } from 'react-router'
+import { Link, useSearchParams } from 'react-router'
 
 import { api } from '../api/client'
-import { Problem } from '../api/problem'
 import { q } from '../api/queries'
 import type { OptionList, Token } from '../api/types'
 import { human } from '../format/text'
@@ -28,9 +27,14 @@ export default function Settings() {
   return (
     <Page narrow title="Settings">
       <Appearance />
+      <Panel title="People">
+        <div className="stack-s">
+          {admin ? <p><Link to="/settings/users">Users</Link>: who may sign in, invitations, roles.</p> : null}
+          <p><Link to="/account">Profile and security</Link>: your password, second factor and sessions.</p>
+        </div>
+      </Panel>
       {admin ? <Tokens /> : null}
       {admin ? <Options /> : null}
-      <Password />
       <Panel title="About">
         <dl className={css.facts}>
           <div><dt>Signed in as</dt><dd>{session?.username}, {session?.role} of tenant {session?.tenant}</dd></div>
@@ -97,7 +101,7 @@ function Tokens() {
       </header>
       <div className={css.tokens}>
         {list.error && !list.data ? <ProblemPanel error={list.error} compact /> : list.data?.items.length === 0 ? (
-          <Empty icon={<IconKey size={26} stroke={1.4} aria-hidden />} title="No tokens yet">Scripts and the maestro command sign in with a token instead of a password.</Empty>
+          <Empty icon={<IconKey size={26} stroke={1.4} aria-hidden />} title="No tokens yet">Scripts and the maestro command sign in with a token instead of a password. A token is a service account: it belongs to no person and stays when its maker leaves.</Empty>
         ) : (
           <DataTable label="API tokens" rows={list.data?.items ?? []} cols={cols} rowKey={(t) => t.id} loading={list.isPending} faded={ended} />
         )}
@@ -159,44 +163,6 @@ function Options() {
           </form>
         </Modal>
       ) : null}
-    </Panel>
-  )
-}
-
-function Password() {
-  const [current, setCurrent] = useState('')
-  const [next, setNext] = useState('')
-  const [again, setAgain] = useState('')
-  const [error, setError] = useState<unknown>(null)
-  const [busy, setBusy] = useState(false)
-  const differ = again !== '' && next !== again
-  const submit = async () => {
-    setBusy(true)
-    setError(null)
-    try {
-      await api.post('/api/v1/session/password', { body: { current_password: current, new_password: next } })
-      setCurrent('')
-      setNext('')
-      setAgain('')
-      say('Your password is changed; your other sessions have ended')
-    } catch (err) {
-      setError(err)
-    }
-    setBusy(false)
-  }
-  const fields = error instanceof Problem ? error.fields : new Map<string, string>()
-  const show = { 'aria-label': 'Show or hide the password' }
-  return (
-    <Panel title="Password">
-      <form className="stack" onSubmit={(e) => { e.preventDefault(); if (!differ) void submit() }}>
-        <div className={css.passwords}>
-          <PasswordInput label="Current password" autoComplete="current-password" required value={current} onChange={(e) => setCurrent(e.currentTarget.value)} error={fields.get('/current_password')} visibilityToggleButtonProps={show} />
-          <PasswordInput label="New password" autoComplete="new-password" required value={next} onChange={(e) => setNext(e.currentTarget.value)} error={fields.get('/new_password')} visibilityToggleButtonProps={show} />
-          <PasswordInput label="New password again" autoComplete="new-password" required value={again} onChange={(e) => setAgain(e.currentTarget.value)} error={differ ? 'The two differ.' : undefined} visibilityToggleButtonProps={show} />
-        </div>
-        {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
-        <div><Button type="submit" loading={busy} disabled={!current || !next || next !== again}>Change the password</Button></div>
-      </form>
     </Panel>
   )
 }

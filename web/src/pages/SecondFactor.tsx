@@ -1,0 +1,104 @@
+// Setting up a second factor, and turning it off again.
+import { Button, Modal, PasswordInput } from '@mantine/core'
+import { useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+
+import { api } from '../api/client'
+import { Problem } from '../api/problem'
+import type { FactorPending } from '../api/types'
+import { CodeField, Qr } from '../parts/Code'
+import { ProblemPanel } from '../parts/States'
+import { Copy, Snippet } from '../parts/Text'
+import { say } from '../parts/toast'
+import css from './SecondFactor.module.css'
+
+const show = { 'aria-label': 'Show or hide the password' }
+
+/** Password, picture and first code, recovery codes. `onDone` is called when the codes were kept. */
+export function SetUpFactor({ onDone, onCancel }: { onDone: () => void; onCancel?: () => void }) {
+  const [password, setPassword] = useState('')
+  const [pending, setPending] = useState<FactorPending | null>(null)
+  const [code, setCode] = useState('')
+  const [codes, setCodes] = useState<string[] | null>(null)
+  const [error, setError] = useState<unknown>(null)
+  const [busy, setBusy] = useState(false)
+  const fields = error instanceof Problem ? error.fields : new Map<string, string>()
+  const attempt = async (what: () => Promise<void>) => {
+    setBusy(true)
+    setError(null)
+    try {
+      await what()
+    } catch (err) {
+      setError(err)
+    }
+    setBusy(false)
+  }
+  const begin = () => attempt(async () => setPending(await api.post('/api/v1/session/second-factor', { body: { current_password: password } })))
+  const confirm = () => attempt(async () => setCodes((await api.post('/api/v1/session/second-factor/confirm', { body: { code: code.trim() } })).recovery_codes ?? []))
+  if (codes) {
+    return (
+      <div className="stack">
+        <p>From now on signing in asks for a code. Keep these recovery codes where the phone is not: each signs in once when it is lost. They are shown only now.</p>
+        <Snippet label="the recovery codes" text={codes.join('\n')} tall />
+        <div><Button variant="filled" onClick={onDone}>I have kept them</Button></div>
+      </div>
+    )
+  }
+  if (!pending) {
+    return (
+      <form className="stack" onSubmit={(e) => { e.preventDefault(); void begin() }}>
+        <p>An authenticator app on your phone shows a code that changes every 30 seconds. Signing in asks for it after the password.</p>
+        <PasswordInput label="Your password" autoComplete="current-password" required value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={fields.get('/current_password')} visibilityToggleButtonProps={show} data-autofocus />
+        {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
+        <div className="row"><Button type="submit" variant="filled" loading={busy}>Go on</Button>{onCancel ? <Button onClick={onCancel}>Cancel</Button> : null}</div>
+      </form>
+    )
+  }
+  return (
+    <form className="stack" onSubmit={(e) => { e.preventDefault(); void confirm() }}>
+      <div className={css.enrol}>
+        <Qr rows={pending.qr ?? []} label="QR code for the authenticator" />
+        <div className="stack-s">
+          <p>Scan this with the authenticator. If it cannot scan, type this secret into it:</p>
+          <div className={css.secret}><Copy text={pending.secret} label="the secret" /></div>
+        </div>
+      </div>
+      <CodeField only value={code} onChange={setCode} error={fields.get('/code')} focus />
+      {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
+      <div className="row"><Button type="submit" variant="filled" loading={busy}>Confirm the code</Button>{onCancel ? <Button onClick={onCancel}>Cancel</Button> : null}</div>
+    </form>
+  )
+}
+
+export function FactorOff({ onClose }: { onClose: () => void }) {
+  const client = useQueryClient()
+  const [password, setPassword] = useState('')
+  const [code, setCode] = useState('')
+  const [error, setError] = useState<unknown>(null)
+  const [busy, setBusy] = useState(false)
+  const fields = error instanceof Problem ? error.fields : new Map<string, string>()
+  const submit = async () => {
+    setBusy(true)
+    setError(null)
+    try {
+      await api.post('/api/v1/session/second-factor/off', { body: { current_password: password, code: code.trim() } })
+      void client.invalidateQueries({ queryKey: ['profile'] })
+      say('Your second factor is off')
+      onClose()
+    } catch (err) {
+      setError(err)
+      setBusy(false)
+    }
+  }
+  return (
+    <Modal opened onClose={onClose} title="Turn the second factor off" closeButtonProps={{ 'aria-label': 'Close' }}>
+      <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
+        <p>Signing in asks for the password alone from then on. The recovery codes end too.</p>
+        <PasswordInput label="Your password" autoComplete="current-password" required value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={fields.get('/current_password')} visibilityToggleButtonProps={show} data-autofocus />
+        <CodeField value={code} onChange={setCode} error={fields.get('/code')} />
+        {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
+        <div className="row"><Button type="submit" variant="filled" color="danger" loading={busy}>Turn it off</Button><Button onClick={onClose}>Cancel</Button></div>
+      </form>
+    </Modal>
+  )
+}

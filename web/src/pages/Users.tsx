@@ -1,0 +1,248 @@
+// Who may sign in: invited by a link, edited, disabled, helped when something was forgotten or lost.
+import { Button, Checkbox, Menu, Modal, Select, TextInput } from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { IconPlus, IconUsers } from '@tabler/icons-react'
+import { useState } from 'react'
+import { useSearchParams } from 'react-router'
+
+import { api } from '../api/client'
+import { Problem } from '../api/problem'
+import { q } from '../api/queries'
+import type { User, UserLink } from '../api/types'
+import { useAdmin, useSession } from '../frame/session'
+import { Confirm } from '../parts/Confirm'
+import { DataTable, type Col } from '../parts/DataTable'
+import { State } from '../parts/marks'
+import { Page } from '../parts/Page'
+import { Empty, Loading, ProblemPanel } from '../parts/States'
+import { Foreign, Snippet } from '../parts/Text'
+import { say } from '../parts/toast'
+import { When } from '../parts/When'
+import { SessionList } from './Sessions'
+
+type Act = 'edit' | 'link' | 'sessions' | 'factor' | 'delete'
+
+const stateOf = (u: User) => (u.disabled ? <State state="revoked" word="disabled" /> : u.invited ? <State state="queued" word="invited" /> : <State state="active" word="active" />)
+
+export default function Users() {
+  const admin = useAdmin()
+  const me = useSession()?.username
+  const client = useQueryClient()
+  const list = useQuery({ ...q.users(), enabled: admin })
+  const [params, setParams] = useSearchParams()
+  const [acting, setActing] = useState<{ user: User; act: Act } | null>(null)
+  const [given, setGiven] = useState<{ user: User; link: UserLink } | null>(null)
+  const refresh = () => void client.invalidateQueries({ queryKey: ['users'] })
+  const done = () => { setActing(null); refresh() }
+  const cols: Col<User>[] = [
+    { id: 'username', label: 'User name', width: 150, cell: (u) => <Foreign text={u.username} max={40} /> },
+    { id: 'name', label: 'Name', width: 160, cell: (u) => <Foreign text={u.display_name} max={40} /> },
+    { id: 'email', label: 'E-mail', width: 190, cell: (u) => <Foreign text={u.email} max={40} /> },
+    { id: 'role', label: 'Role', width: 80, cell: (u) => u.role },
+    { id: 'state', label: 'State', width: 110, cell: stateOf },
+    { id: 'factor', label: 'Second factor', width: 110, cell: (u) => (u.second_factor ? 'yes' : 'no') },
+    { id: 'link', label: 'Link ends', width: 100, cell: (u) => <When at={u.link_until} never="none" /> },
+    { id: 'act', label: 'Actions', width: 90, cell: (u) => <Actions user={u} own={u.username === me} onAct={(act) => setActing({ user: u, act })} /> },
+  ]
+  return (
+    <Page
+      title="Users"
+      trail={[{ to: '/settings', label: 'Settings' }]}
+      actions={admin ? <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setParams({ invite: '1' })}>Invite somebody</Button> : null}
+    >
+      {!admin ? <Empty icon={<IconUsers size={26} stroke={1.4} aria-hidden />} title="Users are an administrator’s to manage">Your own profile and password are in your account.</Empty> : list.error && !list.data ? (
+        <ProblemPanel error={list.error} retry={() => void list.refetch()} />
+      ) : (
+        <DataTable label="Users" rows={list.data?.items ?? []} cols={cols} rowKey={(u) => u.username} loading={list.isPending} faded={(u) => u.disabled} />
+      )}
+      {params.get('invite') ? <Invite onClose={() => { setParams({}); refresh() }} /> : null}
+      {acting?.act === 'edit' ? <Edit user={acting.user} own={acting.user.username === me} onClose={done} /> : null}
+      {acting?.act === 'sessions' ? <Sessions user={acting.user} onClose={done} /> : null}
+      {acting?.act === 'link' ? (
+        <Confirm
+          title={acting.user.invited ? `New invitation for ${acting.user.username}` : `Reset the password of ${acting.user.username}`}
+          verb="Make a link"
+          onClose={() => setActing(null)}
+          onConfirm={async () => {
+            const link = await api.post('/api/v1/users/{username}/link', { path: { username: acting.user.username } })
+            setGiven({ user: acting.user, link })
+            refresh()
+          }}
+        >
+          <p>{acting.user.invited ? 'The link that was given before ends.' : 'The password stays until the link is used; then every session of the user ends.'}</p>
+        </Confirm>
+      ) : null}
+      {acting?.act === 'factor' ? (
+        <Confirm
+          title={`Reset the second factor of ${acting.user.username}`}
+          verb="Reset the second factor"
+          danger
+          onClose={done}
+          onConfirm={async () => {
+            await api.delete('/api/v1/users/{username}/second-factor', { path: { username: acting.user.username } })
+            say(`${acting.user.username} signs in with the password alone now`)
+          }}
+        >
+          <p>Make sure that it is really this person who asks: from then on the password alone is enough, until a new second factor is set up.</p>
+        </Confirm>
+      ) : null}
+      {acting?.act === 'delete' ? (
+        <Confirm
+          title={`Delete ${acting.user.username}`}
+          verb="Delete the user"
+          danger
+          onClose={done}
+          onConfirm={async () => {
+            await api.delete('/api/v1/users/{username}', { path: { username: acting.user.username } })
+            say(`${acting.user.username} deleted`)
+          }}
+        >
+          <p>All sessions end. The audit trail keeps what the user did. To keep the account for later, disable it instead.</p>
+        </Confirm>
+      ) : null}
+      {given ? (
+        <Modal opened onClose={() => setGiven(null)} title={`Link for ${given.user.username}`} size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
+          <Given link={given.link} onDone={() => setGiven(null)} />
+        </Modal>
+      ) : null}
+    </Page>
+  )
+}
+
+function Actions({ user, own, onAct }: { user: User; own: boolean; onAct: (act: Act) => void }) {
+  return (
+    <Menu position="bottom-end" width={220}>
+      <Menu.Target><button type="button" className="link" aria-label={`Actions for ${user.username}`}>Actions</button></Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Item onClick={() => onAct('edit')}>Edit</Menu.Item>
+        <Menu.Item disabled={user.disabled} onClick={() => onAct('link')}>{user.invited ? 'New invitation link' : 'Link for a new password'}</Menu.Item>
+        <Menu.Item onClick={() => onAct('sessions')}>Sessions</Menu.Item>
+        <Menu.Item disabled={!user.second_factor || own} onClick={() => onAct('factor')}>Reset the second factor</Menu.Item>
+        <Menu.Divider />
+        <Menu.Item color="danger" disabled={own} onClick={() => onAct('delete')}>Delete</Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  )
+}
+
+/** The link as it is handed over; without a public address the collector knows only its path. */
+function Given({ link, onDone }: { link: UserLink; onDone: () => void }) {
+  return (
+    <div className="stack">
+      {link.mailed ? <p>It was sent by mail. You can hand it over yourself too:</p> : <p>Hand this over in a way that only this person reads. It is shown only now.</p>}
+      {link.mail_problem ? <p role="alert">{link.mail_problem}</p> : null}
+      <Snippet label="the link" text={new URL(link.link, location.origin).toString()} />
+      <p className="muted">It sets the password once, and ends <When at={link.expires_at} />.</p>
+      <div><Button variant="filled" onClick={onDone}>Done</Button></div>
+    </div>
+  )
+}
+
+const roles: { value: User['role']; label: string }[] = [
+  { value: 'reader', label: 'reader: sees everything, changes nothing' },
+  { value: 'admin', label: 'admin: may do everything' },
+  { value: 'none', label: 'none: may sign in and sees nothing' },
+]
+
+interface Draft {
+  display_name: string
+  email: string
+  role: User['role']
+}
+
+function Fields({ draft, onChange, fields, own }: { draft: Draft; onChange: (d: Draft) => void; fields: Map<string, string>; own?: boolean }) {
+  return (
+    <>
+      <TextInput label="Name" value={draft.display_name} onChange={(e) => onChange({ ...draft, display_name: e.currentTarget.value })} error={fields.get('/display_name')} autoComplete="off" />
+      <TextInput label="E-mail" type="email" value={draft.email} onChange={(e) => onChange({ ...draft, email: e.currentTarget.value })} error={fields.get('/email')} autoComplete="off" />
+      <Select label="Role" data={roles} value={draft.role} onChange={(v) => onChange({ ...draft, role: (v as User['role']) ?? 'reader' })} allowDeselect={false} disabled={own ?? false} description={own ? 'Another administrator can change yours.' : undefined} />
+    </>
+  )
+}
+
+function Invite({ onClose }: { onClose: () => void }) {
+  const [username, setUsername] = useState('')
+  const [draft, setDraft] = useState<Draft>({ display_name: '', email: '', role: 'reader' })
+  const [link, setLink] = useState<UserLink | null>(null)
+  const [error, setError] = useState<unknown>(null)
+  const [busy, setBusy] = useState(false)
+  const fields = error instanceof Problem ? error.fields : new Map<string, string>()
+  const submit = async () => {
+    setBusy(true)
+    setError(null)
+    try {
+      setLink((await api.post('/api/v1/users', { body: { username: username.trim(), ...draft } })).link)
+    } catch (err) {
+      setError(err)
+    }
+    setBusy(false)
+  }
+  return (
+    <Modal opened onClose={onClose} title={link ? `${username} is invited` : 'Invite somebody'} size={link ? 'lg' : 'md'} closeButtonProps={{ 'aria-label': 'Close' }}>
+      {link ? <Given link={link} onDone={onClose} /> : (
+        <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
+          <TextInput label="User name" required data-autofocus value={username} onChange={(e) => setUsername(e.currentTarget.value)} error={fields.get('/username')} autoComplete="off" autoCapitalize="none" />
+          <Fields draft={draft} onChange={setDraft} fields={fields} />
+          {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
+          <div className="row"><Button type="submit" variant="filled" loading={busy}>Invite</Button><Button onClick={onClose}>Cancel</Button></div>
+        </form>
+      )}
+    </Modal>
+  )
+}
+
+function Edit({ user, own, onClose }: { user: User; own: boolean; onClose: () => void }) {
+  const [draft, setDraft] = useState<Draft>({ display_name: user.display_name, email: user.email, role: user.role })
+  const [disabled, setDisabled] = useState(user.disabled)
+  const [error, setError] = useState<unknown>(null)
+  const [busy, setBusy] = useState(false)
+  const fields = error instanceof Problem ? error.fields : new Map<string, string>()
+  const submit = async () => {
+    setBusy(true)
+    setError(null)
+    try {
+      await api.put('/api/v1/users/{username}', { path: { username: user.username }, ifMatch: user.version, body: { ...draft, disabled } })
+      say(`${user.username} saved`)
+      onClose()
+    } catch (err) {
+      setError(err)
+      setBusy(false)
+    }
+  }
+  return (
+    <Modal opened onClose={onClose} title={`Edit ${user.username}`} closeButtonProps={{ 'aria-label': 'Close' }}>
+      <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
+        <Fields draft={draft} onChange={setDraft} fields={fields} own={own} />
+        <Checkbox label="Disabled" description="May not sign in; all sessions end at once." disabled={own} checked={disabled} onChange={(e) => setDisabled(e.currentTarget.checked)} />
+        {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
+        <div className="row"><Button type="submit" variant="filled" loading={busy}>Save</Button><Button onClick={onClose}>Cancel</Button></div>
+      </form>
+    </Modal>
+  )
+}
+
+function Sessions({ user, onClose }: { user: User; onClose: () => void }) {
+  const client = useQueryClient()
+  const list = useQuery(q.userSessions(user.username))
+  const [error, setError] = useState<unknown>(null)
+  const end = async () => {
+    try {
+      await api.delete('/api/v1/users/{username}/sessions', { path: { username: user.username } })
+      void client.invalidateQueries({ queryKey: ['sessions'] })
+      say(`All sessions of ${user.username} have ended`)
+      onClose()
+    } catch (err) {
+      setError(err)
+    }
+  }
+  const rows = list.data?.items ?? []
+  return (
+    <Modal opened onClose={onClose} title={`Sessions of ${user.username}`} size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
+      <div className="stack">
+        {list.isPending ? <Loading what="the sessions" lines={3} /> : list.error ? <ProblemPanel error={list.error} compact /> : <SessionList rows={rows} />}
+        {error ? <ProblemPanel error={error} compact /> : null}
+        <div className="row">{rows.length ? <Button color="danger" variant="filled" onClick={() => void end()}>End them all</Button> : null}<Button onClick={onClose}>Close</Button></div>
+      </div>
+    </Modal>
+  )
+}
