@@ -26,6 +26,10 @@ func TestMain(m *testing.M) {
 		return
 	}
 	if os.Getenv("MAESTRO_PLUGIN") != "" {
+		if strings.HasSuffix(os.Args[0], "keen") {
+			serve.Provider(keen{})
+			return
+		}
 		serve.Provider(moody{})
 		return
 	}
