@@ -65,8 +65,12 @@ func TestRemovalsWaitForAPerson(t *testing.T) {
 		t.Errorf("the removal shows %d of %d", len(one.Items), len(gone))
 	}
 
-	d.call("POST", "/removals/"+servers.ID+"/approve", rest.Decision{Reason: "they were decommissioned"}, nil)
-	d.call("POST", "/removals/"+volumes.ID+"/refuse", rest.Decision{Reason: "their disks are kept"}, nil)
+	for _, args := range [][]string{{"removals", servers.ID}, {"removals", "approve", servers.ID, "--reason", "they were decommissioned"},
+		{"removals", "refuse", volumes.ID, "--reason", "their disks are kept"}} {
+		if stdout, stderr, code := d.cli(env, args...); code != 0 {
+			t.Fatalf("%v: exit code %d:\n%s%s", args, code, stdout, stderr)
+		}
+	}
 	if status, body, err := d.try("POST", "/removals/"+servers.ID+"/refuse", nil); err != nil || status != 409 {
 		t.Errorf("decided twice: %d %s %v", status, body, err)
 	}
