@@ -152,6 +152,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed i
 		a.get(),
 		a.why(),
 		a.coverage(),
+		a.reference(),
 		a.merge(),
 		a.split(),
 		a.review(),

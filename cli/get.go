@@ -310,7 +310,7 @@ func leaves(pointer, name string, v any, visit func(pointer, name string, v any)
 
 func sourceText(s rest.Source, now time.Time) string {
 	switch {
-	case s.Type == "curated":
+	case s.Actor != "":
 		return s.Actor + ", " + output.Ago(s.At, now)
 	case s.Connection != nil:
 		text := s.Connection.Name + ", " + output.Ago(s.At, now)

@@ -3,6 +3,7 @@
 package collector
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -31,6 +32,7 @@ import (
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/lease"
 	"maestro.internal/collector/internal/ledger"
+	"maestro.internal/collector/internal/reference"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/transfer"
 	"maestro.internal/collector/internal/upgrade"
@@ -171,13 +173,16 @@ func listen(address string) (net.Listener, error) {
 
 func (c *Collector) domain(ctx context.Context, key authority.Key) error {
 	c.audit = audit.New(c.store, c.opt.Now)
-	c.inventory = inventory.New(inventory.Options{Store: c.store, Audit: c.audit, Builtin: schema.Builtin(), Junk: c.cfg.Identity.Junk, SilentAfter: c.cfg.Identity.SilentAfter, AutoApprove: c.cfg.AutoApprove,
+	known, err := reference.Load(cmp.Or(c.cfg.ReferenceDir, filepath.Join(c.cfg.DataDir, "reference")))
+	if err != nil {
+		return err
+	}
+	c.inventory = inventory.New(inventory.Options{Store: c.store, Reference: known, Audit: c.audit, Builtin: schema.Builtin(), Junk: c.cfg.Identity.Junk, SilentAfter: c.cfg.Identity.SilentAfter, AutoApprove: c.cfg.AutoApprove,
 		Clock: c.opt.Now, Log: c.part("inventory"), HoldItems: c.cfg.Removals.HoldItems, HoldPercent: c.cfg.Removals.HoldPercent,
 		UnreadAfter: c.cfg.Retention.UnreadAfter, Retention: c.cfg.Retention.Gone, HistoryKey: key.Derive("history"),
 		Horizon: func(ctx context.Context, tenant string) (time.Time, error) {
 			return c.ledger.Horizon(ctx, tenant, inventory.StreamName)
 		}})
-	var err error
 	if c.ledger, err = newLedger(c.store, key, c.inventory, c.audit, c.opt.Now, c.part("ledger")); err != nil {
 		return err
 	}
@@ -214,6 +219,9 @@ func (c *Collector) storeSize() prometheus.Collector {
 func (c *Collector) bootstrap(ctx context.Context) error {
 	if err := c.inventory.SeedMapping(ctx, ingest.DefaultTenant); err != nil {
 		return fmt.Errorf("write the usual mapping rules: %w", err)
+	}
+	if err := c.inventory.FollowReference(ctx); err != nil {
+		return err
 	}
 	const username = "admin"
 	password, created, err := c.access.Bootstrap(ctx, ingest.DefaultTenant, username)

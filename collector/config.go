@@ -33,6 +33,9 @@ type Config struct {
 	KeyFile string      `yaml:"key_file" help:"File of the master key, the same for every collector of an installation; master.key in data_dir when empty."`
 	Store   StoreConfig `yaml:"store"`
 
+	// ReferenceDir overrides the files that ship.
+	ReferenceDir string `yaml:"reference_dir" help:"Folder with end-of-support.yaml and prices.yaml to use instead of those that ship; reference in data_dir when empty."`
+
 	CertificateLife time.Duration `yaml:"certificate_life" help:"How long an agent's certificate is valid."`
 	AutoApprove     bool          `yaml:"auto_approve_kinds" help:"Take the kinds that new plugins declare without asking; for development."`
 	Demo            bool          `yaml:"demo" help:"Say in the web UI that the data is simulated."`

@@ -109,7 +109,7 @@ type Source struct {
 	Type string `json:"type" enum:"discovered,curated"`
 	// Connection for a discovered value, absent when the reader may not see it ("another source").
 	Connection *Ref `json:"connection,omitempty"`
-	// Actor for a curated value: "user:anna", "token:ci".
+	// Actor for a curated value: "user:anna", "token:ci"; or what it is derived by: "rule:owner", "reference:prices 2026.1".
 	Actor string    `json:"actor,omitempty"`
 	At    time.Time `json:"at"`
 	Stale bool      `json:"stale,omitempty"`

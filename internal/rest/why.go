@@ -53,6 +53,15 @@ type WhyFinding struct {
 	Advice     string             `json:"advice,omitempty"`
 }
 
+// ReferenceFile is a file of what the inventory knows without any source: until when products are supported, what sizes cost by list.
+type ReferenceFile struct {
+	Name    string    `json:"name"`
+	Version string    `json:"version"`
+	Date    time.Time `json:"date"`
+	Entries int       `json:"entries"`
+	Shipped bool      `json:"shipped" doc:"It came with the product; otherwise it is from the collector's reference folder"`
+}
+
 // Scope is a line of the coverage ledger: how one part of what a connection reads stands. It outlives runs.
 type Scope struct {
 	Connection Ref                `json:"connection"`

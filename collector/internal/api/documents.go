@@ -97,6 +97,8 @@ func provenanceDocument(list []inventory.Provenance, n *names) map[string]rest.S
 		src := rest.Source{Type: "discovered", Connection: n.connection(p.Connection), At: p.At, Stale: p.Stale}
 		if p.Curated {
 			src.Type, src.Actor, src.Discovered = "curated", p.Actor, value(p.Discovered)
+		} else if src.Connection == nil {
+			src.Actor = p.Actor // a rule, or reference data
 		}
 		doc[p.Pointer] = src
 	}

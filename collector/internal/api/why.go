@@ -20,6 +20,8 @@ func (s *Server) whyRoutes() {
 	const tag = "coverage"
 	handle(s, route{method: "GET", path: "/why", id: "ask-why", tag: tag, action: access.Read,
 		summary: "Why something is not where one looks for it: the way from its provider to the reader, step by step"}, s.askWhy)
+	handle(s, route{method: "GET", path: "/reference", id: "list-reference", tag: "mapping", action: access.Read,
+		summary: "The files of end-of-support dates and list prices that are applied"}, s.listReference)
 	handle(s, route{method: "GET", path: "/coverage/scopes", id: "list-scopes", tag: tag, action: access.Read,
 		summary: "The coverage ledger: how each scope of each connection stands; the filter may name connection, kind, status (an outcome, never, incomplete)"}, s.listScopes)
 	handle(s, route{method: "GET", path: "/resources/{kind}/{id}/coverage", id: "list-resource-coverage", tag: tag, action: access.Read,
@@ -97,4 +99,12 @@ func scopeDocument(i *inventory.ScopeInfo, n *names) rest.Scope {
 		out.Status = inventory.ScopeNever
 	}
 	return out
+}
+
+func (s *Server) listReference(_ context.Context, _ access.Caller, in *ListIn) (*out[rest.List[rest.ReferenceFile]], error) {
+	items := []rest.ReferenceFile{}
+	for _, f := range s.opt.Inventory.ReferenceFiles() {
+		items = append(items, rest.ReferenceFile{Name: f.Name, Version: f.Version, Date: f.Date, Entries: f.Entries, Shipped: f.Shipped})
+	}
+	return small(s, in, items, func(f rest.ReferenceFile) string { return f.Name }, "name")
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/reference"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/sdk/resource"
 	"maestro.internal/sdk/schema"
@@ -47,6 +48,8 @@ type mergeInput struct {
 	// rules are the tenant's mapping rules, where their conditions for this kind.
 	rules *tenantRules
 	where []filter.Expr
+	// reference fills what nobody says.
+	reference *reference.Data
 }
 
 // merge says what a resource looks like, given what the connections observed of it and what people curated. It is
@@ -109,6 +112,7 @@ func merge(in mergeInput) revision {
 	}
 	rev.OtherNames = unique(rev.OtherNames)
 	in.rules.apply(&rev, deciding, in.kind, in.where)
+	applyReference(&rev, deciding, in.reference)
 	rev.RuleEdges = append(rev.RuleEdges, derivedEdges(&rev)...)
 	rev.Edges = append(rev.Edges, rev.RuleEdges...)
 	rev.AccessRoots = []string{in.id}

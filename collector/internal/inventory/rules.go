@@ -54,6 +54,8 @@ type mappingJobDoc struct {
 	Changed int        `json:"changed"`
 	Began   store.Time `json:"began"`
 	Ended   store.Time `json:"ended,omitzero"`
+	// Reference is the reference data that is applied; reference.go.
+	Reference string `json:"reference,omitempty"`
 }
 
 // tenantRules are a version of the mapping, ready for use.
@@ -382,7 +384,7 @@ func (s *Service) writeMapping(ctx context.Context, tenant string, doc mappingDo
 	if err != nil {
 		return err
 	}
-	job, err := encodeRow(store.Key(tenant), tenant, "", 1, mappingJobDoc{Version: version + 1, State: "running", Total: total, Began: doc.At})
+	job, err := encodeRow(store.Key(tenant), tenant, "", 1, mappingJobDoc{Version: version + 1, State: "running", Total: total, Began: doc.At, Reference: s.referenceLabel()})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/reference"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/sdk/resource"
 	"maestro.internal/sdk/schema"
@@ -41,6 +42,8 @@ type Options struct {
 	RunTimeout time.Duration
 	// Junk are identifiers, as "type=value", that name nothing beside those that schema knows.
 	Junk []string
+	// Reference is what is known without any source; nil is nothing.
+	Reference *reference.Data
 }
 
 // Service is the inventory. It keeps no state but caches and may run in any number of collectors.

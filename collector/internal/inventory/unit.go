@@ -385,7 +385,7 @@ func (u *unit) settle() error {
 		if rec.rev.State == Merged && !rec.restored {
 			continue // rolled forward only
 		}
-		in := mergeInput{id: id, kind: u.kind, prev: rec.content(), now: u.now, rules: u.rules, where: u.where}
+		in := mergeInput{id: id, kind: u.kind, prev: rec.content(), now: u.now, rules: u.rules, where: u.where, reference: u.s.opt.Reference}
 		if u.behind(rec) {
 			return &raceError{wait: true}
 		}

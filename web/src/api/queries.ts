@@ -66,6 +66,7 @@ export const q = {
       queryFn: ({ signal }) => api.get('/api/v1/why', { query: { name: asked.name, ...(asked.kind ? { kind: asked.kind } : {}), ...(asked.connection ? { connection: asked.connection } : {}) }, signal }),
       enabled: asked.name.trim() !== '',
     }),
+  reference: () => queryOptions({ queryKey: ['reference'], queryFn: ({ signal }) => api.get('/api/v1/reference', { query: all, signal }), staleTime: 600_000 }),
   resourceCoverage: (kind: string, id: string) =>
     queryOptions({
       queryKey: ['resource-coverage', kind, id],

@@ -883,6 +883,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The files of end-of-support dates and list prices that are applied */
+        get: operations["list-reference"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/removals": {
         parameters: {
             query?: never;
@@ -2706,6 +2723,14 @@ export interface components {
             total_size: number;
             total_size_is_lower_bound?: boolean;
         };
+        ListReferenceFile: {
+            items: components["schemas"]["ReferenceFile"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
         ListRelatedResource: {
             items: components["schemas"]["RelatedResource"][];
             /** @description Pass as page_token for the next page; absent at the end */
@@ -3203,6 +3228,16 @@ export interface components {
             id: string;
             kind?: string;
             name?: string;
+        };
+        ReferenceFile: {
+            /** Format: date-time */
+            date: string;
+            /** Format: int64 */
+            entries: number;
+            name: string;
+            /** @description It came with the product; otherwise it is from the collector's reference folder */
+            shipped: boolean;
+            version: string;
         };
         RejectedBody: {
             /** @description The envelope as the agent hashed and sent it */
@@ -6150,6 +6185,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListPrefixAddress"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-reference": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListReferenceFile"];
                 };
             };
             /** @description A problem document (RFC 9457) */

@@ -24,6 +24,7 @@ import css from './Settings.module.css'
 export default function Settings() {
   const session = useSession()
   const admin = useAdmin()
+  const reference = useQuery(q.reference())
   return (
     <Page narrow title="Settings">
       <Appearance />
@@ -40,6 +41,7 @@ export default function Settings() {
           <div><dt>Signed in as</dt><dd>{session?.username}, {session?.role} of tenant {session?.tenant}</dd></div>
           <div><dt>Session ends</dt><dd><When at={session?.expires_at} never="when the browser is closed" /></dd></div>
           <div><dt>Collector</dt><dd>{session?.version || 'development build'}, store {session?.engine}</dd></div>
+          {reference.data?.items.map((f) => <div key={f.name}><dt>{f.name === 'prices.yaml' ? 'List prices' : 'End of support'}</dt><dd>{f.entries} entries, version <Foreign text={f.version} max={40} /> of {f.date.slice(0, 10)}, {f.shipped ? 'shipped with the product' : 'from the collector’s own folder'}</dd></div>)}
           <div><dt>API</dt><dd><a href="/api/v1/openapi.json" target="_blank" rel="noreferrer">OpenAPI document</a></dd></div>
         </dl>
       </Panel>

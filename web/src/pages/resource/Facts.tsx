@@ -90,7 +90,8 @@ function Links({ r }: { r: Resource }) {
 
 function Tags({ r }: Props) {
   const tags = r.tags ?? []
-  if (tags.length === 0) return null
+  const labels = r.labels ?? []
+  if (tags.length === 0 && labels.length === 0) return null
   return (
     <Panel title="Tags">
       <ul className={css.tags}>
@@ -105,6 +106,16 @@ function Tags({ r }: Props) {
           )
         })}
       </ul>
+      {labels.length ? (
+        <div className={css.labels}>
+          <h3>As labels <span className="muted">the same in this organisation’s spelling; filters find them by <code>labels.key</code></span></h3>
+          <ul className={css.tags}>
+            {labels.map((t) => (
+              <li key={t.key + '=' + t.value}><span className="muted"><Foreign text={t.key} max={40} /></span>{t.value ? <Foreign text={t.value} max={60} /> : null}</li>
+            ))}
+          </ul>
+        </div>
+      ) : null}
     </Panel>
   )
 }
@@ -166,5 +177,7 @@ export function sourceText(s: Source): string {
   const when = d ? `, ${absolute(d)}` : ''
   const stale = s.stale ? '; could not be read the last time' : ''
   if (s.type === 'curated') return `Set by ${s.actor ? actor(s.actor).name : 'a person'}${when}`
+  if (s.actor?.startsWith('rule:')) return `By the rule ${s.actor.slice(5)}${when}`
+  if (s.actor?.startsWith('reference:')) return `By reference: ${s.actor.slice(10)}${when}`
   return `Discovered by ${s.connection?.name || (s.connection ? s.connection.id : 'another source')}${when}${stale}`
 }

@@ -1,0 +1,84 @@
+package reference
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func load(t *testing.T, folder string) *Data {
+	t.Helper()
+	d, err := Load(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestShippedFiles(t *testing.T) {
+	d := load(t, "")
+	if len(d.Files) != 2 || !d.Files[0].Shipped || d.SupportFile().Entries < 30 || d.PriceFile().Entries < 30 || d.SupportFile().Date.After(time.Now()) {
+		t.Errorf("files: %+v", d.Files)
+	}
+	for _, c := range []struct{ kind, name, version, until string }{
+		{"server", "Ubuntu", "20.04", "2025-05-31"}, {"server", "Ubuntu 20.04.6 LTS", "", "2025-05-31"}, {"server", "Ubuntu", "24.04", ""},
+		{"server", "Debian", "12.5", "2026-06-10"}, {"server", "debian", "1", ""}, {"server", "Red Hat Enterprise Linux", "8.10", "2029-05-31"},
+		{"server", "Microsoft Windows Server 2019 (64-bit)", "", "2029-01-09"}, {"server", "Windows Server 2022 Standard", "10.0", "2031-10-14"},
+		{"server", "VMware ESXi", "7.0.3", "2025-10-02"}, {"server", "", "20.04", ""}, {"database", "postgresql", "16.2", "2028-11-09"}, {"database", "postgresql", "160", ""},
+		{"database", "mysql", "5.7.44", "2023-10-31"}, {"backing_service", "kubernetes", "v1.28.3", "2024-10-28"}, {"volume", "Ubuntu", "20.04", ""},
+	} {
+		e, ok := d.SupportOf(c.kind, c.name, c.version)
+		if got := e.Until.Format(time.DateOnly); ok != (c.until != "") || ok && got != c.until {
+			t.Errorf("%s %q %q: %v until %s, want %q", c.kind, c.name, c.version, ok, got, c.until)
+		}
+	}
+	p, ok := d.PriceOf("aws", "us-east-1", "m5.large")
+	if !ok || p.Currency != "USD" || p.Monthly < 70 || p.Monthly > 70.2 {
+		t.Errorf("price: %+v %v", p, ok)
+	}
+	for _, c := range [][3]string{{"aws", "us-east-1", "m5.unknown"}, {"aws", "mars-1", "m5.large"}, {"azure", "us-east-1", "m5.large"}, {"aws", "us-east-1", ""}} {
+		if p, ok := d.PriceOf(c[0], c[1], c[2]); ok {
+			t.Errorf("%v costs %+v", c, p)
+		}
+	}
+	if (*Data)(nil).SupportFile().Version != "" {
+		t.Error("no data has a version")
+	}
+}
+
+func TestAFolderOfOnesOwn(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const prices = "version: ours\ndate: 2026-10-01\nsources: {deal: contract 7}\nentries:\n"
+	write(PriceFile, prices+"  - {provider: aws, flavor: m5.large, monthly: 50, currency: EUR, source: deal}\n")
+	d := load(t, dir)
+	if p, ok := d.PriceOf("aws", "anywhere", "m5.large"); !ok || p.Monthly != 50 || p.Currency != "EUR" {
+		t.Errorf("its own price: %+v", p)
+	}
+	if f := d.PriceFile(); f.Shipped || f.Version != "ours" || f.Label() != "prices ours" {
+		t.Errorf("the file: %+v", f)
+	}
+	if f := d.SupportFile(); !f.Shipped {
+		t.Errorf("what the folder has not is the shipped one: %+v", f)
+	}
+	for name, text := range map[string]string{
+		"it wants a version":   "date: 2026-10-01\nentries: []\n",
+		"it wants hourly":      prices + "  - {provider: aws, flavor: x, currency: EUR, source: deal}\n",
+		"is not in sources":    prices + "  - {provider: aws, flavor: x, hourly: 1, currency: EUR, source: hearsay}\n",
+		"a currency":           prices + "  - {provider: aws, flavor: x, hourly: 1, currency: gold, source: deal}\n",
+		"unknown field":        prices + "  - {provder: aws}\n",
+		"read reference data ": "{{{",
+	} {
+		write(PriceFile, text)
+		if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
