@@ -79,7 +79,7 @@ func isDerived(want string) bool { return strings.HasPrefix(want, "v|") }
 
 // derivedEdges are the edges that the rules give a resource.
 func derivedEdges(rev *revision) []edge {
-	rule := ""
+	var rule string
 	switch rev.Kind {
 	case "database":
 		rule = ruleDatabaseService

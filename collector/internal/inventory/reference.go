@@ -31,7 +31,7 @@ func applyReference(rev *revision, deciding []*observed, d *reference.Data) {
 		v, _ := scalarAt(attributes, path)
 		return v
 	}
-	name, version := "", ""
+	var name, version string
 	switch rev.Kind {
 	case "server":
 		name, version = read("os.name"), read("os.version")
