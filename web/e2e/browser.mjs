@@ -85,6 +85,8 @@ export async function pages(facts) {
       ['compare', '/changes?tab=compare&since=hour'],
       ['audit', '/changes?tab=audit'],
       ['settings', '/settings'],
+      ['users', '/settings/users'],
+      ['account', '/account'],
       ['empty', `/inventory/${kind}?filter=${encodeURIComponent('nothinghaslikethis')}`],
       ['filter-error', `/inventory/${kind}?filter=${encodeURIComponent('name = web AND nmae = 1')}`],
       ['missing', `/inventory/${kind}/0198c000-0000-7000-8000-000000000000`],

@@ -168,3 +168,17 @@ test('users fit a phone, and a reader is told whose they are', async () => {
   await reader.close()
   await send(facts, 'DELETE', `/users/${name}`)
 })
+
+test('on a phone everything can be done to a user too', async () => {
+  const name = unique('emil')
+  await invited(name)
+  const admin = await open(browser, facts, { viewport: { width: 390, height: 844 }, bypassCSP: true })
+  await admin.go('/settings/users')
+  await admin.page.getByRole('button', { name: `Actions for ${name}` }).click()
+  await admin.page.getByRole('menuitem', { name: 'New invitation link' }).click()
+  await admin.page.getByRole('button', { name: 'Make a link' }).click()
+  await admin.page.getByLabel('the link', { exact: true }).waitFor()
+  await fit(admin.page, 'a new link at 390')
+  await admin.close()
+  await send(facts, 'DELETE', `/users/${name}`)
+})

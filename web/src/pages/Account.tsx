@@ -99,7 +99,7 @@ function Password({ username }: { username: string }) {
         <input type="text" name="username" autoComplete="username" value={username} readOnly hidden />
         <div className={css.fields}>
           <PasswordInput label="Current password" autoComplete="current-password" required value={current} onChange={(e) => setCurrent(e.currentTarget.value)} error={fields.get('/current_password')} visibilityToggleButtonProps={show} />
-          <NewPassword next={next} again={again} onNext={setNext} onAgain={setAgain} error={fields.get('/new_password')} />
+          <NewPassword small next={next} again={again} onNext={setNext} onAgain={setAgain} error={fields.get('/new_password')} />
         </div>
         {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
         <div><Button type="submit" loading={busy} disabled={!current || !next || next !== again}>Change the password</Button></div>

@@ -36,12 +36,12 @@ export default function Users() {
   const done = () => { setActing(null); refresh() }
   const cols: Col<User>[] = [
     { id: 'username', label: 'User name', width: 150, cell: (u) => <Foreign text={u.username} max={40} /> },
-    { id: 'name', label: 'Name', width: 160, cell: (u) => <Foreign text={u.display_name} max={40} /> },
-    { id: 'email', label: 'E-mail', width: 190, cell: (u) => <Foreign text={u.email} max={40} /> },
+    { id: 'name', label: 'Name', width: 160, cell: (u) => (u.display_name ? <Foreign text={u.display_name} max={40} /> : null) },
+    { id: 'email', label: 'E-mail', width: 190, cell: (u) => (u.email ? <Foreign text={u.email} max={40} /> : null) },
     { id: 'role', label: 'Role', width: 80, cell: (u) => u.role },
     { id: 'state', label: 'State', width: 110, cell: stateOf },
     { id: 'factor', label: 'Second factor', width: 110, cell: (u) => (u.second_factor ? 'yes' : 'no') },
-    { id: 'link', label: 'Link ends', width: 100, cell: (u) => <When at={u.link_until} never="none" /> },
+    { id: 'link', label: 'Link ends', width: 100, wide: true, cell: (u) => <When at={u.link_until} never="none" /> },
     { id: 'act', label: 'Actions', width: 90, cell: (u) => <Actions user={u} own={u.username === me} onAct={(act) => setActing({ user: u, act })} /> },
   ]
   return (
