@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"testing"
+	"time"
 
 	"maestro.internal/internal/rest"
 	"maestro.internal/sdk/resource"
@@ -90,7 +91,7 @@ func TestFacetsAreBoundedAndFiltered(t *testing.T) {
 		t.Errorf("another tenant counts %+v", got)
 	}
 	for query, status := range map[string]int{
-		"?fields=nmae": 422, "?fields=updated_at": 422, "?fields=ip_addresses": 422, "?filter=nmae%20%3D%201": 400, "?limit=0": 422, "?limit=201": 422,
+		"?fields=nosuch": 422, "?fields=updated_at": 422, "?fields=ip_addresses": 422, "?filter=nosuch%20%3D%201": 400, "?limit=0": 422, "?limit=201": 422,
 		"?fields=a,b,c,d,e,f,g,h,i,j,k,l,m": 400,
 	} {
 		w.ask(w.reader, "GET", "/api/v1/resources/server/facets"+query, nil).problem(status)
@@ -98,4 +99,26 @@ func TestFacetsAreBoundedAndFiltered(t *testing.T) {
 	if !slices.ContainsFunc(usual["tags"].Values, func(v rest.FacetValue) bool { return v.Value == "env=prod" && v.Count == 20 }) {
 		t.Errorf("tags %+v", usual["tags"])
 	}
+}
+
+// What a person has ticked is edited by a filter too.
+func TestResourcesAreFoundById(t *testing.T) {
+	w := newWorld(t)
+	w.source("one").sync("server", tagged(5)...)
+	before := w.list("/api/v1/resources/server", nil)
+	a, b := before.Items[0], before.Items[3]
+	both := url.Values{"filter": {fmt.Sprintf("id = (%s OR %s)", a.ID, b.ID)}}
+	for _, moment := range []string{"", time.Now().UTC().Format(time.RFC3339Nano)} {
+		if moment != "" {
+			both.Set("as_of", moment)
+		}
+		if got := w.list("/api/v1/resources/server", both); len(got.Items) != 2 {
+			t.Errorf("as of %q: found %d", moment, len(got.Items))
+		}
+	}
+	rest := w.list("/api/v1/resources/server", url.Values{"filter": {"id != " + a.ID + " AND tags:env"}})
+	if len(rest.Items) != 4 {
+		t.Errorf("found %d others", len(rest.Items))
+	}
+	w.ask(w.reader, "GET", "/api/v1/resources/server?order_by=id", nil).problem(400)
 }

@@ -64,7 +64,7 @@ func TestViewsAreChecked(t *testing.T) {
 		status int
 	}{
 		"no such kind":      {rest.ViewWrite{Kind: "sever", Name: "x"}, 404},
-		"a wrong filter":    {rest.ViewWrite{Kind: "server", Name: "x", Filter: "nmae = 1"}, 400},
+		"a wrong filter":    {rest.ViewWrite{Kind: "server", Name: "x", Filter: "nosuch = 1"}, 400},
 		"a wrong order":     {rest.ViewWrite{Kind: "server", Name: "x", OrderBy: "tags"}, 400},
 		"no name":           {rest.ViewWrite{Kind: "server", Name: " "}, 422},
 		"a column twice":    {rest.ViewWrite{Kind: "server", Name: "x", Columns: []string{"a", "a"}}, 422},

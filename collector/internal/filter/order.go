@@ -37,7 +37,7 @@ func ParseOrder(text string, r Resolver) ([]Order, error) {
 		name := words[0]
 		f, ok := r.Field(name)
 		switch {
-		case !ok:
+		case !ok || f.Type == ID: // every order ends with the id as it is
 			return nil, p.unknownOrder(start, strings.Split(name, "."))
 		case f.Multi:
 			return nil, p.errorAt(start, "%s has several values, so nothing can be ordered by it", name)

@@ -137,9 +137,12 @@ func HeadFields() *FieldSet {
 	}, enums: map[string][]string{"state": states(), "origin": origins()}}
 }
 
-// Field resolves one name.
+// Field resolves one name. The id is no part of what is stored under it, so it is not among the names.
 func (s *FieldSet) Field(name string) (filter.Field, bool) {
 	f, ok := s.fields[name]
+	if !ok && name == "id" && s.tags { // only where rows are resources
+		return filter.RowID, true
+	}
 	return f, ok
 }
 

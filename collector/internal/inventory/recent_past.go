@@ -128,7 +128,7 @@ func (s *Service) pastOf(ctx context.Context, c Caller, kind *schema.Kind, where
 			return nil, 0, err
 		}
 		for _, row := range today {
-			if filter.Match(where, row.Doc) {
+			if filter.MatchRow(where, row.ID, row.Doc) {
 				now++
 			}
 		}
@@ -154,7 +154,7 @@ func (s *Service) pastOf(ctx context.Context, c Caller, kind *schema.Kind, where
 			if err != nil {
 				return nil, 0, err
 			}
-			if filter.Match(where, was.Doc) {
+			if filter.MatchRow(where, was.ID, was.Doc) {
 				past = append(past, was)
 			}
 		}
