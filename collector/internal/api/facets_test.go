@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,4 +122,20 @@ func TestResourcesAreFoundById(t *testing.T) {
 		t.Errorf("found %d others", len(rest.Items))
 	}
 	w.ask(w.reader, "GET", "/api/v1/resources/server?order_by=id", nil).problem(400)
+}
+
+// One question finds things of every kind by name, tag, identifier, address and id.
+func TestSearchFindsByWhatPeopleKnow(t *testing.T) {
+	w := newWorld(t)
+	w.source("one").sync("server", tagged(3)...)
+	first := w.list("/api/v1/resources/server", url.Values{"order_by": {"name"}}).Items[0]
+	for _, q := range []string{"env=test eu-west-2", first.ID, first.ID[:8], strings.ToUpper(first.ID), first.ID[:15], first.Identifiers[0].Value} {
+		found := documentOf[rest.List[rest.ResourceHead]](w.ask(w.reader, "GET", "/api/v1/resources?"+url.Values{"q": {q}}.Encode(), nil).is(200))
+		if len(found.Items) != 1 || found.Items[0].ID != first.ID {
+			t.Errorf("%q finds %+v", q, found.Items)
+		}
+		if other := documentOf[rest.List[rest.ResourceHead]](w.ask(w.stranger, "GET", "/api/v1/resources?"+url.Values{"q": {q}}.Encode(), nil).is(200)); len(other.Items) != 0 {
+			t.Errorf("%q finds %+v for another tenant", q, other.Items)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -115,7 +116,10 @@ func (s *Server) searchResources(ctx context.Context, c access.Caller, in *searc
 			q.Where = filter.And{q.Where, text}
 		}
 	}
-	found, err := s.opt.Inventory.Heads(ctx, domainCaller(c), q)
+	found, err := s.opt.Inventory.Heads(ctx, domainCaller(c), byID(q, in))
+	if err == nil && looksLikeID(in.Q) && len(found.Items) == 0 {
+		found, err = s.opt.Inventory.Heads(ctx, domainCaller(c), q) // a word that only looks like the beginning of an id
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +132,20 @@ func (s *Server) searchResources(ctx context.Context, c access.Caller, in *searc
 		items = append(items, headDocument(&found.Items[i], names))
 	}
 	return listOf(items, question, found.Next, found.Total, found.More)
+}
+
+var idBeginning = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F-]{0,27})?$`)
+
+// looksLikeID says that somebody may search for an id, or for the part of it that he remembers.
+func looksLikeID(words string) bool { return idBeginning.MatchString(strings.TrimSpace(words)) }
+
+// byID asks for ids that begin so, if the words look like one; whatever their state, since an id is asked for on purpose.
+func byID(q inventory.ListQuery, in *searchIn) inventory.ListQuery {
+	if !looksLikeID(in.Q) || in.Filter != "" {
+		return q
+	}
+	q.Where, q.StateNamed = filter.Compare{Field: filter.RowID, Op: filter.Prefix, Value: strings.ToLower(strings.TrimSpace(in.Q))}, true
+	return q
 }
 
 // listQuery reads the parameters of a list that the store answers. more are what else decides the question.

@@ -16,6 +16,7 @@ const hiddenFor = 30_000
 
 let standing = false
 const listeners = new Set<Listener>()
+const hearers = new Set<(e: Told) => void>()
 function stands(next: boolean) {
   if (standing === next) return
   standing = next
@@ -28,6 +29,11 @@ export const live = {
   subscribe(l: Listener) {
     listeners.add(l)
     return () => void listeners.delete(l)
+  },
+  /** For who wants to know more than that something is old. */
+  onTold(l: (e: Told) => void) {
+    hearers.add(l)
+    return () => void hearers.delete(l)
   },
 }
 
@@ -50,6 +56,7 @@ export function listen(client: QueryClient, expired: () => void): Live {
 
   const tell = (e: Told) => {
     if (e.id) last = e.id
+    for (const l of hearers) l(e)
     if (e.name === 'reset') refresh.all()
     else refresh.some(outdatedBy(e.name, e.data))
   }

@@ -80,6 +80,14 @@ export const q = {
       placeholderData: keepPreviousData,
       enabled: text.trim() !== '',
     }),
+  facets: (kind: string, filter: string, fields = '') =>
+    queryOptions({
+      queryKey: ['facets', kind, filter, fields],
+      queryFn: ({ signal }) => api.get('/api/v1/resources/{kind}/facets', { path: { kind }, query: { filter, fields }, signal }),
+      placeholderData: keepPreviousData,
+      staleTime: slow,
+    }),
+  views: () => queryOptions({ queryKey: ['views'], queryFn: ({ signal }) => api.get('/api/v1/views', { query: all, signal }), staleTime: slow }),
   resource: (kind: string, id: string, asOf?: string) =>
     queryOptions({
       queryKey: ['resource', kind, id, asOf ?? ''],

@@ -1,14 +1,15 @@
 // The one list of the inventory: for every kind, made from its schema. All of its state is in the address.
 import { ActionIcon, Button, Checkbox, Popover, Tooltip } from '@mantine/core'
-import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
-import { IconColumns3, IconDownload, IconPlus, IconTerminal2 } from '@tabler/icons-react'
-import { useMemo, useState } from 'react'
+import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query'
+import { IconAdjustmentsHorizontal, IconDownload, IconPlus, IconTerminal2 } from '@tabler/icons-react'
+import { useEffect, useMemo, useState } from 'react'
 import { Link, useParams, useSearchParams } from 'react-router'
 
 import { addressOf, api } from '../api/client'
+import { live } from '../api/live'
 import { Problem } from '../api/problem'
 import { q } from '../api/queries'
-import type { KindInfo, Resource } from '../api/types'
+import type { KindInfo, Resource, View } from '../api/types'
 import { count } from '../format/units'
 import { useAsOf } from '../frame/AsOf'
 import { KindIcon } from '../frame/icons'
@@ -16,7 +17,7 @@ import { useAdmin } from '../frame/session'
 import { alignsRight, chosen, columnsOf, type Column } from '../kinds/fields'
 import { narrowed, offered } from '../kinds/filter'
 import { CoverageStrip } from '../parts/Coverage'
-import { DataTable, type Col } from '../parts/DataTable'
+import { DataTable, useNarrow, type Col } from '../parts/DataTable'
 import { FilterLine } from '../parts/FilterLine'
 import { Mark } from '../parts/marks'
 import { Page } from '../parts/Page'
@@ -24,6 +25,11 @@ import { Empty, Loading, ProblemPanel } from '../parts/States'
 import { Foreign, Snippet } from '../parts/Text'
 import { Cell } from '../parts/ValueView'
 import { CreateResource } from './CreateResource'
+import { BulkBar, BulkEdit, mostTicked } from './inventory/Bulk'
+import { Chips } from './inventory/Builder'
+import { Columns } from './inventory/Columns'
+import { Facets } from './inventory/Facets'
+import { Views, shownBy, type Shown } from './inventory/Views'
 import css from './Inventory.module.css'
 
 const pageSize = 100
@@ -44,22 +50,30 @@ export default function Inventory() {
   return <KindList key={name} kind={kind} />
 }
 
-/** The filter, order and columns in the address, and how to change them. */
+/** What is shown is in the address, all of it, and this is how it is changed. */
 function useView() {
   const [params, setParams] = useSearchParams()
   const order = params.get('order_by') ?? 'name'
   const [by = '', direction] = order.split(' ')
-  const set = (name: string, value: string) => {
+  const set = (values: Record<string, string>) => {
     const next = new URLSearchParams(params)
-    if (value) next.set(name, value)
-    else next.delete(name)
+    for (const [name, value] of Object.entries(values)) {
+      if (value) next.set(name, value)
+      else next.delete(name)
+    }
     setParams(next)
   }
-  return { filter: params.get('filter') ?? '', orderBy: order, order: by ? { by, desc: direction === 'desc' } : undefined, columns: params.get('columns'), set }
+  const pinned = Math.max(0, Math.min(5, Number(params.get('pinned') ?? 0) || 0))
+  const shown: Shown = { filter: params.get('filter') ?? '', orderBy: params.get('order_by') ?? '', columns: params.get('columns') ?? '', pinned }
+  return { shown, orderBy: order, order: by ? { by, desc: direction === 'desc' } : undefined, view: params.get('view') ?? '', facets: params.get('facets') === '1', set }
 }
 
+/** Beyond so many pages a list is not read again by itself: it would be long, and jump under the reader. */
+const pagesRefreshed = 3
+
 function useRows(kind: string, filter: string, orderBy: string, asOf: string | undefined) {
-  return useInfiniteQuery({
+  const [long, setLong] = useState(false)
+  const list = useInfiniteQuery({
     queryKey: ['resources', kind, filter, orderBy, asOf ?? ''],
     queryFn: ({ pageParam, signal }) =>
       api.get('/api/v1/resources/{kind}', {
@@ -70,25 +84,59 @@ function useRows(kind: string, filter: string, orderBy: string, asOf: string | u
     initialPageParam: '',
     getNextPageParam: (last) => last.next_page_token || undefined,
     placeholderData: keepPreviousData,
-    refetchInterval: (query) => ((query.state.data?.pages.length ?? 0) <= 3 && !asOf ? 15_000 : false),
+    meta: { quiet: long || !!asOf },
+    refetchOnWindowFocus: !long,
+    refetchInterval: () => (long || asOf ? false : live.stands() ? 120_000 : 15_000),
     retry: (n, err) => n < 2 && err instanceof Problem && err.status === 0,
   })
+  const now = (list.data?.pages.length ?? 0) > pagesRefreshed
+  if (now !== long) setLong(now)
+  return { list, long }
 }
+
+/** How many changes there were since a long list was read. */
+function useChangesSince(kind: string, long: boolean, read: number) {
+  const [since, setSince] = useState({ read, n: 0 })
+  useEffect(() => live.onTold((e) => {
+    const d = e.data as { kind?: string; count?: number }
+    if (e.name === 'resources' && d.kind === kind) setSince((old) => ({ read, n: (old.read === read ? old.n : 0) + (d.count ?? 0) }))
+  }), [kind, read])
+  return long && since.read === read ? since.n : 0
+}
+
+/** The filter that finds what is ticked. */
+const filterOf = (ticked: ReadonlySet<string>) => `id = (${[...ticked].join(' OR ')})`
 
 function KindList({ kind }: { kind: KindInfo }) {
   const view = useView()
+  const { filter } = view.shown
   const asOf = useAsOf()
   const admin = useAdmin()
+  const client = useQueryClient()
+  const narrow = useNarrow()
   const [adding, setAdding] = useState(false)
-  const list = useRows(kind.name, view.filter, view.orderBy, asOf)
+  const [editing, setEditing] = useState(false)
+  const [selection, setSelection] = useState<{ of: string; ticked: ReadonlySet<string>; all: boolean }>({ of: '', ticked: new Set(), all: false })
+  const { list, long } = useRows(kind.name, filter, view.orderBy, asOf)
+  const changes = useChangesSince(kind.name, long, list.data ? list.dataUpdatedAt : 0)
   const all = useMemo(() => columnsOf(kind), [kind])
   const rows = useMemo(() => (list.error ? [] : (list.data?.pages.flatMap((p) => p.items) ?? [])), [list.error, list.data])
-  const shown = useMemo(() => chosen(all, view.columns, rows), [all, view.columns, rows])
+  const shown = useMemo(() => chosen(all, view.shown.columns || null, rows), [all, view.shown.columns, rows])
   const first = list.data?.pages[0]
   const problem = list.error instanceof Problem ? list.error : null
   const refused = problem?.filter ? problem : null
-  const total = first && !list.error ? `${first.total_size_is_lower_bound ? 'over ' : ''}${count(first.total_size)} ${(first.total_size === 1 ? kind.label : kind.plural).toLowerCase()}${view.filter ? ' found' : ''}` : undefined
+  const size = first?.total_size ?? rows.length
+  const over = first?.total_size_is_lower_bound ? 'over ' : ''
+  const total = first && !list.error ? `${over}${count(size)} ${(size === 1 ? kind.label : kind.plural).toLowerCase()}${filter ? ' found' : ''}` : undefined
   const search = asOf ? `?as_of=${encodeURIComponent(asOf)}` : ''
+  // What is ticked belongs to one filter.
+  const ticked = selection.of === filter ? selection.ticked : new Set<string>()
+  const everything = selection.of === filter && selection.all
+  const onFilter = (t: string) => view.set({ filter: t })
+  const open = (v: View | null) => {
+    const s = v ? shownBy(v) : { filter: '', orderBy: '', columns: '', pinned: 0 }
+    view.set({ view: v?.id ?? '', filter: s.filter, order_by: s.orderBy, columns: s.columns, pinned: s.pinned ? String(s.pinned) : '' })
+  }
   return (
     <Page
       fill
@@ -97,45 +145,82 @@ function KindList({ kind }: { kind: KindInfo }) {
       facts={kind.summary ? <span>{kind.summary}</span> : null}
       actions={
         <>
-          <AsCommand kind={kind} filter={view.filter} orderBy={view.orderBy} />
-          <Export kind={kind} filter={view.filter} orderBy={view.orderBy} asOf={asOf} columns={shown} />
-          <ColumnChoice all={all} shown={shown} onChange={(ids) => view.set('columns', ids)} />
+          {asOf ? null : <Button leftSection={<IconAdjustmentsHorizontal size={15} aria-hidden />} aria-pressed={view.facets} variant={view.facets ? 'light' : 'default'} onClick={() => view.set({ facets: view.facets ? '' : '1' })}>Facets</Button>}
+          <Views kind={kind} now={view.shown} current={view.view} onOpen={open} />
+          <Columns all={all} shown={shown} pinned={view.shown.pinned} onChange={(ids, pinned) => view.set({ columns: ids, pinned: pinned ? String(pinned) : '' })} />
+          <Export kind={kind} filter={ticked.size && !everything && ticked.size <= mostTicked ? filterOf(ticked) : filter} orderBy={view.orderBy} asOf={asOf} columns={shown} />
+          <AsCommand kind={kind} filter={filter} orderBy={view.orderBy} columns={shown} />
           {admin && !asOf ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setAdding(true)}>Add by hand</Button> : null}
         </>
       }
     >
       <CoverageStrip kind={kind} total={total} />
-      <FilterLine value={view.filter} onApply={(t) => view.set('filter', t)} problem={refused} kind={kind} />
+      <div className="stack-s">
+        <FilterLine value={filter} onApply={onFilter} problem={refused} kind={kind} />
+        <Chips kind={kind} filter={filter} onFilter={onFilter} />
+      </div>
+      {ticked.size > 0 ? (
+        <BulkBar
+          kind={kind} ticked={ticked} all={everything} total={size} more={!!over} canEdit={admin && !asOf}
+          onAll={() => setSelection({ of: filter, ticked, all: true })}
+          onClear={() => setSelection({ of: filter, ticked: new Set(), all: false })}
+          onEdit={() => setEditing(true)}
+        />
+      ) : null}
       {problem && !refused ? (
         <ProblemPanel error={problem} retry={() => void list.refetch()} />
       ) : refused ? (
         <Names kind={kind} />
-      ) : !list.isPending && rows.length === 0 ? (
-        <Nothing kind={kind} filter={view.filter} onFilter={(t) => view.set('filter', t)} />
       ) : (
-        <DataTable
-          label={kind.plural}
-          fill
-          rows={rows}
-          cols={shown.map((c, i) => tableColumn(c, i === 0, search))}
-          rowKey={(r) => r.id}
-          to={(r) => `/inventory/${r.kind}/${r.id}${search}`}
-          order={view.order}
-          onOrder={(by, desc) => view.set('order_by', by + (desc ? ' desc' : ''))}
-          loading={list.isPending || list.isFetchingNextPage}
-          faded={(r) => r.state !== 'active'}
-          onEnd={() => { if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage() }}
-          footer={
-            rows.length ? (
-              <>
-                <span>{count(rows.length)} of {first?.total_size_is_lower_bound ? 'over ' : ''}{count(first?.total_size ?? rows.length)} shown</span>
-                {list.hasNextPage ? <Button onClick={() => void list.fetchNextPage()} loading={list.isFetchingNextPage}>Show more</Button> : null}
-              </>
-            ) : null
-          }
-        />
+        <div className={css.body}>
+          {view.facets && !asOf ? <Facets kind={kind} filter={filter} onFilter={onFilter} /> : null}
+          {!list.isPending && rows.length === 0 ? (
+            <div className="grow"><Nothing kind={kind} filter={filter} onFilter={onFilter} /></div>
+          ) : (
+            <div className={css.table}>
+              {changes > 0 ? (
+                <div className={css.changed} role="status">
+                  {count(changes)} {changes === 1 ? 'change' : 'changes'} since this list was read.{' '}
+                  <button type="button" className="link" onClick={() => void client.resetQueries({ queryKey: ['resources', kind.name, filter, view.orderBy] })}>Read it again from the top</button>
+                </div>
+              ) : null}
+              <DataTable
+                label={kind.plural}
+                fill
+                rows={rows}
+                cols={shown.map((c, i) => tableColumn(c, i === 0, search))}
+                rowKey={(r) => r.id}
+                to={(r) => `/inventory/${r.kind}/${r.id}${search}`}
+                order={view.order}
+                onOrder={(by, desc) => view.set({ order_by: by + (desc ? ' desc' : '') })}
+                loading={list.isPending || list.isFetchingNextPage}
+                faded={(r) => r.state !== 'active'}
+                pinned={narrow ? 0 : view.shown.pinned}
+                ticked={ticked}
+                onTick={(ids) => setSelection({ of: filter, ticked: ids, all: false })}
+                onEnd={() => { if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage() }}
+                footer={
+                  rows.length ? (
+                    <>
+                      <span>{count(rows.length)} of {over}{count(size)} shown</span>
+                      {list.hasNextPage ? <Button onClick={() => void list.fetchNextPage()} loading={list.isFetchingNextPage}>Show more</Button> : null}
+                    </>
+                  ) : null
+                }
+              />
+            </div>
+          )}
+        </div>
       )}
       {adding ? <CreateResource kind={kind} onClose={() => setAdding(false)} /> : null}
+      {editing ? (
+        <BulkEdit
+          kind={kind}
+          filter={everything ? filter : filterOf(ticked)}
+          what={`${everything ? over + count(size) : count(ticked.size)} ${(!everything && ticked.size === 1 ? kind.label : kind.plural).toLowerCase()}`}
+          onClose={() => setEditing(false)}
+        />
+      ) : null}
     </Page>
   )
 }
@@ -223,28 +308,6 @@ function Nothing({ kind, filter, onFilter }: { kind: KindInfo; filter: string; o
   )
 }
 
-function ColumnChoice({ all, shown, onChange }: { all: Column[]; shown: Column[]; onChange: (ids: string) => void }) {
-  const ids = shown.slice(1).map((c) => c.id)
-  const toggle = (id: string) => onChange((ids.includes(id) ? ids.filter((x) => x !== id) : [...ids, id]).join(',') || 'name')
-  return (
-    <Popover position="bottom-end" width={260}>
-      <Popover.Target>
-        <Button leftSection={<IconColumns3 size={15} aria-hidden />}>Columns</Button>
-      </Popover.Target>
-      <Popover.Dropdown>
-        <div className="stack-s">
-          <div className={css.choices}>
-            <div className="stack-s">
-              {all.slice(1).map((c) => <Checkbox key={c.id} label={c.label} checked={ids.includes(c.id)} onChange={() => toggle(c.id)} />)}
-            </div>
-          </div>
-          <Button onClick={() => onChange('')}>The usual ones</Button>
-        </div>
-      </Popover.Dropdown>
-    </Popover>
-  )
-}
-
 /** The list as a file. The browser fetches it by itself, so that no page has to hold it. */
 function Export({ kind, filter, orderBy, asOf, columns }: { kind: KindInfo; filter: string; orderBy: string; asOf: string | undefined; columns: Column[] }) {
   const [whole, setWhole] = useState(false)
@@ -270,10 +333,11 @@ function Export({ kind, filter, orderBy, asOf, columns }: { kind: KindInfo; filt
 }
 
 /** What is shown, as a command and as a call, so that nobody has to translate. */
-function AsCommand({ kind, filter, orderBy }: { kind: KindInfo; filter: string; orderBy: string }) {
+function AsCommand({ kind, filter, orderBy, columns }: { kind: KindInfo; filter: string; orderBy: string; columns: Column[] }) {
   const shell = (s: string) => `'${s.replaceAll("'", "'\\''")}'`
   const flags = [filter ? `--filter ${shell(filter)}` : '', orderBy ? `--order-by ${shell(orderBy)}` : ''].filter(Boolean).join(' ')
   const query = new URLSearchParams({ ...(filter ? { filter } : {}), ...(orderBy ? { order_by: orderBy } : {}) }).toString()
+  const table = new URLSearchParams({ format: 'csv', ...(filter ? { filter } : {}), ...(orderBy ? { order_by: orderBy } : {}), columns: ['id', ...columns.map((c) => c.id)].join(',') }).toString()
   return (
     <Popover position="bottom-end" width={460}>
       <Popover.Target>
@@ -284,6 +348,7 @@ function AsCommand({ kind, filter, orderBy }: { kind: KindInfo; filter: string; 
       <Popover.Dropdown>
         <div className="stack-s">
           <Snippet label="the command" text={`maestro get ${kind.name}${flags ? ' ' + flags : ''}`} />
+          <Snippet label="the file as a call" text={`curl -H "Authorization: Bearer $MAESTRO_TOKEN" \\\n  ${shell(`${location.origin}/api/v1/exports/${kind.name}?${table}`)}`} />
           <Snippet label="the API call" text={`curl -H "Authorization: Bearer $MAESTRO_TOKEN" \\\n  ${shell(`${location.origin}/api/v1/resources/${kind.name}${query ? '?' + query : ''}`)}`} />
         </div>
       </Popover.Dropdown>

@@ -5,9 +5,10 @@ import { useMediaQuery } from '@mantine/hooks'
 import { IconArrowDown, IconArrowUp } from '@tabler/icons-react'
 import { getCoreRowModel, useReactTable, type ColumnDef, type Row } from '@tanstack/react-table'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { useRef, type MouseEvent, type ReactNode } from 'react'
+import { useEffect, useEffectEvent, useRef, type MouseEvent, type ReactNode } from 'react'
 import { useNavigate } from 'react-router'
 
+import { typing } from '../frame/keys'
 import { useRowKeys } from './rowKeys'
 import css from './DataTable.module.css'
 
@@ -38,6 +39,11 @@ interface Props<T> {
   faded?: (row: T) => boolean
   footer?: ReactNode
   onEnd?: () => void
+  /** What is ticked, by the rows' keys; x ticks the row that has the focus, Shift all rows since the last one. */
+  ticked?: ReadonlySet<string> | undefined
+  onTick?: ((ids: Set<string>) => void) | undefined
+  /** How many columns after the first stay in sight. */
+  pinned?: number
 }
 
 const rowHeight = 32
@@ -55,11 +61,62 @@ export function DataTable<T>(props: Props<T>) {
     manualSorting: true,
   })
   const rows = table.getRowModel().rows
-  if (narrow) return <Cards {...props} rowsModel={rows} />
-  return <Grid {...props} rowsModel={rows} scroller={scroller} />
+  const tick = useTicks(props, rows)
+  if (narrow) return <Cards {...props} rowsModel={rows} tick={tick} />
+  return <Grid {...props} rowsModel={rows} tick={tick} scroller={scroller} />
 }
 
-type Model<T> = Props<T> & { rowsModel: Row<T>[] }
+type Tick = ((index: number, range: boolean) => void) | undefined
+type Model<T> = Props<T> & { rowsModel: Row<T>[]; tick: Tick }
+
+const tickWidth = 30
+
+function useTicks<T>(p: Props<T>, rows: Row<T>[]): Tick {
+  const last = useRef(-1)
+  const { ticked, onTick } = p
+  const tick = ticked && onTick ? (index: number, range: boolean) => {
+    const next = new Set(ticked)
+    const row = rows[index]
+    if (!row) return
+    const on = !next.has(row.id)
+    const from = range && last.current >= 0 ? Math.min(last.current, index) : index
+    const to = range && last.current >= 0 ? Math.max(last.current, index) : index
+    for (let i = from; i <= to; i++) {
+      const id = rows[i]?.id
+      if (id === undefined) continue
+      if (on) next.add(id)
+      else next.delete(id)
+    }
+    last.current = index
+    onTick(next)
+  } : undefined
+  const onKey = useEffectEvent((e: KeyboardEvent) => {
+    if (!tick || e.ctrlKey || e.metaKey || e.altKey || e.key.toLowerCase() !== 'x' || typing(e.target) || document.querySelector('[role="dialog"]')) return
+    const row = (document.activeElement as HTMLElement | null)?.closest<HTMLElement>('[data-row]')
+    if (!row) return
+    e.preventDefault()
+    tick(Number(row.dataset['row']), e.shiftKey)
+  })
+  useEffect(() => {
+    const key = (e: KeyboardEvent) => onKey(e)
+    window.addEventListener('keydown', key)
+    return () => window.removeEventListener('keydown', key)
+  }, [])
+  return tick
+}
+
+function Ticker({ index, name, on, tick }: { index: number; name: string; on: boolean; tick: NonNullable<Tick> }) {
+  return (
+    <label className={css.tick}>
+      <input type="checkbox" checked={on} aria-label={`Select ${name}`} onChange={() => undefined} onClick={(e) => tick(index, e.shiftKey)} />
+    </label>
+  )
+}
+
+const nameOf = (row: unknown, id: string) => {
+  const name = (row as { name?: unknown }).name
+  return typeof name === 'string' && name ? name : id
+}
 
 function Grid<T>(p: Model<T> & { scroller: React.RefObject<HTMLDivElement | null> }) {
   const navigate = useNavigate()
@@ -78,7 +135,11 @@ function Grid<T>(p: Model<T> & { scroller: React.RefObject<HTMLDivElement | null
   const items = p.fill ? virtual.getVirtualItems() : p.rowsModel.map((_, index) => ({ index, start: 0, end: 0 }))
   const before = p.fill ? (items[0]?.start ?? 0) : 0
   const after = p.fill ? virtual.getTotalSize() - (items.at(-1)?.end ?? 0) : 0
-  const width = p.cols.reduce((sum, c) => sum + (c.width ?? 150), 0)
+  const widthOf = (c: Col<T>, i: number) => (c.width ?? 150) + (i === 0 && p.tick ? tickWidth : 0)
+  const width = p.cols.reduce((sum, c, i) => sum + widthOf(c, i), 0)
+  // Where the columns that stay are; the first one stays by itself.
+  const left = p.cols.map((_, i) => (i > 0 && i <= (p.pinned ?? 0) ? p.cols.slice(0, i).reduce((sum, c, j) => sum + widthOf(c, j), 0) : undefined))
+  const all = p.ticked && p.rowsModel.length > 0 && p.rowsModel.every((r) => p.ticked!.has(r.id))
   const open = (e: MouseEvent, row: T) => {
     const on = e.target as HTMLElement
     if (!p.to || on.closest('a,button,input,label') || window.getSelection()?.toString()) return
@@ -91,9 +152,19 @@ function Grid<T>(p: Model<T> & { scroller: React.RefObject<HTMLDivElement | null
   return (
     <div ref={p.scroller} className={`${css.scroller} ${p.fill ? css.fill : ''}`} data-testid="table" {...reach}>
       <table className={css.table} style={{ minWidth: width }} aria-label={p.label} aria-rowcount={p.rowsModel.length}>
-        <colgroup>{p.cols.map((c) => <col key={c.id} style={{ width: c.width ?? 150 }} />)}</colgroup>
+        <colgroup>{p.cols.map((c, i) => <col key={c.id} style={{ width: widthOf(c, i) }} />)}</colgroup>
         <thead>
-          <tr>{p.cols.map((c) => <Head key={c.id} col={c} order={p.order} onOrder={p.onOrder} />)}</tr>
+          <tr>
+            {p.cols.map((c, i) => (
+              <Head key={c.id} col={c} order={p.order} onOrder={p.onOrder} left={left[i]}>
+                {i === 0 && p.tick ? (
+                  <label className={css.tick}>
+                    <input type="checkbox" checked={all ?? false} aria-label="Select all rows that are loaded" onChange={() => p.onTick?.(all ? new Set() : new Set(p.rowsModel.map((r) => r.id)))} />
+                  </label>
+                ) : null}
+              </Head>
+            ))}
+          </tr>
         </thead>
         <tbody>
           {before > 0 ? <tr aria-hidden style={{ height: before }}><td colSpan={p.cols.length} /></tr> : null}
@@ -104,15 +175,21 @@ function Grid<T>(p: Model<T> & { scroller: React.RefObject<HTMLDivElement | null
                 key={row.id}
                 data-row={index}
                 data-faded={p.faded?.(row.original) || undefined}
+                data-ticked={p.ticked?.has(row.id) || undefined}
                 data-opens={p.to ? true : undefined}
                 onClick={(e) => open(e, row.original)}
               >
                 {p.cols.map((c, i) => {
                   const content = c.cell(row.original)
                   return i === 0 ? (
-                    <th key={c.id} scope="row"><div className={css.cell}>{content}</div></th>
+                    <th key={c.id} scope="row">
+                      <div className={css.cell}>
+                        {p.tick ? <Ticker index={index} name={nameOf(row.original, row.id)} on={p.ticked?.has(row.id) ?? false} tick={p.tick} /> : null}
+                        {content}
+                      </div>
+                    </th>
                   ) : (
-                    <td key={c.id} data-right={c.right || undefined}><div className={css.cell}>{content}</div></td>
+                    <td key={c.id} data-right={c.right || undefined} data-pinned={left[i] !== undefined || undefined} style={left[i] !== undefined ? { left: left[i] } : undefined}><div className={css.cell}>{content}</div></td>
                   )
                 })}
               </tr>
@@ -137,20 +214,23 @@ function Waiting({ cols, rows }: { cols: number; rows: number }) {
   ))
 }
 
-function Head<T>({ col, order, onOrder }: { col: Col<T>; order: Props<T>['order']; onOrder: Props<T>['onOrder'] }) {
+function Head<T>({ col, order, onOrder, left, children }: { col: Col<T>; order: Props<T>['order']; onOrder: Props<T>['onOrder']; left: number | undefined; children?: ReactNode }) {
   const by = col.orderBy
   const active = by !== undefined && order?.by === by
   const sort = active ? (order.desc ? 'descending' : 'ascending') : undefined
   return (
-    <th scope="col" aria-sort={sort} data-right={col.right || undefined}>
+    <th scope="col" aria-sort={sort} data-right={col.right || undefined} data-pinned={left !== undefined || undefined} style={left !== undefined ? { left } : undefined}>
+      <div className={css.headCell}>
+      {children}
       {by && onOrder ? (
         <button type="button" onClick={() => onOrder(by, active ? !order.desc : false)} title={`Sort by ${col.label.toLowerCase()}`}>
           <span className="clip">{col.label}</span>
           {active ? order.desc ? <IconArrowDown size={13} aria-hidden /> : <IconArrowUp size={13} aria-hidden /> : null}
         </button>
       ) : (
-        <span>{col.label}</span>
+        <span className="clip">{col.label}</span>
       )}
+      </div>
     </th>
   )
 }
@@ -163,7 +243,10 @@ function Cards<T>(p: Model<T>) {
       <ul className={css.cards} aria-label={p.label}>
         {p.rowsModel.map((row, index) => (
           <li key={row.id} data-row={index} data-faded={p.faded?.(row.original) || undefined}>
-            <div className={css.title}>{p.cols[0]?.cell(row.original)}</div>
+            <div className={css.title}>
+              {p.tick ? <Ticker index={index} name={nameOf(row.original, row.id)} on={p.ticked?.has(row.id) ?? false} tick={p.tick} /> : null}
+              {p.cols[0]?.cell(row.original)}
+            </div>
             <dl>
               {p.cols.slice(1).filter((c) => !c.wide).slice(0, 6).map((c) => {
                 const content = c.cell(row.original)

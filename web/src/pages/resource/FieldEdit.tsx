@@ -106,7 +106,7 @@ export function FieldEdit({ r, field, value, curated, onDone, refresh }: Props) 
   )
 }
 
-function FieldInput({ kind, field, text, setText, error }: { kind: string; field: Field; text: string; setText: (t: string) => void; error: string | undefined }) {
+export function FieldInput({ kind, field, text, setText, error }: { kind: string; field: Field; text: string; setText: (t: string) => void; error: string | undefined }) {
   const label = labelOf(field)
   const options = useQuery(q.options())
   const offered = options.data?.items.find((l) => l.fields.includes(field.pointer) || l.fields.includes(kind + field.pointer))?.values

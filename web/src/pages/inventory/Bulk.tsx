@@ -1,0 +1,164 @@
+// What can be done with rows that are ticked, or with all that the filter finds. An edit is looked at first, and can be
+// taken back.
+import { Button, Modal, Select, Textarea } from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { Link } from 'react-router'
+
+import { api } from '../../api/client'
+import { q } from '../../api/queries'
+import type { Field, KindInfo, Operation } from '../../api/types'
+import { count, counted } from '../../format/units'
+import { commonFields, editable, labelOf, parseValue } from '../../kinds/fields'
+import { FieldDiff } from '../../parts/Diff'
+import { ProblemPanel } from '../../parts/States'
+import { Foreign } from '../../parts/Text'
+import { FieldInput } from '../resource/FieldEdit'
+import css from './Bulk.module.css'
+
+/** Ticked rows go into a filter by their ids; more of them than this do not fit into one. */
+export const mostTicked = 90
+
+interface BarProps {
+  kind: KindInfo
+  ticked: ReadonlySet<string>
+  all: boolean
+  total: number
+  more: boolean
+  canEdit: boolean
+  onAll: () => void
+  onClear: () => void
+  onEdit: () => void
+}
+
+export function BulkBar({ kind, ticked, all, total, more, canEdit, onAll, onClear, onEdit }: BarProps) {
+  const n = all ? total : ticked.size
+  const tooMany = !all && n > mostTicked
+  return (
+    <div className={css.bar} role="region" aria-label="Selection">
+      <strong>{all && more ? 'over ' : ''}{count(n)} {(n === 1 ? kind.label : kind.plural).toLowerCase()} selected</strong>
+      {!all && total > ticked.size ? <button type="button" className="link" onClick={onAll}>Select all {more ? 'over ' : ''}{count(total)} that this filter finds</button> : null}
+      <span className="grow" />
+      {tooMany ? <span className="muted">More than {mostTicked} rows: select all that a filter finds instead.</span> : null}
+      {canEdit ? <Button variant="filled" disabled={tooMany} onClick={onEdit}>Edit</Button> : null}
+      <Button onClick={onClear}>Clear the selection</Button>
+    </div>
+  )
+}
+
+interface EditProps {
+  kind: KindInfo
+  filter: string
+  what: string
+  onClose: () => void
+}
+
+export function BulkEdit({ kind, filter, what, onClose }: EditProps) {
+  const client = useQueryClient()
+  const fields = [...commonFields(kind), ...(kind.fields ?? [])].filter((f) => editable(f) && !f.sensitive)
+  const [pointer, setPointer] = useState('')
+  const [text, setText] = useState('')
+  const [reset, setReset] = useState(false)
+  const [reason, setReason] = useState('')
+  const [wrong, setWrong] = useState('')
+  const [error, setError] = useState<unknown>(null)
+  const [busy, setBusy] = useState(false)
+  const [preview, setPreview] = useState('')
+  const [done, setDone] = useState('')
+  const field = fields.find((f) => f.pointer === pointer)
+  const looked = useQuery(q.operation(preview)).data
+  const made = useQuery(q.operation(done)).data
+
+  const send = async (f: Field, dryRun: boolean, expect?: number) => {
+    setWrong('')
+    setError(null)
+    let change: { set?: Record<string, unknown>; reset?: string[] } = { reset: [f.pointer] }
+    if (!reset) {
+      const { value, problem } = text.trim() === '' && f.type !== 'array' ? { value: null, problem: undefined } : parseValue(f, text)
+      if (problem) {
+        setWrong(problem)
+        return
+      }
+      change = { set: { [f.pointer]: value } }
+    }
+    setBusy(true)
+    try {
+      const op = await api.post('/api/v1/edits', { body: { kind: kind.name, filter, ...change, ...(dryRun ? { dry_run: true } : {}), ...(expect === undefined ? {} : { expect }), ...(reason.trim() ? { reason: reason.trim() } : {}) } })
+      if (dryRun) setPreview(op.id)
+      else setDone(op.id)
+    } catch (err) {
+      setError(err)
+    }
+    setBusy(false)
+  }
+  const undo = async () => {
+    setError(null)
+    try {
+      const op = await api.post('/api/v1/operations/{id}/undo', { path: { id: done }, body: {} })
+      setDone(op.id)
+    } catch (err) {
+      setError(err)
+    }
+  }
+  const close = () => {
+    if (done) for (const key of ['operations', 'resources', 'facets', 'summary', 'changes']) void client.invalidateQueries({ queryKey: [key] })
+    onClose()
+  }
+  const changed = () => setPreview('')
+  return (
+    <Modal opened onClose={close} title={`Edit ${what}`} closeButtonProps={{ 'aria-label': 'Close' }} size={620}>
+      {done ? (
+        <div className="stack">
+          <Outcome op={made} kind={kind} verb={made?.type === 'undo' ? 'Taken back' : 'Edited'} />
+          {error ? <ProblemPanel error={error} compact /> : null}
+          <div className="row">
+            <Button variant="filled" onClick={close}>Done</Button>
+            {made?.type === 'edit' && made.state === 'done' && made.updated > 0 ? <Button onClick={() => void undo()}>Undo</Button> : null}
+          </div>
+        </div>
+      ) : (
+        <form className="stack" onSubmit={(e) => { e.preventDefault(); if (field) void send(field, true) }}>
+          <Select label="Field" searchable data-autofocus data={fields.map((f) => ({ value: f.pointer, label: labelOf(f) + (f.pointer.startsWith('/common/') ? '' : ` (${kind.label.toLowerCase()})`) }))} value={pointer || null} onChange={(v) => { setPointer(v ?? ''); setText(''); changed() }} />
+          {field ? <Select label="What to do" allowDeselect={false} data={[{ value: 'set', label: 'set it to' }, { value: 'reset', label: 'hand it back to discovery' }]} value={reset ? 'reset' : 'set'} onChange={(v) => { setReset(v === 'reset'); changed() }} /> : null}
+          {field && !reset ? <FieldInput key={pointer} kind={kind.name} field={field} text={text} setText={(t) => { setText(t); changed() }} error={wrong || undefined} /> : null}
+          <Textarea label="Reason" description="Kept in the audit trail." value={reason} onChange={(e) => setReason(e.currentTarget.value)} />
+          {error ? <ProblemPanel error={error} compact /> : null}
+          {preview ? <Outcome op={looked} kind={kind} verb="Would change" /> : null}
+          <div className="row">
+            {field && looked?.state === 'done' && looked.updated > 0 ? (
+              <Button variant="filled" loading={busy} onClick={() => void send(field, false, looked.rows)}>Change {counted(looked.updated, 'resource')}</Button>
+            ) : null}
+            <Button type="submit" variant={looked?.state === 'done' && looked.updated > 0 ? 'default' : 'filled'} disabled={!field} loading={busy && !preview}>See what would change</Button>
+            <Button onClick={close}>Cancel</Button>
+          </div>
+        </form>
+      )}
+    </Modal>
+  )
+}
+
+function Outcome({ op, kind, verb }: { op: Operation | undefined; kind: KindInfo; verb: string }) {
+  if (!op) return <p role="status">Looking …</p>
+  if (op.state === 'running') return <p role="status">Working: {count(op.rows)} rows so far …</p>
+  return (
+    <div className="stack-s" role="status">
+      <p>
+        <strong>{verb}: {counted(op.updated, 'resource')}</strong>, {count(op.unchanged)} are so already{op.refused ? `, ${count(op.refused)} cannot be` : ''}.
+        {op.state === 'done' ? null : <> The {op.type} is {op.state}.</>}
+      </p>
+      {op.error ? <p><Foreign text={op.error} max={400} /></p> : null}
+      {op.errors?.length ? <ul>{op.errors.slice(0, 5).map((e, i) => <li key={i}><Foreign text={e.message} max={200} /></li>)}</ul> : null}
+      {op.sample?.length ? (
+        <ul className={css.sample}>
+          {op.sample.slice(0, 8).map((s) => (
+            <li key={s.resource.id}>
+              <Link to={`/inventory/${s.resource.kind}/${s.resource.id}`}><Foreign text={s.resource.name ?? s.resource.id} max={40} /></Link>
+              {(s.diff ?? []).slice(0, 2).map((d) => <FieldDiff key={d.pointer} change={d} kind={kind} />)}
+            </li>
+          ))}
+          {op.updated > Math.min(8, op.sample.length) ? <li className="muted">and {count(op.updated - Math.min(8, op.sample.length))} more</li> : null}
+        </ul>
+      ) : null}
+    </div>
+  )
+}

@@ -1,0 +1,57 @@
+// Which values the resources found have, and how many each: ticking one is a condition of the filter, and a condition of
+// the filter is ticked here.
+import { useQuery } from '@tanstack/react-query'
+
+import { q } from '../../api/queries'
+import type { KindInfo } from '../../api/types'
+import { human } from '../../format/text'
+import { count } from '../../format/units'
+import { columnsOf } from '../../kinds/fields'
+import { has, toggled } from '../../kinds/terms'
+import { Loading, ProblemPanel } from '../../parts/States'
+import { Foreign } from '../../parts/Text'
+import css from './Facets.module.css'
+
+const titles: Record<string, string> = { state: 'State', datacenter: 'Datacenter', region: 'Region', tags: 'Tags', labels: 'Labels', zone: 'Zone' }
+
+export function Facets({ kind, filter, onFilter }: { kind: KindInfo; filter: string; onFilter: (t: string) => void }) {
+  const facets = useQuery(q.facets(kind.name, filter))
+  const columns = columnsOf(kind)
+  const title = (field: string) => titles[field] ?? columns.find((c) => c.id === field)?.label ?? human(field)
+  if (facets.error) return <aside className={css.panel} aria-label="Facets"><ProblemPanel error={facets.error} compact retry={() => void facets.refetch()} /></aside>
+  if (!facets.data) return <aside className={css.panel} aria-label="Facets"><Loading what="the values" lines={6} /></aside>
+  return (
+    <aside className={css.panel} aria-label="Facets" data-stale={facets.isPlaceholderData || undefined}>
+      {facets.data.facets.filter((f) => f.values.length > 0).map((f) => (
+        <section key={f.field} aria-label={title(f.field)}>
+          <h3>{title(f.field)}</h3>
+          <ul>
+            {f.values.map((v) => {
+              const text = v.label ?? (typeof v.value === 'boolean' ? (v.value ? 'yes' : 'no') : String(v.value))
+              return (
+                <li key={v.where}>
+                  <label>
+                    <input type="checkbox" checked={has(filter, v.where)} onChange={() => onFilter(toggled(filter, v.where))} />
+                    <span className="clip grow"><Foreign text={text} max={40} /></span>
+                    <span className={css.count}>{count(v.count)}</span>
+                  </label>
+                </li>
+              )
+            })}
+            {f.more ? <li className="muted">and more: the filter line finds any value</li> : null}
+            {f.without && f.field !== 'state' ? (
+              <li>
+                <label>
+                  <input type="checkbox" checked={has(filter, `${f.field} = null`)} onChange={() => onFilter(toggled(filter, `${f.field} = null`))} />
+                  <span className="clip grow muted">not known</span>
+                  <span className={css.count}>{count(f.without)}</span>
+                </label>
+              </li>
+            ) : null}
+          </ul>
+        </section>
+      ))}
+      {facets.data.facets.every((f) => f.values.length === 0) ? <p className="muted">Nothing to count.</p> : null}
+    </aside>
+  )
+}

@@ -1,0 +1,131 @@
+// Saved lists: what is shown under a name, for oneself or for everybody.
+import { Button, Checkbox, Menu, Modal, TextInput } from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { IconBookmark, IconCheck, IconUsers } from '@tabler/icons-react'
+import { useState } from 'react'
+
+import { api } from '../../api/client'
+import { Problem } from '../../api/problem'
+import { q } from '../../api/queries'
+import type { KindInfo, View } from '../../api/types'
+import { useAdmin } from '../../frame/session'
+import { Confirm } from '../../parts/Confirm'
+import { ProblemPanel } from '../../parts/States'
+import { Foreign } from '../../parts/Text'
+import { say } from '../../parts/toast'
+
+export interface Shown {
+  filter: string
+  orderBy: string
+  columns: string
+  pinned: number
+}
+
+/** A view's state, as the address has it. */
+export const shownBy = (v: View): Shown => ({ filter: v.filter ?? '', orderBy: v.order_by ?? '', columns: (v.columns ?? []).join(','), pinned: v.pinned ?? 0 })
+
+const same = (a: Shown, b: Shown) => a.filter === b.filter && (a.orderBy || 'name') === (b.orderBy || 'name') && a.columns === b.columns && a.pinned === b.pinned
+
+interface Props {
+  kind: KindInfo
+  now: Shown
+  current: string
+  onOpen: (v: View | null) => void
+}
+
+export function Views({ kind, now, current, onOpen }: Props) {
+  const client = useQueryClient()
+  const views = useQuery(q.views())
+  const [dialog, setDialog] = useState<'save' | 'delete' | null>(null)
+  const own = (views.data?.items ?? []).filter((v) => v.kind === kind.name)
+  const open = own.find((v) => v.id === current)
+  const changed = open ? !same(shownBy(open), now) : false
+  const refresh = () => client.invalidateQueries({ queryKey: ['views'] })
+  const update = async () => {
+    if (!open) return
+    try {
+      const next = await api.put('/api/v1/views/{id}', { path: { id: open.id }, ifMatch: open.version, body: { kind: kind.name, name: open.name, ...(open.description ? { description: open.description } : {}), ...(open.shared ? { shared: true } : {}), ...written(now) } })
+      await refresh()
+      say(`View “${next.name}” saved`)
+    } catch (err) {
+      void refresh()
+      say(err instanceof Problem && err.stale ? 'Somebody else changed this view meanwhile: look again, then save' : err instanceof Error ? err.message : 'The view was not saved')
+    }
+  }
+  const item = (v: View) => (
+    <Menu.Item key={v.id} leftSection={v.id === current ? <IconCheck size={14} aria-label="shown" /> : v.shared ? <IconUsers size={14} aria-label="shared" /> : <IconBookmark size={14} aria-hidden />} onClick={() => onOpen(v)}>
+      <Foreign text={v.name} max={40} />
+    </Menu.Item>
+  )
+  return (
+    <>
+      <Menu position="bottom-end" width={260}>
+        <Menu.Target>
+          <Button leftSection={<IconBookmark size={15} aria-hidden />}>{open ? <><Foreign text={open.name} max={24} />{changed ? ' *' : ''}</> : 'Views'}</Button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {own.some((v) => v.shared) ? <Menu.Label>Everybody’s</Menu.Label> : null}
+          {own.filter((v) => v.shared).map(item)}
+          {own.some((v) => !v.shared) ? <Menu.Label>Yours</Menu.Label> : null}
+          {own.filter((v) => !v.shared).map(item)}
+          {own.length === 0 ? <Menu.Label>No list of {kind.plural.toLowerCase()} was saved yet</Menu.Label> : null}
+          <Menu.Divider />
+          {open && changed && open.editable ? <Menu.Item onClick={() => void update()}>Save the changes</Menu.Item> : null}
+          <Menu.Item onClick={() => setDialog('save')}>Save this list …</Menu.Item>
+          {open ? <Menu.Item onClick={() => onOpen(null)}>Back to the usual list</Menu.Item> : null}
+          {open?.editable ? <Menu.Item color="danger" onClick={() => setDialog('delete')}>Delete this view …</Menu.Item> : null}
+        </Menu.Dropdown>
+      </Menu>
+      {dialog === 'save' ? <Save kind={kind} now={now} onClose={() => setDialog(null)} onSaved={(v) => { void refresh(); setDialog(null); onOpen(v) }} /> : null}
+      {dialog === 'delete' && open ? (
+        <Confirm
+          title={`Delete the view ${open.name}`}
+          verb="Delete"
+          danger
+          onClose={() => setDialog(null)}
+          onConfirm={async () => {
+            await api.delete('/api/v1/views/{id}', { path: { id: open.id } })
+            await refresh()
+            onOpen(null)
+          }}
+        >
+          <p>{open.shared ? 'Nobody finds it in the list of views any more. ' : ''}Resources are not touched.</p>
+        </Confirm>
+      ) : null}
+    </>
+  )
+}
+
+const written = (s: Shown) => ({ filter: s.filter, order_by: s.orderBy, columns: s.columns ? s.columns.split(',') : [], pinned: s.pinned })
+
+function Save({ kind, now, onClose, onSaved }: { kind: KindInfo; now: Shown; onClose: () => void; onSaved: (v: View) => void }) {
+  const admin = useAdmin()
+  const [name, setName] = useState('')
+  const [shared, setShared] = useState(false)
+  const [error, setError] = useState<unknown>(null)
+  const [busy, setBusy] = useState(false)
+  const submit = async () => {
+    setBusy(true)
+    setError(null)
+    try {
+      onSaved(await api.post('/api/v1/views', { body: { kind: kind.name, name, shared, ...written(now) } }))
+    } catch (err) {
+      setError(err)
+      setBusy(false)
+    }
+  }
+  return (
+    <Modal opened onClose={onClose} title="Save this list" closeButtonProps={{ 'aria-label': 'Close' }}>
+      <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
+        <TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus maxLength={100} />
+        {admin ? <Checkbox label="For everybody" description="Otherwise nobody but you sees it." checked={shared} onChange={(e) => setShared(e.currentTarget.checked)} /> : null}
+        <p className="muted">Saved are the filter{now.filter ? <> (<code>{now.filter}</code>)</> : ''}, the order and the columns, not what is found today.</p>
+        {error ? <ProblemPanel error={error} compact /> : null}
+        <div className="row">
+          <Button type="submit" variant="filled" loading={busy}>Save</Button>
+          <Button onClick={onClose}>Cancel</Button>
+        </div>
+      </form>
+    </Modal>
+  )
+}
