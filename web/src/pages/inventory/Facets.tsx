@@ -24,7 +24,7 @@ export function Facets({ kind, filter, onFilter }: { kind: KindInfo; filter: str
     <aside className={css.panel} aria-label="Facets" data-stale={facets.isPlaceholderData || undefined}>
       {facets.data.facets.filter((f) => f.values.length > 0).map((f) => (
         <section key={f.field} aria-label={title(f.field)}>
-          <h3>{title(f.field)}</h3>
+          <h2>{title(f.field)}</h2>
           <ul>
             {f.values.map((v) => {
               const text = v.label ?? (typeof v.value === 'boolean' ? (v.value ? 'yes' : 'no') : String(v.value))
