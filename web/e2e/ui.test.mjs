@@ -58,7 +58,7 @@ test('a wrong password is refused in words, the right one signs in and out', asy
 })
 
 for (const [width, height, colorScheme] of [[1440, 900, 'light'], [390, 844, 'dark']]) {
-  test(`every page at ${width} px, ${colorScheme}: no console error, no sideways scroll, no axe violation`, { timeout: 240_000 }, async (t) => {
+  test(`every page at ${width} px, ${colorScheme}: no console error, no sideways scroll, no axe violation`, { timeout: 480_000 }, async (t) => {
     const { page, errors, close } = await open({ viewport: { width, height }, colorScheme, bypassCSP: true })
     await signIn(page, facts)
     for (const [name, path] of world.list) {
@@ -76,7 +76,7 @@ for (const [width, height, colorScheme] of [[1440, 900, 'light'], [390, 844, 'da
   })
 }
 
-test('every page obeys the content security policy', { timeout: 120_000 }, async () => {
+test('every page obeys the content security policy', { timeout: 300_000 }, async () => {
   const { page, errors, close } = await open()
   await page.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.violatedDirective} ${e.sourceFile} ${e.sample}`))
