@@ -212,7 +212,7 @@ func (s *Server) getSummary(ctx context.Context, c access.Caller, _ *empty) (*ou
 		case "online":
 			doc.AgentsOn++
 			fallthrough
-		case "offline":
+		case "offline", "held":
 			doc.Agents++
 		}
 	}

@@ -167,7 +167,10 @@ func (w *walk) lookedAt(x rest.Connection) []rest.WhyFinding {
 	case x.Paused:
 		return append(out, finding(stopsHere, "Resume the connection.", "%s is paused: nothing is read.", x.Name))
 	}
-	if a, known := w.agents[agentOf(x)]; known && a.Status != "online" {
+	if a, known := w.agents[agentOf(x)]; known && a.Status == "held" {
+		out = append(out, finding(stopsHere, fmt.Sprintf("Say which copy is the agent: `maestro agents release %s`.", a.ID),
+			"There are two copies of the agent %s of %s. Both go on reading, and nothing they read is taken.", a.Name, x.Name))
+	} else if known && a.Status != "online" {
 		out = append(out, finding(cannotTell, "Look after the agent: `maestro get agents`, and the service on its machine.",
 			"The agent %s of %s is %s; nothing that is newer than %s has come.", a.Name, x.Name, a.Status, moment(a.LastContact)))
 	}

@@ -22,11 +22,12 @@ export function AgentHold({ a }: { a: Agent }) {
   if (!hold) return null
   const kept = hold.copies?.find((x) => x.id === keep)
   return (
-    <Panel title={<><Mark state="held" /> Held since <When at={hold.since} /></>}>
-      <p>{hold.reason}</p>
-      <ul className={css.list}>
+    <Panel title={<><Mark state="held" /> Two copies of this agent <span className="muted">held <When at={hold.since} /></span></>}>
+      <div className="stack">
+      <p>They take turns: its disk or data directory was copied. Both go on reading; nothing they read is taken until you say which one is the agent.</p>
+      <ul className="stack-s">
         {(hold.copies ?? []).map((x) => (
-          <li key={x.id}>
+          <li key={x.id} className={css.copy}>
             <strong><Foreign text={x.hostname || 'unknown host'} /></strong>
             <span className="muted">{x.address ? <>from <Foreign text={x.address} />, </> : null}last heard <When at={x.last_heard} /></span>
             <Copy text={x.id} max={24} label="the copy’s id" />
@@ -34,7 +35,8 @@ export function AgentHold({ a }: { a: Agent }) {
           </li>
         ))}
       </ul>
-      <p className="muted">{hold.advice}</p>
+      <p className="muted">Then delete the data directory of the other and enroll it with a join token of its own.</p>
+      </div>
       {kept ? (
         <Confirm
           title={`Keep the copy on ${kept.hostname || 'an unknown host'}`}
