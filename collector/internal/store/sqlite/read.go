@@ -150,8 +150,11 @@ func (r reader) findCommon(ctx context.Context, c condition, e filter.Expr) erro
 	})
 }
 
-// begin starts a statement up to its conditions. listed says that it may end before all rows are found.
-func (r reader) begin(ctx context.Context, sel string, q store.Query, listed bool) (condition, error) {
+// asked is what a statement is for: listed says that it may end before all rows are found, grouped that it counts by values.
+type asked struct{ listed, grouped bool }
+
+// begin starts a statement up to its conditions.
+func (r reader) begin(ctx context.Context, sel string, q store.Query, how asked) (condition, error) {
 	t, err := r.s.table(q.Table)
 	if err != nil {
 		return condition{}, fmt.Errorf("find rows: %w", err)
@@ -163,11 +166,12 @@ func (r reader) begin(ctx context.Context, sel string, q store.Query, listed boo
 	if !q.AllTenants {
 		c.tenant = &q.Tenant
 	}
-	if listed && !q.AllTenants {
+	if how.listed && !q.AllTenants {
 		if err := r.findCommon(ctx, c, q.Where); err != nil {
 			return c, fmt.Errorf("estimate rows of %s: %w", t.Name, err)
 		}
 	}
+	c.grouped = how.grouped
 	c.add(sel + " FROM " + ident(t.Name) + " t")
 	c.where(q)
 	return c, nil
@@ -206,7 +210,7 @@ func (r reader) find(ctx context.Context, q store.Query) (condition, int, error)
 	if q.WithBlob {
 		sel += ", t.blob"
 	}
-	c, err := r.begin(ctx, sel, q, true)
+	c, err := r.begin(ctx, sel, q, asked{listed: true})
 	if err != nil {
 		return c, 0, err
 	}
@@ -227,7 +231,7 @@ func (r reader) find(ctx context.Context, q store.Query) (condition, int, error)
 }
 
 func (r reader) Count(ctx context.Context, q store.Query, max int) (int, error) {
-	c, err := r.begin(ctx, "SELECT 1", q, max > 0)
+	c, err := r.begin(ctx, "SELECT 1", q, asked{listed: max > 0})
 	if err != nil {
 		return 0, err
 	}
@@ -263,7 +267,7 @@ func (r reader) Group(ctx context.Context, q store.Query, by []filter.Field) ([]
 	if len(by) == 0 {
 		return nil, fmt.Errorf("group rows of %s: by nothing", q.Table)
 	}
-	c, err := r.begin(ctx, "SELECT "+strings.Join(exprs, ", ")+", count(*)", q, false)
+	c, err := r.begin(ctx, "SELECT "+strings.Join(exprs, ", ")+", count(*)", q, asked{grouped: true})
 	if err != nil {
 		return nil, err
 	}
@@ -286,7 +290,7 @@ func (r reader) Group(ctx context.Context, q store.Query, by []filter.Field) ([]
 
 // groupValues counts in the side table, which has a row for each value.
 func (r reader) groupValues(ctx context.Context, q store.Query, by []filter.Field) ([]store.Group, error) {
-	rows, err := r.begin(ctx, "SELECT t.rid", q, false)
+	rows, err := r.begin(ctx, "SELECT t.rid", q, asked{})
 	if err != nil {
 		return nil, err
 	}

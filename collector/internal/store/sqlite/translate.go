@@ -88,6 +88,8 @@ type condition struct {
 	tenant *string // nil across tenants, where the side table has no useful order
 	// common are conditions on indexed fields of several values that most rows may meet.
 	common map[string]bool
+	// grouped leaves the part of tables without parts out: an index has all that is grouped by then, and no row is read.
+	grouped bool
 }
 
 // expr writes e, or its opposite. A comparison with NULL is NULL in SQL, neither true nor false, so negation is
@@ -324,8 +326,10 @@ func (c condition) where(q store.Query) {
 	if !q.AllTenants {
 		c.add("t.tenant = ? AND ", q.Tenant)
 	}
-	// The part is written out: SQLite uses a partial index only for a condition it sees.
-	c.add("t.part = " + quote(q.Part) + " AND ")
+	if !c.grouped || c.t.Parts {
+		// The part is written out: SQLite uses a partial index only for a condition it sees.
+		c.add("t.part = " + quote(q.Part) + " AND ")
+	}
 	c.expr(q.Where, false)
 }
 
