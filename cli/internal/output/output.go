@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -56,7 +58,10 @@ func Value(v any) string {
 	case json.Number:
 		return v.String()
 	case float64:
-		return strings.TrimSuffix(fmt.Sprintf("%.6g", v), ".0")
+		if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
+			return strconv.FormatFloat(v, 'f', 0, 64) // bytes are not read in powers of ten
+		}
+		return fmt.Sprintf("%.6g", v)
 	case bool:
 		if v {
 			return "yes"

@@ -49,7 +49,7 @@ export function Rail({ closed }: { closed: boolean }) {
           </Section>
         ) : null
       })}
-      {!anything && kinds.data && !closed ? <p className={css.none}>Kinds appear here once something is discovered.</p> : null}
+      {!anything && kinds.data && summary.data && !closed ? <p className={css.none}>Kinds appear here once something is discovered.</p> : null}
       <Section title="Discovery" closed={closed}>
         <Items
           closed={closed}

@@ -132,6 +132,7 @@ function KindList({ kind }: { kind: KindInfo }) {
   // What is ticked belongs to one filter.
   const ticked = selection.of === filter ? selection.ticked : new Set<string>()
   const everything = selection.of === filter && selection.all
+  const some = ticked.size > 0 && !everything
   const onFilter = (t: string) => view.set({ filter: t })
   const open = (v: View | null) => {
     const s = v ? shownBy(v) : { filter: '', orderBy: '', columns: '', pinned: 0 }
@@ -148,7 +149,7 @@ function KindList({ kind }: { kind: KindInfo }) {
           {asOf ? null : <Button leftSection={<IconAdjustmentsHorizontal size={15} aria-hidden />} aria-pressed={view.facets} variant={view.facets ? 'light' : 'default'} onClick={() => view.set({ facets: view.facets ? '' : '1' })}>Facets</Button>}
           <Views kind={kind} now={view.shown} current={view.view} onOpen={open} />
           <Columns all={all} shown={shown} pinned={view.shown.pinned} onChange={(ids, pinned) => view.set({ columns: ids, pinned: pinned ? String(pinned) : '' })} />
-          <Export kind={kind} filter={ticked.size && !everything && ticked.size <= mostTicked ? filterOf(ticked) : filter} orderBy={view.orderBy} asOf={asOf} columns={shown} />
+          <Export kind={kind} filter={some ? filterOf(ticked) : filter} what={some ? 'The rows that are ticked' : 'All that this filter finds'} tooMany={some && ticked.size > mostTicked} orderBy={view.orderBy} asOf={asOf} columns={shown} />
           <AsCommand kind={kind} filter={filter} orderBy={view.orderBy} columns={shown} />
           {admin && !asOf ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setAdding(true)}>Add by hand</Button> : null}
         </>
@@ -309,7 +310,7 @@ function Nothing({ kind, filter, onFilter }: { kind: KindInfo; filter: string; o
 }
 
 /** The list as a file. The browser fetches it by itself, so that no page has to hold it. */
-function Export({ kind, filter, orderBy, asOf, columns }: { kind: KindInfo; filter: string; orderBy: string; asOf: string | undefined; columns: Column[] }) {
+function Export({ kind, filter, what, tooMany, orderBy, asOf, columns }: { kind: KindInfo; filter: string; what: string; tooMany: boolean; orderBy: string; asOf: string | undefined; columns: Column[] }) {
   const [whole, setWhole] = useState(false)
   const names = columns.map((c) => c.id).join(',')
   const at = (format: string) =>
@@ -321,10 +322,10 @@ function Export({ kind, filter, orderBy, asOf, columns }: { kind: KindInfo; filt
       </Popover.Target>
       <Popover.Dropdown>
         <div className="stack-s">
-          <p className="muted">All that this filter finds, as a file that can be edited and imported again.</p>
+          <p className="muted">{tooMany ? `More than ${mostTicked} rows are ticked: select all that a filter finds instead.` : `${what}, as a file that can be edited and imported again.`}</p>
           <Checkbox label="All fields, not only these columns" checked={whole} onChange={(e) => setWhole(e.currentTarget.checked)} />
           <div className="row">
-            {['csv', 'xlsx', 'json'].map((f) => <Button key={f} component="a" href={at(f)} download={`${kind.name}.${f}`}>{f.toUpperCase()}</Button>)}
+            {tooMany ? null : ['csv', 'xlsx', 'json'].map((f) => <Button key={f} component="a" href={at(f)} download={`${kind.name}.${f}`}>{f.toUpperCase()}</Button>)}
           </div>
         </div>
       </Popover.Dropdown>
