@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // operator of an $elemMatch of the whole list, so two bounds may be met by two elements; test/mongoservers/README.md says why that stays.
 var lacks = map[string]storetest.Lacks{
 	"mongodb":  {Transactions: true},
-	"ferretdb": {Transactions: true, CompareAndSwap: true, NestedArrays: true, SpansInLists: true},
+	"ferretdb": {Transactions: true, CompareAndSwap: true, NestedArrays: true, SpansInLists: true, ListValues: true},
 	"java":     {Transactions: true, BigNumbers: true, ByteOrder: true}, // it compares UTF-16, as Java does
 }
 

@@ -99,7 +99,10 @@ func testGroup(t *testing.T, s store.Store, _ Lacks) {
 }
 
 // A row counts for each of its values.
-func testGroupValues(t *testing.T, s store.Store, _ Lacks) {
+func testGroupValues(t *testing.T, s store.Store, lacks Lacks) {
+	if lacks.ListValues {
+		t.Skip("this server is known not to count rows by the values of their lists")
+	}
 	var ops []store.Write
 	for i, d := range []string{
 		`{"name":"a","tag_pairs":["env=prod","team=shop"]}`, `{"name":"a","tag_pairs":["env=prod"]}`, `{"name":"b","tag_pairs":["env=test","team=shop"]}`,

@@ -35,6 +35,8 @@ type Lacks struct {
 	ByteOrder bool
 	// SpansInLists: the two ends of a span may be met by different elements of a list.
 	SpansInLists bool
+	// ListValues: rows cannot be counted by the values of their lists.
+	ListValues bool
 }
 
 // Open opens an empty store with the tables.
