@@ -87,6 +87,8 @@ type api struct {
 	t     *testing.T
 	base  string
 	token string
+	// cookie of a person's session, for what a token cannot ask.
+	cookie string
 }
 
 var plainClient = &http.Client{Timeout: 20 * time.Second}
@@ -108,6 +110,9 @@ func (a api) try(method, path string, body any) (int, []byte, error) {
 	req.Header.Set("Content-Type", "application/json")
 	if a.token != "" {
 		req.Header.Set("Authorization", "Bearer "+a.token)
+	}
+	if a.cookie != "" {
+		req.AddCookie(&http.Cookie{Name: "maestro_session", Value: a.cookie})
 	}
 	res, err := plainClient.Do(req)
 	if err != nil {
