@@ -45,12 +45,15 @@ func (s *Service) Remember(ctx context.Context, k Known, stated []Stated) error 
 		if err := s.opt.Inventory.Resend(ctx, k.Tenant, st.Connection); err != nil {
 			return fmt.Errorf("ask for lists: %w", err)
 		}
-		_, err = change(ctx, s, tConnections, k.Tenant, st.Connection, func(o *object[connectionDoc]) error {
+		raised, err := change(ctx, s, tConnections, k.Tenant, st.Connection, func(o *object[connectionDoc]) error {
 			o.doc.Epoch = max(o.doc.Epoch, st.Epoch, st.AtEpoch) + 1
 			return nil
 		})
 		if err != nil {
 			return fmt.Errorf("raise epoch: %w", err)
+		}
+		if err := s.opt.Inventory.GiveUp(ctx, k.Tenant, st.Connection, raised.doc.Epoch, "the store was found to be older than the agent; the next run compares everything"); err != nil {
+			return fmt.Errorf("end runs: %w", err)
 		}
 		back = append(back, o.doc.Name+" ("+st.Connection+")")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
 )
 
@@ -38,4 +39,27 @@ func (s *Service) Reached(ctx context.Context, tenant, connection string, epoch,
 		}
 	}
 	return false, nil
+}
+
+// GiveUp ends the runs of a connection that go on under an epoch before this one: nothing of them is taken any more, and nobody would
+// say so.
+func (s *Service) GiveUp(ctx context.Context, tenant, connection string, epoch int64, reason string) error {
+	page, err := s.opt.Store.Find(ctx, store.Query{Table: tRuns, Tenant: tenant, Where: filter.And{eq(text("connection"), connection), eq(text("state"), "running")},
+		Order: []store.Order{{Field: when("ordered_at"), Desc: true}}, Limit: newestRuns})
+	if err != nil {
+		return fmt.Errorf("read runs: %w", err)
+	}
+	for _, row := range page.Rows {
+		doc, err := decodeRow[runDoc](row)
+		if err != nil {
+			return err
+		}
+		if doc.Epoch >= epoch {
+			continue
+		}
+		if err := s.FailRun(ctx, tenant, row.ID, reason); err != nil {
+			return err
+		}
+	}
+	return nil
 }
