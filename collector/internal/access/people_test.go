@@ -22,6 +22,7 @@ import (
 // piecemeal is a store without transactions; it dies after so many writes when dieAfter is not negative.
 type piecemeal struct {
 	store.Store
+	mu       sync.Mutex // two people may write at once
 	dieAfter int
 	// before is called with every write that it is about to do.
 	before func(store.Write)
@@ -33,6 +34,17 @@ func (p *piecemeal) Update(_ context.Context, fn func(store.Tx) error) error {
 	return fn(piecemealTx{p.Store, p})
 }
 
+// alive counts a write; false: the collector died before it.
+func (p *piecemeal) alive() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.dieAfter == 0 {
+		return false
+	}
+	p.dieAfter--
+	return true
+}
+
 type piecemealTx struct {
 	store.Store
 	p *piecemeal
@@ -40,10 +52,9 @@ type piecemealTx struct {
 
 func (x piecemealTx) Write(ctx context.Context, ops ...store.Write) (conflicts []int, err error) {
 	for i, op := range ops {
-		if x.p.dieAfter == 0 {
+		if !x.p.alive() {
 			return conflicts, errDied
 		}
-		x.p.dieAfter--
 		if x.p.before != nil {
 			x.p.before(op)
 		}
