@@ -154,7 +154,11 @@ func New(cfg Config) (*Dispatcher, error) {
 	if kept.Last != nil {
 		d.last = kept.Last
 	}
-	d.queue = kept.Queue
+	// What was begun is in the spool, even if the agent was killed before it could note that: one id is one reading.
+	d.queue = slices.DeleteFunc(slices.Clone(kept.Queue), func(r Request) bool { return cfg.Spool.Holds(r.RunID) })
+	if len(d.queue) < len(kept.Queue) {
+		d.remember()
+	}
 	return d, nil
 }
 
@@ -221,6 +225,9 @@ func (d *Dispatcher) Request(r Request) error {
 		if run.RunID == r.RunID {
 			return nil // asked twice
 		}
+	}
+	if d.cfg.Spool.Holds(r.RunID) {
+		return nil // asked twice: it is read, and waits to be sent
 	}
 	if !slices.ContainsFunc(d.queue, func(q Request) bool { return q.RunID == r.RunID }) {
 		d.queue = append(d.queue, r)

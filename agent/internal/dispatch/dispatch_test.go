@@ -433,25 +433,69 @@ func TestQuietHours(t *testing.T) {
 	}
 }
 
-func TestAPromisedRunSurvivesARestart(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "schedule.json")
-	open := func() *dispatch.Dispatcher {
-		d, err := dispatch.New(dispatch.Config{StateFile: file, Log: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		d.Assign([]dispatch.Assignment{assignment(settings{}, onRequest...)})
-		return d
+// promises is a dispatcher that begins nothing, over a file and a spool that outlive it.
+func promises(t *testing.T, file string, s *spool.Spool) *dispatch.Dispatcher {
+	t.Helper()
+	d, err := dispatch.New(dispatch.Config{StateFile: file, Spool: s, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := open().Request(dispatch.Request{RunID: "r1", ConnectionID: "c1", Epoch: 1}); err != nil {
+	d.Assign([]dispatch.Assignment{assignment(settings{}, onRequest...)})
+	return d
+}
+
+func openSpool(t *testing.T) *spool.Spool {
+	t.Helper()
+	s, err := spool.Open(t.TempDir(), spool.Options{MachineID: "m"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func TestAPromisedRunSurvivesARestart(t *testing.T) {
+	file, s := filepath.Join(t.TempDir(), "schedule.json"), openSpool(t)
+	if err := promises(t, file, s).Request(dispatch.Request{RunID: "r1", ConnectionID: "c1", Epoch: 1}); err != nil {
 		t.Fatal(err)
 	}
 	// Only what waits can be canceled without running.
-	if err := open().Cancel("r1"); err != nil {
+	if err := promises(t, file, s).Cancel("r1"); err != nil {
 		t.Error(err)
 	}
-	if err := open().Cancel("r1"); err == nil {
+	if err := promises(t, file, s).Cancel("r1"); err == nil {
 		t.Error("a canceled run is still promised")
+	}
+}
+
+// An agent that is killed after a run came into its spool, and before it noted that, does not read it a second time: one id would stand
+// for two readings, and the collector closes it once. Nor does it when the collector asks again since it never heard the answer.
+func TestARunThatWasBegunIsNotBegunAgain(t *testing.T) {
+	file, s := filepath.Join(t.TempDir(), "schedule.json"), openSpool(t)
+	asked := dispatch.Request{RunID: "r1", ConnectionID: "c1", Epoch: 1}
+	if err := promises(t, file, s).Request(asked); err != nil {
+		t.Fatal(err)
+	}
+	run, err := s.Begin(spool.RunInfo{RunID: "r1", ConnectionID: "c1", Epoch: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := promises(t, file, s).Request(asked); err != nil {
+		t.Fatal(err)
+	}
+	// It is no longer promised even when nothing of it is left in the spool.
+	if err := run.End(spool.RunEnd{Error: "the agent ended"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Done(true); err != nil {
+		t.Fatal(err)
+	}
+	if err := promises(t, file, s).Cancel("r1"); err == nil {
+		t.Error("a run that was begun is still promised")
 	}
 }
 

@@ -233,6 +233,13 @@ func (s *Spool) Runs(connection string) []*Run {
 	return out
 }
 
+// Holds says whether a run of this id waits.
+func (s *Spool) Holds(runID string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.runs, func(r *Run) bool { return r.info.RunID == runID })
+}
+
 // Positions are the highest acknowledged runs by connection.
 func (s *Spool) Positions() map[string]Position {
 	s.mu.Lock()

@@ -34,8 +34,8 @@ func (s *Service) withinHorizon(ctx context.Context, tenant string, at time.Time
 	return nil
 }
 
-// PurgeRuns forgets runs that ended and were ordered before a moment; the newest of every connection stays. It tells how
-// many went in each tenant.
+// PurgeRuns forgets runs that ended and were ordered before a moment; the newest of every connection stays, and the one that its agent
+// states as the last one acknowledged (Reached). It tells how many went in each tenant.
 func (s *Service) PurgeRuns(ctx context.Context, before time.Time, tell func(tenant string, runs int) error) error {
 	tenants, err := s.opt.Store.Tenants(ctx, tRuns)
 	if err != nil {
@@ -54,7 +54,7 @@ func (s *Service) PurgeRuns(ctx context.Context, before time.Time, tell func(ten
 }
 
 func (s *Service) purgeRuns(ctx context.Context, tenant string, before time.Time) (n int, err error) {
-	newest := map[string]RunInfo{}
+	newest, furthest := map[string]RunInfo{}, map[string]reach{}
 	q := store.Query{Table: tRuns, Tenant: tenant, Limit: 200, Order: []store.Order{{Field: when("ordered_at")}},
 		Where: filter.Compare{Field: when("ordered_at"), Op: filter.Lt, Value: before.UTC().Format(store.TimeLayout)}}
 	for {
@@ -74,8 +74,12 @@ func (s *Service) purgeRuns(ctx context.Context, tenant string, before time.Time
 					return n, err
 				}
 				newest[doc.Connection] = last[doc.Connection]
+				// What was asked for and never begun has no generation, so the newest need not be the furthest.
+				if furthest[doc.Connection], err = s.furthest(ctx, tenant, doc.Connection); err != nil {
+					return n, err
+				}
 			}
-			if !over(doc.State) || newest[doc.Connection].ID == row.ID {
+			if !over(doc.State) || newest[doc.Connection].ID == row.ID || furthest[doc.Connection].id == row.ID {
 				continue
 			}
 			for number := 0; number <= doc.ScopesTotal/scopesPerRunChunk; number++ {

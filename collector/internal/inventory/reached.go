@@ -8,26 +8,17 @@ import (
 	"maestro.internal/collector/internal/store"
 )
 
-// newestRuns is how many of a connection's runs are looked at: the newest one has its highest generation, but for clocks that are wrong.
-const newestRuns = 50
+// goingOn is how many runs of a connection may go on at a time and be ended at once.
+const goingOn = 50
 
 // Reached says whether the store knows of a run of a connection under the epoch that is not older than a generation. A run that was
-// acknowledged and is not known any more means that the store is not what it was.
+// acknowledged and is not known any more means that the store is not what it was. The runs are asked by what they were, not by when: any
+// number may have been asked for since that nobody has begun, and a run that came to nothing leaves no other trace.
 func (s *Service) Reached(ctx context.Context, tenant, connection string, epoch, generation int64) (bool, error) {
-	page, err := s.opt.Store.Find(ctx, store.Query{Table: tRuns, Tenant: tenant, Where: eq(text("connection"), connection),
-		Order: []store.Order{{Field: when("ordered_at"), Desc: true}}, Limit: newestRuns})
-	if err != nil {
-		return false, fmt.Errorf("read runs: %w", err)
-	}
 	at := position{epoch, generation}
-	for _, row := range page.Rows {
-		doc, err := decodeRow[runDoc](row)
-		if err != nil {
-			return false, err
-		}
-		if !(position{doc.Epoch, doc.Generation}).less(at) {
-			return true, nil
-		}
+	run, err := s.furthest(ctx, tenant, connection)
+	if err != nil || !run.at.less(at) {
+		return err == nil, err
 	}
 	set, err := loadScopes(ctx, s.opt.Store, tenant, connection)
 	if err != nil {
@@ -41,11 +32,31 @@ func (s *Service) Reached(ctx context.Context, tenant, connection string, epoch,
 	return false, nil
 }
 
+// reach is a run and how far it came.
+type reach struct {
+	id string
+	at position
+}
+
+// furthest is the run of a connection with the highest generation of the highest epoch, as far as runs were opened here.
+func (s *Service) furthest(ctx context.Context, tenant, connection string) (reach, error) {
+	page, err := s.opt.Store.Find(ctx, store.Query{Table: tRuns, Tenant: tenant, Limit: 1, Where: eq(text("connection"), connection),
+		Order: []store.Order{{Field: number("epoch"), Desc: true}, {Field: number("generation"), Desc: true}}})
+	if err != nil {
+		return reach{}, fmt.Errorf("read runs: %w", err)
+	}
+	if len(page.Rows) == 0 {
+		return reach{}, nil
+	}
+	doc, err := decodeRow[runDoc](page.Rows[0])
+	return reach{page.Rows[0].ID, position{doc.Epoch, doc.Generation}}, err
+}
+
 // GiveUp ends the runs of a connection that go on under an epoch before this one: nothing of them is taken any more, and nobody would
 // say so.
 func (s *Service) GiveUp(ctx context.Context, tenant, connection string, epoch int64, reason string) error {
 	page, err := s.opt.Store.Find(ctx, store.Query{Table: tRuns, Tenant: tenant, Where: filter.And{eq(text("connection"), connection), eq(text("state"), "running")},
-		Order: []store.Order{{Field: when("ordered_at"), Desc: true}}, Limit: newestRuns})
+		Order: []store.Order{{Field: when("ordered_at"), Desc: true}}, Limit: goingOn})
 	if err != nil {
 		return fmt.Errorf("read runs: %w", err)
 	}

@@ -58,9 +58,11 @@ func (s *Service) OpenRun(ctx context.Context, start RunStart) (run *Run, v Verd
 	switch {
 	case row > 0 && doc.Connection != start.Connection.ID:
 		return nil, Refused, "run of another connection", nil
-	case row > 0 && doc.Closed:
+	case row > 0 && doc.Closed && !(position{doc.Epoch, doc.Generation}).less(position{start.Epoch, start.Generation}):
 		return nil, Done, "closed before", nil
 	}
+	// Closed under a lower generation it was read twice: an agent that was killed while it began the run has begun it again. That reading is
+	// news. To say that it is settled would acknowledge a generation that the store does not know.
 	set, err := loadScopes(ctx, s.opt.Store, start.Tenant, start.Connection.ID)
 	if err != nil {
 		return nil, "", "", fmt.Errorf("read scopes: %w", err)
@@ -115,7 +117,7 @@ func (r *Run) fill() {
 	d.UpdatedAt, d.PluginVersion = now, r.start.PluginVersion
 	d.Epoch, d.Generation = r.start.Epoch, r.start.Generation
 	d.ScopesTotal = max(d.ScopesTotal, r.start.Scopes)
-	d.Error = ""
+	d.Error, d.Closed, d.Unchanged = "", false, false
 }
 
 // concerned are the states of the scopes that a run of the same kinds reads, as of the latest plans.

@@ -100,3 +100,15 @@ func (p *plant) history() map[string]string {
 	}
 	return out
 }
+
+// wasNeverRolledBack finds no entry that says that the store was restored from a backup: nobody did, and kill -9 loses nothing that was
+// acknowledged.
+func (p *plant) wasNeverRolledBack() {
+	p.t.Helper()
+	for _, e := range all[rest.AuditEntry](p.t, p.info, "/api/v1/audit", url.Values{"filter": {`action = "store.rolled_back"`}}) {
+		p.t.Errorf("%s: the collector says that its store was rolled back: %+v", p.dir, e)
+	}
+	if len(all[rest.AuditEntry](p.t, p.info, "/api/v1/audit", url.Values{"filter": {`action = "run.request"`}})) == 0 {
+		p.t.Error("the audit trail that was searched holds nothing")
+	}
+}
