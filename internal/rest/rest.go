@@ -20,6 +20,15 @@ type List[T any] struct {
 	TotalSizeIsLowerBound bool `json:"total_size_is_lower_bound,omitempty"`
 }
 
+// Marks are places in a list from which it can be read on.
+type Marks struct {
+	Every     int      `json:"every" doc:"Rows between two marks, a multiple of page_size"`
+	Marks     []string `json:"marks" doc:"Each a page_token for the list of the same filter and order; the first follows after as many rows as every says"`
+	TotalSize int      `json:"total_size" doc:"Exact up to 1,000,000"`
+	// TotalSizeIsLowerBound is set when there are more rows than are marked.
+	TotalSizeIsLowerBound bool `json:"total_size_is_lower_bound,omitempty"`
+}
+
 // Ref names another object, with the name people know it by.
 type Ref struct {
 	ID   string `json:"id"`

@@ -177,6 +177,7 @@ func (s *Server) routes() {
 	s.eventRoutes()
 	s.whyRoutes()
 	s.facetRoutes()
+	s.markRoutes()
 	s.viewRoutes()
 }
 

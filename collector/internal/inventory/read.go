@@ -267,29 +267,13 @@ func shown(stateNamed bool) filter.Expr {
 
 // List is a page of a kind's resources.
 func (s *Service) List(ctx context.Context, c Caller, q ListQuery) (*ResourceList, error) {
-	k, err := s.kind(ctx, c.Tenant, q.Kind)
+	if !q.AsOf.IsZero() {
+		return s.listPast(ctx, c, q)
+	}
+	sq, k, err := s.listed(ctx, c, q)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.ensureKind(ctx, k.Kind); err != nil {
-		return nil, err
-	}
-	where := filter.And{c.may(), shown(q.StateNamed)}
-	if !q.AsOf.IsZero() {
-		err = withoutHops(q.Where)
-	} else {
-		q.Where, err = s.resolveHops(ctx, c, q.Kind, q.Where)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if q.Where != nil {
-		where = append(where, q.Where)
-	}
-	if !q.AsOf.IsZero() {
-		return s.listAsOf(ctx, c, k.Kind, q, where)
-	}
-	sq := store.Query{Table: tResources, Tenant: c.Tenant, Part: q.Kind, Where: where, Order: q.Order, After: q.After, Limit: q.Limit}
 	page, err := s.opt.Store.Find(ctx, sq)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", q.Kind, err)
@@ -310,6 +294,24 @@ func (s *Service) List(ctx context.Context, c Caller, q ListQuery) (*ResourceLis
 	}
 	out.Total, out.More, err = s.countUpTo(ctx, sq, q.CountExact)
 	return out, err
+}
+
+func (s *Service) listPast(ctx context.Context, c Caller, q ListQuery) (*ResourceList, error) {
+	k, err := s.kind(ctx, c.Tenant, q.Kind)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.ensureKind(ctx, k.Kind); err != nil {
+		return nil, err
+	}
+	if err := withoutHops(q.Where); err != nil {
+		return nil, err
+	}
+	where := filter.And{c.may(), shown(q.StateNamed)}
+	if q.Where != nil {
+		where = append(where, q.Where)
+	}
+	return s.listAsOf(ctx, c, k.Kind, q, where)
 }
 
 // fillLastSeen reads the observations of a page at once, and the scopes of each connection once.

@@ -125,6 +125,9 @@ type Reader interface {
 	Find(ctx context.Context, q Query) (Page, error)
 	// Count stops at max (0: never) and answers max then.
 	Count(ctx context.Context, q Query, max int) (int, error)
+	// Marks walks the rows of a query in its order and answers the position of every so many-th, as Page.Next has it, so that a
+	// page anywhere in a long list can be read without the ones before; and how many rows it met. It ends at q.Limit rows.
+	Marks(ctx context.Context, q Query, every int) (marks []string, rows int, err error)
 	// Group counts by the values of single-valued fields, largest first, ties by value, at most q.Limit groups. By itself a
 	// field of several texts that the table has an index for may be grouped by too: a row counts for each of its values,
 	// which must differ, and a row without any for none.

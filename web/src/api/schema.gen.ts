@@ -1160,6 +1160,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/resources/{kind}/marks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Places all along a list, to begin pages at, and how long it is */
+        get: operations["list-marks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/review-items": {
         parameters: {
             query?: never;
@@ -2895,6 +2912,21 @@ export interface components {
             reason?: string;
             rules: components["schemas"]["FieldRule"][];
             spellings?: components["schemas"]["TagSpelling"][];
+        };
+        Marks: {
+            /**
+             * Format: int64
+             * @description Rows between two marks, a multiple of page_size
+             */
+            every: number;
+            /** @description Each a page_token for the list of the same filter and order; the first follows after as many rows as every says */
+            marks: string[];
+            /**
+             * Format: int64
+             * @description Exact up to 1,000,000
+             */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
         };
         MatchedOn: {
             /** @description What the joined observations said differently then: types of identifiers, addresses */
@@ -6998,6 +7030,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Facets"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-marks": {
+        parameters: {
+            query?: {
+                /** @description As for the list */
+                filter?: string;
+                /** @description As for the list */
+                order_by?: string;
+                /** @description Of the list */
+                page_size?: number;
+            };
+            header?: never;
+            path: {
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Marks"];
                 };
             };
             /** @description A problem document (RFC 9457) */

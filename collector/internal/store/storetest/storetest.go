@@ -92,6 +92,7 @@ func Run(t *testing.T, open Open, lacks Lacks) {
 		{"Paging", testPaging},
 		{"Cursor", testCursor},
 		{"Count", testCount},
+		{"Marks", testMarks},
 		{"Group", testGroup}, {"GroupValues", testGroupValues},
 		{"LongIn", testLongIn},
 		{"Model", testModel},
