@@ -116,6 +116,10 @@ func (s *Server) searchResources(ctx context.Context, c access.Caller, in *searc
 			q.Where = filter.And{q.Where, text}
 		}
 	}
+	more := false
+	if more, err = s.heldBy(ctx, c, &q, in); err != nil {
+		return nil, err
+	}
 	found, err := s.opt.Inventory.Heads(ctx, domainCaller(c), byID(q, in))
 	if err == nil && looksLikeID(in.Q) && len(found.Items) == 0 {
 		found, err = s.opt.Inventory.Heads(ctx, domainCaller(c), q) // a word that only looks like the beginning of an id
@@ -131,7 +135,32 @@ func (s *Server) searchResources(ctx context.Context, c access.Caller, in *searc
 	for i := range found.Items {
 		items = append(items, headDocument(&found.Items[i], names))
 	}
-	return listOf(items, question, found.Next, found.Total, found.More)
+	return listOf(items, question, found.Next, found.Total, found.More || more)
+}
+
+// heldBy asks for who has the address, lies in the range, or has the MAC that somebody typed, and says whether there are more; it
+// leaves words as they are.
+func (s *Server) heldBy(ctx context.Context, c access.Caller, q *inventory.ListQuery, in *searchIn) (more bool, err error) {
+	word := strings.TrimSpace(in.Q)
+	if !strings.ContainsAny(word, ".:-") || strings.ContainsAny(word, " \t") {
+		return false, nil
+	}
+	ids, more, ok, err := s.opt.Inventory.Holders(ctx, domainCaller(c), word)
+	if err != nil || !ok {
+		return false, err
+	}
+	list := filter.In{Field: filter.RowID}
+	for _, id := range ids {
+		list.Values = append(list.Values, id)
+	}
+	where, _, err := s.parseFilter(in.Filter, inventory.HeadFields())
+	if err != nil {
+		return false, err
+	}
+	if q.Where = list; where != nil {
+		q.Where = filter.And{where, list}
+	}
+	return more, nil
 }
 
 var idBeginning = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F-]{0,27})?$`)

@@ -42,7 +42,7 @@ type resourcesIn struct {
 
 type searchIn struct {
 	ListIn
-	Q string `query:"q" maxLength:"500" doc:"Words, each the beginning of some word of the resource"`
+	Q string `query:"q" maxLength:"500" doc:"Words, each the beginning of some word of the resource; or an address, a range or a MAC, which finds who has it"`
 }
 
 type kindIn struct {

@@ -312,6 +312,9 @@ func (p *parser) simple() (Expr, error) {
 	case c == ',':
 		return nil, p.errorAt(at, "a comma joins nothing").expecting("AND or OR")
 	}
+	if e, ok := p.typed(at); ok {
+		return e, p.count(at)
+	}
 	word := p.word(at)
 	for _, w := range []string{"AND", "OR"} {
 		if word == w {
@@ -352,6 +355,29 @@ func (p *parser) simple() (Expr, error) {
 		return nil, err
 	}
 	return p.search(at, v)
+}
+
+// typed reads what stands alone and is an address, a range or the like: its colons are no operators then.
+func (p *parser) typed(at int) (Expr, bool) {
+	tr, ok := p.r.(TypedResolver)
+	if !ok {
+		return nil, false
+	}
+	end := at
+	for end < len(p.src) && strings.IndexByte("0123456789abcdefABCDEF:./-", p.src[end]) >= 0 {
+		end++
+	}
+	if end-at < 2 || end < len(p.src) && p.src[end] != ' ' && p.src[end] != ')' {
+		return nil, false
+	}
+	if rest := strings.TrimLeft(p.src[end:], " "); operatorAt(rest) != "" && rest[0] != '-' {
+		return nil, false
+	}
+	e, ok := tr.Typed(p.src[at:end])
+	if ok {
+		p.pos = end
+	}
+	return e, ok
 }
 
 func (p *parser) parentheses() (Expr, error) {

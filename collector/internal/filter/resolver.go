@@ -43,6 +43,12 @@ type AddressResolver interface {
 	Addresses(name string) (keys Field, begins []string, ok bool)
 }
 
+// TypedResolver is a Resolver of documents that hold what can be told by how it is written, such as addresses.
+type TypedResolver interface {
+	// Typed is the condition that finds who holds what the text is; false when it is a word like any other.
+	Typed(text string) (Expr, bool)
+}
+
 // Info says what a filter's text was about.
 type Info struct {
 	// Fields that were named, each once, in order.

@@ -1,6 +1,9 @@
 package inventory
 
 import (
+	"context"
+	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -60,6 +63,45 @@ func addressFields(k *schema.Kind) []addressField {
 		}
 	}
 	return out
+}
+
+// Typed finds who has the address that a text is, whoever lies in the range that it is, or whose port has that MAC, however
+// people write them. An address is looked for among the resource's own only.
+func (s *FieldSet) Typed(word string) (filter.Expr, bool) {
+	if p, err := filter.ParsePrefix(word); err == nil {
+		begins := s.addresses[anyAddress]
+		if len(begins) == 0 {
+			return nil, false
+		}
+		span := filter.AddressSpan(p)
+		within := filter.Within{Field: texts("nets")}
+		for _, b := range begins {
+			within.Spans = append(within.Spans, filter.Span{From: b + span.From, To: b + span.To})
+		}
+		return within, true
+	}
+	mac, ok := macOf(word)
+	if !ok || !s.tags {
+		return nil, false
+	}
+	any := filter.Or{eq(texts("identifiers", "value"), mac)}
+	for _, name := range macFields {
+		if f, ok := s.fields[name]; ok && f.Type == filter.String {
+			any = append(any, eq(f, mac))
+		}
+	}
+	return any, true
+}
+
+// macFields hold the MAC of a port that is a resource itself.
+var macFields = []string{"mac", "mac_address"}
+
+// macOf is a MAC as it is stored.
+func macOf(word string) (string, bool) {
+	if hw, err := net.ParseMAC(word); err != nil || len(hw) != 6 {
+		return "", false
+	}
+	return schema.NormalizeIdentifier("mac", word)
 }
 
 func (f addressField) name() string { return strings.Join(f.path, ".") }
@@ -149,4 +191,37 @@ func (d *resourceDoc) placed() []string {
 // routed says whether an address is one of a routing domain: those of a single machine or wire are everywhere the same.
 func routed(a netip.Addr) bool {
 	return !a.IsLoopback() && !a.IsLinkLocalUnicast() && !a.IsMulticast() && !a.IsUnspecified()
+}
+
+// mostHolders bounds, by kind, the resources that are found across kinds by what they hold.
+const mostHolders = 1000
+
+// Holders are the resources of all kinds that hold what a text is: an address, a range or a MAC. ok is false when it is none of
+// these; more says that there are more of a kind than are told.
+func (s *Service) Holders(ctx context.Context, c Caller, word string) (ids []string, more, ok bool, err error) {
+	kinds, err := s.Kinds(ctx, c.Tenant)
+	if err != nil {
+		return nil, false, false, err
+	}
+	for i := range kinds {
+		k := &kinds[i]
+		where, typed := FieldsOf(k.Kind).Typed(word)
+		if !typed {
+			continue
+		}
+		ok = true
+		if err := s.ensureKind(ctx, k.Kind); err != nil {
+			return nil, false, false, err
+		}
+		page, err := s.opt.Store.Find(ctx, store.Query{Table: tResources, Tenant: c.Tenant, Part: k.Name, Limit: mostHolders,
+			Where: filter.And{c.may(), shown(false), where}})
+		if err != nil {
+			return nil, false, false, fmt.Errorf("look for %s among %s: %w", word, k.Name, err)
+		}
+		more = more || page.Next != ""
+		for _, row := range page.Rows {
+			ids = append(ids, row.ID)
+		}
+	}
+	return ids, more, ok, nil
 }

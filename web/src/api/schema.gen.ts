@@ -6424,7 +6424,7 @@ export interface operations {
                 page_size?: number;
                 /** @description next_page_token of the page before; with it every other parameter must stay the same */
                 page_token?: string;
-                /** @description Words, each the beginning of some word of the resource */
+                /** @description Words, each the beginning of some word of the resource; or an address, a range or a MAC, which finds who has it */
                 q?: string;
             };
             header?: never;
