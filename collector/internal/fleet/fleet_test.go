@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/store/sqlite"
+	"maestro.internal/collector/internal/store/storetest"
 	"maestro.internal/internal/rest"
 	"maestro.internal/sdk/provider"
 )
@@ -33,12 +33,21 @@ type world struct {
 	files bool
 }
 
+var prepared storetest.Prepared
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, now: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)}
 	clock := func() time.Time { return w.now }
 	tables := slices.Concat(fleet.Tables(), inventory.Tables(), audit.Tables())
-	st, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "maestro.db"), Tables: tables})
+	path := prepared.Copy(t, func(path string) error {
+		st, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Tables: tables})
+		if err != nil {
+			return err
+		}
+		return errors.Join(inventory.New(inventory.Options{Store: st, Audit: audit.New(st, clock)}).Prepare(t.Context()), st.Close())
+	})
+	st, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Tables: tables})
 	if err != nil {
 		t.Fatal(err)
 	}

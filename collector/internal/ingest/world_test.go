@@ -35,6 +35,7 @@ import (
 	"maestro.internal/collector/internal/lease"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/store/sqlite"
+	"maestro.internal/collector/internal/store/storetest"
 	"maestro.internal/internal/protocol/uplinkv1"
 	"maestro.internal/internal/rest"
 	"maestro.internal/sdk/provider"
@@ -89,10 +90,19 @@ func newWorld(t *testing.T) *world {
 	return newWorldOn(t, openStore(t), filepath.Join(t.TempDir(), "master.key"))
 }
 
+var prepared storetest.Prepared
+
 func openStore(t *testing.T) store.Store {
 	t.Helper()
 	tables := slices.Concat(fleet.Tables(), inventory.Tables(), audit.Tables(), authority.Tables(), lease.Tables(), archive.Tables())
-	st, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "maestro.db"), Tables: tables})
+	path := prepared.Copy(t, func(path string) error {
+		st, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Tables: tables})
+		if err != nil {
+			return err
+		}
+		return errors.Join(inventory.New(inventory.Options{Store: st, Audit: audit.New(st, time.Now)}).Prepare(t.Context()), st.Close())
+	})
+	st, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Tables: tables})
 	must(t, err)
 	t.Cleanup(func() { must(t, st.Close()) })
 	return st

@@ -38,18 +38,19 @@ type lab struct {
 	log   *audit.Log
 }
 
+var prepared storetest.Prepared
+
 func newLab(t testing.TB) *lab {
 	t.Helper()
-	base := ""
-	if _, err := os.Stat("/dev/shm"); err == nil {
-		base = "/dev/shm" // durability is for storetest to prove
-	}
-	dir, err := os.MkdirTemp(base, "maestro-transfer-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	st, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(dir, "maestro.db"),
-		Tables: slices.Concat(inventory.Tables(), audit.Tables(), Tables())})
+	tables := slices.Concat(inventory.Tables(), audit.Tables(), Tables())
+	path := prepared.Copy(t, func(path string) error {
+		st, err := sqlite.Open(context.Background(), sqlite.Options{Path: path, Tables: tables})
+		if err != nil {
+			return err
+		}
+		return errors.Join(inventory.New(inventory.Options{Store: st, Audit: audit.New(st, time.Now)}).Prepare(context.Background()), st.Close())
+	})
+	st, err := sqlite.Open(context.Background(), sqlite.Options{Path: path, Tables: tables})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,7 @@ func newLab(t testing.TB) *lab {
 	l.open(l.count)
 	t.Cleanup(func() {
 		l.s.Close()
-		if err := errors.Join(st.Close(), os.RemoveAll(dir)); err != nil {
+		if err := st.Close(); err != nil {
 			t.Error(err)
 		}
 	})

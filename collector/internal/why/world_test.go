@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"path/filepath"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -16,6 +16,7 @@ import (
 	"maestro.internal/collector/internal/fleet"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/store/sqlite"
+	"maestro.internal/collector/internal/store/storetest"
 	"maestro.internal/collector/internal/why"
 	"maestro.internal/internal/rest"
 	"maestro.internal/sdk/provider"
@@ -42,12 +43,21 @@ func must(t *testing.T, err error) {
 	}
 }
 
+var prepared storetest.Prepared
+
 func newWorld(t *testing.T, policy ...string) *world {
 	t.Helper()
 	w := &world{t: t, now: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)}
 	clock := func() time.Time { w.now = w.now.Add(time.Millisecond); return w.now }
-	st, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "maestro.db"),
-		Tables: slices.Concat(fleet.Tables(), inventory.Tables(), audit.Tables())})
+	tables := slices.Concat(fleet.Tables(), inventory.Tables(), audit.Tables())
+	path := prepared.Copy(t, func(path string) error {
+		st, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Tables: tables})
+		if err != nil {
+			return err
+		}
+		return errors.Join(inventory.New(inventory.Options{Store: st, Audit: audit.New(st, clock)}).Prepare(t.Context()), st.Close())
+	})
+	st, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Tables: tables})
 	must(t, err)
 	t.Cleanup(func() { must(t, st.Close()) })
 	log := audit.New(st, clock)

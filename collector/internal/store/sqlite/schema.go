@@ -86,7 +86,7 @@ func (s *Store) migrate(ctx context.Context, w *writer) error {
 			return fmt.Errorf("prepare table %s: %w", name, err)
 		}
 	}
-	return s.estimate(ctx, w)
+	return s.estimate(ctx, w, slices.Sorted(maps.Keys(s.tables))...)
 }
 
 func (s *Store) migrateTable(ctx context.Context, w *writer, t *table) error {
@@ -158,7 +158,7 @@ func (s *Store) EnsurePart(ctx context.Context, name, part string, indexes []sto
 		if err := s.syncMulti(ctx, w, t, part, indexes); err != nil {
 			return err
 		}
-		if err := s.estimate(ctx, w); err != nil {
+		if err := s.estimate(ctx, w, name); err != nil {
 			return err
 		}
 		return w.stmts.exec(ctx, "INSERT OR REPLACE INTO maestro_parts (tab, part, indexes) VALUES (?, ?, ?)", name, part, string(text))
@@ -214,14 +214,15 @@ func (s *Store) syncIndexes(ctx context.Context, w *writer, t *table, part strin
 
 // estimate tells the planner that a tenant and a part say little and a value says much. Counting instead (ANALYZE)
 // would make plans depend on when it ran, and without either, it takes the list index for nearly everything.
-func (s *Store) estimate(ctx context.Context, w *writer) error {
+func (s *Store) estimate(ctx context.Context, w *writer, tables ...string) error {
 	if _, err := w.conn.ExecContext(ctx, "ANALYZE sqlite_schema"); err != nil { // makes the table of estimates
 		return fmt.Errorf("make estimates: %w", err)
 	}
-	if _, err := w.conn.ExecContext(ctx, "DELETE FROM sqlite_stat1"); err != nil {
-		return fmt.Errorf("make estimates: %w", err)
-	}
-	for _, name := range slices.Sorted(maps.Keys(s.tables)) {
+	for _, name := range tables {
+		side := s.tables[name].side()
+		if err := w.stmts.exec(ctx, "DELETE FROM sqlite_stat1 WHERE tbl IN (?, ?)", name, side); err != nil {
+			return fmt.Errorf("make estimates: %w", err)
+		}
 		stats := map[string]string{"sqlite_autoindex_" + name + "_1": "1000000 1", name + "__list": "1000000 500000 200000 1"}
 		err := w.stmts.query(ctx, "SELECT i.name, (SELECT count(*) FROM pragma_index_info(i.name)), i.sql LIKE '%WHERE part = %' FROM sqlite_schema i WHERE i.type = 'index' AND i.tbl_name = ? AND (i.name GLOB ?1 || '__ix_*' OR i.name GLOB ?1 || '__px_*')",
 			[]any{name}, func(r *sql.Rows) error {
@@ -253,7 +254,6 @@ func (s *Store) estimate(ctx context.Context, w *writer) error {
 				return fmt.Errorf("make estimates: %w", err)
 			}
 		}
-		side := s.tables[name].side()
 		if err := w.stmts.exec(ctx, "INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (?, ?, ?)", side, side, "5000000 1000000 500000 50 1"); err != nil {
 			return fmt.Errorf("make estimates: %w", err)
 		}
