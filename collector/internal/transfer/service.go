@@ -276,20 +276,26 @@ func (r *running) run(ctx context.Context, do func(context.Context, *running) er
 	at := r.s.opt.Clock().UTC()
 	r.op.Phase, r.op.FinishedAt, r.op.UpdatedAt = "", at, at
 	end := context.WithoutCancel(ctx) // how it ended is noted even when the collector ends
+	r.auditEnd(end)                   // first: whoever sees that it has ended finds that in the log too
 	if e := r.s.put(end, r.caller.Tenant, &r.op); e != nil {
 		r.s.opt.Log.ErrorContext(end, "write down the end of an operation", "operation", r.op.ID, "error", e)
 	}
-	if r.op.AuditID != "" {
-		outcome := audit.OK
-		if r.op.State != Done {
-			outcome = audit.Failed
-		}
-		_, e := r.s.opt.Audit.Write(end, audit.Entry{Tenant: r.caller.Tenant, Actor: r.caller.Name, Address: r.caller.Address, Outcome: outcome,
-			Action: "resources." + r.op.Type + ".end", Object: &audit.Ref{ID: r.op.ID, Kind: "operation"}, Detail: map[string]any{"state": r.op.State,
-				"created": r.op.Created, "updated": r.op.Updated, "unchanged": r.op.Unchanged, "removed": r.op.Removed, "refused": r.op.Refused}})
-		if e != nil {
-			r.s.opt.Log.ErrorContext(end, "audit the end of an operation", "operation", r.op.ID, "error", e)
-		}
+}
+
+// auditEnd writes into the audit log how an operation that wrote has ended.
+func (r *running) auditEnd(ctx context.Context) {
+	if r.op.AuditID == "" {
+		return
+	}
+	outcome := audit.OK
+	if r.op.State != Done {
+		outcome = audit.Failed
+	}
+	_, e := r.s.opt.Audit.Write(ctx, audit.Entry{Tenant: r.caller.Tenant, Actor: r.caller.Name, Address: r.caller.Address, Outcome: outcome,
+		Action: "resources." + r.op.Type + ".end", Object: &audit.Ref{ID: r.op.ID, Kind: "operation"}, Detail: map[string]any{"state": r.op.State,
+			"created": r.op.Created, "updated": r.op.Updated, "unchanged": r.op.Unchanged, "removed": r.op.Removed, "refused": r.op.Refused}})
+	if e != nil {
+		r.s.opt.Log.ErrorContext(ctx, "audit the end of an operation", "operation", r.op.ID, "error", e)
 	}
 }
 
