@@ -156,6 +156,31 @@ func (a *absence) elsewhere(ctx context.Context, u *unit, o *obsRec) (string, er
 		var t tally
 		return key, u.setIndex(&scopeWork{id: scopeID(a.conn, key)}, &t, nil, *row)
 	}
+	return a.refusedElsewhere(ctx, u, o)
+}
+
+// refusedElsewhere finds another scope that was read and lists the observation with a body that is not taken: it has moved there, and what
+// was known of it stays.
+func (a *absence) refusedElsewhere(ctx context.Context, u *unit, o *obsRec) (string, error) {
+	for _, st := range a.set.states {
+		if st.Rejected == 0 || st.Key == a.scope.Key() || a.seen == nil || !a.seen(st.Key) {
+			continue
+		}
+		if scope, err := resource.ParseScopeKey(st.Key); err != nil || scope.Kind != a.scope.Kind {
+			continue
+		}
+		rows, err := u.indexRows(ctx, &scopeWork{id: scopeID(a.conn, st.Key)}, []string{o.doc.ExternalID})
+		if err != nil {
+			return "", err
+		}
+		if row := rows[o.doc.ExternalID]; row == nil || row.State != rowRejected {
+			continue
+		}
+		rec := *o
+		rec.doc.Scope, rec.dirty = st.Key, true
+		u.obs[o.id] = &rec
+		return st.Key, nil
+	}
 	return "", nil
 }
 

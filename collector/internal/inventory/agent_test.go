@@ -11,7 +11,9 @@ import (
 	"slices"
 	"time"
 
+	"maestro.internal/collector/internal/archive"
 	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/ledger"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/store/sqlite"
 	"maestro.internal/sdk/resource"
@@ -47,7 +49,7 @@ func openSQLite(t tb) store.Store {
 		t.Fatal(err)
 	}
 	st, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(dir, "maestro.db"),
-		Tables: append(Tables(), audit.Tables()...)})
+		Tables: slices.Concat(Tables(), audit.Tables(), ledger.Tables(), archive.Tables())})
 	if err != nil {
 		t.Fatal(err)
 	}

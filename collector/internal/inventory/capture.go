@@ -87,7 +87,8 @@ func (r *Run) OpenCapture(ctx context.Context, in Capture) (v Verdict, reason st
 		part: scope.Partition, pos: r.pos, runID: r.start.RunID, readAt: store.At(in.ReadAt), fp: hex.EncodeToString(in.Fingerprint),
 		rule: rule(kind), complete: c.complete()}
 	r.captures[in.Scope] = c
-	if r.pos.less(st.Applied) {
+	// An equal position is this run once more, or one of a copy of the agent, which counts alike and has read something else.
+	if r.pos.less(st.Applied) || r.pos == st.Applied && st.LastRun != "" && st.LastRun != r.start.RunID {
 		r.over(c, Superseded)
 		rs.Verdict, rs.Reason = "superseded", "newer state is applied already"
 		return Superseded, rs.Reason, nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,7 +15,9 @@ import (
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"maestro.internal/collector/internal/archive"
 	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/ledger"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/store/mongo"
 	"maestro.internal/collector/internal/store/storetest"
@@ -89,7 +92,7 @@ func openMongo(t *testing.T, uri string) func(tb) store.Store {
 		if err != nil {
 			t.Fatal(err)
 		}
-		st, err := mongo.Open(ctx, mongo.Options{URI: uri, Tables: append(Tables(), audit.Tables()...), Database: db.Name()})
+		st, err := mongo.Open(ctx, mongo.Options{URI: uri, Tables: slices.Concat(Tables(), audit.Tables(), ledger.Tables(), archive.Tables()), Database: db.Name()})
 		if err != nil {
 			t.Fatal(err)
 		}

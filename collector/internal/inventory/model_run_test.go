@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -30,11 +31,13 @@ type world struct {
 	agent  *agent
 	late   []*lateRun
 	last   *lateRun
+	faults
 }
 
 type lateRun struct {
 	sp *spec
 	mr modelRun
+	by *agent
 }
 
 var modelScopes = map[string]resource.Scope{one.Key(): one, two.Key(): two}
@@ -43,9 +46,9 @@ func (w *world) envelope(scope resource.Scope, key string) resource.Envelope {
 	v := w.ver[key]
 	env := thing(scope, key, named(fmt.Sprintf("%s %s v%d", w.conn, key, v)))
 	if w.conn == "a" {
-		env.Attributes = []byte(fmt.Sprintf(`{"cpu_count":%d}`, v))
+		env.Attributes = []byte(fmt.Sprintf(`{"cpu_count":%d}`, cpuOf(key, v)))
 	} else {
-		env.Attributes = []byte(fmt.Sprintf(`{"hostname":"h%d"}`, v))
+		env.Attributes = []byte(fmt.Sprintf(`{"hostname":%q}`, hostSeen(key, v)))
 	}
 	if shared(key) {
 		env.Identifiers = []resource.Identifier{{Type: "serial", Value: "SERIAL-" + key}}
@@ -65,7 +68,7 @@ func (w *world) build(t *rapid.T, at time.Time) *lateRun {
 			scopes = []string{scopes[1], scopes[0]}
 		}
 	}
-	lr := &lateRun{mr: modelRun{conn: w.conn, fp: w.fp, complete: true}}
+	lr := &lateRun{by: w.agent, mr: modelRun{conn: w.conn, fp: w.fp, complete: true}}
 	var reads []read
 	for _, sc := range scopes {
 		status := resource.StatusComplete
@@ -100,12 +103,10 @@ func (w *world) build(t *rapid.T, at time.Time) *lateRun {
 // replayed by running the test again.
 func RunModel(t *testing.T, open func(t tb) store.Store) {
 	rapid.Check(t, func(rt *rapid.T) {
-		crash := storetest.Crashing(open(rt), -1)
-		c := newClock()
-		s := New(Options{Store: crash, Clock: c.now, HoldItems: holdItems, HoldPercent: holdPercent, BucketRows: 1})
-		x := &comparison{rt: rt, s: s, crash: crash, clock: c, m: newModel("a", "b"), worlds: map[string]*world{}}
+		x := &comparison{rt: rt, open: open, clock: newClock(), m: newModel("a", "b"), worlds: map[string]*world{}}
+		x.use(open(rt), "")
 		for i, name := range []string{"a", "b"} {
-			w := &world{conn: name, at: map[string]string{}, ver: map[string]int{}, hidden: map[string]bool{}, fp: "f0", agent: newAgent(s, name, int64(i))}
+			w := &world{conn: name, at: map[string]string{}, ver: map[string]int{}, hidden: map[string]bool{}, fp: "f0", agent: newAgent(x.s, name, int64(i))}
 			w.agent.conn.Provider = "p" + name
 			w.agent.parts = rapid.Bool().Draw(rt, "lists in parts")
 			for k := range 6 {
@@ -115,18 +116,25 @@ func RunModel(t *testing.T, open func(t tb) store.Store) {
 			}
 			x.worlds[name] = w
 		}
+		x.selectEarly()
 		for range rapid.IntRange(3, 28).Draw(rt, "steps") {
 			x.step()
 			x.compare()
 		}
 		x.compareHistory()
+		x.compareSelected()
+		x.compareSeal()
 	})
 }
 
 type comparison struct {
 	rt     *rapid.T
+	open   func(t tb) store.Store
 	s      *Service
 	crash  *storetest.Crasher
+	bad    *toxic
+	atomic bool // the store has transactions
+	saved  *savedStore
 	clock  *clock
 	m      *model
 	worlds map[string]*world
@@ -147,8 +155,12 @@ func (x *comparison) step() {
 	w := x.worlds[rapid.SampledFrom([]string{"a", "b"}).Draw(x.rt, "connection")]
 	key := fmt.Sprintf("k%d", rapid.IntRange(0, 5).Draw(x.rt, "key"))
 	x.clock.add(time.Minute)
+	if w.twin != nil && rapid.Bool().Draw(x.rt, "twin") {
+		w.agent, w.twin = w.twin, w.agent
+	}
 	switch op := rapid.SampledFrom([]string{"edit", "edit", "add", "remove", "remove all", "move", "move", "run", "run", "run", "run", "crash", "crash", "crash",
 		"replay", "late", "push late", "other agent", "narrow", "wipe", "drift", "drift", "approve", "refuse", "unwatch", "sweep",
+		"poison", "mend", "clone", "keep", "backup", "restore", "silence",
 		"merge", "merge", "merge", "merge", "split", "split", "split", "split", "note", "note", "record"}).Draw(x.rt, "step"); op {
 	case "edit":
 		w.ver[key]++
@@ -228,6 +240,8 @@ func (x *comparison) act(op string, w *world) {
 		}
 	case "merge", "split", "note", "record":
 		x.decidePeople(op)
+	case "poison", "mend", "clone", "keep", "backup", "restore", "silence":
+		x.fault(op, w)
 	case "sweep":
 		x.tell("sweep")
 		x.retry(func() error { return x.s.Sweep(ctx, x.clock.now()) })
@@ -259,29 +273,27 @@ func (x *comparison) push(w *world, lr *lateRun, crash bool) {
 		desc += fmt.Sprintf(" %s %s %v", rd.scope, rd.status, slices.Sorted(maps.Keys(rd.items)))
 	}
 	x.tell("%s: push %s of epoch %d generation %d, settings %s, plan complete %t:%s", w.conn, lr.sp.id, lr.sp.epoch, lr.sp.gen, lr.sp.fp, lr.mr.complete, desc)
-	w.agent.log = nil
-	for range 4 {
+	lr.by.log = nil
+	for try := 0; ; try++ {
 		after := -1
-		if crash {
+		if crash && try < 4 {
 			after = rapid.IntRange(0, 40).Draw(x.rt, "writes")
 		}
 		x.crash.Revive(after)
-		verdicts, err := w.agent.push(ctx, lr.sp)
+		verdicts, err := lr.by.push(ctx, lr.sp)
 		x.crash.Revive(-1)
-		if err == nil {
+		switch {
+		case err == nil:
 			x.outcome(w, lr, verdicts)
 			return
-		}
-		if !errors.Is(err, storetest.ErrCrash) {
+		case errors.Is(err, errToxic) && try < 20:
+			x.tell("  the store choked")
+		case errors.Is(err, storetest.ErrCrash):
+			x.tell("  crashed after %d writes", after)
+		default:
 			x.fail("push: %v", err)
 		}
-		x.tell("  crashed after %d writes", after)
 	}
-	verdicts, err := w.agent.push(ctx, lr.sp)
-	if err != nil {
-		x.fail("push: %v", err)
-	}
-	x.outcome(w, lr, verdicts)
 }
 
 // outcome applies the run to the model and compares how it is recorded.
@@ -302,6 +314,9 @@ func (x *comparison) outcome(w *world, lr *lateRun, verdicts map[string]Verdict)
 		}
 	}
 	x.m.run(lr.mr)
+	if w.acknowledged.less(lr.mr.pos) {
+		w.acknowledged = lr.mr.pos
+	}
 	if stale || replayed {
 		return
 	}
@@ -459,11 +474,31 @@ func (x *comparison) compareHistory() {
 }
 
 func TestModelWithTransactions(t *testing.T) {
+	sequences(t, "50")
 	RunModel(t, openSQLite)
 }
 
 func TestModelWithoutTransactions(t *testing.T) {
+	sequences(t, "50")
 	RunModel(t, func(t tb) store.Store { return piecemeal{openSQLite(t)} })
+}
+
+// sequences bounds how many are tried where the command line does not say so: -rapid.checks=1000 looks for longer.
+func sequences(t *testing.T, n string) {
+	t.Helper()
+	checks := flag.Lookup("rapid.checks")
+	before := checks.Value.String()
+	if before != checks.DefValue {
+		return
+	}
+	if err := checks.Value.Set(n); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := checks.Value.Set(before); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestModelOnMongo runs a few sequences on servers that speak MongoDB's protocol, named as for the store's own tests. They are
@@ -472,20 +507,7 @@ func TestModelOnMongo(t *testing.T) {
 	if len(storetest.Servers()) == 0 {
 		t.Skip(storetest.HowToNameServers)
 	}
-	checks := flag.Lookup("rapid.checks")
-	before := checks.Value.String()
-	few := os.Getenv("MAESTRO_TEST_MONGO_CHECKS")
-	if few == "" {
-		few = "10"
-	}
-	if err := checks.Value.Set(few); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := checks.Value.Set(before); err != nil {
-			t.Error(err)
-		}
-	}()
+	sequences(t, cmp.Or(os.Getenv("MAESTRO_TEST_MONGO_CHECKS"), "10"))
 	for _, e := range mongoEngines(t) {
 		t.Run(e.name, func(t *testing.T) { RunModel(t, e.open) })
 	}

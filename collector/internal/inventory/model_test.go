@@ -16,11 +16,12 @@ type seen struct {
 	scope   string
 	version int // content
 	left    int // when it left, by the model's own count
+	silent  bool
 }
 
 // row is how a key stands in a scope.
 type row struct {
-	state string // applied, held, refused, unwatched
+	state string // applied, rejected, held, refused, unwatched
 	fp    string
 	held  int
 }
@@ -40,6 +41,8 @@ type model struct {
 	held    []*modelHeld
 	// counts of the run that is being applied.
 	counts map[string]int
+	// poison is what the store chokes on: connection, key and content.
+	poison string
 	people
 }
 
@@ -92,17 +95,27 @@ func (m *model) look(server string) string {
 		}
 		deciding, state = []part{last}, last.state
 	}
+	// A source that was silent for too long speaks after the others.
+	slices.SortStableFunc(deciding, func(x, y part) int {
+		switch {
+		case x.silent == y.silent:
+			return 0
+		case x.silent:
+			return 1
+		}
+		return -1
+	})
 	name, cpu, host, conns := m.curated[server]["name"].value, "", "", ""
 	for _, p := range deciding {
 		if name == "" {
 			name = fmt.Sprintf("%s %s v%d", p.conn, p.key, p.version)
 		}
 		if p.conn == "a" {
-			cpu = fmt.Sprint(p.version)
+			cpu = fmt.Sprint(cpuOf(p.key, p.version))
 		} else {
-			host = fmt.Sprintf("h%d", p.version)
+			host = hostSeen(p.key, p.version)
 		}
-		conns += p.conn
+		conns = sorted(conns + p.conn)
 	}
 	return fmt.Sprintf("%s name=%q cpu=%s host=%s by=%s notes=%s", state, name, cpu, host, conns, m.curated[server]["notes"].value)
 }
@@ -173,12 +186,11 @@ func (m *model) run(r modelRun) {
 		c.applied[rd.scope], c.status[rd.scope] = r.pos, rd.status
 		rows := c.scope(rd.scope)
 		for _, key := range slices.Sorted(maps.Keys(rd.items)) {
-			m.see(c, rd.scope, key, rd.items[key])
-			rows[key] = &row{state: "applied", fp: r.fp}
+			m.see(c, rd.scope, key, rd.items[key], r.fp)
 		}
 		if rd.status == "complete" {
 			for key, w := range rows {
-				if _, listed := rd.items[key]; !listed && w.state == "applied" {
+				if _, listed := rd.items[key]; !listed && w.listed() {
 					missing[rd.scope] = append(missing[rd.scope], key)
 				}
 			}
@@ -197,21 +209,47 @@ func (m *model) run(r modelRun) {
 	}
 }
 
-// see is one listed key.
-func (m *model) see(c *modelConn, scope, key string, version int) {
+// see is one listed key. What the store chokes on is listed and not taken: what was seen of it before stays.
+func (m *model) see(c *modelConn, scope, key string, version int, fp string) {
+	rows := c.scope(scope)
+	if m.poison == poisonOf(c.name, key, version) {
+		rows[key] = &row{state: "rejected", fp: fp}
+		return
+	}
 	s := c.seen[key]
 	if s == nil {
 		s = &seen{}
 		c.seen[key] = s
 	}
-	*s = seen{state: "active", scope: scope, version: version, left: s.left}
+	known := s.state == "active" && s.scope == scope && s.version == version && rows[key] != nil && rows[key].state != "rejected"
+	*s = seen{state: "active", scope: scope, version: version, left: s.left, silent: s.silent && known}
+	rows[key] = &row{state: "applied", fp: fp}
 	m.changed(m.server(c.name, key))
 }
+
+// cpuOf and hostSeen tell of every reading of every key apart what it says.
+func cpuOf(key string, version int) int { return int(key[1]-'0'+1)*100_000 + version }
+
+func hostSeen(key string, version int) string { return fmt.Sprintf("h-%s-%d", key, version) }
+
+func poisonOf(conn, key string, version int) string {
+	return fmt.Sprintf("%s %s v%d", conn, key, version)
+}
+
+// sorted puts letters in order.
+func sorted(s string) string {
+	letters := strings.Split(s, "")
+	slices.Sort(letters)
+	return strings.Join(letters, "")
+}
+
+// listed says that the scope's last reading had the key.
+func (r *row) listed() bool { return r.state == "applied" || r.state == "rejected" }
 
 // elsewhere hands a key to another scope of the run that still has it.
 func (c *modelConn) elsewhere(key, scope string, wasRead func(string) bool) bool {
 	for _, other := range slices.Sorted(maps.Keys(c.rows)) {
-		if w := c.rows[other][key]; other != scope && w != nil && w.state == "applied" && wasRead(other) {
+		if w := c.rows[other][key]; other != scope && w != nil && w.listed() && wasRead(other) {
 			c.seen[key].scope = other
 			return true
 		}
@@ -225,7 +263,7 @@ func (m *model) absent(c *modelConn, rd modelRead, keys []string, fp string, was
 	var gone []string
 	for _, key := range keys {
 		switch {
-		case c.seen[key].scope != rd.scope || c.seen[key].state == "gone", c.elsewhere(key, rd.scope, wasRead):
+		case c.seen[key] == nil || c.seen[key].scope != rd.scope || c.seen[key].state == "gone", c.elsewhere(key, rd.scope, wasRead):
 			delete(rows, key)
 		case rows[key].fp != fp:
 			m.forget(c, key, rd.scope)
@@ -253,7 +291,7 @@ func (m *model) absent(c *modelConn, rd modelRead, keys []string, fp string, was
 // forget drops what other scopes, which were not read, say of a key that leaves.
 func (m *model) forget(c *modelConn, key, scope string) {
 	for other, rows := range c.rows {
-		if other != scope {
+		if other != scope && rows[key] != nil && rows[key].state != "rejected" {
 			delete(rows, key)
 		}
 	}
@@ -274,7 +312,7 @@ func (m *model) unwatch(c *modelConn, scope string, wasRead func(string) bool) {
 		if rows[key].state == "unwatched" {
 			continue
 		}
-		if c.seen[key].scope != scope || c.seen[key].state == "gone" || c.elsewhere(key, scope, wasRead) {
+		if c.seen[key] == nil || c.seen[key].scope != scope || c.seen[key].state == "gone" || c.elsewhere(key, scope, wasRead) {
 			delete(rows, key)
 			continue
 		}

@@ -15,7 +15,9 @@ import (
 // toxic is a store that cannot write observations whose bytes contain a word, as with a bug that one value wakes.
 type toxic struct {
 	store.Store
-	word  string
+	word string
+	// early has it choke on the first document of the word, for stores that keep what was written before a failure.
+	early bool
 	panic bool
 	down  bool
 }
@@ -36,7 +38,8 @@ type toxicTx struct {
 
 func (x *toxicTx) Write(ctx context.Context, ops ...store.Write) ([]int, error) {
 	for _, op := range ops {
-		if x.s.word != "" && op.Table == tObservations && bytes.Contains(op.Row.Blob, []byte(x.s.word)) {
+		if x.s.word != "" && (op.Table == tObservations && bytes.Contains(op.Row.Blob, []byte(x.s.word)) ||
+			x.s.early && op.Table == tChanges && bytes.Contains(op.Row.Doc, []byte(x.s.word))) {
 			if x.s.panic {
 				panic("chokes on a value")
 			}
