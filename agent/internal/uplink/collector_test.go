@@ -48,6 +48,7 @@ type collector struct {
 	progress    []*uplinkv1.RunProgress
 	plugins     map[string]*uplinkv1.PluginDescription
 	atHand      [][]string
+	builds      map[string]string // of the plugins that were told last
 	results     map[string]*uplinkv1.CommandResult
 	toSend      []*uplinkv1.CollectorMessage
 	sent        chan struct{}
@@ -288,6 +289,7 @@ func (c *collector) hear(msg *uplinkv1.AgentMessage) {
 		c.plugins[m.Plugin.GetDigest()] = m.Plugin
 	case *uplinkv1.AgentMessage_PluginsAtHand:
 		c.atHand = append(c.atHand, m.PluginsAtHand.GetDigests())
+		c.builds = m.PluginsAtHand.GetBuilds()
 	case *uplinkv1.AgentMessage_Result:
 		c.results[m.Result.GetId()] = m.Result
 	}

@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -41,7 +42,7 @@ func (p *plugins) look(ctx context.Context, at Plugins) (news bool, err error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	news = !slices.Equal(digestsOf(p.known), digestsOf(known))
+	news = !slices.Equal(digestsOf(p.known), digestsOf(known)) || !maps.Equal(buildsOf(p.known), buildsOf(known))
 	p.files, p.known, p.looks = files, known, 0
 	return news, nil
 }
@@ -54,10 +55,20 @@ func digestsOf(list []supervisor.Described) []string {
 	return out
 }
 
-func (p *plugins) digests() []string {
+// buildsOf are the sums of the plugins' files by description. Of two files that say the same of themselves it is the one that is found.
+func buildsOf(list []supervisor.Described) map[string]string {
+	out := map[string]string{}
+	for _, d := range slices.Backward(list) {
+		out[d.Digest] = d.SHA256
+	}
+	return out
+}
+
+// told is what the collector is told of the plugins at hand.
+func (p *plugins) told() (digests []string, builds map[string]string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return digestsOf(p.known)
+	return digestsOf(p.known), buildsOf(p.known)
 }
 
 func (p *plugins) find(digest string) (supervisor.Described, bool) {
@@ -89,10 +100,10 @@ func (s *session) watchPlugins(ctx context.Context) {
 		if failed = err != nil; !news || ctx.Err() != nil {
 			continue
 		}
-		digests := s.plugins.digests()
+		digests, builds := s.plugins.told()
 		s.log.Info("the installed plugins changed", "plugins", len(digests))
 		s.put(ctx, &uplinkv1.AgentMessage{Message: &uplinkv1.AgentMessage_PluginsAtHand{
-			PluginsAtHand: &uplinkv1.PluginsAtHand{Digests: digests}}})
+			PluginsAtHand: &uplinkv1.PluginsAtHand{Digests: digests, Builds: builds}}})
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,7 +47,7 @@ func must(s string, err error) string {
 }
 
 // upgrade puts this test binary where a plugin is, as an installer does: written aside and renamed.
-func upgrade(t *testing.T, dir, name, version string) {
+func upgrade(t *testing.T, dir, name, version string, build ...string) {
 	t.Helper()
 	self, err := os.Open(must(os.Executable()))
 	if err != nil {
@@ -58,7 +60,7 @@ func upgrade(t *testing.T, dir, name, version string) {
 	}
 	_, err = io.Copy(file, self)
 	if err == nil {
-		_, err = io.WriteString(file, versionMark+version)
+		_, err = io.WriteString(file, strings.Join(build, "")+versionMark+version)
 	}
 	if err = errors.Join(err, file.Close(), os.Rename(file.Name(), filepath.Join(dir, supervisor.Prefix+name))); err != nil {
 		t.Fatal(err)
@@ -109,6 +111,11 @@ func TestAnUpgradedPluginIsToldAtOnce(t *testing.T) {
 		})
 		return v
 	}
+	built := func(digest string) string {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.builds[digest]
+	}
 	first := told(0)
 	if len(first) != 1 || version(first[0]) != "1" {
 		t.Fatalf("first %v", first)
@@ -118,18 +125,24 @@ func TestAnUpgradedPluginIsToldAtOnce(t *testing.T) {
 	if len(second) != 1 || second[0] == first[0] || version(second[0]) != "2" {
 		t.Fatalf("after the upgrade %v", second)
 	}
+	// Another build that says the same of itself is another file.
+	before := built(second[0])
+	upgrade(t, dir, "demo", "2", "built anew")
+	if same := told(2); !slices.Equal(same, second) || before == built(second[0]) || len(before) != 64 {
+		t.Errorf("after another build %v: %q, then %q", same, before, built(second[0]))
+	}
 	// A file that cannot run takes nothing away from the others, and no news is no message.
 	if err := os.WriteFile(filepath.Join(dir, supervisor.Prefix+"broken"), []byte("not a program"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(200 * time.Millisecond)
-	if again := told(1); again[0] != second[0] {
+	if again := told(2); again[0] != second[0] {
 		t.Errorf("after a broken one %v", again)
 	}
 	if err := os.Remove(filepath.Join(dir, supervisor.Prefix+"demo")); err != nil {
 		t.Fatal(err)
 	}
-	if none := told(2); len(none) != 0 {
+	if none := told(3); len(none) != 0 {
 		t.Errorf("after it was removed %v", none)
 	}
 	c.mu.Lock()

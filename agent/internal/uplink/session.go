@@ -135,7 +135,7 @@ func (s *session) hello() *uplinkv1.Hello {
 	u.mu.Lock()
 	h.Assignments = u.assignments
 	u.mu.Unlock()
-	h.PluginDigests = s.plugins.digests()
+	h.PluginDigests, h.PluginBuilds = s.plugins.told()
 	for _, c := range u.cfg.Credentials {
 		h.Credentials = append(h.Credentials, &uplinkv1.CredentialName{Name: c.Name, Providers: c.Providers})
 	}

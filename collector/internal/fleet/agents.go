@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -55,6 +56,8 @@ type agentDoc struct {
 // agentPlugin is a plugin that the agent has, by the digest of its description.
 type agentPlugin struct {
 	Digest string `json:"digest"`
+	// SHA256 of the agent's own file; an agent of before says it with the description only, for the first build that has it.
+	SHA256 string `json:"sha256,omitempty"`
 }
 
 // Info is what an agent says of itself.
@@ -145,7 +148,7 @@ func (s *Service) agentView(ctx context.Context, o object[agentDoc]) (rest.Agent
 		if err != nil {
 			return a, err
 		}
-		a.Plugins = append(a.Plugins, rest.AgentPlugin{Provider: desc.Provider, Version: desc.Version, Title: desc.Title, SHA256: row.doc.BinarySHA256})
+		a.Plugins = append(a.Plugins, rest.AgentPlugin{Provider: desc.Provider, Version: desc.Version, Title: desc.Title, SHA256: cmp.Or(p.SHA256, row.doc.BinarySHA256)})
 	}
 	conns, err := s.live(ctx, o.tenant, eq(text("agent"), o.id))
 	if err != nil {
@@ -270,10 +273,12 @@ func (s *Service) Admitted(ctx context.Context, k Known) error {
 
 // Greeting is an agent's hello.
 type Greeting struct {
-	Info        Info
-	Capability  int
-	SpoolID     string
-	Plugins     []string
+	Info       Info
+	Capability int
+	SpoolID    string
+	Plugins    []string
+	// Builds are the sums of the plugins' files, by the digest of their description.
+	Builds      map[string]string
 	Credentials []rest.CredentialRef
 	Policy      []string
 	Clock       time.Time
@@ -297,7 +302,7 @@ func (s *Service) Greet(ctx context.Context, k Known, g Greeting) (want []string
 		renewed = d.SpoolID != "" && d.SpoolID != g.SpoolID
 		d.tell(g.Info)
 		d.Connected, d.LastContact, d.Capability, d.SpoolID = true, store.At(s.now()), g.Capability, foreign(g.SpoolID)
-		d.Credentials, d.Policy, d.Plugins = g.Credentials, g.Policy, atHand(g.Plugins)
+		d.Credentials, d.Policy, d.Plugins = g.Credentials, g.Policy, atHand(g.Plugins, g.Builds)
 		if !g.Clock.IsZero() {
 			d.SkewMS = g.Clock.Sub(s.now()).Milliseconds()
 		}

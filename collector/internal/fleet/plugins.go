@@ -80,9 +80,9 @@ func (s *Service) Describe(ctx context.Context, k Known, digest string, descript
 
 // Equip notes that an agent's plugins are others than at its greeting: one was installed, upgraded or removed. It
 // answers the plugin descriptions that are not known yet.
-func (s *Service) Equip(ctx context.Context, k Known, digests []string) (want []string, err error) {
+func (s *Service) Equip(ctx context.Context, k Known, digests []string, builds map[string]string) (want []string, err error) {
 	_, err = change(ctx, s, tAgents, k.Tenant, k.ID, func(o *object[agentDoc]) error {
-		if now := atHand(digests); !slices.Equal(o.doc.Plugins, now) {
+		if now := atHand(digests, builds); !slices.Equal(o.doc.Plugins, now) {
 			o.doc.Plugins = now
 			return nil
 		}
@@ -94,12 +94,21 @@ func (s *Service) Equip(ctx context.Context, k Known, digests []string) (want []
 	return s.unknown(ctx, k.Tenant, digests)
 }
 
-func atHand(digests []string) []agentPlugin {
+func atHand(digests []string, builds map[string]string) []agentPlugin {
 	var out []agentPlugin
 	for _, d := range digests {
-		out = append(out, agentPlugin{Digest: foreign(d)})
+		p := agentPlugin{Digest: foreign(d)}
+		if sum := builds[d]; isSHA256(sum) {
+			p.SHA256 = sum
+		}
+		out = append(out, p)
 	}
 	return out
+}
+
+func isSHA256(s string) bool {
+	b, err := hex.DecodeString(s)
+	return err == nil && len(b) == sha256.Size && strings.ToLower(s) == s
 }
 
 // unknown are the descriptions that have to be asked for.

@@ -134,7 +134,7 @@ func (se *session) part() {
 
 func (se *session) greet(ctx context.Context, hello *uplinkv1.Hello) error {
 	g := fleet.Greeting{Info: infoOf(hello.GetInfo()), Capability: int(hello.GetCapability()), SpoolID: hello.GetSpoolId(),
-		Plugins: hello.GetPluginDigests(), Policy: hello.GetPolicySummary(), Clock: moment(hello.GetClock()), Address: addressOf(ctx)}
+		Plugins: hello.GetPluginDigests(), Builds: hello.GetPluginBuilds(), Policy: hello.GetPolicySummary(), Clock: moment(hello.GetClock()), Address: addressOf(ctx)}
 	if len(g.Plugins) > maxPlugins || len(g.Policy) > 1000 || len(hello.GetCredentials()) > 10_000 {
 		return status.Error(codes.InvalidArgument, "a hello of too many words")
 	}
@@ -315,7 +315,7 @@ func (se *session) hear(ctx context.Context, msg *uplinkv1.AgentMessage) error {
 			return s.internal(ctx, "take a plugin's description", err)
 		}
 	case *uplinkv1.AgentMessage_PluginsAtHand:
-		return se.equip(ctx, m.PluginsAtHand.GetDigests())
+		return se.equip(ctx, m.PluginsAtHand)
 	case *uplinkv1.AgentMessage_Progress:
 		return se.progress(ctx, m.Progress)
 	case *uplinkv1.AgentMessage_Result:
@@ -330,11 +330,11 @@ func (se *session) hear(ctx context.Context, msg *uplinkv1.AgentMessage) error {
 }
 
 // equip takes the plugins that the agent has now.
-func (se *session) equip(ctx context.Context, digests []string) error {
-	if len(digests) > maxPlugins {
+func (se *session) equip(ctx context.Context, at *uplinkv1.PluginsAtHand) error {
+	if len(at.GetDigests()) > maxPlugins {
 		return status.Error(codes.InvalidArgument, "too many plugins")
 	}
-	want, err := se.s.opt.Fleet.Equip(ctx, se.peer, digests)
+	want, err := se.s.opt.Fleet.Equip(ctx, se.peer, at.GetDigests(), at.GetBuilds())
 	if err != nil {
 		return se.s.internal(ctx, "note the agent's plugins", err)
 	}

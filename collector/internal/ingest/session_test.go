@@ -185,6 +185,41 @@ func TestPluginsChangeWithinASession(t *testing.T) {
 	wantCode(t, "more plugins than anybody has", s.ended(), codes.InvalidArgument)
 }
 
+// Two builds of a plugin may say the same of themselves: each agent shows the sum of the file that it has.
+func TestAPluginsBuildIsTheAgentsOwn(t *testing.T) {
+	w := newWorld(t)
+	first, second := strings.Repeat("1", 64), strings.Repeat("2", 64)
+	has := func(a *agent, want string) {
+		t.Helper()
+		eventually(t, "the agent has the build "+want, func() bool {
+			v, err := w.fleet.Agent(t.Context(), admin, a.id)
+			must(t, err)
+			return len(v.Plugins) == 1 && v.Plugins[0].SHA256 == want
+		})
+	}
+	greeting := func(a *agent, sum string) *uplinkv1.Hello {
+		h := a.hello()
+		h.PluginBuilds = map[string]string{h.GetPluginDigests()[0]: sum}
+		return h
+	}
+	a, _ := w.described("default")
+	hello := greeting(a, first)
+	s := a.session(hello)
+	until(s, assignments)
+	has(a, first)
+	b, _ := w.described("default")
+	until(b.session(greeting(b, second)), assignments)
+	has(b, second)
+	has(a, first)
+	digest := hello.GetPluginDigests()[0]
+	for sum, want := range map[string]string{second: second, "not a sum": "", strings.ToUpper(strings.Repeat("a", 64)): ""} {
+		s.say(&uplinkv1.AgentMessage{Message: &uplinkv1.AgentMessage_PluginsAtHand{
+			PluginsAtHand: &uplinkv1.PluginsAtHand{Digests: []string{digest}, Builds: map[string]string{digest: sum}}}})
+		has(a, want)
+	}
+	has(b, second)
+}
+
 // Live progress is for people to see, of one's own connections only.
 func TestProgress(t *testing.T) {
 	w := newWorld(t)

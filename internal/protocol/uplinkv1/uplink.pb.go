@@ -1037,7 +1037,9 @@ type Hello struct {
 	PolicyDigest  string                 `protobuf:"bytes,8,opt,name=policy_digest,json=policyDigest,proto3" json:"policy_digest,omitempty"`
 	Clock         *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=clock,proto3" json:"clock,omitempty"`
 	// Highest acknowledged (epoch, generation) per connection.
-	Positions     []*Position `protobuf:"bytes,10,rep,name=positions,proto3" json:"positions,omitempty"`
+	Positions []*Position `protobuf:"bytes,10,rep,name=positions,proto3" json:"positions,omitempty"`
+	// SHA-256 of the plugins' files, lower-case hex, by the digest of their description: one description may be that of many builds.
+	PluginBuilds  map[string]string `protobuf:"bytes,11,rep,name=plugin_builds,json=pluginBuilds,proto3" json:"plugin_builds,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1138,6 +1140,13 @@ func (x *Hello) GetClock() *timestamppb.Timestamp {
 func (x *Hello) GetPositions() []*Position {
 	if x != nil {
 		return x.Positions
+	}
+	return nil
+}
+
+func (x *Hello) GetPluginBuilds() map[string]string {
+	if x != nil {
+		return x.PluginBuilds
 	}
 	return nil
 }
@@ -1258,8 +1267,10 @@ func (x *Position) GetGeneration() int64 {
 // PluginsAtHand replaces the hello's plugin_digests: a plugin was installed, upgraded or removed while the session goes
 // on. What the collector does not know of them it asks for with WantPlugins.
 type PluginsAtHand struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Digests       []string               `protobuf:"bytes,1,rep,name=digests,proto3" json:"digests,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Digests []string               `protobuf:"bytes,1,rep,name=digests,proto3" json:"digests,omitempty"`
+	// As plugin_builds of the hello.
+	Builds        map[string]string `protobuf:"bytes,2,rep,name=builds,proto3" json:"builds,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1297,6 +1308,13 @@ func (*PluginsAtHand) Descriptor() ([]byte, []int) {
 func (x *PluginsAtHand) GetDigests() []string {
 	if x != nil {
 		return x.Digests
+	}
+	return nil
+}
+
+func (x *PluginsAtHand) GetBuilds() map[string]string {
+	if x != nil {
+		return x.Builds
 	}
 	return nil
 }
@@ -4071,7 +4089,7 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\vassignments\x18\x02 \x01(\v2\x1e.maestro.uplink.v1.AssignmentsH\x00R\vassignments\x126\n" +
 	"\acommand\x18\x03 \x01(\v2\x1a.maestro.uplink.v1.CommandH\x00R\acommand\x12C\n" +
 	"\fwant_plugins\x18\x04 \x01(\v2\x1e.maestro.uplink.v1.WantPluginsH\x00R\vwantPluginsB\t\n" +
-	"\amessage\"\xe0\x03\n" +
+	"\amessage\"\xf2\x04\n" +
 	"\x05Hello\x12\x1e\n" +
 	"\n" +
 	"capability\x18\x01 \x01(\x05R\n" +
@@ -4085,7 +4103,11 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\rpolicy_digest\x18\b \x01(\tR\fpolicyDigest\x120\n" +
 	"\x05clock\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x05clock\x129\n" +
 	"\tpositions\x18\n" +
-	" \x03(\v2\x1b.maestro.uplink.v1.PositionR\tpositions\"B\n" +
+	" \x03(\v2\x1b.maestro.uplink.v1.PositionR\tpositions\x12O\n" +
+	"\rplugin_builds\x18\v \x03(\v2*.maestro.uplink.v1.Hello.PluginBuildsEntryR\fpluginBuilds\x1a?\n" +
+	"\x11PluginBuildsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"B\n" +
 	"\x0eCredentialName\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
 	"\tproviders\x18\x02 \x03(\tR\tproviders\"e\n" +
@@ -4094,9 +4116,13 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\x05epoch\x18\x02 \x01(\x03R\x05epoch\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x03 \x01(\x03R\n" +
-	"generation\")\n" +
+	"generation\"\xaa\x01\n" +
 	"\rPluginsAtHand\x12\x18\n" +
-	"\adigests\x18\x01 \x03(\tR\adigests\"r\n" +
+	"\adigests\x18\x01 \x03(\tR\adigests\x12D\n" +
+	"\x06builds\x18\x02 \x03(\v2,.maestro.uplink.v1.PluginsAtHand.BuildsEntryR\x06builds\x1a9\n" +
+	"\vBuildsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"r\n" +
 	"\x11PluginDescription\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\tR\x06digest\x12 \n" +
 	"\vdescription\x18\x02 \x01(\fR\vdescription\x12#\n" +
@@ -4364,7 +4390,7 @@ func file_maestro_uplink_v1_uplink_proto_rawDescGZIP() []byte {
 }
 
 var file_maestro_uplink_v1_uplink_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_maestro_uplink_v1_uplink_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
+var file_maestro_uplink_v1_uplink_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
 var file_maestro_uplink_v1_uplink_proto_goTypes = []any{
 	(Verdict)(0),                  // 0: maestro.uplink.v1.Verdict
 	(*FilesRequest)(nil),          // 1: maestro.uplink.v1.FilesRequest
@@ -4416,14 +4442,16 @@ var file_maestro_uplink_v1_uplink_proto_goTypes = []any{
 	(*Rejection)(nil),             // 47: maestro.uplink.v1.Rejection
 	(*RunClose)(nil),              // 48: maestro.uplink.v1.RunClose
 	(*RunReceipt)(nil),            // 49: maestro.uplink.v1.RunReceipt
-	(*timestamppb.Timestamp)(nil), // 50: google.protobuf.Timestamp
+	nil,                           // 50: maestro.uplink.v1.Hello.PluginBuildsEntry
+	nil,                           // 51: maestro.uplink.v1.PluginsAtHand.BuildsEntry
+	(*timestamppb.Timestamp)(nil), // 52: google.protobuf.Timestamp
 }
 var file_maestro_uplink_v1_uplink_proto_depIdxs = []int32{
 	3,  // 0: maestro.uplink.v1.FilesResponse.list:type_name -> maestro.uplink.v1.FileList
 	5,  // 1: maestro.uplink.v1.FilesResponse.chunk:type_name -> maestro.uplink.v1.FileChunk
 	4,  // 2: maestro.uplink.v1.FileList.files:type_name -> maestro.uplink.v1.ConnectionFile
 	10, // 3: maestro.uplink.v1.EnrollRequest.info:type_name -> maestro.uplink.v1.AgentInfo
-	50, // 4: maestro.uplink.v1.RecoverRequest.at:type_name -> google.protobuf.Timestamp
+	52, // 4: maestro.uplink.v1.RecoverRequest.at:type_name -> google.protobuf.Timestamp
 	13, // 5: maestro.uplink.v1.AgentMessage.hello:type_name -> maestro.uplink.v1.Hello
 	17, // 6: maestro.uplink.v1.AgentMessage.plugin:type_name -> maestro.uplink.v1.PluginDescription
 	18, // 7: maestro.uplink.v1.AgentMessage.heartbeat:type_name -> maestro.uplink.v1.Heartbeat
@@ -4437,62 +4465,64 @@ var file_maestro_uplink_v1_uplink_proto_depIdxs = []int32{
 	10, // 15: maestro.uplink.v1.Hello.info:type_name -> maestro.uplink.v1.AgentInfo
 	22, // 16: maestro.uplink.v1.Hello.assignments:type_name -> maestro.uplink.v1.SignedAssignment
 	14, // 17: maestro.uplink.v1.Hello.credentials:type_name -> maestro.uplink.v1.CredentialName
-	50, // 18: maestro.uplink.v1.Hello.clock:type_name -> google.protobuf.Timestamp
+	52, // 18: maestro.uplink.v1.Hello.clock:type_name -> google.protobuf.Timestamp
 	15, // 19: maestro.uplink.v1.Hello.positions:type_name -> maestro.uplink.v1.Position
-	50, // 20: maestro.uplink.v1.Heartbeat.clock:type_name -> google.protobuf.Timestamp
-	50, // 21: maestro.uplink.v1.Heartbeat.certificate_not_after:type_name -> google.protobuf.Timestamp
-	50, // 22: maestro.uplink.v1.RunProgress.started_at:type_name -> google.protobuf.Timestamp
-	50, // 23: maestro.uplink.v1.Welcome.clock:type_name -> google.protobuf.Timestamp
-	22, // 24: maestro.uplink.v1.Assignments.assignments:type_name -> maestro.uplink.v1.SignedAssignment
-	24, // 25: maestro.uplink.v1.Assignment.kinds:type_name -> maestro.uplink.v1.KindSchedule
-	50, // 26: maestro.uplink.v1.Assignment.run_until:type_name -> google.protobuf.Timestamp
-	26, // 27: maestro.uplink.v1.Command.run:type_name -> maestro.uplink.v1.RunCommand
-	27, // 28: maestro.uplink.v1.Command.check:type_name -> maestro.uplink.v1.CheckCommand
-	28, // 29: maestro.uplink.v1.Command.cancel:type_name -> maestro.uplink.v1.CancelCommand
-	29, // 30: maestro.uplink.v1.Command.resend:type_name -> maestro.uplink.v1.ResendCommand
-	23, // 31: maestro.uplink.v1.CheckCommand.assignment:type_name -> maestro.uplink.v1.Assignment
-	34, // 32: maestro.uplink.v1.PushRequest.open:type_name -> maestro.uplink.v1.RunOpen
-	36, // 33: maestro.uplink.v1.PushRequest.plan:type_name -> maestro.uplink.v1.RunPlan
-	39, // 34: maestro.uplink.v1.PushRequest.capture:type_name -> maestro.uplink.v1.CaptureOpen
-	43, // 35: maestro.uplink.v1.PushRequest.batch:type_name -> maestro.uplink.v1.Batch
-	48, // 36: maestro.uplink.v1.PushRequest.close:type_name -> maestro.uplink.v1.RunClose
-	35, // 37: maestro.uplink.v1.PushResponse.run:type_name -> maestro.uplink.v1.RunReply
-	42, // 38: maestro.uplink.v1.PushResponse.capture:type_name -> maestro.uplink.v1.CaptureReply
-	46, // 39: maestro.uplink.v1.PushResponse.batch:type_name -> maestro.uplink.v1.BatchReceipt
-	49, // 40: maestro.uplink.v1.PushResponse.close:type_name -> maestro.uplink.v1.RunReceipt
-	50, // 41: maestro.uplink.v1.RunOpen.started_at:type_name -> google.protobuf.Timestamp
-	50, // 42: maestro.uplink.v1.RunOpen.finished_at:type_name -> google.protobuf.Timestamp
-	0,  // 43: maestro.uplink.v1.RunReply.verdict:type_name -> maestro.uplink.v1.Verdict
-	37, // 44: maestro.uplink.v1.RunPlan.scopes:type_name -> maestro.uplink.v1.Scope
-	38, // 45: maestro.uplink.v1.Scope.partition:type_name -> maestro.uplink.v1.Label
-	41, // 46: maestro.uplink.v1.CaptureOpen.outcome:type_name -> maestro.uplink.v1.Outcome
-	40, // 47: maestro.uplink.v1.CaptureOpen.baseline:type_name -> maestro.uplink.v1.Baseline
-	50, // 48: maestro.uplink.v1.CaptureOpen.read_at:type_name -> google.protobuf.Timestamp
-	0,  // 49: maestro.uplink.v1.CaptureReply.verdict:type_name -> maestro.uplink.v1.Verdict
-	44, // 50: maestro.uplink.v1.Batch.upserts:type_name -> maestro.uplink.v1.Item
-	45, // 51: maestro.uplink.v1.Batch.list:type_name -> maestro.uplink.v1.Row
-	47, // 52: maestro.uplink.v1.BatchReceipt.rejected:type_name -> maestro.uplink.v1.Rejection
-	0,  // 53: maestro.uplink.v1.BatchReceipt.verdict:type_name -> maestro.uplink.v1.Verdict
-	45, // 54: maestro.uplink.v1.BatchReceipt.index:type_name -> maestro.uplink.v1.Row
-	50, // 55: maestro.uplink.v1.RunClose.finished_at:type_name -> google.protobuf.Timestamp
-	0,  // 56: maestro.uplink.v1.RunReceipt.verdict:type_name -> maestro.uplink.v1.Verdict
-	6,  // 57: maestro.uplink.v1.Uplink.Enroll:input_type -> maestro.uplink.v1.EnrollRequest
-	7,  // 58: maestro.uplink.v1.Uplink.Renew:input_type -> maestro.uplink.v1.RenewRequest
-	8,  // 59: maestro.uplink.v1.Uplink.Recover:input_type -> maestro.uplink.v1.RecoverRequest
-	11, // 60: maestro.uplink.v1.Uplink.Session:input_type -> maestro.uplink.v1.AgentMessage
-	32, // 61: maestro.uplink.v1.Uplink.Push:input_type -> maestro.uplink.v1.PushRequest
-	1,  // 62: maestro.uplink.v1.Uplink.Files:input_type -> maestro.uplink.v1.FilesRequest
-	9,  // 63: maestro.uplink.v1.Uplink.Enroll:output_type -> maestro.uplink.v1.EnrollResponse
-	9,  // 64: maestro.uplink.v1.Uplink.Renew:output_type -> maestro.uplink.v1.EnrollResponse
-	9,  // 65: maestro.uplink.v1.Uplink.Recover:output_type -> maestro.uplink.v1.EnrollResponse
-	12, // 66: maestro.uplink.v1.Uplink.Session:output_type -> maestro.uplink.v1.CollectorMessage
-	33, // 67: maestro.uplink.v1.Uplink.Push:output_type -> maestro.uplink.v1.PushResponse
-	2,  // 68: maestro.uplink.v1.Uplink.Files:output_type -> maestro.uplink.v1.FilesResponse
-	63, // [63:69] is the sub-list for method output_type
-	57, // [57:63] is the sub-list for method input_type
-	57, // [57:57] is the sub-list for extension type_name
-	57, // [57:57] is the sub-list for extension extendee
-	0,  // [0:57] is the sub-list for field type_name
+	50, // 20: maestro.uplink.v1.Hello.plugin_builds:type_name -> maestro.uplink.v1.Hello.PluginBuildsEntry
+	51, // 21: maestro.uplink.v1.PluginsAtHand.builds:type_name -> maestro.uplink.v1.PluginsAtHand.BuildsEntry
+	52, // 22: maestro.uplink.v1.Heartbeat.clock:type_name -> google.protobuf.Timestamp
+	52, // 23: maestro.uplink.v1.Heartbeat.certificate_not_after:type_name -> google.protobuf.Timestamp
+	52, // 24: maestro.uplink.v1.RunProgress.started_at:type_name -> google.protobuf.Timestamp
+	52, // 25: maestro.uplink.v1.Welcome.clock:type_name -> google.protobuf.Timestamp
+	22, // 26: maestro.uplink.v1.Assignments.assignments:type_name -> maestro.uplink.v1.SignedAssignment
+	24, // 27: maestro.uplink.v1.Assignment.kinds:type_name -> maestro.uplink.v1.KindSchedule
+	52, // 28: maestro.uplink.v1.Assignment.run_until:type_name -> google.protobuf.Timestamp
+	26, // 29: maestro.uplink.v1.Command.run:type_name -> maestro.uplink.v1.RunCommand
+	27, // 30: maestro.uplink.v1.Command.check:type_name -> maestro.uplink.v1.CheckCommand
+	28, // 31: maestro.uplink.v1.Command.cancel:type_name -> maestro.uplink.v1.CancelCommand
+	29, // 32: maestro.uplink.v1.Command.resend:type_name -> maestro.uplink.v1.ResendCommand
+	23, // 33: maestro.uplink.v1.CheckCommand.assignment:type_name -> maestro.uplink.v1.Assignment
+	34, // 34: maestro.uplink.v1.PushRequest.open:type_name -> maestro.uplink.v1.RunOpen
+	36, // 35: maestro.uplink.v1.PushRequest.plan:type_name -> maestro.uplink.v1.RunPlan
+	39, // 36: maestro.uplink.v1.PushRequest.capture:type_name -> maestro.uplink.v1.CaptureOpen
+	43, // 37: maestro.uplink.v1.PushRequest.batch:type_name -> maestro.uplink.v1.Batch
+	48, // 38: maestro.uplink.v1.PushRequest.close:type_name -> maestro.uplink.v1.RunClose
+	35, // 39: maestro.uplink.v1.PushResponse.run:type_name -> maestro.uplink.v1.RunReply
+	42, // 40: maestro.uplink.v1.PushResponse.capture:type_name -> maestro.uplink.v1.CaptureReply
+	46, // 41: maestro.uplink.v1.PushResponse.batch:type_name -> maestro.uplink.v1.BatchReceipt
+	49, // 42: maestro.uplink.v1.PushResponse.close:type_name -> maestro.uplink.v1.RunReceipt
+	52, // 43: maestro.uplink.v1.RunOpen.started_at:type_name -> google.protobuf.Timestamp
+	52, // 44: maestro.uplink.v1.RunOpen.finished_at:type_name -> google.protobuf.Timestamp
+	0,  // 45: maestro.uplink.v1.RunReply.verdict:type_name -> maestro.uplink.v1.Verdict
+	37, // 46: maestro.uplink.v1.RunPlan.scopes:type_name -> maestro.uplink.v1.Scope
+	38, // 47: maestro.uplink.v1.Scope.partition:type_name -> maestro.uplink.v1.Label
+	41, // 48: maestro.uplink.v1.CaptureOpen.outcome:type_name -> maestro.uplink.v1.Outcome
+	40, // 49: maestro.uplink.v1.CaptureOpen.baseline:type_name -> maestro.uplink.v1.Baseline
+	52, // 50: maestro.uplink.v1.CaptureOpen.read_at:type_name -> google.protobuf.Timestamp
+	0,  // 51: maestro.uplink.v1.CaptureReply.verdict:type_name -> maestro.uplink.v1.Verdict
+	44, // 52: maestro.uplink.v1.Batch.upserts:type_name -> maestro.uplink.v1.Item
+	45, // 53: maestro.uplink.v1.Batch.list:type_name -> maestro.uplink.v1.Row
+	47, // 54: maestro.uplink.v1.BatchReceipt.rejected:type_name -> maestro.uplink.v1.Rejection
+	0,  // 55: maestro.uplink.v1.BatchReceipt.verdict:type_name -> maestro.uplink.v1.Verdict
+	45, // 56: maestro.uplink.v1.BatchReceipt.index:type_name -> maestro.uplink.v1.Row
+	52, // 57: maestro.uplink.v1.RunClose.finished_at:type_name -> google.protobuf.Timestamp
+	0,  // 58: maestro.uplink.v1.RunReceipt.verdict:type_name -> maestro.uplink.v1.Verdict
+	6,  // 59: maestro.uplink.v1.Uplink.Enroll:input_type -> maestro.uplink.v1.EnrollRequest
+	7,  // 60: maestro.uplink.v1.Uplink.Renew:input_type -> maestro.uplink.v1.RenewRequest
+	8,  // 61: maestro.uplink.v1.Uplink.Recover:input_type -> maestro.uplink.v1.RecoverRequest
+	11, // 62: maestro.uplink.v1.Uplink.Session:input_type -> maestro.uplink.v1.AgentMessage
+	32, // 63: maestro.uplink.v1.Uplink.Push:input_type -> maestro.uplink.v1.PushRequest
+	1,  // 64: maestro.uplink.v1.Uplink.Files:input_type -> maestro.uplink.v1.FilesRequest
+	9,  // 65: maestro.uplink.v1.Uplink.Enroll:output_type -> maestro.uplink.v1.EnrollResponse
+	9,  // 66: maestro.uplink.v1.Uplink.Renew:output_type -> maestro.uplink.v1.EnrollResponse
+	9,  // 67: maestro.uplink.v1.Uplink.Recover:output_type -> maestro.uplink.v1.EnrollResponse
+	12, // 68: maestro.uplink.v1.Uplink.Session:output_type -> maestro.uplink.v1.CollectorMessage
+	33, // 69: maestro.uplink.v1.Uplink.Push:output_type -> maestro.uplink.v1.PushResponse
+	2,  // 70: maestro.uplink.v1.Uplink.Files:output_type -> maestro.uplink.v1.FilesResponse
+	65, // [65:71] is the sub-list for method output_type
+	59, // [59:65] is the sub-list for method input_type
+	59, // [59:59] is the sub-list for extension type_name
+	59, // [59:59] is the sub-list for extension extendee
+	0,  // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_maestro_uplink_v1_uplink_proto_init() }
@@ -4543,7 +4573,7 @@ func file_maestro_uplink_v1_uplink_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_maestro_uplink_v1_uplink_proto_rawDesc), len(file_maestro_uplink_v1_uplink_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   49,
+			NumMessages:   51,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
