@@ -1,8 +1,8 @@
 // Agents in a real browser: the command to join with per platform, what they did lately, and taking work from one.
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, before } from 'node:test'
 
-import { ask, launch, serverFacts } from './browser.mjs'
+import { ask, launch, serverFacts, test } from './browser.mjs'
 import { fit, open, send, unique } from './tools.mjs'
 
 const facts = await serverFacts()
@@ -11,7 +11,7 @@ before(async () => { browser = await launch() })
 after(() => browser?.close())
 
 test('the join dialogue has a command to copy for each platform, and never the token in it', async () => {
-  const { page, go, close } = await open(browser, facts, { viewport: { width: 390, height: 844 }, bypassCSP: true })
+  const { page, go, close } = await open(browser, facts, { viewport: { width: 390, height: 844 } })
   await go('/agents?join=1')
   const name = unique('agent')
   await page.getByRole('dialog').getByRole('textbox', { name: 'Name' }).fill(name)
@@ -34,7 +34,7 @@ test('the join dialogue has a command to copy for each platform, and never the t
 
 test('an agent shows its last runs with what they logged, and is drained', async () => {
   const agent = (await ask(facts, '/agents')).items.find((a) => a.status === 'online')
-  const { page, go, close } = await open(browser, facts, { bypassCSP: true })
+  const { page, go, close } = await open(browser, facts, )
   try {
     await go(`/agents/${agent.id}`)
     await page.getByRole('button', { name: /^Log of the run of/ }).first().click()

@@ -1,5 +1,9 @@
-// Starts Debian's Chromium and signs in. MAESTRO_E2E_DEV_JSON names the dev.json of the server to look at.
-import { readFile } from 'node:fs/promises'
+// Starts Debian's Chromium and signs in. MAESTRO_E2E_DEV_JSON names the dev.json of the server to look at. A test that
+// fails tells what was on its pages, and leaves a picture of each.
+import { mkdir, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test as nodeTest } from 'node:test'
 import { chromium } from 'playwright-core'
 
 export async function serverFacts() {
@@ -11,11 +15,62 @@ export async function serverFacts() {
   return JSON.parse(await readFile(path, 'utf8'))
 }
 
-export const launch = () =>
-  chromium.launch({
+/** A slow machine is no failure: whatever is waited for may take this long. */
+export const patience = 60_000
+const pictures = process.env.MAESTRO_E2E_PICTURES ?? join(tmpdir(), 'maestro-e2e-pictures')
+const contexts = new Set()
+
+/** A browser whose windows are watched from their first request on, have no animation and speak British English. */
+export async function launch() {
+  const browser = await chromium.launch({
     executablePath: process.env.MAESTRO_CHROMIUM ?? '/usr/bin/chromium',
     args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage'],
   })
+  const plain = browser.newContext.bind(browser)
+  browser.newContext = async (options) => {
+    const context = await plain({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce', locale: 'en-GB', ...options })
+    context.setDefaultTimeout(patience)
+    context.on('page', watched)
+    contexts.add(context)
+    context.on('close', () => contexts.delete(context))
+    return context
+  }
+  return browser
+}
+
+/** A test of node's that closes what it opened, and tells of a failure what was on the pages. */
+export function test(name, options, fn) {
+  if (typeof options === 'function') [options, fn] = [{}, options]
+  const limit = options.timeout ?? 4 * patience
+  return nodeTest(name, { ...options, timeout: limit + patience }, async (t) => {
+    const before = new Set(contexts)
+    let timer
+    // Its end is ours to call, or nobody would tell what was on the pages.
+    const over = new Promise((_, no) => { timer = setTimeout(() => no(new Error(`not done after ${limit / 1000} s`)), limit) })
+    try {
+      await Promise.race([fn(t), over])
+    } catch (err) {
+      throw await told(name, err)
+    } finally {
+      clearTimeout(timer)
+      for (const c of contexts) if (!before.has(c)) await c.close()
+    }
+  })
+}
+
+async function told(name, err) {
+  const said = []
+  for (const page of [...contexts].flatMap((c) => c.pages()).filter((p) => p.url() !== 'about:blank')) {
+    const file = join(pictures, `${name.replace(/[^\p{L}\p{N}]+/gu, '-').slice(0, 60)}-${said.length + 1}.png`)
+    await mkdir(pictures, { recursive: true })
+    const taken = await page.screenshot({ path: file, timeout: 10_000 }).then(() => `picture: ${file}`, (e) => `no picture: ${e.message}`)
+    const text = await page.locator('body').ariaSnapshot({ timeout: 5000 }).catch((e) => `not readable: ${e.message}`)
+    const open = [...(traffic.get(page)?.open ?? [])].map((r) => `${r.method()} ${r.url()}`)
+    said.push([`-- on ${page.url()}`, taken, ...(open.length ? [`still asked for: ${open.join(', ')}`] : []), text.length > 4000 ? `${text.slice(0, 4000)} ...` : text].join('\n'))
+  }
+  const message = [err?.message ?? String(err), ...said].join('\n')
+  return Object.assign(new Error(message), { stack: `${message}\n${String(err?.stack ?? '').split('\n').filter((l) => /^ +at /.test(l)).join('\n')}` })
+}
 
 /** What the API answers, for tests that must know ids beforehand. */
 export async function ask(facts, path) {
@@ -24,12 +79,41 @@ export async function ask(facts, path) {
   return response.json()
 }
 
+/** Lets the page's browser in as the administrator, without the form. */
 export async function signIn(page, facts) {
-  await page.goto(facts.url)
-  await page.getByLabel('User name').fill(facts.username)
-  await page.locator('input[type=password]').fill(facts.password)
-  await page.getByRole('button', { name: 'Sign in' }).click()
-  await page.getByRole('heading', { name: 'Overview' }).waitFor()
+  const response = await fetch(`${facts.url}/api/v1/session`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'X-Maestro-CSRF': '1' },
+    body: JSON.stringify({ username: facts.username, password: facts.password }),
+  })
+  if (!response.ok) throw new Error(`sign in: ${response.status} ${await response.text()}`)
+  const [name, value] = response.headers.getSetCookie()[0].split(';')[0].split('=')
+  await page.context().addCookies([{ name, value, url: facts.url, httpOnly: true, sameSite: 'Lax' }])
+}
+
+/** A range of addresses; where there is none, one that is recorded. */
+async function aPrefix(facts) {
+  const find = async () => {
+    for (const { id } of (await ask(facts, '/routing_domains')).items) {
+      const [first] = (await ask(facts, `/prefixes?domain=${id}&page_size=1`)).items
+      if (first) return first
+    }
+  }
+  const there = await find()
+  if (there) return there
+  const made = await fetch(`${facts.url}/api/v1/resources/network`, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${facts.api_token}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ request_id: crypto.randomUUID(), name: 'backbone', attributes: { cidrs: ['10.255.0.0/16'] } }),
+  })
+  if (!made.ok) throw new Error(`make a network: ${made.status} ${await made.text()}`)
+  const late = Date.now() + patience
+  for (;;) {
+    const prefix = await find()
+    if (prefix) return prefix
+    if (Date.now() > late) throw new Error('a network with a range makes no prefix')
+    await new Promise((r) => setTimeout(r, 100))
+  }
 }
 
 /** The pages there are, with ids of what the server really has. */
@@ -51,6 +135,7 @@ export async function pages(facts) {
   const connection = connections.find((c) => c.provider === 'vsphere' && c.last_run?.state !== 'running') ?? connections[0]
   const agent = (await ask(facts, '/agents')).items[0]
   const datacenter = (await ask(facts, '/datacenters')).items.sort((a, b) => (b.counts?.server ?? 0) - (a.counts?.server ?? 0))[0]
+  const prefix = await aPrefix(facts)
   return {
     kind,
     resource,
@@ -73,9 +158,12 @@ export async function pages(facts) {
       ['agent', `/agents/${agent.id}`],
       ['join', '/agents?join=1'],
       ['coverage', '/coverage'],
+      ['why', '/why'],
+      ['why-answer', `/why?name=${encodeURIComponent('no such thing')}&kind=${kind}`],
       ['datacenters', '/datacenters'],
       ...(datacenter ? [['datacenter', `/datacenters/${datacenter.id}`]] : []),
       ['prefixes', '/prefixes'],
+      ['prefix', `/prefixes/${prefix.id}`],
       ['import', '/import'],
       ['removals', '/removals'],
       ['reviews', '/reviews'],
@@ -99,25 +187,35 @@ const traffic = new WeakMap()
 
 /** Counts what the page asks for, but for the stream of events, which never ends. */
 function watched(page) {
-  let t = traffic.get(page)
-  if (t) return t
-  t = { open: new Set(), last: Date.now() }
+  const t = { open: new Set(), asked: 0 }
   traffic.set(page, t)
-  const counts = (r) => !r.url().includes('/api/v1/events')
-  const over = (r) => { if (t.open.delete(r)) t.last = Date.now() }
-  page.on('request', (r) => { if (counts(r)) { t.open.add(r); t.last = Date.now() } })
+  const over = (r) => t.open.delete(r)
+  page.on('request', (r) => {
+    if (r.url().includes('/api/v1/events')) return
+    t.open.add(r)
+    t.asked++
+  })
   page.on('requestfinished', over)
   page.on('requestfailed', over)
-  page.on('framenavigated', (f) => { if (f === page.mainFrame()) t.last = Date.now() })
-  return t
 }
 
-/** Until the page has its data and its fonts: nothing asked for in the last half second, and nothing is waited for. */
+// Three times in a row the page has nothing to do, or at least a while has passed; what an answer sets off has begun by then, however slow the machine is.
+const idle = () => new Promise((done) => {
+  let left = 3
+  const again = () => (left-- > 0 ? requestIdleCallback(() => setTimeout(again, 25), { timeout: 300 }) : done(!document.querySelector('[aria-busy="true"]') && document.fonts.status === 'loaded' && document.readyState === 'complete'))
+  again()
+})
+
+/** Until the page has its data and its fonts: nothing is asked for, nothing is waited for, and nothing is to be done. */
 export async function settled(page) {
-  const t = watched(page)
-  const late = Date.now() + 15_000
-  await page.waitForLoadState('load')
-  const began = Date.now()
-  while (Date.now() < late && (t.open.size > 0 || Date.now() - Math.max(t.last, began) < 500)) await new Promise((r) => setTimeout(r, 50))
-  await page.waitForFunction(() => !document.querySelector('[aria-busy="true"]') && document.fonts.status === 'loaded', undefined, { timeout: 10_000 })
+  const t = traffic.get(page)
+  const late = Date.now() + patience
+  for (;;) {
+    const asked = t.asked
+    // A page that goes somewhere else while it is asked is not settled.
+    const quiet = t.open.size === 0 && (await page.evaluate(idle).catch((e) => (page.isClosed() ? Promise.reject(e) : false)))
+    if (quiet && t.open.size === 0 && t.asked === asked) return
+    if (Date.now() > late) throw new Error(`${page.url()} does not come to rest; asked for: ${[...t.open].map((r) => r.url()).join(', ') || 'nothing'}`)
+    await new Promise((r) => setTimeout(r, 20))
+  }
 }

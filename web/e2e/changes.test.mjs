@@ -1,8 +1,8 @@
 // The history in a real browser: two moments compared, and the chain of checkpoints verified.
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, before } from 'node:test'
 
-import { launch, serverFacts, settled } from './browser.mjs'
+import { launch, serverFacts, settled, test } from './browser.mjs'
 import { edit, fit, make, open, send, unique } from './tools.mjs'
 
 const facts = await serverFacts()
@@ -24,7 +24,7 @@ test('what is different since a moment is shown side by side; what changed back 
   await make(facts, 'application', { name: made })
 
   for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 }]) {
-    const { page, go, close } = await enter({ viewport, bypassCSP: true })
+    const { page, go, close } = await enter({ viewport })
     await go(`/changes?tab=compare&kind=application&since=${encodeURIComponent(since)}`)
     const rows = page.getByRole('list', { name: 'Differences' }).getByRole('listitem')
     await rows.filter({ hasText: made }).getByText('first seen').waitFor()
@@ -49,15 +49,15 @@ test('what is different since a moment is shown side by side; what changed back 
 })
 
 test('the history is verified, and a hash that is missing is a finding', async () => {
-  const { page, go, close } = await enter({ bypassCSP: true })
+  const { page, go, close } = await enter()
   await go('/changes?tab=audit')
   await page.getByRole('button', { name: 'Verify the history' }).click()
   await page.getByRole('button', { name: 'Verify now' }).click()
-  await page.getByTestId('verification').getByText('the history is whole').waitFor({ timeout: 30_000 })
+  await page.getByTestId('verification').getByText('the history is whole').waitFor()
   await fit(page, 'verification')
   await page.getByLabel('Hashes that must be there').fill('0'.repeat(64))
   await page.getByRole('button', { name: 'Verify now' }).click()
-  await page.getByRole('list', { name: 'Findings' }).getByRole('listitem').first().waitFor({ timeout: 30_000 })
+  await page.getByRole('list', { name: 'Findings' }).getByRole('listitem').first().waitFor()
   await page.getByText('1 finding').waitFor()
   // It is itself in the audit trail.
   await page.getByText('Audit verify').first().waitFor()

@@ -1,9 +1,9 @@
 // Kinds that are not built in: a plugin's, where the server has one (MAESTRO_E2E_KIND; test/e2e starts such a server), and an administrator's own. And
 // records that people made, deleted and brought back.
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, before } from 'node:test'
 
-import { ask, launch, serverFacts, settled } from './browser.mjs'
+import { ask, launch, serverFacts, settled, test } from './browser.mjs'
 import { fit, make, open, send, unique } from './tools.mjs'
 
 const facts = await serverFacts()
@@ -15,7 +15,7 @@ const enter = (options) => open(browser, facts, options)
 
 test('a plugin’s kind has its name and icon, its columns, its filter and its page', { skip: !process.env.MAESTRO_E2E_KIND }, async () => {
   const kind = await ask(facts, `/kinds/${process.env.MAESTRO_E2E_KIND}`)
-  const { page, go, close } = await enter({ bypassCSP: true })
+  const { page, go, close } = await enter()
   await go('/')
   const link = page.getByRole('navigation').getByRole('link', { name: new RegExp(`^${kind.plural}`) })
   await link.waitFor()
@@ -37,7 +37,7 @@ test('a plugin’s kind has its name and icon, its columns, its filter and its p
 test('a kind that an administrator defines is filled by form, filtered, exported and told of in the history', async () => {
   const name = unique('shelf').replace('-', '_')
   const kind = await send(facts, 'POST', '/kinds', { name, label: `Shelf ${name}`, plural: `Shelves ${name}`, icon: 'ruler-2', group: 'other', fields: [{ name: 'height', type: 'integer', label: 'Height', column: true, indexed: true }] })
-  const { page, go, close } = await enter({ bypassCSP: true })
+  const { page, go, close } = await enter()
   await go('/')
   const link = page.getByRole('navigation').getByRole('link', { name: new RegExp(`^${kind.plural}`) })
   await link.waitFor()
@@ -66,7 +66,7 @@ test('a record is deleted after a question, and comes back from the list of oper
   const name = unique('misbought')
   const made = await make(facts, 'server', { name })
   for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 }]) {
-    const { page, go, close } = await enter({ viewport, bypassCSP: true })
+    const { page, go, close } = await enter({ viewport })
     await go(`/inventory/server/${made.id}`)
     await page.getByRole('button', { name: 'Delete…' }).click()
     const dialog = page.getByRole('dialog')

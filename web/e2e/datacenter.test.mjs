@@ -1,8 +1,8 @@
 // A datacenter's page, and what is said while forms are filled: names and addresses in use, and a second person writing.
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, before } from 'node:test'
 
-import { ask, launch, serverFacts, settled } from './browser.mjs'
+import { ask, launch, serverFacts, settled, test } from './browser.mjs'
 import { fit, make, open, send, unique } from './tools.mjs'
 
 const facts = await serverFacts()
@@ -17,7 +17,7 @@ test('a datacenter counts what is only recorded, only discovered and both; each 
   const recorded = unique('recorded')
   await make(facts, 'server', { name: recorded, datacenter: world.id })
   for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 }]) {
-    const { page, go, close } = await enter({ viewport, bypassCSP: true })
+    const { page, go, close } = await enter({ viewport })
     await go('/datacenters')
     await page.getByRole('link', { name: world.name, exact: true }).click()
     await page.getByRole('heading', { name: world.name, level: 1 }).waitFor()
@@ -37,7 +37,7 @@ test('a datacenter counts what is only recorded, only discovered and both; each 
 test('an empty datacenter teaches the next step; a missing one says so', async () => {
   const name = unique('empty')
   const d = await send(facts, 'POST', '/datacenters', { name })
-  const { page, go, close } = await enter({ bypassCSP: true })
+  const { page, go, close } = await enter()
   await go(`/datacenters/${d.id}`)
   await page.getByText('Nothing is in it yet').waitFor()
   await page.getByRole('link', { name: 'Add a connection' }).waitFor()
@@ -51,7 +51,7 @@ test('an empty datacenter teaches the next step; a missing one says so', async (
 test('two who edit one datacenter see both versions before anything is overwritten', async () => {
   const name = unique('both')
   const d = await send(facts, 'POST', '/datacenters', { name })
-  const { page, go, close } = await enter({ bypassCSP: true })
+  const { page, go, close } = await enter()
   await go(`/datacenters/${d.id}`)
   await page.getByRole('button', { name: 'Edit' }).click()
   const dialog = page.getByRole('dialog')
@@ -88,9 +88,9 @@ test('a name or an address in use is said while the form is filled, and hinders 
   await close()
 })
 
-test('a connection is given its precedence, is had sent again, and its run is canceled', { timeout: 120_000 }, async () => {
+test('a connection is given its precedence, is had sent again, and its run is canceled', async () => {
   const c = (await ask(facts, '/connections')).items.find((x) => x.provider === 'vsphere')
-  const { page, go, close } = await enter({ bypassCSP: true })
+  const { page, go, close } = await enter()
   await go(`/connections/${c.id}/edit`)
   await page.getByRole('textbox', { name: 'Precedence', exact: true }).fill('300')
   await fit(page, 'connection form')
@@ -104,9 +104,9 @@ test('a connection is given its precedence, is had sent again, and its run is ca
   await page.getByRole('button', { name: 'Run now' }).click()
   await page.waitForURL(/\/runs\//)
   const cancel = page.getByRole('button', { name: 'Cancel the run …' })
-  await cancel.click({ timeout: 15_000 })
+  await cancel.click()
   await page.getByRole('dialog').getByRole('button', { name: 'Cancel the run' }).click()
   await page.getByText('The agent is told to stop').waitFor()
-  await page.getByText(/canceled|succeeded/).first().waitFor({ timeout: 60_000 })
+  await page.getByText(/canceled|succeeded/).first().waitFor()
   await close()
 })

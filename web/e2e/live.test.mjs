@@ -2,9 +2,9 @@
 // typed, goes on when the collector is back, and lets a reader whose session ended sign in over it.
 import assert from 'node:assert/strict'
 import { connect, createServer } from 'node:net'
-import { after, before, test } from 'node:test'
+import { after, before } from 'node:test'
 
-import { launch, serverFacts, settled, signIn } from './browser.mjs'
+import { launch, serverFacts, settled, signIn, test } from './browser.mjs'
 
 const facts = await serverFacts()
 let browser
@@ -22,7 +22,7 @@ async function call(method, path, body, more = {}) {
 }
 
 async function open(url) {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce', locale: 'en-GB' })
+  const context = await browser.newContext()
   const page = await context.newPage()
   const asked = []
   page.on('request', (r) => asked.push(r.url()))
@@ -61,16 +61,19 @@ test('a list and a resource follow what happens elsewhere, without asking again 
   await settled(page)
   const name = `live-${unique()}`
   const made = await call('POST', '/resources/server', { name, reason: 'e2e' })
-  await page.getByRole('link', { name }).waitFor({ timeout: 8000 })
+  await page.getByRole('link', { name }).waitFor()
   await page.getByRole('link', { name }).click()
   await page.getByRole('heading', { name, level: 1 }).waitFor()
   await settled(page)
   await call('PATCH', `/resources/server/${made.id}`, { set: { '/common/notes': `seen ${name}` } }, { 'If-Match': `"${made.version}"` })
-  await page.getByText(`seen ${name}`).first().waitFor({ timeout: 8000 })
+  await page.getByText(`seen ${name}`).first().waitFor()
+  // A page that hears what happens does not ask; its clock is put forward to where it would.
+  await page.clock.install()
   await page.goto(`${facts.url}/settings`)
   await settled(page)
   asked.length = 0
-  await page.waitForTimeout(12_000)
+  await page.clock.fastForward(25_000)
+  await settled(page)
   assert.deepEqual(asked.filter((u) => !u.includes('/events') && /\/(agents|connections|changes)\b/.test(u)), [], 'asked for nothing while nothing happened')
   await close()
 })
@@ -85,15 +88,15 @@ test('a collector that goes away is said, what was typed stays, and the page goe
   const name = `back-${unique()}`
   await dialog.getByRole('textbox', { name: 'Name' }).fill(name)
   await l.cut()
-  await page.getByText(/No answer from the collector since/).waitFor({ timeout: 15_000 })
+  await page.getByText(/No answer from the collector since/).waitFor()
   assert.equal(await dialog.getByRole('textbox', { name: 'Name' }).inputValue(), name)
   const meanwhile = `back-${unique()}`
   await call('POST', '/resources/server', { name: meanwhile, reason: 'e2e' })
   await l.mend()
-  await page.getByText(/No answer from the collector since/).waitFor({ state: 'detached', timeout: 40_000 })
+  await page.getByText(/No answer from the collector since/).waitFor({ state: 'detached' })
   assert.equal(await dialog.getByRole('textbox', { name: 'Name' }).inputValue(), name)
   // What happened meanwhile is told.
-  await page.getByText(meanwhile).first().waitFor({ timeout: 10_000 })
+  await page.getByText(meanwhile).first().waitFor()
   await close()
   await l.cut()
 })
@@ -110,7 +113,7 @@ test('a session that ends in the middle of a form is opened again over it', asyn
   // The stream was opened with the old cookie; any question now is refused.
   await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
   await call('POST', '/resources/server', { name: `ended-${unique()}`, reason: 'e2e' })
-  await again.waitFor({ timeout: 20_000 })
+  await again.waitFor()
   await again.locator('input[type=password]').fill(facts.password)
   await again.getByRole('button', { name: 'Sign in' }).click()
   await again.waitFor({ state: 'detached' })

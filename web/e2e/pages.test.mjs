@@ -1,101 +1,130 @@
-// Every page in the states nobody likes: the collector answers with an error, or not at all; and names that are markup, far
-// too long, written from the right, or pictures.
+// Every page is walked once for what must hold of all: it fits a desk and a phone, light and dark, can be used by everybody,
+// obeys its content security policy and tells its console nothing. And once for the days nobody likes: no answer comes, the
+// collector fails, the session has ended; each is said with a way on, and nothing that was there goes away.
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { readFile } from 'node:fs/promises'
+import { after, before } from 'node:test'
 
-import { launch, pages, serverFacts, settled } from './browser.mjs'
-import { fit, make, open, send, unique } from './tools.mjs'
+import { launch, pages, serverFacts, settled, signIn, test } from './browser.mjs'
+import { fit, listening } from './tools.mjs'
 
 const facts = await serverFacts()
 const world = await pages(facts)
-let browser
-before(async () => { browser = await launch() })
-after(() => browser?.close())
+const desk = { width: 1440, height: 900 }
+const phone = { width: 390, height: 844 }
+let browser, calm, moody
 
-const phone = { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }
-const enter = (options) => open(browser, facts, options)
-
-// One list stands for those of all kinds; some pages ask for nothing that could fail.
-const quiet = new Set(['not-found', 'join', 'filter-error', 'empty', 'missing', 'kinds'])
-const list = world.list.filter(([name]) => !quiet.has(name) && (!name.startsWith('list-') || name === `list-${world.kind}`))
-// Who one is and what kinds there are is what every page stands on; the line of events only says when to ask again.
-const spared = /\/api\/v1\/(session$|events\b|kinds\b)/
-
-test('every page says in words that the collector failed, where, and what to do', { timeout: 400_000 }, async (t) => {
-  const { page, go, close } = await enter({ ...phone, bypassCSP: true })
-  await page.route((url) => url.pathname.startsWith('/api/v1/') && !spared.test(url.pathname), (route) =>
-    route.fulfill({ status: 500, contentType: 'application/problem+json', headers: { 'X-Request-Id': 'req-1' }, body: JSON.stringify({ title: 'Internal Server Error', status: 500, detail: 'The store is away.' }) }))
-  for (const [name, path] of list) {
-    await t.test(name, async () => {
-      await go(path)
-      const said = page.getByText('The store is away.')
-      await said.first().waitFor({ timeout: 5000 })
-      await fit(page, name)
-    })
-  }
-  await close()
-})
-
-test('every page says what it waits for when no answer comes, and shows it when it does', { timeout: 400_000 }, async (t) => {
-  const { page, close } = await enter(phone)
-  for (const [name, path] of list.filter(([, p]) => !p.includes('tab='))) {
-    await t.test(name, async () => {
-      let hold = true
-      const held = []
-      const match = (url) => url.pathname.startsWith('/api/v1/') && !spared.test(url.pathname)
-      await page.route(match, (route) => (hold ? void held.push(route) : route.continue()))
-      await page.goto(facts.url + path)
-      await page.locator('[aria-busy=true], [class*=skeleton i], .mantine-Skeleton-root').first().waitFor({ timeout: 10_000 })
-      hold = false
-      for (const route of held) await route.continue().catch(() => undefined)
-      await settled(page)
-      await page.unroute(match)
-      assert.equal(await page.getByRole('alert').count(), 0)
-    })
-  }
-  await close()
-})
-
-const bad = {
-  markup: '<script>alert(1)</script><img src=x onerror=alert(2)>',
-  long: 'n'.repeat(500),
-  right: 'שרת \u202etxt.exe \u0661\u0662\u0663',
-  pictures: '👩‍👩‍👧‍👦🏴‍☠️ 服务器 ☃',
+async function window(options) {
+  const context = await browser.newContext(options)
+  const page = await context.newPage()
+  const errors = listening(page)
+  await signIn(page, facts)
+  return { page, errors }
 }
 
-test('names that are markup, too long, from the right or pictures are text everywhere', { timeout: 400_000 }, async (t) => {
-  const made = {}
-  const mark = unique('bad')
-  for (const [what, name] of Object.entries(bad)) {
-    const d = await send(facts, 'POST', '/datacenters', { name: `${what} ${name}`.slice(0, 200), description: name })
-    const r = await make(facts, 'application', { name, datacenter: d.id, tags: [{ key: mark, value: what }, { key: name.slice(0, 100), value: name.slice(0, 200) }], common: { notes: name, environment: name.slice(0, 100) } })
-    made[what] = { d, r }
-  }
-  const all = Object.values(made)
-  for (let i = 1; i < all.length; i++) await send(facts, 'POST', `/resources/application/${all[0].r.id}/relations`, { verb: 'depends_on', target: { kind: 'application', id: all[i].r.id } })
-  for (const options of [{ ...phone, bypassCSP: true }, { bypassCSP: true }]) {
-    const { page, go, close } = await enter(options)
-    const ran = []
-    page.on('dialog', (d) => { ran.push(d.message()); void d.dismiss() })
-    const visit = async (name, path) => t.test(`${name} at ${options.viewport?.width ?? 1440}`, async () => {
-      await go(path)
-      await fit(page, name)
-    })
-    await visit('list', `/inventory/application?filter=${encodeURIComponent(`tags.${mark} = "*" OR environment != ""`)}`)
-    await visit('whole list', '/inventory/application')
-    // The wide page has the same parts; what could break there is how the lists are cut.
-    for (const [what, { d, r }] of Object.entries(made).filter(([what]) => options.viewport || what === 'long')) {
-      for (const tab of ['', '?tab=relations', '?tab=history', '?tab=raw']) await visit(`${what} ${tab}`, `/inventory/application/${r.id}${tab}`)
-      await visit(`datacenter ${what}`, `/datacenters/${d.id}`)
-    }
-    for (const [name, path] of [['datacenters', '/datacenters'], ['changes', '/changes'], ['compare', '/changes?tab=compare&since=hour'], ['audit', '/changes?tab=audit'], ['overview', '/']]) await visit(name, path)
-    await page.keyboard.press('Control+k')
-    await page.getByRole('combobox').fill('script')
-    await page.getByRole('option').first().waitFor({ timeout: 10_000 })
-    assert.deepEqual(ran, [], 'something of a name was run')
-    await go(`/inventory/application/${made.markup.r.id}`)
-    await page.getByRole('heading', { level: 1 }).getByText('<script>alert(1)</script>').waitFor()
-    await close()
-  }
-  for (const { d } of all) await send(facts, 'DELETE', `/datacenters/${d.id}`)
+before(async () => {
+  browser = await launch()
+  calm = await window({ viewport: desk })
+  moody = await window({ viewport: phone, colorScheme: 'dark' })
+  // The moody page's clock can be put forward: nobody waits for thirty seconds to pass.
+  await moody.page.clock.install()
+  await moody.page.route((url) => url.pathname.startsWith('/api/v1/') && !spared.test(url.pathname), (route) => answer(route))
 })
+after(() => browser?.close())
+
+test('every route is among the pages that are walked', async () => {
+  const routes = [...(await readFile(new URL('../src/routes.tsx', import.meta.url), 'utf8')).matchAll(/^ *\['([^']+)', \(\) => import/gm)].map((m) => m[1])
+  assert.ok(routes.length > 20, 'the routes are found in routes.tsx')
+  const paths = world.list.map(([, path]) => path.split('?')[0].slice(1))
+  const walked = (route) => paths.some((p) => new RegExp(`^${route === '*' ? 'nowhere' : route.replace(/:\w+/g, '[^/]+')}$`).test(p) && !(route.includes(':') && routes.includes(p)))
+  assert.deepEqual(routes.filter((r) => !walked(r)), [], 'add them to pages() in browser.mjs')
+})
+
+for (const [name, path] of world.list) {
+  test(`${name} fits, light at a desk and dark on a phone`, async () => {
+    const { page, errors } = calm
+    errors.length = 0
+    await page.emulateMedia({ colorScheme: 'light' })
+    await page.setViewportSize(desk)
+    await page.goto(facts.url + path)
+    await settled(page)
+    assert.equal(await page.locator('main').count(), 1, 'one main landmark')
+    assert.equal(await page.locator('h1').count(), 1, 'one heading of the page')
+    assert.match(await page.title(), /\S · Maestro$/, 'the window has the page’s name')
+    await fit(page, 'at a desk')
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await page.setViewportSize(phone)
+    await settled(page)
+    await fit(page, 'on a phone')
+    assert.deepEqual(errors, [])
+  })
+}
+
+// Who one is comes before every page; the line of events only says when to ask again.
+const spared = /\/api\/v1\/(session|events)$/
+let mood = 'calm'
+const held = []
+const problem = (status, title, detail) => ({ status, contentType: 'application/problem+json', headers: { 'X-Request-Id': 'REQUEST1' }, body: JSON.stringify({ title, status, detail }) })
+function answer(route) {
+  if (mood === 'silent') return void held.push(route)
+  if (mood === 'failing') return route.fulfill(problem(500, 'Internal Server Error', 'The store is away.'))
+  if (mood === 'stranger') return route.fulfill(problem(401, 'Unauthorized', 'Nobody is signed in.'))
+  return route.continue()
+}
+
+// One list stands for those of all kinds; some pages ask for nothing that could fail, or are one of these states already.
+const quiet = new Set(['not-found', 'join', 'filter-error', 'empty', 'missing', 'why'])
+for (const [name, path] of world.list.filter(([n]) => !quiet.has(n) && (!n.startsWith('list-') || n === `list-${world.kind}`))) {
+  test(`${name} has a way on when nothing answers, the collector fails, or the session ends`, async () => {
+    const { page, errors } = moody
+    const again = page.locator('main').getByRole('button', { name: 'Try again' }).first()
+    const alerts = page.locator('main').getByRole('alert')
+    errors.length = 0
+    try {
+      mood = 'silent'
+      await page.goto(facts.url + path)
+      await page.locator('[aria-busy=true]').first().waitFor()
+      await page.clock.fastForward(1500)
+      await page.getByText(/^Waiting for .+ …$/).first().waitFor()
+      await page.clock.fastForward(31_000)
+      await page.locator('main').getByText('The collector has not answered').first().waitFor()
+      await again.waitFor()
+
+      mood = 'failing'
+      await again.click()
+      await page.locator('main').getByText('The store is away.').first().waitFor()
+      await page.getByText('REQUEST1').first().waitFor()
+      await fit(page, 'failing')
+
+      mood = 'stranger'
+      await again.click()
+      const ended = page.getByRole('dialog', { name: 'Your session has ended' })
+      await ended.waitFor()
+      mood = 'calm'
+      await ended.locator('input[type=password]').fill(facts.password)
+      await ended.getByRole('button', { name: 'Sign in' }).click()
+      await ended.waitFor({ state: 'detached' })
+      await settled(page)
+      assert.deepEqual(await alerts.allTextContents(), [], 'signing in heals the page')
+      await fit(page, 'healed')
+
+      // Asked again by itself, it fails: what was there stays, and the page says that it is from before.
+      const heading = await page.locator('h1').textContent()
+      mood = 'failing'
+      await page.clock.fastForward(130_000)
+      await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange', { bubbles: true })))
+      await page.getByText(/^Some of this is from before/).waitFor()
+      await settled(page)
+      assert.equal(await page.locator('h1').textContent(), heading)
+      assert.deepEqual(await alerts.allTextContents(), [], 'what was read is not thrown away')
+      mood = 'calm'
+      await page.getByRole('button', { name: 'Ask again' }).click()
+      await page.getByText(/^Some of this is from before/).waitFor({ state: 'detached' })
+      assert.deepEqual(errors, [])
+    } finally {
+      mood = 'calm'
+      await page.goto('about:blank')
+      for (const route of held.splice(0)) await route.abort().catch(() => undefined)
+    }
+  })
+}

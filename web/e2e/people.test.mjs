@@ -1,10 +1,10 @@
 // People in a real browser: invited by a link, a second factor set up and asked for, sessions ended, help by an administrator.
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
-import { after, before, test } from 'node:test'
+import { after, before } from 'node:test'
 
-import { launch, serverFacts, settled } from './browser.mjs'
-import { fit, open, send, unique } from './tools.mjs'
+import { launch, serverFacts, settled, test } from './browser.mjs'
+import { fit, listening, open, send, unique } from './tools.mjs'
 
 const facts = await serverFacts()
 let browser
@@ -23,11 +23,9 @@ function codeOf(secret, ahead = 0) {
 
 /** A page of nobody, in a browser of its own. */
 async function stranger(options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce', locale: 'en-GB', bypassCSP: true, ...options })
+  const context = await browser.newContext(options)
   const page = await context.newPage()
-  const errors = []
-  page.on('console', (m) => { if (m.type() === 'error' && !/Failed to load resource/.test(m.text())) errors.push(m.text()) })
-  page.on('pageerror', (e) => errors.push(e.stack ?? String(e)))
+  const errors = listening(page)
   return { page, close: async () => { assert.deepEqual(errors, []); await context.close() } }
 }
 
@@ -49,7 +47,7 @@ async function invited(name, role = 'reader') {
 
 test('somebody is invited, sets a password, enrols a second factor and signs in with a code', async () => {
   const name = unique('berta')
-  const admin = await open(browser, facts, { bypassCSP: true })
+  const admin = await open(browser, facts, )
   await admin.go('/settings')
   await admin.page.getByRole('link', { name: 'Users', exact: true }).click()
   await admin.page.getByRole('button', { name: 'Invite somebody' }).click()
@@ -156,7 +154,7 @@ test('a link works once, and a broken one says what to do', async () => {
 })
 
 test('users fit a phone, and a reader is told whose they are', async () => {
-  const admin = await open(browser, facts, { viewport: { width: 390, height: 844 }, bypassCSP: true, colorScheme: 'dark' })
+  const admin = await open(browser, facts, { viewport: { width: 390, height: 844 }, colorScheme: 'dark' })
   await admin.go('/settings/users')
   await fit(admin.page, 'users at 390')
   await admin.close()
@@ -172,7 +170,7 @@ test('users fit a phone, and a reader is told whose they are', async () => {
 test('on a phone everything can be done to a user too', async () => {
   const name = unique('emil')
   await invited(name)
-  const admin = await open(browser, facts, { viewport: { width: 390, height: 844 }, bypassCSP: true })
+  const admin = await open(browser, facts, { viewport: { width: 390, height: 844 } })
   await admin.go('/settings/users')
   await admin.page.getByRole('button', { name: `Actions for ${name}` }).click()
   await admin.page.getByRole('menuitem', { name: 'New invitation link' }).click()

@@ -1,8 +1,8 @@
 // A resource's page in a real browser: its map of relations, its history side by side, and the slider through its past.
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, before } from 'node:test'
 
-import { ask, launch, serverFacts } from './browser.mjs'
+import { ask, launch, serverFacts, test } from './browser.mjs'
 import { edit, fit, make, open, send, unique } from './tools.mjs'
 
 const facts = await serverFacts()
@@ -21,7 +21,7 @@ test('the map of relations is walked by keyboard, one step and two', async () =>
     if (edge) { guest = s; host = edge.resource; break }
   }
   assert.ok(guest, 'the demo has a server that runs on another')
-  const { page, go, close } = await enter({ bypassCSP: true })
+  const { page, go, close } = await enter()
   await go(`/inventory/server/${guest.id}?tab=relations`)
   const map = page.getByRole('group', { name: 'Map of its relations' })
   await map.getByRole('button', { name: `Show what ${host.name} is related to` }).focus()
@@ -47,7 +47,7 @@ test('the slider shows any version beside now, and the whole page as it was', as
   const r = await make(facts, 'application', { name, common: { environment: 'one' } })
   for (const value of ['two', 'three', 'four']) await edit(facts, 'application', r.id, { '/common/environment': value })
   for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 }]) {
-    const { page, go, close } = await enter({ viewport, bypassCSP: true })
+    const { page, go, close } = await enter({ viewport })
     await go(`/inventory/application/${r.id}?tab=history`)
     const slider = page.getByRole('slider', { name: 'The moment to compare with now' })
     const sides = page.getByRole('region', { name: 'Then and now' })

@@ -1,6 +1,7 @@
 // Pictures of every page at 1440 and 390 px, light and dark: full, empty (the collector has nothing) and broken (it fails).
-// Usage: npm run screenshots -- FOLDER [NAME ...]; LOOK=390-dark and STATE=empty narrow what is made.
-import { mkdir } from 'node:fs/promises'
+// Usage: npm run screenshots -- FOLDER [NAME ...]; LOOK=390-dark and STATE=empty narrow what is made. FOLDER/sheets has the
+// pictures of one look and state side by side, to look through them.
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { launch, pages, serverFacts, settled, signIn } from './browser.mjs'
@@ -35,35 +36,62 @@ const answers = {
   broken: (route) => route.fulfill({ status: 500, contentType: 'application/problem+json', headers: { 'X-Request-Id': '0198c0ffee' }, body: JSON.stringify({ title: 'Internal Server Error', status: 500, detail: 'The store does not answer: context deadline exceeded.' }) }),
 }
 
-for (const [name, width, height, colorScheme] of looks) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme, deviceScaleFactor: width < 500 ? 2 : 1, reducedMotion: 'reduce', locale: 'en-GB' })
-  const page = await context.newPage()
-  if (!only.length || only.includes('sign-in')) {
-    await page.goto(facts.url)
-    await page.getByLabel('User name').waitFor()
+const made = new Map()
+
+/** The page as it stands, in every look; it is loaded once. */
+async function shoot(page, what, state) {
+  for (const [look, width, height, colorScheme] of looks) {
+    await page.emulateMedia({ colorScheme })
+    await page.setViewportSize({ width, height })
     await settled(page)
-    await page.screenshot({ path: join(folder, `sign-in-${name}.png`) })
+    const path = join(folder, `${[what, state, look].filter(Boolean).join('-')}.png`)
+    await page.screenshot({ path })
+    const sheet = `${state || 'more'}-${look}`
+    made.set(sheet, [...(made.get(sheet) ?? []), [what, path, width]])
   }
-  await signIn(page, facts)
-  for (const [state, answer] of Object.entries(answers)) {
-    if (process.env.STATE && process.env.STATE !== state) continue
-    if (answer) await page.route((url) => url.pathname.startsWith('/api/v1/') && !spared.test(url.pathname), (route) => answer(route, new URL(route.request().url())))
-    for (const [what, path] of list) {
-      if (only.length && !only.includes(what)) continue
-      await page.goto(facts.url + path)
-      await settled(page)
-      await page.screenshot({ path: join(folder, `${what}-${state}-${name}.png`) })
-    }
-    await page.unrouteAll({ behavior: 'wait' })
-  }
-  if (!only.length || only.includes('palette')) {
-    await page.goto(facts.url)
+}
+
+const wanted = (what) => !only.length || only.includes(what)
+const context = await browser.newContext()
+const page = await context.newPage()
+for (const [what, path, heading] of [['sign-in', '/', 'Sign in'], ['forgotten', '/forgotten', 'password'], ['link', '/link#nothing', 'link']]) {
+  if (!wanted(what)) continue
+  await page.goto(facts.url + path)
+  await page.getByRole('heading', { name: new RegExp(heading, 'i') }).or(page.getByRole('button', { name: new RegExp(heading, 'i') })).first().waitFor()
+  await shoot(page, what, '')
+}
+await signIn(page, facts)
+for (const [state, answer] of Object.entries(answers)) {
+  if (process.env.STATE && process.env.STATE !== state) continue
+  if (answer) await page.route((url) => url.pathname.startsWith('/api/v1/') && !spared.test(url.pathname), (route) => answer(route, new URL(route.request().url())))
+  for (const [what, path] of list) {
+    if (!wanted(what)) continue
+    await page.goto(facts.url + path)
     await settled(page)
-    await page.keyboard.press('Control+k')
-    await page.getByRole('combobox').fill('db')
-    await page.waitForTimeout(600)
-    await page.screenshot({ path: join(folder, `palette-${name}.png`) })
+    await shoot(page, what, state)
   }
-  await context.close()
+  await page.unrouteAll({ behavior: 'wait' })
+}
+if (wanted('palette')) {
+  await page.goto(facts.url)
+  await settled(page)
+  await page.keyboard.press('Control+k')
+  await page.getByRole('combobox').fill('db')
+  await page.getByRole('option').nth(1).waitFor()
+  await shoot(page, 'palette', '')
+}
+await context.close()
+
+await mkdir(join(folder, 'sheets'), { recursive: true })
+const sheets = await (await browser.newContext()).newPage()
+for (const [name, pictures] of made) {
+  for (let i = 0; i < pictures.length; i += 12) {
+    const width = pictures[0][2] > 500 ? 720 : 390
+    const figures = await Promise.all(pictures.slice(i, i + 12).map(async ([what, path]) => `<figure><figcaption>${what}</figcaption><img src="data:image/png;base64,${(await readFile(path)).toString('base64')}"></figure>`))
+    await sheets.setViewportSize({ width: width * (width > 500 ? 3 : 6) + 60, height: 600 })
+    await sheets.setContent(`<style>body { display: flex; flex-wrap: wrap; gap: 8px; margin: 8px; background: #777 } figure { margin: 0 } figcaption { font: 14px sans-serif } img { width: ${width}px; display: block }</style>${figures.join('')}`)
+    await sheets.waitForFunction(() => [...document.images].every((m) => m.complete))
+    await sheets.screenshot({ path: join(folder, 'sheets', `${name}-${i / 12 + 1}.png`), fullPage: true })
+  }
 }
 await browser.close()

@@ -1,8 +1,8 @@
 // "Why is it not here?" in a real browser: asked by hand, from an empty list, from a page that is not there, from the palette.
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, before } from 'node:test'
 
-import { ask, launch, serverFacts, settled } from './browser.mjs'
+import { ask, launch, serverFacts, settled, test } from './browser.mjs'
 import { fit, make, open, unique } from './tools.mjs'
 
 const facts = await serverFacts()
@@ -17,7 +17,7 @@ test('what is there is found, and what is not is walked through to its end', asy
   const name = unique('there')
   const made = await make(facts, 'application', { name })
   for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 }]) {
-    const { page, go, close } = await enter({ viewport, bypassCSP: true })
+    const { page, go, close } = await enter({ viewport })
     await go('/why')
     await page.getByText('What is missing?').waitFor()
     await page.getByLabel('What is missing').fill(name.toUpperCase())

@@ -61,32 +61,63 @@ async function call(method: Method, template: string, o: AnyOptions = {}): Promi
   if (o.raw !== undefined) headers['Content-Type'] = 'application/octet-stream'
   if (o.ifMatch !== undefined) headers['If-Match'] = `"${o.ifMatch}"`
 
-  let response: Response
+  const wait = o.raw === undefined ? waitFor(method, o.signal) : { signal: o.signal ?? null, over: () => false, done: () => undefined }
+  const read = method === 'get'
   try {
-    response = await fetch(where, {
+    const response = await fetch(where, {
       method: method.toUpperCase(),
       headers,
       body: o.raw ?? (o.body === undefined ? null : JSON.stringify(o.body)),
       credentials: 'same-origin',
-      signal: o.signal ?? null,
+      signal: wait.signal,
     })
+    contact.made()
+    if (response.status === 204) return undefined
+    if (response.ok) return await response.json()
+    if (response.status === 401 && template !== '/api/v1/session') contact.stranger()
+    throw await problemOf(response, where, read)
   } catch (err) {
-    if (o.signal?.aborted) throw err
+    if (err instanceof Problem || err instanceof SyntaxError || o.signal?.aborted) throw err
+    if (wait.over()) {
+      const waited = `It was asked ${patience[read ? 'read' : 'write'] / 1000} s ago.`
+      throw new Problem({ status: 0, title: 'The collector has not answered', detail: read ? waited : `${waited} Whether it was done is not known: look before you send it again.` }, where, '', read, true)
+    }
     contact.lost()
-    throw new Problem({ status: 0, title: 'No answer from the collector', detail: '' }, where)
+    throw new Problem({ status: 0, title: 'No answer from the collector', detail: '' }, where, '', read)
+  } finally {
+    wait.done()
   }
-  contact.made()
-  if (response.status === 204) return undefined
-  if (response.ok) return await response.json()
-  if (response.status === 401 && template !== '/api/v1/session') contact.stranger()
-  throw await problemOf(response, where)
 }
 
-async function problemOf(response: Response, where: string): Promise<Problem> {
+/** How long an answer is waited for. What is written may have an agent to ask; a file takes as long as its line needs. */
+export const patience = { read: 30_000, write: 120_000 }
+
+/** A signal that ends the waiting, or obeys the caller's. */
+function waitFor(method: Method, outer: AbortSignal | undefined) {
+  const abort = new AbortController()
+  let over = false
+  const timer = setTimeout(() => {
+    over = true
+    abort.abort()
+  }, patience[method === 'get' ? 'read' : 'write'])
+  const obey = () => abort.abort()
+  if (outer?.aborted) obey()
+  outer?.addEventListener('abort', obey)
+  return {
+    signal: abort.signal,
+    over: () => over,
+    done: () => {
+      clearTimeout(timer)
+      outer?.removeEventListener('abort', obey)
+    },
+  }
+}
+
+async function problemOf(response: Response, where: string, read: boolean): Promise<Problem> {
   const id = response.headers.get('X-Request-Id') ?? ''
   const fallback: ProblemDocument = { status: response.status, title: response.statusText || `Status ${response.status}` }
   const body = (await response.json().catch(() => null)) as Partial<ProblemDocument> | null
-  return new Problem({ ...fallback, ...body, status: response.status }, where, id)
+  return new Problem({ ...fallback, ...body, status: response.status }, where, id, read)
 }
 
 function caller<M extends Method>(method: M) {

@@ -11,8 +11,12 @@ export class Problem extends Error {
   readonly where: string
   readonly requestId: string
   readonly document: ProblemDocument
+  /** Whether something was only asked for, so that asking again does no harm. */
+  readonly read: boolean
+  /** Whether the patience ended before an answer came. */
+  readonly late: boolean
 
-  constructor(document: ProblemDocument, where: string, requestId = '') {
+  constructor(document: ProblemDocument, where: string, requestId = '', read = false, late = false) {
     super(document.detail || document.title)
     this.name = 'Problem'
     this.document = document
@@ -21,6 +25,8 @@ export class Problem extends Error {
     this.detail = document.detail ?? ''
     this.where = where
     this.requestId = requestId
+    this.read = read
+    this.late = late
   }
 
   /** What the collector says of the filter or the order, when that is what it refuses. */

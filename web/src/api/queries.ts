@@ -13,7 +13,7 @@ export const queryClient = new QueryClient({
       gcTime: 30 * 60_000,
       refetchOnWindowFocus: true,
       // The collector away is worth another try; what it refused it will refuse again.
-      retry: (n, err) => n < 2 && err instanceof Problem && (err.status === 0 || err.status === 502 || err.status === 503),
+      retry: (n, err) => n < 2 && err instanceof Problem && !err.late && (err.status === 0 || err.status === 502 || err.status === 503),
       retryDelay: (n) => 1000 * (n + 1),
     },
   },

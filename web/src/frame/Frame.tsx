@@ -13,6 +13,7 @@ import { AsOfClock } from './AsOf'
 import { remembered } from './appearance'
 import css from './Frame.module.css'
 import { keyReader, typing } from './keys'
+import { NotRefreshed } from './NotRefreshed'
 import { Rail } from './Rail'
 import { useSession, useSignOut } from './session'
 import { Sign } from './Sign'
@@ -73,6 +74,7 @@ export function Frame() {
       )}
       <main id="content" className={css.content} tabIndex={-1}>
         <Offline />
+        <NotRefreshed />
         {past ? <Past at={past} /> : null}
         <Suspense fallback={<Loading what="the page" />}>
           <Outlet />

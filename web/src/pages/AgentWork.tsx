@@ -24,7 +24,7 @@ export function LastRuns({ id }: { id: string }) {
   const runs = useQuery(q.runs(`agent = "${id}"`, 8))
   return (
     <Panel title="Its last runs" actions={<Link to={`/runs?filter=${encodeURIComponent(`agent = "${id}"`)}`}>All its runs</Link>} flush>
-      {runs.error ? <ProblemPanel error={runs.error} compact retry={() => void runs.refetch()} /> : !runs.data ? <Loading what="its runs" lines={3} /> : runs.data.items.length === 0 ? <Empty title="It has run nothing yet" /> : (
+      {runs.error && !runs.data ? <ProblemPanel error={runs.error} compact retry={() => void runs.refetch()} /> : !runs.data ? <Loading what="its runs" lines={3} /> : runs.data.items.length === 0 ? <Empty title="It has run nothing yet" /> : (
         <ul className={css.list}>{runs.data.items.map((r) => <LastRun key={r.id} r={r} />)}</ul>
       )}
     </Panel>
@@ -43,7 +43,7 @@ function LastRun({ r }: { r: Run }) {
       <button type="button" className="link" aria-expanded={open} onClick={() => setOpen(!open)}>{open ? 'Hide the log' : 'Log'}<span className="hidden-visually"> of the run of {plain(r.connection.name || r.connection.id)}</span></button>
       {open ? (
         <div className={css.log}>
-          {one.error ? <ProblemPanel error={one.error} compact /> : !one.data ? <Loading what="the log" lines={2} /> : one.data.log?.length ? <pre tabIndex={0} aria-label="Log of the run">{plain(one.data.log.join('\n'))}</pre> : <p className="muted">It logged nothing.</p>}
+          {one.error && !one.data ? <ProblemPanel error={one.error} compact /> : !one.data ? <Loading what="the log" lines={2} /> : one.data.log?.length ? <pre tabIndex={0} aria-label="Log of the run">{plain(one.data.log.join('\n'))}</pre> : <p className="muted">It logged nothing.</p>}
         </div>
       ) : null}
     </li>

@@ -91,7 +91,7 @@ function ChangeList() {
   return (
     <>
       <CoverageStrip />
-      <Listing filter={filter} setFilter={setFilter} error={list.error} refetch={() => void list.refetch()} fields={fields} placeholder="For example action = gone AND kind = server" empty={!list.isPending && rows.length === 0} what="changes">
+      <Listing filter={filter} setFilter={setFilter} error={list.data ? null : list.error} refetch={() => void list.refetch()} fields={fields} placeholder="For example action = gone AND kind = server" empty={!list.isPending && rows.length === 0} what="changes">
         <DataTable label="Changes" fill rows={rows} cols={cols} rowKey={(c) => c.id} to={(c) => `/inventory/${c.kind}/${c.resource_id}?tab=history`} loading={list.isPending || list.isFetchingNextPage} onEnd={() => { if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage() }} />
       </Listing>
     </>
@@ -120,7 +120,7 @@ function AuditList() {
   ]
   const fields = [text('action'), text('actor'), text('outcome', ['ok', 'refused', 'failed', 'pending'])]
   return (
-    <Listing filter={filter} setFilter={setFilter} error={list.error} refetch={() => void list.refetch()} fields={fields} placeholder="For example outcome = refused" empty={!list.isPending && rows.length === 0} what="entries">
+    <Listing filter={filter} setFilter={setFilter} error={list.data ? null : list.error} refetch={() => void list.refetch()} fields={fields} placeholder="For example outcome = refused" empty={!list.isPending && rows.length === 0} what="entries">
       <DataTable label="Audit entries" fill rows={rows} cols={cols} rowKey={(e) => e.id} loading={list.isPending || list.isFetchingNextPage} onEnd={() => { if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage() }} />
     </Listing>
   )

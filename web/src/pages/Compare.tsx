@@ -66,7 +66,7 @@ export function Compare() {
           <Select label="Datacenter" placeholder="All datacenters" clearable searchable value={datacenter || null} onChange={(v) => set({ datacenter: v ?? '' })} data={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} />
         </div>
       </div>
-      {since === null ? <Empty title="That is no moment">Choose one of the moments above, or type a date and a time.</Empty> : list.error ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : !list.data ? <Loading what="the comparison" /> : rows.length === 0 ? (
+      {since === null ? <Empty title="That is no moment">Choose one of the moments above, or type a date and a time.</Empty> : list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : !list.data ? <Loading what="the comparison" /> : rows.length === 0 ? (
         <Empty title="Nothing is different" action={word === 'month' ? null : <Button variant="filled" onClick={() => set({ since: 'month', until: '' })}>Look 30 days back</Button>}>
           Between the two moments nothing that you may see changed, or it changed back.
         </Empty>

@@ -143,7 +143,7 @@ function One({ c }: { c: Document }) {
       <Files c={c} />
       <Panel title="Runs" actions={<Link to={`/runs?filter=${encodeURIComponent(`connection = "${c.id}"`)}`}>All its runs</Link>} flush>
         <div className={css.staff}><Beats runs={(runs.data?.items ?? []).slice(0, 40)} /></div>
-        {runs.error ? <ProblemPanel error={runs.error} compact /> : runs.data?.items.length === 0 ? <Empty title="It has not run yet" /> : <div className={css.runs}><RunTable rows={(runs.data?.items ?? []).slice(0, 12)} withoutConnection loading={runs.isPending} /></div>}
+        {runs.error && !runs.data ? <ProblemPanel error={runs.error} compact /> : runs.data?.items.length === 0 ? <Empty title="It has not run yet" /> : <div className={css.runs}><RunTable rows={(runs.data?.items ?? []).slice(0, 12)} withoutConnection loading={runs.isPending} /></div>}
       </Panel>
       {dialog === 'resend' ? (
         <Confirm

@@ -25,7 +25,7 @@ export default function ConnectionEdit() {
   const plugins = useQuery(q.plugins())
   const agents = useQuery(q.agents())
   const existing = useQuery({ ...q.connection(id ?? ''), enabled: !!id, refetchInterval: false, refetchOnWindowFocus: false })
-  const error = plugins.error ?? agents.error ?? existing.error
+  const error = [plugins, agents, existing].find((asked) => asked.error && !asked.data)?.error
   const title = id ? 'Edit the connection' : 'Add a connection'
   if (error) return <Page title={title}><ProblemPanel error={error} /></Page>
   if (!plugins.data || !agents.data || (id && !existing.data)) return <Page title={title}><Loading what="the plugins" /></Page>

@@ -71,7 +71,7 @@ function FilesPanel({ c }: { c: Connection }) {
         <input ref={input} type="file" multiple hidden aria-label="Files to upload" onChange={(e) => { void put([...(e.currentTarget.files ?? [])]); e.currentTarget.value = '' }} />
         <div role="status">{going ? <p className={css.staff}>Uploading {going.done + 1} of {going.of}: <Foreign text={going.name} /></p> : null}</div>
         {error ? <ProblemPanel error={error} compact /> : null}
-        {files.error ? <ProblemPanel error={files.error} compact retry={() => void files.refetch()} /> : files.isPending ? <Loading what="the files" lines={2} /> : items.length === 0 ? (
+        {files.error && !files.data ? <ProblemPanel error={files.error} compact retry={() => void files.refetch()} /> : files.isPending ? <Loading what="the files" lines={2} /> : items.length === 0 ? (
           <Empty title="No files yet">
             <p>This provider reads files that people upload here. The agent fetches them before each run.{admin ? ' Drop some here, choose them above, or send a folder from a terminal:' : ''}</p>
             {admin ? <Snippet label="the command" text={`maestro connections upload ${c.id} FOLDER --prune`} /> : null}

@@ -16,7 +16,7 @@ export default function Coverage() {
   const summary = useQuery(q.summary())
   const whole = useQuery(q.coverage())
   const all = useQueries({ queries: (kinds.data ?? []).map((k) => q.coverage(k.name)) })
-  if (whole.error) return <Page title="Coverage"><ProblemPanel error={whole.error} retry={() => void whole.refetch()} /></Page>
+  if (whole.error && !whole.data) return <Page title="Coverage"><ProblemPanel error={whole.error} retry={() => void whole.refetch()} /></Page>
   if (!whole.data || !kinds.data) return <Page title="Coverage"><Loading what="the coverage" /></Page>
   const read = kinds.data.filter((_, i) => all[i]?.data && trust(all[i].data) !== 'none')
   const unread = kinds.data.filter((_, i) => all[i]?.data && trust(all[i].data) === 'none')

@@ -66,7 +66,7 @@ function One({ d }: { d: Document }) {
       <div className={css.columns}>
         <Origins id={d.id} kinds={kinds.data ?? []} />
         <div className="stack">
-          <Connections list={own} pending={connections.isPending} error={connections.error} admin={admin} />
+          <Connections list={own} pending={connections.isPending} error={connections.data ? null : connections.error} admin={admin} />
           <Capacities id={d.id} />
         </div>
       </div>
@@ -84,7 +84,7 @@ const lists = [
 /** The three lists: each number leads to the list itself. */
 function Origins({ id, kinds }: { id: string; kinds: KindInfo[] }) {
   const { data, error, refetch } = useQuery(q.origins(id))
-  if (error) return <Panel title="Who knows of what"><ProblemPanel error={error} compact retry={() => void refetch()} /></Panel>
+  if (error && !data) return <Panel title="Who knows of what"><ProblemPanel error={error} compact retry={() => void refetch()} /></Panel>
   if (!data) return <Panel title="Who knows of what"><Loading what="the counts" /></Panel>
   const rows = [...data.items].sort((a, b) => all(b) - all(a))
   return (
@@ -155,7 +155,7 @@ function Capacities({ id }: { id: string }) {
   const says = (c: Capacity) => [c.cpu_count ? `${counted(c.cpu_count, 'CPU')}` : '', c.memory_bytes ? `${bytes(c.memory_bytes)} of memory` : '', c.size_bytes ? bytes(c.size_bytes) : ''].filter(Boolean)
   return (
     <Panel title="Capacity" flush>
-      {error ? <ProblemPanel error={error} compact retry={() => void refetch()} /> : !data ? <Loading what="the sums" lines={3} /> : data.items.length === 0 ? <Empty title="No servers and no storage">Their CPUs, memory and sizes are summed up here.</Empty> : (
+      {error && !data ? <ProblemPanel error={error} compact retry={() => void refetch()} /> : !data ? <Loading what="the sums" lines={3} /> : data.items.length === 0 ? <Empty title="No servers and no storage">Their CPUs, memory and sizes are summed up here.</Empty> : (
         <ul className={css.list}>
           {data.items.map((c) => (
             <li key={`${c.kind}/${c.type ?? ''}`}>

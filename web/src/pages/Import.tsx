@@ -158,7 +158,7 @@ function Past({ kinds, admin, onOperation }: { kinds: KindInfo[]; admin: boolean
   const label = (o: Operation) => kinds.find((k) => k.name === o.kind)?.plural.toLowerCase() ?? o.kind ?? 'several kinds'
   return (
     <Panel title="Imports, bulk edits and deletions">
-      {list.error ? <ProblemPanel error={list.error} compact retry={() => void list.refetch()} /> : list.isPending ? <Loading what="the operations" lines={3} /> : items.length === 0 ? (
+      {list.error && !list.data ? <ProblemPanel error={list.error} compact retry={() => void list.refetch()} /> : list.isPending ? <Loading what="the operations" lines={3} /> : items.length === 0 ? (
         <Empty title="Nothing was imported yet">What is imported, edited in bulk or deleted is listed here, and can be taken back from here.</Empty>
       ) : (
         <ul className={css.rows}>

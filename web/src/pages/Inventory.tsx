@@ -38,7 +38,7 @@ export default function Inventory() {
   const { kind: name = '' } = useParams()
   const kinds = useQuery(q.kinds())
   if (kinds.isPending) return <Loading what="the kinds" />
-  if (kinds.error) return <Page title="Inventory"><ProblemPanel error={kinds.error} retry={() => void kinds.refetch()} /></Page>
+  if (kinds.error && !kinds.data) return <Page title="Inventory"><ProblemPanel error={kinds.error} retry={() => void kinds.refetch()} /></Page>
   const kind = kinds.data.find((k) => k.name === name)
   if (!kind) {
     return (
@@ -120,14 +120,14 @@ function KindList({ kind }: { kind: KindInfo }) {
   const { list, long } = useRows(kind.name, filter, view.orderBy, asOf)
   const changes = useChangesSince(kind.name, long, list.data ? list.dataUpdatedAt : 0)
   const all = useMemo(() => columnsOf(kind), [kind])
-  const rows = useMemo(() => (list.error ? [] : (list.data?.pages.flatMap((p) => p.items) ?? [])), [list.error, list.data])
+  const rows = useMemo(() => list.data?.pages.flatMap((p) => p.items) ?? [], [list.data])
   const shown = useMemo(() => chosen(all, view.shown.columns || null, rows), [all, view.shown.columns, rows])
   const first = list.data?.pages[0]
-  const problem = list.error instanceof Problem ? list.error : null
+  const problem = !list.data && list.error instanceof Problem ? list.error : null
   const refused = problem?.filter ? problem : null
   const size = first?.total_size ?? rows.length
   const over = first?.total_size_is_lower_bound ? 'over ' : ''
-  const total = first && !list.error ? `${over}${count(size)} ${(size === 1 ? kind.label : kind.plural).toLowerCase()}${filter ? ' found' : ''}` : undefined
+  const total = first ? `${over}${count(size)} ${(size === 1 ? kind.label : kind.plural).toLowerCase()}${filter ? ' found' : ''}` : undefined
   const search = asOf ? `?as_of=${encodeURIComponent(asOf)}` : ''
   // What is ticked belongs to one filter.
   const ticked = selection.of === filter ? selection.ticked : new Set<string>()

@@ -37,10 +37,10 @@ export default function Overview() {
       <div className={css.columns}>
         <div className="stack">
           <Panel title="Connections" actions={<Link to="/connections">All connections</Link>} flush>
-            {connections.error ? <ProblemPanel error={connections.error} compact /> : connections.data ? <Score connections={connections.data.items} runs={runs.data?.items ?? []} /> : <Loading what="the connections" lines={3} />}
+            {connections.error && !connections.data ? <ProblemPanel error={connections.error} compact /> : connections.data ? <Score connections={connections.data.items} runs={runs.data?.items ?? []} /> : <Loading what="the connections" lines={3} />}
           </Panel>
           <Panel title="Latest runs" actions={<Link to="/runs">All runs</Link>} flush>
-            {runs.error ? <ProblemPanel error={runs.error} compact /> : runs.data ? <LatestRuns runs={runs.data.items.slice(0, 8)} /> : <Loading what="the runs" lines={5} />}
+            {runs.error && !runs.data ? <ProblemPanel error={runs.error} compact /> : runs.data ? <LatestRuns runs={runs.data.items.slice(0, 8)} /> : <Loading what="the runs" lines={5} />}
           </Panel>
         </div>
         <Panel title="Latest changes" actions={<Link to="/changes">All changes</Link>} flush>
@@ -125,7 +125,7 @@ function LatestRuns({ runs }: { runs: Run[] }) {
 
 function LatestChanges({ kinds }: { kinds: KindInfo[] }) {
   const { data, error } = useQuery(q.latestChanges(100))
-  if (error) return <ProblemPanel error={error} compact />
+  if (error && !data) return <ProblemPanel error={error} compact />
   if (!data) return <Loading what="the changes" lines={8} />
   if (data.items.length === 0) return <Empty title="Nothing has changed yet" />
   return (

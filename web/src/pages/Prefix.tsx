@@ -48,7 +48,7 @@ export default function PrefixPage() {
       </Panel>
       {p.within.length ? <Panel title={<>Ranges within <span className="muted">{count(p.within.length)}</span></>} flush><DataTable label="Ranges within" rows={p.within.map((w) => ({ ...w, depth: w.depth - p.depth - 1 }))} cols={rangeColumns} rowKey={(w) => w.id} to={(w) => `/prefixes/${w.id}`} /></Panel> : null}
       <Panel title={<>Addresses <span className="muted">{used.data ? count(used.data.total_size) : ''}</span></>} flush>
-        {used.error ? <ProblemPanel error={used.error} compact retry={() => void used.refetch()} /> : used.data?.items.length === 0 ? <Empty title="Nobody has an address in it" /> : (
+        {used.error && !used.data ? <ProblemPanel error={used.error} compact retry={() => void used.refetch()} /> : used.data?.items.length === 0 ? <Empty title="Nobody has an address in it" /> : (
           <DataTable label="Addresses" rows={used.data?.items ?? []} cols={addressColumns} rowKey={(a) => a.key} loading={used.isPending} />
         )}
       </Panel>

@@ -91,7 +91,7 @@ function Removal({ r, kind }: { r: HeldRemoval; kind: KindInfo | undefined }) {
 
 function Items({ id, kind }: { id: string; kind: string }) {
   const { data, error } = useQuery(q.removal(id))
-  if (error) return <ProblemPanel error={error} compact />
+  if (error && !data) return <ProblemPanel error={error} compact />
   if (!data) return <Loading what="the resources" lines={3} />
   return (
     <>

@@ -65,7 +65,7 @@ export default function Run() {
       {r.error ? <Panel title="What happened"><Quote text={r.error} tone="bad" /></Panel> : null}
       <Totals r={r} />
       <Panel title={<>Coverage <span className="muted">{scopes.data ? counted(scopes.data.total_size, 'scope') : ''}</span></>} actions={r.plan_complete || live ? null : <span className="row-n"><Mark state="partial" /> the plan itself was not complete</span>} flush>
-        {scopes.error ? <ProblemPanel error={scopes.error} compact /> : scopes.data ? <Matrix scopes={scopes.data.items} kinds={kinds.data ?? []} live={live} more={!!scopes.data.next_page_token} /> : <Loading what="the scopes" lines={3} />}
+        {scopes.error && !scopes.data ? <ProblemPanel error={scopes.error} compact /> : scopes.data ? <Matrix scopes={scopes.data.items} kinds={kinds.data ?? []} live={live} more={!!scopes.data.next_page_token} /> : <Loading what="the scopes" lines={3} />}
       </Panel>
       {r.warnings?.length ? <Panel title="Warnings"><ul className="stack-s">{r.warnings.map((w, i) => <li key={i}><Quote text={w} tone="warn" /></li>)}</ul></Panel> : null}
       {r.log?.length ? <Panel title="Log"><pre className={css.log} tabIndex={0} aria-label="Log of the run">{plain(r.log.join('\n'))}</pre></Panel> : null}

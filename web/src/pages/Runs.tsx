@@ -43,7 +43,7 @@ export default function Runs() {
     <Page fill title="Runs" facts={<span>Every execution of a connection, the newest first.</span>}>
       <CoverageStrip />
       <FilterLine value={filter} onApply={(t) => setParams(t ? { filter: t } : {})} problem={refused} kind={{ filter_fields: fields }} placeholder="For example state = failed" />
-      {list.error && !refused ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : refused ? null : !list.isPending && rows.length === 0 ? (
+      {list.error && !list.data && !refused ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : refused ? null : !list.isPending && rows.length === 0 ? (
         <Empty title={filter ? 'No runs match this filter' : 'Nothing has run yet'} action={filter ? <Button variant="filled" onClick={() => setParams({})}>Clear the filter</Button> : <Button component={Link} to="/connections" variant="filled">See connections</Button>}>
           Runs follow the schedule of their connection, or start with “Run now”.
         </Empty>

@@ -239,7 +239,7 @@ function Sessions({ user, onClose }: { user: User; onClose: () => void }) {
   return (
     <Modal opened onClose={onClose} title={`Sessions of ${user.username}`} size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
       <div className="stack">
-        {list.isPending ? <Loading what="the sessions" lines={3} /> : list.error ? <ProblemPanel error={list.error} compact /> : <SessionList rows={rows} />}
+        {list.isPending ? <Loading what="the sessions" lines={3} /> : list.error && !list.data ? <ProblemPanel error={list.error} compact /> : <SessionList rows={rows} />}
         {error ? <ProblemPanel error={error} compact /> : null}
         <div className="row">{rows.length ? <Button color="danger" variant="filled" onClick={() => void end()}>End them all</Button> : null}<Button onClick={onClose}>Close</Button></div>
       </div>

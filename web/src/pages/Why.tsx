@@ -38,7 +38,7 @@ export default function Why() {
         <Empty icon={<IconZoomQuestion size={28} stroke={1.4} aria-hidden />} title="What is missing?">
           A name, an id, a serial number or another identifier, an address, or what its provider calls it.
         </Empty>
-      ) : answer.error ? <ProblemPanel error={answer.error} retry={() => void answer.refetch()} /> : !answer.data ? <Loading what="the answer" /> : <Walk a={answer.data} />}
+      ) : answer.error && !answer.data ? <ProblemPanel error={answer.error} retry={() => void answer.refetch()} /> : !answer.data ? <Loading what="the answer" /> : <Walk a={answer.data} />}
     </Page>
   )
 }

@@ -17,7 +17,7 @@ import { useNow, When } from './When'
 export function CoverageStrip({ kind, total }: { kind?: KindInfo | undefined; total?: string | undefined }) {
   const { data, error } = useQuery(q.coverage(kind?.name))
   const [open, setOpen] = useState(false)
-  if (error) return <div className={css.strip} data-tone="warn">How far this can be trusted is not known: {error.message}</div>
+  if (error && !data) return <div className={css.strip} data-tone="warn">How far this can be trusted is not known: {error.message}</div>
   if (!data) return <div className={css.strip}>&nbsp;</div>
   return (
     <div className="stack-s">

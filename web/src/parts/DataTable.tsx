@@ -10,6 +10,7 @@ import { useNavigate } from 'react-router'
 
 import { typing } from '../frame/keys'
 import { useRowKeys } from './rowKeys'
+import { Waiting } from './States'
 import css from './DataTable.module.css'
 
 export interface Col<T> {
@@ -150,7 +151,7 @@ function Grid<T>(p: Model<T> & { scroller: React.RefObject<HTMLDivElement | null
   // Where no row is a link, the region itself must be reachable to be scrolled by keyboard.
   const reach = p.to ? {} : { tabIndex: 0, role: 'region', 'aria-label': p.label }
   return (
-    <div ref={p.scroller} className={`${css.scroller} ${p.fill ? css.fill : ''}`} data-testid="table" {...reach}>
+    <div ref={p.scroller} className={`${css.scroller} ${p.fill ? css.fill : ''}`} data-testid="table" aria-busy={awaited(p) || undefined} {...reach}>
       <table className={css.table} style={{ minWidth: width }} aria-label={p.label} aria-rowcount={p.rowsModel.length}>
         <colgroup>{p.cols.map((c, i) => <col key={c.id} style={{ width: widthOf(c, i) }} />)}</colgroup>
         <thead>
@@ -196,15 +197,19 @@ function Grid<T>(p: Model<T> & { scroller: React.RefObject<HTMLDivElement | null
             )
           })}
           {after > 0 ? <tr aria-hidden style={{ height: after }}><td colSpan={p.cols.length} /></tr> : null}
-          {p.loading ? <Waiting cols={p.cols.length} rows={p.rowsModel.length ? 2 : 12} /> : null}
+          {p.loading ? <Bones cols={p.cols.length} rows={p.rowsModel.length ? 2 : 12} /> : null}
         </tbody>
       </table>
+      {awaited(p) ? <div className={css.awaited}><Waiting what={p.label} /></div> : null}
       {p.footer ? <div className={css.footer}>{p.footer}</div> : null}
     </div>
   )
 }
 
-function Waiting({ cols, rows }: { cols: number; rows: number }) {
+/** Nothing is there yet to look at. */
+const awaited = <T,>(p: Model<T>) => !!p.loading && p.rowsModel.length === 0
+
+function Bones({ cols, rows }: { cols: number; rows: number }) {
   return Array.from({ length: rows }, (_, r) => (
     <tr key={r} aria-hidden>
       {Array.from({ length: cols }, (_, c) => (
@@ -239,7 +244,7 @@ function Cards<T>(p: Model<T>) {
   const root = useRef<HTMLDivElement>(null)
   useRowKeys(root, undefined, p.rowsModel.length)
   return (
-    <div ref={root} data-testid="table">
+    <div ref={root} data-testid="table" aria-busy={awaited(p) || undefined}>
       <ul className={css.cards} aria-label={p.label}>
         {p.rowsModel.map((row, index) => (
           <li key={row.id} data-row={index} data-faded={p.faded?.(row.original) || undefined}>
@@ -261,6 +266,7 @@ function Cards<T>(p: Model<T>) {
           </li>
         ))}
       </ul>
+      {awaited(p) ? <div className={css.awaited}><Waiting what={p.label} /></div> : null}
       {p.loading ? <div className={css.cards}>{Array.from({ length: 4 }, (_, i) => <Skeleton key={i} height={84} radius="sm" />)}</div> : null}
       {p.footer ? <div className={css.footer}>{p.footer}</div> : null}
     </div>

@@ -1,5 +1,6 @@
 // The states every page has: loading in the final layout, empty with the next step, and what went wrong.
 import { Button, Skeleton } from '@mantine/core'
+import { useQueryClient } from '@tanstack/react-query'
 import { IconAlertTriangle, IconLock, IconMoodEmpty, IconPlugConnectedX, IconZoomQuestion } from '@tabler/icons-react'
 import { useEffect, useState, type ReactNode } from 'react'
 
@@ -7,19 +8,24 @@ import { adviceFor, asProblem } from '../api/problem'
 import css from './States.module.css'
 import { Copy } from './Text'
 
-/** Lines where text will stand. After a second it says what is being waited for. */
-export function Loading({ what, lines = 6, height = 14 }: { what: string; lines?: number; height?: number }) {
+/** Says after a second what is being waited for. */
+export function Waiting({ what }: { what: string }) {
   const [late, setLate] = useState(false)
   useEffect(() => {
     const t = setTimeout(() => setLate(true), 1000)
     return () => clearTimeout(t)
   }, [])
+  return <p role="status" className="muted">{late ? `Waiting for ${what} …` : <span className="hidden-visually">Loading {what}</span>}</p>
+}
+
+/** Lines where text will stand, and what is being waited for. */
+export function Loading({ what, lines = 6, height = 14 }: { what: string; lines?: number; height?: number }) {
   return (
     <div className={css.loading} aria-busy="true">
       {Array.from({ length: lines }, (_, i) => (
         <Skeleton key={i} height={height} width={`${[92, 78, 85, 64, 88, 71][i % 6]}%`} radius="sm" />
       ))}
-      <p role="status" className="muted">{late ? `Waiting for ${what} …` : <span className="hidden-visually">Loading {what}</span>}</p>
+      <Waiting what={what} />
     </div>
   )
 }
@@ -38,6 +44,9 @@ export function Empty({ title, children, action, icon }: { title: string; childr
 /** What happened, where, what to do, and an id to quote. */
 export function ProblemPanel({ error, retry, compact }: { error: unknown; retry?: () => void; compact?: boolean }) {
   const p = asProblem(error)
+  const client = useQueryClient()
+  // Where a page offers no way on, what could not be read is asked for again.
+  const again = retry ?? (p.read ? () => void client.refetchQueries({ type: 'active', predicate: (query) => query.state.status === 'error' }) : undefined)
   const Icon = p.status === 0 ? IconPlugConnectedX : p.status === 403 ? IconLock : p.status === 404 ? IconZoomQuestion : IconAlertTriangle
   return (
     <div className={compact ? css.problemCompact : css.problem} role="alert">
@@ -47,13 +56,13 @@ export function ProblemPanel({ error, retry, compact }: { error: unknown; retry?
         {p.detail ? <p className="break">{p.detail}</p> : null}
         {[...p.fields].filter(([pointer]) => pointer === '').map(([, text]) => <p key={text}>{text}</p>)}
         <p className="muted">{adviceFor(p)}</p>
-        {compact ? null : (
+        {compact ? p.requestId && p.status >= 500 ? <p className={css.where}>id <Copy text={p.requestId} label="the id of this request" /></p> : null : (
           <p className={css.where}>
             <span className="mono">{p.where}</span>
             {p.requestId ? <> · id <Copy text={p.requestId} label="the id of this request" /></> : null}
           </p>
         )}
-        {retry ? <div><Button onClick={retry}>Try again</Button></div> : null}
+        {again ? <div><Button onClick={again}>Try again</Button></div> : null}
       </div>
     </div>
   )

@@ -18,7 +18,7 @@ export function Facets({ kind, filter, onFilter }: { kind: KindInfo; filter: str
   const facets = useQuery(q.facets(kind.name, filter))
   const columns = columnsOf(kind)
   const title = (field: string) => titles[field] ?? columns.find((c) => c.id === field)?.label ?? human(field)
-  if (facets.error) return <aside className={css.panel} aria-label="Facets"><ProblemPanel error={facets.error} compact retry={() => void facets.refetch()} /></aside>
+  if (facets.error && !facets.data) return <aside className={css.panel} aria-label="Facets"><ProblemPanel error={facets.error} compact retry={() => void facets.refetch()} /></aside>
   if (!facets.data) return <aside className={css.panel} aria-label="Facets"><Loading what="the values" lines={6} /></aside>
   return (
     <aside className={css.panel} aria-label="Facets" data-stale={facets.isPlaceholderData || undefined}>

@@ -22,7 +22,7 @@ export function History({ kind, id, info }: { kind: string; id: string; info: Ki
     initialPageParam: '',
     getNextPageParam: (last) => last.next_page_token || undefined,
   })
-  if (list.error) return <ProblemPanel error={list.error} retry={() => void list.refetch()} />
+  if (list.error && !list.data) return <ProblemPanel error={list.error} retry={() => void list.refetch()} />
   if (!list.data) return <Loading what="the history" />
   const changes = list.data.pages.flatMap((p) => p.items)
   if (changes.length === 0) return <Empty title="Nothing has changed yet" />

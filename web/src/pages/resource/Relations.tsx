@@ -18,7 +18,7 @@ const heading = (e: RelatedResource) => relationWords(e.direction, e.verb)
 export function Relations({ r, asOf }: { r: Pick<Resource, 'kind' | 'id' | 'name' | 'state'>; asOf: string | undefined }) {
   const { data, error, refetch } = useQuery(q.relations(r.kind, r.id, asOf))
   const kinds = useQuery(q.kinds())
-  if (error) return <ProblemPanel error={error} retry={() => void refetch()} />
+  if (error && !data) return <ProblemPanel error={error} retry={() => void refetch()} />
   if (!data) return <Loading what="the relations" />
   if (data.items.length === 0) return <Empty title="Nothing is related to this">No source has named a relation to or from it.</Empty>
   const groups = new Map<string, RelatedResource[]>()

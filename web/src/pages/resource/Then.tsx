@@ -41,7 +41,7 @@ export function Then({ kind, id, changes, info }: { kind: string; id: string; ch
           <span className="muted">newest</span>
         </label>
         <p role="status"><strong>Version {stops[index]!.version}</strong> <span className="muted">{actionWord(stops[index]!.action)}</span> <When at={stops[index]!.at} /></p>
-        {compared.error ? <ProblemPanel error={compared.error} compact retry={() => void compared.refetch()} /> : !compared.data ? <Loading what="the comparison" lines={2} /> : (
+        {compared.error && !compared.data ? <ProblemPanel error={compared.error} compact retry={() => void compared.refetch()} /> : !compared.data ? <Loading what="the comparison" lines={2} /> : (
           <SideBySide label="Then and now" diff={compared.data.diff} kind={info} before={<>then, <When at={stop.at} clock /></>} after="now" />
         )}
       </div>
