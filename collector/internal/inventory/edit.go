@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -215,7 +216,7 @@ func checkCurated(k *schema.Kind, pointer string, value json.RawMessage) error {
 		if json.Unmarshal(value, &s) != nil {
 			return bad("should be text")
 		}
-		if pointer == "/name" && (strings.TrimSpace(s) == "" || len(s) > 500) {
+		if pointer == "/name" && (strings.TrimSpace(s) == "" || utf8.RuneCountInString(s) > 500) {
 			return bad("should have 1 to 500 characters")
 		}
 		return nil

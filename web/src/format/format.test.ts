@@ -46,6 +46,7 @@ describe('foreign text', () => {
   it('keeps what fits', () => expect(cut('abc', 3)).toBe('abc'))
   it('does not split a character of two units', () => expect([...cut('💾'.repeat(10), 5)]).toHaveLength(5))
   it('shows characters that would turn the direction', () => expect(plain('evil\u202Egpj.exe')).toBe('evil␣202Egpj.exe'))
+  it.each([['👩‍👩‍👧‍👦🏴‍☠️', '👩‍👩‍👧‍👦🏴‍☠️'], ['👍🏽‍👍', '👍🏽‍👍'], ['a\u200d👩', 'a␣200D👩'], ['👩\u200db', '👩␣200Db'], ['👩\u200d\u200d👩', '👩␣200D␣200D👩']])('joins pictures and nothing else: %s', (text, want) => expect(plain(text)).toBe(want))
   it('keeps lines', () => expect(plain('a\nb\tc')).toBe('a\nb\tc'))
   it('only links to what is harmless', () =>
     expect(['https://a/b', 'javascript:alert(1)', 'data:text/html,x', '//x', undefined].map(safeLink)).toEqual(['https://a/b', undefined, undefined, undefined, undefined]))

@@ -2,10 +2,13 @@
 // of what stands around it.
 
 const unsafe = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]/g
+const picture = /\p{Extended_Pictographic}[\ufe0f\u{1f3fb}-\u{1f3ff}]?$/u
+// The joiner within one emoji is part of the picture; anywhere else it is hidden text.
+const joins = (text: string, at: number) => picture.test(text.slice(Math.max(0, at - 5), at)) && /^\p{Extended_Pictographic}/u.test(text.slice(at + 1, at + 3))
 
 /** Makes invisible and direction-changing characters visible. */
 export const plain = (text: string) =>
-  text.replace(unsafe, (c) => `\u2423${c.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`)
+  text.replace(unsafe, (c, at: number) => (c === '\u200d' && joins(text, at) ? c : `\u2423${c.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`))
 
 /** Cuts the middle out: the ends are what tells names apart. */
 export function cut(text: string, max: number): string {
