@@ -218,6 +218,7 @@ var asked = map[string]string{
 	"kind":        "server",
 	"name":        "nosuch",
 	"scope":       "nosuch",
+	"subject":     "user:admin",
 	"external_id": "nosuch",
 	"since":       time.Now().Add(-time.Hour).UTC().Format(time.RFC3339),
 }

@@ -30,6 +30,7 @@ const pages: [path: string, load: Load][] = [
   ['import', () => import('./pages/Import')],
   ['changes', () => import('./pages/Changes')],
   ['settings/users', () => import('./pages/Users')],
+  ['settings/teams', () => import('./pages/Teams')],
   ['account', () => import('./pages/Account')],
   ['settings', () => import('./pages/Settings')],
   ['*', () => import('./pages/NotFound')],

@@ -61,8 +61,16 @@ type Caller struct {
 	// Username, or the token's name.
 	Username string
 	Role     Role
-	// Roots are the access roots granted to a caller whose role is not tenant-wide.
-	Roots []string
+	// Actions that the role's permission groups allow in the whole tenant; nil is those of the built-in role.
+	Actions []Action
+	// Teams are those that the caller is a member of, Grants the rights that the caller and these teams were given, by access
+	// root. What is part of a system among them is not: see Widen.
+	Teams  []Membership
+	Grants map[string]Right
+	// Connections are those that may be read, for whoever does not read everything.
+	Connections []string
+	// Systems are those of the granted resources whose parts inherit.
+	Systems []string
 	// Address that the request came from, Browser what its sender calls itself.
 	Address string
 	Browser string
@@ -75,9 +83,6 @@ type Caller struct {
 	// Cookie says that the browser sent the proof by itself, so that writes need a proof of their own.
 	Cookie bool
 }
-
-// TenantWide says that the caller's role covers the whole tenant, so that lists need no access roots.
-func (c Caller) TenantWide() bool { return c.Role == RoleAdmin || c.Role == RoleReader }
 
 // Auditor records what was done.
 type Auditor interface {
@@ -143,11 +148,16 @@ const (
 	sessionsTable = "sessions"
 	tokensTable   = "api_tokens"
 	factorsTable  = "second_factors"
+	teamsTable    = "teams"
+	grantsTable   = "grants"
 )
 
 var (
 	fieldUsername  = filter.Field{Path: []string{"username"}, Type: filter.String}
 	fieldEmail     = filter.Field{Path: []string{"email_folded"}, Type: filter.String}
+	fieldMember    = filter.Field{Path: []string{"members", "username"}, Type: filter.String, Multi: true}
+	fieldSubject   = filter.Field{Path: []string{"subject"}, Type: filter.String}
+	fieldRoot      = filter.Field{Path: []string{"root"}, Type: filter.String}
 	fieldExpiresAt = filter.Field{Path: []string{"expires_at"}, Type: filter.Time}
 )
 
@@ -164,14 +174,19 @@ func Tables() []store.Table {
 		}},
 		{Name: tokensTable},
 		{Name: factorsTable},
+		{Name: teamsTable, Indexes: []store.Index{{Name: "member", Fields: []filter.Field{fieldMember}}}},
+		{Name: grantsTable, Indexes: []store.Index{
+			{Name: "subject", Fields: []filter.Field{fieldSubject}},
+			{Name: "root", Fields: []filter.Field{fieldRoot}},
+		}},
 	}
 }
 
 func (s *Service) now() time.Time { return s.opt.Clock().UTC() }
 
-func (s *Service) update(ctx context.Context, w store.Write) (conflict bool, err error) {
+func (s *Service) update(ctx context.Context, writes ...store.Write) (conflict bool, err error) {
 	err = s.opt.Store.Update(ctx, func(tx store.Tx) error {
-		conflicts, err := tx.Write(ctx, w)
+		conflicts, err := tx.Write(ctx, writes...)
 		conflict = len(conflicts) > 0
 		return err
 	})

@@ -232,6 +232,12 @@ func (s *Service) DeleteUser(ctx context.Context, c Caller, username string) err
 	if err := s.dropSessions(ctx, c.Tenant, row.ID, ""); err != nil {
 		return err
 	}
+	if err := s.leaveTeams(ctx, c.Tenant, row.ID); err != nil {
+		return err
+	}
+	if err := s.forget(ctx, c.Tenant, SubjectUser(row.ID)); err != nil {
+		return err
+	}
 	if _, err := s.update(ctx, store.Write{Table: factorsTable, Op: store.Delete, Row: store.Row{ID: row.ID, Tenant: c.Tenant}}); err != nil {
 		return fmt.Errorf("delete second factor of %s: %w", row.ID, err)
 	}

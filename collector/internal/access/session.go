@@ -148,11 +148,14 @@ func (s *Service) openSession(ctx context.Context, tenant string, d userDoc, o o
 	}
 	c := s.callerOf(row, d, sd)
 	c.Address, c.Browser = o.address, o.browser
+	if c, err = s.withRights(ctx, c, SubjectUser(d.Username), d.Roots); err != nil {
+		return Session{}, err
+	}
 	return Session{Caller: c, Cookie: NewSecret(cred.text(""))}, nil
 }
 
 func (s *Service) callerOf(row store.Row, d userDoc, sd sessionDoc) Caller {
-	return Caller{Tenant: row.Tenant, Name: "user:" + d.Username, Username: d.Display, Role: d.Role, Roots: d.Roots,
+	return Caller{Tenant: row.Tenant, Name: "user:" + d.Username, Username: d.Display, Role: d.Role,
 		ExpiresAt: sd.ExpiresAt.Time, Cookie: true, Session: row.ID, Browser: sd.Browser,
 		EnrolFirst: s.opt.RequireSecondFactor && d.Role == RoleAdmin && !sd.Factor}
 }
@@ -187,7 +190,7 @@ func (s *Service) FromCookie(ctx context.Context, cookie Secret, address string)
 	}
 	c := s.callerOf(row, d, sd)
 	c.Address = address
-	return c, nil
+	return s.withRights(ctx, c, SubjectUser(d.Username), d.Roots)
 }
 
 // over says that a session came to its end, whether swept already or not.

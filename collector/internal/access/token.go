@@ -47,8 +47,8 @@ func (s *Service) CreateToken(ctx context.Context, c Caller, name string, role R
 	if name == "" {
 		return Token{}, Secret{}, &InvalidError{Field: "name", Problem: "is empty"}
 	}
-	if role != RoleReader && role != RoleAdmin {
-		return Token{}, Secret{}, &InvalidError{Field: "role", Problem: "must be admin or reader"}
+	if !slices.Contains([]Role{RoleAdmin, RoleReader, RoleNone}, role) {
+		return Token{}, Secret{}, &InvalidError{Field: "role", Problem: "must be admin, reader or none"}
 	}
 	cred, err := newCredential(c.Tenant)
 	if err != nil {
@@ -92,8 +92,9 @@ func (s *Service) FromToken(ctx context.Context, text Secret, address string) (C
 		d.LastUsed = store.At(now)
 		s.touch(ctx, tokensTable, row, d)
 	}
-	return Caller{Tenant: row.Tenant, Name: "token:" + d.Name, Username: d.Name, Role: d.Role, Address: address,
-		ExpiresAt: d.ExpiresAt.Time}, nil
+	c := Caller{Tenant: row.Tenant, Name: "token:" + d.Name, Username: d.Name, Role: d.Role, Address: address,
+		ExpiresAt: d.ExpiresAt.Time}
+	return s.withRights(ctx, c, SubjectToken(row.ID), nil)
 }
 
 // Tokens are the tenant's, newest first.
@@ -132,6 +133,9 @@ func (s *Service) DeleteToken(ctx context.Context, c Caller, id string) error {
 	}
 	d, err := decodeRow[tokenDoc](row)
 	if err != nil {
+		return err
+	}
+	if err := s.forget(ctx, c.Tenant, SubjectToken(id)); err != nil {
 		return err
 	}
 	if _, err := s.update(ctx, store.Write{Table: tokensTable, Op: store.Delete, Row: store.Row{ID: id, Tenant: c.Tenant}}); err != nil {

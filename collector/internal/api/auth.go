@@ -69,7 +69,7 @@ func (s *Server) gate(ctx huma.Context, next func(huma.Context)) {
 		s.refuse(ctx, crossSiteProblem())
 		return
 	}
-	switch access.Decide(caller, rt.action, access.Object{Tenant: caller.Tenant}) {
+	switch access.Decide(caller, rt.action, access.Object{Tenant: caller.Tenant, Anywhere: true}) {
 	case access.Hidden:
 		s.refuse(ctx, notFound("object"))
 	case access.Forbidden:
@@ -83,7 +83,38 @@ func (s *Server) gate(ctx huma.Context, next func(huma.Context)) {
 	}
 }
 
+// recognise finds out who asks and what was granted to them.
 func (s *Server) recognise(r *http.Request, req *request) (access.Caller, error) {
+	c, err := s.credentialed(r, req)
+	if err != nil {
+		return c, err
+	}
+	return s.reach(r.Context(), c)
+}
+
+// reach completes the grants by what they lead to: the parts of systems, and the connections that may be named.
+func (s *Server) reach(ctx context.Context, c access.Caller) (access.Caller, error) {
+	for _, system := range c.Systems {
+		parts, err := s.opt.Inventory.PartsOf(ctx, c.Tenant, system)
+		if err != nil {
+			return access.Caller{}, err
+		}
+		c.Widen(system, parts)
+	}
+	if len(c.Grants) == 0 || c.TenantWide() {
+		return c, nil
+	}
+	connections, err := s.opt.Fleet.Connections(ctx, domainCaller(c))
+	if err != nil {
+		return access.Caller{}, err
+	}
+	for _, x := range connections {
+		c.Connections = append(c.Connections, x.ID)
+	}
+	return c, nil
+}
+
+func (s *Server) credentialed(r *http.Request, req *request) (access.Caller, error) {
 	if header := r.Header.Get("Authorization"); header != "" {
 		scheme, token, _ := strings.Cut(header, " ")
 		if !strings.EqualFold(scheme, "Bearer") {

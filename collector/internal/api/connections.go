@@ -125,6 +125,9 @@ func healthOf(runState string) string {
 }
 
 func (s *Server) requestRun(ctx context.Context, c access.Caller, in *runRequestIn) (*out[rest.Run], error) {
+	if err := s.mayRun(ctx, c, in.ID); err != nil {
+		return nil, err
+	}
 	id, err := s.opt.Fleet.RequestRun(ctx, domainCaller(c), in.ID, in.kinds())
 	if err != nil {
 		return nil, orNotFound(err, "connection")
@@ -133,6 +136,9 @@ func (s *Server) requestRun(ctx context.Context, c access.Caller, in *runRequest
 }
 
 func (s *Server) checkConnection(ctx context.Context, c access.Caller, in *runRequestIn) (*out[rest.CheckResult], error) {
+	if err := s.mayRun(ctx, c, in.ID); err != nil {
+		return nil, err
+	}
 	result, err := s.opt.Fleet.Check(ctx, domainCaller(c), in.ID, in.kinds(), checkWait)
 	if err != nil {
 		return nil, orNotFound(err, "connection")
@@ -141,6 +147,9 @@ func (s *Server) checkConnection(ctx context.Context, c access.Caller, in *runRe
 }
 
 func (s *Server) resendConnection(ctx context.Context, c access.Caller, in *decideIn) (*versioned[rest.Connection], error) {
+	if err := s.mayRun(ctx, c, in.ID); err != nil {
+		return nil, err
+	}
 	if err := s.opt.Fleet.Resend(ctx, domainCaller(c), in.ID, in.reason()); err != nil {
 		return nil, orNotFound(err, "connection")
 	}
@@ -148,6 +157,15 @@ func (s *Server) resendConnection(ctx context.Context, c access.Caller, in *deci
 }
 
 func (s *Server) cancelRun(ctx context.Context, c access.Caller, in *decideIn) (*out[rest.Run], error) {
+	if !c.TenantWide() || access.Decide(c, access.RequestRuns, access.Object{}) != access.Allowed {
+		run, err := s.opt.Inventory.Run(ctx, domainCaller(c), in.ID)
+		if err != nil {
+			return nil, orNotFound(err, "run")
+		}
+		if err := s.mayRun(ctx, c, run.Connection); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.opt.Fleet.CancelRun(ctx, domainCaller(c), in.ID, in.reason()); err != nil {
 		return nil, orNotFound(err, "run")
 	}

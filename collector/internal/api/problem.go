@@ -108,6 +108,8 @@ func (s *Server) asProblem(ctx context.Context, err error) error {
 		return problem(http.StatusConflict, "This review item was decided already.")
 	case errors.Is(err, inventory.ErrNotHeld):
 		return problem(http.StatusConflict, "This removal was decided already.")
+	case errors.Is(err, inventory.ErrForbidden), errors.Is(err, access.ErrForbidden):
+		return problem(http.StatusForbidden, "What was granted to you does not allow this here. Who administers it can do it or give you the right.")
 	case errors.Is(err, store.ErrNotFound):
 		return notFound("object")
 	case errors.Is(err, store.ErrBadCursor):
@@ -167,6 +169,12 @@ func ifMatch(header string) (int64, error) {
 }
 
 func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
+
+// isMissing says that it is the answer to what is not there.
+func isMissing(err error) bool {
+	var p *problemError
+	return errors.As(err, &p) && p.Status == http.StatusNotFound
+}
 
 // orNotFound says what was not found; other errors pass.
 func orNotFound(err error, what string) error {

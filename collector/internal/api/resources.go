@@ -18,8 +18,11 @@ import (
 
 // domainCaller is the caller as the inventory knows it.
 func domainCaller(c access.Caller) inventory.Caller {
-	return inventory.Caller{Tenant: c.Tenant, Name: c.Name, Address: c.Address, TenantWide: c.TenantWide(), Roots: c.Roots,
-		Sensitive: c.Role == access.RoleAdmin}
+	return inventory.Caller{Tenant: c.Tenant, Name: c.Name, Address: c.Address, TenantWide: c.TenantWide(), Roots: c.Roots(),
+		Connections: c.Connections, Sensitive: access.Decide(c, access.ReadSensitive, access.Object{}) == access.Allowed,
+		Writes: func(roots []string) bool {
+			return access.Decide(c, access.EditResources, access.Object{Roots: roots}) == access.Allowed
+		}}
 }
 
 func (s *Server) listKinds(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.KindInfo]], error) {

@@ -169,6 +169,8 @@ type signOutOut struct {
 func (s *Server) routes() {
 	s.sessionRoutes()
 	s.peopleRoutes()
+	s.teamRoutes()
+	s.grantRoutes()
 	s.inventoryRoutes()
 	s.identityRoutes()
 	s.prefixRoutes()
@@ -215,17 +217,17 @@ func (s *Server) inventoryRoutes() {
 		summary: "Drop a custom kind that has no records"}, s.dropKind)
 
 	tag = "mapping"
-	handle(s, route{method: "GET", path: "/mapping", id: "get-mapping", tag: tag, action: access.Read,
+	handle(s, route{method: "GET", path: "/mapping", id: "get-mapping", tag: tag, action: access.ReadSettings,
 		summary: "The rules that turn tags, names and accounts into fields and relations"}, s.getMapping)
 	handle(s, route{method: "PUT", path: "/mapping", id: "put-mapping", tag: tag, action: access.ManageMapping,
 		summary: "Replace the rules; the inventory follows in the background"}, s.putMapping)
 	handle(s, route{method: "POST", path: "/mapping/preview", id: "preview-mapping", tag: tag, action: access.ManageMapping,
 		summary: "Say what rules would change"}, s.previewMapping)
-	handle(s, route{method: "GET", path: "/mapping/history", id: "list-mapping-history", tag: tag, action: access.Read,
+	handle(s, route{method: "GET", path: "/mapping/history", id: "list-mapping-history", tag: tag, action: access.ReadSettings,
 		summary: "Earlier versions of the rules, newest first; put one again to go back"}, s.listMappings)
-	handle(s, route{method: "GET", path: "/mapping/compliance", id: "list-tag-compliance", tag: tag, action: access.Read,
+	handle(s, route{method: "GET", path: "/mapping/compliance", id: "list-tag-compliance", tag: tag, action: access.ReadSettings,
 		summary: "How the tag policy is kept, by requirement and kind"}, s.listCompliance)
-	handle(s, route{method: "GET", path: "/option-lists", id: "list-option-lists", tag: tag, action: access.Read,
+	handle(s, route{method: "GET", path: "/option-lists", id: "list-option-lists", tag: tag, action: access.ReadSettings,
 		summary: "What forms offer for fields whose values are one's own"}, s.listOptions)
 	handle(s, route{method: "PUT", path: "/option-lists/{name}", id: "put-option-list", tag: tag, action: access.ManageOptions,
 		summary: "Say what a list offers"}, s.putOptions)

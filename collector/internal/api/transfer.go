@@ -104,15 +104,15 @@ func (s *Server) transferRoutes() {
 		summary: "One operation: how far it is, what it changes, which rows are wrong"}, s.getOperation)
 	handle(s, route{method: "POST", path: "/operations/{id}/undo", id: "undo-operation", tag: tag, action: access.EditResources, status: 202,
 		summary: "Take an operation back, but for what was changed since"}, s.undoOperation)
-	handle(s, route{method: "GET", path: "/import-mappings", id: "list-import-mappings", tag: tag, action: access.Read,
+	handle(s, route{method: "GET", path: "/import-mappings", id: "list-import-mappings", tag: tag, action: access.ReadSettings,
 		summary: "Which column is which field, for files that come again"}, s.listImportMappings)
-	handle(s, route{method: "POST", path: "/import-mappings", id: "create-import-mapping", tag: tag, action: access.EditResources, status: 201,
+	handle(s, route{method: "POST", path: "/import-mappings", id: "create-import-mapping", tag: tag, action: access.ManageImports, status: 201,
 		summary: "Save a mapping"}, s.createImportMapping)
-	handle(s, route{method: "GET", path: "/import-mappings/{id}", id: "get-import-mapping", tag: tag, action: access.Read,
+	handle(s, route{method: "GET", path: "/import-mappings/{id}", id: "get-import-mapping", tag: tag, action: access.ReadSettings,
 		summary: "One mapping, by id or name"}, s.getImportMapping)
-	handle(s, route{method: "PUT", path: "/import-mappings/{id}", id: "update-import-mapping", tag: tag, action: access.EditResources,
+	handle(s, route{method: "PUT", path: "/import-mappings/{id}", id: "update-import-mapping", tag: tag, action: access.ManageImports,
 		summary: "Edit a mapping"}, s.updateImportMapping)
-	handle(s, route{method: "DELETE", path: "/import-mappings/{id}", id: "delete-import-mapping", tag: tag, action: access.EditResources,
+	handle(s, route{method: "DELETE", path: "/import-mappings/{id}", id: "delete-import-mapping", tag: tag, action: access.ManageImports,
 		summary: "Forget a mapping"}, s.deleteImportMapping)
 	handle(s, route{method: "POST", path: "/resources/{kind}/{id}/relations", id: "relate-resource", tag: "resources", action: access.EditResources,
 		summary: "State a relation to another resource"}, s.relateResource)

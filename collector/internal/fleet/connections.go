@@ -116,9 +116,16 @@ func (s *Service) live(ctx context.Context, tenant string, where filter.Expr) ([
 	return slices.DeleteFunc(list, func(o object[connectionDoc]) bool { return !o.doc.DeletedAt.IsZero() }), err
 }
 
-// mayReadConnection: tenant-wide readers, those named, and those who may read where it leads.
+// mayReadConnection: tenant-wide readers, those to whom it was granted, and those who may read everywhere that it leads. Half of
+// where it leads is not enough: its runs and settings speak of all of it.
 func mayReadConnection(c inventory.Caller, o object[connectionDoc]) bool {
-	return c.TenantWide || slices.Contains(c.Connections, o.id) || (o.doc.Datacenter != "" && slices.Contains(c.Roots, o.doc.Datacenter))
+	if c.TenantWide || slices.Contains(c.Roots, o.id) || slices.Contains(c.Connections, o.id) {
+		return true
+	}
+	if o.doc.Datacenter == "" || !slices.Contains(c.Roots, o.doc.Datacenter) {
+		return false
+	}
+	return !slices.ContainsFunc(o.doc.Rules, func(r rest.MappingRule) bool { return r.Datacenter != "" && !slices.Contains(c.Roots, r.Datacenter) })
 }
 
 // view names what the connection refers to.

@@ -213,7 +213,7 @@ func (s *Service) differences(ctx context.Context, c Caller, datacenter string, 
 			continue
 		}
 		if d := s.difference(ctx, c.Tenant, &from, &to); d != nil {
-			d.Changes = sp.n
+			d.Changes, d.Diff = sp.n, c.withoutEnds(d.Diff)
 			out = append(out, *d)
 		}
 	}

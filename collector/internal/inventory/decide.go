@@ -44,7 +44,7 @@ func (s *Service) Merge(ctx context.Context, c Caller, req MergeRequest) (*Resou
 	if req.Other == req.ID {
 		return nil, &InvalidError{Pointer: "/with", Problem: "is the resource itself"}
 	}
-	other, _, _, err := s.current(ctx, s.opt.Store, c, req.Kind, req.Other)
+	other, _, _, err := s.writable(ctx, s.opt.Store, c, req.Kind, req.Other)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (s *Service) Split(ctx context.Context, c Caller, req SplitRequest) (*Resou
 	op := operationDoc{Type: opSplit, Kind: k.Name, From: req.ID, Reason: req.Reason}
 	back := map[string]resourceDoc{}
 	if req.Absorbed != "" {
-		prior, _, _, err := s.current(ctx, s.opt.Store, c, req.Kind, req.Absorbed)
+		prior, _, _, err := s.writable(ctx, s.opt.Store, c, req.Kind, req.Absorbed)
 		if err != nil {
 			return nil, err
 		}
@@ -104,7 +104,7 @@ func (s *Service) Split(ctx context.Context, c Caller, req SplitRequest) (*Resou
 
 // decidable reads a resource that a person decides on.
 func (s *Service) decidable(ctx context.Context, c Caller, kind, id string, version int64) (resourceDoc, *KindInfo, error) {
-	doc, current, k, err := s.current(ctx, s.opt.Store, c, kind, id)
+	doc, current, k, err := s.writable(ctx, s.opt.Store, c, kind, id)
 	switch {
 	case err != nil:
 	case doc.State == Merged:

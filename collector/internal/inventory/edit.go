@@ -38,6 +38,9 @@ func (s *Service) Create(ctx context.Context, c Caller, req CreateRequest) (*Res
 		out := doc.view(c, id, version)
 		return &out, nil // the same request came before
 	}
+	if err := c.mayPlace(req.Datacenter); err != nil {
+		return nil, err
+	}
 	edges, err := s.statedBy(ctx, c, id, req.Relations)
 	if err != nil {
 		return nil, err
@@ -54,7 +57,7 @@ func (s *Service) Create(ctx context.Context, c Caller, req CreateRequest) (*Res
 		}
 		for _, ident := range ids {
 			if cl := u.claims[claimID(c.Tenant, req.Kind, ident)]; cl != nil && cl.doc.ResourceID != id {
-				return &ConflictError{ResourceID: cl.doc.ResourceID, Problem: fmt.Sprintf("identifier %s belongs to another resource", pairOf(ident))}
+				return &ConflictError{ResourceID: c.known(cl.doc.ResourceID), Problem: fmt.Sprintf("identifier %s belongs to another resource", pairOf(ident))}
 			}
 			u.claim(ident, id)
 		}
@@ -262,9 +265,15 @@ func fieldAt(k *schema.Kind, pointer string) (*schema.Field, bool) {
 
 // Patch curates fields. *StaleError when the version is not the current one, *InvalidError for a bad value.
 func (s *Service) Patch(ctx context.Context, c Caller, req PatchRequest) (*Resource, error) {
-	doc, version, k, err := s.current(ctx, s.opt.Store, c, req.Kind, req.ID)
+	doc, version, k, err := s.writable(ctx, s.opt.Store, c, req.Kind, req.ID)
 	if err != nil {
 		return nil, err
+	}
+	if to, set := req.Set["/datacenter"]; set {
+		name, _ := decodeJSON(to).(string)
+		if err := c.mayMove(doc.Datacenter, name); err != nil {
+			return nil, err
+		}
 	}
 	if doc.State == Merged {
 		return nil, &ConflictError{ResourceID: doc.RedirectTo, Problem: "it was merged into another resource"}

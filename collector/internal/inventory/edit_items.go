@@ -172,10 +172,20 @@ func (b *batch) undoOne(u *unit, rec *resRec, it editItem, p *pendingEdit) error
 	switch {
 	case !b.c.mayRoots(rec.rev.AccessRoots):
 		return fmt.Errorf("%s %s: %w", b.kind.Name, it.ResourceID, ErrNotFound)
+	case b.c.mayWrite(rec.rev.AccessRoots) != nil:
+		return ErrForbidden
 	case rec.id != it.ResourceID:
 		return &ConflictError{ResourceID: rec.id, Problem: "it was merged into another resource"}
 	case rec.touched:
 		return errors.New("it is named twice in one batch")
+	}
+	for _, f := range it.Fields {
+		if f.Pointer == "/datacenter" && f.Before != nil {
+			name, _ := decodeJSON(f.Before).(string)
+			if err := b.c.mayMove(rec.rev.Datacenter, name); err != nil {
+				return err
+			}
+		}
 	}
 	p.rec = rec
 	next := rec.rev

@@ -234,8 +234,16 @@ func (b *batch) editOne(u *unit, e Edit, p *pendingEdit) error {
 	switch {
 	case created && e.ID != "", !created && !b.c.mayRoots(rec.rev.AccessRoots):
 		return fmt.Errorf("%s %s: %w", b.kind.Name, e.ID, ErrNotFound)
+	case !created && b.c.mayWrite(rec.rev.AccessRoots) != nil:
+		return ErrForbidden
 	case rec.next != nil || rec.touched:
 		return &InvalidError{Problem: "is named twice in one batch"}
+	}
+	if to, set := e.Set["/datacenter"]; set || created {
+		name, _ := decodeJSON(to).(string)
+		if err := b.c.mayMove(rec.rev.Datacenter, name); err != nil || created && name == "" && b.c.mayWrite(nil) != nil {
+			return ErrForbidden
+		}
 	}
 	next := rec.rev
 	next.Curated = slices.Clone(next.Curated)

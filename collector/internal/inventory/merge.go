@@ -115,10 +115,7 @@ func merge(in mergeInput) revision {
 	applyReference(&rev, deciding, in.reference)
 	rev.RuleEdges = append(rev.RuleEdges, derivedEdges(&rev)...)
 	rev.Edges = append(rev.Edges, rev.RuleEdges...)
-	rev.AccessRoots = []string{in.id}
-	if rev.Datacenter != "" {
-		rev.AccessRoots = append(rev.AccessRoots, rev.Datacenter)
-	}
+	rev.AccessRoots = accessRoots(in.id, &rev)
 	return rev
 }
 

@@ -574,7 +574,11 @@ func (s *Service) Changes(ctx context.Context, c Caller, q ChangeQuery) (*Change
 	if !q.Until.IsZero() {
 		where = append(where, filter.Compare{Field: when("at"), Op: filter.Le, Value: q.Until.UTC().Format(store.TimeLayout)})
 	}
-	return s.changes(ctx, c, store.Query{Where: where, After: q.After, Limit: q.Limit, Order: []store.Order{{Field: when("at"), Desc: true}}})
+	sq := store.Query{Where: where, After: q.After, Limit: q.Limit, Order: []store.Order{{Field: when("at"), Desc: true}}}
+	if c.TenantWide {
+		return s.changes(ctx, c, sq)
+	}
+	return s.changesOfToday(ctx, c, sq)
 }
 
 func (s *Service) changes(ctx context.Context, c Caller, q store.Query) (*ChangeList, error) {
@@ -591,7 +595,7 @@ func (s *Service) changes(ctx context.Context, c Caller, q store.Query) (*Change
 		}
 		out.Items = append(out.Items, Change{ID: row.ID, ResourceID: d.ResourceID, Kind: d.Kind, Name: d.Name, Version: d.Version,
 			Action: d.Action, At: d.At.Time, ObservedAt: d.ObservedAt.Time, Actor: d.Actor, RunID: d.RunID, Connection: c.name(d.Connection),
-			AuditID: d.AuditID, Reason: d.Reason, Diff: d.Diff, PrevHash: d.PrevHash, Hash: d.Hash})
+			AuditID: d.AuditID, Reason: d.Reason, Diff: c.withoutEnds(d.Diff), PrevHash: d.PrevHash, Hash: d.Hash})
 	}
 	out.Total, out.More, err = s.countUpTo(ctx, q, false)
 	return out, err

@@ -44,6 +44,7 @@ func (s *Service) rederivePart(ctx context.Context, name string) error {
 				return err
 			}
 			doc.derive(kind.Kind)
+			doc.AccessRoots = accessRoots(row.ID, &doc.revision)
 			head, err := encodeRow(row.ID, row.Tenant, "", row.Version, doc.head())
 			if err != nil {
 				return err

@@ -79,6 +79,12 @@ func (s *Service) outgoing(ctx context.Context, c Caller, id string) ([]Related,
 			r = Related{Verb: e.Verb, Direction: "out", ID: h.ID, Kind: h.Kind, Name: h.Name, State: h.State, Source: provenanceOf(e)}
 		default:
 			r.Warning = fmt.Sprintf("%d resources have %s", len(hits), e.Label)
+			if !c.TenantWide { // how many there are is not the caller's to know
+				if !slices.ContainsFunc(hits, func(id string) bool { _, ok := heads[id]; return ok }) {
+					continue
+				}
+				r.Warning = "more than one resource has " + e.Label
+			}
 		}
 		out = append(out, r)
 	}

@@ -23,7 +23,7 @@ type DeleteRequest struct {
 // for another record, and the relations that it states end. What others state about it stays, and leads to something that is gone. What
 // discovery sees cannot be removed, since the next reading would bring it back: *ConflictError says what to do instead.
 func (s *Service) Delete(ctx context.Context, c Caller, req DeleteRequest) (Edited, error) {
-	doc, version, k, err := s.current(ctx, s.opt.Store, c, req.Kind, req.ID)
+	doc, version, k, err := s.writable(ctx, s.opt.Store, c, req.Kind, req.ID)
 	switch {
 	case err != nil:
 		return Edited{}, err

@@ -242,16 +242,16 @@ func (s *Service) DecideReview(ctx context.Context, c Caller, id string, one boo
 	}
 	op := operationDoc{Type: opApart, Kind: r.doc.Kind, From: r.heads[1].ID, To: r.heads[0].ID, Reason: reason, Review: id}
 	action := "review.keep_apart"
+	a, _, _, err := s.writable(ctx, s.opt.Store, c, r.doc.Kind, op.To)
+	if err != nil {
+		return nil, err
+	}
+	b, _, _, err := s.writable(ctx, s.opt.Store, c, r.doc.Kind, op.From)
+	if err != nil {
+		return nil, err
+	}
 	if one {
 		op.Type, action = opMerge, "review.merge"
-		a, _, _, err := s.current(ctx, s.opt.Store, c, r.doc.Kind, op.To)
-		if err != nil {
-			return nil, err
-		}
-		b, _, _, err := s.current(ctx, s.opt.Store, c, r.doc.Kind, op.From)
-		if err != nil {
-			return nil, err
-		}
 		if b.CreatedAt.Before(a.CreatedAt.Time) {
 			op.From, op.To = op.To, op.From
 		}
@@ -267,7 +267,7 @@ func (s *Service) DecideReview(ctx context.Context, c Caller, id string, one boo
 // split off.
 func (s *Service) decideConflict(ctx context.Context, c Caller, r reviewed, one bool, reason string) (*ReviewItem, error) {
 	id := r.heads[0].ID
-	doc, _, k, err := s.current(ctx, s.opt.Store, c, r.doc.Kind, id)
+	doc, _, k, err := s.writable(ctx, s.opt.Store, c, r.doc.Kind, id)
 	if err != nil {
 		return nil, err
 	}

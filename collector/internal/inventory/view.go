@@ -63,6 +63,9 @@ type Caller struct {
 	// TenantWide may read everything of the tenant; otherwise only what has one of Roots.
 	TenantWide bool
 	Roots      []string
+	// Writes says whether the caller may change what has these access roots; nil allows whatever may be read, for the
+	// collector's own work. Who may write everything is asked too.
+	Writes func(roots []string) bool
 	// Connections that may be named to the caller; only asked when not TenantWide.
 	Connections []string
 }

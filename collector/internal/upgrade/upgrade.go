@@ -36,6 +36,9 @@ func Steps() []Step {
 		{Title: "derive again what lists need of resources", Do: func(ctx context.Context, st store.Store) error {
 			return inventory.New(inventory.Options{Store: st}).Rederive(ctx)
 		}},
+		{Title: "note in resources which connections lead to them", Do: func(ctx context.Context, st store.Store) error {
+			return inventory.New(inventory.Options{Store: st}).Rederive(ctx)
+		}},
 	}
 }
 

@@ -215,6 +215,9 @@ export const q = {
   removal: (id: string) =>
     queryOptions({ queryKey: ['removals', 'one', id], queryFn: ({ signal }) => api.get('/api/v1/removals/{id}', { path: { id }, signal }) }),
   users: () => queryOptions({ queryKey: ['users'], queryFn: ({ signal }) => api.get('/api/v1/users', { query: all, signal }) }),
+  teams: () => queryOptions({ queryKey: ['teams'], queryFn: ({ signal }) => api.get('/api/v1/teams', { query: all, signal }) }),
+  access: (kind: string, id: string) =>
+    queryOptions({ queryKey: ['access', kind, id], queryFn: ({ signal }) => api.get('/api/v1/access/{kind}/{id}', { path: { kind, id }, signal }), retry: false }),
   userSessions: (username: string) =>
     queryOptions({ queryKey: ['sessions', username], queryFn: ({ signal }) => api.get('/api/v1/users/{username}/sessions', { path: { username }, query: all, signal }) }),
   profile: () => queryOptions({ queryKey: ['profile'], queryFn: ({ signal }) => api.get('/api/v1/session/profile', { signal }), refetchOnWindowFocus: false }),

@@ -4,6 +4,11 @@ import type { components } from './schema.gen'
 type Schemas = components['schemas']
 
 export type User = Schemas['User']
+export type Team = Schemas['Team']
+export type AccessEntry = Schemas['AccessEntry']
+export type AccessReason = Schemas['AccessReason']
+export type AccessTarget = Schemas['AccessTarget']
+export type Grant = Schemas['Grant']
 export type UserLink = Schemas['UserLink']
 export type Profile = Schemas['Profile']
 export type SessionInfo = Schemas['SessionInfo']

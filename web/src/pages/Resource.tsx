@@ -23,6 +23,7 @@ import { Copy, Foreign, Snippet } from '../parts/Text'
 import { TabBar } from '../parts/TabBar'
 import { say } from '../parts/toast'
 import { When } from '../parts/When'
+import { Access } from './resource/Access'
 import { Facts } from './resource/Facts'
 import { History } from './resource/History'
 import { Merge } from './resource/Merge'
@@ -35,6 +36,7 @@ const tabs = [
   { id: 'sources', label: 'Sources' },
   { id: 'relations', label: 'Relations' },
   { id: 'history', label: 'History' },
+  { id: 'access', label: 'Access' },
   { id: 'raw', label: 'Raw' },
 ]
 
@@ -124,6 +126,7 @@ function One({ r, kind, asOf, refresh }: { r: Document; kind: KindInfo | undefin
       {tab === 'sources' ? <Sources r={r} kind={kind} canEdit={canEdit} refresh={refresh} /> : null}
       {tab === 'relations' ? <Relations r={r} asOf={asOf} /> : null}
       {tab === 'history' ? <History kind={r.kind} id={r.id} info={kind} /> : null}
+      {tab === 'access' ? <Access kind={r.kind} id={r.id} /> : null}
       {tab === 'raw' ? (
         <Panel title="As the API answers it" actions={<span className="muted">id <Copy text={r.id} label="the id" /></span>}>
           <Snippet tall label="the JSON document" text={JSON.stringify(r, null, 2)} />

@@ -31,6 +31,7 @@ export default function Settings() {
       <Panel title="People">
         <div className="stack-s">
           {admin ? <p><Link to="/settings/users">Users</Link>: who may sign in, invitations, roles.</p> : null}
+          <p><Link to="/settings/teams">Teams</Link>: who gets rights together.</p>
           <p><Link to="/account">Profile and security</Link>: your password, second factor and sessions.</p>
         </div>
       </Panel>

@@ -1,0 +1,323 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"maestro.internal/cli/internal/client"
+	"maestro.internal/cli/internal/output"
+	"maestro.internal/internal/rest"
+)
+
+// teams shows and changes who gets rights together.
+func (a *app) teams() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "teams", Short: "Show and change teams and their members", Args: cobra.NoArgs,
+		Example: `  maestro teams
+  maestro teams create "Operations" --mail ops@example.org --lead anna --member ben
+  maestro teams add Operations carla
+  maestro teams remove Operations ben`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			list, err := client.Get[rest.List[rest.Team]](cmd.Context(), c, "/teams", url.Values{"page_size": {"1000"}})
+			if err != nil {
+				return err
+			}
+			return a.print(list, func() output.Table {
+				t := output.Table{Header: []string{"name", "mail", "members", "id"}}
+				for _, x := range list.Items {
+					t.Rows = append(t.Rows, []string{x.Name, x.Email, membersOf(x), x.ID})
+				}
+				return t
+			})
+		},
+	}
+	cmd.AddCommand(a.teamCreate(), a.teamMembers("add", "Put people into a team"), a.teamMembers("remove", "Take people out of a team"), a.teamDelete())
+	return cmd
+}
+
+func membersOf(t rest.Team) string {
+	names := make([]string, len(t.Members))
+	for i, m := range t.Members {
+		names[i] = m.Username
+		if m.Role == "lead" {
+			names[i] += " (lead)"
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func (a *app) teamCreate() *cobra.Command {
+	var w rest.TeamWrite
+	var leads, members []string
+	cmd := &cobra.Command{
+		Use: "create NAME", Short: "Make a team", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			w.Name, w.Members = args[0], []rest.TeamMember{}
+			for _, m := range leads {
+				w.Members = append(w.Members, rest.TeamMember{Username: m, Role: "lead"})
+			}
+			for _, m := range members {
+				w.Members = append(w.Members, rest.TeamMember{Username: m, Role: "member"})
+			}
+			var t rest.Team
+			if err := c.Do(cmd.Context(), client.Request{Method: http.MethodPost, Path: "/teams", Body: w}, &t); err != nil {
+				return err
+			}
+			return a.printTeam(t)
+		},
+	}
+	cmd.Flags().StringVar(&w.Email, "mail", "", "`address` of the team")
+	cmd.Flags().StringArrayVar(&leads, "lead", nil, "`user` who may change the team; may be repeated")
+	cmd.Flags().StringArrayVar(&members, "member", nil, "`user` in the team; may be repeated")
+	return cmd
+}
+
+func (a *app) printTeam(t rest.Team) error {
+	return a.print(t, func() output.Table {
+		return output.Table{Header: []string{"name", "mail", "members", "id"}, Rows: [][]string{{t.Name, t.Email, membersOf(t), t.ID}}}
+	})
+}
+
+// findTeam takes a name or an id.
+func (a *app) findTeam(cmd *cobra.Command, c *client.Client, name string) (rest.Team, error) {
+	list, err := client.Get[rest.List[rest.Team]](cmd.Context(), c, "/teams", url.Values{"page_size": {"1000"}})
+	if err != nil {
+		return rest.Team{}, err
+	}
+	for _, t := range list.Items {
+		if t.ID == name || strings.EqualFold(t.Name, name) {
+			return t, nil
+		}
+	}
+	return rest.Team{}, fmt.Errorf("find team: there is no team %q, or you may not see it", name)
+}
+
+func (a *app) teamMembers(verb, short string) *cobra.Command {
+	var lead bool
+	cmd := &cobra.Command{
+		Use: verb + " TEAM USER...", Short: short, Args: cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			t, err := a.findTeam(cmd, c, args[0])
+			if err != nil {
+				return err
+			}
+			w := rest.TeamWrite{Name: t.Name, Email: t.Email, Members: slices.DeleteFunc(slices.Clone(t.Members), func(m rest.TeamMember) bool {
+				return slices.ContainsFunc(args[1:], func(u string) bool { return strings.EqualFold(u, m.Username) })
+			})}
+			if w.Members == nil {
+				w.Members = []rest.TeamMember{}
+			}
+			if verb == "add" {
+				role := map[bool]string{true: "lead", false: "member"}[lead]
+				for _, u := range args[1:] {
+					w.Members = append(w.Members, rest.TeamMember{Username: u, Role: role})
+				}
+			}
+			var next rest.Team
+			err = c.Do(cmd.Context(), client.Request{Method: http.MethodPut, Path: "/teams/" + url.PathEscape(t.ID), Body: w, IfMatch: quoted(t.Version)}, &next)
+			if err != nil {
+				return err
+			}
+			return a.printTeam(next)
+		},
+	}
+	if verb == "add" {
+		cmd.Flags().BoolVar(&lead, "lead", false, "they may change the team")
+	}
+	return cmd
+}
+
+func (a *app) teamDelete() *cobra.Command {
+	return &cobra.Command{
+		Use: "delete TEAM", Short: "Remove a team with everything that was granted to it", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			t, err := a.findTeam(cmd, c, args[0])
+			if err != nil {
+				return err
+			}
+			return c.Do(cmd.Context(), client.Request{Method: http.MethodDelete, Path: "/teams/" + url.PathEscape(t.ID)}, nil)
+		},
+	}
+}
+
+// access says who may do what, and changes it.
+func (a *app) access() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "access KIND ID", Short: "Say who may do what with an object, and why; grant and revoke", Args: cobra.ExactArgs(2),
+		Long: `Say who may do what with an object, and through which role or grant.
+
+KIND is datacenter, connection, tenant, or the kind of a resource. Resources inherit what was granted on their datacenter, on the
+connections that they come from, and on the systems that they say they are part of.`,
+		Example: `  maestro access server 8f0c...
+  maestro access explain anna server 8f0c...
+  maestro access grant write team:Operations datacenter 01a1...
+  maestro access revoke team:Operations datacenter 01a1...`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			to, err := client.Get[rest.AccessTo](cmd.Context(), c, accessPath(args[0], args[1]), nil)
+			if err != nil {
+				return err
+			}
+			return a.print(to, func() output.Table {
+				t := output.Table{Header: []string{"who", "right", "through"}}
+				for _, e := range to.Entries {
+					t.Rows = append(t.Rows, []string{nameOfSubject(e.Subject), e.Right, throughOf(e)})
+				}
+				return t
+			})
+		},
+	}
+	cmd.AddCommand(a.accessExplain(), a.accessGrant(), a.accessRevoke())
+	return cmd
+}
+
+func accessPath(kind, id string) string {
+	return "/access/" + url.PathEscape(kind) + "/" + url.PathEscape(id)
+}
+
+func nameOfSubject(s rest.AccessSubject) string {
+	if s.Name != "" {
+		return s.Type + ":" + s.Name
+	}
+	return s.Type + ":" + s.ID
+}
+
+func throughOf(e rest.AccessEntry) string {
+	var parts []string
+	for _, r := range e.Reasons {
+		switch {
+		case r.Through == "role":
+			parts = append(parts, r.Right+" by the role "+r.Role)
+		case r.Team != "":
+			parts = append(parts, fmt.Sprintf("%s of the team %s on %s %s", r.Right, r.Team, r.Target.Kind, r.Target.Name))
+		case r.Target != nil:
+			parts = append(parts, fmt.Sprintf("%s on %s %s", r.Right, r.Target.Kind, r.Target.Name))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (a *app) accessExplain() *cobra.Command {
+	return &cobra.Command{
+		Use: "explain USER KIND ID", Short: "Say why somebody can, or cannot, see an object", Args: cobra.ExactArgs(3),
+		Long: "Say why somebody can, or cannot, see an object. USER is a user name, or token:ID for a service account.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			who := args[0]
+			if !strings.HasPrefix(who, "token:") {
+				who = "user:" + strings.TrimPrefix(who, "user:")
+			}
+			x, err := client.Get[rest.AccessExplained](cmd.Context(), c, accessPath(args[1], args[2])+"/explain", url.Values{"subject": {who}})
+			if err != nil {
+				return err
+			}
+			return a.print(x, func() output.Table {
+				t := output.Table{Header: []string{"who", "right", "through"}, Rows: [][]string{{nameOfSubject(x.Entry.Subject), x.Entry.Right, throughOf(x.Entry)}}}
+				t.Note = strings.TrimSpace(x.Found + " " + x.Advice)
+				return t
+			})
+		},
+	}
+}
+
+// subject reads user:NAME, team:NAME-OR-ID or token:ID.
+func (a *app) subject(cmd *cobra.Command, c *client.Client, text string) (rest.AccessSubject, error) {
+	sort, id, ok := strings.Cut(text, ":")
+	if !ok || id == "" || !slices.Contains([]string{"user", "team", "token"}, sort) {
+		return rest.AccessSubject{}, usageError{errors.New("want user:NAME, team:NAME or token:ID")}
+	}
+	if sort == "team" {
+		t, err := a.findTeam(cmd, c, id)
+		if err != nil {
+			return rest.AccessSubject{}, err
+		}
+		id = t.ID
+	}
+	return rest.AccessSubject{Type: sort, ID: id}, nil
+}
+
+// targetOf leaves out the id of the tenant, of which there is one.
+func targetOf(kind, id string) rest.AccessTarget {
+	if kind == "tenant" {
+		id = ""
+	}
+	return rest.AccessTarget{Kind: kind, ID: id}
+}
+
+func (a *app) accessGrant() *cobra.Command {
+	return &cobra.Command{
+		Use: "grant RIGHT WHO KIND ID", Short: "Grant read, write or admin, in place of what WHO had on the same object", Args: cobra.ExactArgs(4),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			who, err := a.subject(cmd, c, args[1])
+			if err != nil {
+				return err
+			}
+			var g rest.Grant
+			err = c.Do(cmd.Context(), client.Request{Method: http.MethodPost, Path: "/grants", Body: rest.GrantWrite{Subject: who, Right: args[0], Target: targetOf(args[2], args[3])}}, &g)
+			if err != nil {
+				return err
+			}
+			return a.print(g, func() output.Table {
+				return output.Table{Header: []string{"who", "right", "on", "id"}, Rows: [][]string{{nameOfSubject(g.Subject), g.Right, g.Target.Kind + " " + g.Target.Name, g.ID}}}
+			})
+		},
+	}
+}
+
+func (a *app) accessRevoke() *cobra.Command {
+	return &cobra.Command{
+		Use: "revoke WHO KIND ID", Short: "Take back what was granted to WHO on an object", Args: cobra.ExactArgs(3),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			who, err := a.subject(cmd, c, args[0])
+			if err != nil {
+				return err
+			}
+			to, err := client.Get[rest.AccessTo](cmd.Context(), c, accessPath(args[1], args[2]), nil)
+			if err != nil {
+				return err
+			}
+			for _, g := range to.Grants {
+				if g.Subject.Type == who.Type && strings.EqualFold(g.Subject.ID, who.ID) {
+					return c.Do(cmd.Context(), client.Request{Method: http.MethodDelete, Path: "/grants/" + url.PathEscape(g.ID)}, nil)
+				}
+			}
+			return fmt.Errorf("revoke grant: nothing was granted to %s on this %s itself", args[0], args[1])
+		},
+	}
+}

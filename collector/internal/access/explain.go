@@ -1,0 +1,167 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"maestro.internal/collector/internal/store"
+)
+
+// Reason is one of the ways by which somebody has a right: a role, or a grant to him or to a team of his.
+type Reason struct {
+	Right Right
+	// Role is empty for a grant.
+	Role  Role
+	Grant Grant
+	Team  string
+}
+
+// Entry is what a subject may do with an object.
+type Entry struct {
+	Subject Subject
+	Name    string
+	Right   Right
+	// Off says that it is disabled, or was only invited.
+	Off     bool
+	Reasons []Reason
+}
+
+// holder is somebody who can have rights.
+type holder struct {
+	subject Subject
+	name    string
+	role    Role
+	off     bool
+	teams   []Membership
+}
+
+// Entries say what every user and token of the tenant may do with what has these roots, only those with a right. It is for
+// whoever administers the object.
+func (s *Service) Entries(ctx context.Context, tenant string, roots []string) ([]Entry, error) {
+	holders, err := s.holders(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	grants, err := s.GrantsOn(ctx, tenant, append(slices.Clone(roots), WholeTenant))
+	if err != nil {
+		return nil, err
+	}
+	var out []Entry
+	for _, h := range holders {
+		if e := h.entry(tenant, roots, grants); e.Right > NoRight {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+// Explain says what one user or token may do with what has these roots, and why.
+func (s *Service) Explain(ctx context.Context, tenant string, subject Subject, roots []string) (Entry, error) {
+	holders, err := s.holders(ctx, tenant)
+	if err != nil {
+		return Entry{}, err
+	}
+	i := slices.IndexFunc(holders, func(h holder) bool { return h.subject == subject })
+	if i < 0 {
+		return Entry{}, fmt.Errorf("%s: %w", subject, ErrNotFound)
+	}
+	grants, err := s.GrantsOn(ctx, tenant, append(slices.Clone(roots), WholeTenant))
+	return holders[i].entry(tenant, roots, grants), err
+}
+
+// entry asks Decide, as it would be asked when the holder came, and names what made it answer so.
+func (h holder) entry(tenant string, roots []string, grants []Grant) Entry {
+	e := Entry{Subject: h.subject, Name: h.name, Off: h.off}
+	c := Caller{Tenant: tenant, Role: h.role}
+	if by := c.right(roots); by > NoRight {
+		e.Reasons = append(e.Reasons, Reason{Right: by, Role: h.role})
+	}
+	c.Grants = map[string]Right{}
+	for _, g := range grants {
+		team := slices.IndexFunc(h.teams, func(t Membership) bool { return SubjectTeam(t.ID) == g.Subject })
+		if g.Subject != h.subject && team < 0 {
+			continue
+		}
+		r := Reason{Right: g.Right, Grant: g}
+		if team >= 0 {
+			r.Team = h.teams[team].Name
+		}
+		e.Reasons = append(e.Reasons, r)
+		root := g.Target.Root()
+		c.Grants[root] = max(c.Grants[root], g.Right)
+	}
+	e.Right = c.right(roots)
+	return e
+}
+
+// right is the greatest right on an object by what Decide allows there.
+func (c Caller) right(roots []string) Right {
+	switch {
+	case Decide(c, ManageGrants, Object{Roots: roots}) == Allowed:
+		return RightAdmin
+	case Decide(c, EditResources, Object{Roots: roots}) == Allowed:
+		return RightWrite
+	case Decide(c, Read, Object{Roots: roots}) == Allowed:
+		return RightRead
+	}
+	return NoRight
+}
+
+func (s *Service) holders(ctx context.Context, tenant string) ([]holder, error) {
+	teams, err := documents[teamDoc](ctx, s.opt.Store, teamsTable, tenant, nil)
+	if err != nil {
+		return nil, err
+	}
+	in := map[string][]Membership{}
+	for _, t := range teams {
+		for _, m := range t.doc.Members {
+			in[m.Username] = append(in[m.Username], Membership{ID: t.id, Name: t.doc.Name, Lead: m.Lead})
+		}
+	}
+	var out []holder
+	err = eachUser(ctx, s.opt.Store, tenant, func(rows []store.Row) error {
+		for _, row := range rows {
+			d, err := decodeRow[userDoc](row)
+			if err != nil {
+				return err
+			}
+			out = append(out, holder{subject: SubjectUser(row.ID), name: d.Display, role: d.Role, off: d.Disabled || d.Password == "", teams: in[row.ID]})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := documents[tokenDoc](ctx, s.opt.Store, tokensTable, tenant, nil)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	for _, t := range tokens {
+		out = append(out, holder{subject: SubjectToken(t.id), name: t.doc.Name, role: t.doc.Role, off: !t.doc.ExpiresAt.IsZero() && !now.Before(t.doc.ExpiresAt.Time)})
+	}
+	slices.SortStableFunc(out, func(a, b holder) int { return strings.Compare(a.name, b.name) })
+	return out, nil
+}
+
+// Names are what people call subjects; those that are gone have none.
+func (s *Service) Names(ctx context.Context, tenant string) (map[Subject]string, error) {
+	holders, err := s.holders(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	teams, err := documents[teamDoc](ctx, s.opt.Store, teamsTable, tenant, nil)
+	if err != nil {
+		return nil, err
+	}
+	out := map[Subject]string{}
+	for _, h := range holders {
+		out[h.subject] = h.name
+	}
+	for _, t := range teams {
+		out[SubjectTeam(t.id)] = t.doc.Name
+	}
+	return out, nil
+}

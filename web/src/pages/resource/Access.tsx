@@ -1,0 +1,132 @@
+// Who may do what with something, and through which role or grant; to grant and to revoke; why somebody can or cannot see it.
+import { Button, Select, TextInput } from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { IconLock } from '@tabler/icons-react'
+import { useState } from 'react'
+
+import { api } from '../../api/client'
+import { Problem } from '../../api/problem'
+import { q } from '../../api/queries'
+import type { AccessEntry, AccessReason, AccessTarget, Grant } from '../../api/types'
+import { Confirm } from '../../parts/Confirm'
+import { DataTable, type Col } from '../../parts/DataTable'
+import { Panel } from '../../parts/Page'
+import { Empty, Loading, ProblemPanel } from '../../parts/States'
+import { Foreign } from '../../parts/Text'
+import { say } from '../../parts/toast'
+
+const what = (t?: AccessTarget) => (t ? `${t.kind} ${t.name ?? ''}`.trim() : '')
+const who = (s: { type: string; id: string; name?: string }) => s.name || s.id
+
+const through = (r: AccessReason) =>
+  r.through === 'role' ? `${r.right} by the role ${r.role ?? ''}` : r.team ? `${r.right} of the team ${r.team}, on the ${what(r.target)}` : `${r.right} on the ${what(r.target)}`
+
+export function Access({ kind, id }: { kind: string; id: string }) {
+  const client = useQueryClient()
+  const access = useQuery(q.access(kind, id))
+  const [revoking, setRevoking] = useState<Grant | null>(null)
+  const refresh = () => void client.invalidateQueries({ queryKey: ['access'] })
+  if (access.isPending) return <Loading what="who may do what" lines={6} />
+  if (access.error instanceof Problem && access.error.status === 403) {
+    return <Empty icon={<IconLock size={26} stroke={1.4} aria-hidden />} title="Shown to those who administer it">{access.error.message}</Empty>
+  }
+  if (access.error && !access.data) return <ProblemPanel error={access.error} retry={() => void access.refetch()} />
+  const { entries, grants, inherits } = access.data
+  const cols: Col<AccessEntry>[] = [
+    { id: 'who', label: 'Who', width: 200, cell: (e) => <Foreign text={`${who(e.subject)}${e.subject.type === 'token' ? ' (token)' : ''}${e.off ? ' (off)' : ''}`} max={60} /> },
+    { id: 'right', label: 'Right', width: 80, cell: (e) => e.right },
+    { id: 'through', label: 'Through', width: 420, cell: (e) => <Foreign text={e.reasons.map(through).join('; ')} max={300} /> },
+  ]
+  const own: Col<Grant>[] = [
+    { id: 'who', label: 'To', width: 220, cell: (g) => <Foreign text={`${g.subject.type} ${who(g.subject)}`} max={60} /> },
+    { id: 'right', label: 'Right', width: 80, cell: (g) => g.right },
+    { id: 'by', label: 'Granted by', width: 180, wide: true, cell: (g) => <Foreign text={g.created_by} max={60} /> },
+    { id: 'act', label: 'Actions', width: 90, cell: (g) => <button type="button" className="link" aria-label={`Revoke ${g.right} of ${who(g.subject)}`} onClick={() => setRevoking(g)}>Revoke</button> },
+  ]
+  return (
+    <>
+      <Panel title="Who may do what">
+        <p className="muted">{inherits.length ? <>Inherits from <Foreign text={inherits.map(what).join(', ')} max={300} />.</> : 'Inherits from nothing.'} Rights add up; read shows it, write changes it, admin grants.</p>
+        <DataTable label="Who may do what" rows={entries} cols={cols} rowKey={(e) => `${e.subject.type}:${e.subject.id}`} faded={(e) => e.off ?? false} />
+      </Panel>
+      <Panel title="Granted on this one">
+        {grants.length ? <DataTable label="Granted on this one" rows={grants} cols={own} rowKey={(g) => g.id} /> : <p className="muted">Nothing; all rights come from above.</p>}
+        <Give kind={kind} id={id} onDone={refresh} />
+      </Panel>
+      <Panel title="Why can, or can’t, somebody see this?"><Why kind={kind} id={id} /></Panel>
+      {revoking ? (
+        <Confirm
+          title={`Revoke ${revoking.right} of ${who(revoking.subject)}`}
+          verb="Revoke"
+          danger
+          onClose={() => setRevoking(null)}
+          onConfirm={async () => {
+            await api.delete('/api/v1/grants/{id}', { path: { id: revoking.id } })
+            refresh()
+            say('Revoked')
+          }}
+        >
+          <p>Whatever inherits from this loses the right too, at once, unless another grant gives it.</p>
+        </Confirm>
+      ) : null}
+    </>
+  )
+}
+
+const rights = [{ value: 'read', label: 'read' }, { value: 'write', label: 'write' }, { value: 'admin', label: 'admin' }]
+
+function Give({ kind, id, onDone }: { kind: string; id: string; onDone: () => void }) {
+  const teams = useQuery(q.teams())
+  const [type, setType] = useState<'user' | 'team' | 'token'>('team')
+  const [subject, setSubject] = useState('')
+  const [right, setRight] = useState<'read' | 'write' | 'admin'>('read')
+  const [error, setError] = useState<unknown>(null)
+  const [busy, setBusy] = useState(false)
+  const submit = async () => {
+    setBusy(true)
+    setError(null)
+    try {
+      await api.post('/api/v1/grants', { body: { subject: { type, id: subject.trim() }, right, target: { kind, id } } })
+      say('Granted')
+      setSubject('')
+      onDone()
+    } catch (err) {
+      setError(err)
+    }
+    setBusy(false)
+  }
+  return (
+    <form className="stack-s" onSubmit={(e) => { e.preventDefault(); void submit() }}>
+      <div className="row">
+        <Select label="To a" data={[{ value: 'team', label: 'team' }, { value: 'user', label: 'user' }, { value: 'token', label: 'token' }]} value={type} onChange={(v) => { setType((v as typeof type) ?? 'team'); setSubject('') }} allowDeselect={false} />
+        {type === 'team' ? (
+          <Select label="Team" data={teams.data?.items.map((t) => ({ value: t.id, label: t.name })) ?? []} value={subject || null} onChange={(v) => setSubject(v ?? '')} searchable nothingFoundMessage="No such team" />
+        ) : (
+          <TextInput label={type === 'user' ? 'User name' : 'Id of the token'} value={subject} onChange={(e) => setSubject(e.currentTarget.value)} autoComplete="off" autoCapitalize="none" />
+        )}
+        <Select label="Right" data={rights} value={right} onChange={(v) => setRight((v as typeof right) ?? 'read')} allowDeselect={false} />
+      </div>
+      {error ? <ProblemPanel error={error} compact /> : null}
+      <div><Button type="submit" variant="filled" loading={busy} disabled={!subject.trim()}>Grant</Button></div>
+    </form>
+  )
+}
+
+function Why({ kind, id }: { kind: string; id: string }) {
+  const [name, setName] = useState('')
+  const [asked, setAsked] = useState('')
+  const answer = useQuery({
+    queryKey: ['access', kind, id, 'explain', asked],
+    queryFn: ({ signal }) => api.get('/api/v1/access/{kind}/{id}/explain', { path: { kind, id }, query: { subject: asked }, signal }),
+    enabled: asked !== '',
+    retry: false,
+  })
+  return (
+    <form className="stack-s" onSubmit={(e) => { e.preventDefault(); setAsked(`user:${name.trim()}`) }}>
+      <TextInput label="User name of whom to ask about" value={name} onChange={(e) => setName(e.currentTarget.value)} autoComplete="off" autoCapitalize="none" />
+      <div><Button type="submit" disabled={!name.trim()} loading={asked !== '' && answer.isPending}>Say why</Button></div>
+      {answer.error ? <ProblemPanel error={answer.error} compact /> : null}
+      {answer.data ? <p role="status"><Foreign text={`${answer.data.found} ${answer.data.advice ?? ''}`} max={1000} /></p> : null}
+    </form>
+  )
+}
