@@ -87,8 +87,7 @@ func grantID(tenant string, subject Subject, root string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// Rights refines the decision on a target for whom Decide leaves it open: the API reads the target first, which hides what one
-// may not see.
+// mayGrant asks Decide about a target and what else leads to it.
 func (c Caller) mayGrant(t Target, also []string) bool {
 	return Decide(c, ManageGrants, Object{Tenant: c.Tenant, Roots: append([]string{t.Root()}, also...)}) == Allowed
 }
@@ -159,7 +158,7 @@ func (s *Service) GrantByID(ctx context.Context, tenant, id string) (Grant, erro
 	return grantOf(g), err
 }
 
-// GrantsOn are the grants on any of the roots, GrantsTo those that any of the subjects have; nil subjects are all.
+// GrantsOn are the grants on any of the roots.
 func (s *Service) GrantsOn(ctx context.Context, tenant string, roots []string) ([]Grant, error) {
 	list, err := documents[grantDoc](ctx, s.opt.Store, grantsTable, tenant, oneOf(fieldRoot, roots))
 	return sortedGrants(list), err

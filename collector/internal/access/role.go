@@ -1,7 +1,5 @@
 package access
 
-import "slices"
-
 // Permission groups are the words in which roles are made: each is a set of actions in the whole tenant, most with a twin
 // that only reads. They follow the groups that the predecessor's customers know.
 const (
@@ -15,7 +13,7 @@ const (
 	ManageReadOnly    = "manage_read_only"
 )
 
-// Actions are all that a permission group can hold.
+// everyAction is all that a permission group can hold.
 var everyAction = []Action{Read, ReadSensitive, ReadSettings, ReadAudit, VerifyAudit, EditResources, ManageImports, ApproveKinds, DefineKinds, ManageOptions, ManageMapping,
 	ManageConnections, RequestRuns, ManageAgents, ManageDatacenters, DecideRemovals, ManageTokens, ShareViews, ManageUsers, ManageTeams, ManageGrants}
 
@@ -35,9 +33,3 @@ var builtinGroups = map[string][]Action{
 
 // builtinRoles are what was there before roles could be made.
 var builtinRoles = map[Role][]Action{RoleAdmin: builtinGroups[FullAccess], RoleReader: builtinGroups[ReadOnly], RoleNone: {}}
-
-func sortedActions(list []Action) []Action {
-	list = slices.Clone(list)
-	slices.Sort(list)
-	return slices.Compact(list)
-}
