@@ -48,6 +48,7 @@ type Agent struct {
 	uplink     *uplink.Uplink
 	info       uplink.Info
 	link       uplink.Config
+	sealing    *credential.Sealing
 
 	mu sync.Mutex
 }
@@ -85,6 +86,9 @@ func (a *Agent) open() error {
 	if err != nil {
 		return err
 	}
+	if a.sealing, err = credential.OpenSealing(a.path("sealing.key"), a.cfg.SealRecipients, spool.WriteFile); err != nil {
+		return err
+	}
 	rules, err := policy.Load(a.cfg.PolicyFile, a.path("policy.key"))
 	if err != nil {
 		return err
@@ -95,14 +99,14 @@ func (a *Agent) open() error {
 	}
 	a.dispatcher, err = dispatch.New(dispatch.Config{
 		Runner: &runner.Runner{Policy: rules, Log: a.log, Now: a.opt.Now}, Supervisor: plugins, Spool: a.spool,
-		Credentials: credentials, Files: files.New(a.path("files"), a.files, a.log), StateFile: a.path("schedule.json"), MaxParallel: a.cfg.MaxParallelRuns,
+		Credentials: credentials, Sealing: a.sealing, Files: files.New(a.path("files"), a.files, a.log), StateFile: a.path("schedule.json"), MaxParallel: a.cfg.MaxParallelRuns,
 		Log: a.log, Now: a.opt.Now, Progress: a.progress,
 	})
 	if err != nil {
 		return err
 	}
 	a.link = uplink.Config{Identity: a.identity, Info: a.info, Spool: a.spool, Plugins: plugins, Dispatcher: a.dispatcher,
-		Credentials: credentials.Names(), PolicySummary: rules.Summary(), PolicyDigest: hex.EncodeToString(rules.Digest()),
+		Credentials: credentials.Names(), Sealing: a.sealing, PolicySummary: rules.Summary(), PolicyDigest: hex.EncodeToString(rules.Digest()),
 		AssignmentsFile: a.path("assignments.json"), Pace: a.opt.Pace, Log: a.log, Now: a.opt.Now}
 	return nil
 }
@@ -246,6 +250,8 @@ type Status struct {
 	CertificateNotAfter time.Time   `json:"certificate_not_after,omitzero"`
 	Spool               spool.Stats `json:"spool"`
 	Running             []Activity  `json:"running,omitempty"`
+	// SealingKey is the fingerprint of the key that credentials are sealed to.
+	SealingKey string `json:"sealing_key,omitempty"`
 	// PID and At say who wrote this and when.
 	PID int       `json:"pid"`
 	At  time.Time `json:"at"`
@@ -264,7 +270,7 @@ type Activity struct {
 // Status says how the agent stands.
 func (a *Agent) Status() Status {
 	st := Status{AgentID: a.identity.AgentID(), Version: build.Version(), Collector: a.identity.Collector(),
-		CertificateNotAfter: a.identity.NotAfter(), Spool: a.spool.Stats(), PID: os.Getpid(), At: a.opt.Now().UTC()}
+		CertificateNotAfter: a.identity.NotAfter(), Spool: a.spool.Stats(), SealingKey: a.sealing.Fingerprint(), PID: os.Getpid(), At: a.opt.Now().UTC()}
 	a.mu.Lock()
 	link := a.uplink
 	a.mu.Unlock()

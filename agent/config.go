@@ -28,8 +28,9 @@ type Config struct {
 	PluginManifest string `yaml:"plugin_manifest" help:"File of SHA-256 sums; only what it lists may run."`
 	PluginMemoryMB int64  `yaml:"plugin_memory_mb" help:"Memory limit of one plugin with its children, in MiB; 0 is without limit."`
 
-	CredentialsFile string `yaml:"credentials_file" help:"File that maps credential names to their sources."`
-	PolicyFile      string `yaml:"policy_file" help:"File that says what may not leave the site."`
+	CredentialsFile string   `yaml:"credentials_file" help:"File that maps credential names to their sources."`
+	SealRecipients  []string `yaml:"seal_recipients" help:"Fingerprints of sealing keys that this agent may let open what is sealed to it; empty: those of every agent that the collector names."`
+	PolicyFile      string   `yaml:"policy_file" help:"File that says what may not leave the site."`
 
 	SpoolMaxBytes   int64 `yaml:"spool_max_bytes" help:"Most bytes of captures that wait to be sent."`
 	MaxParallelRuns int   `yaml:"max_parallel_runs" help:"How many connections are read at a time."`

@@ -161,6 +161,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed i
 		a.runs(),
 		a.agents(),
 		a.connections(),
+		a.seal(),
+		a.sealed(),
 		a.explain(),
 		a.diff(),
 		a.history(),

@@ -321,6 +321,7 @@ type Agent struct {
 	Spool       SpoolStatus     `json:"spool"`
 	Credentials []CredentialRef `json:"credentials,omitempty" doc:"Names only; the values never leave the agent"`
 	Plugins     []AgentPlugin   `json:"plugins,omitempty"`
+	SealingKey  string          `json:"sealing_key,omitempty" doc:"Fingerprint of the key that credentials are sealed to"`
 	Policy      []string        `json:"policy,omitempty" doc:"What the site's policy withholds"`
 	Notices     []string        `json:"notices,omitempty"`
 	Connections []Ref           `json:"connections,omitempty"`

@@ -86,7 +86,7 @@ func (*Provider) Describe() provider.Description {
 			{Name: envKey, Help: "With sftp: the private key, in PEM form.", Secret: true},
 			{Name: envPassphrase, Help: "With sftp: the passphrase of the key.", Secret: true},
 			{Name: envPassword, Help: "With sftp: the password, where there is no key.", Secret: true},
-			{Name: "AWS_ACCESS_KEY_ID", Help: "With s3; without it Amazon's usual chain is asked."},
+			{Name: "AWS_ACCESS_KEY_ID", Help: "With s3; without it Amazon's usual chain is asked.", Sealable: true},
 			{Name: "AWS_SECRET_ACCESS_KEY", Help: "With s3.", Secret: true},
 			{Name: "AWS_SESSION_TOKEN", Help: "With s3, for temporary keys.", Secret: true},
 			{Name: "AWS_CA_BUNDLE", Help: "With s3: file with authorities to trust beside the machine's own, in PEM form."},

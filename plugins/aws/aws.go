@@ -41,7 +41,7 @@ func (*Provider) Describe() provider.Description {
 		Settings: schema.SettingsOf(Settings{}),
 		Policy:   policyDocument("aws", actionsOf(lists()...)),
 		CredentialEnv: []provider.EnvVar{
-			{Name: "AWS_ACCESS_KEY_ID", Help: "Access key of a user with the policy; leave all of these out to use the role of the machine the agent runs on."},
+			{Name: "AWS_ACCESS_KEY_ID", Help: "Access key of a user with the policy; leave all of these out to use the role of the machine the agent runs on.", Sealable: true},
 			{Name: "AWS_SECRET_ACCESS_KEY", Help: "Its secret.", Secret: true},
 			{Name: "AWS_SESSION_TOKEN", Help: "Only for temporary keys.", Secret: true},
 			{Name: "AWS_WEB_IDENTITY_TOKEN_FILE", Help: "File with a token of the platform the agent runs on (EKS, GitHub); with AWS_ROLE_ARN."},

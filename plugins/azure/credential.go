@@ -43,8 +43,8 @@ const (
 
 func credentialVariables() []provider.EnvVar {
 	return []provider.EnvVar{
-		{Name: envTenant, Help: "The tenant to sign in to, unless the settings name it."},
-		{Name: envClient, Help: "The application's (client) id, unless the settings name it."},
+		{Name: envTenant, Help: "The tenant to sign in to, unless the settings name it.", Sealable: true},
+		{Name: envClient, Help: "The application's (client) id, unless the settings name it.", Sealable: true},
 		{Name: envSecret, Help: "A client secret of the app registration.", Secret: true},
 		{Name: envCertificate, Help: "A certificate with its private key, PEM, instead of a secret.", Secret: true},
 		{Name: envCertPath, Help: "The path of a file with a certificate and its private key, PEM or PKCS #12, instead of a secret."},

@@ -19,18 +19,18 @@ import (
 // it is. Where the credential is sent, OS_AUTH_URL, is a setting.
 func credentialEnv() []provider.EnvVar {
 	return []provider.EnvVar{
-		{Name: "OS_APPLICATION_CREDENTIAL_ID", Help: "Id of an application credential: the best choice, for it can be limited to reading and ended by itself."},
-		{Name: "OS_APPLICATION_CREDENTIAL_NAME", Help: "Its name instead of its id; needs the user as well."},
+		{Name: "OS_APPLICATION_CREDENTIAL_ID", Help: "Id of an application credential: the best choice, for it can be limited to reading and ended by itself.", Sealable: true},
+		{Name: "OS_APPLICATION_CREDENTIAL_NAME", Help: "Its name instead of its id; needs the user as well.", Sealable: true},
 		{Name: "OS_APPLICATION_CREDENTIAL_SECRET", Help: "Its secret.", Secret: true},
-		{Name: "OS_USERNAME", Help: "A user, where there is no application credential."},
-		{Name: "OS_USER_ID", Help: "The user's id instead of its name."},
+		{Name: "OS_USERNAME", Help: "A user, where there is no application credential.", Sealable: true},
+		{Name: "OS_USER_ID", Help: "The user's id instead of its name.", Sealable: true},
 		{Name: "OS_PASSWORD", Help: "The user's password.", Secret: true},
-		{Name: "OS_USER_DOMAIN_NAME", Help: "Domain of the user; Default unless said otherwise."},
-		{Name: "OS_USER_DOMAIN_ID", Help: "The same by id."},
-		{Name: "OS_PROJECT_NAME", Help: "Project to sign in to, unless the settings name one."},
-		{Name: "OS_PROJECT_ID", Help: "The same by id."},
-		{Name: "OS_PROJECT_DOMAIN_NAME", Help: "Domain of the project; that of the user unless said otherwise."},
-		{Name: "OS_PROJECT_DOMAIN_ID", Help: "The same by id."},
+		{Name: "OS_USER_DOMAIN_NAME", Help: "Domain of the user; Default unless said otherwise.", Sealable: true},
+		{Name: "OS_USER_DOMAIN_ID", Help: "The same by id.", Sealable: true},
+		{Name: "OS_PROJECT_NAME", Help: "Project to sign in to, unless the settings name one.", Sealable: true},
+		{Name: "OS_PROJECT_ID", Help: "The same by id.", Sealable: true},
+		{Name: "OS_PROJECT_DOMAIN_NAME", Help: "Domain of the project; that of the user unless said otherwise.", Sealable: true},
+		{Name: "OS_PROJECT_DOMAIN_ID", Help: "The same by id.", Sealable: true},
 		{Name: "OS_TOKEN", Help: "A token that somebody else has got; it cannot be renewed here.", Secret: true},
 		{Name: "OS_CLIENT_CONFIG_FILE", Help: "A clouds.yaml, for the setting cloud; a secure.yaml beside it is read as well."},
 	}

@@ -74,7 +74,7 @@ func (*Provider) Describe() provider.Description {
 		Policy:   rolePolicy,
 		Settings: schema.SettingsOf(Settings{}),
 		CredentialEnv: []provider.EnvVar{
-			{Name: envUsername, Help: "A vCenter user with the role Read-only, for example maestro@vsphere.local."},
+			{Name: envUsername, Help: "A vCenter user with the role Read-only, for example maestro@vsphere.local.", Sealable: true},
 			{Name: envPassword, Help: "Its password.", Secret: true},
 		},
 		Limits: []provider.Limit{{Name: apiLimit, MaxConcurrent: 4}},

@@ -151,7 +151,14 @@ type EnvVar struct {
 	Name   string `json:"name"`
 	Help   string `json:"help"`
 	Secret bool   `json:"secret,omitempty"`
+	// Sealable says that people may give it through the collector (docs/agent.md). Never of a path or of a permission on the
+	// agent's machine: the collector must not be able to make an agent read a file or run a command. Secret ones are
+	// sealable without saying so.
+	Sealable bool `json:"sealable,omitempty"`
 }
+
+// MaySeal says whether people may give the variable through the collector.
+func (e EnvVar) MaySeal() bool { return e.Secret || e.Sealable }
 
 // Limit is a limiter's default.
 type Limit struct {

@@ -30,7 +30,7 @@ func FromDescription(d provider.Description) *pluginv1.DescribeResponse {
 			Policy: k.Policy, IntervalSeconds: k.IntervalSeconds})
 	}
 	for _, e := range d.CredentialEnv {
-		out.CredentialEnv = append(out.CredentialEnv, &pluginv1.EnvVar{Name: e.Name, Help: e.Help, Secret: e.Secret})
+		out.CredentialEnv = append(out.CredentialEnv, &pluginv1.EnvVar{Name: e.Name, Help: e.Help, Secret: e.Secret, Sealable: e.Sealable})
 	}
 	for _, l := range d.Limits {
 		out.Limits = append(out.Limits, &pluginv1.Limit{Name: l.Name, PerSecond: l.PerSecond, Burst: clamp(l.Burst),
@@ -52,7 +52,7 @@ func ToDescription(in *pluginv1.DescribeResponse) provider.Description {
 			Policy: k.GetPolicy(), IntervalSeconds: k.GetIntervalSeconds()})
 	}
 	for _, e := range in.GetCredentialEnv() {
-		d.CredentialEnv = append(d.CredentialEnv, provider.EnvVar{Name: e.GetName(), Help: e.GetHelp(), Secret: e.GetSecret()})
+		d.CredentialEnv = append(d.CredentialEnv, provider.EnvVar{Name: e.GetName(), Help: e.GetHelp(), Secret: e.GetSecret(), Sealable: e.GetSealable()})
 	}
 	for _, l := range in.GetLimits() {
 		d.Limits = append(d.Limits, provider.Limit{Name: l.GetName(), PerSecond: l.GetPerSecond(), Burst: int(l.GetBurst()),

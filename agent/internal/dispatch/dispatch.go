@@ -37,7 +37,9 @@ type Assignment struct {
 	Settings     json.RawMessage
 	// Credential is a name in the agent's own file.
 	Credential string
-	Plan       schedule.Plan
+	// Sealed is a credential that people sealed to this agent, the JSON of a sealed.Envelope.
+	Sealed []byte
+	Plan   schedule.Plan
 	// Ceiling bounds what the plugin may ask of its provider.
 	Ceiling provider.Ceiling
 }
@@ -96,6 +98,8 @@ type Config struct {
 	Supervisor  *supervisor.Supervisor
 	Spool       *spool.Spool
 	Credentials *credential.Store
+	// Sealing opens what was sealed to this agent.
+	Sealing *credential.Sealing
 	// Files keeps what people uploaded to connections.
 	Files *files.Folders
 	// StateFile remembers when each kind was last read and which runs were promised.
@@ -442,7 +446,7 @@ func (d *Dispatcher) job(a Assignment, kinds []string, check bool, log *slog.Log
 			if err != nil {
 				return nil, err
 			}
-			env, err := Environment(ctx, d.cfg.Supervisor, d.cfg.Credentials, file, a.Credential, a.Settings)
+			env, err := d.environment(ctx, a, file)
 			if err != nil {
 				return nil, err
 			}
@@ -490,17 +494,48 @@ func Environment(ctx context.Context, s *supervisor.Supervisor, c *credential.St
 	if name == "" {
 		return nil, nil
 	}
-	d, err := s.Describe(ctx, file)
+	d, targets, err := targetsOf(ctx, s, file, settings)
 	if err != nil {
 		return nil, err
+	}
+	return c.Resolve(ctx, name, d.Provider, targets)
+}
+
+// targetsOf are the settings that say where a credential will be sent, by the plugin's own account.
+func targetsOf(ctx context.Context, s *supervisor.Supervisor, file supervisor.File, settings json.RawMessage) (provider.Description, json.RawMessage, error) {
+	d, err := s.Describe(ctx, file)
+	if err != nil {
+		return provider.Description{}, nil, err
 	}
 	form, err := schema.ParseSettings(d.Description.Settings)
 	if err != nil {
-		return nil, err
+		return provider.Description{}, nil, err
 	}
 	targets, err := form.Targets(settings)
 	if err != nil {
-		return nil, fmt.Errorf("read settings: %w", err)
+		return provider.Description{}, nil, fmt.Errorf("read settings: %w", err)
 	}
-	return c.Resolve(ctx, name, d.Description.Provider, targets)
+	return d.Description, targets, nil
+}
+
+// environment is what the connection's credentials say, the one in the agent's file and the sealed one; of a variable in
+// both the sealed one holds.
+func (d *Dispatcher) environment(ctx context.Context, a Assignment, file supervisor.File) (map[string]credential.Secret, error) {
+	env, err := Environment(ctx, d.cfg.Supervisor, d.cfg.Credentials, file, a.Credential, a.Settings)
+	if err != nil || len(a.Sealed) == 0 {
+		return env, err
+	}
+	desc, targets, err := targetsOf(ctx, d.cfg.Supervisor, file, a.Settings)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := d.cfg.Sealing.Open(a.Sealed, credential.Use{Tenant: a.Tenant, Connection: a.ConnectionID, Provider: desc.Provider, Targets: targets, Variables: desc.CredentialEnv})
+	if err != nil {
+		return nil, err
+	}
+	if env == nil {
+		return opened, nil
+	}
+	maps.Copy(env, opened)
+	return env, nil
 }

@@ -225,6 +225,13 @@ func (id *Identity) AgentID() string {
 	return id.data.AgentID
 }
 
+// Tenant is the agent's own; empty before enrolment.
+func (id *Identity) Tenant() string {
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	return id.data.Tenant
+}
+
 // Collector is the address enrolled at.
 func (id *Identity) Collector() string {
 	id.mu.Lock()

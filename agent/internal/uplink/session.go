@@ -131,7 +131,8 @@ func (s *session) open(ctx context.Context) (stream, error) {
 func (s *session) hello() *uplinkv1.Hello {
 	u := s.uplink
 	h := &uplinkv1.Hello{Capability: protocol.Capability, Info: u.cfg.Info.proto(), SpoolId: u.cfg.Spool.ID(),
-		PolicySummary: u.cfg.PolicySummary, PolicyDigest: u.cfg.PolicyDigest, Clock: stamp(u.cfg.Now())}
+		PolicySummary: u.cfg.PolicySummary, PolicyDigest: u.cfg.PolicyDigest, Clock: stamp(u.cfg.Now()),
+		SealingKey: u.cfg.Sealing.PublicKey()}
 	u.mu.Lock()
 	h.Assignments = u.assignments
 	u.mu.Unlock()
@@ -241,6 +242,8 @@ func (s *session) receive(ctx context.Context, msg *uplinkv1.CollectorMessage, w
 		})
 	case *uplinkv1.CollectorMessage_WantPlugins:
 		work.Go(func() { s.tellPlugins(ctx, m.WantPlugins.GetDigests()) })
+	case *uplinkv1.CollectorMessage_Rewrap:
+		work.Go(func() { s.rewrap(ctx, m.Rewrap.GetItems()) })
 	}
 }
 

@@ -81,6 +81,8 @@ type Config struct {
 	// Dispatcher is told of assignments, also of the stored ones before there is a connection.
 	Dispatcher  Dispatcher
 	Credentials []credential.Name
+	// Sealing is what credentials are sealed to.
+	Sealing *credential.Sealing
 	// PolicySummary and PolicyDigest tell what the site withholds.
 	PolicySummary []string
 	PolicyDigest  string

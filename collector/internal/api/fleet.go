@@ -49,6 +49,16 @@ type Fleet interface {
 	// pending when it took longer, and the same call again goes on waiting.
 	Check(ctx context.Context, c inventory.Caller, id string, kinds []string, wait time.Duration) (rest.CheckResult, error)
 
+	SealedCredentials(ctx context.Context, c inventory.Caller) ([]rest.SealedCredential, error)
+	SealedCredential(ctx context.Context, c inventory.Caller, connection string) (rest.SealedCredential, error)
+	Envelope(ctx context.Context, c inventory.Caller, connection string) (rest.SealedEnvelope, error)
+	// Seal keeps what somebody sealed for a connection, Unseal forgets it, and AddWraps lets others open it.
+	Seal(ctx context.Context, c inventory.Caller, connection string, e rest.SealedEnvelope) (rest.SealedCredential, error)
+	Unseal(ctx context.Context, c inventory.Caller, connection string) error
+	AddWraps(ctx context.Context, c inventory.Caller, connection string, w rest.SealedWraps) (rest.SealedCredential, error)
+	RecoveryKey(ctx context.Context, c inventory.Caller) (rest.RecoveryKey, error)
+	SetRecoveryKey(ctx context.Context, c inventory.Caller, key []byte) (rest.RecoveryKey, error)
+
 	// Datacenters are without Counts, which the inventory knows.
 	Datacenters(ctx context.Context, c inventory.Caller) ([]rest.Datacenter, error)
 	Datacenter(ctx context.Context, c inventory.Caller, id string) (rest.Datacenter, error)

@@ -338,6 +338,7 @@ func (s *Server) fleetRoutes() {
 		maxBody: upload.MaxBatch, bodyWithin: uploadWithin, summary: "Upload many files as a tar archive, each in place of one of the same name"}, s.uploadFiles)
 	handle(s, route{method: "DELETE", path: "/connections/{id}/files/{name}", id: "delete-connection-file", tag: tag, action: access.ManageConnections,
 		summary: "Delete a file"}, s.deleteFile)
+	s.sealingRoutes()
 
 	tag = "datacenters"
 	handle(s, route{method: "GET", path: "/datacenters", id: "list-datacenters", tag: tag, action: access.Read,

@@ -44,7 +44,9 @@ type agentDoc struct {
 	Credentials []rest.CredentialRef `json:"credentials,omitempty"`
 	Plugins     []agentPlugin        `json:"plugins,omitempty"`
 	Policy      []string             `json:"policy,omitempty"`
-	Notices     []string             `json:"notices,omitempty"`
+	// SealingKey is what credentials are sealed to for it: a point of P-256.
+	SealingKey []byte   `json:"sealing_key,omitempty"`
+	Notices    []string `json:"notices,omitempty"`
 
 	// Voices are the processes that spoke as the agent lately, in their order; HeldSince is set while there are two of them, and Shut
 	// are those that a person decided against. clones.go.
@@ -132,7 +134,7 @@ func (s *Service) agentView(ctx context.Context, o object[agentDoc]) (rest.Agent
 	d := o.doc
 	a := rest.Agent{ID: o.id, Name: d.Name, Site: d.Site, Status: s.status(d), Version: d.Version, OS: d.OS, Arch: d.Arch, Hostname: d.Hostname,
 		LastContact: d.LastContact.Time, EnrolledAt: d.EnrolledAt.Time, CertNotAft: d.NotAfter.Time, ClockSkewMS: d.SkewMS, Spool: d.Spool,
-		Credentials: d.Credentials, Policy: d.Policy, Notices: d.Notices, Hold: d.hold()}
+		SealingKey: d.fingerprint(), Credentials: d.Credentials, Policy: d.Policy, Notices: d.Notices, Hold: d.hold()}
 	if s.mayRecover(d) {
 		a.Recoveries, a.RecoveryUntil = d.Recoveries, d.RecoveryUntil.Time
 	}
@@ -193,6 +195,9 @@ func (s *Service) RevokeAgent(ctx context.Context, c inventory.Caller, id, reaso
 		}
 	}
 	if err := s.failWaiting(ctx, c.Tenant, id, "its agent was revoked"); err != nil {
+		return rest.Agent{}, err
+	}
+	if err := s.settleSealed(ctx, c.Tenant); err != nil {
 		return rest.Agent{}, err
 	}
 	s.signal(id)
@@ -282,6 +287,7 @@ type Greeting struct {
 	Credentials []rest.CredentialRef
 	Policy      []string
 	Clock       time.Time
+	SealingKey  []byte
 	// Address is where the agent calls from.
 	Address string
 }
@@ -290,7 +296,7 @@ type Greeting struct {
 // connections get new epochs, so that what it might still hold cannot overwrite newer state. It answers the plugin
 // descriptions that are not known yet; ErrCopy, when a person decided that this is not the agent.
 func (s *Service) Greet(ctx context.Context, k Known, g Greeting) (want []string, err error) {
-	renewed, copies := false, false
+	renewed, copies, rekeyed := false, false, false
 	o, err := change(ctx, s, tAgents, k.Tenant, k.ID, func(o *object[agentDoc]) error {
 		d := &o.doc
 		voice := voiceDoc{Boot: foreign(g.Info.BootID), Instance: foreign(g.Info.Instance), Machine: foreign(g.Info.MachineID),
@@ -300,7 +306,9 @@ func (s *Service) Greet(ctx context.Context, k Known, g Greeting) (want []string
 		}
 		copies = d.speak(voice, s.now())
 		renewed = d.SpoolID != "" && d.SpoolID != g.SpoolID
+		site := d.Site
 		d.tell(g.Info)
+		rekeyed = d.takeKey(g.SealingKey) || d.Site != site
 		d.Connected, d.LastContact, d.Capability, d.SpoolID = true, store.At(s.now()), g.Capability, foreign(g.SpoolID)
 		d.Credentials, d.Policy, d.Plugins = g.Credentials, g.Policy, atHand(g.Plugins, g.Builds)
 		if !g.Clock.IsZero() {
@@ -318,6 +326,11 @@ func (s *Service) Greet(ctx context.Context, k Known, g Greeting) (want []string
 	}
 	if renewed {
 		if err := s.newSpool(ctx, k); err != nil {
+			return nil, err
+		}
+	}
+	if rekeyed {
+		if err := s.settleSealed(ctx, k.Tenant); err != nil {
 			return nil, err
 		}
 	}
@@ -417,7 +430,9 @@ type Assignment struct {
 	MaxParallel                                                                   int
 	QuietHours                                                                    []string
 	TimeZone                                                                      string
-	StandbyAgents                                                                 []string
+	// Sealed is the sealed credential with the wrap for this agent, as JSON.
+	Sealed        []byte
+	StandbyAgents []string
 }
 
 // Assignments are everything an agent is to run, in a stable order.
@@ -430,7 +445,7 @@ func (s *Service) Assignments(ctx context.Context, k Known) ([]Assignment, error
 	for i, o := range conns {
 		out[i] = assignment(o)
 	}
-	return out, nil
+	return out, s.withSealed(ctx, k, out)
 }
 
 func assignment(o object[connectionDoc]) Assignment {

@@ -251,7 +251,13 @@ func (s *Service) Due(ctx context.Context, k Known) ([]Command, error) {
 		}
 		if next == stateSent {
 			// The epoch is today's: an edit between asking and delivering must not void the request.
-			out = append(out, Command{ID: o.id, Type: o.doc.Type, RunID: o.doc.RunID, Connection: o.doc.Connection, Epoch: x.doc.Epoch, Kinds: o.doc.Kinds, Assignment: assignment(x)})
+			a := []Assignment{assignment(x)}
+			if o.doc.Type == CommandCheck {
+				if err := s.withSealed(ctx, k, a); err != nil {
+					return nil, err
+				}
+			}
+			out = append(out, Command{ID: o.id, Type: o.doc.Type, RunID: o.doc.RunID, Connection: o.doc.Connection, Epoch: x.doc.Epoch, Kinds: o.doc.Kinds, Assignment: a[0]})
 		}
 	}
 	return out, nil
@@ -289,7 +295,7 @@ func (s *Service) Answered(ctx context.Context, k Known, id string, ok bool, pro
 
 // Sweep finishes what a crash left undone, ends commands that nobody took, with their runs, and forgets old ones.
 func (s *Service) Sweep(ctx context.Context, now time.Time) error {
-	return errors.Join(s.sweepUnsettled(ctx), s.sweepCommands(ctx, now), s.sweepChunks(ctx, now))
+	return errors.Join(s.sweepUnsettled(ctx), s.sweepCommands(ctx, now), s.sweepChunks(ctx, now), s.sweepSealed(ctx))
 }
 
 // sweepUnsettled looks through the connections; there are few of them.

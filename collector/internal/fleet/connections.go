@@ -90,6 +90,11 @@ func (s *Service) settle(ctx context.Context, o object[connectionDoc]) (object[c
 			return o, fmt.Errorf("unwatch connection %s: %w", o.id, err)
 		}
 	}
+	if !o.doc.DeletedAt.IsZero() {
+		if err := s.dropSealed(ctx, o.tenant, o.id); err != nil {
+			return o, err
+		}
+	}
 	for _, kind := range u.Kinds {
 		if err := s.opt.Inventory.UnwatchKind(ctx, o.tenant, o.id, kind, u.Actor, u.Reason); err != nil {
 			return o, fmt.Errorf("unwatch %s of connection %s: %w", kind, o.id, err)
@@ -277,6 +282,11 @@ func (s *Service) UpdateConnection(ctx context.Context, c inventory.Caller, id s
 	// Who asked may go away; what was begun is carried through.
 	if o, err = s.settle(context.WithoutCancel(ctx), o); err != nil {
 		return rest.Connection{}, err
+	}
+	if before.Agent != o.doc.Agent {
+		if err := s.settleSealed(context.WithoutCancel(ctx), c.Tenant); err != nil {
+			return rest.Connection{}, err
+		}
 	}
 	s.signal(before.Agent, o.doc.Agent)
 	return s.one(ctx, c, o)

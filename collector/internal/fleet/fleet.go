@@ -44,6 +44,7 @@ func Tables() []store.Table {
 		{Name: tUses}, {Name: tConnections, Indexes: []store.Index{{Name: "agent", Fields: []filter.Field{text("agent")}}}},
 		{Name: tDatacenters}, {Name: tPlugins},
 		{Name: tFiles, Indexes: []store.Index{{Name: "connection", Fields: []filter.Field{text("connection")}}}}, {Name: tChunks},
+		{Name: tSealed, Indexes: []store.Index{{Name: "lacking", Fields: []filter.Field{text("lacking")}}}}, {Name: tSealing},
 		{Name: tCommands, Indexes: []store.Index{{Name: "due", Fields: []filter.Field{text("agent"), text("state")}}, {Name: "state", Fields: []filter.Field{text("state")}}}},
 	}
 }

@@ -45,6 +45,8 @@ type session struct {
 	told  [sha256.Size]byte
 	asked map[string]bool // plugin descriptions that were asked for
 	paces map[string]time.Time
+	// shares are the sealed credentials that the agent was asked to share, with the moment.
+	shares map[string]time.Time
 }
 
 // Session holds the one stream of an agent: a new one takes over from the one before, here or at another collector.
@@ -85,7 +87,7 @@ func (s *Server) Session(stream uplinkv1.Uplink_SessionServer) (err error) {
 		return err
 	}
 	defer leave()
-	se := &session{s: s, stream: stream, peer: k, asked: map[string]bool{}, paces: map[string]time.Time{}}
+	se := &session{s: s, stream: stream, peer: k, asked: map[string]bool{}, paces: map[string]time.Time{}, shares: map[string]time.Time{}}
 	if se.lease, err = s.opt.Leases.TakeOver(ctx, k.Tenant, "session "+k.ID); err != nil {
 		return s.internal(ctx, "lease the session", err)
 	}
@@ -134,7 +136,8 @@ func (se *session) part() {
 
 func (se *session) greet(ctx context.Context, hello *uplinkv1.Hello) error {
 	g := fleet.Greeting{Info: infoOf(hello.GetInfo()), Capability: int(hello.GetCapability()), SpoolID: hello.GetSpoolId(),
-		Plugins: hello.GetPluginDigests(), Builds: hello.GetPluginBuilds(), Policy: hello.GetPolicySummary(), Clock: moment(hello.GetClock()), Address: addressOf(ctx)}
+		Plugins: hello.GetPluginDigests(), Builds: hello.GetPluginBuilds(), Policy: hello.GetPolicySummary(), Clock: moment(hello.GetClock()), Address: addressOf(ctx),
+		SealingKey: hello.GetSealingKey()}
 	if len(g.Plugins) > maxPlugins || len(g.Policy) > 1000 || len(hello.GetCredentials()) > 10_000 {
 		return status.Error(codes.InvalidArgument, "a hello of too many words")
 	}
@@ -270,6 +273,9 @@ func (se *session) tell(ctx context.Context, first bool) error {
 		}
 		se.told = now
 	}
+	if err := se.share(ctx); err != nil {
+		return err
+	}
 	commands, err := s.opt.Fleet.Due(ctx, se.peer)
 	if err != nil {
 		return s.internal(ctx, "read commands", err)
@@ -323,6 +329,8 @@ func (se *session) hear(ctx context.Context, msg *uplinkv1.AgentMessage) error {
 		if err := s.opt.Fleet.Answered(ctx, se.peer, r.GetId(), r.GetOk(), r.GetError(), r.GetDetail()); err != nil {
 			return s.internal(ctx, "take a command's result", err)
 		}
+	case *uplinkv1.AgentMessage_Rewrapped:
+		return se.shared(ctx, m.Rewrapped.GetItems())
 	case *uplinkv1.AgentMessage_Hello:
 		return status.Error(codes.InvalidArgument, "a second hello")
 	}
@@ -383,7 +391,7 @@ func (se *session) progress(ctx context.Context, p *uplinkv1.RunProgress) error 
 func assignmentProto(a fleet.Assignment) *uplinkv1.Assignment {
 	out := &uplinkv1.Assignment{Tenant: a.Tenant, ConnectionId: a.ConnectionID, ConnectionName: a.ConnectionName, AgentId: a.AgentID, Epoch: a.Epoch,
 		Provider: a.Provider, Settings: []byte(a.Settings), Credential: a.Credential, Paused: a.Paused, MaxRequestsPerSecond: a.MaxRequestsPerSecond,
-		MaxParallel: int32(a.MaxParallel), QuietHours: a.QuietHours, Zone: a.TimeZone, StandbyAgents: a.StandbyAgents}
+		MaxParallel: int32(a.MaxParallel), QuietHours: a.QuietHours, Zone: a.TimeZone, StandbyAgents: a.StandbyAgents, Sealed: a.Sealed}
 	for _, k := range a.Kinds {
 		out.Kinds = append(out.Kinds, &uplinkv1.KindSchedule{Kind: k.Kind, Enabled: k.Enabled, IntervalSeconds: k.IntervalSeconds, Cron: k.Cron})
 	}

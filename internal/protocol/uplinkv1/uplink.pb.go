@@ -771,6 +771,7 @@ type AgentMessage struct {
 	//	*AgentMessage_Progress
 	//	*AgentMessage_Result
 	//	*AgentMessage_PluginsAtHand
+	//	*AgentMessage_Rewrapped
 	Message       isAgentMessage_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -867,6 +868,15 @@ func (x *AgentMessage) GetPluginsAtHand() *PluginsAtHand {
 	return nil
 }
 
+func (x *AgentMessage) GetRewrapped() *Rewrapped {
+	if x != nil {
+		if x, ok := x.Message.(*AgentMessage_Rewrapped); ok {
+			return x.Rewrapped
+		}
+	}
+	return nil
+}
+
 type isAgentMessage_Message interface {
 	isAgentMessage_Message()
 }
@@ -895,6 +905,10 @@ type AgentMessage_PluginsAtHand struct {
 	PluginsAtHand *PluginsAtHand `protobuf:"bytes,6,opt,name=plugins_at_hand,json=pluginsAtHand,proto3,oneof"`
 }
 
+type AgentMessage_Rewrapped struct {
+	Rewrapped *Rewrapped `protobuf:"bytes,7,opt,name=rewrapped,proto3,oneof"`
+}
+
 func (*AgentMessage_Hello) isAgentMessage_Message() {}
 
 func (*AgentMessage_Plugin) isAgentMessage_Message() {}
@@ -907,6 +921,8 @@ func (*AgentMessage_Result) isAgentMessage_Message() {}
 
 func (*AgentMessage_PluginsAtHand) isAgentMessage_Message() {}
 
+func (*AgentMessage_Rewrapped) isAgentMessage_Message() {}
+
 type CollectorMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Message:
@@ -915,6 +931,7 @@ type CollectorMessage struct {
 	//	*CollectorMessage_Assignments
 	//	*CollectorMessage_Command
 	//	*CollectorMessage_WantPlugins
+	//	*CollectorMessage_Rewrap
 	Message       isCollectorMessage_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -993,6 +1010,15 @@ func (x *CollectorMessage) GetWantPlugins() *WantPlugins {
 	return nil
 }
 
+func (x *CollectorMessage) GetRewrap() *Rewrap {
+	if x != nil {
+		if x, ok := x.Message.(*CollectorMessage_Rewrap); ok {
+			return x.Rewrap
+		}
+	}
+	return nil
+}
+
 type isCollectorMessage_Message interface {
 	isCollectorMessage_Message()
 }
@@ -1013,6 +1039,10 @@ type CollectorMessage_WantPlugins struct {
 	WantPlugins *WantPlugins `protobuf:"bytes,4,opt,name=want_plugins,json=wantPlugins,proto3,oneof"`
 }
 
+type CollectorMessage_Rewrap struct {
+	Rewrap *Rewrap `protobuf:"bytes,5,opt,name=rewrap,proto3,oneof"`
+}
+
 func (*CollectorMessage_Welcome) isCollectorMessage_Message() {}
 
 func (*CollectorMessage_Assignments) isCollectorMessage_Message() {}
@@ -1020,6 +1050,8 @@ func (*CollectorMessage_Assignments) isCollectorMessage_Message() {}
 func (*CollectorMessage_Command) isCollectorMessage_Message() {}
 
 func (*CollectorMessage_WantPlugins) isCollectorMessage_Message() {}
+
+func (*CollectorMessage_Rewrap) isCollectorMessage_Message() {}
 
 type Hello struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
@@ -1039,7 +1071,9 @@ type Hello struct {
 	// Highest acknowledged (epoch, generation) per connection.
 	Positions []*Position `protobuf:"bytes,10,rep,name=positions,proto3" json:"positions,omitempty"`
 	// SHA-256 of the plugins' files, lower-case hex, by the digest of their description: one description may be that of many builds.
-	PluginBuilds  map[string]string `protobuf:"bytes,11,rep,name=plugin_builds,json=pluginBuilds,proto3" json:"plugin_builds,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	PluginBuilds map[string]string `protobuf:"bytes,11,rep,name=plugin_builds,json=pluginBuilds,proto3" json:"plugin_builds,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Public key that credentials are sealed to: an uncompressed point of P-256. Absent where the agent opens none.
+	SealingKey    []byte `protobuf:"bytes,12,opt,name=sealing_key,json=sealingKey,proto3" json:"sealing_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1147,6 +1181,13 @@ func (x *Hello) GetPositions() []*Position {
 func (x *Hello) GetPluginBuilds() map[string]string {
 	if x != nil {
 		return x.PluginBuilds
+	}
+	return nil
+}
+
+func (x *Hello) GetSealingKey() []byte {
+	if x != nil {
+		return x.SealingKey
 	}
 	return nil
 }
@@ -1813,9 +1854,11 @@ type Assignment struct {
 	MaxParallel          int32    `protobuf:"varint,13,opt,name=max_parallel,json=maxParallel,proto3" json:"max_parallel,omitempty"`
 	QuietHours           []string `protobuf:"bytes,14,rep,name=quiet_hours,json=quietHours,proto3" json:"quiet_hours,omitempty"`
 	Zone                 string   `protobuf:"bytes,15,opt,name=zone,proto3" json:"zone,omitempty"`
-	StandbyAgents        []string `protobuf:"bytes,16,rep,name=standby_agents,json=standbyAgents,proto3" json:"standby_agents,omitempty"` // Schemas of kinds by digest are the plugin's own; nothing of them travels here.
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	StandbyAgents        []string `protobuf:"bytes,16,rep,name=standby_agents,json=standbyAgents,proto3" json:"standby_agents,omitempty"`
+	// A sealed credential with the wrap for this agent, as JSON; empty for none. docs/protocol.md describes it.
+	Sealed        []byte `protobuf:"bytes,17,opt,name=sealed,proto3" json:"sealed,omitempty"` // Schemas of kinds by digest are the plugin's own; nothing of them travels here.
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Assignment) Reset() {
@@ -1960,6 +2003,287 @@ func (x *Assignment) GetStandbyAgents() []string {
 	return nil
 }
 
+func (x *Assignment) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+// Rewrap asks an agent that can open sealed credentials to give others the keys of them. The values stay sealed.
+type Rewrap struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []*RewrapItem          `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rewrap) Reset() {
+	*x = Rewrap{}
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rewrap) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rewrap) ProtoMessage() {}
+
+func (x *Rewrap) ProtoReflect() protoreflect.Message {
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rewrap.ProtoReflect.Descriptor instead.
+func (*Rewrap) Descriptor() ([]byte, []int) {
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Rewrap) GetItems() []*RewrapItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+type RewrapItem struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	ConnectionId string                 `protobuf:"bytes,1,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
+	// The credential with the wrap for this agent, as in Assignment; the ciphertext is left out.
+	Sealed []byte `protobuf:"bytes,2,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	// Public keys of the new recipients.
+	Recipients    [][]byte `protobuf:"bytes,3,rep,name=recipients,proto3" json:"recipients,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RewrapItem) Reset() {
+	*x = RewrapItem{}
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RewrapItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RewrapItem) ProtoMessage() {}
+
+func (x *RewrapItem) ProtoReflect() protoreflect.Message {
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RewrapItem.ProtoReflect.Descriptor instead.
+func (*RewrapItem) Descriptor() ([]byte, []int) {
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *RewrapItem) GetConnectionId() string {
+	if x != nil {
+		return x.ConnectionId
+	}
+	return ""
+}
+
+func (x *RewrapItem) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+func (x *RewrapItem) GetRecipients() [][]byte {
+	if x != nil {
+		return x.Recipients
+	}
+	return nil
+}
+
+type Rewrapped struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []*RewrappedItem       `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rewrapped) Reset() {
+	*x = Rewrapped{}
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rewrapped) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rewrapped) ProtoMessage() {}
+
+func (x *Rewrapped) ProtoReflect() protoreflect.Message {
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rewrapped.ProtoReflect.Descriptor instead.
+func (*Rewrapped) Descriptor() ([]byte, []int) {
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Rewrapped) GetItems() []*RewrappedItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+type RewrappedItem struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	ConnectionId string                 `protobuf:"bytes,1,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
+	// SHA-256 of the header, so that nothing is added to a credential that was replaced meanwhile.
+	HeaderDigest []byte        `protobuf:"bytes,2,opt,name=header_digest,json=headerDigest,proto3" json:"header_digest,omitempty"`
+	Wraps        []*SealedWrap `protobuf:"bytes,3,rep,name=wraps,proto3" json:"wraps,omitempty"`
+	// Why there are none.
+	Error         string `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RewrappedItem) Reset() {
+	*x = RewrappedItem{}
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RewrappedItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RewrappedItem) ProtoMessage() {}
+
+func (x *RewrappedItem) ProtoReflect() protoreflect.Message {
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RewrappedItem.ProtoReflect.Descriptor instead.
+func (*RewrappedItem) Descriptor() ([]byte, []int) {
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *RewrappedItem) GetConnectionId() string {
+	if x != nil {
+		return x.ConnectionId
+	}
+	return ""
+}
+
+func (x *RewrappedItem) GetHeaderDigest() []byte {
+	if x != nil {
+		return x.HeaderDigest
+	}
+	return nil
+}
+
+func (x *RewrappedItem) GetWraps() []*SealedWrap {
+	if x != nil {
+		return x.Wraps
+	}
+	return nil
+}
+
+func (x *RewrappedItem) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+type SealedWrap struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Fingerprint of the recipient's key.
+	Recipient     string `protobuf:"bytes,1,opt,name=recipient,proto3" json:"recipient,omitempty"`
+	Data          []byte `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SealedWrap) Reset() {
+	*x = SealedWrap{}
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SealedWrap) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SealedWrap) ProtoMessage() {}
+
+func (x *SealedWrap) ProtoReflect() protoreflect.Message {
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SealedWrap.ProtoReflect.Descriptor instead.
+func (*SealedWrap) Descriptor() ([]byte, []int) {
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *SealedWrap) GetRecipient() string {
+	if x != nil {
+		return x.Recipient
+	}
+	return ""
+}
+
+func (x *SealedWrap) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 type KindSchedule struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Kind    string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
@@ -1973,7 +2297,7 @@ type KindSchedule struct {
 
 func (x *KindSchedule) Reset() {
 	*x = KindSchedule{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[23]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1985,7 +2309,7 @@ func (x *KindSchedule) String() string {
 func (*KindSchedule) ProtoMessage() {}
 
 func (x *KindSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[23]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1998,7 +2322,7 @@ func (x *KindSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KindSchedule.ProtoReflect.Descriptor instead.
 func (*KindSchedule) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{23}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *KindSchedule) GetKind() string {
@@ -2045,7 +2369,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[24]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2057,7 +2381,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[24]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2070,7 +2394,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{24}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Command) GetId() string {
@@ -2164,7 +2488,7 @@ type RunCommand struct {
 
 func (x *RunCommand) Reset() {
 	*x = RunCommand{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[25]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2176,7 +2500,7 @@ func (x *RunCommand) String() string {
 func (*RunCommand) ProtoMessage() {}
 
 func (x *RunCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[25]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2189,7 +2513,7 @@ func (x *RunCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunCommand.ProtoReflect.Descriptor instead.
 func (*RunCommand) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{25}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RunCommand) GetRunId() string {
@@ -2230,7 +2554,7 @@ type CheckCommand struct {
 
 func (x *CheckCommand) Reset() {
 	*x = CheckCommand{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[26]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2242,7 +2566,7 @@ func (x *CheckCommand) String() string {
 func (*CheckCommand) ProtoMessage() {}
 
 func (x *CheckCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[26]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2255,7 +2579,7 @@ func (x *CheckCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckCommand.ProtoReflect.Descriptor instead.
 func (*CheckCommand) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{26}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CheckCommand) GetAssignment() *Assignment {
@@ -2274,7 +2598,7 @@ type CancelCommand struct {
 
 func (x *CancelCommand) Reset() {
 	*x = CancelCommand{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[27]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2286,7 +2610,7 @@ func (x *CancelCommand) String() string {
 func (*CancelCommand) ProtoMessage() {}
 
 func (x *CancelCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[27]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2299,7 +2623,7 @@ func (x *CancelCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelCommand.ProtoReflect.Descriptor instead.
 func (*CancelCommand) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{27}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CancelCommand) GetRunId() string {
@@ -2318,7 +2642,7 @@ type ResendCommand struct {
 
 func (x *ResendCommand) Reset() {
 	*x = ResendCommand{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[28]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2330,7 +2654,7 @@ func (x *ResendCommand) String() string {
 func (*ResendCommand) ProtoMessage() {}
 
 func (x *ResendCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[28]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2343,7 +2667,7 @@ func (x *ResendCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResendCommand.ProtoReflect.Descriptor instead.
 func (*ResendCommand) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{28}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ResendCommand) GetConnectionId() string {
@@ -2366,7 +2690,7 @@ type CommandResult struct {
 
 func (x *CommandResult) Reset() {
 	*x = CommandResult{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[29]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2378,7 +2702,7 @@ func (x *CommandResult) String() string {
 func (*CommandResult) ProtoMessage() {}
 
 func (x *CommandResult) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[29]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2391,7 +2715,7 @@ func (x *CommandResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandResult.ProtoReflect.Descriptor instead.
 func (*CommandResult) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{29}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CommandResult) GetId() string {
@@ -2431,7 +2755,7 @@ type WantPlugins struct {
 
 func (x *WantPlugins) Reset() {
 	*x = WantPlugins{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[30]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2443,7 +2767,7 @@ func (x *WantPlugins) String() string {
 func (*WantPlugins) ProtoMessage() {}
 
 func (x *WantPlugins) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[30]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2456,7 +2780,7 @@ func (x *WantPlugins) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WantPlugins.ProtoReflect.Descriptor instead.
 func (*WantPlugins) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{30}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WantPlugins) GetDigests() []string {
@@ -2482,7 +2806,7 @@ type PushRequest struct {
 
 func (x *PushRequest) Reset() {
 	*x = PushRequest{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[31]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2494,7 +2818,7 @@ func (x *PushRequest) String() string {
 func (*PushRequest) ProtoMessage() {}
 
 func (x *PushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[31]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2507,7 +2831,7 @@ func (x *PushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushRequest.ProtoReflect.Descriptor instead.
 func (*PushRequest) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{31}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *PushRequest) GetMessage() isPushRequest_Message {
@@ -2616,7 +2940,7 @@ type PushResponse struct {
 
 func (x *PushResponse) Reset() {
 	*x = PushResponse{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[32]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2628,7 +2952,7 @@ func (x *PushResponse) String() string {
 func (*PushResponse) ProtoMessage() {}
 
 func (x *PushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[32]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2641,7 +2965,7 @@ func (x *PushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushResponse.ProtoReflect.Descriptor instead.
 func (*PushResponse) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{32}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *PushResponse) GetRetryAfterMs() int64 {
@@ -2759,7 +3083,7 @@ type RunOpen struct {
 
 func (x *RunOpen) Reset() {
 	*x = RunOpen{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[33]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2771,7 +3095,7 @@ func (x *RunOpen) String() string {
 func (*RunOpen) ProtoMessage() {}
 
 func (x *RunOpen) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[33]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2784,7 +3108,7 @@ func (x *RunOpen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunOpen.ProtoReflect.Descriptor instead.
 func (*RunOpen) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{33}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *RunOpen) GetRunId() string {
@@ -2875,7 +3199,7 @@ type RunReply struct {
 
 func (x *RunReply) Reset() {
 	*x = RunReply{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[34]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2887,7 +3211,7 @@ func (x *RunReply) String() string {
 func (*RunReply) ProtoMessage() {}
 
 func (x *RunReply) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[34]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2900,7 +3224,7 @@ func (x *RunReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunReply.ProtoReflect.Descriptor instead.
 func (*RunReply) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{34}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RunReply) GetRunId() string {
@@ -2939,7 +3263,7 @@ type RunPlan struct {
 
 func (x *RunPlan) Reset() {
 	*x = RunPlan{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[35]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2951,7 +3275,7 @@ func (x *RunPlan) String() string {
 func (*RunPlan) ProtoMessage() {}
 
 func (x *RunPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[35]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2964,7 +3288,7 @@ func (x *RunPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunPlan.ProtoReflect.Descriptor instead.
 func (*RunPlan) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{35}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RunPlan) GetRunId() string {
@@ -3019,7 +3343,7 @@ type Scope struct {
 
 func (x *Scope) Reset() {
 	*x = Scope{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[36]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3031,7 +3355,7 @@ func (x *Scope) String() string {
 func (*Scope) ProtoMessage() {}
 
 func (x *Scope) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[36]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3044,7 +3368,7 @@ func (x *Scope) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scope.ProtoReflect.Descriptor instead.
 func (*Scope) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{36}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Scope) GetKind() string {
@@ -3071,7 +3395,7 @@ type Label struct {
 
 func (x *Label) Reset() {
 	*x = Label{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[37]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3083,7 +3407,7 @@ func (x *Label) String() string {
 func (*Label) ProtoMessage() {}
 
 func (x *Label) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[37]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3096,7 +3420,7 @@ func (x *Label) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Label.ProtoReflect.Descriptor instead.
 func (*Label) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{37}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Label) GetKey() string {
@@ -3136,7 +3460,7 @@ type CaptureOpen struct {
 
 func (x *CaptureOpen) Reset() {
 	*x = CaptureOpen{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[38]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3148,7 +3472,7 @@ func (x *CaptureOpen) String() string {
 func (*CaptureOpen) ProtoMessage() {}
 
 func (x *CaptureOpen) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[38]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3161,7 +3485,7 @@ func (x *CaptureOpen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaptureOpen.ProtoReflect.Descriptor instead.
 func (*CaptureOpen) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{38}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *CaptureOpen) GetRunId() string {
@@ -3253,7 +3577,7 @@ type Baseline struct {
 
 func (x *Baseline) Reset() {
 	*x = Baseline{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[39]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3265,7 +3589,7 @@ func (x *Baseline) String() string {
 func (*Baseline) ProtoMessage() {}
 
 func (x *Baseline) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[39]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3278,7 +3602,7 @@ func (x *Baseline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Baseline.ProtoReflect.Descriptor instead.
 func (*Baseline) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{39}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Baseline) GetEpoch() int64 {
@@ -3328,7 +3652,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[40]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3340,7 +3664,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[40]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3353,7 +3677,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{40}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Outcome) GetStatus() string {
@@ -3441,7 +3765,7 @@ type CaptureReply struct {
 
 func (x *CaptureReply) Reset() {
 	*x = CaptureReply{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[41]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3453,7 +3777,7 @@ func (x *CaptureReply) String() string {
 func (*CaptureReply) ProtoMessage() {}
 
 func (x *CaptureReply) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[41]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3466,7 +3790,7 @@ func (x *CaptureReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaptureReply.ProtoReflect.Descriptor instead.
 func (*CaptureReply) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{41}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *CaptureReply) GetRunId() string {
@@ -3525,7 +3849,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[42]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3537,7 +3861,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[42]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3550,7 +3874,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{42}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Batch) GetRunId() string {
@@ -3622,7 +3946,7 @@ type Item struct {
 
 func (x *Item) Reset() {
 	*x = Item{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[43]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3634,7 +3958,7 @@ func (x *Item) String() string {
 func (*Item) ProtoMessage() {}
 
 func (x *Item) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[43]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3647,7 +3971,7 @@ func (x *Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Item.ProtoReflect.Descriptor instead.
 func (*Item) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{43}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Item) GetCanonical() []byte {
@@ -3681,7 +4005,7 @@ type Row struct {
 
 func (x *Row) Reset() {
 	*x = Row{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[44]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3693,7 +4017,7 @@ func (x *Row) String() string {
 func (*Row) ProtoMessage() {}
 
 func (x *Row) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[44]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3706,7 +4030,7 @@ func (x *Row) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Row.ProtoReflect.Descriptor instead.
 func (*Row) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{44}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Row) GetKey() string {
@@ -3746,7 +4070,7 @@ type BatchReceipt struct {
 
 func (x *BatchReceipt) Reset() {
 	*x = BatchReceipt{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[45]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3758,7 +4082,7 @@ func (x *BatchReceipt) String() string {
 func (*BatchReceipt) ProtoMessage() {}
 
 func (x *BatchReceipt) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[45]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3771,7 +4095,7 @@ func (x *BatchReceipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchReceipt.ProtoReflect.Descriptor instead.
 func (*BatchReceipt) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{45}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *BatchReceipt) GetRunId() string {
@@ -3854,7 +4178,7 @@ type Rejection struct {
 
 func (x *Rejection) Reset() {
 	*x = Rejection{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[46]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3866,7 +4190,7 @@ func (x *Rejection) String() string {
 func (*Rejection) ProtoMessage() {}
 
 func (x *Rejection) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[46]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3879,7 +4203,7 @@ func (x *Rejection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejection.ProtoReflect.Descriptor instead.
 func (*Rejection) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{46}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Rejection) GetKey() string {
@@ -3910,7 +4234,7 @@ type RunClose struct {
 
 func (x *RunClose) Reset() {
 	*x = RunClose{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[47]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3922,7 +4246,7 @@ func (x *RunClose) String() string {
 func (*RunClose) ProtoMessage() {}
 
 func (x *RunClose) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[47]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3935,7 +4259,7 @@ func (x *RunClose) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunClose.ProtoReflect.Descriptor instead.
 func (*RunClose) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{47}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *RunClose) GetRunId() string {
@@ -3977,7 +4301,7 @@ type RunReceipt struct {
 
 func (x *RunReceipt) Reset() {
 	*x = RunReceipt{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[48]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3989,7 +4313,7 @@ func (x *RunReceipt) String() string {
 func (*RunReceipt) ProtoMessage() {}
 
 func (x *RunReceipt) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[48]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4002,7 +4326,7 @@ func (x *RunReceipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunReceipt.ProtoReflect.Descriptor instead.
 func (*RunReceipt) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{48}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *RunReceipt) GetRunId() string {
@@ -4075,21 +4399,23 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\n" +
 	"machine_id\x18\x06 \x01(\tR\tmachineId\x12\x17\n" +
 	"\aboot_id\x18\a \x01(\tR\x06bootId\x12\x1a\n" +
-	"\binstance\x18\b \x01(\tR\binstance\"\x8f\x03\n" +
+	"\binstance\x18\b \x01(\tR\binstance\"\xcd\x03\n" +
 	"\fAgentMessage\x120\n" +
 	"\x05hello\x18\x01 \x01(\v2\x18.maestro.uplink.v1.HelloH\x00R\x05hello\x12>\n" +
 	"\x06plugin\x18\x02 \x01(\v2$.maestro.uplink.v1.PluginDescriptionH\x00R\x06plugin\x12<\n" +
 	"\theartbeat\x18\x03 \x01(\v2\x1c.maestro.uplink.v1.HeartbeatH\x00R\theartbeat\x12<\n" +
 	"\bprogress\x18\x04 \x01(\v2\x1e.maestro.uplink.v1.RunProgressH\x00R\bprogress\x12:\n" +
 	"\x06result\x18\x05 \x01(\v2 .maestro.uplink.v1.CommandResultH\x00R\x06result\x12J\n" +
-	"\x0fplugins_at_hand\x18\x06 \x01(\v2 .maestro.uplink.v1.PluginsAtHandH\x00R\rpluginsAtHandB\t\n" +
-	"\amessage\"\x96\x02\n" +
+	"\x0fplugins_at_hand\x18\x06 \x01(\v2 .maestro.uplink.v1.PluginsAtHandH\x00R\rpluginsAtHand\x12<\n" +
+	"\trewrapped\x18\a \x01(\v2\x1c.maestro.uplink.v1.RewrappedH\x00R\trewrappedB\t\n" +
+	"\amessage\"\xcb\x02\n" +
 	"\x10CollectorMessage\x126\n" +
 	"\awelcome\x18\x01 \x01(\v2\x1a.maestro.uplink.v1.WelcomeH\x00R\awelcome\x12B\n" +
 	"\vassignments\x18\x02 \x01(\v2\x1e.maestro.uplink.v1.AssignmentsH\x00R\vassignments\x126\n" +
 	"\acommand\x18\x03 \x01(\v2\x1a.maestro.uplink.v1.CommandH\x00R\acommand\x12C\n" +
-	"\fwant_plugins\x18\x04 \x01(\v2\x1e.maestro.uplink.v1.WantPluginsH\x00R\vwantPluginsB\t\n" +
-	"\amessage\"\xf2\x04\n" +
+	"\fwant_plugins\x18\x04 \x01(\v2\x1e.maestro.uplink.v1.WantPluginsH\x00R\vwantPlugins\x123\n" +
+	"\x06rewrap\x18\x05 \x01(\v2\x19.maestro.uplink.v1.RewrapH\x00R\x06rewrapB\t\n" +
+	"\amessage\"\x93\x05\n" +
 	"\x05Hello\x12\x1e\n" +
 	"\n" +
 	"capability\x18\x01 \x01(\x05R\n" +
@@ -4104,7 +4430,9 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\x05clock\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x05clock\x129\n" +
 	"\tpositions\x18\n" +
 	" \x03(\v2\x1b.maestro.uplink.v1.PositionR\tpositions\x12O\n" +
-	"\rplugin_builds\x18\v \x03(\v2*.maestro.uplink.v1.Hello.PluginBuildsEntryR\fpluginBuilds\x1a?\n" +
+	"\rplugin_builds\x18\v \x03(\v2*.maestro.uplink.v1.Hello.PluginBuildsEntryR\fpluginBuilds\x12\x1f\n" +
+	"\vsealing_key\x18\f \x01(\fR\n" +
+	"sealingKey\x1a?\n" +
 	"\x11PluginBuildsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"B\n" +
@@ -4167,7 +4495,7 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\n" +
 	"assignment\x18\x01 \x01(\fR\n" +
 	"assignment\x12\x1c\n" +
-	"\tsignature\x18\x02 \x01(\fR\tsignature\"\xb9\x04\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\"\xd1\x04\n" +
 	"\n" +
 	"Assignment\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12#\n" +
@@ -4189,7 +4517,28 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\vquiet_hours\x18\x0e \x03(\tR\n" +
 	"quietHours\x12\x12\n" +
 	"\x04zone\x18\x0f \x01(\tR\x04zone\x12%\n" +
-	"\x0estandby_agents\x18\x10 \x03(\tR\rstandbyAgents\"{\n" +
+	"\x0estandby_agents\x18\x10 \x03(\tR\rstandbyAgents\x12\x16\n" +
+	"\x06sealed\x18\x11 \x01(\fR\x06sealed\"=\n" +
+	"\x06Rewrap\x123\n" +
+	"\x05items\x18\x01 \x03(\v2\x1d.maestro.uplink.v1.RewrapItemR\x05items\"i\n" +
+	"\n" +
+	"RewrapItem\x12#\n" +
+	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12\x16\n" +
+	"\x06sealed\x18\x02 \x01(\fR\x06sealed\x12\x1e\n" +
+	"\n" +
+	"recipients\x18\x03 \x03(\fR\n" +
+	"recipients\"C\n" +
+	"\tRewrapped\x126\n" +
+	"\x05items\x18\x01 \x03(\v2 .maestro.uplink.v1.RewrappedItemR\x05items\"\xa4\x01\n" +
+	"\rRewrappedItem\x12#\n" +
+	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12#\n" +
+	"\rheader_digest\x18\x02 \x01(\fR\fheaderDigest\x123\n" +
+	"\x05wraps\x18\x03 \x03(\v2\x1d.maestro.uplink.v1.SealedWrapR\x05wraps\x12\x14\n" +
+	"\x05error\x18\x04 \x01(\tR\x05error\">\n" +
+	"\n" +
+	"SealedWrap\x12\x1c\n" +
+	"\trecipient\x18\x01 \x01(\tR\trecipient\x12\x12\n" +
+	"\x04data\x18\x02 \x01(\fR\x04data\"{\n" +
 	"\fKindSchedule\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aenabled\x18\x02 \x01(\bR\aenabled\x12)\n" +
@@ -4390,7 +4739,7 @@ func file_maestro_uplink_v1_uplink_proto_rawDescGZIP() []byte {
 }
 
 var file_maestro_uplink_v1_uplink_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_maestro_uplink_v1_uplink_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
+var file_maestro_uplink_v1_uplink_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
 var file_maestro_uplink_v1_uplink_proto_goTypes = []any{
 	(Verdict)(0),                  // 0: maestro.uplink.v1.Verdict
 	(*FilesRequest)(nil),          // 1: maestro.uplink.v1.FilesRequest
@@ -4416,113 +4765,123 @@ var file_maestro_uplink_v1_uplink_proto_goTypes = []any{
 	(*Assignments)(nil),           // 21: maestro.uplink.v1.Assignments
 	(*SignedAssignment)(nil),      // 22: maestro.uplink.v1.SignedAssignment
 	(*Assignment)(nil),            // 23: maestro.uplink.v1.Assignment
-	(*KindSchedule)(nil),          // 24: maestro.uplink.v1.KindSchedule
-	(*Command)(nil),               // 25: maestro.uplink.v1.Command
-	(*RunCommand)(nil),            // 26: maestro.uplink.v1.RunCommand
-	(*CheckCommand)(nil),          // 27: maestro.uplink.v1.CheckCommand
-	(*CancelCommand)(nil),         // 28: maestro.uplink.v1.CancelCommand
-	(*ResendCommand)(nil),         // 29: maestro.uplink.v1.ResendCommand
-	(*CommandResult)(nil),         // 30: maestro.uplink.v1.CommandResult
-	(*WantPlugins)(nil),           // 31: maestro.uplink.v1.WantPlugins
-	(*PushRequest)(nil),           // 32: maestro.uplink.v1.PushRequest
-	(*PushResponse)(nil),          // 33: maestro.uplink.v1.PushResponse
-	(*RunOpen)(nil),               // 34: maestro.uplink.v1.RunOpen
-	(*RunReply)(nil),              // 35: maestro.uplink.v1.RunReply
-	(*RunPlan)(nil),               // 36: maestro.uplink.v1.RunPlan
-	(*Scope)(nil),                 // 37: maestro.uplink.v1.Scope
-	(*Label)(nil),                 // 38: maestro.uplink.v1.Label
-	(*CaptureOpen)(nil),           // 39: maestro.uplink.v1.CaptureOpen
-	(*Baseline)(nil),              // 40: maestro.uplink.v1.Baseline
-	(*Outcome)(nil),               // 41: maestro.uplink.v1.Outcome
-	(*CaptureReply)(nil),          // 42: maestro.uplink.v1.CaptureReply
-	(*Batch)(nil),                 // 43: maestro.uplink.v1.Batch
-	(*Item)(nil),                  // 44: maestro.uplink.v1.Item
-	(*Row)(nil),                   // 45: maestro.uplink.v1.Row
-	(*BatchReceipt)(nil),          // 46: maestro.uplink.v1.BatchReceipt
-	(*Rejection)(nil),             // 47: maestro.uplink.v1.Rejection
-	(*RunClose)(nil),              // 48: maestro.uplink.v1.RunClose
-	(*RunReceipt)(nil),            // 49: maestro.uplink.v1.RunReceipt
-	nil,                           // 50: maestro.uplink.v1.Hello.PluginBuildsEntry
-	nil,                           // 51: maestro.uplink.v1.PluginsAtHand.BuildsEntry
-	(*timestamppb.Timestamp)(nil), // 52: google.protobuf.Timestamp
+	(*Rewrap)(nil),                // 24: maestro.uplink.v1.Rewrap
+	(*RewrapItem)(nil),            // 25: maestro.uplink.v1.RewrapItem
+	(*Rewrapped)(nil),             // 26: maestro.uplink.v1.Rewrapped
+	(*RewrappedItem)(nil),         // 27: maestro.uplink.v1.RewrappedItem
+	(*SealedWrap)(nil),            // 28: maestro.uplink.v1.SealedWrap
+	(*KindSchedule)(nil),          // 29: maestro.uplink.v1.KindSchedule
+	(*Command)(nil),               // 30: maestro.uplink.v1.Command
+	(*RunCommand)(nil),            // 31: maestro.uplink.v1.RunCommand
+	(*CheckCommand)(nil),          // 32: maestro.uplink.v1.CheckCommand
+	(*CancelCommand)(nil),         // 33: maestro.uplink.v1.CancelCommand
+	(*ResendCommand)(nil),         // 34: maestro.uplink.v1.ResendCommand
+	(*CommandResult)(nil),         // 35: maestro.uplink.v1.CommandResult
+	(*WantPlugins)(nil),           // 36: maestro.uplink.v1.WantPlugins
+	(*PushRequest)(nil),           // 37: maestro.uplink.v1.PushRequest
+	(*PushResponse)(nil),          // 38: maestro.uplink.v1.PushResponse
+	(*RunOpen)(nil),               // 39: maestro.uplink.v1.RunOpen
+	(*RunReply)(nil),              // 40: maestro.uplink.v1.RunReply
+	(*RunPlan)(nil),               // 41: maestro.uplink.v1.RunPlan
+	(*Scope)(nil),                 // 42: maestro.uplink.v1.Scope
+	(*Label)(nil),                 // 43: maestro.uplink.v1.Label
+	(*CaptureOpen)(nil),           // 44: maestro.uplink.v1.CaptureOpen
+	(*Baseline)(nil),              // 45: maestro.uplink.v1.Baseline
+	(*Outcome)(nil),               // 46: maestro.uplink.v1.Outcome
+	(*CaptureReply)(nil),          // 47: maestro.uplink.v1.CaptureReply
+	(*Batch)(nil),                 // 48: maestro.uplink.v1.Batch
+	(*Item)(nil),                  // 49: maestro.uplink.v1.Item
+	(*Row)(nil),                   // 50: maestro.uplink.v1.Row
+	(*BatchReceipt)(nil),          // 51: maestro.uplink.v1.BatchReceipt
+	(*Rejection)(nil),             // 52: maestro.uplink.v1.Rejection
+	(*RunClose)(nil),              // 53: maestro.uplink.v1.RunClose
+	(*RunReceipt)(nil),            // 54: maestro.uplink.v1.RunReceipt
+	nil,                           // 55: maestro.uplink.v1.Hello.PluginBuildsEntry
+	nil,                           // 56: maestro.uplink.v1.PluginsAtHand.BuildsEntry
+	(*timestamppb.Timestamp)(nil), // 57: google.protobuf.Timestamp
 }
 var file_maestro_uplink_v1_uplink_proto_depIdxs = []int32{
 	3,  // 0: maestro.uplink.v1.FilesResponse.list:type_name -> maestro.uplink.v1.FileList
 	5,  // 1: maestro.uplink.v1.FilesResponse.chunk:type_name -> maestro.uplink.v1.FileChunk
 	4,  // 2: maestro.uplink.v1.FileList.files:type_name -> maestro.uplink.v1.ConnectionFile
 	10, // 3: maestro.uplink.v1.EnrollRequest.info:type_name -> maestro.uplink.v1.AgentInfo
-	52, // 4: maestro.uplink.v1.RecoverRequest.at:type_name -> google.protobuf.Timestamp
+	57, // 4: maestro.uplink.v1.RecoverRequest.at:type_name -> google.protobuf.Timestamp
 	13, // 5: maestro.uplink.v1.AgentMessage.hello:type_name -> maestro.uplink.v1.Hello
 	17, // 6: maestro.uplink.v1.AgentMessage.plugin:type_name -> maestro.uplink.v1.PluginDescription
 	18, // 7: maestro.uplink.v1.AgentMessage.heartbeat:type_name -> maestro.uplink.v1.Heartbeat
 	19, // 8: maestro.uplink.v1.AgentMessage.progress:type_name -> maestro.uplink.v1.RunProgress
-	30, // 9: maestro.uplink.v1.AgentMessage.result:type_name -> maestro.uplink.v1.CommandResult
+	35, // 9: maestro.uplink.v1.AgentMessage.result:type_name -> maestro.uplink.v1.CommandResult
 	16, // 10: maestro.uplink.v1.AgentMessage.plugins_at_hand:type_name -> maestro.uplink.v1.PluginsAtHand
-	20, // 11: maestro.uplink.v1.CollectorMessage.welcome:type_name -> maestro.uplink.v1.Welcome
-	21, // 12: maestro.uplink.v1.CollectorMessage.assignments:type_name -> maestro.uplink.v1.Assignments
-	25, // 13: maestro.uplink.v1.CollectorMessage.command:type_name -> maestro.uplink.v1.Command
-	31, // 14: maestro.uplink.v1.CollectorMessage.want_plugins:type_name -> maestro.uplink.v1.WantPlugins
-	10, // 15: maestro.uplink.v1.Hello.info:type_name -> maestro.uplink.v1.AgentInfo
-	22, // 16: maestro.uplink.v1.Hello.assignments:type_name -> maestro.uplink.v1.SignedAssignment
-	14, // 17: maestro.uplink.v1.Hello.credentials:type_name -> maestro.uplink.v1.CredentialName
-	52, // 18: maestro.uplink.v1.Hello.clock:type_name -> google.protobuf.Timestamp
-	15, // 19: maestro.uplink.v1.Hello.positions:type_name -> maestro.uplink.v1.Position
-	50, // 20: maestro.uplink.v1.Hello.plugin_builds:type_name -> maestro.uplink.v1.Hello.PluginBuildsEntry
-	51, // 21: maestro.uplink.v1.PluginsAtHand.builds:type_name -> maestro.uplink.v1.PluginsAtHand.BuildsEntry
-	52, // 22: maestro.uplink.v1.Heartbeat.clock:type_name -> google.protobuf.Timestamp
-	52, // 23: maestro.uplink.v1.Heartbeat.certificate_not_after:type_name -> google.protobuf.Timestamp
-	52, // 24: maestro.uplink.v1.RunProgress.started_at:type_name -> google.protobuf.Timestamp
-	52, // 25: maestro.uplink.v1.Welcome.clock:type_name -> google.protobuf.Timestamp
-	22, // 26: maestro.uplink.v1.Assignments.assignments:type_name -> maestro.uplink.v1.SignedAssignment
-	24, // 27: maestro.uplink.v1.Assignment.kinds:type_name -> maestro.uplink.v1.KindSchedule
-	52, // 28: maestro.uplink.v1.Assignment.run_until:type_name -> google.protobuf.Timestamp
-	26, // 29: maestro.uplink.v1.Command.run:type_name -> maestro.uplink.v1.RunCommand
-	27, // 30: maestro.uplink.v1.Command.check:type_name -> maestro.uplink.v1.CheckCommand
-	28, // 31: maestro.uplink.v1.Command.cancel:type_name -> maestro.uplink.v1.CancelCommand
-	29, // 32: maestro.uplink.v1.Command.resend:type_name -> maestro.uplink.v1.ResendCommand
-	23, // 33: maestro.uplink.v1.CheckCommand.assignment:type_name -> maestro.uplink.v1.Assignment
-	34, // 34: maestro.uplink.v1.PushRequest.open:type_name -> maestro.uplink.v1.RunOpen
-	36, // 35: maestro.uplink.v1.PushRequest.plan:type_name -> maestro.uplink.v1.RunPlan
-	39, // 36: maestro.uplink.v1.PushRequest.capture:type_name -> maestro.uplink.v1.CaptureOpen
-	43, // 37: maestro.uplink.v1.PushRequest.batch:type_name -> maestro.uplink.v1.Batch
-	48, // 38: maestro.uplink.v1.PushRequest.close:type_name -> maestro.uplink.v1.RunClose
-	35, // 39: maestro.uplink.v1.PushResponse.run:type_name -> maestro.uplink.v1.RunReply
-	42, // 40: maestro.uplink.v1.PushResponse.capture:type_name -> maestro.uplink.v1.CaptureReply
-	46, // 41: maestro.uplink.v1.PushResponse.batch:type_name -> maestro.uplink.v1.BatchReceipt
-	49, // 42: maestro.uplink.v1.PushResponse.close:type_name -> maestro.uplink.v1.RunReceipt
-	52, // 43: maestro.uplink.v1.RunOpen.started_at:type_name -> google.protobuf.Timestamp
-	52, // 44: maestro.uplink.v1.RunOpen.finished_at:type_name -> google.protobuf.Timestamp
-	0,  // 45: maestro.uplink.v1.RunReply.verdict:type_name -> maestro.uplink.v1.Verdict
-	37, // 46: maestro.uplink.v1.RunPlan.scopes:type_name -> maestro.uplink.v1.Scope
-	38, // 47: maestro.uplink.v1.Scope.partition:type_name -> maestro.uplink.v1.Label
-	41, // 48: maestro.uplink.v1.CaptureOpen.outcome:type_name -> maestro.uplink.v1.Outcome
-	40, // 49: maestro.uplink.v1.CaptureOpen.baseline:type_name -> maestro.uplink.v1.Baseline
-	52, // 50: maestro.uplink.v1.CaptureOpen.read_at:type_name -> google.protobuf.Timestamp
-	0,  // 51: maestro.uplink.v1.CaptureReply.verdict:type_name -> maestro.uplink.v1.Verdict
-	44, // 52: maestro.uplink.v1.Batch.upserts:type_name -> maestro.uplink.v1.Item
-	45, // 53: maestro.uplink.v1.Batch.list:type_name -> maestro.uplink.v1.Row
-	47, // 54: maestro.uplink.v1.BatchReceipt.rejected:type_name -> maestro.uplink.v1.Rejection
-	0,  // 55: maestro.uplink.v1.BatchReceipt.verdict:type_name -> maestro.uplink.v1.Verdict
-	45, // 56: maestro.uplink.v1.BatchReceipt.index:type_name -> maestro.uplink.v1.Row
-	52, // 57: maestro.uplink.v1.RunClose.finished_at:type_name -> google.protobuf.Timestamp
-	0,  // 58: maestro.uplink.v1.RunReceipt.verdict:type_name -> maestro.uplink.v1.Verdict
-	6,  // 59: maestro.uplink.v1.Uplink.Enroll:input_type -> maestro.uplink.v1.EnrollRequest
-	7,  // 60: maestro.uplink.v1.Uplink.Renew:input_type -> maestro.uplink.v1.RenewRequest
-	8,  // 61: maestro.uplink.v1.Uplink.Recover:input_type -> maestro.uplink.v1.RecoverRequest
-	11, // 62: maestro.uplink.v1.Uplink.Session:input_type -> maestro.uplink.v1.AgentMessage
-	32, // 63: maestro.uplink.v1.Uplink.Push:input_type -> maestro.uplink.v1.PushRequest
-	1,  // 64: maestro.uplink.v1.Uplink.Files:input_type -> maestro.uplink.v1.FilesRequest
-	9,  // 65: maestro.uplink.v1.Uplink.Enroll:output_type -> maestro.uplink.v1.EnrollResponse
-	9,  // 66: maestro.uplink.v1.Uplink.Renew:output_type -> maestro.uplink.v1.EnrollResponse
-	9,  // 67: maestro.uplink.v1.Uplink.Recover:output_type -> maestro.uplink.v1.EnrollResponse
-	12, // 68: maestro.uplink.v1.Uplink.Session:output_type -> maestro.uplink.v1.CollectorMessage
-	33, // 69: maestro.uplink.v1.Uplink.Push:output_type -> maestro.uplink.v1.PushResponse
-	2,  // 70: maestro.uplink.v1.Uplink.Files:output_type -> maestro.uplink.v1.FilesResponse
-	65, // [65:71] is the sub-list for method output_type
-	59, // [59:65] is the sub-list for method input_type
-	59, // [59:59] is the sub-list for extension type_name
-	59, // [59:59] is the sub-list for extension extendee
-	0,  // [0:59] is the sub-list for field type_name
+	26, // 11: maestro.uplink.v1.AgentMessage.rewrapped:type_name -> maestro.uplink.v1.Rewrapped
+	20, // 12: maestro.uplink.v1.CollectorMessage.welcome:type_name -> maestro.uplink.v1.Welcome
+	21, // 13: maestro.uplink.v1.CollectorMessage.assignments:type_name -> maestro.uplink.v1.Assignments
+	30, // 14: maestro.uplink.v1.CollectorMessage.command:type_name -> maestro.uplink.v1.Command
+	36, // 15: maestro.uplink.v1.CollectorMessage.want_plugins:type_name -> maestro.uplink.v1.WantPlugins
+	24, // 16: maestro.uplink.v1.CollectorMessage.rewrap:type_name -> maestro.uplink.v1.Rewrap
+	10, // 17: maestro.uplink.v1.Hello.info:type_name -> maestro.uplink.v1.AgentInfo
+	22, // 18: maestro.uplink.v1.Hello.assignments:type_name -> maestro.uplink.v1.SignedAssignment
+	14, // 19: maestro.uplink.v1.Hello.credentials:type_name -> maestro.uplink.v1.CredentialName
+	57, // 20: maestro.uplink.v1.Hello.clock:type_name -> google.protobuf.Timestamp
+	15, // 21: maestro.uplink.v1.Hello.positions:type_name -> maestro.uplink.v1.Position
+	55, // 22: maestro.uplink.v1.Hello.plugin_builds:type_name -> maestro.uplink.v1.Hello.PluginBuildsEntry
+	56, // 23: maestro.uplink.v1.PluginsAtHand.builds:type_name -> maestro.uplink.v1.PluginsAtHand.BuildsEntry
+	57, // 24: maestro.uplink.v1.Heartbeat.clock:type_name -> google.protobuf.Timestamp
+	57, // 25: maestro.uplink.v1.Heartbeat.certificate_not_after:type_name -> google.protobuf.Timestamp
+	57, // 26: maestro.uplink.v1.RunProgress.started_at:type_name -> google.protobuf.Timestamp
+	57, // 27: maestro.uplink.v1.Welcome.clock:type_name -> google.protobuf.Timestamp
+	22, // 28: maestro.uplink.v1.Assignments.assignments:type_name -> maestro.uplink.v1.SignedAssignment
+	29, // 29: maestro.uplink.v1.Assignment.kinds:type_name -> maestro.uplink.v1.KindSchedule
+	57, // 30: maestro.uplink.v1.Assignment.run_until:type_name -> google.protobuf.Timestamp
+	25, // 31: maestro.uplink.v1.Rewrap.items:type_name -> maestro.uplink.v1.RewrapItem
+	27, // 32: maestro.uplink.v1.Rewrapped.items:type_name -> maestro.uplink.v1.RewrappedItem
+	28, // 33: maestro.uplink.v1.RewrappedItem.wraps:type_name -> maestro.uplink.v1.SealedWrap
+	31, // 34: maestro.uplink.v1.Command.run:type_name -> maestro.uplink.v1.RunCommand
+	32, // 35: maestro.uplink.v1.Command.check:type_name -> maestro.uplink.v1.CheckCommand
+	33, // 36: maestro.uplink.v1.Command.cancel:type_name -> maestro.uplink.v1.CancelCommand
+	34, // 37: maestro.uplink.v1.Command.resend:type_name -> maestro.uplink.v1.ResendCommand
+	23, // 38: maestro.uplink.v1.CheckCommand.assignment:type_name -> maestro.uplink.v1.Assignment
+	39, // 39: maestro.uplink.v1.PushRequest.open:type_name -> maestro.uplink.v1.RunOpen
+	41, // 40: maestro.uplink.v1.PushRequest.plan:type_name -> maestro.uplink.v1.RunPlan
+	44, // 41: maestro.uplink.v1.PushRequest.capture:type_name -> maestro.uplink.v1.CaptureOpen
+	48, // 42: maestro.uplink.v1.PushRequest.batch:type_name -> maestro.uplink.v1.Batch
+	53, // 43: maestro.uplink.v1.PushRequest.close:type_name -> maestro.uplink.v1.RunClose
+	40, // 44: maestro.uplink.v1.PushResponse.run:type_name -> maestro.uplink.v1.RunReply
+	47, // 45: maestro.uplink.v1.PushResponse.capture:type_name -> maestro.uplink.v1.CaptureReply
+	51, // 46: maestro.uplink.v1.PushResponse.batch:type_name -> maestro.uplink.v1.BatchReceipt
+	54, // 47: maestro.uplink.v1.PushResponse.close:type_name -> maestro.uplink.v1.RunReceipt
+	57, // 48: maestro.uplink.v1.RunOpen.started_at:type_name -> google.protobuf.Timestamp
+	57, // 49: maestro.uplink.v1.RunOpen.finished_at:type_name -> google.protobuf.Timestamp
+	0,  // 50: maestro.uplink.v1.RunReply.verdict:type_name -> maestro.uplink.v1.Verdict
+	42, // 51: maestro.uplink.v1.RunPlan.scopes:type_name -> maestro.uplink.v1.Scope
+	43, // 52: maestro.uplink.v1.Scope.partition:type_name -> maestro.uplink.v1.Label
+	46, // 53: maestro.uplink.v1.CaptureOpen.outcome:type_name -> maestro.uplink.v1.Outcome
+	45, // 54: maestro.uplink.v1.CaptureOpen.baseline:type_name -> maestro.uplink.v1.Baseline
+	57, // 55: maestro.uplink.v1.CaptureOpen.read_at:type_name -> google.protobuf.Timestamp
+	0,  // 56: maestro.uplink.v1.CaptureReply.verdict:type_name -> maestro.uplink.v1.Verdict
+	49, // 57: maestro.uplink.v1.Batch.upserts:type_name -> maestro.uplink.v1.Item
+	50, // 58: maestro.uplink.v1.Batch.list:type_name -> maestro.uplink.v1.Row
+	52, // 59: maestro.uplink.v1.BatchReceipt.rejected:type_name -> maestro.uplink.v1.Rejection
+	0,  // 60: maestro.uplink.v1.BatchReceipt.verdict:type_name -> maestro.uplink.v1.Verdict
+	50, // 61: maestro.uplink.v1.BatchReceipt.index:type_name -> maestro.uplink.v1.Row
+	57, // 62: maestro.uplink.v1.RunClose.finished_at:type_name -> google.protobuf.Timestamp
+	0,  // 63: maestro.uplink.v1.RunReceipt.verdict:type_name -> maestro.uplink.v1.Verdict
+	6,  // 64: maestro.uplink.v1.Uplink.Enroll:input_type -> maestro.uplink.v1.EnrollRequest
+	7,  // 65: maestro.uplink.v1.Uplink.Renew:input_type -> maestro.uplink.v1.RenewRequest
+	8,  // 66: maestro.uplink.v1.Uplink.Recover:input_type -> maestro.uplink.v1.RecoverRequest
+	11, // 67: maestro.uplink.v1.Uplink.Session:input_type -> maestro.uplink.v1.AgentMessage
+	37, // 68: maestro.uplink.v1.Uplink.Push:input_type -> maestro.uplink.v1.PushRequest
+	1,  // 69: maestro.uplink.v1.Uplink.Files:input_type -> maestro.uplink.v1.FilesRequest
+	9,  // 70: maestro.uplink.v1.Uplink.Enroll:output_type -> maestro.uplink.v1.EnrollResponse
+	9,  // 71: maestro.uplink.v1.Uplink.Renew:output_type -> maestro.uplink.v1.EnrollResponse
+	9,  // 72: maestro.uplink.v1.Uplink.Recover:output_type -> maestro.uplink.v1.EnrollResponse
+	12, // 73: maestro.uplink.v1.Uplink.Session:output_type -> maestro.uplink.v1.CollectorMessage
+	38, // 74: maestro.uplink.v1.Uplink.Push:output_type -> maestro.uplink.v1.PushResponse
+	2,  // 75: maestro.uplink.v1.Uplink.Files:output_type -> maestro.uplink.v1.FilesResponse
+	70, // [70:76] is the sub-list for method output_type
+	64, // [64:70] is the sub-list for method input_type
+	64, // [64:64] is the sub-list for extension type_name
+	64, // [64:64] is the sub-list for extension extendee
+	0,  // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_maestro_uplink_v1_uplink_proto_init() }
@@ -4541,27 +4900,29 @@ func file_maestro_uplink_v1_uplink_proto_init() {
 		(*AgentMessage_Progress)(nil),
 		(*AgentMessage_Result)(nil),
 		(*AgentMessage_PluginsAtHand)(nil),
+		(*AgentMessage_Rewrapped)(nil),
 	}
 	file_maestro_uplink_v1_uplink_proto_msgTypes[11].OneofWrappers = []any{
 		(*CollectorMessage_Welcome)(nil),
 		(*CollectorMessage_Assignments)(nil),
 		(*CollectorMessage_Command)(nil),
 		(*CollectorMessage_WantPlugins)(nil),
+		(*CollectorMessage_Rewrap)(nil),
 	}
-	file_maestro_uplink_v1_uplink_proto_msgTypes[24].OneofWrappers = []any{
+	file_maestro_uplink_v1_uplink_proto_msgTypes[29].OneofWrappers = []any{
 		(*Command_Run)(nil),
 		(*Command_Check)(nil),
 		(*Command_Cancel)(nil),
 		(*Command_Resend)(nil),
 	}
-	file_maestro_uplink_v1_uplink_proto_msgTypes[31].OneofWrappers = []any{
+	file_maestro_uplink_v1_uplink_proto_msgTypes[36].OneofWrappers = []any{
 		(*PushRequest_Open)(nil),
 		(*PushRequest_Plan)(nil),
 		(*PushRequest_Capture)(nil),
 		(*PushRequest_Batch)(nil),
 		(*PushRequest_Close)(nil),
 	}
-	file_maestro_uplink_v1_uplink_proto_msgTypes[32].OneofWrappers = []any{
+	file_maestro_uplink_v1_uplink_proto_msgTypes[37].OneofWrappers = []any{
 		(*PushResponse_Run)(nil),
 		(*PushResponse_Capture)(nil),
 		(*PushResponse_Batch)(nil),
@@ -4573,7 +4934,7 @@ func file_maestro_uplink_v1_uplink_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_maestro_uplink_v1_uplink_proto_rawDesc), len(file_maestro_uplink_v1_uplink_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   51,
+			NumMessages:   56,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -379,10 +379,13 @@ func (x *KindSupport) GetIntervalSeconds() int64 {
 }
 
 type EnvVar struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Help          string                 `protobuf:"bytes,2,opt,name=help,proto3" json:"help,omitempty"`
-	Secret        bool                   `protobuf:"varint,3,opt,name=secret,proto3" json:"secret,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Help   string                 `protobuf:"bytes,2,opt,name=help,proto3" json:"help,omitempty"`
+	Secret bool                   `protobuf:"varint,3,opt,name=secret,proto3" json:"secret,omitempty"`
+	// It may be given by people through the collector: it is neither a path nor a permission on the agent's machine, and
+	// cannot make the plugin read a file or run a command. Secret ones may always.
+	Sealable      bool `protobuf:"varint,4,opt,name=sealable,proto3" json:"sealable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -434,6 +437,13 @@ func (x *EnvVar) GetHelp() string {
 func (x *EnvVar) GetSecret() bool {
 	if x != nil {
 		return x.Secret
+	}
+	return false
+}
+
+func (x *EnvVar) GetSealable() bool {
+	if x != nil {
+		return x.Sealable
 	}
 	return false
 }
@@ -1756,11 +1766,12 @@ const file_maestro_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x10unstable_listing\x18\x05 \x01(\bR\x0funstableListing\x12 \n" +
 	"\vpermissions\x18\x06 \x03(\tR\vpermissions\x12\x16\n" +
 	"\x06policy\x18\a \x01(\tR\x06policy\x12)\n" +
-	"\x10interval_seconds\x18\b \x01(\x03R\x0fintervalSeconds\"H\n" +
+	"\x10interval_seconds\x18\b \x01(\x03R\x0fintervalSeconds\"d\n" +
 	"\x06EnvVar\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04help\x18\x02 \x01(\tR\x04help\x12\x16\n" +
-	"\x06secret\x18\x03 \x01(\bR\x06secret\"\x89\x01\n" +
+	"\x06secret\x18\x03 \x01(\bR\x06secret\x12\x1a\n" +
+	"\bsealable\x18\x04 \x01(\bR\bsealable\"\x89\x01\n" +
 	"\x05Limit\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
 	"\n" +

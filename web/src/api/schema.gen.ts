@@ -952,6 +952,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/recovery-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The public half of the key that is kept offline; empty while there is none */
+        get: operations["get-recovery-key"];
+        /** Seal to this key too from now on; agents share what is sealed already */
+        put: operations["set-recovery-key"];
+        post?: never;
+        /** Seal to no recovery key any more */
+        delete: operations["delete-recovery-key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/reference": {
         parameters: {
             query?: never;
@@ -1393,6 +1412,77 @@ export interface paths {
         get: operations["list-run-scopes"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sealed-credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the credential of each connection stands that was sealed to its site's agents, and what to seal another with */
+        get: operations["list-sealed-credentials"];
+        put?: never;
+        /** Keep sealed credentials for many connections, each in place of what it had; says of each how it went */
+        post: operations["seal-many"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sealed-credentials/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** That of one connection */
+        get: operations["get-sealed-credential"];
+        /** Keep what was sealed for a connection, in place of what it had */
+        put: operations["seal"];
+        post?: never;
+        /** Forget the sealed credential of a connection */
+        delete: operations["unseal"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sealed-credentials/{id}/envelope": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The ciphertext, for who holds the recovery key */
+        get: operations["get-sealed-envelope"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sealed-credentials/{id}/wraps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let agents open it that cannot, by who could open it with the recovery key */
+        post: operations["add-sealed-wraps"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1907,6 +1997,8 @@ export interface components {
             recoveries?: number;
             /** Format: date-time */
             recovery_until?: string;
+            /** @description Fingerprint of the key that credentials are sealed to */
+            sealing_key?: string;
             site?: string;
             spool: components["schemas"]["SpoolStatus"];
             /**
@@ -2380,6 +2472,7 @@ export interface components {
         EnvVar: {
             help: string;
             name: string;
+            sealable?: boolean;
             secret?: boolean;
         };
         Facet: {
@@ -2997,6 +3090,14 @@ export interface components {
             total_size: number;
             total_size_is_lower_bound?: boolean;
         };
+        ListSealedCredential: {
+            items: components["schemas"]["SealedCredential"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
         ListSessionInfo: {
             items: components["schemas"]["SessionInfo"][];
             /** @description Pass as page_token for the next page; absent at the end */
@@ -3449,6 +3550,18 @@ export interface components {
              */
             ttl_seconds: number;
         };
+        RecoveryKey: {
+            readonly fingerprint?: string;
+            /** @description Public key: an uncompressed point of the curve P-256; absent while there is none */
+            key?: string;
+            /** Format: date-time */
+            readonly set_at?: string;
+            readonly set_by?: string;
+        };
+        RecoveryKeyWrite: {
+            /** @description Public key: an uncompressed point of the curve P-256 */
+            key: string;
+        };
         Ref: {
             id: string;
             kind?: string;
@@ -3800,6 +3913,85 @@ export interface components {
             status: "complete" | "partial" | "denied" | "throttled" | "unreachable" | "unsupported" | "failed" | "not_tried" | "never";
             /** @description Why what it has is not watched */
             unwatched?: string;
+        };
+        SealedCredential: {
+            /** @description Such as to change a password that a revoked agent could open */
+            advice?: string;
+            /** @description The agent that runs the connection */
+            agent?: components["schemas"]["Ref"];
+            connection: components["schemas"]["Ref"];
+            /** @description That of the connection */
+            id: string;
+            /** @description Who can open it */
+            opened_by?: components["schemas"]["SealRecipient"][];
+            provider: string;
+            /** @description Why it waits or has to be entered again, and what to do */
+            reason?: string;
+            /** @description Whom to seal to */
+            recipients: components["schemas"]["SealRecipient"][];
+            /** @description The offline recovery key can open it */
+            recoverable?: boolean;
+            /** Format: date-time */
+            sealed_at?: string;
+            sealed_by?: string;
+            /**
+             * @description none: nothing is sealed; ready: the agent can open it; waiting: another agent is about to give it the key; reenter: nobody can open it, or it is sealed for another place
+             * @enum {string}
+             */
+            state: "none" | "ready" | "waiting" | "reenter";
+            /** @description Settings that say where the values are sent, by JSON pointer; they are bound to */
+            targets: unknown;
+            tenant: string;
+            /** @description Names of the sealed values */
+            variables?: string[];
+            /** @description Variables that the plugin takes from a sealed credential */
+            wanted: components["schemas"]["SealVariable"][];
+        };
+        SealedEnvelope: {
+            ciphertext: string;
+            /** @description JSON text; its very bytes are bound */
+            header: string;
+            wraps: components["schemas"]["SealedWrap"][];
+        };
+        SealedItem: {
+            connection: string;
+            envelope: components["schemas"]["SealedEnvelope"];
+        };
+        SealedMany: {
+            items: components["schemas"]["SealedItem"][];
+        };
+        SealedResult: {
+            connection: string;
+            error?: string;
+            ok: boolean;
+        };
+        SealedResults: {
+            items: components["schemas"]["SealedResult"][];
+        };
+        SealedWrap: {
+            data: string;
+            recipient: string;
+        };
+        SealedWraps: {
+            /** @description SHA-256 of the header */
+            header_digest: string;
+            wraps: components["schemas"]["SealedWrap"][];
+        };
+        SealRecipient: {
+            /** @description Its id */
+            agent?: string;
+            /** @description As maestro-agent status shows it, to be compared */
+            fingerprint: string;
+            /** @description Public key: an uncompressed point of the curve P-256 */
+            key: string;
+            name: string;
+            /** @enum {string} */
+            type: "agent" | "recovery";
+        };
+        SealVariable: {
+            help?: string;
+            name: string;
+            secret?: boolean;
         };
         Session: {
             demo?: boolean;
@@ -6617,6 +6809,95 @@ export interface operations {
             };
         };
     };
+    "get-recovery-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryKey"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-recovery-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecoveryKeyWrite"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryKey"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-recovery-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-reference": {
         parameters: {
             query?: {
@@ -7784,6 +8065,240 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListRunScope"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-sealed-credentials": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListSealedCredential"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "seal-many": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SealedMany"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SealedResults"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-sealed-credential": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SealedCredential"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    seal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SealedEnvelope"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SealedCredential"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unseal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-sealed-envelope": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SealedEnvelope"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-sealed-wraps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SealedWraps"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SealedCredential"];
                 };
             };
             /** @description A problem document (RFC 9457) */

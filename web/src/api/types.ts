@@ -79,3 +79,8 @@ export interface List<T> {
   total_size: number
   total_size_is_lower_bound?: boolean
 }
+export type SealedCredential = Schemas['SealedCredential']
+export type SealedEnvelope = Schemas['SealedEnvelope']
+export type SealRecipient = Schemas['SealRecipient']
+export type SealVariable = Schemas['SealVariable']
+export type RecoveryKey = Schemas['RecoveryKey']
