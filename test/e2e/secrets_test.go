@@ -51,6 +51,14 @@ func TestSecretsAreNowhere(t *testing.T) {
 	if out, errs, code := d.cli([]string{"MAESTRO_URL=" + d.info.URL, "MAESTRO_TOKEN=" + d.info.APIToken}, "run", "demo vCenter", "--wait"); code != 0 {
 		t.Fatalf("run: %s%s", out, errs)
 	}
+	typed := filepath.Join(d.work, "typed")
+	if err := os.WriteFile(typed, []byte(d.demo.Password), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, errs, code := d.cli([]string{"MAESTRO_URL=" + d.info.URL, "MAESTRO_TOKEN=" + d.info.APIToken}, "seal", "demo vCenter", "--set", "VSPHERE_USERNAME="+d.demo.Username,
+		"--file", "VSPHERE_PASSWORD="+typed); code != 0 {
+		t.Fatalf("seal: %s%s", out, errs)
+	}
 	nobody := api{t: t, base: d.base}
 	for _, password := range []string{d.info.Password + "x", d.demo.Password} {
 		if status, b, err := nobody.try(http.MethodPost, "/session", map[string]any{"username": "admin", "password": password}); err != nil || status < 400 {
