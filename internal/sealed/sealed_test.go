@@ -206,7 +206,7 @@ type vector struct {
 	Envelope    sealed.Envelope   `json:"envelope"`
 }
 
-// The browser opens go.json, and browser.json is what it sealed: MAESTRO_UPDATE=1 npx vitest run src/sealing.
+// The browser opens go.json, and browser.json is what it sealed (web/scripts/vectors.mjs).
 func TestVectors(t *testing.T) {
 	if *update {
 		writeVectors(t)
