@@ -263,3 +263,26 @@ func TestMillionRowsAreStreamed(t *testing.T) {
 		t.Errorf("%d rows, heap up to %d MiB", n, peak>>20)
 	}
 }
+
+// Beyond what a file may have it is refused in words, at the first row too many. An import looks at the whole file before it writes.
+func TestMoreRowsThanAFileMayHave(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads two million rows")
+	}
+	f := fileOf(t, append([]byte("name\n"), bytes.Repeat([]byte("x\n"), MaxRows+1)...))
+	r, err := Open(f, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; ; n++ {
+		_, err := r.Next()
+		if err == nil {
+			continue
+		}
+		var bad *Error
+		if !errors.As(err, &bad) || n != MaxRows || !strings.Contains(bad.Problem, "a file may have 2000000 rows") {
+			t.Errorf("row %d: %v", n, err)
+		}
+		return
+	}
+}
