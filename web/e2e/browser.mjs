@@ -152,6 +152,7 @@ export async function pages(facts) {
       ['connection', `/connections/${connection.id}`],
       ['connection-edit', `/connections/${connection.id}/edit`],
       ['connection-new', '/connections/new'],
+      ['credentials', '/connections/credentials'],
       ['runs', '/runs'],
       ['run', `/runs/${run.id}`],
       ['agents', '/agents'],

@@ -11,6 +11,7 @@ const pages: [path: string, load: Load][] = [
   ['inventory/:kind/:id', () => import('./pages/Resource')],
   ['connections', () => import('./pages/Connections')],
   ['connections/new', () => import('./pages/ConnectionEdit')],
+  ['connections/credentials', () => import('./pages/Credentials')],
   ['connections/:id', () => import('./pages/Connection')],
   ['connections/:id/edit', () => import('./pages/ConnectionEdit')],
   ['runs', () => import('./pages/Runs')],

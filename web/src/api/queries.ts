@@ -124,6 +124,9 @@ export const q = {
       queryFn: ({ signal }) => api.get('/api/v1/connections/{id}/files', { path: { id }, query: { page_size: 200, order_by: 'name' }, signal }),
       refetchInterval: slow,
     }),
+  sealed: () => queryOptions({ queryKey: ['sealed'], queryFn: ({ signal }) => api.get('/api/v1/sealed-credentials', { query: { page_size: 1000 }, signal }), refetchInterval: slow }),
+  sealedOf: (id: string) => queryOptions({ queryKey: ['sealed', id], queryFn: ({ signal }) => api.get('/api/v1/sealed-credentials/{id}', { path: { id }, signal }), refetchInterval: slow }),
+  recoveryKey: () => queryOptions({ queryKey: ['sealed', 'recovery-key'], queryFn: ({ signal }) => api.get('/api/v1/recovery-key', { signal }) }),
   operations: () =>
     queryOptions({
       queryKey: ['operations'],

@@ -39,7 +39,7 @@ function Field({ input: i, value, onChange, errors, tried, prefix }: Props & { i
   const notes = [i.help, i.narrows ? 'Narrows what is read: what it leaves out becomes unwatched, not gone.' : ''].filter(Boolean).join(' ')
   const common = { label: i.label, description: notes || undefined, required: i.required, error, placeholder: i.placeholder || undefined }
   if (i.secret) {
-    return <TextInput label={i.label} description="Secrets are never typed here. Put the value into the agent’s credential file and choose its name above." disabled placeholder="Kept by the agent" />
+    return <TextInput label={i.label} description="Secrets are never typed here. Save the connection and enter its sealed credential there, or put the value into the agent’s own file." disabled placeholder="Kept by the agent" />
   }
   switch (i.type) {
     case 'choice':

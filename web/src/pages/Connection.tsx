@@ -23,6 +23,7 @@ import { Copy, Foreign, Quote, Snippet } from '../parts/Text'
 import { say } from '../parts/toast'
 import { When } from '../parts/When'
 import css from './Connection.module.css'
+import { SealPanel } from '../sealing/SealPanel'
 import { Files } from './ConnectionFiles'
 import { RunTable } from './Runs'
 
@@ -140,6 +141,7 @@ function One({ c }: { c: Document }) {
         <Panel title="What it reads" flush><Kinds c={c} kinds={kinds.data ?? []} /></Panel>
         <Settings c={c} />
       </div>
+      <SealPanel c={c} />
       <Files c={c} />
       <Panel title="Runs" actions={<Link to={`/runs?filter=${encodeURIComponent(`connection = "${c.id}"`)}`}>All its runs</Link>} flush>
         <div className={css.staff}><Beats runs={(runs.data?.items ?? []).slice(0, 40)} /></div>

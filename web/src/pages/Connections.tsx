@@ -35,7 +35,7 @@ export default function Connections() {
     { id: 'datacenter', label: 'Datacenter', width: 120, cell: (c) => (c.datacenter ? <Foreign text={c.datacenter.name || c.datacenter.id} max={28} /> : null) },
   ]
   return (
-    <Page title="Connections" facts={<span>What is read, by which agent, and how often.</span>} actions={add}>
+    <Page title="Connections" facts={<span>What is read, by which agent, and how often.</span>} actions={<><Button component={Link} to="/connections/credentials">Credentials</Button>{add}</>}>
       <CoverageStrip />
       {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data?.items.length === 0 ? (
         <Empty title="No connections yet" action={add}>A connection tells an agent which provider to read, with which settings and which of its credentials.</Empty>

@@ -30,7 +30,7 @@ async function open(v: Vector, envelope = v.envelope): Promise<Record<string, st
 const termsOf = (v: Vector) => ({ id: 'conn-1', tenant: 'default', provider: 'vsphere', targets: { '/url': 'https://vc.example.com/sdk' }, recipients: [{ key: v.public_key, fingerprint: v.fingerprint, name: 'agent' }] })
 
 describe('sealing in the browser', () => {
-  const vectors: Vector[] = goVectors.map((v) => ({ ...v, values: { ...v.values } as Record<string, string> }))
+  const vectors: Vector[] = goVectors as unknown as Vector[]
   it('opens what Go sealed', async () => {
     expect(vectors.length).toBeGreaterThan(2)
     for (const v of vectors) {

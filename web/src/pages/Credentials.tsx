@@ -1,0 +1,54 @@
+// The credentials that people sealed, of all connections: what has to be entered again, and one value for many.
+import { Button } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import { Link } from 'react-router'
+
+import { q } from '../api/queries'
+import type { SealedCredential } from '../api/types'
+import { useAdmin } from '../frame/session'
+import { DataTable, type Col } from '../parts/DataTable'
+import { State } from '../parts/marks'
+import { Page } from '../parts/Page'
+import { Empty, ProblemPanel } from '../parts/States'
+import { Foreign } from '../parts/Text'
+import { When } from '../parts/When'
+import { SealDialog } from '../sealing/SealForm'
+import { stateOf, wordOf } from '../sealing/words'
+
+const order = ['reenter', 'waiting', 'ready', 'none']
+
+export default function Credentials() {
+  const admin = useAdmin()
+  const list = useQuery(q.sealed())
+  const recovery = useQuery(q.recoveryKey())
+  const [ticked, setTicked] = useState<ReadonlySet<string>>(new Set())
+  const [open, setOpen] = useState(false)
+  const rows = [...(list.data?.items ?? [])].filter((x) => x.state !== 'none' || (x.wanted ?? []).length).sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state) || (a.connection.name ?? '').localeCompare(b.connection.name ?? ''))
+  const again = rows.filter((x) => x.state === 'reenter').length
+  const chosen = rows.filter((x) => ticked.has(x.id))
+  const mixed = new Set(chosen.map((x) => x.provider)).size > 1
+  const cols: Col<SealedCredential>[] = [
+    { id: 'connection', label: 'Connection', width: 200, cell: (x) => <Link to={`/connections/${x.id}#credential`}><Foreign text={x.connection.name ?? x.id} max={50} /></Link> },
+    { id: 'state', label: 'Credential', width: 150, cell: (x) => <State state={stateOf(x.state)} word={wordOf(x.state)} /> },
+    { id: 'provider', label: 'Provider', width: 110, cell: (x) => <Foreign text={x.provider} /> },
+    { id: 'sealed', label: 'Sealed', width: 110, cell: (x) => <When at={x.sealed_at} /> },
+    { id: 'readers', label: 'Readable by', width: 200, cell: (x) => <Foreign text={(x.opened_by ?? []).map((r) => r.name).join(', ')} max={80} /> },
+    { id: 'reason', label: 'What to do', width: 380, cell: (x) => <Foreign text={[x.reason, x.advice].filter(Boolean).join(' ')} max={200} /> },
+  ]
+  return (
+    <Page
+      title="Credentials"
+      trail={[{ to: '/connections', label: 'Connections' }]}
+      facts={<><span>{again ? `${again} to be entered again.` : 'Nothing has to be entered again.'}</span><span className="muted">{recovery.data?.fingerprint ? <>Recovery key <code className="break">{recovery.data.fingerprint}</code></> : 'No recovery key: maestro sealed recovery-key make FILE'}</span></>}
+      actions={admin ? <Button variant="filled" disabled={chosen.length === 0 || mixed} onClick={() => setOpen(true)}>{mixed ? 'Choose one provider’s' : chosen.length > 1 ? `Enter one for ${chosen.length}` : 'Enter it'}</Button> : null}
+    >
+      {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data && rows.length === 0 ? (
+        <Empty title="No connection takes a sealed credential">Connections whose plugin takes a password or key from people appear here.</Empty>
+      ) : (
+        <DataTable label="Credentials" rows={rows} cols={cols} rowKey={(x) => x.id} to={(x) => `/connections/${x.id}#credential`} loading={list.isPending} {...(admin ? { ticked, onTick: setTicked } : {})} />
+      )}
+      {open ? <SealDialog of={chosen} onClose={() => setOpen(false)} onDone={() => setTicked(new Set())} /> : null}
+    </Page>
+  )
+}
