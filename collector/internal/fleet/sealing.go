@@ -293,6 +293,9 @@ func (s *Service) sealViews(ctx context.Context, c inventory.Caller, conns []obj
 		if out[i], err = circle.sealView(o, rows[o.id], desc); err != nil {
 			return nil, err
 		}
+		if !c.TenantWide { // agents are not theirs to know
+			out[i].Recipients, out[i].OpenedBy, out[i].Reason, out[i].Advice = []rest.SealRecipient{}, nil, "", ""
+		}
 	}
 	return out, nil
 }

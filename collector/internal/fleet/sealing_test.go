@@ -250,6 +250,11 @@ func TestWhatIsSealedWronglyIsRefused(t *testing.T) {
 	if _, err := w.Seal(t.Context(), admin, a.ID, good); err != nil {
 		t.Fatal(err)
 	}
+	guest := inventory.Caller{Tenant: "default", Name: "user:eve", Connections: []string{a.ID}}
+	list, err := w.SealedCredentials(t.Context(), guest)
+	if err != nil || len(list) != 1 || list[0].State != "ready" || len(list[0].Recipients)+len(list[0].OpenedBy) > 0 {
+		t.Errorf("who may see one connection sees %+v, %v", list, err)
+	}
 	// Settings lead elsewhere: what is sealed is not for there.
 	now, err := w.Connection(t.Context(), admin, a.ID)
 	if err != nil {
