@@ -36,7 +36,7 @@ func (s *Server) sealingRoutes() {
 		summary: "The ciphertext, for who holds the recovery key"}, s.getEnvelope)
 	handle(s, route{method: "POST", path: "/sealed-credentials/{id}/wraps", id: "add-sealed-wraps", tag: tag, action: access.ManageConnections,
 		summary: "Let agents open it that cannot, by who could open it with the recovery key"}, s.addWraps)
-	handle(s, route{method: "GET", path: "/recovery-key", id: "get-recovery-key", tag: tag, action: access.Read,
+	handle(s, route{method: "GET", path: "/recovery-key", id: "get-recovery-key", tag: tag, action: access.ReadSettings,
 		summary: "The public half of the key that is kept offline; empty while there is none"}, s.getRecoveryKey)
 	handle(s, route{method: "PUT", path: "/recovery-key", id: "set-recovery-key", tag: tag, action: access.ManageAgents,
 		summary: "Seal to this key too from now on; agents share what is sealed already"}, s.setRecoveryKey)
