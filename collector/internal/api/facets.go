@@ -27,7 +27,7 @@ func (s *Server) listFacets(ctx context.Context, c access.Caller, in *facetsIn) 
 	if err != nil {
 		return nil, err
 	}
-	fields, err := s.opt.Inventory.Fields(ctx, c.Tenant, k.Name)
+	fields, err := s.fieldsOfKind(ctx, c, k.Name)
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,9 @@ type fieldSet struct {
 	fields map[string]filter.Field
 	enums  map[string][]string
 	times  [][]string
+	// named are the fields that hold ids of named objects, refs those of them that say the name beside it.
+	named map[string]filter.Reference
+	refs  []string
 }
 
 const wordsName = "words"
@@ -38,6 +41,12 @@ func fieldsOf[T any]() *fieldSet {
 func (f *fieldSet) Field(name string) (filter.Field, bool) {
 	field, ok := f.fields[name]
 	return field, ok
+}
+
+// Reference is what a field of ids points at.
+func (f *fieldSet) Reference(name string) (filter.Reference, bool) {
+	r, ok := f.named[name]
+	return r, ok
 }
 
 // Names are all of them, sorted.
@@ -103,6 +112,9 @@ func (f *fieldSet) add(t reflect.Type, path []string, enum string, multi bool, d
 			name := strings.Join(path, ".")
 			f.names = append(f.names, name)
 			f.fields[name] = filter.Field{Path: append(slices.Clone(path), "id"), Type: filter.String, Multi: multi}
+			if called, ok := t.FieldByName("Name"); ok && called.Type.Kind() == reflect.String {
+				f.refs = append(f.refs, name)
+			}
 		}
 		f.addStruct(t, path, multi, depth+1)
 	}

@@ -25,7 +25,7 @@ func (s *Server) listChanges(ctx context.Context, c access.Caller, in *ListIn) (
 	q := inventory.ChangeQuery{Limit: in.size()}
 	question, after, err := s.terms(in, "changes", terms{
 		text: map[string]*string{"kind": &q.Kind, "resource_id": &q.ResourceID, "run_id": &q.RunID, "connection": &q.Connection, "action": &q.Action},
-		from: &q.Since, until: &q.Until,
+		from: &q.Since, until: &q.Until, named: s.naming(ctx, c),
 	})
 	if err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func (s *Server) listAudit(ctx context.Context, c access.Caller, in *ListIn) (*o
 func (s *Server) listRuns(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.Run]], error) {
 	q := inventory.RunQuery{Limit: in.size()}
 	question, after, err := s.terms(in, "runs", terms{
-		text: map[string]*string{"connection": &q.Connection, "state": &q.State, "agent": &q.Agent},
+		text: map[string]*string{"connection": &q.Connection, "state": &q.State, "agent": &q.Agent}, named: s.naming(ctx, c),
 	})
 	if err != nil {
 		return nil, err
@@ -155,7 +155,7 @@ func (s *Server) getCoverage(ctx context.Context, c access.Caller, in *coverageI
 
 func (s *Server) listRemovals(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.HeldRemoval]], error) {
 	q := inventory.HeldQuery{Limit: in.size()}
-	question, after, err := s.terms(in, "removals", terms{text: map[string]*string{"state": &q.State, "connection": &q.Connection}})
+	question, after, err := s.terms(in, "removals", terms{text: map[string]*string{"state": &q.State, "connection": &q.Connection}, named: s.naming(ctx, c)})
 	if err != nil {
 		return nil, err
 	}

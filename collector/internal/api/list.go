@@ -73,6 +73,7 @@ func (in *ListIn) size() int {
 // paging as the lists that the store answers, with the properties of the document as fields.
 func small[T any](s *Server, in *ListIn, items []T, id func(T) string, defaultOrder string) (*out[rest.List[T]], error) {
 	fields := fieldsOf[T]()
+	fields.nameWithin(items)
 	where, _, err := s.parseFilter(in.Filter, fields)
 	if err != nil {
 		return nil, err

@@ -74,7 +74,7 @@ func (s *Server) listResources(ctx context.Context, c access.Caller, in *resourc
 	if !in.AsOf.IsZero() {
 		moment = in.AsOf.UTC().Format(time.RFC3339Nano)
 	}
-	fields, err := s.opt.Inventory.Fields(ctx, c.Tenant, k.Name)
+	fields, err := s.fieldsOfKind(ctx, c, k.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (s *Server) listResources(ctx context.Context, c access.Caller, in *resourc
 }
 
 func (s *Server) searchResources(ctx context.Context, c access.Caller, in *searchIn) (*out[rest.List[rest.ResourceHead]], error) {
-	q, question, err := s.listQuery(&in.ListIn, inventory.HeadFields(), in.Filter, "heads", in.Q)
+	q, question, err := s.listQuery(&in.ListIn, inventory.HeadFields().Naming(s.naming(ctx, c)), in.Filter, "heads", in.Q)
 	if err != nil {
 		return nil, err
 	}

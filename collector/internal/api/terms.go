@@ -18,12 +18,14 @@ type terms struct {
 	text map[string]*string
 	// from and until bound "at"; nil when the list has no such term.
 	from, until *time.Time
+	// named are the terms that hold ids of named objects.
+	named map[string]filter.Reference
 }
 
 const atName = "at"
 
 func (t terms) fields() *fieldSet {
-	f := &fieldSet{fields: map[string]filter.Field{}, names: slices.Sorted(maps.Keys(t.text))}
+	f := &fieldSet{fields: map[string]filter.Field{}, names: slices.Sorted(maps.Keys(t.text)), named: t.named}
 	for name := range t.text {
 		f.fields[name] = filter.Field{Path: []string{name}, Type: filter.String}
 	}
@@ -58,6 +60,8 @@ func (t terms) set(e filter.Expr) error {
 		return nil
 	case filter.Compare:
 		return t.compare(e)
+	case filter.In:
+		return t.refuse("several are called so: say the id of one " + e.Field.String())
 	}
 	return t.refuse("only conditions joined by AND are understood here: " + t.understood())
 }

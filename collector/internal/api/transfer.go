@@ -162,7 +162,11 @@ func (s *Server) exportResources(ctx context.Context, c access.Caller, in *expor
 	if !in.AsOf.IsZero() {
 		moment = in.AsOf.UTC().Format(time.RFC3339Nano)
 	}
-	q, _, err := s.listQuery(&ListIn{OrderBy: in.OrderBy}, inventory.FieldsOf(k.Kind), in.Filter, "export", in.Kind, moment)
+	fields, err := s.fieldsOfKind(ctx, c, k.Name)
+	if err != nil {
+		return nil, err
+	}
+	q, _, err := s.listQuery(&ListIn{OrderBy: in.OrderBy}, fields, in.Filter, "export", in.Kind, moment)
 	if err != nil {
 		return nil, err
 	}
@@ -206,7 +210,11 @@ func (s *Server) editResources(ctx context.Context, c access.Caller, in *editIn)
 	if err != nil {
 		return nil, err
 	}
-	q, _, err := s.listQuery(&ListIn{}, inventory.FieldsOf(k.Kind), in.Body.Filter, "edit", in.Body.Kind)
+	fields, err := s.fieldsOfKind(ctx, c, k.Name)
+	if err != nil {
+		return nil, err
+	}
+	q, _, err := s.listQuery(&ListIn{}, fields, in.Body.Filter, "edit", in.Body.Kind)
 	if err != nil {
 		return nil, err
 	}

@@ -66,7 +66,7 @@ func (s *Server) checkView(ctx context.Context, c access.Caller, w *rest.ViewWri
 	if _, err := s.kind(ctx, c, w.Kind); err != nil {
 		return err
 	}
-	fields, err := s.opt.Inventory.Fields(ctx, c.Tenant, w.Kind)
+	fields, err := s.fieldsOfKind(ctx, c, w.Kind)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func (s *Server) askWhy(ctx context.Context, c access.Caller, in *whyIn) (*out[r
 
 func (s *Server) listScopes(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.Scope]], error) {
 	q := inventory.ScopeQuery{Limit: in.size()}
-	question, after, err := s.terms(in, "scopes", terms{text: map[string]*string{"connection": &q.Connection, "kind": &q.Kind, "status": &q.Status}})
+	question, after, err := s.terms(in, "scopes", terms{text: map[string]*string{"connection": &q.Connection, "kind": &q.Kind, "status": &q.Status}, named: s.naming(ctx, c)})
 	if err != nil {
 		return nil, err
 	}

@@ -89,17 +89,23 @@ func (to reached) wrap(e Expr) Expr {
 	return e
 }
 
-// related is a condition on whether a relation leads anywhere: volumes:* or system = null.
+// related is a condition on whether a relation leads anywhere, volumes:* or system = null, or to what is called so or has that
+// id: system = "ACME".
 func (p *parser) related(r restriction, to reached, v value) (Expr, error) {
 	name := strings.Join(r.name, ".")
 	if e, ok, err := p.existence(r, v, Const(true)); ok || err != nil {
 		return e, err
 	}
-	e := p.errorAt(r.at, "%s leads to other resources, of which a field is compared", name)
-	if _, ok := to.r.Field("name"); ok && r.op != has {
-		return nil, e.suggesting(name + ".name " + string(r.op) + " " + p.src[v.at:v.end])
+	to.name = []string{"name"}
+	if !v.star && looksLikeID(v.text) {
+		to.name = []string{"id"}
 	}
-	return nil, e.expecting(name + ".field = value, or " + name + ":*")
+	f, ok := to.r.Field(to.name[0])
+	if !ok || r.op != Eq && r.op != Ne && r.op != has && r.op != Contains {
+		return nil, p.errorAt(r.at, "%s leads to other resources, of which a field is compared", name).
+			expecting(name + " = name, " + name + ".field = value, or " + name + ":*")
+	}
+	return p.compare(r, to, f, v)
 }
 
 // cidr makes the condition of cidr(field, range).

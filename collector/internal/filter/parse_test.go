@@ -28,6 +28,25 @@ var servers = names{
 	"attributes.disks.gib": {Path: []string{"attributes", "disks", "gib"}, Type: filter.Number, Multi: true},
 	"attributes.protected": {Path: []string{"attributes", "protected"}, Type: filter.Bool},
 	"addresses":            {Path: []string{"addresses"}, Type: filter.String, Multi: true},
+	"datacenter":           {Path: []string{"datacenter"}, Type: filter.String},
+	"connection":           {Path: []string{"connections"}, Type: filter.String, Multi: true},
+	"agent":                {Path: []string{"agent", "id"}, Type: filter.String},
+}
+
+// Reference: two datacenters are called alike, connections are meant by id, an agent may be one that nobody named.
+func (n names) Reference(name string) (filter.Reference, bool) {
+	named := func() (map[string]string, error) {
+		return map[string]string{"d1": "Frankfurt", "d2": "Oslo (old)", "d3": "frankfurt", "d4": "Osaka"}, nil
+	}
+	switch name {
+	case "datacenter":
+		return filter.Reference{Noun: name, Named: named}, true
+	case "connection":
+		return filter.Reference{Noun: name}, true
+	case "agent":
+		return filter.Reference{Noun: name, Named: named, Open: true}, true
+	}
+	return filter.Reference{}, false
 }
 
 func (n names) Field(name string) (filter.Field, bool) {

@@ -136,12 +136,15 @@ func asIn(list Or) Expr {
 	}
 	var in In
 	for i, e := range list {
-		c, ok := e.(Compare)
-		if !ok || c.Op != Eq || i > 0 && !slices.Equal(c.Field.Path, in.Field.Path) {
+		one, ok := e.(In) // a name may be that of several
+		if c, is := e.(Compare); is && c.Op == Eq {
+			one, ok = In{Field: c.Field, Values: []any{c.Value}}, true
+		}
+		if !ok || i > 0 && !slices.Equal(one.Field.Path, in.Field.Path) {
 			return list
 		}
-		in.Field = c.Field
-		in.Values = append(in.Values, c.Value)
+		in.Field = one.Field
+		in.Values = append(in.Values, one.Values...)
 	}
 	return in
 }
@@ -155,6 +158,11 @@ func (p *parser) compare(r restriction, to reached, f Field, v value) (Expr, err
 	op := r.op
 	if op == has {
 		op = Eq
+	}
+	if rr, ok := to.r.(ReferenceResolver); ok && (v.text != "" || op == Contains) {
+		if ref, ok := rr.Reference(strings.Join(to.name, ".")); ok {
+			return p.byName(ref, f, op, v)
+		}
 	}
 	if op == Contains && f.Type != String {
 		return nil, p.errorAt(r.opAt, "~ looks into texts only, %s is a %s", name, f.Type)

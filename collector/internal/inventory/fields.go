@@ -20,6 +20,8 @@ type FieldSet struct {
 	// addresses are the names under which fields of addresses are known, with what their keys begin with.
 	addresses map[string][]string
 	tags      bool
+	// named are the fields that hold ids of named objects; nil where only ids are compared.
+	named map[string]filter.Reference
 }
 
 var (
@@ -29,6 +31,8 @@ var (
 	_ filter.MapResolver     = (*FieldSet)(nil)
 	_ filter.HopResolver     = (*FieldSet)(nil)
 	_ filter.AddressResolver = (*FieldSet)(nil)
+
+	_ filter.ReferenceResolver = (*FieldSet)(nil)
 )
 
 func states() []string { return []string{string(Active), string(Gone), string(Unwatched)} }
@@ -146,6 +150,18 @@ func (s *FieldSet) Field(name string) (filter.Field, bool) {
 	return f, ok
 }
 
+// Naming makes names do for ids in fields of the envelope: datacenter = "Frankfurt". Whoever parses knows what his caller may see.
+func (s *FieldSet) Naming(named map[string]filter.Reference) *FieldSet {
+	s.named = named
+	return s
+}
+
+// Reference is what a field of ids points at.
+func (s *FieldSet) Reference(name string) (filter.Reference, bool) {
+	r, ok := s.named[name]
+	return r, ok
+}
+
 // Names are all of them, sorted.
 func (s *FieldSet) Names() []string { return slices.Sorted(maps.Keys(s.fields)) }
 
@@ -174,7 +190,7 @@ func (s *FieldSet) Hop(alias string) (filter.Relation, filter.Resolver, bool) {
 	if k == nil {
 		return filter.Relation{}, nil, false
 	}
-	return filter.Relation{Alias: r.Alias, Verb: r.Verb, Direction: r.Direction, Target: r.Target}, fieldsWith(k, s.kind), true
+	return filter.Relation{Alias: r.Alias, Verb: r.Verb, Direction: r.Direction, Target: r.Target}, fieldsWith(k, s.kind).Naming(s.named), true
 }
 
 // Hops are the names of the relations.

@@ -206,6 +206,9 @@ func (s *Service) IDs(ctx context.Context, c Caller, q ListQuery, most int) ([]s
 		return nil, err
 	}
 	where := filter.And{c.may(), shown(q.StateNamed)}
+	if q.Where, err = s.resolveHops(ctx, c, q.Kind, q.Where); err != nil {
+		return nil, err
+	}
 	if q.Where != nil {
 		where = append(where, q.Where)
 	}

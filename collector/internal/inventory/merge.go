@@ -111,7 +111,7 @@ func merge(in mergeInput) revision {
 		}
 	}
 	rev.OtherNames = unique(rev.OtherNames)
-	in.rules.apply(&rev, deciding, in.kind, in.where)
+	in.rules.apply(in.id, &rev, deciding, in.kind, in.where)
 	applyReference(&rev, deciding, in.reference)
 	rev.RuleEdges = append(rev.RuleEdges, derivedEdges(&rev)...)
 	rev.Edges = append(rev.Edges, rev.RuleEdges...)

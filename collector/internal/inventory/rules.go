@@ -157,7 +157,7 @@ func (t *tenantRules) conditions(k *schema.Kind, now time.Time) []filter.Expr {
 }
 
 // apply applies the rules to what the merge has made. People and connections' own mappings decide before rules do.
-func (t *tenantRules) apply(rev *revision, deciding []*observed, k *schema.Kind, where []filter.Expr) {
+func (t *tenantRules) apply(id string, rev *revision, deciding []*observed, k *schema.Kind, where []filter.Expr) {
 	if t == nil || t.rules == nil {
 		return
 	}
@@ -183,7 +183,7 @@ func (t *tenantRules) apply(rev *revision, deciding []*observed, k *schema.Kind,
 			doc.derive(k)
 			text = encodeJSON(doc)
 		}
-		return i < len(where) && where[i] != nil && filter.Match(where[i], text)
+		return i < len(where) && where[i] != nil && filter.MatchRow(where[i], id, text)
 	}
 	common, _ := decodeJSON(rev.Common).(map[string]any)
 	if common == nil {
@@ -334,7 +334,7 @@ func (s *Service) checkMapping(ctx context.Context, tenant string, m Mapping) (*
 // plainCondition says why a text is no condition on a record by itself. Rules do not look at what a record is related to:
 // relations change without it.
 func plainCondition(where string, k *schema.Kind, now time.Time) error {
-	e, _, err := filter.Parse(where, FieldsOf(k), now)
+	e, _, err := filter.Parse(where, FieldsOf(k).Naming(idsOnly()), now)
 	if err != nil {
 		return err
 	}
@@ -342,6 +342,11 @@ func plainCondition(where string, k *schema.Kind, now time.Time) error {
 		return nil, fmt.Errorf("%s: rules look at the record alone, not at what it is related to", h.Name)
 	})
 	return err
+}
+
+// idsOnly: a rule outlives the name of what it is about, and a renaming derives nothing anew.
+func idsOnly() map[string]filter.Reference {
+	return map[string]filter.Reference{"datacenter": {Noun: "datacenter"}, "connection": {Noun: "connection"}}
 }
 
 // SaveMapping makes a mapping the tenant's, based on the version that its author saw. The inventory follows in the

@@ -37,6 +37,27 @@ func (l *lab) sweep() {
 	}
 }
 
+// A rule may be about one record by its id, and names datacenters by theirs; a name would be another thing's tomorrow.
+func TestARuleByID(t *testing.T) {
+	l := newLab(t)
+	a := newAgent(l.s, "a", 1)
+	l.run(a, complete(one, thing(one, "s1", named("web")), thing(one, "s2", named("db"))))
+	l.save(mapping.Rule{Name: "this one", Where: `id = "` + l.server("db").ID + `"`, Set: "criticality", Value: "critical"})
+	if web, db := l.commonOf("web"), l.commonOf("db"); web != "{}" || db != `{"criticality":"critical"}` {
+		t.Errorf("web %s, db %s", web, db)
+	}
+	m, err := l.s.Mapping(l.ctx, tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Rules = []mapping.Rule{{Name: "site", Where: "name = web AND datacenter = Frankfurt", Set: "client", Value: "x"}}
+	_, err = l.s.SaveMapping(l.ctx, everyone, *m, "")
+	var invalid *InvalidError
+	if !errors.As(err, &invalid) || invalid.Pointer != "/rules/0/where" || !strings.Contains(invalid.Problem, "character 29: a datacenter is meant by its id") {
+		t.Errorf("a name: %v", err)
+	}
+}
+
 func TestRulesMapTags(t *testing.T) {
 	l := newLab(t)
 	a := newAgent(l.s, "a", 1)
