@@ -174,6 +174,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed i
 		a.mapping(),
 		a.teams(),
 		a.access(),
+		a.staleness(),
 		a.options(),
 		a.dev(),
 		a.version(),

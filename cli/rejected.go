@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -57,13 +58,17 @@ func (a *app) connectionRejected() *cobra.Command {
 }
 
 func rejectedTable(list rest.RejectedItems, connection string) output.Table {
-	t := output.Table{Header: []string{"KIND", "EXTERNAL ID", "KEPT", "REASON"}}
+	t := output.Table{Header: []string{"KIND", "EXTERNAL ID", "SINCE", "KEPT", "REASON"}}
 	for _, it := range list.Items {
 		kept := ""
 		if it.KeptBytes > 0 {
 			kept = fmt.Sprintf("%d bytes", it.KeptBytes)
 		}
-		t.Rows = append(t.Rows, []string{it.Kind, output.Clean(it.ExternalID), kept, output.Clean(it.Reason)})
+		since := ""
+		if !it.RejectedAt.IsZero() {
+			since = output.Ago(it.RejectedAt, time.Now())
+		}
+		t.Rows = append(t.Rows, []string{it.Kind, output.Clean(it.ExternalID), since, kept, output.Clean(it.Reason)})
 	}
 	switch {
 	case list.More:

@@ -289,6 +289,7 @@ type RejectedItem struct {
 	ExternalID string             `json:"external_id"`
 	Reason     string             `json:"reason" doc:"Begins with \"internal: \" where the collector itself failed on it"`
 	Hash       string             `json:"hash"`
+	RejectedAt time.Time          `json:"rejected_at,omitzero" doc:"Since when it is not taken"`
 	KeptBytes  int                `json:"kept_bytes,omitempty" doc:"Of those on which the collector itself failed: what it keeps of them"`
 }
 

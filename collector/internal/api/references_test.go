@@ -31,10 +31,10 @@ func TestFiltersNameThings(t *testing.T) {
 		"/api/v1/resources": {`datacenter = "frankfurt (old)"`: 0, `datacenter = null`: 3},
 		"/api/v1/connections": {`agent = "` + agent.Name + `"`: 1, `agent = "` + strings.ToUpper(agent.Name) + `"`: 1, `agent = "` + agent.ID + `"`: 1,
 			`agent = nobody`: 0, `datacenter = "Frankfurt (old)"`: 0, `agent != nobody`: 1},
-		"/api/v1/runs":     {`connection = "my cloud"`: 1, `connection = "` + mine.ID + `"`: 1, `agent = "lab-1"`: 0},
-		"/api/v1/changes":  {`connection = "My cloud"`: 3},
-		"/api/v1/removals": {`connection = "My cloud"`: 0},
-		"/api/v1/coverage/scopes":   {`connection = "My cloud"`: 1},
+		"/api/v1/runs":            {`connection = "my cloud"`: 1, `connection = "` + mine.ID + `"`: 1, `agent = "lab-1"`: 0},
+		"/api/v1/changes":         {`connection = "My cloud"`: 3},
+		"/api/v1/removals":        {`connection = "My cloud"`: 0},
+		"/api/v1/coverage/scopes": {`connection = "My cloud"`: 1},
 	} {
 		for text, want := range filters {
 			if got := documentOf[rest.List[map[string]any]](w.ask(w.reader, "GET", path+"?"+url.Values{"filter": {text}}.Encode(), nil).is(200)).TotalSize; got != want {

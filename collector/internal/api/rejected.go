@@ -27,7 +27,7 @@ func (s *Server) listRejected(ctx context.Context, c access.Caller, in *idIn) (*
 	list := rest.RejectedItems{Items: []rest.RejectedItem{}, More: more}
 	for _, it := range items {
 		list.Items = append(list.Items, rest.RejectedItem{Kind: it.Scope.Kind, Partition: it.Scope.Partition, Scope: it.Scope.Key(),
-			ExternalID: it.Key, Reason: it.Reason, Hash: it.Hash, KeptBytes: it.Kept})
+			ExternalID: it.Key, Reason: it.Reason, Hash: it.Hash, RejectedAt: it.At, KeptBytes: it.Kept})
 	}
 	return &out[rest.RejectedItems]{Body: list}, nil
 }

@@ -180,6 +180,7 @@ func (s *Server) routes() {
 	s.whyRoutes()
 	s.facetRoutes()
 	s.markRoutes()
+	s.stalenessRoutes()
 	s.viewRoutes()
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"maestro.internal/sdk/resource"
 )
@@ -117,6 +118,8 @@ type RejectedItem struct {
 	Key    string
 	Hash   string
 	Reason string
+	// At is since when; zero where an older version rejected it.
+	At time.Time
 	// Kept is how many bytes of it are kept: of those that were rejected for a fault of the collector's own.
 	Kept int
 }
@@ -146,7 +149,7 @@ func (s *Service) Rejected(ctx context.Context, tenant, connection string) (item
 			if len(items) == mostRejectedItems {
 				return items, true, nil
 			}
-			items = append(items, RejectedItem{Scope: scope, Key: row.Key, Hash: row.Hash, Reason: row.Reason, Kept: row.Kept})
+			items = append(items, RejectedItem{Scope: scope, Key: row.Key, Hash: row.Hash, Reason: row.Reason, At: row.RejectedAt.Time, Kept: row.Kept})
 		}
 	}
 	return items, false, nil

@@ -89,7 +89,7 @@ func TestPoisonIsFoundAndPutAside(t *testing.T) {
 				t.Fatalf("servers %s", got)
 			}
 			list, more, err := l.s.Rejected(l.ctx, tenant, "a")
-			if err != nil || more || len(list) != 2 || list[0].Key != "vm-00003" || !strings.HasPrefix(list[0].Reason, internalReason) {
+			if err != nil || more || len(list) != 2 || list[0].Key != "vm-00003" || list[0].At.IsZero() || !strings.HasPrefix(list[0].Reason, internalReason) {
 				t.Fatalf("rejected %+v %t %v", list, more, err)
 			}
 			body, err := l.s.RejectedBody(l.ctx, tenant, "a", list[0].Scope.Key(), list[0].Key)

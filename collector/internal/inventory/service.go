@@ -30,7 +30,8 @@ type Options struct {
 	BucketRows int
 	// UnreadAfter (30 days) without a complete capture turns a scope's observations unwatched.
 	UnreadAfter time.Duration
-	// SilentAfter (0 is never) without a complete capture lets a scope's observations give way to other connections'.
+	// SilentAfter (0 is never) without a complete capture lets a scope's observations give way to other connections', where the
+	// tenant's own rule says nothing else; staleness.go.
 	SilentAfter time.Duration
 	// Retention prunes what has been gone for so long; 0 is never.
 	Retention time.Duration

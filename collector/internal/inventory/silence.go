@@ -25,12 +25,16 @@ func (c *Connection) preference(kind string) int {
 }
 
 // isSilent says whether a scope has not been read to its end for so long that the sources after it may write what it says too.
-func (s *Service) isSilent(st *scopeState, now time.Time) bool {
+func (r *Staleness) isSilent(st *scopeState, now time.Time) bool {
 	last := st.LastComplete
 	if last.IsZero() {
 		last = st.Since
 	}
-	return s.opt.SilentAfter > 0 && !st.Unread && !st.Dropped && st.Applied != (position{}) && now.Sub(last.Time) > s.opt.SilentAfter
+	after := r.Default
+	if scope, err := resource.ParseScopeKey(st.Key); err == nil {
+		after = r.after(scope.Kind)
+	}
+	return after > 0 && !st.Unread && !st.Dropped && st.Applied != (position{}) && now.Sub(last.Time) > after
 }
 
 // sweepSilent gives way to other sources where the preferred one has been silent for too long, and back when it speaks again.
@@ -38,14 +42,25 @@ func (s *Service) isSilent(st *scopeState, now time.Time) bool {
 func (s *Service) sweepSilent(ctx context.Context, now time.Time) error {
 	type conn struct{ tenant, id string }
 	turned := map[conn]bool{}
+	rules := map[string]*Staleness{} // by tenant
 	err := each(ctx, s.opt.Store, store.Query{Table: tScopes, AllTenants: true}, func(row store.Row) error {
 		doc, err := decodeRow[scopeChunk](row)
+		if err != nil {
+			return err
+		}
+		rule := rules[row.Tenant]
+		if rule == nil {
+			if rule, err = s.Staleness(ctx, row.Tenant); err != nil {
+				return err
+			}
+			rules[row.Tenant] = rule
+		}
 		for i := range doc.States {
-			if st := &doc.States[i]; st.Silent != s.isSilent(st, now) {
+			if st := &doc.States[i]; st.Silent != rule.isSilent(st, now) {
 				turned[conn{row.Tenant, doc.Connection}] = true
 			}
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("read scopes: %w", err)
@@ -57,7 +72,7 @@ func (s *Service) sweepSilent(ctx context.Context, now time.Time) error {
 				return err
 			}
 			for _, st := range set.states {
-				silent := s.isSilent(st, now)
+				silent := rules[c.tenant].isSilent(st, now)
 				if st.Silent == silent {
 					continue
 				}
@@ -92,7 +107,7 @@ func (s *Service) silence(ctx context.Context, tenant, connection string, st *sc
 	}
 	reason := "last read to its end at " + lastRead(st)
 	if !silent {
-		reason = "read again"
+		reason = "read again, or the rule of silence is another"
 	}
 	c := cause{actor: "rule:staleness", connection: connection, reason: reason}
 	for part := range slices.Chunk(rows, rowsPerUnit) {

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"errors"
 	"testing"
 	"time"
 )
@@ -77,4 +78,63 @@ func TestPrecedenceIsSettable(t *testing.T) {
 	// Later readings keep to it.
 	l.run(a, complete(one, thing(one, "a1", named("by a 2"), has("serial", "S-1"))))
 	l.want(l.servers(), "by b active a+b")
+}
+
+// The tenant's own rule stands before the collector's, of a kind before that of all; each version says who wrote it.
+func TestStalenessIsSettable(t *testing.T) {
+	l := newLab(t, func(o *Options) { o.SilentAfter = 7 * day })
+	a, b := l.twoPlugins()
+	l.run(a, complete(one, thing(one, "a1", named("by a"), has("serial", "S-1"))))
+	read := func() { l.run(b, complete(one, thing(one, "b1", named("by b"), has("serial", "S-1")))) }
+	read()
+	l.clock.add(3 * day)
+	read()
+	l.sweep()
+	l.want(l.servers(), "by a active a+b")
+	save := func(r Staleness) *Staleness {
+		t.Helper()
+		now, err := l.s.Staleness(l.ctx, tenant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Version = now.Version
+		saved, err := l.s.SaveStaleness(l.ctx, everyone, r, "because")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.sweep()
+		return saved
+	}
+	span := func(d time.Duration) *time.Duration { return &d }
+	if r := save(Staleness{SilentAfter: span(2 * day)}); r.Version != 1 || *r.SilentAfter != 2*day || r.Default != 7*day || r.Reason != "because" || r.SavedBy == "" {
+		t.Errorf("%+v", r)
+	}
+	l.want(l.servers(), "by b active a+b")
+	save(Staleness{SilentAfter: span(2 * day), Kinds: map[string]time.Duration{"server": 0}})
+	l.want(l.servers(), "by a active a+b")
+	save(Staleness{SilentAfter: span(0), Kinds: map[string]time.Duration{"server": day}})
+	l.want(l.servers(), "by b active a+b")
+	r := save(Staleness{})
+	l.want(l.servers(), "by a active a+b")
+	l.clock.add(5 * day)
+	read()
+	l.sweep()
+	l.want(l.servers(), "by b active a+b")
+
+	var stale *StaleError
+	if _, err := l.s.SaveStaleness(l.ctx, everyone, Staleness{Version: r.Version - 1}, ""); !errors.As(err, &stale) || stale.Current != r.Version {
+		t.Errorf("an edit of an old version: %v", err)
+	}
+	for pointer, wrong := range map[string]Staleness{
+		"/silent_after_seconds": {Version: r.Version, SilentAfter: span(-1)},
+		"/kinds":                {Version: r.Version, Kinds: map[string]time.Duration{"nosuch": day}},
+	} {
+		var invalid *InvalidError
+		if _, err := l.s.SaveStaleness(l.ctx, everyone, wrong, ""); !errors.As(err, &invalid) || invalid.Pointer != pointer {
+			t.Errorf("%+v: %v", wrong, err)
+		}
+	}
+	if other, err := l.s.Staleness(l.ctx, "other"); err != nil || other.Version != 0 || other.Default != 7*day {
+		t.Errorf("another tenant has %+v, %v", other, err)
+	}
 }

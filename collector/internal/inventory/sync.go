@@ -128,7 +128,10 @@ func (u *unit) upsert(ctx context.Context, w *scopeWork, t *tally, items []incom
 			if row != nil && row.State == rowRejected && row.Hash == hash && row.Rule == w.rule {
 				continue
 			}
-			next.State, next.Reason, next.Rule, next.Name = rowRejected, it.reject, w.rule, it.env.Name
+			next.State, next.Reason, next.Rule, next.Name, next.RejectedAt = rowRejected, it.reject, w.rule, it.env.Name, store.At(u.now)
+			if row != nil && row.State == rowRejected && !row.RejectedAt.IsZero() {
+				next.RejectedAt = row.RejectedAt
+			}
 			if it.keep {
 				next.Kept = len(it.bytes)
 			}

@@ -33,6 +33,7 @@ const (
 	tMappings    = "mappings"
 	tMappingJobs = "mapping_jobs"
 	tOptions     = "option_lists"
+	tStaleness   = "staleness"
 	// What people did in bulk; edit_items.go, person_relations.go.
 	tEditChunks = "edit_chunks"
 	tRelinks    = "relinks"
@@ -81,6 +82,7 @@ func Tables() []store.Table {
 		{Name: tKinds},
 		{Name: tMappings, Indexes: []store.Index{idx("at", when("at"))}},
 		{Name: tOptions},
+		{Name: tStaleness},
 		{Name: tMappingJobs, Indexes: []store.Index{idx("state", text("state"))}},
 		{Name: tEditChunks, Indexes: []store.Index{idx("operation", text("operation"), number("number"))}},
 		{Name: tRelinks, Indexes: []store.Index{idx("at", when("at"))}},
@@ -160,6 +162,8 @@ type indexDoc struct {
 	// Reason and Rule are of a rejection: why, and by which version of the rules.
 	Reason string `json:"reason,omitempty"`
 	Rule   string `json:"rule,omitempty"`
+	// RejectedAt is since when it is not taken; rows of older versions do not say.
+	RejectedAt store.Time `json:"rejected_at,omitzero"`
 	// Name is what a rejected item is called, as far as it could be read: people look for it by that.
 	Name string `json:"name,omitempty"`
 	// Fingerprint, Epoch and Generation are of the capture that wrote the row.

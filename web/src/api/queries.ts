@@ -73,6 +73,8 @@ export const q = {
       queryFn: ({ signal }) => api.get('/api/v1/resources/{kind}/{id}/coverage', { path: { kind, id }, query: { page_size: 500 }, signal }),
       refetchInterval: slow,
     }),
+  rejected: (id: string) =>
+    queryOptions({ queryKey: ['connections', id, 'rejected'], queryFn: ({ signal }) => api.get('/api/v1/connections/{id}/rejected', { path: { id }, signal }), refetchInterval: slow }),
   search: (text: string) =>
     queryOptions({
       queryKey: ['search', text],
@@ -200,6 +202,8 @@ export const q = {
     queryOptions({ queryKey: ['mapping'], queryFn: ({ signal }) => api.get('/api/v1/mapping', { signal }), refetchInterval: (x) => (x.state.data?.job?.running ? 2000 : slow) }),
   options: () =>
     queryOptions({ queryKey: ['options'], queryFn: ({ signal }) => api.get('/api/v1/option-lists', { signal }), staleTime: 60_000 }),
+  staleness: () =>
+    queryOptions({ queryKey: ['staleness'], queryFn: ({ signal }) => api.get('/api/v1/staleness', { signal }) }),
   compliance: () =>
     queryOptions({ queryKey: ['mapping', 'compliance'], queryFn: ({ signal }) => api.get('/api/v1/mapping/compliance', { signal }) }),
   mappingHistory: () =>

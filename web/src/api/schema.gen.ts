@@ -1663,6 +1663,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/staleness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How long a preferred source may be silent before the sources after it write what it says too */
+        get: operations["get-staleness"];
+        /** Replace that rule; the inventory follows in the background */
+        put: operations["put-staleness"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/summary": {
         parameters: {
             query?: never;
@@ -2802,6 +2820,11 @@ export interface components {
              */
             precedence?: number;
         };
+        KindStaleness: {
+            kind: string;
+            /** Format: int64 */
+            silent_after_seconds: number;
+        };
         KindSupport: {
             global_ids?: boolean;
             /** Format: int64 */
@@ -3594,6 +3617,11 @@ export interface components {
             partition?: components["schemas"]["Label"][];
             /** @description Begins with "internal: " where the collector itself failed on it */
             reason: string;
+            /**
+             * Format: date-time
+             * @description Since when it is not taken
+             */
+            rejected_at?: string;
             /** @description The scope's key, to ask for what is kept of it */
             scope: string;
         };
@@ -4043,6 +4071,37 @@ export interface components {
             bytes: number;
             /** Format: int64 */
             captures: number;
+        };
+        Staleness: {
+            /**
+             * Format: int64
+             * @description What the collector's configuration says
+             */
+            default_seconds: number;
+            kinds: components["schemas"]["KindStaleness"][];
+            /** @description silent_after_seconds was written here and is not the configuration's */
+            own: boolean;
+            reason?: string;
+            /** Format: date-time */
+            saved_at?: string;
+            saved_by?: string;
+            /** Format: int64 */
+            silent_after_seconds: number;
+            /**
+             * Format: int64
+             * @description 0: nobody wrote one
+             */
+            version: number;
+        };
+        StalenessWrite: {
+            /** @description Kinds for which it is another time */
+            kinds?: components["schemas"]["KindStaleness"][];
+            reason?: string;
+            /**
+             * Format: int64
+             * @description So long may a preferred source say nothing before the sources after it write what it says too; 0 is for ever, absent is what the collector's configuration says
+             */
+            silent_after_seconds?: number;
         };
         StandingEvent: {
             id: string;
@@ -8747,6 +8806,73 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-staleness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Staleness"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-staleness": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version edited, as in the ETag; required */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StalenessWrite"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Staleness"];
+                };
             };
             /** @description A problem document (RFC 9457) */
             default: {

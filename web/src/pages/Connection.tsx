@@ -24,6 +24,7 @@ import { say } from '../parts/toast'
 import { When } from '../parts/When'
 import css from './Connection.module.css'
 import { SealPanel } from '../sealing/SealPanel'
+import { RejectedPanel } from './Rejected'
 import { Files } from './ConnectionFiles'
 import { RunTable } from './Runs'
 
@@ -142,6 +143,7 @@ function One({ c }: { c: Document }) {
         <Settings c={c} />
       </div>
       <SealPanel c={c} />
+      <RejectedPanel id={c.id} admin={admin} />
       <Files c={c} />
       <Panel title="Runs" actions={<Link to={`/runs?filter=${encodeURIComponent(`connection = "${c.id}"`)}`}>All its runs</Link>} flush>
         <div className={css.staff}><Beats runs={(runs.data?.items ?? []).slice(0, 40)} /></div>

@@ -20,6 +20,7 @@ import { Foreign, Snippet } from '../parts/Text'
 import { say } from '../parts/toast'
 import { useNow, When } from '../parts/When'
 import css from './Settings.module.css'
+import { SourcesPanel } from './Staleness'
 
 export default function Settings() {
   const session = useSession()
@@ -36,6 +37,7 @@ export default function Settings() {
         </div>
       </Panel>
       {admin ? <Tokens /> : null}
+      <SourcesPanel />
       {admin ? <Options /> : null}
       <Panel title="About">
         <dl className={css.facts}>

@@ -14,6 +14,7 @@ import { Copy, Foreign, Snippet } from '../../parts/Text'
 import { Cell } from '../../parts/ValueView'
 import { When } from '../../parts/When'
 import css from './Resource.module.css'
+import { CoveragePanel } from './Coverage'
 import { Identity, Split, type Splitting } from './Identity'
 
 const nameOf = (o: Observation) => o.connection?.name || o.connection?.id || 'another source'
@@ -70,6 +71,7 @@ export function Sources({ r, kind, canEdit, refresh }: { r: Resource; kind: Kind
           </table>
         </div>
       </Panel>
+      <CoveragePanel kind={r.kind} id={r.id} />
       {identity}
       {dialog}
       <Panel title="As it travelled">

@@ -1,0 +1,64 @@
+// What a connection reads and the collector does not take: which item, why, since when, and what to do.
+import { Button } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+
+import { api } from '../api/client'
+import { q } from '../api/queries'
+import type { RejectedItem } from '../api/types'
+import { partition } from '../format/text'
+import { counted } from '../format/units'
+import { Panel } from '../parts/Page'
+import { ProblemPanel } from '../parts/States'
+import { Copy, Foreign, Snippet } from '../parts/Text'
+import { When } from '../parts/When'
+import css from './Connection.module.css'
+
+/** advice is what a person can do about a reason. */
+export function advice(reason: string, kept: boolean): string {
+  if (reason.startsWith('internal')) return kept ? 'The collector itself failed on it. What it kept is below: send it with a support bundle. “Send everything again” tries it once more.' : 'The collector itself failed on it. “Send everything again” tries it once more.'
+  if (reason.includes('pending')) return 'Its kind waits for approval: an administrator approves it on the page of the kinds, and it comes with the next run.'
+  return 'The source, its plugin or the kind’s schema has to change. It is taken as soon as it differs, and asked for again by “Send everything again”.'
+}
+
+export function RejectedPanel({ id, admin }: { id: string; admin: boolean }) {
+  const rejected = useQuery(q.rejected(id))
+  const list = rejected.data?.items ?? []
+  if (!rejected.error && list.length === 0) return null
+  return (
+    <Panel title={<>Rejected <span className="muted">{rejected.data ? `${counted(list.length, 'item')}${rejected.data.more ? ' and more' : ''}` : ''}</span></>}>
+      {rejected.error && !rejected.data ? <ProblemPanel error={rejected.error} compact retry={() => void rejected.refetch()} /> : null}
+      <ul className={css.rejected} aria-label="Rejected items">
+        {list.map((it) => <One key={`${it.scope}/${it.external_id}`} id={id} it={it} admin={admin} />)}
+      </ul>
+    </Panel>
+  )
+}
+
+function One({ id, it, admin }: { id: string; it: RejectedItem; admin: boolean }) {
+  const [kept, setKept] = useState<string | null>(null)
+  const [error, setError] = useState<unknown>(null)
+  const show = async () => {
+    setError(null)
+    try {
+      setKept((await api.get('/api/v1/connections/{id}/rejected/body', { path: { id }, query: { scope: it.scope, external_id: it.external_id } })).canonical)
+    } catch (err) {
+      setError(err)
+    }
+  }
+  return (
+    <li>
+      <div className="row">
+        <span className="strong">{it.kind}</span>
+        <Copy text={it.external_id} max={60} label="the external id" />
+        <Foreign text={partition(it.partition)} />
+        {it.rejected_at ? <span className="muted">rejected <When at={it.rejected_at} /></span> : null}
+      </div>
+      <p><Foreign text={it.reason} max={400} /></p>
+      <p><strong>What to do:</strong> {advice(it.reason, !!it.kept_bytes)}</p>
+      {it.kept_bytes && admin && kept === null ? <Button onClick={() => void show()}>Show what was kept</Button> : null}
+      {kept !== null ? <Snippet tall label="what was kept" text={kept} /> : null}
+      {error ? <ProblemPanel error={error} compact /> : null}
+    </li>
+  )
+}
