@@ -93,6 +93,10 @@ func (s *Server) previewMapping(ctx context.Context, c access.Caller, in *mappin
 	if err != nil {
 		return nil, err
 	}
+	return &out[rest.MappingEffect]{Body: effectDocument(effect)}, nil
+}
+
+func effectDocument(effect *inventory.MappingEffect) rest.MappingEffect {
 	doc := rest.MappingEffect{Looked: effect.Looked, Total: effect.Total, Changed: effect.Changed, Samples: []rest.MappingSample{}, Wanted: effect.Wanted}
 	for _, x := range effect.Samples {
 		sample := rest.MappingSample{Resource: rest.Ref{ID: x.ID, Name: x.Name, Kind: x.Kind}, Diff: []rest.FieldChange{}}
@@ -101,7 +105,7 @@ func (s *Server) previewMapping(ctx context.Context, c access.Caller, in *mappin
 		}
 		doc.Samples = append(doc.Samples, sample)
 	}
-	return &out[rest.MappingEffect]{Body: doc}, nil
+	return doc
 }
 
 func (s *Server) listMappings(ctx context.Context, c access.Caller, _ *struct{}) (*out[rest.List[rest.Mapping]], error) {

@@ -22,6 +22,8 @@ func (s *Server) whyRoutes() {
 		summary: "Why something is not where one looks for it: the way from its provider to the reader, step by step"}, s.askWhy)
 	handle(s, route{method: "GET", path: "/reference", id: "list-reference", tag: "mapping", action: access.Read,
 		summary: "The files of end-of-support dates and list prices that are applied"}, s.listReference)
+	handle(s, route{method: "POST", path: "/reference/preview", id: "preview-reference", tag: "mapping", action: access.ManageMapping, maxBody: 16 << 20,
+		summary: "Say what another file of end-of-support dates or list prices would change"}, s.previewReference)
 	handle(s, route{method: "GET", path: "/coverage/scopes", id: "list-scopes", tag: tag, action: access.Read,
 		summary: "The coverage ledger: how each scope of each connection stands; the filter may name connection, kind, status (an outcome, never, incomplete)"}, s.listScopes)
 	handle(s, route{method: "GET", path: "/resources/{kind}/{id}/coverage", id: "list-resource-coverage", tag: tag, action: access.Read,

@@ -15,7 +15,7 @@ import (
 // mapping rules, and stands below everything that a source or a person says.
 
 // referenceRules is raised when the same files give other values, so that all resources are looked at again.
-const referenceRules = "1"
+const referenceRules = "2"
 
 // applyReference fills the fields of the common block that nobody has.
 func applyReference(rev *revision, deciding []*observed, d *reference.Data) {
@@ -37,6 +37,8 @@ func applyReference(rev *revision, deciding []*observed, d *reference.Data) {
 		name, version = read("os.name"), read("os.version")
 	case "database", "backing_service":
 		name, version = read("engine"), read("version")
+	case "software":
+		name, version = rev.Name, read("version")
 	default:
 		return
 	}

@@ -65,26 +65,32 @@ func (s *Service) PreviewMapping(ctx context.Context, c Caller, m Mapping, kind 
 	if err != nil {
 		return nil, err
 	}
+	return s.preview(ctx, c, kind, func(u *unit) { u.follow(ready) })
+}
+
+// preview merges resources anew as units that were set up so would, and writes nothing.
+func (s *Service) preview(ctx context.Context, c Caller, kind string, setUp func(*unit)) (*MappingEffect, error) {
 	where := filter.And{c.may(), shown(false)}
 	if kind != "" {
 		where = append(where, eq(text("kind"), kind))
 	}
 	out := &MappingEffect{Wanted: map[string]int{}}
 	q := store.Query{Table: tHeads, Tenant: c.Tenant, Where: where, Limit: mappingPage}
+	var err error
 	if out.Total, _, err = s.countUpTo(ctx, q, true); err != nil {
 		return nil, err
 	}
 	for out.Looked < mappingLooks {
 		page, err := s.opt.Store.Find(ctx, q)
 		if err != nil {
-			return nil, fmt.Errorf("preview mapping rules: %w", err)
+			return nil, fmt.Errorf("preview: %w", err)
 		}
 		byKind, err := kindsOfHeads(page.Rows)
 		if err != nil {
 			return nil, err
 		}
 		for _, k := range slices.Sorted(maps.Keys(byKind)) {
-			if err := s.tryMapping(ctx, c, ready, k, byKind[k], out); err != nil {
+			if err := s.tryMerge(ctx, c, setUp, k, byKind[k], out); err != nil {
 				return nil, err
 			}
 		}
@@ -109,12 +115,12 @@ func kindsOfHeads(rows []store.Row) (map[string][]string, error) {
 	return out, nil
 }
 
-func (s *Service) tryMapping(ctx context.Context, c Caller, ready *tenantRules, kind string, ids []string, out *MappingEffect) error {
+func (s *Service) tryMerge(ctx context.Context, c Caller, setUp func(*unit), kind string, ids []string, out *MappingEffect) error {
 	u, err := s.trial(ctx, c, kind)
 	if err != nil {
 		return err
 	}
-	u.follow(ready)
+	setUp(u)
 	if err := u.loadResources(ctx, ids); err != nil {
 		return err
 	}

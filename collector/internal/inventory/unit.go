@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/reference"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/sdk/resource"
 	"maestro.internal/sdk/schema"
@@ -66,6 +67,8 @@ type unit struct {
 	after   func() // once all changes are made, before they are written
 	// relink are resources whose relations by people are written again, dropped are such rows that go.
 	relink, dropped []string
+	// reference is what fills fields that nobody says; a preview tries another.
+	reference *reference.Data
 }
 
 // obsRec is an observation in work.
@@ -201,7 +204,7 @@ func (s *Service) work(ctx context.Context, tenant string, kind *schema.Kind, c 
 
 // unit is one that nothing is loaded in.
 func (s *Service) unit(tenant string, kind *schema.Kind, c cause, tx store.Tx) *unit {
-	return &unit{s: s, tx: tx, tenant: tenant, kind: kind, keyed: keyedArrays(kind), hidden: sensitivePointers(kind), now: s.now(), cause: c,
+	return &unit{s: s, tx: tx, tenant: tenant, kind: kind, keyed: keyedArrays(kind), hidden: sensitivePointers(kind), now: s.now(), cause: c, reference: s.opt.Reference,
 		roll: map[string]bool{}, obs: map[string]*obsRec{}, res: map[string]*resRec{}, alias: map[string]string{}, claims: map[string]*claimRec{},
 		pins: map[string]pinDoc{}}
 }
@@ -385,7 +388,7 @@ func (u *unit) settle() error {
 		if rec.rev.State == Merged && !rec.restored {
 			continue // rolled forward only
 		}
-		in := mergeInput{id: id, kind: u.kind, prev: rec.content(), now: u.now, rules: u.rules, where: u.where, reference: u.s.opt.Reference}
+		in := mergeInput{id: id, kind: u.kind, prev: rec.content(), now: u.now, rules: u.rules, where: u.where, reference: u.reference}
 		if u.behind(rec) {
 			return &raceError{wait: true}
 		}

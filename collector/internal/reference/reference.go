@@ -112,6 +112,14 @@ func read[T any](folder, name string) (document[T], File, error) {
 	if err != nil {
 		return doc, f, fmt.Errorf("read reference data: %w", err)
 	}
+	return decode[T](f, b)
+}
+
+// decode reads the text of a file.
+func decode[T any](f File, b []byte) (document[T], File, error) {
+	var doc document[T]
+	var err error
+	name := f.Name
 	if len(b) > maxFile {
 		return doc, f, fmt.Errorf("read reference data %s: larger than %d bytes", name, maxFile)
 	}
@@ -135,6 +143,10 @@ func (d *Data) loadSupport(folder string) error {
 	if err != nil {
 		return err
 	}
+	return d.takeSupport(doc, f)
+}
+
+func (d *Data) takeSupport(doc document[Support], f File) error {
 	for i, e := range doc.Entries {
 		e.Name = strings.ToLower(strings.TrimSpace(e.Name))
 		day, err := time.Parse(time.DateOnly, e.Day)
@@ -164,6 +176,10 @@ func (d *Data) loadPrices(folder string) error {
 	if err != nil {
 		return err
 	}
+	return d.takePrices(doc, f)
+}
+
+func (d *Data) takePrices(doc document[Price], f File) error {
 	for i, e := range doc.Entries {
 		switch {
 		case e.Provider == "" || e.Flavor == "" || len(e.Currency) != 3:

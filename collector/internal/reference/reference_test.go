@@ -23,11 +23,11 @@ func TestShippedFiles(t *testing.T) {
 		t.Errorf("files: %+v", d.Files)
 	}
 	for _, c := range []struct{ kind, name, version, until string }{
-		{"server", "Ubuntu", "20.04", "2025-05-31"}, {"server", "Ubuntu 20.04.6 LTS", "", "2025-05-31"}, {"server", "Ubuntu", "24.04", ""},
+		{"server", "Ubuntu", "20.04", "2025-05-31"}, {"server", "Ubuntu 20.04.6 LTS", "", "2025-05-31"}, {"server", "Ubuntu", "24.04", "2029-05-31"}, {"server", "Ubuntu", "99.04", ""}, {"server", "SUSE Linux Enterprise Server 15 SP4", "", "2023-12-31"}, {"server", "SUSE Linux Enterprise Server", "12.5", "2024-10-31"}, {"server", "Rocky Linux", "9.4", "2032-05-31"}, {"database", "sqlserver", "15.0.4460", "2030-01-08"}, {"database", "oracle", "19c", "2029-12-31"}, {"database", "mariadb", "10.11.6", "2028-02-16"}, {"software", "nodejs", "18.19.0", "2025-04-30"},
 		{"server", "Debian", "12.5", "2026-06-10"}, {"server", "debian", "1", ""}, {"server", "Red Hat Enterprise Linux", "8.10", "2029-05-31"},
 		{"server", "Microsoft Windows Server 2019 (64-bit)", "", "2029-01-09"}, {"server", "Windows Server 2022 Standard", "10.0", "2031-10-14"},
 		{"server", "VMware ESXi", "7.0.3", "2025-10-02"}, {"server", "", "20.04", ""}, {"database", "postgresql", "16.2", "2028-11-09"}, {"database", "postgresql", "160", ""},
-		{"database", "mysql", "5.7.44", "2023-10-31"}, {"backing_service", "kubernetes", "v1.28.3", "2024-10-28"}, {"volume", "Ubuntu", "20.04", ""},
+		{"database", "mysql", "5.7.44", "2023-10-31"}, {"backing_service", "kubernetes", "v1.28.3", "2024-10-22"}, {"volume", "Ubuntu", "20.04", ""},
 	} {
 		e, ok := d.SupportOf(c.kind, c.name, c.version)
 		if got := e.Until.Format(time.DateOnly); ok != (c.until != "") || ok && got != c.until {
@@ -42,6 +42,9 @@ func TestShippedFiles(t *testing.T) {
 		if p, ok := d.PriceOf(c[0], c[1], c[2]); ok {
 			t.Errorf("%v costs %+v", c, p)
 		}
+	}
+	if p, ok := d.PriceOf("azure", "westeurope", "Standard_E4s_v4"); !ok || p.Monthly < 200 || p.Monthly > 300 {
+		t.Errorf("price: %+v %v", p, ok)
 	}
 	if (*Data)(nil).SupportFile().Version != "" {
 		t.Error("no data has a version")
@@ -79,6 +82,47 @@ func TestAFolderOfOnesOwn(t *testing.T) {
 		write(PriceFile, text)
 		if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// A file can be tried before it is put into the folder; what it does not say any more is said to be gone.
+func TestReplaced(t *testing.T) {
+	d := load(t, "")
+	next, entries, err := d.Replaced(SupportFile, []byte("version: ours\ndate: 2026-11-01\nsources: {us: contract}\nentries:\n"+
+		"  - {product: Ubuntu, kind: server, name: ubuntu, version: \"20.04\", until: 2030-05-31, source: us}\n"+
+		"  - {product: Home-made, kind: server, name: ours, version: \"1\", until: 2030-01-01, source: us}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, ok := next.SupportOf("server", "Ubuntu", "20.04"); !ok || e.Day != "2030-05-31" {
+		t.Errorf("%+v", e)
+	}
+	if e, _ := d.SupportOf("server", "Ubuntu", "20.04"); e.Day != "2025-05-31" {
+		t.Errorf("trying changed the data: %+v", e)
+	}
+	if _, ok := next.PriceOf("aws", "us-east-1", "m5.large"); !ok || len(next.Files) != 2 || next.SupportFile().Version != "ours" {
+		t.Errorf("files %+v", next.Files)
+	}
+	if len(entries) < 300 {
+		t.Errorf("only %d entries differ", len(entries))
+	}
+	want := map[string]EntryChange{"server ubuntu 20.04": {Old: "2025-05-31", New: "2030-05-31"}, "server ours 1": {New: "2030-01-01"}, "server debian 12": {Old: "2026-06-10"}}
+	for _, e := range entries {
+		if w, ok := want[e.Entry]; ok && (e.Old != w.Old || e.New != w.New) {
+			t.Errorf("%+v", e)
+		}
+		delete(want, e.Entry)
+	}
+	if len(want) > 0 {
+		t.Errorf("not said: %v", want)
+	}
+	if _, same, err := d.Replaced(PriceFile, []byte("version: x\ndate: 2026-11-01\nsources: {a: b}\nentries: []\n")); err != nil || len(same) != d.PriceFile().Entries {
+		t.Errorf("%d of %d prices are gone, %v", len(same), d.PriceFile().Entries, err)
+	}
+	for name, text := range map[string]string{"other.yaml": "version: x", SupportFile: "{{{", PriceFile: "version: x\ndate: 2026-11-01\nentries: [{provider: aws}]"} {
+		if _, _, err := d.Replaced(name, []byte(text)); err == nil {
+			t.Errorf("%s was taken", name)
 		}
 	}
 }
