@@ -988,6 +988,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reference/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say what another file of end-of-support dates or list prices would change */
+        post: operations["preview-reference"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/removals": {
         parameters: {
             query?: never;
@@ -3590,6 +3607,11 @@ export interface components {
             kind?: string;
             name?: string;
         };
+        ReferenceChange: {
+            entry: string;
+            new?: string;
+            old?: string;
+        };
         ReferenceFile: {
             /** Format: date-time */
             date: string;
@@ -3599,6 +3621,28 @@ export interface components {
             /** @description It came with the product; otherwise it is from the collector's reference folder */
             shipped: boolean;
             version: string;
+        };
+        ReferencePreview: {
+            /**
+             * Format: int64
+             * @description Entries that the file of now lacks
+             */
+            added: number;
+            /** Format: int64 */
+            changed: number;
+            /** @description Of resources that you may see */
+            effect: components["schemas"]["MappingEffect"];
+            /** @description The first 200 of them */
+            entries: components["schemas"]["ReferenceChange"][];
+            file: components["schemas"]["ReferenceFile"];
+            /** Format: int64 */
+            removed: number;
+        };
+        ReferenceTry: {
+            /** @enum {string} */
+            name: "end-of-support.yaml" | "prices.yaml";
+            /** @description What the file says, as YAML */
+            text: string;
         };
         RejectedBody: {
             /** @description The envelope as the agent hashed and sent it */
@@ -6984,6 +7028,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListReferenceFile"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "preview-reference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReferenceTry"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReferencePreview"];
                 };
             };
             /** @description A problem document (RFC 9457) */
