@@ -17,6 +17,7 @@ import { NotRefreshed } from './NotRefreshed'
 import { Rail } from './Rail'
 import { useSession, useSignOut } from './session'
 import { Sign } from './Sign'
+import { useFocusBack } from './useFocusBack'
 
 const Palette = lazy(() => import('./Palette'))
 const KeyHelp = lazy(() => import('./KeyHelp'))
@@ -32,6 +33,7 @@ export function Frame() {
   const setMenu = (open: boolean) => setMenuOn(open ? location.key : null)
   const [dialog, setDialog] = useState<'search' | 'help' | null>(null)
   useFrameKeys(setDialog)
+  useFocusBack()
   const toggle = () => {
     remembered.write('maestro.rail', closed ? 'open' : 'closed')
     setClosed(!closed)

@@ -42,7 +42,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
     e.preventDefault()
   }
   return (
-    <Modal opened onClose={onClose} withCloseButton={false} size={620} padding={0} centered={false} yOffset="10vh" aria-label="Find">
+    <Modal opened onClose={onClose} withCloseButton={false} size={620} padding={0} centered={false} yOffset="10vh" title="Find" classNames={{ header: 'hidden-visually' }}>
       <TextInput
         data-autofocus
         size="md"
