@@ -96,12 +96,12 @@ dist: build cross ## make archives with checksums for this machine's platform an
 
 .PHONY: test
 test: need-go need-node web/node_modules/.package-lock.json ## run all tests that need nothing but Go and Node
-	go test ./...
+	go test -timeout 25m ./...
 	cd web && npm run test --silent
 
 .PHONY: race
 race: need-go ## run the concurrent packages under the race detector
-	go test -race -short ./sdk/serve ./sdk/host ./agent/... ./collector/internal/ingest/... ./collector/internal/fleet/... ./collector/internal/access
+	go test -race -short -timeout 25m ./sdk/serve ./sdk/host ./agent/... ./collector/internal/ingest/... ./collector/internal/fleet/... ./collector/internal/access
 
 .PHONY: e2e
 e2e: build ## run the end-to-end tests against the real binaries (and a browser, where Chromium is)
