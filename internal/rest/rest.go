@@ -718,7 +718,7 @@ type Session struct {
 type Token struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
-	Role      string    `json:"role" enum:"admin,reader"`
+	Role      string    `json:"role" enum:"admin,reader,none"`
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	LastUsed  time.Time `json:"last_used,omitzero"`
@@ -728,7 +728,7 @@ type Token struct {
 // TokenCreate asks for a token.
 type TokenCreate struct {
 	Name       string `json:"name" minLength:"1" maxLength:"100"`
-	Role       string `json:"role" enum:"admin,reader"`
+	Role       string `json:"role" enum:"admin,reader,none" doc:"none sees and does what is granted to the token"`
 	TTLSeconds int64  `json:"ttl_seconds,omitempty" minimum:"0" doc:"0: no end"`
 }
 

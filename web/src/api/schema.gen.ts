@@ -4238,13 +4238,16 @@ export interface components {
             last_used?: string;
             name: string;
             /** @enum {string} */
-            role: "admin" | "reader";
+            role: "admin" | "reader" | "none";
             secret?: string;
         };
         TokenCreate: {
             name: string;
-            /** @enum {string} */
-            role: "admin" | "reader";
+            /**
+             * @description none sees and does what is granted to the token
+             * @enum {string}
+             */
+            role: "admin" | "reader" | "none";
             /**
              * Format: int64
              * @description 0: no end

@@ -176,7 +176,7 @@ const lives = [{ value: '2592000', label: '30 days' }, { value: '7776000', label
 
 function MakeToken({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState('')
-  const [role, setRole] = useState<'admin' | 'reader'>('reader')
+  const [role, setRole] = useState<'admin' | 'reader' | 'none'>('reader')
   const [life, setLife] = useState('7776000')
   const [made, setMade] = useState<Token | null>(null)
   const [error, setError] = useState<unknown>(null)
@@ -195,7 +195,7 @@ function MakeToken({ onClose }: { onClose: () => void }) {
     <Modal opened onClose={onClose} title="Make an API token" size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
       {made ? (
         <div className="stack">
-          <p>This is shown only now. Whoever has it can act as <strong>{made.role}</strong> of this tenant.</p>
+          <p>This is shown only now. Whoever has it can act as <strong>{made.role}</strong> of this tenant{made.role === 'none' ? <>, and may do what is granted to the token <code>{made.id}</code></> : null}.</p>
           <Snippet label="the token" text={made.secret ?? ''} />
           <p>The command line asks for it, so that it stays out of the shell’s history. Scripts set <code>MAESTRO_URL</code> and <code>MAESTRO_TOKEN</code>.</p>
           <Snippet label="the command that uses it" text={`maestro login ${location.origin} --token-stdin`} />
@@ -204,7 +204,7 @@ function MakeToken({ onClose }: { onClose: () => void }) {
       ) : (
         <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
           <TextInput label="Name" description="What it is for." required value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
-          <Select label="Role" data={[{ value: 'reader', label: 'reader: sees everything, changes nothing' }, { value: 'admin', label: 'admin: may do everything' }]} value={role} onChange={(v) => setRole((v as typeof role) ?? 'reader')} allowDeselect={false} />
+          <Select label="Role" data={[{ value: 'reader', label: 'reader: sees everything, changes nothing' }, { value: 'admin', label: 'admin: may do everything' }, { value: 'none', label: 'none: what is granted to it, in access tabs' }]} value={role} onChange={(v) => setRole((v as typeof role) ?? 'reader')} allowDeselect={false} />
           <Select label="Good for" data={lives} value={life} onChange={(v) => setLife(v ?? '7776000')} allowDeselect={false} />
           {error ? <ProblemPanel error={error} compact /> : null}
           <div className="row"><Button type="submit" variant="filled" loading={busy}>Make the token</Button><Button onClick={onClose}>Cancel</Button></div>

@@ -46,12 +46,16 @@ export function Access({ kind, id }: { kind: string; id: string }) {
   return (
     <>
       <Panel title="Who may do what">
-        <p className="muted">{inherits.length ? <>Inherits from <Foreign text={inherits.map(what).join(', ')} max={300} />.</> : 'Inherits from nothing.'} Rights add up; read shows it, write changes it, admin grants.</p>
-        <DataTable label="Who may do what" rows={entries} cols={cols} rowKey={(e) => `${e.subject.type}:${e.subject.id}`} faded={(e) => e.off ?? false} />
+        <div className="stack">
+          <p className="muted">{inherits.length ? <>Inherits from <Foreign text={inherits.map(what).join(', ')} max={300} />.</> : 'Inherits from nothing.'} Rights add up; read shows it, write changes it, admin grants.</p>
+          <DataTable label="Who may do what" rows={entries} cols={cols} rowKey={(e) => `${e.subject.type}:${e.subject.id}`} faded={(e) => e.off ?? false} />
+        </div>
       </Panel>
       <Panel title="Granted on this one">
-        {grants.length ? <DataTable label="Granted on this one" rows={grants} cols={own} rowKey={(g) => g.id} /> : <p className="muted">Nothing; all rights come from above.</p>}
-        <Give kind={kind} id={id} onDone={refresh} />
+        <div className="stack">
+          {grants.length ? <DataTable label="Granted on this one" rows={grants} cols={own} rowKey={(g) => g.id} /> : <p className="muted">Nothing; all rights come from above.</p>}
+          <Give kind={kind} id={id} onDone={refresh} />
+        </div>
       </Panel>
       <Panel title="Why can, or can’t, somebody see this?"><Why kind={kind} id={id} /></Panel>
       {revoking ? (

@@ -1,0 +1,61 @@
+// Teams and rights in a real browser: a team is made, gets a right on a resource, the resource says through what, and it is taken back.
+import assert from 'node:assert/strict'
+import { after, before } from 'node:test'
+
+import { launch, serverFacts, settled, test } from './browser.mjs'
+import { fit, open, send, unique } from './tools.mjs'
+
+const facts = await serverFacts()
+let browser
+before(async () => { browser = await launch() })
+after(() => browser?.close())
+
+test('a team is granted a right on a resource, which says who may see it and why', async (t) => {
+  const { page, go, close } = await open(browser, facts)
+  const name = unique('Ops')
+  await go('/settings/teams')
+  await page.getByRole('button', { name: 'Make a team' }).first().click()
+  const form = page.getByRole('dialog')
+  await form.getByRole('textbox', { name: 'Name' }).fill(name)
+  await form.getByLabel('Members').fill(facts.username)
+  await page.keyboard.press('Enter')
+  await form.getByRole('checkbox', { name: facts.username }).check()
+  await form.getByRole('button', { name: 'Save' }).click()
+  await page.getByText(`${facts.username} (lead)`).first().waitFor()
+  await fit(page, 'teams')
+  if (process.env.MAESTRO_E2E_LOOK) await page.screenshot({ path: `${process.env.MAESTRO_E2E_LOOK}/teams.png` })
+
+  const r = await send(facts, 'POST', '/resources/server', { name: unique('granted') })
+  t.after(() => send(facts, 'DELETE', `/resources/server/${r.id}`, undefined, { 'If-Match': '"1"' }).catch(() => null))
+  await go(`/inventory/server/${r.id}?tab=access`)
+  await page.getByRole('combobox', { name: 'Team' }).click()
+  await page.getByRole('option', { name }).click()
+  await page.getByRole('button', { name: 'Grant', exact: true }).click()
+  const revoke = page.getByRole('button', { name: `Revoke read of ${name}` })
+  await revoke.waitFor()
+  await page.getByText(`read of the team ${name}, on the server`).first().waitFor()
+  await page.getByRole('textbox', { name: 'User name of whom to ask about' }).fill(facts.username)
+  await page.getByRole('button', { name: 'Say why' }).click()
+  assert.match(await page.getByRole('status').filter({ hasText: 'can read, change and grant' }).textContent(), /by the role admin/)
+  await fit(page, 'access tab')
+  if (process.env.MAESTRO_E2E_LOOK) {
+    for (const [width, scheme] of [[1440, 'light'], [1440, 'dark'], [390, 'light']]) {
+      await page.emulateMedia({ colorScheme: scheme })
+      await page.setViewportSize({ width, height: 900 })
+      await settled(page)
+      await fit(page, `access tab at ${width}`)
+      await page.screenshot({ path: `${process.env.MAESTRO_E2E_LOOK}/access-${width}-${scheme}.png`, fullPage: true })
+    }
+    await page.setViewportSize({ width: 1440, height: 900 })
+  }
+  await revoke.click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
+  await revoke.waitFor({ state: 'detached' })
+
+  await go('/settings/teams')
+  await page.getByRole('button', { name: `Actions for ${name}` }).click()
+  await page.getByRole('menuitem', { name: 'Delete' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete the team' }).click()
+  await page.getByRole('button', { name: `Actions for ${name}` }).waitFor({ state: 'detached' })
+  await close()
+})
