@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -287,8 +288,21 @@ func onePage(r rest.Resource, now time.Time) output.Table {
 	for _, w := range r.Warnings {
 		row("", "warning", w)
 	}
+	for _, label := range r.Labels {
+		row("/tags/"+label.Key, "label "+label.Key, label.Value)
+	}
+	leaves("/common", "", commonOf(r), func(pointer, name string, v any) { row(pointer, name, output.Value(v)) })
 	leaves("/attributes", "", r.Attributes, func(pointer, name string, v any) { row(pointer, name, output.Value(v)) })
 	return t
+}
+
+// commonOf is the block that every kind has, as the document says it.
+func commonOf(r rest.Resource) any {
+	block := map[string]any{}
+	if b, err := json.Marshal(r.Common); err != nil || json.Unmarshal(b, &block) != nil {
+		return map[string]any{}
+	}
+	return block
 }
 
 // leaves visits the leaves of a JSON object in the order of their names.
