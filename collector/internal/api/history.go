@@ -155,7 +155,7 @@ func (s *Server) getCoverage(ctx context.Context, c access.Caller, in *coverageI
 
 func (s *Server) listRemovals(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.HeldRemoval]], error) {
 	q := inventory.HeldQuery{Limit: in.size()}
-	question, after, err := s.terms(in, "removals", terms{text: map[string]*string{"state": &q.State, "connection": &q.Connection}, named: s.naming(ctx, c)})
+	question, after, err := s.terms(in, "removals", terms{text: map[string]*string{"state": &q.State, "connection": &q.Connection}, not: map[string]*string{"state": &q.NotState}, named: s.naming(ctx, c)})
 	if err != nil {
 		return nil, err
 	}

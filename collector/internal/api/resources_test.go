@@ -255,6 +255,12 @@ func TestHeldRemovalsAreDecidedByPeople(t *testing.T) {
 	if len(held.Items) != 1 || held.Items[0].Count != 28 || held.Items[0].ScopeSize != 30 {
 		t.Fatalf("%+v", held.Items)
 	}
+	decided := func() int {
+		return documentOf[rest.List[rest.HeldRemoval]](w.ask(w.reader, "GET", "/api/v1/removals?filter=state+%21%3D+held", nil).is(200)).TotalSize
+	}
+	if n := decided(); n != 0 {
+		t.Errorf("%d are decided before anybody did", n)
+	}
 	path := "/api/v1/removals/" + held.Items[0].ID
 	one := documentOf[rest.HeldRemoval](w.ask(w.reader, "GET", path, nil).is(200))
 	if len(one.Items) != 28 || one.Items[0].Name == "" {
@@ -265,6 +271,9 @@ func TestHeldRemovalsAreDecidedByPeople(t *testing.T) {
 	done := documentOf[rest.HeldRemoval](w.ask(w.admin, "POST", path+"/approve", rest.Decision{Reason: "moved out"}).is(200))
 	if done.State != "approved" || done.DecidedBy != "token:admin" || done.Reason != "moved out" {
 		t.Errorf("%+v", done)
+	}
+	if n := decided(); n != 1 {
+		t.Errorf("%d are decided", n)
 	}
 	w.ask(w.admin, "POST", path+"/refuse", nil).problem(409)
 	if l := w.list("/api/v1/resources/server", url.Values{"filter": {"state = gone"}}); l.TotalSize != 28 {

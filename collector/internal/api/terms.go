@@ -16,6 +16,8 @@ import (
 // expression: each name once, all joined by AND.
 type terms struct {
 	text map[string]*string
+	// not are the names that compare with != as well.
+	not map[string]*string
 	// from and until bound "at"; nil when the list has no such term.
 	from, until *time.Time
 	// named are the terms that hold ids of named objects.
@@ -88,6 +90,9 @@ func (t terms) compare(e filter.Compare) error {
 		return nil
 	}
 	into := t.text[name]
+	if e.Op == filter.Ne && t.not[name] != nil {
+		into, e.Op = t.not[name], filter.Eq
+	}
 	if into == nil || e.Op != filter.Eq {
 		return t.refuse(name + " compares with = here")
 	}

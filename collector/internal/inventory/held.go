@@ -21,6 +21,9 @@ func (s *Service) HeldRemovals(ctx context.Context, c Caller, q HeldQuery) (*Hel
 	if !c.TenantWide {
 		where = append(where, in(text("connection"), c.Connections))
 	}
+	if q.NotState != "" {
+		where = append(where, filter.Not{Of: eq(text("state"), q.NotState)})
+	}
 	if q.State != "" {
 		where = append(where, eq(text("state"), q.State))
 	}

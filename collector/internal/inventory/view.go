@@ -403,7 +403,9 @@ type HeldRemoval struct {
 
 // HeldQuery asks for held removals, newest first.
 type HeldQuery struct {
-	State      string
+	State string
+	// NotState leaves out those of a state.
+	NotState   string
 	Connection string
 	After      string
 	Limit      int
