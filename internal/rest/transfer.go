@@ -92,16 +92,25 @@ type OperationChange struct {
 	Conflicts []string      `json:"conflicts,omitempty" doc:"Pointers that an undo leaves alone: somebody changed them since"`
 }
 
-// BulkEdit edits every resource of a kind that a filter finds.
+// BulkEdit edits every resource of a kind that a filter finds, or that is named.
 type BulkEdit struct {
 	Kind   string         `json:"kind" maxLength:"200"`
-	Filter string         `json:"filter" maxLength:"8192"`
+	Filter string         `json:"filter,omitempty" maxLength:"8192" doc:"One of filter and ids must be there; of both, what is named and found"`
+	IDs    []string       `json:"ids,omitempty" maxItems:"10000" doc:"The resources, whatever their state"`
 	Set    map[string]any `json:"set,omitempty" doc:"JSON pointer -> value"`
 	Reset  []string       `json:"reset,omitempty" doc:"JSON pointers to hand back to discovery"`
 	DryRun bool           `json:"dry_run,omitempty"`
 	// Expect is how many resources the preview found.
 	Expect *int   `json:"expect,omitempty" doc:"How many resources the filter found in the dry run; if it finds others now, nothing is edited"`
 	Reason string `json:"reason,omitempty" maxLength:"1000"`
+}
+
+// ExportChosen asks for a file of the resources that are named.
+type ExportChosen struct {
+	IDs     []string `json:"ids" minItems:"1" maxItems:"10000" doc:"Those that are there and may be seen are in the file"`
+	Format  string   `json:"format,omitempty" enum:"csv,json,xlsx" default:"csv"`
+	OrderBy string   `json:"order_by,omitempty" maxLength:"1000"`
+	Columns []string `json:"columns,omitempty" maxItems:"500" doc:"Names of the filter language, relations.<alias> and identifiers.<type>; absent: all"`
 }
 
 // Undo takes an operation back.

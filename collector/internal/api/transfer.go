@@ -96,8 +96,10 @@ func (s *Server) transferRoutes() {
 		summary: "Import a file, or look at what importing it would do; the operation says how far it is"}, s.importResources)
 	handle(s, route{method: "GET", path: "/exports/{kind}", id: "export-resources", tag: tag, action: access.Read,
 		summary: "A list as a file: CSV, JSON or XLSX"}, s.exportResources)
+	handle(s, route{method: "POST", path: "/exports/{kind}", id: "export-chosen-resources", tag: tag, action: access.Read,
+		summary: "Resources that are named by their ids, as a file: CSV, JSON or XLSX"}, s.exportChosen)
 	handle(s, route{method: "POST", path: "/edits", id: "edit-resources", tag: tag, action: access.EditResources, status: 202,
-		summary: "Edit all that a filter finds, or look at what that would do"}, s.editResources)
+		summary: "Edit all that a filter finds or that is named, or look at what that would do"}, s.editResources)
 	handle(s, route{method: "GET", path: "/operations", id: "list-operations", tag: tag, action: access.Read,
 		summary: "Imports, bulk edits and what undid them, newest first"}, s.listOperations)
 	handle(s, route{method: "GET", path: "/operations/{id}", id: "get-operation", tag: tag, action: access.Read,
@@ -177,7 +179,13 @@ func (s *Server) exportResources(ctx context.Context, c access.Caller, in *expor
 			columns = append(columns, name)
 		}
 	}
-	file, err := s.opt.Transfer.Export(ctx, domainCaller(c), transfer.ExportRequest{Query: q, Format: sheet.Format(in.Format), Columns: columns})
+	return s.export(ctx, c, transfer.ExportRequest{Query: q, Format: sheet.Format(in.Format), Columns: columns}, map[string]any{"filter": in.Filter, "format": in.Format})
+}
+
+// export writes a file as it is read; what says in the audit trail what it was.
+func (s *Server) export(ctx context.Context, c access.Caller, req transfer.ExportRequest, what map[string]any) (*huma.StreamResponse, error) {
+	kind, format := req.Query.Kind, string(req.Format)
+	file, err := s.opt.Transfer.Export(ctx, domainCaller(c), req)
 	var invalid *inventory.InvalidError
 	if errors.As(err, &invalid) {
 		return nil, problem(http.StatusUnprocessableEntity, "%s", sentence(invalid.Problem)).at("query.columns", invalid.Problem)
@@ -186,7 +194,7 @@ func (s *Server) exportResources(ctx context.Context, c access.Caller, in *expor
 		return nil, err
 	}
 	_, err = s.opt.Audit.Write(ctx, audit.Entry{Tenant: c.Tenant, Actor: c.Name, Address: c.Address, Action: "resources.export",
-		Object: &audit.Ref{ID: in.Kind, Name: in.Kind, Kind: "kind"}, Detail: map[string]any{"filter": in.Filter, "format": in.Format}})
+		Object: &audit.Ref{ID: kind, Name: kind, Kind: "kind"}, Detail: what})
 	if err != nil {
 		return nil, err
 	}
@@ -194,11 +202,11 @@ func (s *Server) exportResources(ctx context.Context, c access.Caller, in *expor
 		_, w := humago.Unwrap(hc)
 		// A server that cannot move its deadline keeps the one it has.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(exportWithin))
-		hc.SetHeader("Content-Type", sheet.ContentType(sheet.Format(in.Format)))
-		hc.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="%s.%s"`, strings.ReplaceAll(k.Name, `"`, ""), in.Format))
+		hc.SetHeader("Content-Type", sheet.ContentType(req.Format))
+		hc.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="%s.%s"`, strings.ReplaceAll(kind, `"`, ""), format))
 		if err := file.Write(hc.Context(), hc.BodyWriter()); err != nil {
 			if hc.Context().Err() == nil {
-				s.opt.Log.ErrorContext(hc.Context(), "export resources", "kind", in.Kind, "error", err)
+				s.opt.Log.ErrorContext(hc.Context(), "export resources", "kind", kind, "error", err)
 			}
 			panic(http.ErrAbortHandler) // half a file must not look like a whole one
 		}
@@ -219,13 +227,18 @@ func (s *Server) editResources(ctx context.Context, c access.Caller, in *editIn)
 		return nil, err
 	}
 	q.Kind = in.Body.Kind
+	text := strings.TrimSpace(in.Body.Filter)
+	if len(in.Body.IDs) > 0 {
+		onlyIDs(&q, in.Body.IDs)
+		text = strings.TrimSpace(fmt.Sprintf("%s (%d chosen by id)", text, len(in.Body.IDs)))
+	}
 	var raw struct {
 		Set map[string]json.RawMessage `json:"set"` // as they are written, so that no number loses digits
 	}
 	if err := json.Unmarshal(in.RawBody, &raw); err != nil {
 		return nil, problem(http.StatusBadRequest, "The body is not valid JSON.")
 	}
-	op, err := s.opt.Transfer.Edit(ctx, domainCaller(c), transfer.EditRequest{Query: q, Filter: strings.TrimSpace(in.Body.Filter), Set: raw.Set,
+	op, err := s.opt.Transfer.Edit(ctx, domainCaller(c), transfer.EditRequest{Query: q, Filter: text, Set: raw.Set,
 		Reset: in.Body.Reset, DryRun: in.Body.DryRun, Expect: in.Body.Expect, Reason: strings.TrimSpace(in.Body.Reason)})
 	if err != nil {
 		return nil, err

@@ -31,7 +31,7 @@ func (s *Service) Edit(ctx context.Context, c inventory.Caller, req EditRequest)
 		return rest.Operation{}, &inventory.InvalidError{Problem: "says nothing to set or to reset"}
 	}
 	if req.Filter == "" {
-		return rest.Operation{}, &inventory.InvalidError{Pointer: "/filter", Problem: `is missing; to edit all resources of the kind write state = "active"`}
+		return rest.Operation{}, &inventory.InvalidError{Pointer: "/filter", Problem: `is missing, and so are ids; to edit all resources of the kind write state = "active"`}
 	}
 	op := rest.Operation{Type: "edit", DryRun: req.DryRun, Kind: req.Query.Kind, Filter: req.Filter, Reason: req.Reason, Phase: "checking"}
 	return s.start(ctx, c, op, nil, func(ctx context.Context, r *running) error { return r.edit(ctx, req) })

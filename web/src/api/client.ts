@@ -37,6 +37,8 @@ interface AnyOptions {
   body?: unknown
   /** Sent as it is, instead of a document. */
   raw?: Blob
+  /** The answer is a file. */
+  file?: boolean
   ifMatch?: number | string
   signal?: AbortSignal
 }
@@ -73,7 +75,7 @@ async function call(method: Method, template: string, o: AnyOptions = {}): Promi
     })
     contact.made()
     if (response.status === 204) return undefined
-    if (response.ok) return await response.json()
+    if (response.ok) return o.file ? await response.blob() : await response.json()
     if (response.status === 401 && template !== '/api/v1/session') contact.stranger()
     throw await problemOf(response, where, read)
   } catch (err) {
@@ -133,6 +135,8 @@ export const api = {
   delete: caller('delete'),
   /** Imports a file, or looks at what importing it would do. */
   importFile: (file: File, query: Record<string, unknown>) => call('post', '/api/v1/imports', { query: { ...query, file: file.name }, raw: file }) as Promise<Bulk>,
+  /** A file of resources that are named. */
+  exportChosen: (kind: string, body: { ids: string[]; format: string; order_by: string; columns: string[] }) => call('post', '/api/v1/exports/{kind}', { path: { kind }, body, file: true }) as Promise<Blob>,
   /** Puts a file into a connection. */
   upload: (id: string, file: File) => call('put', '/api/v1/connections/{id}/files/{name}', { path: { id, name: file.name }, raw: file }),
 }

@@ -1,11 +1,10 @@
 // The one list of the inventory: for every kind, made from its schema. All of its state is in the address.
-import { ActionIcon, Button, Checkbox, Popover, Tooltip } from '@mantine/core'
-import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query'
-import { IconAdjustmentsHorizontal, IconDownload, IconPlus, IconTerminal2 } from '@tabler/icons-react'
+import { ActionIcon, Button, Popover, Tooltip } from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { IconAdjustmentsHorizontal, IconPlus, IconTerminal2 } from '@tabler/icons-react'
 import { useEffect, useMemo, useState } from 'react'
 import { Link, useParams, useSearchParams } from 'react-router'
 
-import { addressOf, api } from '../api/client'
 import { live } from '../api/live'
 import { Problem } from '../api/problem'
 import { q } from '../api/queries'
@@ -28,11 +27,12 @@ import { CreateResource } from './CreateResource'
 import { BulkBar, BulkEdit, mostTicked } from './inventory/Bulk'
 import { Chips } from './inventory/Builder'
 import { Columns } from './inventory/Columns'
+import { Export } from './inventory/Export'
 import { Facets } from './inventory/Facets'
+import { Place } from './inventory/Place'
+import { useRows } from './inventory/useRows'
 import { Views, shownBy, type Shown } from './inventory/Views'
 import css from './Inventory.module.css'
-
-const pageSize = 100
 
 export default function Inventory() {
   const { kind: name = '' } = useParams()
@@ -68,32 +68,6 @@ function useView() {
   return { shown, orderBy: order, order: by ? { by, desc: direction === 'desc' } : undefined, view: params.get('view') ?? '', facets: params.get('facets') === '1', set }
 }
 
-/** Beyond so many pages a list is not read again by itself: it would be long, and jump under the reader. */
-const pagesRefreshed = 3
-
-function useRows(kind: string, filter: string, orderBy: string, asOf: string | undefined) {
-  const [long, setLong] = useState(false)
-  const list = useInfiniteQuery({
-    queryKey: ['resources', kind, filter, orderBy, asOf ?? ''],
-    queryFn: ({ pageParam, signal }) =>
-      api.get('/api/v1/resources/{kind}', {
-        path: { kind },
-        query: { filter, order_by: orderBy, page_size: pageSize, page_token: pageParam, ...(asOf ? { as_of: asOf } : {}) },
-        signal,
-      }),
-    initialPageParam: '',
-    getNextPageParam: (last) => last.next_page_token || undefined,
-    placeholderData: keepPreviousData,
-    meta: { quiet: long || !!asOf },
-    refetchOnWindowFocus: !long,
-    refetchInterval: () => (long || asOf ? false : live.stands() ? 120_000 : 15_000),
-    retry: (n, err) => n < 2 && err instanceof Problem && err.status === 0,
-  })
-  const now = (list.data?.pages.length ?? 0) > pagesRefreshed
-  if (now !== long) setLong(now)
-  return { list, long }
-}
-
 /** How many changes there were since a long list was read. */
 function useChangesSince(kind: string, long: boolean, read: number) {
   const [since, setSince] = useState({ read, n: 0 })
@@ -103,9 +77,6 @@ function useChangesSince(kind: string, long: boolean, read: number) {
   }), [kind, read])
   return long && since.read === read ? since.n : 0
 }
-
-/** The filter that finds what is ticked. */
-const filterOf = (ticked: ReadonlySet<string>) => `id = (${[...ticked].join(' OR ')})`
 
 function KindList({ kind }: { kind: KindInfo }) {
   const view = useView()
@@ -117,16 +88,17 @@ function KindList({ kind }: { kind: KindInfo }) {
   const [adding, setAdding] = useState(false)
   const [editing, setEditing] = useState(false)
   const [selection, setSelection] = useState<{ of: string; ticked: ReadonlySet<string>; all: boolean }>({ of: '', ticked: new Set(), all: false })
-  const { list, long } = useRows(kind.name, filter, view.orderBy, asOf)
-  const changes = useChangesSince(kind.name, long, list.data ? list.dataUpdatedAt : 0)
+  const rows = useRows(kind.name, filter, view.orderBy, asOf)
+  const { head: list } = rows
+  const [jump, setJump] = useState<{ row: number }>()
+  const changes = useChangesSince(kind.name, rows.long, list.data ? list.dataUpdatedAt : 0)
   const all = useMemo(() => columnsOf(kind), [kind])
-  const rows = useMemo(() => list.data?.pages.flatMap((p) => p.items) ?? [], [list.data])
-  const shown = useMemo(() => chosen(all, view.shown.columns || null, rows), [all, view.shown.columns, rows])
-  const first = list.data?.pages[0]
+  const first = list.data
+  const shown = useMemo(() => chosen(all, view.shown.columns || null, first?.items ?? []), [all, view.shown.columns, first])
   const problem = !list.data && list.error instanceof Problem ? list.error : null
   const refused = problem?.filter ? problem : null
-  const size = first?.total_size ?? rows.length
-  const over = first?.total_size_is_lower_bound ? 'over ' : ''
+  const size = rows.total
+  const over = rows.over ? 'over ' : ''
   const total = first ? `${over}${count(size)} ${(size === 1 ? kind.label : kind.plural).toLowerCase()}${filter ? ' found' : ''}` : undefined
   const search = asOf ? `?as_of=${encodeURIComponent(asOf)}` : ''
   // What is ticked belongs to one filter.
@@ -149,7 +121,7 @@ function KindList({ kind }: { kind: KindInfo }) {
           {asOf ? null : <Button leftSection={<IconAdjustmentsHorizontal size={15} aria-hidden />} aria-pressed={view.facets} variant={view.facets ? 'light' : 'default'} onClick={() => view.set({ facets: view.facets ? '' : '1' })}>Facets</Button>}
           <Views kind={kind} now={view.shown} current={view.view} onOpen={open} />
           <Columns all={all} shown={shown} pinned={view.shown.pinned} onChange={(ids, pinned) => view.set({ columns: ids, pinned: pinned ? String(pinned) : '' })} />
-          <Export kind={kind} filter={some ? filterOf(ticked) : filter} what={some ? 'The rows that are ticked' : 'All that this filter finds'} tooMany={some && ticked.size > mostTicked} orderBy={view.orderBy} asOf={asOf} columns={shown} />
+          <Export kind={kind} filter={filter} ids={some ? ticked : undefined} what={some ? 'The rows that are ticked' : 'All that this filter finds'} tooMany={some && ticked.size > mostTicked} orderBy={view.orderBy} asOf={asOf} columns={shown} />
           <AsCommand kind={kind} filter={filter} orderBy={view.orderBy} columns={shown} />
           {admin && !asOf ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setAdding(true)}>Add by hand</Button> : null}
         </>
@@ -175,39 +147,34 @@ function KindList({ kind }: { kind: KindInfo }) {
       ) : (
         <div className={css.body}>
           {view.facets && !asOf ? <Facets kind={kind} filter={filter} onFilter={onFilter} /> : null}
-          {!list.isPending && rows.length === 0 ? (
+          {!list.isPending && rows.rows.length === 0 ? (
             <div className="grow"><Nothing kind={kind} filter={filter} onFilter={onFilter} /></div>
           ) : (
             <div className={css.table}>
               {changes > 0 ? (
                 <div className={css.changed} role="status">
                   {count(changes)} {changes === 1 ? 'change' : 'changes'} since this list was read.{' '}
-                  <button type="button" className="link" onClick={() => void client.resetQueries({ queryKey: ['resources', kind.name, filter, view.orderBy] })}>Read it again from the top</button>
+                  <button type="button" className="link" onClick={() => { setJump({ row: 0 }); void client.resetQueries({ queryKey: ['resources', kind.name, filter, view.orderBy] }) }}>Read it again from the top</button>
                 </div>
               ) : null}
               <DataTable
                 label={kind.plural}
                 fill
-                rows={rows}
+                key={`${filter}\n${view.orderBy}\n${asOf ?? ''}`}
+                rows={rows.rows}
+                window={{ count: rows.count, places: rows.places, onRange: rows.onRange, between: rows.between, page: rows.pageSize }}
+                jump={jump}
                 cols={shown.map((c, i) => tableColumn(c, i === 0, search))}
                 rowKey={(r) => r.id}
                 to={(r) => `/inventory/${r.kind}/${r.id}${search}`}
                 order={view.order}
                 onOrder={(by, desc) => view.set({ order_by: by + (desc ? ' desc' : '') })}
-                loading={list.isPending || list.isFetchingNextPage}
+                loading={list.isPending}
                 faded={(r) => r.state !== 'active'}
                 pinned={narrow ? 0 : view.shown.pinned}
                 ticked={ticked}
                 onTick={(ids) => setSelection({ of: filter, ticked: ids, all: false })}
-                onEnd={() => { if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage() }}
-                footer={
-                  rows.length ? (
-                    <>
-                      <span>{count(rows.length)} of {over}{count(size)} shown</span>
-                      {list.hasNextPage ? <Button onClick={() => void list.fetchNextPage()} loading={list.isFetchingNextPage}>Show more</Button> : null}
-                    </>
-                  ) : null
-                }
+                footer={rows.rows.length ? <Place pager={rows.pager} kind={kind.name} filter={filter} order={view.order} by={shown.find((c) => c.orderBy === view.order?.by && c.field.type === 'string')?.label} rows={rows.count} total={size} over={rows.over} error={rows.error} onJump={(row) => setJump({ row })} /> : null}
               />
             </div>
           )}
@@ -217,7 +184,8 @@ function KindList({ kind }: { kind: KindInfo }) {
       {editing ? (
         <BulkEdit
           kind={kind}
-          filter={everything ? filter : filterOf(ticked)}
+          filter={filter}
+          ids={everything ? undefined : [...ticked]}
           what={`${everything ? over + count(size) : count(ticked.size)} ${(!everything && ticked.size === 1 ? kind.label : kind.plural).toLowerCase()}`}
           onClose={() => setEditing(false)}
         />
@@ -306,30 +274,6 @@ function Nothing({ kind, filter, onFilter }: { kind: KindInfo; filter: string; o
     <Empty title={`No ${kind.plural.toLowerCase()} are known`} icon={<KindIcon kind={kind} size={28} />} action={<div className="row"><Button component={Link} to="/connections" variant="filled">See connections</Button><Button component={Link} to={whyLink(kind.name, '')}>Why is it not here?</Button></div>}>
       Nothing is listed here until a connection that reads {kind.plural.toLowerCase()} has run. The line above says whether one did.
     </Empty>
-  )
-}
-
-/** The list as a file. The browser fetches it by itself, so that no page has to hold it. */
-function Export({ kind, filter, what, tooMany, orderBy, asOf, columns }: { kind: KindInfo; filter: string; what: string; tooMany: boolean; orderBy: string; asOf: string | undefined; columns: Column[] }) {
-  const [whole, setWhole] = useState(false)
-  const names = columns.map((c) => c.id).join(',')
-  const at = (format: string) =>
-    addressOf('/api/v1/exports/{kind}', { kind: kind.name }, { format, filter, order_by: orderBy, as_of: asOf, columns: whole ? '' : `id,${names}` })
-  return (
-    <Popover position="bottom-end" width={260}>
-      <Popover.Target>
-        <Button leftSection={<IconDownload size={15} aria-hidden />}>Export</Button>
-      </Popover.Target>
-      <Popover.Dropdown>
-        <div className="stack-s">
-          <p className="muted">{tooMany ? `More than ${mostTicked} rows are ticked: select all that a filter finds instead.` : `${what}, as a file that can be edited and imported again.`}</p>
-          <Checkbox label="All fields, not only these columns" checked={whole} onChange={(e) => setWhole(e.currentTarget.checked)} />
-          <div className="row">
-            {tooMany ? null : ['csv', 'xlsx', 'json'].map((f) => <Button key={f} component="a" href={at(f)} download={`${kind.name}.${f}`}>{f.toUpperCase()}</Button>)}
-          </div>
-        </div>
-      </Popover.Dropdown>
-    </Popover>
   )
 }
 

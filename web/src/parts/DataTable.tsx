@@ -1,17 +1,18 @@
 // The one table: dense rows, a header and a first column that stay, rows drawn only while they are in view, cards
 // where the window is narrow. Every row is led by a link, so that keyboard, middle click and screen readers work.
-import { Skeleton } from '@mantine/core'
+import { Button, Skeleton } from '@mantine/core'
 import { useMediaQuery } from '@mantine/hooks'
 import { IconArrowDown, IconArrowUp } from '@tabler/icons-react'
 import { getCoreRowModel, useReactTable, type ColumnDef, type Row } from '@tanstack/react-table'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { useEffect, useEffectEvent, useRef, type MouseEvent, type ReactNode } from 'react'
+import { useEffect, useEffectEvent, useMemo, useRef, useState, type MouseEvent, type ReactNode } from 'react'
 import { useNavigate } from 'react-router'
 
 import { typing } from '../frame/keys'
 import { useRowKeys } from './rowKeys'
 import { Waiting } from './States'
 import css from './DataTable.module.css'
+import { say } from './toast'
 
 export interface Col<T> {
   id: string
@@ -39,7 +40,12 @@ interface Props<T> {
   loading?: boolean
   faded?: (row: T) => boolean
   footer?: ReactNode
+  /** The reader came near the last row. */
   onEnd?: () => void
+  /** Of a long list rows is only what is held: places says where in the list each of them is, onRange hears what is in sight. */
+  window?: { count: number; places: readonly number[]; onRange: (first: number, last: number) => void; between: (from: number, to: number) => Promise<string[]>; page: number } | undefined
+  /** Brings a row into sight; another object, another jump. */
+  jump?: { row: number } | undefined
   /** What is ticked, by the rows' keys; x ticks the row that has the focus, Shift all rows since the last one. */
   ticked?: ReadonlySet<string> | undefined
   onTick?: ((ids: Set<string>) => void) | undefined
@@ -62,34 +68,47 @@ export function DataTable<T>(props: Props<T>) {
     manualSorting: true,
   })
   const rows = table.getRowModel().rows
-  const tick = useTicks(props, rows)
-  if (narrow) return <Cards {...props} rowsModel={rows} tick={tick} />
-  return <Grid {...props} rowsModel={rows} tick={tick} scroller={scroller} />
+  const places = props.window?.places
+  const placed = useMemo(() => (places ? new Map(places.map((p, i) => [p, rows[i]!])) : undefined), [places, rows])
+  const held: Held<T> = { count: props.window?.count ?? rows.length, at: (i) => (placed ? placed.get(i) : rows[i]) }
+  const tick = useTicks(props, held)
+  if (narrow) return <Cards {...props} rowsModel={rows} held={held} tick={tick} />
+  return <Grid {...props} rowsModel={rows} held={held} tick={tick} scroller={scroller} />
 }
 
+/** The rows of a list, of which some may not be held. */
+interface Held<T> {
+  count: number
+  at: (index: number) => Row<T> | undefined
+}
 type Tick = ((index: number, range: boolean) => void) | undefined
-type Model<T> = Props<T> & { rowsModel: Row<T>[]; tick: Tick }
+type Model<T> = Props<T> & { rowsModel: Row<T>[]; held: Held<T>; tick: Tick }
 
 const tickWidth = 30
 
-function useTicks<T>(p: Props<T>, rows: Row<T>[]): Tick {
+function useTicks<T>(p: Props<T>, rows: Held<T>): Tick {
   const last = useRef(-1)
   const { ticked, onTick } = p
   const tick = ticked && onTick ? (index: number, range: boolean) => {
-    const next = new Set(ticked)
-    const row = rows[index]
+    const row = rows.at(index)
     if (!row) return
-    const on = !next.has(row.id)
+    const on = !ticked.has(row.id)
     const from = range && last.current >= 0 ? Math.min(last.current, index) : index
     const to = range && last.current >= 0 ? Math.max(last.current, index) : index
-    for (let i = from; i <= to; i++) {
-      const id = rows[i]?.id
-      if (id === undefined) continue
-      if (on) next.add(id)
-      else next.delete(id)
-    }
     last.current = index
-    onTick(next)
+    const set = (ids: (string | undefined)[]) => {
+      const next = new Set(ticked)
+      for (const id of ids) {
+        if (id === undefined) continue
+        if (on) next.add(id)
+        else next.delete(id)
+      }
+      onTick(next)
+    }
+    const ids = Array.from({ length: to - from + 1 }, (_, i) => rows.at(from + i)?.id)
+    // Rows on the way that are not held are asked for.
+    if (p.window && ids.includes(undefined)) p.window.between(from, to).then(set, (err: unknown) => say(err instanceof Error ? err.message : 'The rows in between could not be read'))
+    else set(ids)
   } : undefined
   const onKey = useEffectEvent((e: KeyboardEvent) => {
     if (!tick || e.ctrlKey || e.metaKey || e.altKey || e.key.toLowerCase() !== 'x' || typing(e.target) || document.querySelector('[role="dialog"]')) return
@@ -122,17 +141,23 @@ const nameOf = (row: unknown, id: string) => {
 function Grid<T>(p: Model<T> & { scroller: React.RefObject<HTMLDivElement | null> }) {
   const navigate = useNavigate()
   const virtual = useVirtualizer({
-    count: p.rowsModel.length,
+    count: p.held.count,
     getScrollElement: () => p.scroller.current,
     estimateSize: () => rowHeight,
     overscan: 12,
     enabled: p.fill ?? false,
-    onChange: (v) => {
-      const last = v.getVirtualItems().at(-1)
-      if (last && last.index >= p.rowsModel.length - 20 && p.rowsModel.length) p.onEnd?.()
-    },
   })
-  useRowKeys(p.scroller, p.fill ? (i) => virtual.scrollToIndex(i) : undefined, p.rowsModel.length)
+  const seen = p.fill ? virtual.range : null
+  const range = useEffectEvent((first: number, last: number) => {
+    p.window?.onRange(first, last)
+    if (p.fill && p.held.count > 0 && last >= p.held.count - 20) p.onEnd?.()
+  })
+  const from = seen?.startIndex ?? 0
+  const to = seen?.endIndex ?? 0
+  useEffect(() => range(from, to), [from, to, p.held.count])
+  const { jump } = p
+  useEffect(() => { if (jump) virtual.scrollToIndex(jump.row, { align: 'start' }) }, [jump, virtual])
+  useRowKeys(p.scroller, p.fill ? (i) => virtual.scrollToIndex(i) : undefined, p.held.count)
   const items = p.fill ? virtual.getVirtualItems() : p.rowsModel.map((_, index) => ({ index, start: 0, end: 0 }))
   const before = p.fill ? (items[0]?.start ?? 0) : 0
   const after = p.fill ? virtual.getTotalSize() - (items.at(-1)?.end ?? 0) : 0
@@ -152,7 +177,7 @@ function Grid<T>(p: Model<T> & { scroller: React.RefObject<HTMLDivElement | null
   const reach = p.to ? {} : { tabIndex: 0, role: 'region', 'aria-label': p.label }
   return (
     <div ref={p.scroller} className={`${css.scroller} ${p.fill ? css.fill : ''}`} data-testid="table" aria-busy={awaited(p) || undefined} {...reach}>
-      <table className={css.table} style={{ minWidth: width }} aria-label={p.label} aria-rowcount={p.rowsModel.length}>
+      <table className={css.table} style={{ minWidth: width }} aria-label={p.label} aria-rowcount={p.held.count + 1}>
         <colgroup>{p.cols.map((c, i) => <col key={c.id} style={{ width: widthOf(c, i) }} />)}</colgroup>
         <thead>
           <tr>
@@ -170,11 +195,13 @@ function Grid<T>(p: Model<T> & { scroller: React.RefObject<HTMLDivElement | null
         <tbody>
           {before > 0 ? <tr aria-hidden style={{ height: before }}><td colSpan={p.cols.length} /></tr> : null}
           {items.map(({ index }) => {
-            const row = p.rowsModel[index]!
+            const row = p.held.at(index)
+            if (!row) return <Unread key={index} cols={p.cols.length} index={index} />
             return (
               <tr
-                key={row.id}
+                key={p.window ? index : row.id}
                 data-row={index}
+                aria-rowindex={index + 2}
                 data-faded={p.faded?.(row.original) || undefined}
                 data-ticked={p.ticked?.has(row.id) || undefined}
                 data-opens={p.to ? true : undefined}
@@ -219,6 +246,15 @@ function Bones({ cols, rows }: { cols: number; rows: number }) {
   ))
 }
 
+/** A row on its way. */
+function Unread({ cols, index }: { cols: number; index: number }) {
+  return (
+    <tr data-row={index} aria-rowindex={index + 2} aria-busy="true">
+      {Array.from({ length: cols }, (_, c) => <td key={c}><span className={css.unread} /></td>)}
+    </tr>
+  )
+}
+
 function Head<T>({ col, order, onOrder, left, children }: { col: Col<T>; order: Props<T>['order']; onOrder: Props<T>['onOrder']; left: number | undefined; children?: ReactNode }) {
   const by = col.orderBy
   const active = by !== undefined && order?.by === by
@@ -242,12 +278,25 @@ function Head<T>({ col, order, onOrder, left, children }: { col: Col<T>; order: 
 
 function Cards<T>(p: Model<T>) {
   const root = useRef<HTMLDivElement>(null)
-  useRowKeys(root, undefined, p.rowsModel.length)
+  const { jump } = p
+  const size = p.window?.page ?? p.rowsModel.length
+  const [turned, setTurned] = useState<{ jump: typeof jump; first: number }>({ jump, first: 0 })
+  const wanted = turned.jump === jump ? turned.first : Math.floor((jump?.row ?? 0) / size) * size
+  const first = wanted < p.held.count ? wanted : 0
+  const last = Math.min(first + size, p.held.count)
+  const range = useEffectEvent((first: number, last: number) => p.window?.onRange(first, last))
+  useEffect(() => { if (last > first) range(first, last - 1) }, [first, last])
+  useRowKeys(root, undefined, p.held.count)
+  const turn = (first: number) => {
+    setTurned({ jump, first })
+    root.current?.scrollIntoView({ block: 'start' })
+  }
+  const cards = Array.from({ length: last - first }, (_, i) => [p.held.at(first + i), first + i] as const)
   return (
-    <div ref={root} data-testid="table" aria-busy={awaited(p) || undefined}>
+    <div ref={root} data-testid="table" className={css.cardList} aria-busy={awaited(p) || undefined}>
       <ul className={css.cards} aria-label={p.label}>
-        {p.rowsModel.map((row, index) => (
-          <li key={row.id} data-row={index} data-faded={p.faded?.(row.original) || undefined}>
+        {cards.map(([row, index]) => !row ? <li key={index} data-row={index} aria-busy="true"><span className={css.unread} /></li> : (
+          <li key={p.window ? index : row.id} data-row={index} data-faded={p.faded?.(row.original) || undefined}>
             <div className={css.title}>
               {p.tick ? <Ticker index={index} name={nameOf(row.original, row.id)} on={p.ticked?.has(row.id) ?? false} tick={p.tick} /> : null}
               {p.cols[0]?.cell(row.original)}
@@ -266,6 +315,12 @@ function Cards<T>(p: Model<T>) {
           </li>
         ))}
       </ul>
+      {p.held.count > size ? (
+        <div className={css.turn}>
+          <Button disabled={first === 0} onClick={() => turn(Math.max(0, first - size))}>Earlier</Button>
+          <Button disabled={last >= p.held.count} onClick={() => turn(first + size)}>Later</Button>
+        </div>
+      ) : null}
       {awaited(p) ? <div className={css.awaited}><Waiting what={p.label} /></div> : null}
       {p.loading ? <div className={css.cards}>{Array.from({ length: 4 }, (_, i) => <Skeleton key={i} height={84} radius="sm" />)}</div> : null}
       {p.footer ? <div className={css.footer}>{p.footer}</div> : null}

@@ -16,8 +16,8 @@ import { Foreign } from '../../parts/Text'
 import { FieldInput } from '../resource/FieldEdit'
 import css from './Bulk.module.css'
 
-/** Ticked rows go into a filter by their ids; more of them than this do not fit into one. */
-export const mostTicked = 90
+/** So many rows can be named by their ids. */
+export const mostTicked = 10_000
 
 interface BarProps {
   kind: KindInfo
@@ -39,7 +39,7 @@ export function BulkBar({ kind, ticked, all, total, more, canEdit, onAll, onClea
       <strong>{all && more ? 'over ' : ''}{count(n)} {(n === 1 ? kind.label : kind.plural).toLowerCase()} selected</strong>
       {!all && total > ticked.size ? <button type="button" className="link" onClick={onAll}>Select all {more ? 'over ' : ''}{count(total)} that this filter finds</button> : null}
       <span className="grow" />
-      {tooMany ? <span className="muted">More than {mostTicked} rows: select all that a filter finds instead.</span> : null}
+      {tooMany ? <span className="muted">More than {count(mostTicked)} rows: select all that a filter finds instead.</span> : null}
       {canEdit ? <Button variant="filled" disabled={tooMany} onClick={onEdit}>Edit</Button> : null}
       <Button onClick={onClear}>Clear the selection</Button>
     </div>
@@ -49,11 +49,13 @@ export function BulkBar({ kind, ticked, all, total, more, canEdit, onAll, onClea
 interface EditProps {
   kind: KindInfo
   filter: string
+  /** Those that are ticked; absent where all that the filter finds is meant. */
+  ids?: string[] | undefined
   what: string
   onClose: () => void
 }
 
-export function BulkEdit({ kind, filter, what, onClose }: EditProps) {
+export function BulkEdit({ kind, filter, ids, what, onClose }: EditProps) {
   const client = useQueryClient()
   const fields = [...commonFields(kind), ...(kind.fields ?? [])].filter((f) => editable(f) && !f.sensitive)
   const [pointer, setPointer] = useState('')
@@ -83,7 +85,7 @@ export function BulkEdit({ kind, filter, what, onClose }: EditProps) {
     }
     setBusy(true)
     try {
-      const op = await api.post('/api/v1/edits', { body: { kind: kind.name, filter, ...change, ...(dryRun ? { dry_run: true } : {}), ...(expect === undefined ? {} : { expect }), ...(reason.trim() ? { reason: reason.trim() } : {}) } })
+      const op = await api.post('/api/v1/edits', { body: { kind: kind.name, ...(ids ? { ids } : { filter }), ...change, ...(dryRun ? { dry_run: true } : {}), ...(expect === undefined ? {} : { expect }), ...(reason.trim() ? { reason: reason.trim() } : {}) } })
       if (dryRun) setPreview(op.id)
       else setDone(op.id)
     } catch (err) {

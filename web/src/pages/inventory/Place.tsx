@@ -1,0 +1,72 @@
+// Where in a long list one is, and the ways to elsewhere: its ends, a row by its number, or where a name would stand.
+import { Button, TextInput } from '@mantine/core'
+import { useState, useSyncExternalStore, type ReactNode } from 'react'
+
+import { api } from '../../api/client'
+import type { Resource } from '../../api/types'
+import { count } from '../../format/units'
+import { narrowed } from '../../kinds/filter'
+import type { Pager } from './pager'
+import css from '../Inventory.module.css'
+
+interface Props {
+  pager: Pager<Resource>
+  kind: string
+  filter: string
+  order: { by: string; desc: boolean } | undefined
+  /** What the list is ordered by, as people call it; absent where nothing can be looked up by it. */
+  by: string | undefined
+  rows: number
+  total: number
+  over: boolean
+  error: unknown
+  onJump: (row: number) => void
+}
+
+export function Place({ pager, kind, filter, order, by, rows, total, over, error, onJump }: Props) {
+  const [first, last] = useSyncExternalStore(pager.subscribe, pager.seen)
+  const [to, setTo] = useState('')
+  const [busy, setBusy] = useState(false)
+  const [wrong, setWrong] = useState('')
+  const end = Math.min(last + 1, rows)
+  const jump = async () => {
+    const text = to.trim()
+    if (!text) return
+    setWrong('')
+    if (/^\d[\d,. ]*$/.test(text)) {
+      const row = Number(text.replace(/[,. ]/g, ''))
+      onJump(Math.max(0, Math.min(rows, row) - 1))
+      return
+    }
+    if (!order || !by) {
+      setWrong('Give the number of a row.')
+      return
+    }
+    setBusy(true)
+    try {
+      const before = narrowed(filter, `${order.by} ${order.desc ? '>' : '<'} ${JSON.stringify(text)}`)
+      const list = await api.get('/api/v1/resources/{kind}', { path: { kind }, query: { filter: before, count: 'exact', page_size: 1, fields: 'id' } })
+      onJump(Math.min(list.total_size, Math.max(0, rows - 1)))
+    } catch (err) {
+      setWrong(err instanceof Error ? err.message : 'It was not found.')
+    }
+    setBusy(false)
+  }
+  const found: ReactNode = <>{over ? 'over ' : ''}{count(total)}</>
+  return (
+    <>
+      <span role="status">{rows > 0 && end > 0 ? <>{count(Math.min(first + 1, end))} to {count(end)} of {found}</> : <>{found}</>}</span>
+      {rows < total ? <span>The bar holds the first {count(rows)}; a filter, or the other order, shows the rest.</span> : null}
+      {error ? <span role="alert">Some rows could not be read: {error instanceof Error ? error.message : 'no answer'} <button type="button" className="link" onClick={() => pager.retry()}>Try again</button></span> : null}
+      <span className="grow" />
+      {rows > 100 ? (
+        <form className={css.jump} onSubmit={(e) => { e.preventDefault(); void jump() }}>
+          <TextInput size="xs" aria-label="Go to" placeholder={by ? `Row or ${by.toLowerCase()}` : 'Row'} value={to} onChange={(e) => setTo(e.currentTarget.value)} error={wrong || undefined} rightSectionPointerEvents="none" rightSection={busy ? '…' : null} />
+          <Button size="compact-sm" type="submit">Go</Button>
+          <Button size="compact-sm" onClick={() => onJump(0)}>Top</Button>
+          <Button size="compact-sm" onClick={() => onJump(rows - 1)}>End</Button>
+        </form>
+      ) : null}
+    </>
+  )
+}
