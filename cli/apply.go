@@ -37,7 +37,7 @@ Kinds of documents, each with the names that the API has:
   mapping      rules, spellings, policy
   view         of (a kind of resources), name, filter, order_by, columns, pinned, description, shared
 
---prune removes datacenters and connections that earlier documents of the same set made and none of these has: nothing that
+--prune removes views, datacenters and connections that earlier documents of the same set made and none of these has: nothing that
 a person made, and nothing when a document failed.`,
 		Example: `  maestro apply -f site.yaml --dry-run
   maestro apply -f datacenters/ -f connections.yaml --set production --prune
@@ -240,11 +240,11 @@ func (s *desired) prune(ctx context.Context, docs []manifest.Document) (done []a
 	for _, d := range docs {
 		wanted[documentKey(d)] = true
 	}
-	remove := func(kind, name, path string) {
-		if wanted[documentKey(manifest.Document{Kind: kind, Name: name})] {
+	remove := func(d manifest.Document, path string) {
+		if wanted[documentKey(d)] {
 			return
 		}
-		r := applied{Kind: kind, Name: name, Action: "removed"}
+		r := applied{Kind: d.Kind, Name: d.Name, Action: "removed"}
 		if !s.opt.dryRun {
 			e := s.client.Do(ctx, client.Request{Method: http.MethodDelete, Path: path}, nil)
 			if e != nil && !client.IsStatus(e, http.StatusNotFound) {
@@ -253,14 +253,23 @@ func (s *desired) prune(ctx context.Context, docs []manifest.Document) (done []a
 		}
 		done = append(done, r)
 	}
+	views, err := client.All[rest.View](ctx, s.client, "/views", nil, 0)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range views.Items {
+		if x.ManagedBy == s.opt.set && x.Editable {
+			remove(manifest.Document{Kind: "view", Name: x.Name, Fields: map[string]any{"of": x.Kind}}, "/views/"+url.PathEscape(x.ID))
+		}
+	}
 	for _, x := range s.connections {
 		if x.ManagedBy == s.opt.set {
-			remove("connection", x.Name, "/connections/"+url.PathEscape(x.ID))
+			remove(manifest.Document{Kind: "connection", Name: x.Name}, "/connections/"+url.PathEscape(x.ID))
 		}
 	}
 	for _, x := range s.datacenters {
 		if x.ManagedBy == s.opt.set {
-			remove("datacenter", x.Name, "/datacenters/"+url.PathEscape(x.ID))
+			remove(manifest.Document{Kind: "datacenter", Name: x.Name}, "/datacenters/"+url.PathEscape(x.ID))
 		}
 	}
 	return done, err

@@ -49,8 +49,8 @@ func TestApply(t *testing.T) {
 		{"what is not named stays", "kind: datacenter\nname: Frankfurt\nprovider: vsphere\n", "", 0, []string{"provider", "1 updated."}, "By hand\nFrankfurt\nLisbon\n"},
 		{"one is refused, the other made", "kind: connection\nname: c\nprovider: vsphere\ndatacenter: Porto\n---\nkind: datacenter\nname: Porto\n", "--prune", 1,
 			[]string{"a.yaml:1", "no agent has reported", "1 created, 1 failed.", "the others are applied"}, "By hand\nFrankfurt\nLisbon\nPorto\n"},
-		{"prune, dry", "kind: datacenter\nname: Frankfurt\n", "--prune --dry-run", 0, []string{"removed  datacenter  Lisbon", "1 unchanged, 2 removed."}, "By hand\nFrankfurt\nLisbon\nPorto\n"},
-		{"prune", "kind: datacenter\nname: Frankfurt\n", "--prune", 0, []string{"1 unchanged, 2 removed."}, "By hand\nFrankfurt\n"},
+		{"prune, dry", "kind: datacenter\nname: Frankfurt\n", "--prune --dry-run", 0, []string{"removed  datacenter  Lisbon", "removed  view        Production", "1 unchanged, 3 removed."}, "By hand\nFrankfurt\nLisbon\nPorto\n"},
+		{"prune", "kind: datacenter\nname: Frankfurt\n", "--prune", 0, []string{"1 unchanged, 3 removed."}, "By hand\nFrankfurt\n"},
 		{"a mistake anywhere writes nothing", "kind: datacenter\nname: New\n---\nkind: nothing\n", "--prune", 2, []string{"a.yaml:4: unknown kind", "nothing was written"}, "By hand\nFrankfurt\n"},
 		{"twice the same", "kind: datacenter\nname: New\n---\nkind: datacenter\nname: New\n", "", 2, []string{"the same thing"}, "By hand\nFrankfurt\n"},
 		{"an unknown field", "kind: datacenter\nname: New\nregion: x\n", "", 1, []string{`unknown field "region"`}, "By hand\nFrankfurt\n"},
@@ -76,6 +76,11 @@ func TestApply(t *testing.T) {
 	if out := s.run("mapping", "-o", "template={{.version}}"); out != "1\n" && out != "2\n" {
 		t.Errorf("the rules were written again and again: version %s", out)
 	}
+	if out := s.run("get", "views", "-o", "template={{.name}}"); out != "" {
+		t.Errorf("pruning left the views %s", out)
+	}
+	s.run("apply", "-f", s.write("view.yaml", siteDocuments[strings.LastIndex(siteDocuments, "kind: view"):]), "--set", "views")
+	s.run("apply", "-f", s.write("other.yaml", "kind: datacenter\nname: Frankfurt\n"), "--prune")
 	if out := s.run("get", "views", "--fields", "name,kind,shared,filter", "-o", "csv"); out != "name,kind,shared,filter\nProduction,server,true,\"tags.env = \"\"prod\"\"\"\n" {
 		t.Errorf("got %s", out)
 	}

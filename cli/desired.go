@@ -519,6 +519,9 @@ func (s *desired) view(ctx context.Context, d manifest.Document) (string, []rest
 	if err != nil {
 		return "", nil, err
 	}
+	if was.ID == "" {
+		want.ManagedBy = s.opt.set
+	}
 	action, err := put(ctx, s, "/views", was.ID, was.Version, want, diff, func(rest.View) {})
 	return action, diff, err
 }

@@ -26,4 +26,6 @@ type ViewWrite struct {
 	// Columns in their order; the first Pinned of them stay in sight.
 	Columns []string `json:"columns,omitempty" maxItems:"100" doc:"Names of columns in their order; absent: the usual ones"`
 	Pinned  int      `json:"pinned,omitempty" minimum:"0" maximum:"5" doc:"How many columns after the name stay in sight when the table is moved"`
+	// ManagedBy is not changed by edits: who made a thing does not change.
+	ManagedBy string `json:"managed_by,omitempty" maxLength:"100" doc:"Set of documents that made it and keeps it (maestro apply); only looked at when it is made"`
 }

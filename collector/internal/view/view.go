@@ -179,6 +179,7 @@ func (s *Service) Update(ctx context.Context, c Caller, id string, version int64
 	if err := s.check(ctx, c, &w, id); err != nil {
 		return rest.View{}, err
 	}
+	w.ManagedBy = d.ManagedBy
 	d.ViewWrite, d.Shared, d.UpdatedAt, d.UpdatedBy = w, w.Shared, store.At(s.clock()), c.Name
 	row.Version++
 	return s.write(ctx, c, "view.update", store.Replace, row, d)

@@ -4318,6 +4318,8 @@ export interface components {
             filter?: string;
             id: string;
             kind: string;
+            /** @description Set of documents that made it and keeps it (maestro apply); only looked at when it is made */
+            managed_by?: string;
             /** @description Whether the caller made it */
             mine: boolean;
             name: string;
@@ -4343,6 +4345,8 @@ export interface components {
             description?: string;
             filter?: string;
             kind: string;
+            /** @description Set of documents that made it and keeps it (maestro apply); only looked at when it is made */
+            managed_by?: string;
             name: string;
             order_by?: string;
             /**

@@ -2,12 +2,13 @@
 import { Modal, TextInput } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
-import { IconArrowRight, IconPlus, IconSearch, IconZoomQuestion } from '@tabler/icons-react'
+import { IconArrowRight, IconBookmark, IconPlus, IconSearch, IconZoomQuestion } from '@tabler/icons-react'
 import { useState, type KeyboardEvent, type ReactNode } from 'react'
 import { useNavigate } from 'react-router'
 
 import { q } from '../api/queries'
 import { plain } from '../format/text'
+import { addressOfView } from '../kinds/views'
 import { State } from '../parts/marks'
 import { Foreign } from '../parts/Text'
 import { KindIcon } from './icons'
@@ -49,7 +50,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
         variant="unstyled"
         className={css.input}
         leftSection={<IconSearch size={17} aria-hidden />}
-        placeholder="A name, an address, a serial number, a page …"
+        placeholder="A name, an address, a range, a serial number, a page …"
         aria-label="Find things, pages and actions"
         role="combobox"
         aria-expanded
@@ -88,6 +89,7 @@ function useEntries(text: string): { entries: Entry[]; searching: boolean; nothi
   const [settled] = useDebouncedValue(text.trim(), 150)
   const kinds = useQuery(q.kinds())
   const found = useQuery(q.search(settled))
+  const views = useQuery(q.views())
   const admin = useAdmin()
   const wanted = text.trim().toLowerCase()
   const kindOf = (name: string) => kinds.data?.find((k) => k.name === name)
@@ -97,6 +99,9 @@ function useEntries(text: string): { entries: Entry[]; searching: boolean; nothi
     icon: <KindIcon kind={kindOf(r.kind) ?? { name: r.kind }} />,
     label: <Foreign text={r.name || r.id} max={60} />,
     hint: <>{kindOf(r.kind)?.label ?? r.kind}{r.datacenter?.name ? <> · <Foreign text={r.datacenter.name} max={24} /></> : null}{r.state === 'active' ? null : <> <State state={r.state} /></>}</>,
+  }))
+  const lists: Entry[] = (views.data?.items ?? []).filter((v) => `${v.name} ${kindOf(v.kind)?.plural ?? v.kind}`.toLowerCase().includes(wanted)).slice(0, wanted ? 6 : 12).map((v) => ({
+    id: v.id, to: addressOfView(v), icon: <IconBookmark size={16} />, label: <Foreign text={v.name} max={60} />, hint: <>saved list of {(kindOf(v.kind)?.plural ?? v.kind).toLowerCase()}</>,
   }))
   const pages: Entry[] = [
     ...(kinds.data ?? []).filter((k) => k.approval === 'approved').map((k) => ({ id: k.name, to: `/inventory/${k.name}`, name: k.plural, icon: <KindIcon kind={k} /> })),
@@ -110,6 +115,6 @@ function useEntries(text: string): { entries: Entry[]; searching: boolean; nothi
   const searching = wanted !== '' && (found.isFetching || settled !== text.trim())
   // Whoever finds nothing wants to know why.
   const why: Entry[] = wanted && !searching && things.length === 0 ? [{ id: 'why', to: `/why?name=${encodeURIComponent(text.trim())}`, icon: <IconZoomQuestion size={16} />, label: <>Why is “<Foreign text={text.trim()} max={40} />” not here?</>, hint: 'ask' }] : []
-  const named = [...things, ...pages, ...actions]
+  const named = [...things, ...lists, ...pages, ...actions]
   return { entries: [...named, ...why], searching, nothing: named.length === 0 }
 }

@@ -9,6 +9,7 @@ import type { KindInfo } from '../api/types'
 import { count } from '../format/units'
 import css from './Rail.module.css'
 import { KindIcon } from './icons'
+import { RailViews } from './RailViews'
 
 const groups: [key: string, title: string][] = [
   ['compute', 'Compute'],
@@ -50,6 +51,7 @@ export function Rail({ closed }: { closed: boolean }) {
         ) : null
       })}
       {!anything && kinds.data && summary.data && !closed ? <p className={css.none}>Kinds appear here once something is discovered.</p> : null}
+      {closed ? null : <RailViews kinds={kinds.data ?? []} ready={!!kinds.data && !!summary.data} />}
       <Section title="Discovery" closed={closed}>
         <Items
           closed={closed}

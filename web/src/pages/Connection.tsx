@@ -14,6 +14,7 @@ import { inputsOf, type SchemaNode } from '../forms/schema'
 import { useAdmin } from '../frame/session'
 import { usePageKey } from '../frame/usePageKey'
 import { absent, valueText } from '../kinds/value'
+import { Managed } from '../parts/Managed'
 import { Confirm } from '../parts/Confirm'
 import { Mark, State } from '../parts/marks'
 import { Page, Panel } from '../parts/Page'
@@ -117,6 +118,7 @@ function One({ c }: { c: Document }) {
           <span><Foreign text={c.provider} /></span>
           {c.agent ? <span>on <Link to={`/agents/${c.agent.id}`}><Foreign text={c.agent.name || c.agent.id} /></Link></span> : <span className="row-n"><Mark state="degraded" /> no agent runs it</span>}
           {c.datacenter ? <span className="muted">into <Foreign text={c.datacenter.name || c.datacenter.id} /></span> : null}
+          <Managed by={c.managed_by} />
           <span className="muted">last run <When at={c.last_run?.finished_at ?? c.last_run?.started_at} /></span>
         </>
       }

@@ -10,6 +10,7 @@ import { q } from '../api/queries'
 import type { Agent, Connection, ConnectionWrite, KindSchedule, MappingRule, Plugin } from '../api/types'
 import { defaultsOf, inputsOf, problemOf, type SchemaNode } from '../forms/schema'
 import { SchemaForm } from '../forms/SchemaForm'
+import { ManagedNote } from '../parts/Managed'
 import { copyText } from '../parts/clipboard'
 import { Confirm } from '../parts/Confirm'
 import { Conflict } from '../parts/Conflict'
@@ -105,6 +106,7 @@ function Form({ existing, plugins, agents }: { existing: Connection | undefined;
   return (
     <Page narrow title={existing ? `Edit ${existing.name}` : 'Add a connection'} trail={[{ to: '/connections', label: 'Connections' }]}>
       <form className="stack" noValidate onSubmit={(e) => { e.preventDefault(); void save() }}>
+        <ManagedNote by={existing?.managed_by} />
         {existing ? null : <Choice plugins={plugins} value={doc.provider} onChange={choose} />}
         {doc.provider && !plugin ? <p className="muted">No agent reports the plugin “<Foreign text={doc.provider} />” now, so its settings cannot be shown as a form.</p> : null}
         {plugin ? (

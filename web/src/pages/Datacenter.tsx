@@ -11,6 +11,7 @@ import { human } from '../format/text'
 import { bytes, count, counted } from '../format/units'
 import { KindIcon } from '../frame/icons'
 import { useAdmin } from '../frame/session'
+import { Managed } from '../parts/Managed'
 import { State } from '../parts/marks'
 import { Page, Panel } from '../parts/Page'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
@@ -52,6 +53,7 @@ function One({ d }: { d: Document }) {
           {d.regions?.length ? <span>regions <Foreign text={d.regions.join(', ')} max={60} /></span> : null}
           {d.zones?.length ? <span>zones <Foreign text={d.zones.join(', ')} max={60} /></span> : null}
           {d.routing_domain ? <span>routing domain <Foreign text={d.routing_domain} /></span> : null}
+          <Managed by={d.managed_by} />
           <span className="muted">id <Copy text={d.id} label="the id" max={20} /></span>
         </>
       }

@@ -5,6 +5,7 @@ import { useState } from 'react'
 import { api } from '../api/client'
 import { Problem } from '../api/problem'
 import type { Datacenter, DatacenterWrite } from '../api/types'
+import { ManagedNote } from '../parts/Managed'
 import { Conflict } from '../parts/Conflict'
 import { ProblemPanel } from '../parts/States'
 import { say } from '../parts/toast'
@@ -46,6 +47,7 @@ export function DatacenterEdit({ existing, onClose }: { existing: Datacenter | n
   return (
     <Modal opened onClose={onClose} title={existing ? `Edit ${existing.name}` : 'Add a datacenter'} closeButtonProps={{ 'aria-label': 'Close' }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit(version) }}>
+        <ManagedNote by={existing?.managed_by} />
         <TextInput label="Name" required value={doc.name} onChange={(e) => set({ name: e.currentTarget.value })} data-autofocus />
         <TextInput label="Provider" placeholder="vsphere, aws, or none" value={doc.provider ?? ''} onChange={(e) => set({ provider: e.currentTarget.value })} />
         <TagsInput label="Regions" value={doc.regions ?? []} onChange={(regions) => set({ regions })} />

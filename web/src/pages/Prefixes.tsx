@@ -7,6 +7,7 @@ import { Link, useSearchParams } from 'react-router'
 import { q } from '../api/queries'
 import type { Prefix, Ref } from '../api/types'
 import { amount } from '../format/units'
+import { Bar } from '../parts/Bar'
 import { DataTable, type Col } from '../parts/DataTable'
 import { Page } from '../parts/Page'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
@@ -42,7 +43,7 @@ export default function Prefixes() {
 }
 
 export const rangeColumns: Col<Prefix>[] = [
-  { id: 'range', label: 'Range', width: 250, cell: (p) => <span style={{ paddingInlineStart: p.depth * 18 }}><Link to={`/prefixes/${p.id}`}><code>{p.prefix}</code></Link></span> },
+  { id: 'range', label: 'Range', width: 250, cell: (p) => <span>{Array.from({ length: p.depth }, (_, i) => <i key={i} className={css.step} />)}<Link to={`/prefixes/${p.id}`}><code>{p.prefix}</code></Link></span> },
   { id: 'is', label: 'Is', width: 260, cell: (p) => <Refs list={p.resources} /> },
   { id: 'used', label: 'Used', width: 190, cell: (p) => <Used p={p} /> },
   { id: 'free', label: 'Free', width: 110, right: true, cell: (p) => amount(p.free) },
@@ -55,7 +56,7 @@ function Used({ p }: { p: Prefix }) {
   const taken = p.size > 0 ? Math.min(100, (100 * (p.size - p.free)) / p.size) : 0
   return (
     <span className={css.bar}>
-      <span role="img" aria-label={`${Math.round(taken)}% is taken`}><i style={{ width: `${taken}%` }} /></span>
+      <Bar className={css.share} label={`${Math.round(taken)}% is taken`} parts={[{ share: taken, className: css.taken }]} />
       <span>{p.used_is_lower_bound ? 'at least ' : ''}{amount(p.used)}</span>
     </span>
   )

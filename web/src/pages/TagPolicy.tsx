@@ -8,6 +8,7 @@ import { Link } from 'react-router'
 import { q } from '../api/queries'
 import type { KindInfo, TagCompliance, TagRequirement, TagSpelling } from '../api/types'
 import { count, counted } from '../format/units'
+import { Bar } from '../parts/Bar'
 import { Panel } from '../parts/Page'
 import { Empty } from '../parts/States'
 import { Foreign } from '../parts/Text'
@@ -85,7 +86,7 @@ function Kept({ x, kind }: { x: TagCompliance; kind: KindInfo | undefined }) {
   return (
     <div className={css.kept}>
       <span>{kind?.plural ?? x.kind}</span>
-      <span className={css.bars} role="img" aria-label={`${share} % keep to it`}><span style={{ width: `${(100 * good) / Math.max(1, x.total)}%` }} data-good /><span style={{ width: `${(100 * x.wrong) / Math.max(1, x.total)}%` }} data-wrong /></span>
+      <Bar className={css.bars} label={`${share} % keep to it`} parts={[{ share: (100 * good) / Math.max(1, x.total), className: css.good }, { share: (100 * x.wrong) / Math.max(1, x.total), className: css.wrong }]} />
       <span className="muted">{share} %</span>
       <span>{x.missing ? <Link to={to(x.missing_filter)}>{count(x.missing)} without</Link> : null} {x.wrong ? <Link to={to(x.wrong_filter)}>{count(x.wrong)} with another value</Link> : null}</span>
     </div>

@@ -29,13 +29,18 @@ export function Place({ pager, kind, filter, order, by, rows, total, over, error
   const [busy, setBusy] = useState(false)
   const [wrong, setWrong] = useState('')
   const end = Math.min(last + 1, rows)
+  const toRow = async (row: number) => {
+    setBusy(true)
+    const length = await pager.measure()
+    setBusy(false)
+    onJump(Math.max(0, Math.min(row, length - 1)))
+  }
   const jump = async () => {
     const text = to.trim()
     if (!text) return
     setWrong('')
     if (/^\d[\d,. ]*$/.test(text)) {
-      const row = Number(text.replace(/[,. ]/g, ''))
-      onJump(Math.max(0, Math.min(rows, row) - 1))
+      await toRow(Number(text.replace(/[,. ]/g, '')) - 1)
       return
     }
     if (!order || !by) {
@@ -46,7 +51,7 @@ export function Place({ pager, kind, filter, order, by, rows, total, over, error
     try {
       const before = narrowed(filter, `${order.by} ${order.desc ? '>' : '<'} ${JSON.stringify(text)}`)
       const list = await api.get('/api/v1/resources/{kind}', { path: { kind }, query: { filter: before, count: 'exact', page_size: 1, fields: 'id' } })
-      onJump(Math.min(list.total_size, Math.max(0, rows - 1)))
+      await toRow(list.total_size)
     } catch (err) {
       setWrong(err instanceof Error ? err.message : 'It was not found.')
     }
@@ -64,7 +69,7 @@ export function Place({ pager, kind, filter, order, by, rows, total, over, error
           <TextInput size="xs" aria-label="Go to" placeholder={by ? `Row or ${by.toLowerCase()}` : 'Row'} value={to} onChange={(e) => setTo(e.currentTarget.value)} error={wrong || undefined} rightSectionPointerEvents="none" rightSection={busy ? '…' : null} />
           <Button size="compact-sm" type="submit">Go</Button>
           <Button size="compact-sm" onClick={() => onJump(0)}>Top</Button>
-          <Button size="compact-sm" onClick={() => onJump(rows - 1)}>End</Button>
+          <Button size="compact-sm" onClick={() => void toRow(Infinity)}>End</Button>
         </form>
       ) : null}
     </>

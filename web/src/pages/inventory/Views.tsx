@@ -70,6 +70,7 @@ export function Views({ kind, now, current, onOpen }: Props) {
           {own.filter((v) => !v.shared).map(item)}
           {own.length === 0 ? <Menu.Label>No list of {kind.plural.toLowerCase()} was saved yet</Menu.Label> : null}
           <Menu.Divider />
+          {open?.managed_by ? <Menu.Label>Kept by the documents “<Foreign text={open.managed_by} max={30} />”: maestro apply writes it again</Menu.Label> : null}
           {open && changed && open.editable ? <Menu.Item onClick={() => void update()}>Save the changes</Menu.Item> : null}
           <Menu.Item onClick={() => setDialog('save')}>Save this list …</Menu.Item>
           {open ? <Menu.Item onClick={() => onOpen(null)}>Back to the usual list</Menu.Item> : null}

@@ -68,6 +68,16 @@ describe('a list of which a window is held', () => {
     expect(s.asked.pages.length).toBeLessThan(30)
   })
 
+  it('says its real length to who wants to jump before he has scrolled', async () => {
+    const s = site(100_000)
+    const p = new Pager(s.source, size)
+    p.begin(s.read(0))
+    expect(await p.measure()).toBe(100_000)
+    const short = new Pager(site(95).source, size)
+    short.begin(site(95).read(0))
+    expect(await short.measure()).toBe(95)
+  })
+
   it('holds few pages, however far one reads', async () => {
     const s = site(20_000)
     const p = new Pager(s.source, size)

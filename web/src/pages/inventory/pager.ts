@@ -50,6 +50,7 @@ export class Pager<T> {
   private rows: [number, number] = [0, 0]
   private error: unknown = null
   private timer: ReturnType<typeof setTimeout> | undefined
+  private measured: (() => void)[] = []
   private listeners = new Set<() => void>()
   private shot: Window<T> = { count: 0, total: 0, over: false, pages: new Map(), error: null }
   private telling = false
@@ -83,6 +84,11 @@ export class Pager<T> {
     this.loading.clear()
     this.marking?.abort()
     this.marking = undefined
+    this.settled()
+  }
+
+  private settled() {
+    for (const done of this.measured.splice(0)) done()
   }
 
   /** Says which rows are in sight. */
@@ -127,7 +133,7 @@ export class Pager<T> {
       }
     }
     // The exact length is worth a walk along the list only to who scrolls.
-    if (this.head.total_size_is_lower_bound && (this.rows[0] > 0 || this.wanted[1] > 1)) this.mark()
+    if (this.head.total_size_is_lower_bound && this.rows[0] > 0) this.mark()
     const last = this.count() - 1
     for (const p of this.span()) {
       if (p * this.size > last || (this.pages.has(p) && !this.stale.has(p))) continue
@@ -199,6 +205,7 @@ export class Pager<T> {
         this.marking = undefined
         this.marks = marks
         this.tell()
+        this.settled()
         this.pump()
       },
       () => {
@@ -206,9 +213,17 @@ export class Pager<T> {
         this.marking = undefined
         this.unmarked = true // the list is read on page by page
         this.tell()
+        this.settled()
         this.pump()
       },
     )
+  }
+
+  /** Waits until the length of the list is known, as far as it can be, and answers it. */
+  async measure(): Promise<number> {
+    if (this.head?.total_size_is_lower_bound) this.mark()
+    while (this.marking) await new Promise<void>((done) => { this.measured.push(done) })
+    return this.count()
   }
 
   /** The last known position at or before a row. */
