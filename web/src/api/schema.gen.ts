@@ -477,7 +477,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Edit all that a filter finds, or look at what that would do */
+        /** Edit all that a filter finds or that is named, or look at what that would do */
         post: operations["edit-resources"];
         delete?: never;
         options?: never;
@@ -512,7 +512,8 @@ export interface paths {
         /** A list as a file: CSV, JSON or XLSX */
         get: operations["export-resources"];
         put?: never;
-        post?: never;
+        /** Resources that are named by their ids, as a file: CSV, JSON or XLSX */
+        post: operations["export-chosen-resources"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2148,7 +2149,10 @@ export interface components {
              * @description How many resources the filter found in the dry run; if it finds others now, nothing is edited
              */
             expect?: number;
-            filter: string;
+            /** @description One of filter and ids must be there; of both, what is named and found */
+            filter?: string;
+            /** @description The resources, whatever their state */
+            ids?: string[];
             kind: string;
             reason?: string;
             /** @description JSON pointers to hand back to discovery */
@@ -2509,6 +2513,18 @@ export interface components {
             name: string;
             sealable?: boolean;
             secret?: boolean;
+        };
+        ExportChosen: {
+            /** @description Names of the filter language, relations.<alias> and identifiers.<type>; absent: all */
+            columns?: string[];
+            /**
+             * @default csv
+             * @enum {string}
+             */
+            format: "csv" | "json" | "xlsx";
+            /** @description Those that are there and may be seen are in the file */
+            ids: string[];
+            order_by?: string;
         };
         Facet: {
             field: string;
@@ -5735,6 +5751,39 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "export-chosen-resources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportChosen"];
+            };
+        };
         responses: {
             /** @description OK */
             200: {
