@@ -128,6 +128,7 @@ bench: build ## measure, as ratios against a reference in the same run; docs/ben
 	go test -run '^$$' -bench Servers -benchtime 1x -count 3 ./plugins/openstack
 	go test -run '^$$' -bench Sweep -benchtime 1x ./plugins/vsphere
 	go test -tags 'e2e bench' -count=1 -run TestFigures -timeout 5m ./test/e2e/chaos
+	web/e2e/bench/run.sh
 
 .PHONY: lint
 lint: need-go $(TOOLS)/golangci-lint ## run the linters
