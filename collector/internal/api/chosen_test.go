@@ -5,7 +5,9 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
+	"maestro.internal/collector/internal/access"
 	"maestro.internal/internal/rest"
 	"maestro.internal/sdk/resource"
 )
@@ -49,4 +51,29 @@ func TestManyChosenResources(t *testing.T) {
 	}
 	w.ask(w.reader, "POST", "/api/v1/exports/server", map[string]any{"ids": []string{}}).problem(422)
 	w.ask(w.reader, "POST", "/api/v1/exports/nothing", body).problem(404)
+}
+
+// Naming a resource gives no right to it: what one may only see is not edited, what one may not see is not exported.
+func TestChosenResourcesKeepTheirRights(t *testing.T) {
+	w := newRightsWorld(t, true)
+	w.user("reader2", access.RoleNone)
+	w.grant("user:reader2", access.RightRead, access.Target{Kind: access.KindDatacenter, ID: w.open.datacenter})
+	w.grant("user:reader2", access.RightAdmin, access.Target{Kind: "server", ID: w.hidden.server})
+	second := []string{"Cookie", w.signIn("reader2"), "X-Maestro-CSRF", "1"}
+	set := map[string]any{"/common/environment": "chosen"}
+	op := documentOf[rest.Operation](w.ask("", "POST", "/api/v1/edits", map[string]any{"kind": "server", "ids": []string{w.open.server}, "set": set}, second...).is(202))
+	for range 200 {
+		if op = documentOf[rest.Operation](w.ask("", "GET", "/api/v1/operations/"+op.ID, nil, second...).is(200)); op.State != "running" {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if op.State == "running" || op.Updated != 0 {
+		t.Errorf("%+v", op)
+	}
+	first := []string{"Cookie", w.cookie, "X-Maestro-CSRF", "1"}
+	body := w.ask("", "POST", "/api/v1/exports/server", map[string]any{"ids": []string{w.open.server, w.hidden.server}, "columns": []string{"id"}}, first...).is(200).body
+	if text := string(body); !strings.Contains(text, w.open.server) || strings.Contains(text, w.hidden.server) {
+		t.Errorf("exported %q", text)
+	}
 }
