@@ -139,7 +139,7 @@ func recoveryFlag(cmd *cobra.Command, keyFile *string) {
 func (a *app) sealedRecover() *cobra.Command {
 	var keyFile string
 	cmd := &cobra.Command{
-		Use: "recover [CONNECTION...]", Short: "Let agents open sealed credentials that they cannot, with the recovery key",
+		Use: "recover [CONNECTION...]", Args: cobra.ArbitraryArgs, Short: "Let agents open sealed credentials that they cannot, with the recovery key",
 		Long: "Give the agents that lack it the key of sealed credentials, with the recovery key: after all agents of a site were lost, instead of\n" +
 			"entering everything again. Without a connection all that can be recovered are. The values are not looked at.",
 		RunE: func(cmd *cobra.Command, args []string) error {
