@@ -64,7 +64,7 @@ function Missing({ error, kind, info, retry }: { error: unknown; kind: string; i
   const p = asProblem(error)
   const { id = '' } = useParams()
   return (
-    <Page title={p.status === 404 ? 'Not found' : p.title} trail={[{ to: `/inventory/${kind}`, label: info?.plural ?? kind }]}>
+    <Page title={p.status === 404 ? 'Not found' : (info?.label ?? kind)} trail={[{ to: `/inventory/${kind}`, label: info?.plural ?? kind }]}>
       {p.status === 404 ? (
         <Empty title={`There is no such ${(info?.label ?? kind).toLowerCase()}`} action={<div className="row"><Button component={Link} variant="filled" to={`/why?name=${encodeURIComponent(id)}&kind=${kind}`}>Why is it not here?</Button><Button component={Link} to={`/inventory/${kind}?filter=${encodeURIComponent('state = gone')}`}>Those that are gone</Button></div>}>
           It never existed, it was pruned long after it was gone, or you may not see it. An administrator can tell.
