@@ -147,6 +147,7 @@ export async function pages(facts) {
       ['resource-sources', `/inventory/${kind}/${resource.id}?tab=sources`],
       ['resource-relations', `/inventory/${kind}/${resource.id}?tab=relations`],
       ['resource-history', `/inventory/${kind}/${resource.id}?tab=history`],
+      ['resource-access', `/inventory/${kind}/${resource.id}?tab=access`],
       ['resource-raw', `/inventory/${kind}/${resource.id}?tab=raw`],
       ['connections', '/connections'],
       ['connection', `/connections/${connection.id}`],
@@ -175,6 +176,7 @@ export async function pages(facts) {
       ['audit', '/changes?tab=audit'],
       ['settings', '/settings'],
       ['users', '/settings/users'],
+      ['teams', '/settings/teams'],
       ['account', '/account'],
       ['empty', `/inventory/${kind}?filter=${encodeURIComponent('nothinghaslikethis')}`],
       ['filter-error', `/inventory/${kind}?filter=${encodeURIComponent('name = web AND nmae = 1')}`],
@@ -200,10 +202,11 @@ function watched(page) {
   page.on('requestfailed', over)
 }
 
+// Colours that are on their way from one theme to the other are not what one sees.
 // Three times in a row the page has nothing to do, or at least a while has passed; what an answer sets off has begun by then, however slow the machine is.
 const idle = () => new Promise((done) => {
   let left = 3
-  const again = () => (left-- > 0 ? requestIdleCallback(() => setTimeout(again, 25), { timeout: 300 }) : done(!document.querySelector('[aria-busy="true"]') && document.fonts.status === 'loaded' && document.readyState === 'complete'))
+  const again = () => (left-- > 0 ? requestIdleCallback(() => setTimeout(again, 25), { timeout: 300 }) : done(!document.querySelector('[aria-busy="true"]') && document.fonts.status === 'loaded' && document.readyState === 'complete' && !document.getAnimations().some((a) => a.playState === 'running' && a.effect?.getComputedTiming().endTime !== Infinity)))
   again()
 })
 
