@@ -81,6 +81,8 @@ for (const [name, path] of world.list.filter(([n]) => !quiet.has(n) && (!n.start
     const alerts = page.locator('main').getByRole('alert')
     errors.length = 0
     try {
+      // What the pages before have put forward is taken back: this one is of now.
+      await page.clock.setSystemTime(Date.now())
       mood = 'silent'
       await page.goto(facts.url + path)
       await page.locator('[aria-busy=true]').first().waitFor()

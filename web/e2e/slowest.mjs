@@ -2,10 +2,10 @@
 export default async function* slowest(source) {
   const took = []
   for await (const { type, data } of source) {
-    if ((type === 'test:pass' || type === 'test:fail') && data.nesting === 0 && !data.name.endsWith('.mjs')) took.push([data.details.duration_ms, data.name, data.file])
+    if ((type === 'test:pass' || type === 'test:fail') && data.nesting === 0 && !data.name.endsWith('.mjs')) took.push([data.details.duration_ms, data.name])
   }
   took.sort((a, b) => b[0] - a[0])
   const sum = took.reduce((n, [ms]) => n + ms, 0)
   yield `\n${took.length} tests, ${(sum / 1000).toFixed(0)} s in them. The slowest:\n`
-  for (const [ms, name, file] of took.slice(0, 15)) yield `${(ms / 1000).toFixed(1).padStart(7)} s  ${name}${file ? `  (${file.split('/').at(-1)})` : ''}\n`
+  for (const [ms, name] of took.slice(0, 15)) yield `${(ms / 1000).toFixed(1).padStart(7)} s  ${name}\n`
 }

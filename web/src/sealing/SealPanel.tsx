@@ -24,7 +24,7 @@ export function SealPanel({ c }: { c: Connection }) {
   const sealed = useQuery(q.sealedOf(c.id))
   const [dialog, setDialog] = useState<'seal' | 'forget' | null>(null)
   const x = sealed.data
-  if (sealed.error) return <Panel title="Sealed credential"><ProblemPanel error={sealed.error} compact /></Panel>
+  if (sealed.error && !sealed.data) return <Panel title="Sealed credential"><ProblemPanel error={sealed.error} compact /></Panel>
   if (!x || (x.state === 'none' && (x.wanted ?? []).length === 0)) return null
   return (
     <Panel
