@@ -38,6 +38,6 @@ func TestListsAreReadFromMarks(t *testing.T) {
 			}
 		}
 	}
-	w.ask(w.reader, "GET", "/api/v1/resources/server/marks?order_by=nmae", nil).is(400)
+	w.ask(w.reader, "GET", "/api/v1/resources/server/marks?order_by=nothing", nil).is(400)
 	w.ask(w.reader, "GET", "/api/v1/resources/nothing/marks", nil).is(404)
 }

@@ -119,8 +119,8 @@ func (s *Server) searchResources(ctx context.Context, c access.Caller, in *searc
 			q.Where = filter.And{q.Where, text}
 		}
 	}
-	more := false
-	if more, err = s.heldBy(ctx, c, &q, in); err != nil {
+	more, err := s.heldBy(ctx, c, &q, in)
+	if err != nil {
 		return nil, err
 	}
 	found, err := s.opt.Inventory.Heads(ctx, domainCaller(c), byID(q, in))
