@@ -483,22 +483,24 @@ func TestModelWithoutTransactions(t *testing.T) {
 	RunModel(t, func(t tb) store.Store { return piecemeal{openSQLite(t)} })
 }
 
-// sequences bounds how many are tried where the command line does not say so: -rapid.checks=1000 looks for longer.
+// sequences are the same n ones wherever the command line does not say otherwise, so that a change is judged by what it changed:
+// -rapid.checks=1000 looks for new ones.
 func sequences(t *testing.T, n string) {
 	t.Helper()
-	checks := flag.Lookup("rapid.checks")
-	before := checks.Value.String()
-	if before != checks.DefValue {
+	checks, seed := flag.Lookup("rapid.checks"), flag.Lookup("rapid.seed")
+	if checks.Value.String() != checks.DefValue || seed.Value.String() != seed.DefValue {
 		return
 	}
-	if err := checks.Value.Set(n); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := checks.Value.Set(before); err != nil {
-			t.Error(err)
+	for f, value := range map[*flag.Flag]string{checks: n, seed: "20261121"} {
+		if err := f.Value.Set(value); err != nil {
+			t.Fatal(err)
 		}
-	})
+		t.Cleanup(func() {
+			if err := f.Value.Set(f.DefValue); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 // TestModelOnMongo runs a few sequences on servers that speak MongoDB's protocol, named as for the store's own tests. They are
