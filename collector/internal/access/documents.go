@@ -18,23 +18,12 @@ type stored[T any] struct {
 // documents are all of a tenant's that a condition finds.
 func documents[T any](ctx context.Context, r store.Reader, table, tenant string, where filter.Expr) ([]stored[T], error) {
 	var all []stored[T]
-	q := store.Query{Table: table, Tenant: tenant, Where: where}
-	for {
-		page, err := r.Find(ctx, q)
-		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", table, err)
-		}
-		for _, row := range page.Rows {
-			d, err := decodeRow[T](row)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, stored[T]{row.ID, row.Version, d})
-		}
-		if q.After = page.Next; page.Next == "" {
-			return all, nil
-		}
-	}
+	err := store.Each(ctx, r, store.Query{Table: table, Tenant: tenant, Where: where}, func(row store.Row) error {
+		d, err := decodeRow[T](row)
+		all = append(all, stored[T]{row.ID, row.Version, d})
+		return err
+	})
+	return all, err
 }
 
 func document[T any](ctx context.Context, r store.Reader, table, tenant, id string) (stored[T], error) {

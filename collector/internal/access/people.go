@@ -323,19 +323,7 @@ func otherAdmin(ctx context.Context, r store.Reader, tenant, name string) error 
 }
 
 func eachUser(ctx context.Context, r store.Reader, tenant string, fn func([]store.Row) error) error {
-	q := store.Query{Table: usersTable, Tenant: tenant}
-	for {
-		page, err := r.Find(ctx, q)
-		if err != nil {
-			return fmt.Errorf("list users: %w", err)
-		}
-		if err := fn(page.Rows); err != nil {
-			return err
-		}
-		if q.After = page.Next; page.Next == "" {
-			return nil
-		}
-	}
+	return store.EachPage(ctx, r, store.Query{Table: usersTable, Tenant: tenant}, fn)
 }
 
 func (s *Service) auditUser(ctx context.Context, c Caller, action string, d userDoc, detail map[string]any) error {

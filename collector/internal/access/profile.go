@@ -138,18 +138,7 @@ func (s *Service) sessionsOf(ctx context.Context, c Caller, row store.Row, d use
 
 func (s *Service) eachSession(ctx context.Context, tenant, username string, fn func([]store.Row) error) error {
 	q := store.Query{Table: sessionsTable, Tenant: tenant, Where: filter.Compare{Field: fieldUsername, Op: filter.Eq, Value: username}}
-	for {
-		page, err := s.opt.Store.Find(ctx, q)
-		if err != nil {
-			return fmt.Errorf("list sessions: %w", err)
-		}
-		if err := fn(page.Rows); err != nil {
-			return err
-		}
-		if q.After = page.Next; page.Next == "" {
-			return nil
-		}
-	}
+	return store.EachPage(ctx, s.opt.Store, q, fn)
 }
 
 // EndSession ends one of the caller's own.

@@ -101,24 +101,13 @@ func (s *Service) FromToken(ctx context.Context, text Secret, address string) (C
 func (s *Service) Tokens(ctx context.Context, c Caller) ([]Token, error) {
 	var all []Token
 	q := store.Query{Table: tokensTable, Tenant: c.Tenant}
-	for {
-		page, err := s.opt.Store.Find(ctx, q)
-		if err != nil {
-			return nil, fmt.Errorf("list tokens: %w", err)
-		}
-		for _, r := range page.Rows {
-			d, err := decodeRow[tokenDoc](r)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, d.token(r.ID))
-		}
-		if q.After = page.Next; page.Next == "" {
-			break
-		}
-	}
+	err := store.Each(ctx, s.opt.Store, q, func(r store.Row) error {
+		d, err := decodeRow[tokenDoc](r)
+		all = append(all, d.token(r.ID))
+		return err
+	})
 	slices.Reverse(all) // ids begin with the moment of creation
-	return all, nil
+	return all, err
 }
 
 // DeleteToken ends a token.

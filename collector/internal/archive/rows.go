@@ -18,19 +18,7 @@ const (
 
 func pages(ctx context.Context, st store.Store, t store.Table, p store.Part, fn func([]store.Row) error) error {
 	q := store.Query{Table: t.Name, AllTenants: true, Part: p.Name, Limit: pageRows, WithBlob: true}
-	for {
-		page, err := st.Find(ctx, q)
-		if err != nil {
-			return fmt.Errorf("read rows: %w", err)
-		}
-		if err := fn(page.Rows); err != nil {
-			return err
-		}
-		if page.Next == "" {
-			return nil
-		}
-		q.After = page.Next
-	}
+	return store.EachPage(ctx, st, q, fn)
 }
 
 // counterpart reads the rows that another store has under the same ids.

@@ -298,23 +298,15 @@ func (l *Log) Sweep(ctx context.Context, now time.Time) (int, error) {
 		filter.Compare{Field: fieldOutcome, Op: filter.Eq, Value: Pending},
 		filter.Compare{Field: fieldAt, Op: filter.Lt, Value: moment(now.Add(-PendingFor))},
 	}}
-	for {
-		page, err := l.store.Find(ctx, q)
-		if err != nil {
-			return n, fmt.Errorf("find pending audit entries: %w", err)
+	err := store.Each(ctx, l.store, q, func(r store.Row) error {
+		err := l.end(ctx, r.Tenant, r.ID, Failed, "the collector stopped before this was finished")
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
 		}
-		for _, r := range page.Rows {
-			err := l.end(ctx, r.Tenant, r.ID, Failed, "the collector stopped before this was finished")
-			if err != nil && !errors.Is(err, store.ErrNotFound) {
-				return n, err
-			}
-			n++
-		}
-		if page.Next == "" {
-			return n, nil
-		}
-		q.After = page.Next
-	}
+		n++
+		return nil
+	})
+	return n, err
 }
 
 func moment(t time.Time) string { return t.UTC().Format(store.TimeLayout) }

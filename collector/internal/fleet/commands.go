@@ -300,61 +300,30 @@ func (s *Service) Sweep(ctx context.Context, now time.Time) error {
 
 // sweepUnsettled looks through the connections; there are few of them.
 func (s *Service) sweepUnsettled(ctx context.Context) error {
-	q := store.Query{Table: tConnections, AllTenants: true}
-	for {
-		page, err := s.opt.Store.Find(ctx, q)
-		if err != nil {
-			return fmt.Errorf("sweep connections: %w", err)
+	return store.Each(ctx, s.opt.Store, store.Query{Table: tConnections, AllTenants: true}, func(row store.Row) error {
+		o, err := decode[connectionDoc](row)
+		// One that was edited just now is being settled by who edited it.
+		if err != nil || o.doc.Unsettled == nil || s.now().Sub(o.doc.UpdatedAt.Time) < time.Minute {
+			return err
 		}
-		for _, row := range page.Rows {
-			o, err := decode[connectionDoc](row)
-			if err != nil {
-				return err
-			}
-			// One that was edited just now is being settled by who edited it.
-			if o.doc.Unsettled == nil || s.now().Sub(o.doc.UpdatedAt.Time) < time.Minute {
-				continue
-			}
-			if _, err := s.settle(ctx, o); err != nil {
-				return err
-			}
-		}
-		if page.Next == "" {
-			return nil
-		}
-		q.After = page.Next
-	}
+		_, err = s.settle(ctx, o)
+		return err
+	})
 }
 
 func (s *Service) sweepCommands(ctx context.Context, now time.Time) error {
-	q := store.Query{Table: tCommands, AllTenants: true}
-	for {
-		page, err := s.opt.Store.Find(ctx, q)
-		if err != nil {
-			return fmt.Errorf("sweep commands: %w", err)
+	return store.Each(ctx, s.opt.Store, store.Query{Table: tCommands, AllTenants: true}, func(row store.Row) error {
+		o, err := decode[commandDoc](row)
+		if err != nil || now.Sub(o.doc.UpdatedAt.Time) <= o.doc.life() {
+			return err
 		}
-		for _, row := range page.Rows {
-			o, err := decode[commandDoc](row)
-			if err != nil {
-				return err
-			}
-			if now.Sub(o.doc.UpdatedAt.Time) <= o.doc.life() {
-				continue
-			}
-			if o.doc.Type == CommandRun && o.doc.State == statePending {
-				if err := s.opt.Inventory.FailRun(ctx, o.tenant, o.doc.RunID, "its agent was not reached in time"); err != nil && !errors.Is(err, store.ErrNotFound) {
-					return err
-				}
-			}
-			if err := write(ctx, s.opt.Store, tCommands, store.Delete, o); err != nil {
+		if o.doc.Type == CommandRun && o.doc.State == statePending {
+			if err := s.opt.Inventory.FailRun(ctx, o.tenant, o.doc.RunID, "its agent was not reached in time"); err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
 			}
 		}
-		if page.Next == "" {
-			return nil
-		}
-		q.After = page.Next
-	}
+		return write(ctx, s.opt.Store, tCommands, store.Delete, o)
+	})
 }
 
 func validCron(expr string) bool { return gronx.IsValid(expr) }

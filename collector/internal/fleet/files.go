@@ -375,31 +375,18 @@ func (s *Service) sweepChunks(ctx context.Context, now time.Time) error {
 	}
 	old := filter.Compare{Field: filter.Field{Path: []string{"written_at"}, Type: filter.Time}, Op: filter.Lt, Value: now.Add(-chunkGrace).UTC().Format(store.TimeLayout)}
 	q := store.Query{Table: tChunks, AllTenants: true, Where: old}
-	for {
-		page, err := s.opt.Store.Find(ctx, q)
+	return store.Each(ctx, s.opt.Store, q, func(row store.Row) error {
+		chunk, err := decode[chunkDoc](row)
 		if err != nil {
-			return fmt.Errorf("sweep %s: %w", tChunks, err)
+			return err
 		}
-		for _, row := range page.Rows {
-			chunk, err := decode[chunkDoc](row)
-			if err != nil {
-				return err
-			}
-			file, err := load[fileDoc](ctx, s.opt.Store, tFiles, chunk.tenant, chunk.doc.File)
-			if err != nil && !errors.Is(err, store.ErrNotFound) {
-				return err
-			}
-			if file.doc.Content == chunk.doc.Content {
-				continue
-			}
-			err = s.opt.Store.Update(ctx, func(tx store.Tx) error { return drop(ctx, tx, tChunks, chunk.tenant, chunk.id) })
-			if err != nil {
-				return err
-			}
+		file, err := load[fileDoc](ctx, s.opt.Store, tFiles, chunk.tenant, chunk.doc.File)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
 		}
-		if page.Next == "" {
+		if file.doc.Content == chunk.doc.Content {
 			return nil
 		}
-		q.After = page.Next
-	}
+		return s.opt.Store.Update(ctx, func(tx store.Tx) error { return drop(ctx, tx, tChunks, chunk.tenant, chunk.id) })
+	})
 }

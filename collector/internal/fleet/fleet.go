@@ -162,24 +162,12 @@ func load[T any](ctx context.Context, r store.Reader, table, tenant, id string) 
 // all reads a table whole, for the tables that people fill by hand.
 func all[T any](ctx context.Context, r store.Reader, table, tenant string, where filter.Expr) ([]object[T], error) {
 	var out []object[T]
-	q := store.Query{Table: table, Tenant: tenant, Where: where}
-	for {
-		page, err := r.Find(ctx, q)
-		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", table, err)
-		}
-		for _, row := range page.Rows {
-			o, err := decode[T](row)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, o)
-		}
-		if page.Next == "" {
-			return out, nil
-		}
-		q.After = page.Next
-	}
+	err := store.Each(ctx, r, store.Query{Table: table, Tenant: tenant, Where: where}, func(row store.Row) error {
+		o, err := decode[T](row)
+		out = append(out, o)
+		return err
+	})
+	return out, err
 }
 
 // insert adds an object.

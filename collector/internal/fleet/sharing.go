@@ -316,18 +316,12 @@ func (c circle) differs(d *sealedDoc, before sealedDoc, want []rest.SealRecipien
 func (s *Service) sweepSealed(ctx context.Context) error {
 	q := store.Query{Table: tSealed, AllTenants: true}
 	tenants := map[string]bool{}
-	for {
-		page, err := s.opt.Store.Find(ctx, q)
-		if err != nil {
-			return fmt.Errorf("sweep %s: %w", tSealed, err)
-		}
-		for _, row := range page.Rows {
-			tenants[row.Tenant] = true
-		}
-		if page.Next == "" {
-			break
-		}
-		q.After = page.Next
+	err := store.Each(ctx, s.opt.Store, q, func(row store.Row) error {
+		tenants[row.Tenant] = true
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	for tenant := range tenants {
 		if err := s.settleSealed(ctx, tenant); err != nil {

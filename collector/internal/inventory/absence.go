@@ -39,7 +39,7 @@ func (s *Service) rows(ctx context.Context, r store.Reader, tenant, scopeID stri
 		where = append(where, in(text("state"), names))
 	}
 	var out []*indexDoc
-	err := each(ctx, r, store.Query{Table: tIndex, Tenant: tenant, Where: where, Order: []store.Order{{Field: text("key")}}},
+	err := store.Each(ctx, r, store.Query{Table: tIndex, Tenant: tenant, Where: where, Order: []store.Order{{Field: text("key")}}},
 		func(row store.Row) error {
 			doc, err := decodeRow[indexDoc](row)
 			out = append(out, &doc)

@@ -18,7 +18,7 @@ func (r *Run) Buckets(ctx context.Context, scope int) (*resource.Buckets, error)
 		return nil, nil
 	}
 	var out resource.Buckets
-	err := each(ctx, r.s.opt.Store, store.Query{Table: tIndex, Tenant: r.start.Tenant, Where: eq(text("scope_id"), c.work.id)}, func(row store.Row) error {
+	err := store.Each(ctx, r.s.opt.Store, store.Query{Table: tIndex, Tenant: r.start.Tenant, Where: eq(text("scope_id"), c.work.id)}, func(row store.Row) error {
 		doc, err := decodeRow[indexDoc](row)
 		if err == nil && doc.State.counts() && !c.askedAgain(&doc) {
 			out.AddRow(doc.Key, hashOfText(doc.Hash))

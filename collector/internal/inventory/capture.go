@@ -320,7 +320,7 @@ func (r *Run) compare(ctx context.Context, u *unit, c *capture, t *tally, b Batc
 	}
 	have := map[string]*indexDoc{}
 	var order []string
-	err := each(ctx, u.tx, store.Query{Table: tIndex, Tenant: u.tenant, Where: where, Order: []store.Order{{Field: text("key")}}},
+	err := store.Each(ctx, u.tx, store.Query{Table: tIndex, Tenant: u.tenant, Where: where, Order: []store.Order{{Field: text("key")}}},
 		func(row store.Row) error {
 			doc, err := decodeRow[indexDoc](row)
 			if c.parts != nil && !c.parts.Has(doc.Key) {

@@ -138,25 +138,6 @@ func getRows(ctx context.Context, r store.Reader, table, tenant, part string, id
 	return rows, nil
 }
 
-// each calls fn for every row that the query finds, page by page.
-func each(ctx context.Context, r store.Reader, q store.Query, fn func(store.Row) error) error {
-	for {
-		page, err := r.Find(ctx, q)
-		if err != nil {
-			return fmt.Errorf("find %s: %w", q.Table, err)
-		}
-		for _, row := range page.Rows {
-			if err := fn(row); err != nil {
-				return err
-			}
-		}
-		if page.Next == "" {
-			return nil
-		}
-		q.After = page.Next
-	}
-}
-
 func eq(f filter.Field, v any) filter.Expr { return filter.Compare{Field: f, Op: filter.Eq, Value: v} }
 
 func in(f filter.Field, values []string) filter.Expr {

@@ -140,7 +140,7 @@ func (s *Service) CompareOne(ctx context.Context, c Caller, kind, id string, sin
 
 func (s *Service) spans(ctx context.Context, tenant string, where filter.Expr) (map[string]span, error) {
 	spans, n := map[string]span{}, 0
-	err := each(ctx, s.opt.Store, store.Query{Table: tChanges, Tenant: tenant, Where: where, Order: []store.Order{{Field: when("at")}}}, func(row store.Row) error {
+	err := store.Each(ctx, s.opt.Store, store.Query{Table: tChanges, Tenant: tenant, Where: where, Order: []store.Order{{Field: when("at")}}}, func(row store.Row) error {
 		if n++; n > compareMax {
 			return fmt.Errorf("compare: %w: more than %d changes lie between the two moments", ErrTooBroad, compareMax)
 		}

@@ -23,7 +23,7 @@ type declaredKind struct {
 
 func (s *Service) kindDocs(ctx context.Context, q store.Query) ([]declaredKind, error) {
 	var out []declaredKind
-	err := each(ctx, s.opt.Store, q, func(row store.Row) error {
+	err := store.Each(ctx, s.opt.Store, q, func(row store.Row) error {
 		doc, err := decodeRow[kindDoc](row)
 		out = append(out, declaredKind{row.ID, row.Tenant, doc})
 		return err

@@ -152,7 +152,7 @@ func (s *Service) askNamesakes(ctx context.Context, tenant string, k *KindInfo, 
 	for part := range slices.Chunk(unique(slices.Clone(values)), rowsPerUnit) {
 		groups := map[string][]namesake{}
 		q := store.Query{Table: tResources, Tenant: tenant, Part: k.Name, Where: filter.And{in(text(path...), part), eq(text("state"), string(Active))}}
-		err := each(ctx, s.opt.Store, q, func(row store.Row) error {
+		err := store.Each(ctx, s.opt.Store, q, func(row store.Row) error {
 			doc, err := decodeRow[resourceDoc](row)
 			value := doc.Name
 			if path[0] == "attributes" {

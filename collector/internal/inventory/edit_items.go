@@ -80,7 +80,7 @@ func (b *batch) announce(u *unit) error {
 func (s *Service) editChunks(ctx context.Context, tenant, operation string, fn func(editChunk, []editItem) error) error {
 	q := store.Query{Table: tEditChunks, Tenant: tenant, Where: eq(text("operation"), operation),
 		Order: []store.Order{{Field: number("number"), Desc: true}}, Limit: 20}
-	return each(ctx, s.opt.Store, q, func(row store.Row) error {
+	return store.Each(ctx, s.opt.Store, q, func(row store.Row) error {
 		chunk, err := decodeRow[editChunk](row)
 		if err != nil {
 			return err

@@ -100,7 +100,7 @@ func (s *Service) hop(ctx context.Context, c Caller, kind string, h filter.Hop) 
 		return nil, tooBroad(h, "%s leads to more than %d resources of the kind %s", h.Name, hopIDs, target.Name)
 	}
 	ends := hopEnds{s: s, c: c, h: h, kind: kind, target: target.Kind, found: map[string]bool{}}
-	err = each(ctx, s.opt.Store, q, func(row store.Row) error { return ends.add(ctx, row) })
+	err = store.Each(ctx, s.opt.Store, q, func(row store.Row) error { return ends.add(ctx, row) })
 	if err == nil {
 		err = ends.flush(ctx)
 	}
@@ -196,7 +196,7 @@ func (e *hopEnds) wanting(ctx context.Context, batch []farEnd) ([]string, error)
 	from := map[string][]string{} // want -> the edges' beginnings
 	for part := range slices.Chunk(keysOf(holder), hopBatch) {
 		q := store.Query{Table: tRelations, Tenant: e.c.Tenant, Where: filter.And{in(text("want"), part), eq(text("verb"), e.h.Relation.Verb)}}
-		err := each(ctx, e.s.opt.Store, q, func(row store.Row) error {
+		err := store.Each(ctx, e.s.opt.Store, q, func(row store.Row) error {
 			doc, err := decodeRow[relationDoc](row)
 			from[doc.Want] = append(from[doc.Want], doc.From)
 			return err
@@ -235,7 +235,7 @@ func (e *hopEnds) wanted(ctx context.Context, batch []farEnd) ([]string, error) 
 	}
 	var edges []edge
 	q := store.Query{Table: tRelations, Tenant: e.c.Tenant, Where: filter.And{in(text("from"), ids), eq(text("verb"), e.h.Relation.Verb)}}
-	err := each(ctx, e.s.opt.Store, q, func(row store.Row) error {
+	err := store.Each(ctx, e.s.opt.Store, q, func(row store.Row) error {
 		doc, err := decodeRow[relationDoc](row)
 		edges = append(edges, doc.edge)
 		return err

@@ -98,7 +98,7 @@ func (s *Service) eachScope(ctx context.Context, c Caller, q ScopeQuery, fn func
 		sq.Where = eq(text("connection"), q.Connection)
 	}
 	enough := fmt.Errorf("enough")
-	err := each(ctx, s.opt.Store, sq, func(row store.Row) error {
+	err := store.Each(ctx, s.opt.Store, sq, func(row store.Row) error {
 		chunk, err := decodeRow[scopeChunk](row)
 		if err != nil || !c.sees(chunk.Connection) {
 			return err

@@ -48,7 +48,7 @@ func (s *Service) FindByField(ctx context.Context, c Caller, kind, name string, 
 	for part := range slices.Chunk(unique(slices.Clone(values)), 200) {
 		q := store.Query{Table: tResources, Tenant: c.Tenant, Part: kind, Where: filter.And{in(f, part), c.may(), shown(false)},
 			Order: []store.Order{{Field: f}}} // the order of the field's index, which makes the engine use it
-		err := each(ctx, s.opt.Store, q, func(row store.Row) error {
+		err := store.Each(ctx, s.opt.Store, q, func(row store.Row) error {
 			doc, err := decodeRow[resourceDoc](row)
 			if err != nil {
 				return err
@@ -133,7 +133,7 @@ func (s *Service) RelatedNames(ctx context.Context, c Caller, ids []string) (map
 	edges := map[string][]edge{}
 	var wants []string
 	for part := range slices.Chunk(unique(slices.Clone(ids)), 200) {
-		err := each(ctx, s.opt.Store, store.Query{Table: tRelations, Tenant: c.Tenant, Where: in(text("from"), part)}, func(row store.Row) error {
+		err := store.Each(ctx, s.opt.Store, store.Query{Table: tRelations, Tenant: c.Tenant, Where: in(text("from"), part)}, func(row store.Row) error {
 			doc, err := decodeRow[relationDoc](row)
 			edges[doc.From] = append(edges[doc.From], doc.edge)
 			wants = append(wants, doc.Want)
@@ -213,7 +213,7 @@ func (s *Service) IDs(ctx context.Context, c Caller, q ListQuery, most int) ([]s
 		where = append(where, q.Where)
 	}
 	var out []string
-	err = each(ctx, s.opt.Store, store.Query{Table: tResources, Tenant: c.Tenant, Part: q.Kind, Where: where}, func(row store.Row) error {
+	err = store.Each(ctx, s.opt.Store, store.Query{Table: tResources, Tenant: c.Tenant, Part: q.Kind, Where: where}, func(row store.Row) error {
 		if out = append(out, row.ID); len(out) > most {
 			return &InvalidError{Pointer: "/filter", Problem: fmt.Sprintf("finds more than %d resources; narrow it", most)}
 		}

@@ -386,7 +386,7 @@ func (x *comparison) actual() (looks map[string]string, ids map[string]string) {
 	x.rt.Helper()
 	looks, ids = map[string]string{}, map[string]string{}
 	ctx := context.Background()
-	err := each(ctx, x.s.opt.Store, store.Query{Table: tResources, Tenant: tenant, Part: "server"}, func(r store.Row) error {
+	err := store.Each(ctx, x.s.opt.Store, store.Query{Table: tResources, Tenant: tenant, Part: "server"}, func(r store.Row) error {
 		doc, err := decodeRow[resourceDoc](r)
 		if err != nil {
 			return err
@@ -454,7 +454,7 @@ func (x *comparison) compareHistory() {
 	_, ids := x.actual()
 	for _, server := range slices.Sorted(maps.Keys(x.m.history)) {
 		var got []string
-		err := each(ctx, x.s.opt.Store, store.Query{Table: tChanges, Tenant: tenant, Where: eq(text("resource_id"), ids[server]),
+		err := store.Each(ctx, x.s.opt.Store, store.Query{Table: tChanges, Tenant: tenant, Where: eq(text("resource_id"), ids[server]),
 			Order: []store.Order{{Field: number("version")}}}, func(r store.Row) error {
 			c, err := decodeRow[changeDoc](r)
 			got = append(got, c.Action+": "+c.Revision.look())

@@ -73,7 +73,7 @@ func (s *Service) runOperations(ctx context.Context, tenant string) error {
 		doc operationDoc
 	}
 	var ops []open
-	err := each(ctx, s.opt.Store, q, func(row store.Row) error {
+	err := store.Each(ctx, s.opt.Store, q, func(row store.Row) error {
 		doc, err := decodeRow[operationDoc](row)
 		ops = append(ops, open{row, doc})
 		return err
@@ -413,7 +413,7 @@ func (r *resRec) has(u *unit, id resource.Identifier) bool {
 
 // takeClaims gives all claims of one resource to another.
 func (u *unit) takeClaims(ctx context.Context, from, to string) error {
-	return each(ctx, u.tx, store.Query{Table: tClaims, Tenant: u.tenant, Where: eq(text("resource_id"), from)}, func(row store.Row) error {
+	return store.Each(ctx, u.tx, store.Query{Table: tClaims, Tenant: u.tenant, Where: eq(text("resource_id"), from)}, func(row store.Row) error {
 		doc, err := decodeRow[claimDoc](row)
 		if err != nil {
 			return err

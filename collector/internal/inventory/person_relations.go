@@ -72,7 +72,7 @@ func (s *Service) sweepRelinks(ctx context.Context, now time.Time) error {
 	var rows []store.Row
 	q := store.Query{Table: tRelinks, AllTenants: true, Where: filter.Compare{Field: when("at"), Op: filter.Lt,
 		Value: now.Add(-relinkAfter).UTC().Format(store.TimeLayout)}}
-	if err := each(ctx, s.opt.Store, q, func(row store.Row) error { rows = append(rows, row); return nil }); err != nil {
+	if err := store.Each(ctx, s.opt.Store, q, func(row store.Row) error { rows = append(rows, row); return nil }); err != nil {
 		return err
 	}
 	for _, row := range rows {

@@ -150,7 +150,7 @@ func (s *Service) Ranges(ctx context.Context, c Caller, d RoutingDomain, within 
 func (s *Service) eachUpTo(ctx context.Context, q store.Query, most int, fn func(store.Row) error) (bool, error) {
 	n := 0
 	stop := fmt.Errorf("enough")
-	err := each(ctx, s.opt.Store, q, func(row store.Row) error {
+	err := store.Each(ctx, s.opt.Store, q, func(row store.Row) error {
 		if n++; n > most {
 			return stop
 		}

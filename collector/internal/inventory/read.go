@@ -374,7 +374,7 @@ func (s *Service) listAsOf(ctx context.Context, c Caller, kind *schema.Kind, q L
 func (s *Service) listAllPast(ctx context.Context, c Caller, kind *schema.Kind, q ListQuery, where filter.And) (*ResourceList, error) {
 	latest := map[string]*changeDoc{}
 	n := 0
-	err := each(ctx, s.opt.Store, store.Query{Table: tChanges, Tenant: c.Tenant, Where: filter.And{eq(text("kind"), kind.Name),
+	err := store.Each(ctx, s.opt.Store, store.Query{Table: tChanges, Tenant: c.Tenant, Where: filter.And{eq(text("kind"), kind.Name),
 		filter.Compare{Field: when("at"), Op: filter.Le, Value: q.AsOf.UTC().Format(store.TimeLayout)}}}, func(row store.Row) error {
 		if n++; n > asOfMax {
 			return fmt.Errorf("list %s as of %s: %w: more than %d changes", kind.Name, q.AsOf.Format(time.RFC3339), ErrTooBroad, asOfMax)

@@ -43,7 +43,7 @@ func sortedRelated(out []Related) []Related {
 
 func (s *Service) outgoing(ctx context.Context, c Caller, id string) ([]Related, error) {
 	var edges []edge
-	err := each(ctx, s.opt.Store, store.Query{Table: tRelations, Tenant: c.Tenant, Where: eq(text("from"), id)}, func(row store.Row) error {
+	err := store.Each(ctx, s.opt.Store, store.Query{Table: tRelations, Tenant: c.Tenant, Where: eq(text("from"), id)}, func(row store.Row) error {
 		doc, err := decodeRow[relationDoc](row)
 		edges = append(edges, doc.edge)
 		return err
@@ -142,7 +142,7 @@ func (s *Service) resolveWants(ctx context.Context, tenant string, wants []strin
 		}
 	}
 	for part := range slices.Chunk(keysOf(pairs), 200) {
-		err := each(ctx, s.opt.Store, store.Query{Table: tClaims, Tenant: tenant, Where: in(text("pair"), part)}, func(row store.Row) error {
+		err := store.Each(ctx, s.opt.Store, store.Query{Table: tClaims, Tenant: tenant, Where: in(text("pair"), part)}, func(row store.Row) error {
 			doc, err := decodeRow[claimDoc](row)
 			if err != nil {
 				return err
@@ -165,7 +165,7 @@ func (s *Service) resolveWants(ctx context.Context, tenant string, wants []strin
 func (s *Service) resolveNames(ctx context.Context, tenant string, names map[string][]string, out map[string][]string) error {
 	for _, kind := range keysOf(names) {
 		for part := range slices.Chunk(unique(names[kind]), 200) {
-			err := each(ctx, s.opt.Store, store.Query{Table: tHeads, Tenant: tenant, Where: filter.And{in(text("name"), part), eq(text("kind"), kind),
+			err := store.Each(ctx, s.opt.Store, store.Query{Table: tHeads, Tenant: tenant, Where: filter.And{in(text("name"), part), eq(text("kind"), kind),
 				eq(text("state"), string(Active))}}, func(row store.Row) error {
 				doc, err := decodeRow[headDoc](row)
 				want := wantName(kind, doc.Name)
@@ -207,7 +207,7 @@ func unescapeKey(s string) string {
 func (s *Service) claimsOf(ctx context.Context, tenant string, ids []string) (map[string][]string, error) {
 	out := map[string][]string{}
 	for part := range slices.Chunk(ids, 200) {
-		err := each(ctx, s.opt.Store, store.Query{Table: tClaims, Tenant: tenant, Where: in(text("resource_id"), part)}, func(row store.Row) error {
+		err := store.Each(ctx, s.opt.Store, store.Query{Table: tClaims, Tenant: tenant, Where: in(text("resource_id"), part)}, func(row store.Row) error {
 			doc, err := decodeRow[claimDoc](row)
 			ident := resource.Identifier{Type: doc.Type, Value: doc.Value}
 			out[doc.ResourceID] = append(out[doc.ResourceID], wantIdentifier("", ident), wantIdentifier(doc.Kind, ident))
@@ -234,7 +234,7 @@ func (s *Service) incoming(ctx context.Context, c Caller, kind, id string, rev *
 	type from struct{ id, verb, want, source string }
 	var found []from
 	for part := range slices.Chunk(wants, 200) {
-		err := each(ctx, s.opt.Store, store.Query{Table: tRelations, Tenant: c.Tenant, Where: in(text("want"), part)}, func(row store.Row) error {
+		err := store.Each(ctx, s.opt.Store, store.Query{Table: tRelations, Tenant: c.Tenant, Where: in(text("want"), part)}, func(row store.Row) error {
 			doc, err := decodeRow[relationDoc](row)
 			found = append(found, from{doc.From, doc.Verb, doc.Want, provenanceOf(doc.edge)})
 			return err
@@ -283,7 +283,7 @@ func (s *Service) incoming(ctx context.Context, c Caller, kind, id string, rev *
 func (s *Service) Coverage(ctx context.Context, c Caller, kind string) (*Coverage, error) {
 	out := &Coverage{}
 	never := false
-	err := each(ctx, s.opt.Store, store.Query{Table: tScopes, Tenant: c.Tenant}, func(row store.Row) error {
+	err := store.Each(ctx, s.opt.Store, store.Query{Table: tScopes, Tenant: c.Tenant}, func(row store.Row) error {
 		chunk, err := decodeRow[scopeChunk](row)
 		if err != nil || !c.sees(chunk.Connection) {
 			return err

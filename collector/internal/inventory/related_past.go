@@ -161,7 +161,7 @@ func (s *Service) then(ctx context.Context, c Caller, ids []string, at time.Time
 	}
 	out := map[string]*wasThen{}
 	for part := range slices.Chunk(ids, 200) {
-		err := each(ctx, s.opt.Store, store.Query{Table: tChanges, Tenant: c.Tenant, Where: filter.And{in(text("resource_id"), part),
+		err := store.Each(ctx, s.opt.Store, store.Query{Table: tChanges, Tenant: c.Tenant, Where: filter.And{in(text("resource_id"), part),
 			filter.Compare{Field: when("at"), Op: filter.Le, Value: at.UTC().Format(store.TimeLayout)}}}, func(row store.Row) error {
 			ch, err := decodeRow[changeDoc](row)
 			if err != nil {
@@ -210,7 +210,7 @@ func (s *Service) heldThen(ctx context.Context, tenant string, wants []string, a
 		return nil, err
 	}
 	for part := range slices.Chunk(observations, 200) {
-		err := each(ctx, s.opt.Store, store.Query{Table: tPastHolders, Tenant: tenant, Where: in(text("want"), part)}, func(row store.Row) error {
+		err := store.Each(ctx, s.opt.Store, store.Query{Table: tPastHolders, Tenant: tenant, Where: in(text("want"), part)}, func(row store.Row) error {
 			doc, err := decodeRow[pastHolderDoc](row)
 			ever[doc.Want] = append(ever[doc.Want], doc.ResourceID)
 			return err
@@ -271,7 +271,7 @@ func (s *Service) claimedThen(ctx context.Context, tenant string, wants []string
 		}
 	}
 	for part := range slices.Chunk(keysOf(pairs), 200) {
-		err := each(ctx, s.opt.Store, store.Query{Table: tClaims, Tenant: tenant, Where: in(text("pair"), part)}, func(row store.Row) error {
+		err := store.Each(ctx, s.opt.Store, store.Query{Table: tClaims, Tenant: tenant, Where: in(text("pair"), part)}, func(row store.Row) error {
 			doc, err := decodeRow[claimDoc](row)
 			add(pairs[doc.Pair], doc.Kind, doc.ResourceID, doc.Since, store.Time{})
 			return err
@@ -281,7 +281,7 @@ func (s *Service) claimedThen(ctx context.Context, tenant string, wants []string
 		}
 	}
 	for part := range slices.Chunk(keysOf(plain), 200) {
-		err := each(ctx, s.opt.Store, store.Query{Table: tPastHolders, Tenant: tenant, Where: in(text("want"), part)}, func(row store.Row) error {
+		err := store.Each(ctx, s.opt.Store, store.Query{Table: tPastHolders, Tenant: tenant, Where: in(text("want"), part)}, func(row store.Row) error {
 			doc, err := decodeRow[pastHolderDoc](row)
 			add(plain[doc.Want], doc.Kind, doc.ResourceID, doc.Since, doc.Until)
 			return err
@@ -366,7 +366,7 @@ func (s *Service) everHeld(ctx context.Context, tenant string, me *wasThen) (map
 	for _, want := range claimed[me.ID] {
 		keys[want] = true
 	}
-	err = each(ctx, s.opt.Store, store.Query{Table: tPastHolders, Tenant: tenant, Where: eq(text("resource_id"), me.ID)}, func(row store.Row) error {
+	err = store.Each(ctx, s.opt.Store, store.Query{Table: tPastHolders, Tenant: tenant, Where: eq(text("resource_id"), me.ID)}, func(row store.Row) error {
 		doc, err := decodeRow[pastHolderDoc](row)
 		if pair, ok := strings.CutPrefix(doc.Want, "i|"); ok {
 			keys[doc.Want], keys[store.Key("s", doc.Kind)+"|"+pair] = true, true
@@ -385,7 +385,7 @@ func (s *Service) incomingThen(ctx context.Context, c Caller, me *wasThen, at ti
 	var ids []string
 	for part := range slices.Chunk(wants, 200) {
 		for _, table := range []string{tRelations, tPastRelations} {
-			err := each(ctx, s.opt.Store, store.Query{Table: table, Tenant: c.Tenant, Where: in(text("want"), part)}, func(row store.Row) error {
+			err := store.Each(ctx, s.opt.Store, store.Query{Table: table, Tenant: c.Tenant, Where: in(text("want"), part)}, func(row store.Row) error {
 				doc, err := decodeRow[pastEdgeDoc](row)
 				ids = append(ids, doc.From)
 				return err

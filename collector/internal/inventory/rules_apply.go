@@ -191,7 +191,7 @@ const mappingShare = 20_000
 func (s *Service) sweepMappings(ctx context.Context, _ time.Time) error {
 	var rows []store.Row
 	q := store.Query{Table: tMappingJobs, AllTenants: true, Where: eq(text("state"), "running")}
-	if err := each(ctx, s.opt.Store, q, func(row store.Row) error { rows = append(rows, row); return nil }); err != nil {
+	if err := store.Each(ctx, s.opt.Store, q, func(row store.Row) error { rows = append(rows, row); return nil }); err != nil {
 		return err
 	}
 	for _, row := range rows {

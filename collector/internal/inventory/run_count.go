@@ -18,7 +18,7 @@ func (r *Run) tally(ctx context.Context) error {
 		d.Rejected += r.set.state(r.scopes[i].Key, store.Time{}).Rejected
 	}
 	d.Held = 0
-	err := each(ctx, r.s.opt.Store, store.Query{Table: tHeld, Tenant: r.start.Tenant, Where: eq(text("run_id"), r.start.RunID)}, func(row store.Row) error {
+	err := store.Each(ctx, r.s.opt.Store, store.Query{Table: tHeld, Tenant: r.start.Tenant, Where: eq(text("run_id"), r.start.RunID)}, func(row store.Row) error {
 		h, err := decodeRow[heldDoc](row)
 		d.Held += h.Count
 		return err

@@ -39,7 +39,7 @@ func loadScopes(ctx context.Context, r store.Reader, tenant, connection string) 
 	}
 	var chunks []stored
 	same := map[string]string{} // the rules are those of a few kinds, in states of a hundred thousand scopes
-	err := each(ctx, r, store.Query{Table: tScopes, Tenant: tenant, Where: eq(text("connection"), connection)}, func(row store.Row) error {
+	err := store.Each(ctx, r, store.Query{Table: tScopes, Tenant: tenant, Where: eq(text("connection"), connection)}, func(row store.Row) error {
 		doc, err := decodeRow[scopeChunk](row)
 		if err != nil {
 			return err

@@ -43,7 +43,7 @@ func (s *Service) sweepSilent(ctx context.Context, now time.Time) error {
 	type conn struct{ tenant, id string }
 	turned := map[conn]bool{}
 	rules := map[string]*Staleness{} // by tenant
-	err := each(ctx, s.opt.Store, store.Query{Table: tScopes, AllTenants: true}, func(row store.Row) error {
+	err := store.Each(ctx, s.opt.Store, store.Query{Table: tScopes, AllTenants: true}, func(row store.Row) error {
 		doc, err := decodeRow[scopeChunk](row)
 		if err != nil {
 			return err

@@ -77,7 +77,7 @@ func (s *Service) Resend(ctx context.Context, tenant, connectionID string) error
 // Remap applies a connection's datacenter, rules and name to what it has observed, after an edit.
 func (s *Service) Remap(ctx context.Context, tenant string, c Connection, actor string) error {
 	byKind := map[string][]string{}
-	err := each(ctx, s.opt.Store, store.Query{Table: tObservations, Tenant: tenant, Where: eq(text("connection"), c.ID)}, func(row store.Row) error {
+	err := store.Each(ctx, s.opt.Store, store.Query{Table: tObservations, Tenant: tenant, Where: eq(text("connection"), c.ID)}, func(row store.Row) error {
 		doc, err := decodeRow[obsDoc](row)
 		if err != nil {
 			return err
@@ -171,7 +171,7 @@ func (s *Service) Sweep(ctx context.Context, now time.Time) error {
 
 func (s *Service) sweepHeld(ctx context.Context, _ time.Time) error {
 	var rows []store.Row
-	err := each(ctx, s.opt.Store, store.Query{Table: tHeld, AllTenants: true, Where: in(text("state"), []string{"approved", "refused"})}, func(row store.Row) error {
+	err := store.Each(ctx, s.opt.Store, store.Query{Table: tHeld, AllTenants: true, Where: in(text("state"), []string{"approved", "refused"})}, func(row store.Row) error {
 		doc, err := decodeRow[heldDoc](row)
 		if !doc.Settled {
 			rows = append(rows, row)
@@ -199,7 +199,7 @@ func (s *Service) sweepUnread(ctx context.Context, now time.Time) error {
 		}
 		return !st.Unread && !st.Dropped && st.Applied != (position{}) && now.Sub(last.Time) > s.opt.UnreadAfter
 	}
-	err := each(ctx, s.opt.Store, store.Query{Table: tScopes, AllTenants: true}, func(row store.Row) error {
+	err := store.Each(ctx, s.opt.Store, store.Query{Table: tScopes, AllTenants: true}, func(row store.Row) error {
 		doc, err := decodeRow[scopeChunk](row)
 		for i := range doc.States {
 			if isLate(&doc.States[i]) {
@@ -245,7 +245,7 @@ func (s *Service) sweepRuns(ctx context.Context, now time.Time) error {
 	var rows []store.Row
 	q := store.Query{Table: tRuns, AllTenants: true, Where: filter.And{in(text("state"), []string{"queued", "running"}),
 		filter.Compare{Field: when("updated_at"), Op: filter.Lt, Value: now.Add(-s.opt.RunTimeout).UTC().Format(store.TimeLayout)}}}
-	if err := each(ctx, s.opt.Store, q, func(row store.Row) error { rows = append(rows, row); return nil }); err != nil {
+	if err := store.Each(ctx, s.opt.Store, q, func(row store.Row) error { rows = append(rows, row); return nil }); err != nil {
 		return err
 	}
 	for _, row := range rows {
@@ -264,7 +264,7 @@ func (s *Service) prune(ctx context.Context, now time.Time) error {
 	}
 	limit := now.Add(-s.opt.Retention).UTC().Format(store.TimeLayout)
 	var heads []store.Row
-	err := each(ctx, s.opt.Store, store.Query{Table: tHeads, AllTenants: true, Where: in(text("state"), []string{string(Gone), string(Unwatched)})},
+	err := store.Each(ctx, s.opt.Store, store.Query{Table: tHeads, AllTenants: true, Where: in(text("state"), []string{string(Gone), string(Unwatched)})},
 		func(row store.Row) error { heads = append(heads, row); return nil })
 	if err != nil {
 		return err
@@ -323,7 +323,7 @@ func (s *Service) pruneOne(ctx context.Context, tenant, kind, id string) error {
 			name  string
 			field filter.Field
 		}{{tRelations, text("from")}, {tClaims, text("resource_id")}, {tPastRelations, text("from")}, {tPastHolders, text("resource_id")}} {
-			err := each(ctx, tx, store.Query{Table: table.name, Tenant: tenant, Where: eq(table.field, id)}, func(row store.Row) error {
+			err := store.Each(ctx, tx, store.Query{Table: table.name, Tenant: tenant, Where: eq(table.field, id)}, func(row store.Row) error {
 				del(table.name, "", row.ID)
 				return nil
 			})

@@ -323,7 +323,7 @@ func TestSensitiveValues(t *testing.T) {
 	if string(h.Items[0].Diff[0].New) != string(h.Items[1].Diff[0].Old) || string(h.Items[0].Diff[0].New) == string(h.Items[1].Diff[0].New) {
 		t.Fatalf("equal values have equal hashes, others have not: %+v", h.Items)
 	}
-	err = each(l.ctx, l.s.opt.Store, store.Query{Table: tChanges, Tenant: tenant}, func(r store.Row) error {
+	err = store.Each(l.ctx, l.s.opt.Store, store.Query{Table: tChanges, Tenant: tenant}, func(r store.Row) error {
 		if strings.Contains(string(r.Doc), "PLANTED") {
 			t.Errorf("history holds a sensitive value: %s", r.Doc)
 		}

@@ -21,7 +21,7 @@ func (s *Service) Verify(ctx context.Context, tenant, resourceID string) error {
 
 func (s *Service) verify(ctx context.Context, tenant, resourceID string, whole bool) error {
 	prev, version := "", int64(0)
-	return each(ctx, s.opt.Store, store.Query{Table: tChanges, Tenant: tenant, Where: eq(text("resource_id"), resourceID),
+	return store.Each(ctx, s.opt.Store, store.Query{Table: tChanges, Tenant: tenant, Where: eq(text("resource_id"), resourceID),
 		Order: []store.Order{{Field: number("version")}}}, func(row store.Row) error {
 		c, err := entryOf(row)
 		if err != nil {

@@ -40,7 +40,7 @@ func mappingOf(row store.Row) (rest.ImportMapping, error) {
 // Mappings are all of them, with those that ship with the product.
 func (s *Service) Mappings(ctx context.Context, c inventory.Caller) ([]rest.ImportMapping, error) {
 	out := slices.Clone(builtin())
-	err := s.each(ctx, store.Query{Table: tMappings, Tenant: c.Tenant}, func(row store.Row) error {
+	err := store.Each(ctx, s.opt.Store, store.Query{Table: tMappings, Tenant: c.Tenant}, func(row store.Row) error {
 		m, err := mappingOf(row)
 		out = append(out, m)
 		return err

@@ -406,7 +406,7 @@ func (s *Service) Sweep(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	if err := s.each(ctx, q, keep(&dead, func(op rest.Operation) bool { return now.Sub(op.UpdatedAt) > silent })); err != nil {
+	if err := store.Each(ctx, s.opt.Store, q, keep(&dead, func(op rest.Operation) bool { return now.Sub(op.UpdatedAt) > silent })); err != nil {
 		return fmt.Errorf("find interrupted operations: %w", err)
 	}
 	for _, row := range dead {
@@ -420,7 +420,7 @@ func (s *Service) Sweep(ctx context.Context, now time.Time) error {
 		}
 	}
 	q.Where = filter.Compare{Field: fieldStarted, Op: filter.Lt, Value: now.Add(-keepDry).UTC().Format(store.TimeLayout)}
-	err := s.each(ctx, q, keep(&old, func(op rest.Operation) bool {
+	err := store.Each(ctx, s.opt.Store, q, keep(&old, func(op rest.Operation) bool {
 		return op.State != Running && (op.DryRun || op.State == Refused || now.Sub(op.StartedAt) > keepDone)
 	}))
 	if err != nil {
@@ -443,22 +443,4 @@ func (s *Service) Sweep(ctx context.Context, now time.Time) error {
 		}
 	}
 	return nil
-}
-
-func (s *Service) each(ctx context.Context, q store.Query, fn func(store.Row) error) error {
-	for {
-		page, err := s.opt.Store.Find(ctx, q)
-		if err != nil {
-			return err
-		}
-		for _, row := range page.Rows {
-			if err := fn(row); err != nil {
-				return err
-			}
-		}
-		if page.Next == "" {
-			return nil
-		}
-		q.After = page.Next
-	}
 }
