@@ -31,11 +31,7 @@ func (a *app) auditVerify() *cobra.Command {
 		Long: "Has the collector compare the whole history with its signed checkpoints. Keep the hashes that it prints somewhere else: given\n" +
 			"with --expect, they prove later that the end was not cut off. Exit code 1 says that something was found.",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 			var v rest.AuditVerification
 			req := client.Request{Method: http.MethodPost, Path: "/audit/verify", Body: rest.AuditVerify{Expect: expect}, Within: verifyWithin}
 			if err := c.Do(cmd.Context(), req, &v); err != nil {
@@ -48,7 +44,7 @@ func (a *app) auditVerify() *cobra.Command {
 				return errors.New("the history is not as it was written")
 			}
 			return nil
-		},
+		}),
 	}
 	cmd.Flags().StringSliceVar(&expect, "expect", nil, "`hash` of a checkpoint that must be there")
 	return cmd

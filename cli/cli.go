@@ -211,6 +211,18 @@ func wrapArgs(c *cobra.Command) {
 	}
 }
 
+// online runs what talks to the chosen collector. Commands with usage to check first ask for the client themselves, after it: a wrong
+// command line is told even by somebody who is not signed in.
+func (a *app) online(run func(cmd *cobra.Command, c *client.Client, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		c, err := a.client()
+		if err != nil {
+			return err
+		}
+		return run(cmd, c, args)
+	}
+}
+
 // client is the one for the chosen collector.
 func (a *app) client() (*client.Client, error) {
 	if u := a.env.Getenv("MAESTRO_URL"); u != "" && a.context == "" {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"maestro.internal/cli/internal/client"
 	"maestro.internal/cli/internal/output"
 	"maestro.internal/internal/rest"
 )
@@ -21,11 +22,7 @@ func (a *app) coverage() *cobra.Command {
 			"--status takes an outcome (complete, partial, denied, throttled, unreachable, unsupported, failed, not_tried), never for what\n" +
 			"was never read, or incomplete for all that is not complete.",
 		Example: "  maestro coverage --status incomplete\n  maestro coverage --kind server --connection fra-vcenter",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 			var where []string
 			if connection != "" {
 				conn, err := findConnection(cmd.Context(), c, connection)
@@ -41,7 +38,7 @@ func (a *app) coverage() *cobra.Command {
 			}
 			flags := listFlags{filter: strings.Join(where, " AND "), limit: limit}
 			return printList(a, cmd, c, "/coverage/scopes", flags, scopeHeader, scopeRow)
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&kind, "kind", "", "only this `kind`")
 	cmd.Flags().StringVar(&connection, "connection", "", "only this `connection`, by id or name")

@@ -20,11 +20,7 @@ func (a *app) deleteRecord() *cobra.Command {
 			"relations it states end; `maestro undo` with the operation that is printed brings it back. What discovery sees is refused, since the\n" +
 			"next reading would bring it back: it goes by itself when it is no longer found.",
 		Example: "  maestro delete server web-99 --reason 'it was never bought'",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			id, err := findResource(cmd.Context(), c, args[0], args[1])
 			if err != nil {
 				return err
@@ -44,7 +40,7 @@ func (a *app) deleteRecord() *cobra.Command {
 				return fmt.Errorf("delete %s %s: %w", args[0], now.Name, err)
 			}
 			return a.followOperation(cmd.Context(), c, op)
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "`text` for the history")
 	return cmd

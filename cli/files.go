@@ -32,11 +32,7 @@ func filesPath(conn rest.Connection) string {
 func (a *app) connectionFiles() *cobra.Command {
 	return &cobra.Command{
 		Use: "files CONNECTION", Short: "List the files that were uploaded to a connection", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			conn, err := findConnection(cmd.Context(), c, args[0])
 			if err != nil {
 				return err
@@ -44,7 +40,7 @@ func (a *app) connectionFiles() *cobra.Command {
 			return printList(a, cmd, c, filesPath(conn), listFlags{}, []string{"name", "bytes", "sha256", "uploaded", "by"}, func(f rest.ConnectionFile, now time.Time) []string {
 				return []string{f.Name, fmt.Sprint(f.SizeBytes), f.SHA256[:min(12, len(f.SHA256))], output.Ago(f.UploadedAt, now), f.UploadedBy}
 			})
-		},
+		}),
 	}
 }
 

@@ -29,11 +29,7 @@ func (a *app) run() *cobra.Command {
 		Long:    "Ask for a run of a connection, by name or id. With --wait the exit code is 0 when every scope was complete, 3 when\nsome were not, 1 when the run failed.",
 		Example: "  maestro run vcenter-fra --wait\n  maestro run vcenter-fra --kinds server,volume",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			conn, err := findConnection(cmd.Context(), c, args[0])
 			if err != nil {
 				return err
@@ -58,7 +54,7 @@ func (a *app) run() *cobra.Command {
 				return err
 			}
 			return runResult(run, wait)
-		},
+		}),
 	}
 	cmd.Flags().StringSliceVar(&kinds, "kinds", nil, "`kinds` to read (default: all that are on)")
 	cmd.Flags().BoolVarP(&wait, "wait", "w", false, "wait until it has ended")
@@ -143,25 +139,17 @@ func findConnection(ctx context.Context, c *client.Client, nameOrID string) (res
 func (a *app) agents() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "agents", Short: "List the agents, let new ones in", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 			return printList(a, cmd, c, "/agents", listFlags{}, []string{"id", "name", "site", "status", "version", "last contact", "spool", "plugins"}, func(x rest.Agent, now time.Time) []string {
 				return []string{x.ID, x.Name, x.Site, x.Status, x.Version, output.Ago(x.LastContact, now), strconv.Itoa(x.Spool.Captures), strconv.Itoa(len(x.Plugins))}
 			})
-		},
+		}),
 	}
 	var want rest.JoinTokenCreate
 	var ttl time.Duration
 	join := &cobra.Command{
 		Use: "join-token", Short: "Make a token that lets one agent in", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 			want.TTLSeconds = int(ttl.Seconds())
 			var token rest.JoinToken
 			if err := c.Do(cmd.Context(), client.Request{Method: http.MethodPost, Path: "/join-tokens", Body: want}, &token); err != nil {
@@ -170,7 +158,7 @@ func (a *app) agents() *cobra.Command {
 			return a.print(token, func() output.Table {
 				return output.Table{Note: fmt.Sprintf("%s\n\nIt lets one agent in until %s. On its machine run this and paste the token when asked:\n  %s", token.Token, token.ExpiresAt.Local().Format(time.DateTime), token.Command)}
 			})
-		},
+		}),
 	}
 	join.Flags().StringVar(&want.Name, "name", "", "`name` of the agent")
 	join.Flags().StringVar(&want.Site, "site", "", "`site` of the agent")
@@ -178,18 +166,14 @@ func (a *app) agents() *cobra.Command {
 	var reason string
 	revoke := &cobra.Command{
 		Use: "revoke ID", Short: "Shut an agent out for good", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			var agent rest.Agent
 			req := client.Request{Method: http.MethodPost, Path: "/agents/" + url.PathEscape(args[0]) + "/revoke", Body: rest.Decision{Reason: reason}}
 			if err := c.Do(cmd.Context(), req, &agent); err != nil {
 				return err
 			}
 			return a.print(agent, func() output.Table { return output.Table{Note: "Revoked " + output.Clean(agent.Name) + "."} })
-		},
+		}),
 	}
 	revoke.Flags().StringVar(&reason, "reason", "", "`why`, for the audit log")
 	cmd.AddCommand(join, revoke, a.agentRecovery(), a.agentRelease())
@@ -205,11 +189,7 @@ func (a *app) agentRecovery() *cobra.Command {
 		Long: "Let an agent whose certificate has expired get another with the key that it enrolled with. The agent asks by itself, within\n" +
 			"two minutes. Until its certificate has expired it needs none of this: it renews. --count 0 takes back what was allowed.",
 		Example: "  maestro agents recovery 0190c7f2-... --reason 'was switched off over the holidays'",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			var agent rest.Agent
 			req := client.Request{Method: http.MethodPost, Path: "/agents/" + url.PathEscape(args[0]) + "/recovery",
 				Body: rest.RecoveryGrant{Count: &count, TTLSeconds: int(ttl.Seconds()), Reason: reason}}
@@ -223,7 +203,7 @@ func (a *app) agentRecovery() *cobra.Command {
 				return output.Table{Note: fmt.Sprintf("%s may recover %d times until %s.", output.Clean(agent.Name), agent.Recoveries,
 					agent.RecoveryUntil.Local().Format(time.DateTime))}
 			})
-		},
+		}),
 	}
 	cmd.Flags().IntVar(&count, "count", 1, "how many times")
 	cmd.Flags().DurationVar(&ttl, "ttl", 24*time.Hour, "until when")
@@ -234,11 +214,7 @@ func (a *app) agentRecovery() *cobra.Command {
 func (a *app) connections() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "connections", Short: "List the connections; create, change, check and delete them", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 			return printList(a, cmd, c, "/connections", listFlags{}, []string{"id", "name", "provider", "agent", "datacenter", "health", "last run"}, func(x rest.Connection, now time.Time) []string {
 				last := "-"
 				if x.LastRun != nil {
@@ -246,7 +222,7 @@ func (a *app) connections() *cobra.Command {
 				}
 				return []string{x.ID, x.Name, x.Provider, nameOf(x.Agent), nameOf(x.Datacenter), x.Health, last}
 			})
-		},
+		}),
 	}
 	cmd.AddCommand(a.connectionCreate(), a.connectionSet(), a.connectionCheck(), a.connectionFiles(), a.connectionUpload(), a.connectionResend(), a.connectionRejected(), a.connectionDelete())
 	return cmd
@@ -285,11 +261,7 @@ func (a *app) connectionSet() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "set CONNECTION", Short: "Turn kinds on and off, set their interval, pause and resume", Args: cobra.ExactArgs(1),
 		Example: "  maestro connections set vcenter-fra --on server,volume --every 15m\n  maestro connections set vcenter-fra --pause",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			conn, err := findConnection(cmd.Context(), c, args[0])
 			if err != nil {
 				return err
@@ -315,7 +287,7 @@ func (a *app) connectionSet() *cobra.Command {
 				}
 				return t
 			})
-		},
+		}),
 	}
 	cmd.Flags().StringSliceVar(&on, "on", nil, "`kinds` to read")
 	cmd.Flags().StringSliceVar(&off, "off", nil, "`kinds` not to read any longer; what was found becomes unwatched")
@@ -370,11 +342,7 @@ func schedule(w *rest.ConnectionWrite, on, off []string, every time.Duration) er
 func (a *app) connectionCheck() *cobra.Command {
 	return &cobra.Command{
 		Use: "check CONNECTION", Short: "Ask the agent what the connection may read", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			conn, err := findConnection(cmd.Context(), c, args[0])
 			if err != nil {
 				return err
@@ -398,7 +366,7 @@ func (a *app) connectionCheck() *cobra.Command {
 				}
 			}
 			return nil
-		},
+		}),
 	}
 }
 
@@ -417,11 +385,7 @@ func checkTable(r rest.CheckResult) output.Table {
 func (a *app) connectionDelete() *cobra.Command {
 	return &cobra.Command{
 		Use: "delete CONNECTION", Short: "Delete a connection; what it found becomes unwatched", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			conn, err := findConnection(cmd.Context(), c, args[0])
 			if err != nil {
 				return err
@@ -431,6 +395,6 @@ func (a *app) connectionDelete() *cobra.Command {
 			}
 			fmt.Fprintf(a.env.Err, "Deleted %s.\n", output.Clean(conn.Name))
 			return nil
-		},
+		}),
 	}
 }

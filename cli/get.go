@@ -78,11 +78,7 @@ func (a *app) get() *cobra.Command {
   maestro get changes --limit 20`,
 		Long: "Print resources of a kind, or one of them with everything that is known of it.\nBeside the kinds there are: changes, audit, runs, datacenters, removals, reviews, views, kinds.",
 		Args: cobra.RangeArgs(1, 2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			if flags.asOf != "" {
 				at, err := moment(flags.asOf, a.env.Now())
 				if err != nil {
@@ -100,7 +96,7 @@ func (a *app) get() *cobra.Command {
 				return list(cmd, c, flags)
 			}
 			return a.getKind(cmd, c, args[0], flags)
-		},
+		}),
 	}
 	flags.add(cmd)
 	flags.addWatch(cmd)

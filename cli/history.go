@@ -22,11 +22,7 @@ func (a *app) history() *cobra.Command {
 		Use: "history KIND NAME-OR-ID", Short: "What happened to a resource, newest first, field by field", Args: cobra.ExactArgs(2),
 		Example: "  maestro history server web-1\n  maestro history server 8f0c... --limit 0 -o json",
 		Long:    "Print what happened to a resource, newest first: who changed which field from what to what. `maestro get KIND ID --as-of MOMENT`\nshows the whole of it as it was; `maestro diff --since MOMENT KIND ID` only what is different now.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			id, err := findResource(cmd.Context(), c, args[0], args[1])
 			if err != nil {
 				return err
@@ -36,7 +32,7 @@ func (a *app) history() *cobra.Command {
 				return err
 			}
 			return a.print(list, func() output.Table { return historyTable(list, a.env.Now()) })
-		},
+		}),
 	}
 	cmd.Flags().IntVar(&flags.limit, "limit", 100, "most `changes` to print; 0 for all")
 	return cmd

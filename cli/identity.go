@@ -106,20 +106,16 @@ func (a *app) review() *cobra.Command {
 		{"keep-apart", "keep-apart", "The two are two, and no rule joins them from now on"},
 	} {
 		var reason string
-		sub := &cobra.Command{Use: v.use + " ID", Short: v.short, Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		sub := &cobra.Command{Use: v.use + " ID", Short: v.short, Args: cobra.ExactArgs(1), RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			var item rest.ReviewItem
-			err = c.Do(cmd.Context(), client.Request{Method: http.MethodPost, Path: "/review-items/" + url.PathEscape(args[0]) + "/" + v.path, Body: rest.Decision{Reason: reason}}, &item)
+			err := c.Do(cmd.Context(), client.Request{Method: http.MethodPost, Path: "/review-items/" + url.PathEscape(args[0]) + "/" + v.path, Body: rest.Decision{Reason: reason}}, &item)
 			if err != nil {
 				return err
 			}
 			return a.print(item, func() output.Table {
 				return output.Table{Header: reviewHeader, Rows: [][]string{reviewRow(item, a.env.Now())}}
 			})
-		}}
+		})}
 		sub.Flags().StringVar(&reason, "reason", "", "`text` for the audit trail")
 		cmd.AddCommand(sub)
 	}

@@ -19,11 +19,7 @@ import (
 func (a *app) kinds() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "kinds", Short: "List the kinds; define kinds and fields of your own", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 			return printList(a, cmd, c, "/kinds", listFlags{}, []string{"kind", "label", "version", "from", "fields", "custom fields"}, func(k rest.KindInfo, _ time.Time) []string {
 				from := "Maestro"
 				if provider, _, ok := strings.Cut(k.Name, "."); ok {
@@ -31,7 +27,7 @@ func (a *app) kinds() *cobra.Command {
 				}
 				return []string{k.Name, k.Label, strconv.Itoa(k.Major) + "." + strconv.Itoa(k.Minor), from, strconv.Itoa(len(k.Fields)), strconv.Itoa(len(k.CustomFields))}
 			})
-		},
+		}),
 	}
 	cmd.AddCommand(a.kindFields(), a.kindDefine(), a.kindDrop())
 	return cmd
@@ -45,13 +41,10 @@ func (a *app) kindFields() *cobra.Command {
 		Example: `  maestro kinds fields server -o json > fields.json
   echo '{"fields": [{"name": "rack_unit", "type": "integer", "label": "Rack unit", "column": true}]}' | maestro kinds fields server -f -
   maestro get server --filter 'custom.rack_unit > 40'`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			path := "/kinds/" + url.PathEscape(args[0])
 			var k rest.KindInfo
+			var err error
 			if file == "" {
 				k, err = client.Get[rest.KindInfo](cmd.Context(), c, path, nil)
 			} else {
@@ -66,7 +59,7 @@ func (a *app) kindFields() *cobra.Command {
 			}
 			fields := rest.CustomFieldsWrite{Fields: k.CustomFields}
 			return a.print(fields, func() output.Table { return customTable(k) })
-		},
+		}),
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "`file` with the fields as a JSON document; - is standard input")
 	return cmd
@@ -117,15 +110,11 @@ func (a *app) kindDefine() *cobra.Command {
 func (a *app) kindDrop() *cobra.Command {
 	return &cobra.Command{
 		Use: "drop KIND", Short: "Drop a kind of your own that has no records", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			if err := c.Do(cmd.Context(), client.Request{Method: http.MethodDelete, Path: "/kinds/" + url.PathEscape(args[0])}, nil); err != nil {
 				return err
 			}
 			return a.print(struct{}{}, func() output.Table { return output.Table{Note: "Dropped " + args[0] + "."} })
-		},
+		}),
 	}
 }

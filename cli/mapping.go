@@ -24,17 +24,13 @@ func (a *app) mapping() *cobra.Command {
   maestro mapping preview -f mapping.json
   maestro mapping set -f mapping.json --reason "one spelling for environments"
   maestro mapping undo`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 			m, err := client.Get[rest.Mapping](cmd.Context(), c, "/mapping", nil)
 			if err != nil {
 				return err
 			}
 			return a.print(m, func() output.Table { return mappingTable(m) })
-		},
+		}),
 	}
 	cmd.AddCommand(a.mappingPreview(), a.mappingSet(), a.mappingHistory(), a.mappingUndo(), a.compliance())
 	return cmd
@@ -164,11 +160,7 @@ func (a *app) putMapping(cmd *cobra.Command, w rest.MappingWrite) error {
 func (a *app) mappingHistory() *cobra.Command {
 	return &cobra.Command{
 		Use: "history", Short: "List earlier versions of the rules", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 			list, err := client.Get[rest.List[rest.Mapping]](cmd.Context(), c, "/mapping/history", nil)
 			if err != nil {
 				return err
@@ -180,7 +172,7 @@ func (a *app) mappingHistory() *cobra.Command {
 				}
 				return t
 			})
-		},
+		}),
 	}
 }
 
@@ -188,11 +180,7 @@ func (a *app) mappingUndo() *cobra.Command {
 	var to int64
 	cmd := &cobra.Command{
 		Use: "undo", Short: "Go back to the rules before the last change, or to a given version", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 			list, err := client.Get[rest.List[rest.Mapping]](cmd.Context(), c, "/mapping/history", nil)
 			if err != nil {
 				return err
@@ -206,7 +194,7 @@ func (a *app) mappingUndo() *cobra.Command {
 			}
 			m := list.Items[at]
 			return a.putMapping(cmd, rest.MappingWrite{Rules: m.Rules, Spellings: m.Spellings, Policy: m.Policy, Reason: fmt.Sprintf("back to version %d", m.Version)})
-		},
+		}),
 	}
 	cmd.Flags().Int64Var(&to, "to", 0, "`version` to go back to")
 	return cmd
@@ -216,11 +204,7 @@ func (a *app) compliance() *cobra.Command {
 	var kind string
 	cmd := &cobra.Command{
 		Use: "compliance", Short: "Say how the tag policy is kept", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 			q := url.Values{}
 			if kind != "" {
 				q.Set("kind", kind)
@@ -246,7 +230,7 @@ func (a *app) compliance() *cobra.Command {
 				}
 				return t
 			})
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&kind, "kind", "", "only of this `kind`")
 	return cmd

@@ -28,11 +28,7 @@ func (a *app) prefixes() *cobra.Command {
   maestro prefixes --domain Frankfurt --within 10.1.0.0/16
   maestro prefixes --domain Frankfurt 10.1.4.0/24`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			if len(args) == 1 {
 				return a.onePrefix(cmd, c, domain, args[0])
 			}
@@ -44,7 +40,7 @@ func (a *app) prefixes() *cobra.Command {
 				return err
 			}
 			return a.print(list, func() output.Table { return prefixTable(list.Items) })
-		},
+		}),
 	}
 	flags.add(cmd)
 	cmd.PersistentFlags().StringVar(&domain, "domain", "", "`name or id` of the routing domain")
@@ -59,11 +55,7 @@ func (a *app) routingDomains() *cobra.Command {
 		Use:   "domains",
 		Short: "List the routing domains",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 			names := func(list []rest.Ref) string {
 				var out []string
 				for i := range list {
@@ -74,7 +66,7 @@ func (a *app) routingDomains() *cobra.Command {
 			return printList(a, cmd, c, "/routing_domains", flags, []string{"id", "name", "datacenters", "connections"}, func(d rest.RoutingDomain, _ time.Time) []string {
 				return []string{d.ID, d.Name, names(d.Datacenters), names(d.Connections)}
 			})
-		},
+		}),
 	}
 	flags.add(cmd)
 	return cmd

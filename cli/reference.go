@@ -19,11 +19,7 @@ import (
 func (a *app) reference() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "reference", Short: "Print which files of end-of-support dates and list prices are applied", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 			return printList(a, cmd, c, "/reference", listFlags{limit: 100}, []string{"file", "version", "date", "entries", "from"}, func(x rest.ReferenceFile, _ time.Time) []string {
 				from := "the collector's folder"
 				if x.Shipped {
@@ -31,7 +27,7 @@ func (a *app) reference() *cobra.Command {
 				}
 				return []string{x.Name, x.Version, x.Date.Format(time.DateOnly), strconv.Itoa(x.Entries), from}
 			})
-		},
+		}),
 	}
 	cmd.AddCommand(a.referencePreview())
 	return cmd

@@ -22,11 +22,7 @@ func (a *app) connectionRejected() *cobra.Command {
 			"collector's own: it keeps what it could not take, and --body prints it, for a report. `maestro connections resend` has everything\n" +
 			"that was rejected asked for again.",
 		Example: "  maestro connections rejected aws-prod\n  maestro connections rejected aws-prod --body i-0123456789abcdef0",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			conn, err := findConnection(cmd.Context(), c, args[0])
 			if err != nil {
 				return err
@@ -51,7 +47,7 @@ func (a *app) connectionRejected() *cobra.Command {
 				return a.print(kept, func() output.Table { return output.Table{Note: output.Clean(kept.Canonical)} })
 			}
 			return fmt.Errorf("nothing is kept of %s; only what the collector itself failed on is", body)
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&body, "body", "", "print what is kept of the item with this `external id`")
 	return cmd

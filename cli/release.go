@@ -21,11 +21,7 @@ func (a *app) agentRelease() *cobra.Command {
 			"collector notices and holds both: they go on reading, and what they push waits. Without --keep the copies are listed. The other one is\n" +
 			"shut out: delete its data directory and enroll it with a join token of its own.",
 		Example: "  maestro agents release 0190c7f2-...\n  maestro agents release 0190c7f2-... --keep 8d1f.../QX7... --reason 'the other is a test clone'",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			var agent rest.Agent
 			req := client.Request{Method: http.MethodGet, Path: "/agents/" + url.PathEscape(args[0])}
 			if keep != "" {
@@ -47,7 +43,7 @@ func (a *app) agentRelease() *cobra.Command {
 				}
 				return t
 			})
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&keep, "keep", "", "the `copy` that is the agent")
 	cmd.Flags().StringVar(&reason, "reason", "", "`why`, for the audit log")

@@ -27,11 +27,7 @@ func (a *app) removals() *cobra.Command {
 		Long: "When a run no longer finds much of what was there, nothing is taken for gone until a person says so. List what waits, or show\n" +
 			"one with the first of the resources concerned.",
 		Example: "  maestro removals\n  maestro removals 0190c7f2-...\n  maestro removals approve 0190c7f2-... --reason 'rack 4 was switched off'",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			if len(args) == 0 {
 				return printList(a, cmd, c, "/removals", flags, removalHeader, removalRow)
 			}
@@ -40,7 +36,7 @@ func (a *app) removals() *cobra.Command {
 				return err
 			}
 			return a.print(r, func() output.Table { return removalTable(r, a.env.Now()) })
-		},
+		}),
 	}
 	flags.add(cmd)
 	flags.addWatch(cmd)
@@ -69,11 +65,7 @@ func (a *app) decideRemoval(verb, short string) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use: verb + " ID...", Short: short, Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			var done []rest.HeldRemoval
 			for _, id := range args {
 				var r rest.HeldRemoval
@@ -90,7 +82,7 @@ func (a *app) decideRemoval(verb, short string) *cobra.Command {
 				}
 				return t
 			})
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "`why`, for the audit log")
 	return cmd

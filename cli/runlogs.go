@@ -28,11 +28,7 @@ func (a *app) runLogs() *cobra.Command {
 		Long: "Print how a run went: every scope that was not complete with the provider's own error and what to do about it, what was rejected\n" +
 			"and why, warnings, and the lines that the plugin wrote. ID may be a connection's name: then it is its latest run.",
 		Example: "  maestro runs logs 0190c7f2-...\n  maestro runs logs vcenter-fra --follow",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			id, err := findRun(cmd.Context(), c, args[0])
 			if err != nil {
 				return err
@@ -52,7 +48,7 @@ func (a *app) runLogs() *cobra.Command {
 			}
 			l.Scopes = scopes.Items
 			return a.print(l, func() output.Table { return runLogTable(l, all, a.env.Now()) })
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&follow, "follow", false, "wait until it has ended")
 	cmd.Flags().BoolVar(&all, "all", false, "show complete scopes too")

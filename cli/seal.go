@@ -41,11 +41,7 @@ func (a *app) seal() *cobra.Command {
 			"With --only nothing is sealed to a key that is not named: compare with `maestro-agent status` on the agent's machine.",
 		Example: "  maestro seal vcenter-fra\n  maestro seal vcenter-fra vcenter-ber --set VSPHERE_USERNAME=maestro@vsphere.local --file VSPHERE_PASSWORD=pw.txt",
 		Args:    cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			terms, err := sealTerms(cmd.Context(), c, args)
 			if err != nil {
 				return err
@@ -61,7 +57,7 @@ func (a *app) seal() *cobra.Command {
 				return err
 			}
 			return a.sealAll(cmd.Context(), c, terms, values)
-		},
+		}),
 	}
 	cmd.Flags().StringArrayVar(&s.set, "set", nil, "`NAME=VALUE` of a variable that is no secret")
 	cmd.Flags().StringArrayVar(&s.files, "file", nil, "`NAME=PATH` of a file with the value of a variable; - is standard input")

@@ -29,11 +29,7 @@ func (a *app) sealed() *cobra.Command {
 		Long: "List how the sealed credentials of the connections stand: ready, waiting for the key from another agent, or to be entered again because\n" +
 			"no agent can open them any more or because the settings that they are bound to have changed.",
 		Example: "  maestro sealed\n  maestro sealed --reenter\n  maestro sealed recovery-key make recovery.pem",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 			switch {
 			case reenter && f.filter != "":
 				return usageError{errors.New("want one of --reenter and --filter")}
@@ -51,7 +47,7 @@ func (a *app) sealed() *cobra.Command {
 				}
 				return []string{x.Connection.Name, x.State, strings.Join(x.Variables, " "), sealedAt, strings.Join(names, ", "), strings.TrimSpace(x.Reason + " " + x.Advice)}
 			})
-		},
+		}),
 	}
 	f.add(cmd)
 	cmd.Flags().BoolVar(&reenter, "reenter", false, "only those that have to be entered again")
@@ -62,17 +58,13 @@ func (a *app) sealed() *cobra.Command {
 func (a *app) sealedDelete() *cobra.Command {
 	return &cobra.Command{
 		Use: "delete CONNECTION", Short: "Forget the sealed credential of a connection", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			terms, err := sealTerms(cmd.Context(), c, args)
 			if err != nil {
 				return err
 			}
 			return c.Do(cmd.Context(), client.Request{Method: http.MethodDelete, Path: sealedPath(terms[0].ID)}, nil)
-		},
+		}),
 	}
 }
 
@@ -99,11 +91,7 @@ func (a *app) sealedOpen() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "open CONNECTION", Short: "Print the values of a sealed credential, with the recovery key", Args: cobra.ExactArgs(1),
 		Long: "Print the values of a sealed credential. It is opened on this machine with the recovery key; the collector sees neither.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			terms, err := sealTerms(cmd.Context(), c, args)
 			if err != nil {
 				return err
@@ -123,7 +111,7 @@ func (a *app) sealedOpen() *cobra.Command {
 				}
 				return t
 			})
-		},
+		}),
 	}
 	recoveryFlag(cmd, &keyFile)
 	return cmd
@@ -142,11 +130,7 @@ func (a *app) sealedRecover() *cobra.Command {
 		Use: "recover [CONNECTION...]", Args: cobra.ArbitraryArgs, Short: "Let agents open sealed credentials that they cannot, with the recovery key",
 		Long: "Give the agents that lack it the key of sealed credentials, with the recovery key: after all agents of a site were lost, instead of\n" +
 			"entering everything again. Without a connection all that can be recovered are. The values are not looked at.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			list, err := client.All[rest.SealedCredential](cmd.Context(), c, "/sealed-credentials", nil, 0)
 			if err != nil {
 				return err
@@ -176,7 +160,7 @@ func (a *app) sealedRecover() *cobra.Command {
 				return errors.New("not every credential was recovered")
 			}
 			return nil
-		},
+		}),
 	}
 	recoveryFlag(cmd, &keyFile)
 	return cmd
@@ -238,11 +222,7 @@ func recoverOne(cmd *cobra.Command, c *client.Client, keyFile string, t rest.Sea
 func (a *app) recoveryKey() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "recovery-key", Short: "Show, make or take away the offline recovery key", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 			k, err := client.Get[rest.RecoveryKey](cmd.Context(), c, "/recovery-key", nil)
 			if err != nil {
 				return err
@@ -253,17 +233,13 @@ func (a *app) recoveryKey() *cobra.Command {
 				}
 				return output.Table{Header: []string{"FINGERPRINT", "SET", "BY"}, Rows: [][]string{{k.Fingerprint, output.Ago(k.SetAt, a.env.Now()), output.Clean(k.SetBy)}}}
 			})
-		},
+		}),
 	}
 	cmd.AddCommand(a.recoveryKeyMake(), &cobra.Command{
 		Use: "delete", Short: "Seal to no recovery key any more", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 			return c.Do(cmd.Context(), client.Request{Method: http.MethodDelete, Path: "/recovery-key"}, nil)
-		},
+		}),
 	})
 	return cmd
 }
@@ -273,11 +249,7 @@ func (a *app) recoveryKeyMake() *cobra.Command {
 		Use: "make FILE", Short: "Make a recovery key and seal to it from now on", Args: cobra.ExactArgs(1),
 		Long: "Make a recovery key. The file gets the private half, which the collector never sees: move it to where it is safe and offline. Whoever\n" +
 			"has it can open every sealed credential. Agents share with it what is sealed already.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			key, err := sealed.NewKey()
 			if err != nil {
 				return err
@@ -297,7 +269,7 @@ func (a *app) recoveryKeyMake() *cobra.Command {
 			return a.print(k, func() output.Table {
 				return output.Table{Note: fmt.Sprintf("%s holds the recovery key %s. Keep it offline; without it and without agents everything has to be entered again.", args[0], key.Public().Fingerprint())}
 			})
-		},
+		}),
 	}
 }
 

@@ -21,17 +21,13 @@ func (a *app) staleness() *cobra.Command {
 		Example: `  maestro staleness
   maestro staleness set 14d --kind server=2d --kind software=never --reason "the CMDB import is monthly"
   maestro staleness set default --kind server=default`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 			r, err := client.Get[rest.Staleness](cmd.Context(), c, "/staleness", nil)
 			if err != nil {
 				return err
 			}
 			return a.print(r, func() output.Table { return stalenessTable(r) })
-		},
+		}),
 	}
 	cmd.AddCommand(a.stalenessSet())
 	return cmd

@@ -23,11 +23,7 @@ func (a *app) teams() *cobra.Command {
   maestro teams create "Operations" --mail ops@example.org --lead anna --member ben
   maestro teams add Operations carla
   maestro teams remove Operations ben`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 			list, err := client.Get[rest.List[rest.Team]](cmd.Context(), c, "/teams", url.Values{"page_size": {"1000"}})
 			if err != nil {
 				return err
@@ -39,7 +35,7 @@ func (a *app) teams() *cobra.Command {
 				}
 				return t
 			})
-		},
+		}),
 	}
 	cmd.AddCommand(a.teamCreate(), a.teamMembers("add", "Put people into a team"), a.teamMembers("remove", "Take people out of a team"), a.teamDelete())
 	return cmd
@@ -61,11 +57,7 @@ func (a *app) teamCreate() *cobra.Command {
 	var leads, members []string
 	cmd := &cobra.Command{
 		Use: "create NAME", Short: "Make a team", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			w.Name, w.Members = args[0], []rest.TeamMember{}
 			for _, m := range leads {
 				w.Members = append(w.Members, rest.TeamMember{Username: m, Role: "lead"})
@@ -78,7 +70,7 @@ func (a *app) teamCreate() *cobra.Command {
 				return err
 			}
 			return a.printTeam(t)
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&w.Email, "mail", "", "`address` of the team")
 	cmd.Flags().StringArrayVar(&leads, "lead", nil, "`user` who may change the team; may be repeated")
@@ -110,11 +102,7 @@ func (a *app) teamMembers(verb, short string) *cobra.Command {
 	var lead bool
 	cmd := &cobra.Command{
 		Use: verb + " TEAM USER...", Short: short, Args: cobra.MinimumNArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			t, err := a.findTeam(cmd, c, args[0])
 			if err != nil {
 				return err
@@ -137,7 +125,7 @@ func (a *app) teamMembers(verb, short string) *cobra.Command {
 				return err
 			}
 			return a.printTeam(next)
-		},
+		}),
 	}
 	if verb == "add" {
 		cmd.Flags().BoolVar(&lead, "lead", false, "they may change the team")
@@ -148,17 +136,13 @@ func (a *app) teamMembers(verb, short string) *cobra.Command {
 func (a *app) teamDelete() *cobra.Command {
 	return &cobra.Command{
 		Use: "delete TEAM", Short: "Remove a team with everything that was granted to it", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			t, err := a.findTeam(cmd, c, args[0])
 			if err != nil {
 				return err
 			}
 			return c.Do(cmd.Context(), client.Request{Method: http.MethodDelete, Path: "/teams/" + url.PathEscape(t.ID)}, nil)
-		},
+		}),
 	}
 }
 
@@ -174,11 +158,7 @@ connections that they come from, and on the systems that they say they are part 
   maestro access explain anna server 8f0c...
   maestro access grant write team:Operations datacenter 01a1...
   maestro access revoke team:Operations datacenter 01a1...`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			to, err := client.Get[rest.AccessTo](cmd.Context(), c, accessPath(args[0], args[1]), nil)
 			if err != nil {
 				return err
@@ -190,7 +170,7 @@ connections that they come from, and on the systems that they say they are part 
 				}
 				return t
 			})
-		},
+		}),
 	}
 	cmd.AddCommand(a.accessExplain(), a.accessGrant(), a.accessRevoke())
 	return cmd
@@ -226,11 +206,7 @@ func (a *app) accessExplain() *cobra.Command {
 	return &cobra.Command{
 		Use: "explain USER KIND ID", Short: "Say why somebody can, or cannot, see an object", Args: cobra.ExactArgs(3),
 		Long: "Say why somebody can, or cannot, see an object. USER is a user name, or token:ID for a service account.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			who := args[0]
 			if !strings.HasPrefix(who, "token:") {
 				who = "user:" + strings.TrimPrefix(who, "user:")
@@ -244,7 +220,7 @@ func (a *app) accessExplain() *cobra.Command {
 				t.Note = strings.TrimSpace(x.Found + " " + x.Advice)
 				return t
 			})
-		},
+		}),
 	}
 }
 
@@ -275,11 +251,7 @@ func targetOf(kind, id string) rest.AccessTarget {
 func (a *app) accessGrant() *cobra.Command {
 	return &cobra.Command{
 		Use: "grant RIGHT WHO KIND ID", Short: "Grant read, write or admin, in place of what WHO had on the same object", Args: cobra.ExactArgs(4),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			who, err := a.subject(cmd, c, args[1])
 			if err != nil {
 				return err
@@ -292,18 +264,14 @@ func (a *app) accessGrant() *cobra.Command {
 			return a.print(g, func() output.Table {
 				return output.Table{Header: []string{"who", "right", "on", "id"}, Rows: [][]string{{nameOfSubject(g.Subject), g.Right, g.Target.Kind + " " + g.Target.Name, g.ID}}}
 			})
-		},
+		}),
 	}
 }
 
 func (a *app) accessRevoke() *cobra.Command {
 	return &cobra.Command{
 		Use: "revoke WHO KIND ID", Short: "Take back what was granted to WHO on an object", Args: cobra.ExactArgs(3),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			who, err := a.subject(cmd, c, args[0])
 			if err != nil {
 				return err
@@ -318,6 +286,6 @@ func (a *app) accessRevoke() *cobra.Command {
 				}
 			}
 			return fmt.Errorf("revoke grant: nothing was granted to %s on this %s itself", args[0], args[1])
-		},
+		}),
 	}
 }

@@ -138,11 +138,7 @@ func (a *app) edit() *cobra.Command {
 		Long: "Edit one resource as a YAML document in $VISUAL, $EDITOR or vi; only what you change is written. Where somebody else has changed\n" +
 			"the same fields meanwhile, both versions are shown and you go on; what you typed is never lost. With --filter, edit many at once.",
 		Example: "  maestro edit server web-1\n  maestro edit server -f 'region = \"fra\"' --set environment=production --set tags.team=web --dry-run\n  maestro edit server -f 'name : \"old*\"' --reset owner.name --expect 12",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			if len(args) == 2 {
 				for _, name := range []string{"filter", "set", "reset", "dry-run", "expect"} {
 					if cmd.Flags().Changed(name) {
@@ -189,7 +185,7 @@ func (a *app) edit() *cobra.Command {
 				return err
 			}
 			return a.followOperation(cmd.Context(), c, op)
-		},
+		}),
 	}
 	cmd.Flags().StringVarP(&filter, "filter", "f", "", "`expression`: what to edit")
 	cmd.Flags().StringArrayVar(&set, "set", nil, "`field=value`; may be given several times")
@@ -239,19 +235,15 @@ func (a *app) undo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "undo OPERATION", Short: "Take an import or a bulk edit back", Args: cobra.ExactArgs(1),
 		Long: "Take an import or a bulk edit back: fields go back to what they were before, resources that it made are removed. What somebody\nchanged since stays as it is and is told.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			var op rest.Operation
-			err = c.Do(cmd.Context(), client.Request{Method: http.MethodPost, Path: "/operations/" + url.PathEscape(args[0]) + "/undo",
+			err := c.Do(cmd.Context(), client.Request{Method: http.MethodPost, Path: "/operations/" + url.PathEscape(args[0]) + "/undo",
 				Body: rest.Undo{DryRun: dryRun, Reason: reason}}, &op)
 			if err != nil {
 				return err
 			}
 			return a.followOperation(cmd.Context(), c, op)
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and write nothing")
 	cmd.Flags().StringVar(&reason, "reason", "", "`text` for the history")
@@ -262,11 +254,7 @@ func (a *app) operations() *cobra.Command {
 	var flags listFlags
 	cmd := &cobra.Command{
 		Use: "operations [ID]", Short: "List imports, bulk edits and what undid them, or show one", Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			if len(args) == 1 {
 				op, err := client.Get[rest.Operation](cmd.Context(), c, "/operations/"+url.PathEscape(args[0]), nil)
 				if err != nil {
@@ -283,7 +271,7 @@ func (a *app) operations() *cobra.Command {
 				return []string{o.ID, typ, o.State, o.Kind, o.File + o.Filter + o.Of, strconv.Itoa(o.Created), strconv.Itoa(o.Updated),
 					strconv.Itoa(o.Removed), strconv.Itoa(o.Refused), o.Actor, output.Ago(o.StartedAt, now)}
 			})
-		},
+		}),
 	}
 	flags.add(cmd)
 	return cmd
@@ -293,11 +281,7 @@ func (a *app) importMappings() *cobra.Command {
 	var flags listFlags
 	cmd := &cobra.Command{
 		Use: "import-mappings [NAME]", Short: "List mappings of columns to fields for imports, or show one", Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			if len(args) == 0 {
 				return printList(a, cmd, c, "/import-mappings", flags, []string{"name", "kind", "key", "columns", "description"}, func(m rest.ImportMapping, _ time.Time) []string {
 					return []string{m.Name, m.Kind, m.Key, strconv.Itoa(len(m.Columns)), m.Description}
@@ -314,7 +298,7 @@ func (a *app) importMappings() *cobra.Command {
 				}
 				return t
 			})
-		},
+		}),
 	}
 	flags.add(cmd)
 	cmd.AddCommand(&cobra.Command{
@@ -322,13 +306,9 @@ func (a *app) importMappings() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return a.saveMapping(cmd.Context(), args[0]) },
 	}, &cobra.Command{
 		Use: "delete NAME", Short: "Forget a mapping", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			return c.Do(cmd.Context(), client.Request{Method: http.MethodDelete, Path: "/import-mappings/" + url.PathEscape(args[0])}, nil)
-		},
+		}),
 	})
 	return cmd
 }

@@ -21,11 +21,7 @@ func (a *app) why() *cobra.Command {
 			"identifier, an address, or what its provider calls it. The answer walks the way that it would have come: inventory,\n" +
 			"connection, permission, run, spool, receipt, merge, access. With -o json a script finds \"verdict\" (ok: it is there after all) and \"stops_at\".",
 		Example: "  maestro why web-17\n  maestro why VMware-421a3bd0 --kind server --connection fra-vcenter",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			q := url.Values{"name": {args[0]}}
 			if kind != "" {
 				q.Set("kind", kind)
@@ -42,7 +38,7 @@ func (a *app) why() *cobra.Command {
 				return err
 			}
 			return a.print(answer, func() output.Table { return whyTable(answer, all) })
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&kind, "kind", "", "`kind` that it should be of")
 	cmd.Flags().StringVar(&connection, "connection", "", "`connection`, by id or name, that should see it")
