@@ -186,10 +186,24 @@ func (p *parser) unknown(at int, to reached) error {
 	if near := nearest(name, names); near != "" {
 		return e.suggesting(before + near)
 	}
+	if i := strings.IndexByte(name, '.'); i > 0 {
+		if near := nearest(name[:i], mapsOf(to.r)); near != "" {
+			return e.suggesting(before + near + name[i:])
+		}
+	}
 	if before != "" {
 		return e.expecting("a field of a " + to.hops[len(to.hops)-1].Relation.Target)
 	}
 	return e.expecting("a field's name, or quotes around a text to search for")
+}
+
+// mapsOf are the names of maps with free keys.
+func mapsOf(r Resolver) []string {
+	mr, ok := r.(MapResolver)
+	if !ok {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(r.Names()), func(n string) bool { return !isMap(mr, n) })
 }
 
 // unknownOrder is the error of a name that nothing can be ordered by.

@@ -108,6 +108,7 @@ func (s *Service) assemble(of []declaredKind) (*KindInfo, error) {
 		}
 		out.Extensions = append(out.Extensions, Extension{Provider: d.Provider, Plugin: d.Plugin, Approval: d.Approval})
 	}
+	out.Kind = withBelonging(out.Kind)
 	return &out, nil
 }
 

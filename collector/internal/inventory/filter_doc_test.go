@@ -14,7 +14,7 @@ func (l *lab) documented() {
 	kinds := []string{"server", "volume", "application", "system", "client"}
 	web1 := thing(one, "s1", named("web-1"), tagged("env", "prod"), tagged("team", "shop"),
 		attrs(`{"cpu_count":4,"memory_bytes":8589934592,"primary_ip":"10.0.1.5","ip_addresses":["10.0.1.5","2001:db8::5"]}`))
-	web2 := thing(one, "s2", named("web-2"), has("mac", "00:50:56:ab:0c:01"), tagged("env", "prod"),
+	web2 := thing(one, "s2", named("web-2"), has("mac", "00:50:56:ab:0c:01"), tagged("env", "prod"), related("part_of", "system", "y1"),
 		attrs(`{"cpu_count":8,"memory_bytes":17179869184,"primary_ip":"10.0.2.5","ip_addresses":["10.0.2.5"]}`))
 	db1 := thing(one, "s3", named("db-1"), tagged("env", "test"), attrs(`{"cpu_count":16,"maintenance":true,"primary_ip":"10.1.0.9","ip_addresses":["10.1.0.9"]}`))
 	rest := []read{

@@ -54,14 +54,19 @@ func (s *Service) Fields(ctx context.Context, tenant, kind string) (*FieldSet, e
 // every step: what one may not see, no filter tells of.
 func (s *Service) resolveHops(ctx context.Context, c Caller, kind string, e filter.Expr) (filter.Expr, error) {
 	return filter.ResolveFrom(e, kind, func(from string, h filter.Hop) (filter.Expr, error) {
-		ids, err := s.hop(ctx, c, from, h)
-		if err != nil {
-			return nil, fmt.Errorf("follow %s: %w", h.Name, err)
+		var ids []string
+		for _, r := range alike(from, h.Relation) {
+			h.Relation = r
+			found, err := s.hop(ctx, c, from, h)
+			if err != nil {
+				return nil, fmt.Errorf("follow %s: %w", h.Name, err)
+			}
+			ids = append(ids, found...)
 		}
 		if len(ids) == 0 {
 			return filter.Const(false), nil
 		}
-		return in(filter.RowID, ids), nil
+		return in(filter.RowID, unique(ids)), nil
 	})
 }
 

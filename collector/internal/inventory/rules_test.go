@@ -143,6 +143,54 @@ func TestRulesMapTags(t *testing.T) {
 	}
 }
 
+// What a rule made a part of a system or an application is found by filters from both ends, beside what states so itself; a
+// resource of any kind has these relations, those of a kind of one's own too.
+func TestFiltersFollowWhatRulesRelate(t *testing.T) {
+	l := newLab(t)
+	a := newAgent(l.s, "a", 1)
+	apps, disks := scopeOf("application"), scopeOf("volume")
+	make := func(kind, name string, relations ...PersonRelation) string {
+		t.Helper()
+		r, err := l.s.Create(l.ctx, everyone, CreateRequest{Kind: kind, Name: name, Relations: relations})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.ID
+	}
+	shop := make("system", "shop")
+	make("client", "ACME", PersonRelation{Verb: "uses", Kind: "system", ID: shop})
+	make("application", "till", PersonRelation{Verb: "part_of", Kind: "system", ID: shop})
+	if _, err := l.s.DefineKind(l.ctx, everyone, CustomKind{Name: "rack", Label: "Rack"}); err != nil {
+		t.Fatal(err)
+	}
+	l.save(mapping.Rule{Name: "systems", From: []string{"tags.system"}, Set: "system"}, mapping.Rule{Name: "applications", From: []string{"tags.app"}, Set: "application"})
+	l.push(a, a.build([]string{"server", "volume", "application"}, l.clock.now(),
+		complete(one, thing(one, "s1", named("web"), tagged("system", "shop")), thing(one, "s2", named("pos"), tagged("app", "till")), thing(one, "s3", named("alone"))),
+		complete(disks, thing(disks, "d1", named("data"), tagged("system", "shop"))),
+		complete(apps, thing(apps, "a1", named("stock"), attrs(`{}`), related("runs_on", "server", "s1")))))
+	make("custom.rack", "r1", PersonRelation{Verb: "part_of", Kind: "system", ID: shop})
+	for _, c := range []struct{ kind, filter, finds string }{
+		{"server", `system.clients.name = "ACME"`, "web"},
+		{"server", "system = null", "alone pos"},
+		{"server", "applications.name = till", "pos"},
+		{"server", "applications.name = stock", "web"},
+		{"server", "applications.system.clients.name = ACME", "pos"},
+		{"server", "applications = null", "alone"},
+		{"server", "applications.name != till", "alone web"},
+		{"volume", "system = shop", "data"},
+		{"custom.rack", "system.clients.name = ACME", "r1"},
+		{"application", "servers.name = pos", "till"},
+		{"application", "servers.name = web", "stock"},
+		{"system", "servers.name = web", "shop"},
+		{"system", "applications.name = till", "shop"},
+	} {
+		got, err := filtered(l.ctx, l.s, everyone, l.clock, c.kind, c.filter)
+		if slices.Sort(got); err != nil || strings.Join(got, " ") != c.finds {
+			t.Errorf("%s %s: %v %v, want %s", c.kind, c.filter, got, err, c.finds)
+		}
+	}
+}
+
 func TestRulesRelateByName(t *testing.T) {
 	l := newLab(t)
 	a := newAgent(l.s, "a", 1)

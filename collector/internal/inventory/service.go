@@ -89,7 +89,7 @@ func New(opt Options) *Service {
 	s := &Service{opt: opt, junk: junkSet(opt.Junk), builtin: map[string]*KindInfo{},
 		kinds: registry{tenants: map[string]cachedKinds{}, ready: map[string]bool{}}, rules: rulesCache{tenants: map[string]cachedRules{}}, wake: make(chan struct{}, 1)}
 	for _, k := range opt.Builtin {
-		s.builtin[k.Name] = &KindInfo{Kind: k, Approval: Approved, BuiltIn: true}
+		s.builtin[k.Name] = &KindInfo{Kind: withBelonging(k), Approval: Approved, BuiltIn: true}
 	}
 	return s
 }
