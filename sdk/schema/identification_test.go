@@ -57,7 +57,7 @@ func precedence() string {
 func TestRanksAreKnownTypes(t *testing.T) {
 	for _, k := range Builtin() {
 		for typ, rank := range k.Ranks {
-			if !knownIdentifier(typ) || rank < 1 || rank > 5 {
+			if !KnownIdentifier(typ) || rank < 1 || rank > 5 {
 				t.Errorf("%s ranks %s %d", k.Name, typ, rank)
 			}
 		}

@@ -53,7 +53,8 @@ func SwapUUID(s string) string {
 
 var pluginIdentifier = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}$`)
 
-func knownIdentifier(typ string) bool {
+// KnownIdentifier says whether a type is in the registry, or named as a plugin's own.
+func KnownIdentifier(typ string) bool {
 	return pluginIdentifier.MatchString(typ) ||
 		slices.ContainsFunc(IdentifierTypes(), func(t IdentifierType) bool { return t.Name == typ })
 }

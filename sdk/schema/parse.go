@@ -159,7 +159,7 @@ func checkRoot(d *document) error {
 		if d.Identifiers[typ] < 1 {
 			return fmt.Errorf("identifier %s has rank %d; ranks count from 1", typ, d.Identifiers[typ])
 		}
-		if !knownIdentifier(typ) {
+		if !KnownIdentifier(typ) {
 			return fmt.Errorf("identifier type %q is neither registered nor named <provider>.<type>", typ)
 		}
 	}

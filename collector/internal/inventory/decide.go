@@ -42,7 +42,7 @@ func (s *Service) Merge(ctx context.Context, c Caller, req MergeRequest) (*Resou
 		return nil, err
 	}
 	if req.Other == req.ID {
-		return nil, &InvalidError{Pointer: "/with", Problem: "is the resource itself"}
+		return nil, &InvalidError{Pointer: "/with", Problem: "names the resource itself; it wants another one of its kind"}
 	}
 	other, _, _, err := s.writable(ctx, s.opt.Store, c, req.Kind, req.Other)
 	if err != nil {

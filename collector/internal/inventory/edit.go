@@ -57,7 +57,7 @@ func (s *Service) Create(ctx context.Context, c Caller, req CreateRequest) (*Res
 		}
 		for _, ident := range ids {
 			if cl := u.claims[claimID(c.Tenant, req.Kind, ident)]; cl != nil && cl.doc.ResourceID != id {
-				return &ConflictError{ResourceID: c.known(cl.doc.ResourceID), Problem: fmt.Sprintf("identifier %s belongs to another resource", pairOf(ident))}
+				return c.taken(ident, u.res[u.resolve(cl.doc.ResourceID)])
 			}
 			u.claim(ident, id)
 		}
@@ -187,11 +187,22 @@ func curationOf(k *schema.Kind, req CreateRequest) (map[string]json.RawMessage, 
 	return set, ids, err
 }
 
+func noSuchType(typ string) string {
+	var names []string
+	for _, t := range schema.IdentifierTypes() {
+		names = append(names, t.Name)
+	}
+	return fmt.Sprintf("there is no type of identifier %q; there are %s, and those of plugins, <provider>.<type>", typ, strings.Join(names, ", "))
+}
+
 // typedIdentifiers brings what a person typed into the spelling by which discovery finds it.
 func typedIdentifiers(at string, list []resource.Identifier) ([]resource.Identifier, error) {
 	var ids []resource.Identifier
 	for i, id := range list {
 		value, ok := schema.NormalizeIdentifier(id.Type, id.Value)
+		if !schema.KnownIdentifier(id.Type) {
+			return nil, &InvalidError{Pointer: fmt.Sprintf("%s/%d/type", at, i), Problem: noSuchType(id.Type)}
+		}
 		if !ok {
 			return nil, &InvalidError{Pointer: fmt.Sprintf("%s/%d", at, i), Problem: fmt.Sprintf("%q is no %s that names a single thing", id.Value, id.Type)}
 		}
@@ -345,5 +356,5 @@ func (u *unit) curate(ctx context.Context, c Caller, req PatchRequest) error {
 	}
 	slices.SortFunc(next.Curated, func(a, b curated) int { return strings.Compare(a.Pointer, b.Pointer) })
 	u.touch(rec)
-	return u.claimByHand(ctx, rec, req.Identifiers, req.RemoveIdentifiers)
+	return u.claimByHand(ctx, c, rec, req.Identifiers, req.RemoveIdentifiers)
 }

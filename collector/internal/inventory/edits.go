@@ -360,6 +360,9 @@ func curatedAt(list []curated, pointer string) json.RawMessage {
 func (b *batch) addIdentifiers(u *unit, rec *resRec, next *revision, e Edit, item *editItem) (claim []resource.Identifier, err error) {
 	for _, id := range e.Identifiers {
 		value, ok := schema.NormalizeIdentifier(id.Type, id.Value)
+		if !schema.KnownIdentifier(id.Type) {
+			return nil, &InvalidError{Pointer: "/identifiers/" + escapeToken(id.Type), Problem: noSuchType(id.Type)}
+		}
 		if !ok {
 			return nil, &InvalidError{Pointer: "/identifiers/" + escapeToken(id.Type), Problem: fmt.Sprintf("%q is no %s", id.Value, id.Type)}
 		}
@@ -374,7 +377,7 @@ func (b *batch) addIdentifiers(u *unit, rec *resRec, next *revision, e Edit, ite
 			// A claim on something that was never made is what a crash left.
 			owner := u.newResource(u.resolve(cl.doc.ResourceID))
 			if owner != rec && (owner.version > 0 || owner.touched) {
-				return nil, &ConflictError{ResourceID: owner.id, Problem: fmt.Sprintf("identifier %s belongs to another resource", pairOf(id))}
+				return nil, b.c.taken(id, owner)
 			}
 		}
 		next.ManualIdentifiers = append(next.ManualIdentifiers, id)

@@ -439,6 +439,11 @@ func comparableOf(rev *revision, keyed map[string]string) leaves {
 	for key, values := range labels {
 		list("/labels/"+escapeToken(key), values)
 	}
+	var absorbed []string
+	for _, a := range rev.Absorbed {
+		absorbed = append(absorbed, a.Name+" ("+a.ID+")")
+	}
+	list("/absorbed", absorbed)
 	list("/connections", rev.Connections)
 	list("/stale", rev.Stale)
 	list("/withheld", rev.Withheld)

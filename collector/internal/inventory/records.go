@@ -205,8 +205,16 @@ func (s *Service) underCurated(ctx context.Context, c Caller, k *KindInfo, id st
 	return out, nil
 }
 
+// taken says that another resource has an identifier already; which one, to whoever may see it.
+func (c Caller) taken(id resource.Identifier, owner *resRec) error {
+	if owner == nil || owner.version == 0 || !c.mayRoots(owner.rev.AccessRoots) {
+		return &ConflictError{Problem: fmt.Sprintf("identifier %s belongs to another resource", pairOf(id))}
+	}
+	return &ConflictError{ResourceID: owner.id, Problem: fmt.Sprintf("identifier %s belongs to %q (%s) already; merge the two if they are one", pairOf(id), owner.rev.Name, owner.id)}
+}
+
 // claimByHand gives a resource identifiers by a person's word, so that discovery adopts it, and takes others away.
-func (u *unit) claimByHand(ctx context.Context, rec *resRec, add, remove []resource.Identifier) error {
+func (u *unit) claimByHand(ctx context.Context, c Caller, rec *resRec, add, remove []resource.Identifier) error {
 	ids := slices.Concat(add, remove)
 	if len(ids) == 0 {
 		return nil
@@ -225,7 +233,7 @@ func (u *unit) claimByHand(ctx context.Context, rec *resRec, add, remove []resou
 			return &InvalidError{Pointer: "/identifiers/" + escapeToken(id.Type), Problem: id.Value + " names several things, so it would join nothing"}
 		case u.resolve(cl.doc.ResourceID) != rec.id:
 			if owner := u.newResource(u.resolve(cl.doc.ResourceID)); owner.version > 0 {
-				return &ConflictError{ResourceID: owner.id, Problem: fmt.Sprintf("identifier %s belongs to %q (%s) already; merge the two if they are one", pairOf(id), owner.rev.Name, owner.id)}
+				return c.taken(id, owner)
 			}
 		}
 		next.ManualIdentifiers = append(next.ManualIdentifiers, id)

@@ -102,6 +102,16 @@ func TestIdentifiersByHand(t *testing.T) {
 	if err := patch(id("serial", "S-1"), nil); !errors.As(err, &conflict) || !strings.Contains(err.Error(), "merge the two") {
 		t.Errorf("of another: %v", err)
 	}
+	// Which one it is, is for whoever may see it: not for an editor of other things.
+	owner := l.server("one")
+	_, err := l.s.Create(l.ctx, everyone, CreateRequest{Kind: "server", Name: "again", Identifiers: id("serial", "S-1")})
+	if !errors.As(err, &conflict) || conflict.ResourceID != owner.ID || !strings.Contains(err.Error(), owner.ID) {
+		t.Errorf("made with another's: %v", err)
+	}
+	_, err = l.s.Patch(l.ctx, Caller{Tenant: tenant, Name: "user:stranger", Roots: l.get(r.ID).AccessRoots}, PatchRequest{Kind: "server", ID: r.ID, Version: r.Version, Identifiers: id("serial", "S-1")})
+	if !errors.As(err, &conflict) || conflict.ResourceID != "" || strings.Contains(err.Error(), "one") || strings.Contains(err.Error(), owner.ID) {
+		t.Errorf("told a stranger: %v", err)
+	}
 	for name, err := range map[string]error{
 		"junk": patch(id("serial", "Default string"), nil), "contested": patch(id("bios_uuid", "4210f2a4-0000-1111-2222-333344445555"), nil),
 		"unknown type": patch(id("colour", "red"), nil), "never given": patch(nil, id("serial", "S-7")),
