@@ -288,7 +288,7 @@ type RejectedItem struct {
 	Scope      string             `json:"scope" doc:"The scope's key, to ask for what is kept of it"`
 	ExternalID string             `json:"external_id"`
 	Reason     string             `json:"reason" doc:"Begins with \"internal: \" where the collector itself failed on it"`
-	Hash       string             `json:"hash"`
+	Hash       string             `json:"hash" doc:"Empty while its body is asked for again"`
 	RejectedAt time.Time          `json:"rejected_at,omitzero" doc:"Since when it is not taken"`
 	KeptBytes  int                `json:"kept_bytes,omitempty" doc:"Of those on which the collector itself failed: what it keeps of them"`
 }

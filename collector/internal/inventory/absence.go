@@ -144,15 +144,15 @@ func (a *absence) elsewhere(ctx context.Context, u *unit, o *obsRec) (string, er
 			return "", err
 		}
 		row := rows[o.doc.ExternalID]
-		if row == nil || !row.State.counts() {
+		if row == nil || row.State != rowApplied {
 			continue
 		}
 		rec := *o
 		rec.doc.Also = slices.DeleteFunc(slices.Clone(o.doc.Also), func(s string) bool { return s == key })
 		rec.doc.Scope, rec.dirty = key, true
 		u.obs[o.id] = &rec
-		row.Hash = resource.Hash{}.String()
-		a.askAgain(u, key)
+		row.ask()
+		a.doubt(u, key)
 		var t tally
 		return key, u.setIndex(&scopeWork{id: scopeID(a.conn, key)}, &t, nil, *row)
 	}
@@ -177,6 +177,7 @@ func (a *absence) refusedElsewhere(ctx context.Context, u *unit, o *obsRec) (str
 			continue
 		}
 		rec := *o
+		rec.doc.Also = slices.DeleteFunc(slices.Clone(o.doc.Also), func(s string) bool { return s == st.Key })
 		rec.doc.Scope, rec.dirty = st.Key, true
 		u.obs[o.id] = &rec
 		return st.Key, nil
@@ -256,16 +257,15 @@ func (a *absence) forget(ctx context.Context, u *unit, o *obsRec) error {
 		if row := rows[o.doc.ExternalID]; row != nil {
 			var t tally
 			u.dropIndex(id, &t, row)
-			a.askAgain(u, key)
+			a.doubt(u, key)
 		}
 	}
 	return nil
 }
 
-// askAgain has the whole list of another scope asked for. It is written before the scope's index is touched.
-func (a *absence) askAgain(u *unit, key string) {
-	a.set.state(key, store.At(u.now)).Resend = true
-	a.set.touch(key)
+// doubt has the index of another scope counted before anybody relies on its digest. It is written before that index is touched.
+func (a *absence) doubt(u *unit, key string) {
+	a.set.doubt(key, store.At(u.now))
 	u.scopes = a.set
 }
 

@@ -11,7 +11,7 @@ import (
 // Buckets are the sums of a scope's index in parts, for an agent that was just asked for the list of a capture: it then
 // lists only the parts that differ. They are nil where everything is wanted anyway, or the scope is so small that the sums would be
 // longer than the list. They are counted from the rows when they are needed, since keeping them would have every scope that
-// finishes rewrite 8 KiB. Rows whose bodies are wanted though their hash is known are left out of the sums, so that their parts differ.
+// finishes rewrite 8 KiB.
 func (r *Run) Buckets(ctx context.Context, scope int) (*resource.Buckets, error) {
 	c := r.captures[scope]
 	if c == nil || !c.listing || c.refresh || !c.complete() || c.digest.Count < int64(r.s.opt.BucketRows) {
@@ -20,7 +20,7 @@ func (r *Run) Buckets(ctx context.Context, scope int) (*resource.Buckets, error)
 	var out resource.Buckets
 	err := store.Each(ctx, r.s.opt.Store, store.Query{Table: tIndex, Tenant: r.start.Tenant, Where: eq(text("scope_id"), c.work.id)}, func(row store.Row) error {
 		doc, err := decodeRow[indexDoc](row)
-		if err == nil && doc.State.counts() && !c.askedAgain(&doc) {
+		if err == nil && doc.State.counts() {
 			out.AddRow(doc.Key, hashOfText(doc.Hash))
 		}
 		return err
@@ -29,11 +29,6 @@ func (r *Run) Buckets(ctx context.Context, scope int) (*resource.Buckets, error)
 		return nil, fmt.Errorf("add up scope: %w", err)
 	}
 	return &out, nil
-}
-
-// askedAgain says that the body of a rejected row is wanted once more: the rule that rejected it is another now, or a person asked.
-func (c *capture) askedAgain(row *indexDoc) bool {
-	return row.State == rowRejected && (row.Rule != c.work.rule || c.again)
 }
 
 // narrow takes which parts of the scope a piece of the list speaks of; those are the same in every piece.

@@ -35,8 +35,6 @@ type capture struct {
 	// parts are those that the list speaks of, nil for all; pieces counts its batches.
 	parts  *resource.BucketSet
 	pieces int
-	// again has rejected bodies asked for whatever rejected them.
-	again bool
 	// refresh has every body of the list asked for, since volatile values are in no hash.
 	refresh bool
 	opened  bool // the state says that the capture has begun to write
@@ -130,8 +128,14 @@ func (r *Run) begin(ctx context.Context, c *capture) (Verdict, string, error) {
 		c.changed = c.changed || st.Open == r.pos
 	}
 	c.refresh = c.complete() && known && st.refreshDue(c.kind, r.s.now())
-	c.again = c.rejected > 0 && st.Rule != c.work.rule
-	ask := st.Resend || c.refresh || c.again
+	if c.rejected > 0 && st.Rule != c.work.rule {
+		// What was rejected by another rule is looked at again.
+		if err := r.s.askRejected(ctx, r.set, st, c.work.rule); err != nil {
+			return "", "", err
+		}
+		c.digest, c.rejected = st.Digest, st.Rejected
+	}
+	ask := st.Resend || c.refresh
 	if c.digest == in.Digest && !ask && (c.whole() || c.digest.Count == 0) {
 		v := "unchanged"
 		if c.changed || st.Applied == r.pos && st.Changed {
@@ -340,7 +344,7 @@ func (r *Run) compare(ctx context.Context, u *unit, c *capture, t *tally, b Batc
 		row := have[l.Key]
 		same := row != nil && row.Hash == resource.Hash(l.Hash).String()
 		switch {
-		case !same, c.askedAgain(row):
+		case !same:
 			t.want = append(t.want, l.Key)
 		case !row.State.counts():
 			back = append(back, row)

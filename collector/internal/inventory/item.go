@@ -32,6 +32,8 @@ type incoming struct {
 	reject string
 	// keep has the bytes kept beside the rejection, since it is the collector's own fault.
 	keep bool
+	// leave has nothing taken back of what earlier tries left.
+	leave bool
 }
 
 // inspect validates one item of a scope. It answers an error when not even a key can be told, so that the item

@@ -110,6 +110,9 @@ func merge(in mergeInput) revision {
 			rev.OtherNames = append(rev.OtherNames, o.env.Name)
 		}
 	}
+	if rev.Name == "" && len(deciding) == 0 && !in.prev.Manual {
+		rev.Name = in.prev.Name
+	}
 	rev.OtherNames = unique(rev.OtherNames)
 	in.rules.apply(in.id, &rev, deciding, in.kind, in.where)
 	applyReference(&rev, deciding, in.reference)
@@ -135,6 +138,8 @@ func mergeState(rev *revision, obs []*observed, prev *revision, now time.Time) {
 	switch deciding := tier(obs); {
 	case len(deciding) == 0 && prev.Retired:
 		rev.State, rev.StateReason = Gone, "removed by hand"
+	case len(deciding) == 0 && !prev.Manual:
+		rev.State, rev.StateReason = Gone, "what was read of it could not be kept"
 	case len(deciding) == 0 || deciding[0].live():
 		rev.State, rev.StateReason = Active, ""
 	default:

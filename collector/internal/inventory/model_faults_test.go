@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"pgregory.net/rapid"
@@ -43,10 +44,10 @@ type savedStore struct {
 const silentAfter = 7 * 24 * time.Hour
 
 // use makes a collector over a store.
-func (x *comparison) use(st store.Store, word string) {
-	_, x.atomic = st.(*sqlite.Store)
+func (x *comparison) use(st store.Store, word, at string) {
+	_, atomic := st.(*sqlite.Store)
 	x.crash = storetest.Crashing(st, -1)
-	x.bad = &toxic{Store: x.crash, word: word, early: true}
+	x.bad = &toxic{Store: x.crash, word: word, at: at, keeps: !atomic}
 	x.s = New(Options{Store: x.bad, Clock: x.clock.now, HoldItems: holdItems, HoldPercent: holdPercent, BucketRows: 1,
 		SilentAfter: silentAfter, UnreadAfter: 1000 * silentAfter})
 	for _, w := range x.worlds {
@@ -84,21 +85,33 @@ func (x *comparison) fault(op string, w *world) {
 // poison changes something into what the store chokes on.
 func (x *comparison) poison(w *world) {
 	keys := slices.Sorted(maps.Keys(w.at))
-	// Where nothing is undone, what was written before the store choked stays (docs/architecture.md says what follows).
-	if !x.atomic || x.m.poison != "" || len(keys) == 0 {
+	if x.m.poison != "" || len(keys) == 0 {
 		return
 	}
 	key := rapid.SampledFrom(keys).Draw(x.rt, "poisoned")
 	w.ver[key]++
 	x.m.poison = poisonOf(w.conn, key, w.ver[key])
 	x.bad.word = fmt.Sprintf(`"cpu_count":%d`, cpuOf(key, w.ver[key]))
+	looks := fmt.Sprintf(" cpu=%d ", cpuOf(key, w.ver[key]))
 	if w.conn == "b" {
 		x.bad.word = fmt.Sprintf("%q", hostSeen(key, w.ver[key]))
+		looks = fmt.Sprintf(" host=%s ", hostSeen(key, w.ver[key]))
+	}
+	x.poisoned = append(x.poisoned, looks)
+	x.bad.at = rapid.SampledFrom([]string{tChanges, tResources, tObservations}).Draw(x.rt, "chokes at")
+	if x.m.conns[w.conn].seen[key] == nil {
+		x.bad.at = tChanges // a server that was made and is gone again is more than the model knows of
 	}
 	if rapid.IntRange(0, 2).Draw(x.rt, "moved too") == 0 {
 		w.at[key] = map[string]string{one.Key(): two.Key(), two.Key(): one.Key()}[w.at[key]]
 	}
-	x.tell("%s: the store chokes on %s, in %s", w.conn, x.m.poison, w.at[key])
+	x.tell("%s: the store chokes on %s, in %s, when it comes to %s", w.conn, x.m.poison, w.at[key], x.bad.at)
+}
+
+// hasSeen says whether the connection of a poisoned content has seen its key.
+func (m *model) hasSeen(poison string) bool {
+	parts := strings.Fields(poison)
+	return m.conns[parts[0]].seen[parts[1]] != nil
 }
 
 // mend heals the store; people then have everything asked for again.
@@ -179,7 +192,10 @@ func (x *comparison) restore() {
 	poison := x.m.poison
 	x.m = x.saved.model.copy()
 	x.m.poison = poison
-	x.use(fresh, x.bad.word)
+	if x.bad.word != "" && !x.m.hasSeen(poison) {
+		x.bad.at = tChanges
+	}
+	x.use(fresh, x.bad.word, x.bad.at)
 	for _, name := range []string{"a", "b"} {
 		w := x.worlds[name]
 		lost := x.saved.acked[name].less(w.acknowledged)

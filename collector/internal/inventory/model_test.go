@@ -21,7 +21,7 @@ type seen struct {
 
 // row is how a key stands in a scope.
 type row struct {
-	state string // applied, rejected, held, refused, unwatched
+	state string // applied, rejected, held, refused, unwatched; missing until the run decides
 	fp    string
 	held  int
 }
@@ -192,6 +192,7 @@ func (m *model) run(r modelRun) {
 			for key, w := range rows {
 				if _, listed := rd.items[key]; !listed && w.listed() {
 					missing[rd.scope] = append(missing[rd.scope], key)
+					w.state = "missing"
 				}
 			}
 		}

@@ -100,6 +100,13 @@ func (r *Run) bisect(ctx context.Context, c *capture, b Batch, items []incoming,
 	}
 	rest := b
 	rest.Upserts = nil
+	err := r.attempt(ctx, c, rest, bad, res)
+	if err == nil || !blamesItems(ctx, err) {
+		return err
+	}
+	for i := range bad {
+		bad[i].leave = true
+	}
 	return r.attempt(ctx, c, rest, bad, res)
 }
 
@@ -114,8 +121,9 @@ func brief(s string) string {
 
 // RejectedItem is something that a connection reads and the collector does not take.
 type RejectedItem struct {
-	Scope  resource.Scope
-	Key    string
+	Scope resource.Scope
+	Key   string
+	// Hash is empty where its body is asked for again.
 	Hash   string
 	Reason string
 	// At is since when; zero where an older version rejected it.
@@ -148,6 +156,9 @@ func (s *Service) Rejected(ctx context.Context, tenant, connection string) (item
 		for _, row := range rows {
 			if len(items) == mostRejectedItems {
 				return items, true, nil
+			}
+			if row.asked() {
+				row.Hash = ""
 			}
 			items = append(items, RejectedItem{Scope: scope, Key: row.Key, Hash: row.Hash, Reason: row.Reason, At: row.RejectedAt.Time, Kept: row.Kept})
 		}

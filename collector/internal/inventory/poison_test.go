@@ -16,8 +16,9 @@ import (
 type toxic struct {
 	store.Store
 	word string
-	// early has it choke on the first document of the word, for stores that keep what was written before a failure.
-	early bool
+	// at is another table whose documents it cannot write with the word in them; keeps says that what was to be written before them is there.
+	at    string
+	keeps bool
 	panic bool
 	down  bool
 }
@@ -37,9 +38,14 @@ type toxicTx struct {
 }
 
 func (x *toxicTx) Write(ctx context.Context, ops ...store.Write) ([]int, error) {
-	for _, op := range ops {
+	for i, op := range ops {
 		if x.s.word != "" && (op.Table == tObservations && bytes.Contains(op.Row.Blob, []byte(x.s.word)) ||
-			x.s.early && op.Table == tChanges && bytes.Contains(op.Row.Doc, []byte(x.s.word))) {
+			op.Table == x.s.at && bytes.Contains(op.Row.Doc, []byte(x.s.word))) {
+			if x.s.keeps {
+				if _, err := x.Tx.Write(ctx, ops[:i]...); err != nil {
+					return nil, err
+				}
+			}
 			if x.s.panic {
 				panic("chokes on a value")
 			}

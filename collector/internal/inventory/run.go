@@ -451,9 +451,7 @@ func (s *Service) dropScope(ctx context.Context, set *scopeSet, st *scopeState, 
 	if err != nil {
 		return err
 	}
-	// Until it is counted again what the state says of its index may be wrong.
-	st.Open = position{Epoch: max(st.Applied.Epoch, 1), Generation: st.Applied.Generation}
-	set.touch(st.Key)
+	set.doubt(st.Key, store.At(s.now()))
 	if err := s.saveScopes(ctx, set); err != nil {
 		return err
 	}

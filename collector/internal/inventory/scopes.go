@@ -135,6 +135,15 @@ func (set *scopeSet) writeChunk(ctx context.Context, tx store.Tx, n int, doc sco
 	return ErrMoved
 }
 
+// doubt notes that what the state says of the scope's index may be wrong until it is counted again.
+func (set *scopeSet) doubt(key string, now store.Time) {
+	st := set.state(key, now)
+	if st.Open == (position{}) {
+		st.Open = position{Epoch: max(st.Applied.Epoch, 1), Generation: st.Applied.Generation}
+	}
+	set.touch(key)
+}
+
 // written notes that what was dirty is in the store.
 func (set *scopeSet) written() {
 	for n := range set.dirty {

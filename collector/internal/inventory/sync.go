@@ -120,6 +120,7 @@ func (u *unit) upsert(ctx context.Context, w *scopeWork, t *tally, items []incom
 		return err
 	}
 	var taken []*obsRec
+	var givenUp []incoming
 	for i, it := range items {
 		row, hash := rows[it.key], it.hash.String()
 		next := w.row(it.key, hash, rowApplied)
@@ -134,6 +135,9 @@ func (u *unit) upsert(ctx context.Context, w *scopeWork, t *tally, items []incom
 			}
 			if it.keep {
 				next.Kept = len(it.bytes)
+				if !it.leave {
+					givenUp = append(givenUp, it)
+				}
 			}
 		case row != nil && row.State == rowApplied && row.Hash == hash:
 			u.freshen(obs[i], it.volatile)
@@ -151,6 +155,11 @@ func (u *unit) upsert(ctx context.Context, w *scopeWork, t *tally, items []incom
 			u.index[len(u.index)-1].Row.Blob = it.bytes
 		}
 		rows[it.key] = &next
+	}
+	if len(givenUp) > 0 {
+		if err := u.takeBack(ctx, w, givenUp); err != nil {
+			return err
+		}
 	}
 	return u.place(ctx, taken)
 }

@@ -56,6 +56,8 @@ type unit struct {
 	alias  map[string]string // merged resource -> the one it lives on as
 	claims map[string]*claimRec
 	pins   map[string]pinDoc // of observations that are new
+	// givenUp are observations that are not going to be what a revision says of them.
+	givenUp map[string]bool
 
 	touched []string
 	scopes  *scopeSet     // whose chunks are written before all else
@@ -97,6 +99,8 @@ type resRec struct {
 	rulesBefore  []edge          // of mapping rules
 	before       map[string]bool // as stored
 	change       *changeDoc
+	// stray are relations that a try which was given up may have left.
+	stray []edge
 	// mergedInto is the resource that it is to live on as; restored says that it is not merged any more.
 	mergedInto string
 	restored   bool
@@ -206,7 +210,7 @@ func (s *Service) work(ctx context.Context, tenant string, kind *schema.Kind, c 
 func (s *Service) unit(tenant string, kind *schema.Kind, c cause, tx store.Tx) *unit {
 	return &unit{s: s, tx: tx, tenant: tenant, kind: kind, keyed: keyedArrays(kind), hidden: sensitivePointers(kind), now: s.now(), cause: c, reference: s.opt.Reference,
 		roll: map[string]bool{}, obs: map[string]*obsRec{}, res: map[string]*resRec{}, alias: map[string]string{}, claims: map[string]*claimRec{},
-		pins: map[string]pinDoc{}}
+		pins: map[string]pinDoc{}, givenUp: map[string]bool{}}
 }
 
 // loadObs reads observations that are not at hand. Those that do not exist are absent from u.obs.
@@ -414,6 +418,9 @@ func (u *unit) behind(rec *resRec) bool {
 	}
 	return slices.ContainsFunc(rec.rev.Sources, func(src source) bool {
 		o := u.obs[src.Observation]
+		if u.givenUp[src.Observation] {
+			return false
+		}
 		return o == nil && src.Row > 0 || o != nil && o.row < src.Row && !o.dirty
 	})
 }

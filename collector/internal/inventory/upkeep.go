@@ -67,8 +67,14 @@ func (s *Service) Resend(ctx context.Context, tenant, connectionID string) error
 			return fmt.Errorf("read scopes: %w", err)
 		}
 		for _, st := range set.states {
-			st.Resend, st.Rule = true, ""
+			st.Resend = true
 			set.touch(st.Key)
+			if st.Rejected == 0 && st.Open == (position{}) {
+				continue
+			}
+			if err := s.askRejected(ctx, set, st, ""); err != nil {
+				return err
+			}
 		}
 		return s.saveScopes(ctx, set)
 	})

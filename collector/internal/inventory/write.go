@@ -183,6 +183,9 @@ func (u *unit) relationWrites() []store.Write {
 			}
 		}
 		collect(old, rec.before, func(o *obsRec) *observed { return o.was })
+		for _, e := range rec.stray {
+			old[store.Key(u.tenant, id, e.Verb, e.Want)] = relationDoc{From: id, FromKind: u.kind.Name, edge: e}
+		}
 		collect(new, rec.members, func(o *obsRec) *observed { return o.seen })
 	}
 	u.manualWrites(old, new)

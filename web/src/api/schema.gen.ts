@@ -3667,6 +3667,7 @@ export interface components {
         };
         RejectedItem: {
             external_id: string;
+            /** @description Empty while its body is asked for again */
             hash: string;
             /**
              * Format: int64
