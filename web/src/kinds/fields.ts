@@ -117,6 +117,7 @@ export function pointerLabel(kind: KindInfo | undefined, pointer: string): strin
   const { field, rest } = fieldAt(kind, pointer)
   const tail = rest.split('/').filter(Boolean).map((p) => p.replaceAll('~1', '/').replaceAll('~0', '~'))
   if (field?.pointer === '/tags' && tail.length) return `Tag ${tail.join('/')}`
+  if (pointer === '/absorbed') return 'Merged into it'
   if (field) return tail.length ? `${labelOf(field)} ${tail.join(' › ')}` : labelOf(field)
   return tail.map((p, i) => (i === 0 ? human(p) : p)).join(' › ') || 'Everything'
 }

@@ -63,6 +63,7 @@ describe('a pointer in words', () => {
     ['/tags/env', 'Tag env'],
     ['/attributes/network_adapters/eth0/mac', 'Network adapters eth0 › mac'],
     ['/common/owner/name', 'Owner'],
+    ['/absorbed', 'Merged into it'],
     ['/attributes/unknown_thing', 'Attributes › unknown_thing'],
   ])('%s is %s', (pointer, want) => expect(pointerLabel(server, pointer)).toBe(want))
   it('finds the longest field', () => expect(fieldAt(server, '/attributes/os/name').field?.path).toBe('os.name'))
