@@ -190,6 +190,14 @@ func (s *Service) ensureIndexes(ctx context.Context, k *schema.Kind, docs []decl
 		}
 		ready = append(ready, kind.Name+" "+kind.Digest)
 	}
+	// What a tenant's plugins add has no say in the index for facets, or one tenant would have it made anew after the other.
+	counted := kinds[0]
+	if s.builtin[k.Name] == nil && len(kinds) > 1 {
+		counted = kinds[1]
+	}
+	if ix, ok := facetIndex(counted); ok {
+		indexes = append(indexes, ix)
+	}
 	if err := s.opt.Store.EnsurePart(ctx, tResources, k.Name, indexes); err != nil {
 		return fmt.Errorf("make indexes of kind %s: %w", k.Name, err)
 	}

@@ -67,24 +67,51 @@ func (s *Service) Facets(ctx context.Context, c Caller, q ListQuery, fields []st
 	if q.Where, err = s.resolveHops(ctx, c, q.Kind, q.Where); err != nil {
 		return nil, err
 	}
-	out := make([]Facet, 0, len(fields))
-	for _, name := range fields {
-		field, err := facetField(set, name)
-		if err != nil {
+	counted := make([]filter.Field, len(fields))
+	state := -1
+	for i, name := range fields {
+		if counted[i], err = facetField(set, name); err != nil {
 			return nil, err
 		}
-		// Among the states, those that lists hide are offered too.
-		where := filter.And{c.may(), shown(q.StateNamed || name == "state")}
+		if name == "state" {
+			state = i
+		}
+	}
+	question := func(stateNamed bool) store.Query {
+		where := filter.And{c.may(), shown(stateNamed)}
 		if q.Where != nil {
 			where = append(where, q.Where)
 		}
-		groups, err := s.opt.Store.Group(ctx, store.Query{Table: tResources, Tenant: c.Tenant, Part: q.Kind, Where: where, Limit: limit + 2}, []filter.Field{field})
+		return store.Query{Table: tResources, Tenant: c.Tenant, Part: q.Kind, Where: where, Limit: limit + 2}
+	}
+	groups, err := s.opt.Store.Tally(ctx, question(q.StateNamed), counted)
+	if err != nil {
+		return nil, fmt.Errorf("count values: %w", err)
+	}
+	if state >= 0 && !q.StateNamed { // among the states, those that lists hide are offered too
+		all, err := s.opt.Store.Tally(ctx, question(true), counted[state:state+1])
 		if err != nil {
-			return nil, fmt.Errorf("count values of %s: %w", name, err)
+			return nil, fmt.Errorf("count states: %w", err)
 		}
-		out = append(out, facetOf(name, groups, limit))
+		groups[state] = all[0]
+	}
+	out := make([]Facet, len(fields))
+	for i, name := range fields {
+		out[i] = facetOf(name, groups[i], limit)
 	}
 	return out, nil
+}
+
+// facetIndex has all default facets of a kind together, so that they are counted without reading a resource.
+func facetIndex(k *schema.Kind) (store.Index, bool) {
+	set := FieldsOf(k)
+	ix := store.Index{Name: "default_facets"}
+	for _, name := range DefaultFacets(k) {
+		if f, err := facetField(set, name); err == nil && !f.Multi {
+			ix.Fields = append(ix.Fields, f)
+		}
+	}
+	return ix, store.CheckIndex(ix) == nil
 }
 
 // facetField is a field of one value, or tags or labels. What names connections stays with who may see them all.

@@ -132,6 +132,9 @@ type Reader interface {
 	// field of several texts that the table has an index for may be grouped by too: a row counts for each of its values,
 	// which must differ, and a row without any for none.
 	Group(ctx context.Context, q Query, by []filter.Field) ([]Group, error)
+	// Tally answers for each field what Group answers for it alone, reading the rows as few times as the engine can: fields of one
+	// value are counted together, from an index alone where one has them all.
+	Tally(ctx context.Context, q Query, by []filter.Field) ([][]Group, error)
 }
 
 // Tx is one unit of reading and writing.

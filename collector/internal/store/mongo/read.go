@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -206,12 +207,71 @@ func (r reader) Count(ctx context.Context, q store.Query, max int) (int, error) 
 
 // Group counts rows by values. Null, missing and values of another type are one group, which is put together here.
 func (r reader) Group(ctx context.Context, q store.Query, by []filter.Field) ([]store.Group, error) {
+	counts := map[string]*store.Group{}
+	err := r.eachGroup(ctx, q, by, func(g store.Group) {
+		key := fmt.Sprintf("%#v", g.Values)
+		if have := counts[key]; have != nil {
+			have.Count += g.Count
+		} else {
+			counts[key] = &g
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("group rows of %s: %w", q.Table, err)
+	}
+	return largest(counts, q.Limit), nil
+}
+
+// Tally counts rows by the values of each of several fields.
+func (s *Store) Tally(ctx context.Context, q store.Query, by []filter.Field) ([][]store.Group, error) {
+	return reader{s}.Tally(ctx, q, by)
+}
+
+// Tally has the server group by all fields of one value at once, and counts each of them from those groups.
+func (r reader) Tally(ctx context.Context, q store.Query, by []filter.Field) ([][]store.Group, error) {
+	var pass []int
+	var fields []filter.Field
+	for i, f := range by {
+		if !f.Multi {
+			pass, fields = append(pass, i), append(fields, f)
+		}
+	}
+	tally := store.NewTally(len(pass))
+	if len(pass) > 0 {
+		err := r.eachGroup(ctx, q, fields, func(g store.Group) {
+			for n, v := range g.Values {
+				tally.Add(n, v, g.Count)
+			}
+		})
+		if err != nil {
+			return nil, fmt.Errorf("tally rows of %s: %w", q.Table, err)
+		}
+	}
+	out := make([][]store.Group, len(by))
+	for i, f := range by {
+		if n := slices.Index(pass, i); n >= 0 {
+			groups, ok := tally.Groups(n, q.Limit)
+			if out[i] = groups; ok {
+				continue
+			}
+		}
+		groups, err := r.Group(ctx, q, []filter.Field{f})
+		if err != nil {
+			return nil, err
+		}
+		out[i] = groups
+	}
+	return out, nil
+}
+
+// eachGroup hands on what the server counts; groups that are one to us may come apart.
+func (r reader) eachGroup(ctx context.Context, q store.Query, by []filter.Field, each func(store.Group)) error {
 	c, where, err := r.where(q)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(by) == 0 {
-		return nil, fmt.Errorf("group rows of %s: by nothing", q.Table)
+		return errors.New("by nothing")
 	}
 	steps := mongo.Pipeline{doc("$match", where)}
 	key := bson.D{}
@@ -219,46 +279,38 @@ func (r reader) Group(ctx context.Context, q store.Query, by []filter.Field) ([]
 		if len(by) == 1 && f.Multi && f.Type == filter.String && len(f.Path) == 1 {
 			steps = append(steps, doc("$unwind", "$"+pathOf(f.Path)))
 		} else if err := filter.CheckOrder(f); err != nil {
-			return nil, err
+			return err
 		}
 		key = append(key, bson.E{Key: fmt.Sprintf("f%d", i), Value: "$" + pathOf(f.Path)})
 	}
 	cur, err := c.Aggregate(ctx, append(steps, doc("$group", bson.D{{Key: "_id", Value: key}, {Key: "n", Value: doc("$sum", 1)}})))
 	if err != nil {
-		return nil, fmt.Errorf("group rows of %s: %w", q.Table, err)
+		return err
 	}
 	defer func() { _ = cur.Close(ctx) }() // read to its end or failed already
-	counts := map[string]*store.Group{}
 	for cur.Next(ctx) {
-		if err := addGroup(counts, cur.Current, by); err != nil {
-			return nil, fmt.Errorf("group rows of %s: %w", q.Table, err)
+		g, err := readGroup(cur.Current, by)
+		if err != nil {
+			return err
 		}
+		each(g)
 	}
-	if err := cur.Err(); err != nil {
-		return nil, fmt.Errorf("group rows of %s: %w", q.Table, err)
-	}
-	return largest(counts, q.Limit), nil
+	return cur.Err()
 }
 
-func addGroup(counts map[string]*store.Group, raw bson.Raw, by []filter.Field) error {
+func readGroup(raw bson.Raw, by []filter.Field) (store.Group, error) {
 	var row struct {
 		ID map[string]bson.RawValue `bson:"_id"`
 		N  float64                  `bson:"n"`
 	}
 	if err := bson.Unmarshal(raw, &row); err != nil {
-		return err
+		return store.Group{}, err
 	}
 	g := store.Group{Values: make([]any, len(by)), Count: int(row.N)}
 	for i, f := range by {
 		g.Values[i] = groupValue(f.Type, row.ID[fmt.Sprintf("f%d", i)])
 	}
-	key := fmt.Sprintf("%#v", g.Values)
-	if have := counts[key]; have != nil {
-		have.Count += g.Count
-	} else {
-		counts[key] = &g
-	}
-	return nil
+	return g, nil
 }
 
 func groupValue(t filter.Type, v bson.RawValue) any {
@@ -285,24 +337,7 @@ func largest(counts map[string]*store.Group, limit int) []store.Group {
 		groups = append(groups, *g)
 	}
 	slices.SortFunc(groups, func(a, b store.Group) int {
-		if a.Count != b.Count {
-			return b.Count - a.Count
-		}
-		for i := range a.Values {
-			x, y := a.Values[i], b.Values[i]
-			switch {
-			case x == nil && y == nil:
-			case x == nil:
-				return 1
-			case y == nil:
-				return -1
-			default:
-				if c, _ := filter.CompareValues(x, y); c != 0 {
-					return c
-				}
-			}
-		}
-		return strings.Compare(fmt.Sprint(a.Values), fmt.Sprint(b.Values))
+		return cmp.Or(store.CompareGroups(a, b), strings.Compare(fmt.Sprint(a.Values), fmt.Sprint(b.Values)))
 	})
 	if limit <= 0 {
 		limit = store.DefaultLimit

@@ -101,6 +101,59 @@ func TestPlans(t *testing.T) {
 	}
 }
 
+// Fields that an index has together are counted by walking it once: nothing is sorted, and no row is read. That it is so SQLite tells
+// only in its program, where a row that is read is a DeferredSeek or NotExists.
+func TestPlanOfTally(t *testing.T) {
+	text := func(path ...string) filter.Field { return filter.Field{Path: path, Type: filter.String} }
+	state, on, cores := text("state"), filter.Field{Path: []string{"on"}, Type: filter.Bool}, filter.Field{Path: []string{"cores"}, Type: filter.Number}
+	roots := filter.Field{Path: []string{"roots"}, Type: filter.String, Multi: true}
+	s, err := Open(t.Context(), Options{Path: filepath.Join(t.TempDir(), "maestro.db"), Tables: []store.Table{
+		{Name: "things", Parts: true, Indexes: []store.Index{{Name: "by_state", Fields: []filter.Field{state}}, {Name: "by_root", Fields: []filter.Field{roots}}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := s.EnsurePart(t.Context(), "things", "it's", []store.Index{{Name: "many", Fields: []filter.Field{state, text("dc"), on, cores}}}); err != nil {
+		t.Fatal(err)
+	}
+	by := []filter.Field{cores, state, text("other")}
+	q := store.Query{Table: "things", Tenant: "t", Part: "it's", Where: filter.And{
+		filter.Not{Of: filter.In{Field: state, Values: []any{"gone", "merged"}}}, filter.Compare{Field: roots, Op: filter.Eq, Value: "dc1"}, filter.Compare{Field: on, Op: filter.Eq, Value: true}}}
+	if _, err := s.Tally(t.Context(), q, by); err != nil { // a connection notices new indexes when it runs a statement
+		t.Fatal(err)
+	}
+	list := passes(s.tables["things"].coversOf("it's"), func(cover) bool { return true }, by, []int{0, 1, 2})
+	if len(list) != 2 || list[0].by == nil || list[1].by != nil || len(list[0].fields) != 2 {
+		t.Fatalf("%+v", list)
+	}
+	c, _, _, err := reader{s, s.reads}.tallied(t.Context(), q, by, list[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var program []string
+	err = s.reads.query(t.Context(), "EXPLAIN "+c.String(), c.args, func(r *sql.Rows) error {
+		var addr, p1, p2, p3, p5 int
+		var op string
+		var p4, note any
+		err := r.Scan(&addr, &op, &p1, &p2, &p3, &p4, &p5, &note)
+		program = append(program, op)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join(program, " ")
+	for _, not := range []string{"Sorter", "NotExists", "SeekRowid", "Function"} {
+		if strings.Contains(got, not) {
+			t.Errorf("the program has %s:\n%s\n%s", not, got, c.String())
+		}
+	}
+}
+
 // The suite's tables are small, so what is done with values that most rows have is asked for here.
 func TestStoreWithCommonValues(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, tables []store.Table) store.Store {

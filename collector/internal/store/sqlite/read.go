@@ -150,8 +150,12 @@ func (r reader) findCommon(ctx context.Context, c condition, e filter.Expr) erro
 	})
 }
 
-// asked is what a statement is for: listed says that it may end before all rows are found, grouped that it counts by values.
-type asked struct{ listed, grouped bool }
+// asked is what a statement is for: listed says that it may end before all rows are found, grouped that it counts by values, through
+// names the index to go through.
+type asked struct {
+	listed, grouped bool
+	through         string
+}
 
 // begin starts a statement up to its conditions.
 func (r reader) begin(ctx context.Context, sel string, q store.Query, how asked) (condition, error) {
@@ -173,6 +177,10 @@ func (r reader) begin(ctx context.Context, sel string, q store.Query, how asked)
 	}
 	c.grouped = how.grouped
 	c.add(sel + " FROM " + ident(t.Name) + " t")
+	if how.through != "" {
+		c.covered = true
+		c.add(" INDEXED BY " + ident(how.through))
+	}
 	c.where(q)
 	return c, nil
 }
@@ -276,36 +284,6 @@ func (r reader) Group(ctx context.Context, q store.Query, by []filter.Field) ([]
 		limit = store.DefaultLimit
 	}
 	c.add(" GROUP BY "+strings.Join(positions, ", ")+" ORDER BY count(*) DESC"+ties+" LIMIT ?", limit)
-	var groups []store.Group
-	err = r.on.query(ctx, c.String(), c.args, func(rows *sql.Rows) error {
-		g, err := scanGroup(rows, by)
-		groups = append(groups, g)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("group rows of %s: %w", q.Table, err)
-	}
-	return groups, nil
-}
-
-// groupValues counts in the side table, which has a row for each value.
-func (r reader) groupValues(ctx context.Context, q store.Query, by []filter.Field) ([]store.Group, error) {
-	rows, err := r.begin(ctx, "SELECT t.rid", q, asked{})
-	if err != nil {
-		return nil, err
-	}
-	m, indexed := rows.multi[fieldKey(by[0])]
-	if !indexed || by[0].Type != filter.String || q.AllTenants {
-		return nil, fmt.Errorf("group rows of %s: %v has several values and no index", q.Table, by[0].Path)
-	}
-	limit := q.Limit
-	if limit <= 0 {
-		limit = store.DefaultLimit
-	}
-	c := &sqlText{}
-	c.add("SELECT m.value, count(*) FROM "+ident(rows.t.side())+" m WHERE m.field = ? AND m.tenant = ? AND m.rid IN (", m.id, q.Tenant)
-	c.add(rows.String(), rows.args...)
-	c.add(") GROUP BY m.value ORDER BY count(*) DESC, m.value LIMIT ?", limit)
 	var groups []store.Group
 	err = r.on.query(ctx, c.String(), c.args, func(rows *sql.Rows) error {
 		g, err := scanGroup(rows, by)

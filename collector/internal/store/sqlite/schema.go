@@ -22,6 +22,18 @@ type table struct {
 	multi map[string]map[string]multiField
 	// first are the fields of one value that an index begins with, by part and fieldKey.
 	first map[string]map[string]bool
+	// covers are the fields of one value that an index has together, by part.
+	covers map[string][]cover
+}
+
+// cover is an index with the fields that can be read from it without rows, in its order.
+type cover struct {
+	index  string
+	fields []filter.Field
+}
+
+func (c cover) has(f filter.Field) bool {
+	return slices.ContainsFunc(c.fields, func(have filter.Field) bool { return fieldKey(have) == fieldKey(f) })
 }
 
 // multiField is a field whose values are kept in the side table.
@@ -46,6 +58,12 @@ func (t *table) firstOf(part string) map[string]bool {
 	return t.first[part]
 }
 
+func (t *table) coversOf(part string) []cover {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.covers[part]
+}
+
 func (s *Store) declare(t store.Table) error {
 	if err := store.CheckTable(t); err != nil {
 		return err
@@ -53,7 +71,8 @@ func (s *Store) declare(t store.Table) error {
 	if s.tables[t.Name] != nil {
 		return fmt.Errorf("declare table: %s is declared twice", t.Name)
 	}
-	s.tables[t.Name] = &table{Table: t, multi: map[string]map[string]multiField{}, first: map[string]map[string]bool{}}
+	s.tables[t.Name] = &table{Table: t, multi: map[string]map[string]multiField{}, first: map[string]map[string]bool{},
+		covers: map[string][]cover{}}
 	return nil
 }
 
@@ -169,17 +188,26 @@ func (s *Store) EnsurePart(ctx context.Context, name, part string, indexes []sto
 	return nil
 }
 
+func indexPrefix(t *table, part string) string {
+	if part == "" {
+		return t.Name + "__ix_"
+	}
+	return t.Name + "__px_" + store.ShortHash(part) + "_"
+}
+
+// indexName is an index's name with its definition, which is "" for one that is all in the side table.
+func indexName(t *table, part string, ix store.Index) (name, def string) {
+	def = indexDefinition(t, part, ix)
+	return indexPrefix(t, part) + ix.Name + "_" + store.ShortHash(def), def
+}
+
 // syncIndexes makes the expression indexes of a table (part "") or of one part. The definition is part of an
 // index's name, so that a changed one is made anew.
 func (s *Store) syncIndexes(ctx context.Context, w *writer, t *table, part string, indexes []store.Index) error {
-	prefix := t.Name + "__ix_"
-	if part != "" {
-		prefix = t.Name + "__px_" + store.ShortHash(part) + "_"
-	}
+	prefix := indexPrefix(t, part)
 	want := map[string]string{}
 	for _, ix := range indexes {
-		if def := indexDefinition(t, part, ix); def != "" {
-			name := prefix + ix.Name + "_" + store.ShortHash(def)
+		if name, def := indexName(t, part, ix); def != "" {
 			want[name] = fmt.Sprintf(`CREATE INDEX "%s" ON "%s" %s`, name, t.Name, def)
 		}
 	}
@@ -290,7 +318,16 @@ func indexDefinition(t *table, part string, ix store.Index) string {
 func (s *Store) syncMulti(ctx context.Context, w *writer, t *table, part string, indexes []store.Index) error {
 	want := map[string]filter.Field{}
 	first := map[string]bool{}
+	var covers []cover
 	for _, ix := range slices.Concat(t.Indexes, indexes) {
+		if single := slices.DeleteFunc(slices.Clone(ix.Fields), func(f filter.Field) bool { return f.Multi }); len(single) > 1 {
+			of := part
+			if slices.ContainsFunc(t.Indexes, func(x store.Index) bool { return x.Name == ix.Name }) {
+				of = ""
+			}
+			name, _ := indexName(t, of, ix)
+			covers = append(covers, cover{name, single})
+		}
 		if i := slices.IndexFunc(ix.Fields, func(f filter.Field) bool { return !f.Multi }); i >= 0 {
 			first[fieldKey(ix.Fields[i])] = true
 		}
@@ -345,7 +382,7 @@ func (s *Store) syncMulti(ctx context.Context, w *writer, t *table, part string,
 	w.committed = append(w.committed, func() { // earlier, readers would miss rows in a side table still empty to them
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.multi[part], t.first[part] = have, first
+		t.multi[part], t.first[part], t.covers[part] = have, first, covers
 	})
 	return nil
 }

@@ -90,6 +90,8 @@ type condition struct {
 	common map[string]bool
 	// grouped leaves the part of tables without parts out: an index has all that is grouped by then, and no row is read.
 	grouped bool
+	// covered says that an index with all that is asked for is gone through, so that what most rows meet is no way to find rows.
+	covered bool
 }
 
 // expr writes e, or its opposite. A comparison with NULL is NULL in SQL, neither true nor false, so negation is
@@ -190,9 +192,17 @@ func (c condition) leaf(e filter.Expr, f filter.Field, negated bool) {
 			c.each(list)
 			break
 		}
-		c.test(e, valueExpr("t.doc", f))
+		value := valueExpr("t.doc", f)
+		if c.covered {
+			value = "(+" + value + ")" // a value that is said to be constant would break the index's order, and all be sorted
+		}
+		c.test(e, value)
 	case !indexed || c.tenant == nil:
 		c.anyElement(e, f)
+	case c.covered:
+		c.add("+t.rid IN (") // the sign keeps the planner from looking each of them up
+		c.sideRows("m.rid", m, e)
+		c.add(")")
 	case negated || !c.common[filter.Format(e)]:
 		c.add("t.rid IN (")
 		c.sideRows("m.rid", m, e)

@@ -130,6 +130,42 @@ func testGroupValues(t *testing.T, s store.Store, lacks Lacks) {
 	}
 }
 
+// Each field is counted as it is alone, together with others or not.
+func testTally(t *testing.T, s store.Store, lacks Lacks) {
+	var ops []store.Write
+	for i := range 60 {
+		d := fmt.Sprintf(`{"name":"n%d","size":%d,"on":%t,"tag_pairs":["env=%d","all=1"]}`, i%7, i%5, i%3 == 0, i%2)
+		switch {
+		case i%11 == 0:
+			d = `{"name":null,"size":"many","on":1}`
+		case i%10 == 0:
+			d = `{}`
+		}
+		ops = append(ops, op(store.Insert, fmt.Sprint(i), 1, d))
+	}
+	write(t, s, ops...)
+	fields := []filter.Field{name, on, size}
+	if !lacks.ListValues {
+		fields = append(fields, tagPairs)
+	}
+	for _, where := range []filter.Expr{nil, filter.Const(false), filter.Compare{Field: name, Op: filter.Gt, Value: "n3"}, filter.Exists{Field: on},
+		filter.Not{Of: filter.In{Field: size, Values: []any{1.0, 2.0}}}, filter.Compare{Field: tagPairs, Op: filter.Eq, Value: "env=1"}} {
+		for _, limit := range []int{0, 2} {
+			q := store.Query{Table: "items", Tenant: "t", Where: where, Limit: limit}
+			got, err := s.Tally(t.Context(), q, fields)
+			must(t, err)
+			for i, f := range fields {
+				want, err := s.Group(t.Context(), q, []filter.Field{f})
+				must(t, err)
+				same(t, fmt.Sprintf("tally of %v where %v", f.Path, where), got[i], want)
+			}
+		}
+	}
+	if _, err := s.Tally(t.Context(), store.Query{Table: "nothing", Tenant: "t"}, fields); err == nil {
+		t.Error("a table that is not there was counted")
+	}
+}
+
 // groups are counts and values in turn.
 func groups(list ...any) []store.Group {
 	var out []store.Group

@@ -93,7 +93,7 @@ func Run(t *testing.T, open Open, lacks Lacks) {
 		{"Cursor", testCursor},
 		{"Count", testCount},
 		{"Marks", testMarks},
-		{"Group", testGroup}, {"GroupValues", testGroupValues},
+		{"Group", testGroup}, {"GroupValues", testGroupValues}, {"Tally", testTally},
 		{"LongIn", testLongIn},
 		{"Model", testModel},
 		{"ConcurrentInserts", testConcurrentInserts},
