@@ -33,6 +33,9 @@ const (
 // maxFile bounds a file in bytes.
 const maxFile = 8 << 20
 
+// unknownDay is the end of a version of which a shorter entry would say what holds for others: a channel of its own, for example.
+const unknownDay = "unknown"
+
 // hoursPerMonth is how providers turn an hour's price into a month's.
 const hoursPerMonth = 730
 
@@ -149,10 +152,14 @@ func (d *Data) loadSupport(folder string) error {
 func (d *Data) takeSupport(doc document[Support], f File) error {
 	for i, e := range doc.Entries {
 		e.Name = strings.ToLower(strings.TrimSpace(e.Name))
-		day, err := time.Parse(time.DateOnly, e.Day)
+		var day time.Time
+		var err error
+		if e.Day != unknownDay {
+			day, err = time.Parse(time.DateOnly, e.Day)
+		}
 		switch {
 		case err != nil:
-			return problem(f.Name, i, "until wants a day such as 2027-04-30")
+			return problem(f.Name, i, "until wants a day such as 2027-04-30, or unknown")
 		case e.Kind == "" || e.Name == "" || e.Version == "":
 			return problem(f.Name, i, "it wants kind, name and version")
 		case doc.Sources[e.Source] == "":
@@ -213,7 +220,7 @@ func (d *Data) SupportOf(kind, name, version string) (Support, bool) {
 		}
 		rest, ok = strings.CutPrefix(strings.TrimPrefix(strings.TrimLeft(rest, " "), "v"), e.Version)
 		if ok && (rest == "" || strings.ContainsRune(". -_(+", rune(rest[0]))) {
-			return e, true
+			return e, !e.Until.IsZero()
 		}
 	}
 	return Support{}, false

@@ -28,6 +28,12 @@ func TestShippedFiles(t *testing.T) {
 		{"server", "Microsoft Windows Server 2019 (64-bit)", "", "2029-01-09"}, {"server", "Windows Server 2022 Standard", "10.0", "2031-10-14"},
 		{"server", "VMware ESXi", "7.0.3", "2025-10-02"}, {"server", "", "20.04", ""}, {"database", "postgresql", "16.2", "2028-11-09"}, {"database", "postgresql", "160", ""},
 		{"database", "mysql", "5.7.44", "2023-10-31"}, {"backing_service", "kubernetes", "v1.28.3", "2024-10-22"}, {"volume", "Ubuntu", "20.04", ""},
+		{"server", "Microsoft Windows 10 (64-bit)", "", "2025-10-14"}, {"server", "Microsoft Windows 10 Pro", "10.0.19045.0", "2025-10-14"}, {"server", "Microsoft Windows 10 Enterprise LTSC", "10.0.17763.0", "2029-01-09"},
+		{"server", "Microsoft Windows 10 Enterprise LTSC", "", ""}, {"server", "Windows", "10.0.17763", ""}, {"server", "Microsoft Windows 11 (64-bit)", "", ""},
+		{"server", "Microsoft Windows 11 Pro", "10.0.22631.3007", "2025-11-11"}, {"server", "Microsoft Windows 11 Enterprise", "10.0.22631", "2026-11-10"}, {"server", "Microsoft Windows 11 Enterprise LTSC", "10.0.26100", "2029-10-09"},
+		{"server", "VMware ESXi", "8.0.2", "2027-10-11"}, {"server", "Amazon Linux", "2", "2026-06-30"}, {"server", "Amazon", "2023.5.20240730", "2029-06-30"}, {"server", "Amazon Linux AMI", "2018.03", "2023-12-31"},
+		{"software", "VMware vCenter Server", "8.0.3", "2027-10-11"}, {"software", "python3", "3.11.2-1", "2027-10-31"}, {"software", "Python", "3.1", ""}, {"software", "php-fpm", "8.1.29", "2025-12-31"},
+		{"software", "nginx", "1.24.0", "2024-04-23"}, {"software", "nginx", "1.28.0", ""}, {"software", "Eclipse Temurin", "17.0.13+11", "2027-10-31"}, {"software", "Oracle JDK", "8 update 391", "2022-03-31"}, {"software", "Oracle JDK", "11.0.22", "2023-09-30"},
 	} {
 		e, ok := d.SupportOf(c.kind, c.name, c.version)
 		if got := e.Until.Format(time.DateOnly); ok != (c.until != "") || ok && got != c.until {
