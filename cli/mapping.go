@@ -114,6 +114,9 @@ func effectTable(e rest.MappingEffect) output.Table {
 	if e.Looked < e.Total {
 		t.Note += fmt.Sprintf("; there are %d", e.Total)
 	}
+	for _, x := range e.Conflicts {
+		t.Note += fmt.Sprintf("\n%s of %d: %q stands before %q, which says otherwise", strings.TrimPrefix(x.Pointer, "/common/"), x.Count, x.Rule, x.Over)
+	}
 	for name, n := range e.Wanted {
 		t.Note += fmt.Sprintf("\n%d would belong to %s, which is not recorded", n, name)
 	}

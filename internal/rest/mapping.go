@@ -84,6 +84,25 @@ type MappingEffect struct {
 	Samples []MappingSample `json:"samples"`
 	// Wanted are names that rules relate to and nothing is recorded under: "system billing", with how many want it.
 	Wanted map[string]int `json:"wanted,omitempty"`
+	// Conflicts are rules that want different values for one field, those of most resources first, at most 100.
+	Conflicts []MappingConflict `json:"conflicts,omitempty"`
+}
+
+// MappingConflict is two rules that want different values for one field of Count resources: Rule stands before Over in the
+// list, and decides.
+type MappingConflict struct {
+	Pointer string                  `json:"pointer"`
+	Rule    string                  `json:"rule"`
+	Over    string                  `json:"over"`
+	Count   int                     `json:"count"`
+	Samples []MappingConflictSample `json:"samples"`
+}
+
+// MappingConflictSample is one of the resources, with what either rule says of it.
+type MappingConflictSample struct {
+	Resource Ref    `json:"resource"`
+	Value    string `json:"value"`
+	Over     string `json:"over"`
 }
 
 // MappingSample is a resource that would change.

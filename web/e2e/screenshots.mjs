@@ -29,7 +29,7 @@ const answers = {
   full: null,
   empty: (route, url) => {
     const nothing = { status: 200, contentType: 'application/json' }
-    if (/\/(summary|coverage)$/.test(url.pathname)) return route.fulfill({ ...nothing, body: JSON.stringify({ kinds: [], scopes: 0, complete: 0, unwatched: 0, held: 0, held_removals: 0, pending_kinds: 0, agents: 0, agents_online: 0, connections: 0, exceptions: [] }) })
+    if (/\/api\/v1\/(summary|coverage)$/.test(url.pathname)) return route.fulfill({ ...nothing, body: JSON.stringify({ kinds: [], scopes: 0, complete: 0, unwatched: 0, held: 0, held_removals: 0, pending_kinds: 0, agents: 0, agents_online: 0, connections: 0, exceptions: [] }) })
     if (/\/[0-9a-f-]{36}(\/compare)?$/.test(url.pathname) || url.pathname.endsWith('/mapping')) return route.continue()
     return route.fulfill({ ...nothing, body: JSON.stringify({ items: [], total_size: 0 }) })
   },

@@ -105,6 +105,13 @@ func effectDocument(effect *inventory.MappingEffect) rest.MappingEffect {
 		}
 		doc.Samples = append(doc.Samples, sample)
 	}
+	for _, x := range effect.Conflicts {
+		conflict := rest.MappingConflict{Pointer: x.Pointer, Rule: x.Rule, Over: x.Over, Count: x.Count, Samples: []rest.MappingConflictSample{}}
+		for _, s := range x.Samples {
+			conflict.Samples = append(conflict.Samples, rest.MappingConflictSample{Resource: rest.Ref{ID: s.ID, Name: s.Name, Kind: s.Kind}, Value: s.Value, Over: s.OverValue})
+		}
+		doc.Conflicts = append(doc.Conflicts, conflict)
+	}
 	return doc
 }
 

@@ -64,6 +64,8 @@ type tenantRules struct {
 	at        store.Time
 	rules     *mapping.Rules
 	spellings *mapping.Spellings
+	// disagreed takes what the rules disagree about, by resource; of a preview only.
+	disagreed map[string][]mapping.Conflict
 }
 
 const keptMappings = 50
@@ -189,18 +191,21 @@ func (t *tenantRules) apply(id string, rev *revision, deciding []*observed, k *s
 	if common == nil {
 		common = map[string]any{}
 	}
+	decided := func(pointer string) bool {
+		_, has := valueAt(common, strings.TrimPrefix(pointer, "/common"))
+		return has || slices.ContainsFunc(rev.Curated, func(c curated) bool { return covers([]string{c.Pointer}, pointer) })
+	}
+	t.disagree(id, &thing, decided)
 	set := false
 	for _, o := range t.rules.Apply(&thing) {
 		if o.Pointer == "" {
 			rev.RuleEdges = append(rev.RuleEdges, edge{Verb: o.Verb, Kind: o.Kind, Want: wantName(o.Kind, o.Value), Label: o.Value, Rule: o.Rule})
 			continue
 		}
-		curated := slices.ContainsFunc(rev.Curated, func(c curated) bool { return covers([]string{c.Pointer}, o.Pointer) })
-		path := strings.Split(strings.TrimPrefix(o.Pointer, "/common/"), "/")
-		if _, has := valueAt(common, "/"+strings.Join(path, "/")); has || curated {
+		if decided(o.Pointer) {
 			continue
 		}
-		put(common, path, o.Value)
+		put(common, strings.Split(strings.TrimPrefix(o.Pointer, "/common/"), "/"), o.Value)
 		set = true
 		rev.Provenance = append(rev.Provenance, provenance{Pointers: []string{o.Pointer}, Actor: "rule:" + o.Rule, At: t.at})
 	}

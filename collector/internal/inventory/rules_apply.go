@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/mapping"
 	"maestro.internal/collector/internal/store"
 )
 
@@ -44,6 +45,8 @@ type MappingEffect struct {
 	// Samples are some of the changes. Wanted are names of systems and applications that nothing is recorded under.
 	Samples []MappingSample
 	Wanted  map[string]int
+	// Conflicts are rules that disagree, those of most resources first.
+	Conflicts []MappingConflict
 }
 
 // MappingSample is one resource that would change.
@@ -65,7 +68,11 @@ func (s *Service) PreviewMapping(ctx context.Context, c Caller, m Mapping, kind 
 	if err != nil {
 		return nil, err
 	}
-	return s.preview(ctx, c, kind, func(u *unit) { u.follow(ready) })
+	return s.preview(ctx, c, kind, func(u *unit) {
+		rules := *ready
+		rules.disagreed = map[string][]mapping.Conflict{}
+		u.follow(&rules)
+	})
 }
 
 // preview merges resources anew as units that were set up so would, and writes nothing.
@@ -100,6 +107,7 @@ func (s *Service) preview(ctx context.Context, c Caller, kind string, setUp func
 		}
 		q.After = page.Next
 	}
+	out.sortConflicts()
 	return out, nil
 }
 
@@ -136,6 +144,9 @@ func (s *Service) tryMerge(ctx context.Context, c Caller, setUp func(*unit), kin
 	for _, id := range ids {
 		rec := u.res[id]
 		wants = append(wants, wantsOf(rec.rev.RuleEdges)...)
+		for _, c := range u.ruleConflicts(id) {
+			out.conflict(Head{ID: id, Kind: kind, Name: rec.rev.Name, State: rec.rev.State, Datacenter: rec.rev.Datacenter, Version: rec.version, UpdatedAt: rec.rev.UpdatedAt.Time}, c)
+		}
 		if rec.change == nil {
 			continue
 		}

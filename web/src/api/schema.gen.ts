@@ -3222,9 +3222,23 @@ export interface components {
             /** Format: int64 */
             version: number;
         };
+        MappingConflict: {
+            /** Format: int64 */
+            count: number;
+            over: string;
+            pointer: string;
+            rule: string;
+            samples: components["schemas"]["MappingConflictSample"][];
+        };
+        MappingConflictSample: {
+            over: string;
+            resource: components["schemas"]["Ref"];
+            value: string;
+        };
         MappingEffect: {
             /** Format: int64 */
             changed: number;
+            conflicts?: components["schemas"]["MappingConflict"][];
             /** Format: int64 */
             looked: number;
             samples: components["schemas"]["MappingSample"][];

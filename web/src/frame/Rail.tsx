@@ -41,44 +41,47 @@ export function Rail({ closed }: { closed: boolean }) {
   const anything = groups.some(([g]) => of(g).length)
   return (
     <nav className={css.rail} data-closed={closed || undefined} aria-label="Main">
-      <Items closed={closed} items={[{ to: '/', label: 'Overview', icon: <IconHome size={size} stroke={1.6} /> }]} />
-      {groups.map(([key, title]) => {
-        const list = of(key)
-        return list.length ? (
-          <Section key={key} title={title} closed={closed}>
-            <Items closed={closed} items={list.map((k) => kindItem(k, counts.get(k.name)))} />
-          </Section>
-        ) : null
-      })}
-      {!anything && kinds.data && summary.data && !closed ? <p className={css.none}>Kinds appear here once something is discovered.</p> : null}
-      {closed ? null : <RailViews kinds={kinds.data ?? []} ready={!!kinds.data && !!summary.data} />}
-      <Section title="Discovery" closed={closed}>
-        <Items
-          closed={closed}
-          items={[
-            { to: '/connections', label: 'Connections', icon: <IconPlugConnected size={size} stroke={1.6} />, count: summary.data?.connections },
-            { to: '/agents', label: 'Agents', icon: <IconRobot size={size} stroke={1.6} />, count: summary.data?.agents },
-            { to: '/runs', label: 'Runs', icon: <IconActivity size={size} stroke={1.6} /> },
-            { to: '/coverage', label: 'Coverage', icon: <IconChecklist size={size} stroke={1.6} /> },
-            { to: '/datacenters', label: 'Datacenters', icon: <IconBuilding size={size} stroke={1.6} /> },
-            { to: '/prefixes', label: 'Address space', icon: <IconHierarchy size={size} stroke={1.6} /> },
-          ]}
-        />
-      </Section>
-      <Section title="Review" closed={closed}>
-        <Items
-          closed={closed}
-          items={[
-            { to: '/removals', label: 'Removals', icon: <IconTrashX size={size} stroke={1.6} />, badge: held },
-            { to: '/reviews', label: 'Same or not', icon: <IconArrowsJoin2 size={size} stroke={1.6} />, badge: reviews.data?.total_size },
-            { to: '/kinds', label: 'Kinds', icon: <IconTag size={size} stroke={1.6} />, badge: pending },
-            { to: '/mapping', label: 'Mapping', icon: <IconTransform size={size} stroke={1.6} /> },
-            { to: '/import', label: 'Import', icon: <IconFileImport size={size} stroke={1.6} /> },
-            { to: '/changes', label: 'Changes', icon: <IconHistory size={size} stroke={1.6} /> },
-          ]}
-        />
-      </Section>
-      <span className="grow" />
+      <div className={css.scroll}>
+        <Items closed={closed} items={[
+          { to: '/', label: 'Overview', icon: <IconHome size={size} stroke={1.6} /> },
+          { to: '/changes', label: 'Changes', icon: <IconHistory size={size} stroke={1.6} /> },
+        ]} />
+        {groups.map(([key, title]) => {
+          const list = of(key)
+          return list.length ? (
+            <Section key={key} title={title} closed={closed}>
+              <Items closed={closed} items={list.map((k) => kindItem(k, counts.get(k.name)))} />
+            </Section>
+          ) : null
+        })}
+        {!anything && kinds.data && summary.data && !closed ? <p className={css.none}>Kinds appear here once something is discovered.</p> : null}
+        {closed ? null : <RailViews kinds={kinds.data ?? []} ready={!!kinds.data && !!summary.data} />}
+        <Section title="Discovery" closed={closed}>
+          <Items
+            closed={closed}
+            items={[
+              { to: '/connections', label: 'Connections', icon: <IconPlugConnected size={size} stroke={1.6} />, count: summary.data?.connections },
+              { to: '/agents', label: 'Agents', icon: <IconRobot size={size} stroke={1.6} />, count: summary.data?.agents },
+              { to: '/runs', label: 'Runs', icon: <IconActivity size={size} stroke={1.6} /> },
+              { to: '/coverage', label: 'Coverage', icon: <IconChecklist size={size} stroke={1.6} /> },
+              { to: '/datacenters', label: 'Datacenters', icon: <IconBuilding size={size} stroke={1.6} /> },
+              { to: '/prefixes', label: 'Address space', icon: <IconHierarchy size={size} stroke={1.6} /> },
+            ]}
+          />
+        </Section>
+        <Section title="Review" closed={closed}>
+          <Items
+            closed={closed}
+            items={[
+              { to: '/removals', label: 'Removals', icon: <IconTrashX size={size} stroke={1.6} />, badge: held },
+              { to: '/reviews', label: 'Same or not', icon: <IconArrowsJoin2 size={size} stroke={1.6} />, badge: reviews.data?.total_size },
+              { to: '/kinds', label: 'Kinds', icon: <IconTag size={size} stroke={1.6} />, badge: pending },
+              { to: '/mapping', label: 'Mapping', icon: <IconTransform size={size} stroke={1.6} /> },
+              { to: '/import', label: 'Import', icon: <IconFileImport size={size} stroke={1.6} /> },
+            ]}
+          />
+        </Section>
+      </div>
       <Items closed={closed} items={[{ to: '/settings', label: 'Settings', icon: <IconSettings size={size} stroke={1.6} /> }]} />
     </nav>
   )

@@ -31,7 +31,7 @@ export default function Agents() {
     { id: 'site', label: 'Site', width: 120, cell: (a) => (a.site ? <Foreign text={a.site} max={30} /> : null) },
     { id: 'contact', label: 'Last contact', width: 120, cell: (a) => <When at={a.last_contact} /> },
     { id: 'version', label: 'Version', width: 90, cell: (a) => <Foreign text={a.version ?? ''} max={18} /> },
-    { id: 'plugins', label: 'Plugins', width: 150, cell: (a) => (a.plugins?.length ? <Foreign text={a.plugins.map((p) => p.provider).join(', ')} max={40} /> : null) },
+    { id: 'plugins', label: 'Plugins', width: 150, cell: (a) => (a.plugins?.length ? <Foreign text={a.plugins.map((p) => p.provider).join(', ')} max={200} /> : null) },
     { id: 'spool', label: 'Waiting to be sent', width: 140, right: true, cell: (a) => <Spool a={a} /> },
     { id: 'certificate', label: 'Certificate', width: 115, cell: (a) => <Certificate at={a.certificate_not_after} /> },
     { id: 'connections', label: 'Connections', width: 105, right: true, cell: (a) => count(a.connections?.length ?? 0) },

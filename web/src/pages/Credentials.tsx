@@ -32,15 +32,15 @@ export default function Credentials() {
     { id: 'connection', label: 'Connection', width: 200, cell: (x) => <Link to={`/connections/${x.id}#credential`}><Foreign text={x.connection.name ?? x.id} max={50} /></Link> },
     { id: 'state', label: 'Credential', width: 150, cell: (x) => <State state={stateOf(x.state)} word={wordOf(x.state)} /> },
     { id: 'provider', label: 'Provider', width: 110, cell: (x) => <Foreign text={x.provider} /> },
-    { id: 'sealed', label: 'Sealed', width: 110, cell: (x) => <When at={x.sealed_at} /> },
-    { id: 'readers', label: 'Readable by', width: 200, cell: (x) => <Foreign text={(x.opened_by ?? []).map((r) => r.name).join(', ')} max={80} /> },
-    { id: 'reason', label: 'What to do', width: 380, cell: (x) => <Foreign text={[x.reason, x.advice].filter(Boolean).join(' ')} max={200} /> },
+    { id: 'sealed', label: 'Sealed', width: 110, cell: (x) => (x.sealed_at ? <When at={x.sealed_at} /> : null) },
+    { id: 'readers', label: 'Readable by', width: 200, cell: (x) => (x.opened_by?.length ? <Foreign text={x.opened_by.map((r) => r.name).join(', ')} max={80} /> : null) },
+    { id: 'reason', label: 'What to do', width: 380, cell: (x) => (x.reason || x.advice ? <Foreign text={[x.reason, x.advice].filter(Boolean).join(' ')} max={200} /> : null) },
   ]
   return (
     <Page
       title="Credentials"
       trail={[{ to: '/connections', label: 'Connections' }]}
-      facts={<><span>{again ? `${again} to be entered again.` : 'Nothing has to be entered again.'}</span><span className="muted">{recovery.data?.fingerprint ? <>Recovery key <code className="break">{recovery.data.fingerprint}</code></> : 'No recovery key: maestro sealed recovery-key make FILE'}</span></>}
+      facts={<><span>{again ? `${again} to be entered again.` : 'Nothing has to be entered again.'}</span><span className="muted">{recovery.data?.fingerprint ? <>Recovery key <code className="break">{recovery.data.fingerprint}</code></> : <>No recovery key. <code>maestro sealed recovery-key make FILE</code> makes one.</>}</span></>}
       actions={admin ? <Button variant="filled" disabled={chosen.length === 0 || mixed} onClick={() => setOpen(true)}>{mixed ? 'Choose one provider’s' : chosen.length > 1 ? `Enter one for ${chosen.length}` : 'Enter it'}</Button> : null}
     >
       {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data && rows.length === 0 ? (

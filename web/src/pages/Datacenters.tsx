@@ -6,8 +6,8 @@ import { Link } from 'react-router'
 
 import { api } from '../api/client'
 import { q } from '../api/queries'
-import type { Datacenter } from '../api/types'
-import { count } from '../format/units'
+import type { Datacenter, KindInfo } from '../api/types'
+import { counted } from '../format/units'
 import { useAdmin } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { DataTable, type Col } from '../parts/DataTable'
@@ -31,12 +31,12 @@ export default function Datacenters() {
   const cols: Col<Datacenter>[] = [
     { id: 'name', label: 'Name', width: 190, cell: (d) => <Link to={`/datacenters/${d.id}`}><Foreign text={d.name} max={40} /></Link> },
     { id: 'provider', label: 'Provider', width: 95, cell: (d) => (d.provider ? <Foreign text={d.provider} /> : null) },
-    { id: 'resources', label: 'Resources', width: 310, cell: (d) => <Counts d={d} name={(k) => (kinds.data?.find((i) => i.name === k)?.plural ?? k).toLowerCase()} /> },
+    { id: 'resources', label: 'Resources', width: 310, cell: (d) => <Counts d={d} kinds={kinds.data ?? []} /> },
     { id: 'regions', label: 'Regions', width: 120, cell: (d) => (d.regions?.length ? <Foreign text={d.regions.join(', ')} max={40} /> : null) },
     { id: 'zones', label: 'Zones', width: 130, cell: (d) => (d.zones?.length ? <Foreign text={d.zones.join(', ')} max={40} /> : null) },
     { id: 'description', label: 'Description', width: 150, wide: true, cell: (d) => (d.description ? <Foreign text={d.description} max={80} /> : null) },
     { id: 'updated', label: 'Changed', width: 100, wide: true, cell: (d) => <When at={d.updated_at} /> },
-    ...(admin ? [{ id: 'delete', label: 'Delete', width: 75, cell: (d: Datacenter) => <button type="button" className="link" aria-label={`Delete ${d.name}`} onClick={() => setDeleting(d)}>Delete</button> }] : []),
+    ...(admin ? [{ id: 'delete', label: 'Delete', act: true, width: 75, cell: (d: Datacenter) => <button type="button" className="link" aria-label={`Delete ${d.name}`} onClick={() => setDeleting(d)}>Delete</button> }] : []),
   ]
   return (
     <Page title="Datacenters" facts={<span>Where resources live: a cloud account, a building, a private site.</span>} actions={add}>
@@ -65,12 +65,17 @@ export default function Datacenters() {
   )
 }
 
-function Counts({ d, name }: { d: Datacenter; name: (kind: string) => string }) {
+const named = (kinds: readonly KindInfo[], kind: string, n: number) => {
+  const k = kinds.find((i) => i.name === kind)
+  return counted(n, (k?.label ?? kind).toLowerCase(), (k?.plural ?? kind).toLowerCase())
+}
+
+function Counts({ d, kinds }: { d: Datacenter; kinds: readonly KindInfo[] }) {
   const list = Object.entries(d.counts ?? {}).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1])
   if (list.length === 0) return <span className="muted">none</span>
   return (
     <span className={css.counts}>
-      {list.slice(0, 3).map(([k, n]) => <Link key={k} to={`/inventory/${k}?filter=${encodeURIComponent(`datacenter = "${d.id}"`)}`}>{count(n)} {name(k)}</Link>)}
+      {list.slice(0, 3).map(([k, n]) => <Link key={k} to={`/inventory/${k}?filter=${encodeURIComponent(`datacenter = "${d.id}"`)}`}>{named(kinds, k, n)}</Link>)}
       {list.length > 3 ? <span className="muted">+{list.length - 3}</span> : null}
     </span>
   )

@@ -20,6 +20,7 @@ import { Foreign } from '../parts/Text'
 import { say } from '../parts/toast'
 import { When } from '../parts/When'
 import css from './Mapping.module.css'
+import { Conflicts } from './MappingConflicts'
 import { pairsOf, Policy, Spellings, valuesOf } from './TagPolicy'
 
 export default function MappingPage() {
@@ -64,7 +65,7 @@ export default function MappingPage() {
     <Page
       title="Mapping"
       facts={<span>What tags, names and accounts mean: whose a thing is, whom it serves, where it belongs. What people type stands above rules.</span>}
-      actions={<><Button onClick={() => setPast(true)}>History</Button>{admin ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => { change([...rules, { name: '', set: 'environment', from: [] }]); setEditing(rules.length) }}>Add a rule</Button> : null}</>}
+      actions={<><Button onClick={() => setPast(true)}>History</Button>{admin && rules.length > 1 && !draft ? <Button loading={busy} onClick={() => void preview()}>Find conflicts</Button> : null}{admin ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => { change([...rules, { name: '', set: 'environment', from: [] }]); setEditing(rules.length) }}>Add a rule</Button> : null}</>}
     >
       {job?.running ? <p role="status">The inventory follows version {m.version}: {count(job.done)} of {count(job.total)} resources so far.</p> : null}
       {rules.length === 0 ? <Empty icon={<IconTransform size={28} stroke={1.4} aria-hidden />} title="No rules yet">A rule turns the tag “env: prd” into the environment “production” of every resource that has it, in every cloud.</Empty> : (
@@ -104,7 +105,8 @@ export default function MappingPage() {
           <Button onClick={() => { setDraft(null); setEffect(null); setError(null) }}>Discard</Button>
         </div>
       ) : null}
-      {effect ? <Effect e={effect} onSave={save} kinds={kinds.data ?? []} /> : null}
+      {effect ? <Conflicts e={effect} rules={rules} kinds={kinds.data ?? []} onRule={setEditing} /> : null}
+      {effect && draft ? <Effect e={effect} onSave={save} kinds={kinds.data ?? []} /> : null}
       {editing !== null && rules[editing] ? (
         <EditRule
           rule={rules[editing]}

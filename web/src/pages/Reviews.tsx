@@ -39,7 +39,7 @@ export default function Reviews() {
       }
     >
       {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : !list.data ? <Loading what="the review items" /> : list.data.items.length === 0 ? (
-        <Empty icon={<IconCircleCheck size={28} stroke={1.4} aria-hidden />} title={show === 'open' ? 'Nothing waits for a decision' : 'None was decided so'} />
+        <Empty icon={<IconCircleCheck size={28} stroke={1.4} aria-hidden />} title={show === 'open' ? 'Nothing waits for a decision' : 'None was decided so'}>{show === 'open' ? 'Two records that may be one thing, and that no rule joins or keeps apart, are listed here side by side.' : null}</Empty>
       ) : (
         list.data.items.map((r) => <Item key={r.id} r={r} />)
       )}

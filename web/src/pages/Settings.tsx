@@ -96,7 +96,7 @@ function Tokens() {
     { id: 'used', label: 'Last used', width: 120, cell: (t) => <When at={t.last_used} /> },
     { id: 'created', label: 'Made', width: 120, cell: (t) => <When at={t.created_at} /> },
     { id: 'ends', label: 'Ends', width: 120, cell: (t) => (ended(t) ? <span className="row-n"><Mark state="gone" /> ended</span> : <When at={t.expires_at} />) },
-    { id: 'delete', label: 'Delete', width: 90, cell: (t) => <button type="button" className="link" aria-label={`Delete the token ${t.name}`} onClick={() => setEnding(t)}>Delete</button> },
+    { id: 'delete', label: 'Delete', act: true, width: 90, cell: (t) => <button type="button" className="link" aria-label={`Delete the token ${t.name}`} onClick={() => setEnding(t)}>Delete</button> },
   ]
   return (
     <section className="panel">

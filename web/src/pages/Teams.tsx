@@ -35,7 +35,7 @@ export default function Teams() {
     { id: 'email', label: 'E-mail', width: 200, cell: (t) => (t.email ? <Foreign text={t.email} max={40} /> : null) },
     { id: 'members', label: 'Members', width: 320, cell: (t) => <Foreign text={t.members.map((m) => (m.role === 'lead' ? `${m.username} (lead)` : m.username)).join(', ') || 'nobody'} max={120} /> },
     { id: 'created', label: 'Made', width: 110, wide: true, cell: (t) => <When at={t.created_at} /> },
-    { id: 'act', label: 'Actions', width: 90, cell: (t) => (admin || leads(t) ? (
+    { id: 'act', label: 'Actions', act: true, width: 90, cell: (t) => (admin || leads(t) ? (
       <Menu position="bottom-end" width={180}>
         <Menu.Target><button type="button" className="link" aria-label={`Actions for ${t.name}`}>Actions</button></Menu.Target>
         <Menu.Dropdown>

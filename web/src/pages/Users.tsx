@@ -42,7 +42,7 @@ export default function Users() {
     { id: 'state', label: 'State', width: 110, cell: stateOf },
     { id: 'factor', label: 'Second factor', width: 110, cell: (u) => (u.second_factor ? 'yes' : 'no') },
     { id: 'link', label: 'Link ends', width: 100, wide: true, cell: (u) => <When at={u.link_until} never="none" /> },
-    { id: 'act', label: 'Actions', width: 90, cell: (u) => <Actions user={u} own={u.username === me} onAct={(act) => setActing({ user: u, act })} /> },
+    { id: 'act', label: 'Actions', act: true, width: 90, cell: (u) => <Actions user={u} own={u.username === me} onAct={(act) => setActing({ user: u, act })} /> },
   ]
   return (
     <Page

@@ -24,6 +24,8 @@ export interface Col<T> {
   orderBy?: string | undefined
   /** Left out of cards. */
   wide?: boolean
+  /** What can be done with the row: its label is read to those who do not see the buttons. */
+  act?: boolean
 }
 
 interface Props<T> {
@@ -269,7 +271,7 @@ function Head<T>({ col, order, onOrder, left, children }: { col: Col<T>; order: 
           {active ? order.desc ? <IconArrowDown size={13} aria-hidden /> : <IconArrowUp size={13} aria-hidden /> : null}
         </button>
       ) : (
-        <span className="clip">{col.label}</span>
+        <span className={col.act ? 'hidden-visually' : 'clip'}>{col.label}</span>
       )}
       </div>
     </th>
@@ -306,7 +308,7 @@ function Cards<T>(p: Model<T>) {
                 const content = c.cell(row.original)
                 return content === null ? null : (
                   <div key={c.id} className={css.pair}>
-                    <dt>{c.label}</dt>
+                    <dt className={c.act ? 'hidden-visually' : undefined}>{c.label}</dt>
                     <dd>{content}</dd>
                   </div>
                 )

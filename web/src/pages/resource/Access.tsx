@@ -41,7 +41,7 @@ export function Access({ kind, id }: { kind: string; id: string }) {
     { id: 'who', label: 'To', width: 220, cell: (g) => <Foreign text={`${g.subject.type} ${who(g.subject)}`} max={60} /> },
     { id: 'right', label: 'Right', width: 80, cell: (g) => g.right },
     { id: 'by', label: 'Granted by', width: 180, wide: true, cell: (g) => <Foreign text={g.created_by} max={60} /> },
-    { id: 'act', label: 'Actions', width: 90, cell: (g) => <button type="button" className="link" aria-label={`Revoke ${g.right} of ${who(g.subject)}`} onClick={() => setRevoking(g)}>Revoke</button> },
+    { id: 'act', label: 'Actions', act: true, width: 90, cell: (g) => <button type="button" className="link" aria-label={`Revoke ${g.right} of ${who(g.subject)}`} onClick={() => setRevoking(g)}>Revoke</button> },
   ]
   return (
     <>
