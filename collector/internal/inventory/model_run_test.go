@@ -103,7 +103,7 @@ func (w *world) build(t *rapid.T, at time.Time) *lateRun {
 // replayed by running the test again.
 func RunModel(t *testing.T, open func(t tb) store.Store) {
 	rapid.Check(t, func(rt *rapid.T) {
-		x := &comparison{rt: rt, open: open, clock: newClock(), m: newModel("a", "b"), worlds: map[string]*world{}}
+		x := &comparison{rt: rt, open: open, clock: newClock(), m: newModel("a", "b"), worlds: map[string]*world{}, tried: map[string]bool{}}
 		x.use(open(rt), "", "")
 		for i, name := range []string{"a", "b"} {
 			w := &world{conn: name, at: map[string]string{}, ver: map[string]int{}, hidden: map[string]bool{}, fp: "f0", agent: newAgent(x.s, name, int64(i))}
@@ -133,9 +133,9 @@ type comparison struct {
 	s     *Service
 	crash *storetest.Crasher
 	bad   *toxic
-	// poisoned is how values that the store choked on look in a history; choked says that it did in this push.
+	// poisoned is how values that the store chokes on look in a history; tried are the runs in which it did.
 	poisoned []string
-	choked   bool
+	tried    map[string]bool
 	saved    *savedStore
 	clock    *clock
 	m        *model
@@ -276,7 +276,6 @@ func (x *comparison) push(w *world, lr *lateRun, crash bool) {
 	}
 	x.tell("%s: push %s of epoch %d generation %d, settings %s, plan complete %t:%s", w.conn, lr.sp.id, lr.sp.epoch, lr.sp.gen, lr.sp.fp, lr.mr.complete, desc)
 	lr.by.log = nil
-	x.choked = false
 	for try := 0; ; try++ {
 		after := -1
 		if crash && try < 4 {
@@ -290,7 +289,7 @@ func (x *comparison) push(w *world, lr *lateRun, crash bool) {
 			x.outcome(w, lr, verdicts)
 			return
 		case errors.Is(err, errToxic) && try < 20:
-			x.choked = true
+			x.tried[lr.sp.id] = true
 			x.tell("  the store choked")
 		case errors.Is(err, storetest.ErrCrash):
 			x.tell("  crashed after %d writes", after)
@@ -338,7 +337,7 @@ func (x *comparison) outcome(w *world, lr *lateRun, verdicts map[string]Verdict)
 	for _, rd := range lr.mr.reads {
 		statuses[rd.status]++
 	}
-	if x.choked && x.bad.keeps {
+	if x.tried[lr.sp.id] && x.bad.keeps {
 		got = want // what was tried and taken back is counted
 	}
 	if got != want || !maps.Equal(statuses, info.Statuses) {
@@ -460,11 +459,11 @@ func (x *comparison) compareHistory() {
 	ctx := context.Background()
 	_, ids := x.actual()
 	for _, server := range slices.Sorted(maps.Keys(x.m.history)) {
-		var got []string
+		var got, runs []string
 		err := store.Each(ctx, x.s.opt.Store, store.Query{Table: tChanges, Tenant: tenant, Where: eq(text("resource_id"), ids[server]),
 			Order: []store.Order{{Field: number("version")}}}, func(r store.Row) error {
 			c, err := decodeRow[changeDoc](r)
-			got = append(got, c.Action+": "+c.Revision.look())
+			got, runs = append(got, c.Action+": "+c.Revision.look()), append(runs, c.RunID)
 			return err
 		})
 		if err == nil {
@@ -473,7 +472,7 @@ func (x *comparison) compareHistory() {
 		if err != nil {
 			x.fail("%v", err)
 		}
-		got, want := seenChanges(x.withoutTries(got)), seenChanges(x.m.history[server])
+		got, want := seenChanges(x.withoutTries(got, runs)), seenChanges(x.m.history[server])
 		if !slices.Equal(got, want) {
 			x.fail("history of %s is\n\t%s\nshould be\n\t%s", server, strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
 		}
@@ -481,14 +480,14 @@ func (x *comparison) compareHistory() {
 }
 
 // withoutTries leaves out what a store without transactions was left with by tries of what it choked on, and had taken back.
-func (x *comparison) withoutTries(history []string) []string {
+func (x *comparison) withoutTries(history, runs []string) []string {
 	look := func(h string) string {
 		_, l, _ := strings.Cut(h, ": ")
 		return l
 	}
 	var out []string
 	for i := 0; i < len(history); i++ {
-		tried := slices.ContainsFunc(x.poisoned, func(looks string) bool { return strings.Contains(history[i], looks) })
+		tried := x.tried[runs[i]] && slices.ContainsFunc(x.poisoned, func(looks string) bool { return strings.Contains(history[i], looks) })
 		if tried && len(out) > 0 && i+1 < len(history) && look(out[len(out)-1]) == look(history[i+1]) {
 			i++
 			continue
