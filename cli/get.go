@@ -119,7 +119,13 @@ func (a *app) getKind(cmd *cobra.Command, c *client.Client, kind string, flags l
 			return list, nil, err
 		}
 		coverage, err := client.Get[rest.Coverage](ctx, c, "/coverage", url.Values{"kind": {kind}})
-		return list, func() output.Table { return resourceTable(info, list, coverage, a.env.Now()) }, err
+		return list, func() output.Table {
+			t := resourceTable(info, list, coverage, a.env.Now())
+			if flags.asOf != "" {
+				t.Note = countText(info, list) + ", as it was at " + flags.asOf
+			}
+			return t
+		}, err
 	})
 }
 
@@ -176,8 +182,8 @@ func resourceTable(info rest.KindInfo, list rest.List[rest.Resource], cov rest.C
 	return t
 }
 
-// coverageLine says how far the list can be trusted.
-func coverageLine(info rest.KindInfo, list rest.List[rest.Resource], cov rest.Coverage, now time.Time) string {
+// countText says how many there are, and how many of them are printed.
+func countText(info rest.KindInfo, list rest.List[rest.Resource]) string {
 	count := strconv.Itoa(list.TotalSize)
 	if list.TotalSizeIsLowerBound {
 		count = "more than " + count
@@ -186,10 +192,16 @@ func coverageLine(info rest.KindInfo, list rest.List[rest.Resource], cov rest.Co
 	if list.TotalSize == 1 {
 		noun = info.Label
 	}
-	parts := []string{fmt.Sprintf("%s %s", count, strings.ToLower(noun))}
+	text := count + " " + strings.ToLower(noun)
 	if len(list.Items) < list.TotalSize {
-		parts[0] = fmt.Sprintf("%d of %s", len(list.Items), parts[0])
+		text = fmt.Sprintf("%d of %s", len(list.Items), text)
 	}
+	return text
+}
+
+// coverageLine says how far the list can be trusted.
+func coverageLine(info rest.KindInfo, list rest.List[rest.Resource], cov rest.Coverage, now time.Time) string {
+	parts := []string{countText(info, list)}
 	switch {
 	case cov.Scopes == 0:
 		parts = append(parts, "no connection reads this kind")

@@ -25,7 +25,7 @@ func TestGet(t *testing.T) {
 		{"get server --fields name,memory_byte", 2, "no field"},
 		{"get server --fields name -o template={{.nam", 2, "template"},
 		{"get server --as-of someday", 2, "no moment"},
-		{"get server --as-of 2001-01-01", 0, "0 servers"},
+		{"get server --as-of 2001-01-01", 0, "0 servers, as it was at 2001-01-01T00:00:00Z"},
 		{"get runs --as-of -1d", 2, "only resources"},
 		{"get changes --fields action,kind --limit 1 -o csv", 0, "action,kind\ncreated,server\n"},
 		{"get changes --fields acton", 2, "there are"},

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"net/http"
@@ -37,7 +38,7 @@ func (a *app) prefixes() *cobra.Command {
 			query.Set("within", within)
 			list, err := client.All[rest.Prefix](cmd.Context(), c, "/prefixes", query, flags.limit)
 			if err != nil {
-				return err
+				return whichDomain(cmd.Context(), c, domain, err)
 			}
 			return a.print(list, func() output.Table { return prefixTable(list.Items) })
 		}),
@@ -47,6 +48,22 @@ func (a *app) prefixes() *cobra.Command {
 	cmd.Flags().StringVar(&within, "within", "", "only `range` and what lies in it")
 	cmd.AddCommand(a.routingDomains())
 	return cmd
+}
+
+// whichDomain names the routing domains to whoever has to say one.
+func whichDomain(ctx context.Context, c *client.Client, domain string, err error) error {
+	if domain != "" || !client.IsStatus(err, http.StatusBadRequest) {
+		return err
+	}
+	list, failed := client.All[rest.RoutingDomain](ctx, c, "/routing_domains", nil, 0)
+	if failed != nil || len(list.Items) < 2 {
+		return err
+	}
+	var names []string
+	for _, d := range list.Items {
+		names = append(names, strconv.Quote(output.Clean(d.Name)))
+	}
+	return usageError{fmt.Errorf("say which routing domain with --domain; there are %s", strings.Join(names, ", "))}
 }
 
 func (a *app) routingDomains() *cobra.Command {
@@ -124,7 +141,7 @@ func amount(n float64, atLeast bool) string {
 func (a *app) onePrefix(cmd *cobra.Command, c *client.Client, domain, text string) error {
 	found, err := client.All[rest.Prefix](cmd.Context(), c, "/prefixes", url.Values{"domain": {domain}, "within": {text}, "filter": {`prefix = "` + text + `"`}}, 1)
 	if err != nil {
-		return err
+		return whichDomain(cmd.Context(), c, domain, err)
 	}
 	if len(found.Items) == 0 {
 		return &client.Error{Status: http.StatusNotFound, Title: "Not Found",

@@ -47,7 +47,7 @@ func TestPrefixes(t *testing.T) {
 		answer(w, rest.List[rest.PrefixAddress]{Items: []rest.PrefixAddress{{Address: "10.1.0.5", Duplicate: true, Resources: []rest.Ref{{Kind: "server", Name: "web"}, {Kind: "server", Name: "db"}}}}, TotalSize: 1})
 	})
 	mux.HandleFunc("GET /api/v1/routing_domains", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, rest.List[rest.RoutingDomain]{Items: []rest.RoutingDomain{{ID: site.ID, Name: site.Name, Datacenters: []rest.Ref{{ID: "d1", Name: "North"}}}}, TotalSize: 1})
+		answer(w, rest.List[rest.RoutingDomain]{Items: []rest.RoutingDomain{{ID: site.ID, Name: site.Name, Datacenters: []rest.Ref{{ID: "d1", Name: "North"}}}, {ID: "named:lab", Name: "lab"}}, TotalSize: 2})
 	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
@@ -61,7 +61,8 @@ func TestPrefixes(t *testing.T) {
 		{"prefixes --domain North 10.1.0.0/24", 0, []string{"10.1.0.5", "server web, server db", "duplicate", "254 free of 256; 1 ranges around it, 0 within", "Free: 10.1.0.128/25, ..."}},
 		{"prefixes --domain North 10.1.0.0/24 -o json", 0, []string{`"free_blocks"`, `"addresses"`}},
 		{"prefixes --domain North 10.9.0.0/24", 5, []string{"Nothing says that it is 10.9.0.0/24"}},
-		{"prefixes", 2, []string{"Say which routing domain."}},
+		{"prefixes", 2, []string{"say which routing domain with --domain", `"North", "lab"`}},
+		{"prefixes 10.1.0.0/24", 2, []string{`"North", "lab"`}},
 		{"prefixes domains", 0, []string{"datacenter:d1", "North"}},
 	} {
 		t.Run(tc.args, func(t *testing.T) {

@@ -42,6 +42,13 @@ func (a *app) export() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if asOf != "" {
+				at, err := moment(asOf, a.env.Now())
+				if err != nil {
+					return usageError{fmt.Errorf("--as-of: %w", err)}
+				}
+				asOf = at.UTC().Format(time.RFC3339Nano)
+			}
 			q := url.Values{"format": {format}}
 			for name, v := range map[string]string{"filter": filter, "order_by": orderBy, "as_of": asOf, "columns": columns} {
 				if v != "" {
@@ -57,7 +64,7 @@ func (a *app) export() *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&filter, "filter", "f", "", "`expression`, as for get")
 	cmd.Flags().StringVar(&orderBy, "order-by", "", "`fields` to sort by")
-	cmd.Flags().StringVar(&asOf, "as-of", "", "`moment` to look back to (RFC 3339)")
+	cmd.Flags().StringVar(&asOf, "as-of", "", "`moment` to look back to: 2026-11-01, 2026-11-01T08:00:00Z, -3d, monday")
 	cmd.Flags().StringVar(&format, "format", "", "csv, json or xlsx; by default what the file's name ends with, or csv")
 	cmd.Flags().StringVar(&columns, "columns", "", "`names` of fields, relations.<alias>, identifiers.<type>, separated by commas; by default all")
 	cmd.Flags().StringVar(&file, "file", "", "`path` to write to")
@@ -418,6 +425,8 @@ func operationTable(op rest.Operation) output.Table {
 	if len(op.Ignored) > 0 {
 		parts = append(parts, "not looked at: "+strings.Join(op.Ignored, ", "))
 	}
-	t.Note = output.Clean(strings.Join(parts, " · "))
+	if op.State != "failed" || op.Created+op.Updated+op.Removed+op.Refused > 0 {
+		t.Note = output.Clean(strings.Join(parts, " · "))
+	}
 	return t
 }

@@ -59,10 +59,25 @@ func (s *Server) approveKind(ctx context.Context, c access.Caller, in *decideKin
 // kind is one that the tenant has; otherwise the problem says which there are.
 func (s *Server) kind(ctx context.Context, c access.Caller, name string) (*inventory.KindInfo, error) {
 	k, err := s.opt.Inventory.Kind(ctx, c.Tenant, name)
-	if isNotFound(err) {
-		return nil, problem(http.StatusNotFound, "There is no kind %q. GET %s/kinds lists those there are.", name, prefix)
+	if !isNotFound(err) {
+		return k, err
 	}
-	return k, err
+	kinds, err := s.opt.Inventory.Kinds(ctx, c.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range kinds {
+		if sameWords(name, k.Plural) || sameWords(name, k.Label) || sameWords(name, k.Name) || sameWords(inventory.CustomProvider+"."+name, k.Name) {
+			return nil, problem(http.StatusNotFound, "There is no kind %q; did you mean %s?", name, k.Name)
+		}
+	}
+	return nil, problem(http.StatusNotFound, "There is no kind %q. The page of the kinds, maestro kinds and GET %s/kinds list those there are.", name, prefix)
+}
+
+// sameWords says whether two names differ in nothing but spelling: "Load balancers" and load_balancers.
+func sameWords(a, b string) bool {
+	plain := strings.NewReplacer(" ", "", "_", "", "-", "")
+	return strings.EqualFold(plain.Replace(a), plain.Replace(b))
 }
 
 func (s *Server) listResources(ctx context.Context, c access.Caller, in *resourcesIn) (*out[rest.List[rest.Resource]], error) {

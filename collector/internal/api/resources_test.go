@@ -299,6 +299,11 @@ func TestKindsSayHowTheyAreFiltered(t *testing.T) {
 		t.Errorf("memory_bytes is not in %+v", k.FilterFields)
 	}
 	w.ask(w.reader, "GET", "/api/v1/kinds/none", nil).problem(404)
+	for asked, meant := range map[string]string{"servers": "server", "Load%20balancers": "load_balancer", "backing-service": "backing_service"} {
+		if p := w.ask(w.reader, "GET", "/api/v1/resources/"+asked, nil).problem(404); !strings.Contains(p.Detail, "did you mean "+meant+"?") {
+			t.Errorf("%s: %s", asked, p.Detail)
+		}
+	}
 	all := documentOf[rest.List[rest.KindInfo]](w.ask(w.reader, "GET", "/api/v1/kinds?filter=group%3Dcompute&fields=name", nil).is(200))
 	if all.TotalSize < 1 {
 		t.Errorf("%+v", all)

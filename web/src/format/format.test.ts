@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { at, join, parts, put } from './pointer'
-import { actor, cut, human, partition, plain, safeLink } from './text'
+import { actor, cut, human, lower, partition, plain, safeLink } from './text'
 import { duration, every, parseTime, relative } from './time'
 import { bytes, counted, isLabelNumber, quantity } from './units'
 
@@ -50,6 +50,7 @@ describe('foreign text', () => {
   it('keeps lines', () => expect(plain('a\nb\tc')).toBe('a\nb\tc'))
   it('only links to what is harmless', () =>
     expect(['https://a/b', 'javascript:alert(1)', 'data:text/html,x', '//x', undefined].map(safeLink)).toEqual(['https://a/b', undefined, undefined, undefined, undefined]))
+  it('keeps abbreviations within a sentence', () => expect(['Network ACLs', 'Route tables', 'NAT gateways'].map(lower)).toEqual(['network ACLs', 'route tables', 'NAT gateways']))
   it('names fields for people', () => expect(['cpu_count', 'not_tried', 'ip_addresses'].map(human)).toEqual(['CPU count', 'Not tried', 'IP addresses']))
   it('reads an actor', () => expect(actor('user:anna')).toEqual({ type: 'user', name: 'anna' }))
   it('names a partition', () => expect([partition([{ key: 'a', value: '1' }, { key: 'r', value: 'eu' }]), partition([])]).toEqual(['1 · eu', 'everything']))

@@ -51,3 +51,8 @@ export function safeLink(url: string | undefined): string | undefined {
     return undefined
   }
 }
+
+/** A kind's label within a sentence: small letters, but for what is an abbreviation: "network ACLs". */
+export function lower(label: string): string {
+  return label.split(' ').map((w) => (/[A-Z]{2}/.test(w) ? w : w.toLowerCase())).join(' ')
+}

@@ -3,6 +3,7 @@ import { useQueries, useQuery } from '@tanstack/react-query'
 import { Link } from 'react-router'
 
 import { q } from '../api/queries'
+import { lower } from '../format/text'
 import { KindIcon } from '../frame/icons'
 import { count, counted } from '../format/units'
 import { trust } from '../kinds/coverage'
@@ -37,7 +38,7 @@ export default function Coverage() {
           <div className={css.exceptions}><Exceptions list={whole.data.exceptions} withKind /></div>
         </Panel>
       ) : null}
-      {unread.length ? <p className="muted">No connection reads {unread.map((k) => k.plural.toLowerCase()).join(', ')}.</p> : null}
+      {unread.length ? <p className="muted">No connection reads {unread.map((k) => lower(k.plural)).join(', ')}.</p> : null}
     </Page>
   )
 }

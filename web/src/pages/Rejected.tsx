@@ -56,7 +56,7 @@ function One({ id, it, admin }: { id: string; it: RejectedItem; admin: boolean }
       </div>
       <p><Foreign text={it.reason} max={400} /></p>
       <p><strong>What to do:</strong> {advice(it.reason, !!it.kept_bytes)}</p>
-      {it.kept_bytes && admin && kept === null ? <Button onClick={() => void show()}>Show what was kept</Button> : null}
+      {it.kept_bytes && admin && kept === null ? <div><Button onClick={() => void show()}>Show what was kept</Button></div> : null}
       {kept !== null ? <Snippet tall label="what was kept" text={kept} /> : null}
       {error ? <ProblemPanel error={error} compact /> : null}
     </li>

@@ -105,11 +105,11 @@ function EditStaleness({ rule, kinds, onClose }: { rule: Staleness; kinds: KindI
         </Radio.Group>
         {choice === 'days' ? <NumberInput label="Days" required min={0.05} max={3650} decimalScale={2} value={days} onChange={setDays} /> : null}
         <fieldset className={css.kinds}>
-          <legend>Kinds that differ</legend>
+          <legend>Kinds that differ <span className="muted">in days; 0 is never</span></legend>
           {own.map((k) => (
             <div key={k.kind} className={css.line}>
               <span>{kinds.find((x) => x.name === k.kind)?.plural ?? k.kind}</span>
-              <NumberInput aria-label={`Days of silence for ${k.kind}`} description="days; 0 is never" min={0} max={3650} decimalScale={2} w={150} value={k.days} onChange={(n) => setOwn(own.map((x) => (x.kind === k.kind ? { ...x, days: n } : x)))} />
+              <NumberInput aria-label={`Days of silence for ${k.kind}`} min={0} max={3650} decimalScale={2} w={110} value={k.days} onChange={(n) => setOwn(own.map((x) => (x.kind === k.kind ? { ...x, days: n } : x)))} />
               <button type="button" className="link" aria-label={`Remove ${k.kind}`} onClick={() => setOwn(own.filter((x) => x.kind !== k.kind))}>Remove</button>
             </div>
           ))}
