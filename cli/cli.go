@@ -172,6 +172,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed i
 		a.audit(),
 		a.kinds(),
 		a.mapping(),
+		a.users(),
+		a.roles(),
 		a.teams(),
 		a.access(),
 		a.staleness(),

@@ -192,7 +192,7 @@ func throughOf(e rest.AccessEntry) string {
 	for _, r := range e.Reasons {
 		switch {
 		case r.Through == "role":
-			parts = append(parts, r.Right+" by the role "+r.Role)
+			parts = append(parts, r.Right+" by "+standingWords(r))
 		case r.Team != "":
 			parts = append(parts, fmt.Sprintf("%s of the team %s on %s %s", r.Right, r.Team, r.Target.Kind, r.Target.Name))
 		case r.Target != nil:
@@ -200,6 +200,20 @@ func throughOf(e rest.AccessEntry) string {
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+// standingWords names the role with the permission groups that give the right, or what somebody has in its place.
+func standingWords(r rest.AccessReason) string {
+	groups := strings.Join(r.Groups, ", ")
+	switch {
+	case r.Level == "user":
+		return groups + " in place of a role"
+	case r.Level == "tenant":
+		return groups + ", which everybody has"
+	case groups != "":
+		return "the role " + r.Role + " (" + groups + ")"
+	}
+	return "the role " + r.Role
 }
 
 func (a *app) accessExplain() *cobra.Command {

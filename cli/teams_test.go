@@ -10,8 +10,8 @@ import (
 func TestWhatSomebodysRightComesThrough(t *testing.T) {
 	dc := &rest.AccessTarget{Kind: "datacenter", ID: "1", Name: "FRA1"}
 	got := throughOf(rest.AccessEntry{Reasons: []rest.AccessReason{
-		{Through: "role", Right: "read", Role: "reader"}, {Through: "grant", Right: "write", Team: "Ops", Target: dc}, {Through: "grant", Right: "admin", Target: dc}}})
-	if want := "read by the role reader; write of the team Ops on datacenter FRA1; admin on datacenter FRA1"; got != want {
+		{Through: "role", Right: "read", Role: "reader", Level: "role", Groups: []string{"read_only"}}, {Through: "grant", Right: "write", Team: "Ops", Target: dc}, {Through: "grant", Right: "admin", Target: dc}}})
+	if want := "read by the role reader (read_only); write of the team Ops on datacenter FRA1; admin on datacenter FRA1"; got != want {
 		t.Errorf("%q", got)
 	}
 	team := rest.Team{Members: []rest.TeamMember{{Username: "anna", Role: "lead"}, {Username: "ben", Role: "member"}}}

@@ -61,6 +61,8 @@ type AccessReason struct {
 	Through string        `json:"through" enum:"role,grant"`
 	Right   string        `json:"right" enum:"read,write,admin"`
 	Role    string        `json:"role,omitempty"`
+	Level   string        `json:"level,omitempty" enum:"user,role,tenant" doc:"Where the permission groups come from: given to the user in place of the role, those of the role, or what everybody has"`
+	Groups  []string      `json:"groups,omitempty" doc:"Permission groups that give it"`
 	Grant   string        `json:"grant,omitempty" doc:"Id of the grant"`
 	Team    string        `json:"team,omitempty" doc:"Name of the team that it was given to"`
 	Target  *AccessTarget `json:"target,omitempty" doc:"What it was given on"`
@@ -70,6 +72,9 @@ type AccessReason struct {
 type AccessEntry struct {
 	Subject AccessSubject  `json:"subject"`
 	Right   string         `json:"right" enum:"none,read,write,admin"`
+	Role    string         `json:"role"`
+	Level   string         `json:"level,omitempty" enum:"user,role,tenant"`
+	Groups  []string       `json:"groups,omitempty" doc:"Permission groups in the whole tenant, whether they give something here or not"`
 	Off     bool           `json:"off,omitempty" doc:"Disabled or invited only: may do nothing until that changes"`
 	Reasons []AccessReason `json:"reasons"`
 }

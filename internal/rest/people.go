@@ -7,7 +7,8 @@ type User struct {
 	Username    string    `json:"username"`
 	DisplayName string    `json:"display_name"`
 	Email       string    `json:"email"`
-	Role        string    `json:"role" enum:"admin,reader,none"`
+	Role        string    `json:"role"`
+	Groups      []string  `json:"groups,omitempty" doc:"Permission groups in place of those of the role"`
 	Disabled    bool      `json:"disabled"`
 	Invited     bool      `json:"invited" doc:"No password was set yet"`
 	Factor      bool      `json:"second_factor" doc:"Signing in asks for a code"`
@@ -19,18 +20,20 @@ type User struct {
 
 // UserCreate invites somebody.
 type UserCreate struct {
-	Username    string `json:"username" minLength:"1" maxLength:"200" doc:"Unique in the installation; case does not matter"`
-	DisplayName string `json:"display_name,omitempty" maxLength:"200"`
-	Email       string `json:"email,omitempty" maxLength:"254"`
-	Role        string `json:"role" enum:"admin,reader,none"`
+	Username    string   `json:"username" minLength:"1" maxLength:"200" doc:"Unique in the installation; case does not matter"`
+	DisplayName string   `json:"display_name,omitempty" maxLength:"200"`
+	Email       string   `json:"email,omitempty" maxLength:"254"`
+	Role        string   `json:"role" maxLength:"40" doc:"admin, reader, none or one that was made; only what one holds oneself can be given"`
+	Groups      []string `json:"groups,omitempty" maxItems:"20" doc:"Permission groups in place of those of the role"`
 }
 
 // UserWrite is what an administrator decides of a user.
 type UserWrite struct {
-	DisplayName string `json:"display_name" maxLength:"200"`
-	Email       string `json:"email" maxLength:"254"`
-	Role        string `json:"role" enum:"admin,reader,none"`
-	Disabled    bool   `json:"disabled" doc:"May not sign in; all sessions end"`
+	DisplayName string   `json:"display_name" maxLength:"200"`
+	Email       string   `json:"email" maxLength:"254"`
+	Role        string   `json:"role" maxLength:"40" doc:"admin, reader, none or one that was made; only what one holds oneself can be given"`
+	Groups      []string `json:"groups,omitempty" maxItems:"20" doc:"Permission groups in place of those of the role"`
+	Disabled    bool     `json:"disabled" doc:"May not sign in; all sessions end"`
 }
 
 // UserLink lets a user set a password, once.

@@ -704,7 +704,9 @@ type SignIn struct {
 type Session struct {
 	Username  string    `json:"username"`
 	Tenant    string    `json:"tenant"`
-	Role      string    `json:"role" enum:"admin,reader,none"`
+	Role      string    `json:"role"`
+	Actions   []string  `json:"actions" doc:"What the caller may do in the whole tenant; grants may allow more on single objects"`
+	Somewhere []string  `json:"somewhere" doc:"What the caller may do in the whole tenant or on some object; a client offers it, and the collector decides"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	// Server facts the UI shows.
 	Version string `json:"version"`
@@ -718,7 +720,7 @@ type Session struct {
 type Token struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
-	Role      string    `json:"role" enum:"admin,reader,none"`
+	Role      string    `json:"role"`
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	LastUsed  time.Time `json:"last_used,omitzero"`
@@ -728,7 +730,7 @@ type Token struct {
 // TokenCreate asks for a token.
 type TokenCreate struct {
 	Name       string `json:"name" minLength:"1" maxLength:"100"`
-	Role       string `json:"role" enum:"admin,reader,none" doc:"none sees and does what is granted to the token"`
+	Role       string `json:"role" maxLength:"40" doc:"One that one holds oneself; none sees and does what is granted to the token"`
 	TTLSeconds int64  `json:"ttl_seconds,omitempty" minimum:"0" doc:"0: no end"`
 }
 

@@ -173,6 +173,7 @@ for (let i = 50; i < 110; i++) {
 export const historyOf = (id) => changes.filter((c) => c.resource_id === id)
 
 export const removals = [{ id: uuid(), connection: ref(connections[1]), kind: 'server', partition: label('DC1'), run_id: runs.find((r) => r.held)?.id ?? runs[0].id, held_at: ago(7300), state: 'held', count: 64, scope_size: 84, items: servers.slice(60, 124).map((s) => ({ ...ref(s), kind: 'server' })) }]
+export const actions = ['agent.manage', 'audit.verify', 'connection.manage', 'datacenter.manage', 'kind.approve', 'kind.define', 'mapping.manage', 'options.manage', 'removal.decide', 'resource.edit', 'role.manage', 'run.request', 'settings.read', 'team.manage', 'token.manage', 'user.manage', 'view.share']
 export const tokens = [{ id: uuid(), name: 'ci', role: 'reader', created_at: ago(3e6), expires_at: ago(-4e6), last_used: ago(120) }, { id: uuid(), name: 'old importer', role: 'admin', created_at: ago(9e6), expires_at: ago(1e5) }]
 export const joinTokens = []
 export const audit = [

@@ -177,7 +177,7 @@ async function answer(req, url) {
   const body = text ? JSON.parse(text) : undefined
   const path = url.pathname.slice('/api/v1'.length)
   const cookie = /maestro_session=(\w+)/.exec(req.headers.cookie ?? '')?.[1]
-  const me = { username: 'admin', tenant: 'default', role: 'admin', expires_at: d.ago(-40000), version: '0.1.0-fixture', engine: 'fixture', demo: true }
+  const me = { username: 'admin', tenant: 'default', role: 'admin', actions: d.actions, somewhere: d.actions, expires_at: d.ago(-40000), version: '0.1.0-fixture', engine: 'fixture', demo: true }
   if (path === '/session' && req.method === 'POST') {
     if (body.username !== 'admin' || body.password !== 'fixture') throw new Refused(401, 'Unauthorized', { detail: 'That user name and password do not belong together.' })
     const id = d.uuid().replaceAll('-', '')

@@ -31,6 +31,7 @@ const pages: [path: string, load: Load][] = [
   ['import', () => import('./pages/Import')],
   ['changes', () => import('./pages/Changes')],
   ['settings/users', () => import('./pages/Users')],
+  ['settings/roles', () => import('./pages/Roles')],
   ['settings/teams', () => import('./pages/Teams')],
   ['account', () => import('./pages/Account')],
   ['settings', () => import('./pages/Settings')],

@@ -150,6 +150,10 @@ const (
 	factorsTable  = "second_factors"
 	teamsTable    = "teams"
 	grantsTable   = "grants"
+	rolesTable    = "roles"
+	groupsTable   = "permission_groups"
+	// everybodyTable has what everybody of a tenant has.
+	everybodyTable = "everybody"
 )
 
 var (
@@ -175,6 +179,9 @@ func Tables() []store.Table {
 		{Name: tokensTable},
 		{Name: factorsTable},
 		{Name: teamsTable, Indexes: []store.Index{{Name: "member", Fields: []filter.Field{fieldMember}}}},
+		{Name: rolesTable},
+		{Name: groupsTable},
+		{Name: everybodyTable},
 		{Name: grantsTable, Indexes: []store.Index{
 			{Name: "subject", Fields: []filter.Field{fieldSubject}},
 			{Name: "root", Fields: []filter.Field{fieldRoot}},

@@ -12,10 +12,12 @@ import (
 // Reason is one of the ways by which somebody has a right: a role, or a grant to him or to a team of his.
 type Reason struct {
 	Right Right
-	// Role is empty for a grant.
-	Role  Role
-	Grant Grant
-	Team  string
+	// Role is empty for a grant. Level says where the role's groups come from, and Groups are those that give the right.
+	Role   Role
+	Level  string
+	Groups []string
+	Grant  Grant
+	Team   string
 }
 
 // Entry is what a subject may do with an object.
@@ -26,6 +28,10 @@ type Entry struct {
 	// Off says that it is disabled, or was only invited.
 	Off     bool
 	Reasons []Reason
+	// Role, Level and Groups are what the subject has in the whole tenant, whether it gives something here or not.
+	Role   Role
+	Level  string
+	Groups []string
 }
 
 // holder is somebody who can have rights.
@@ -33,6 +39,8 @@ type holder struct {
 	subject Subject
 	name    string
 	role    Role
+	has     standing
+	book    *rolebook
 	off     bool
 	teams   []Membership
 }
@@ -73,10 +81,10 @@ func (s *Service) Explain(ctx context.Context, tenant string, subject Subject, r
 
 // entry asks Decide, as it would be asked when the holder came, and names what made it answer so.
 func (h holder) entry(tenant string, roots []string, grants []Grant) Entry {
-	e := Entry{Subject: h.subject, Name: h.name, Off: h.off}
-	c := Caller{Tenant: tenant, Role: h.role}
+	e := Entry{Subject: h.subject, Name: h.name, Off: h.off, Role: h.role, Level: h.has.level, Groups: h.has.groups}
+	c := Caller{Tenant: tenant, Role: h.role, Actions: h.has.actions}
 	if by := c.right(roots); by > NoRight {
-		e.Reasons = append(e.Reasons, Reason{Right: by, Role: h.role})
+		e.Reasons = append(e.Reasons, Reason{Right: by, Role: h.role, Level: h.has.level, Groups: h.giving(tenant, roots)})
 	}
 	c.Grants = map[string]Right{}
 	for _, g := range grants {
@@ -96,6 +104,17 @@ func (h holder) entry(tenant string, roots []string, grants []Grant) Entry {
 	return e
 }
 
+// giving are the groups that give something on the object by themselves.
+func (h holder) giving(tenant string, roots []string) []string {
+	var out []string
+	for _, g := range h.has.groups {
+		if (Caller{Tenant: tenant, Actions: h.book.actionsOf([]string{g})}).right(roots) > NoRight {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
 // right is the greatest right on an object by what Decide allows there.
 func (c Caller) right(roots []string) Right {
 	switch {
@@ -110,6 +129,10 @@ func (c Caller) right(roots []string) Right {
 }
 
 func (s *Service) holders(ctx context.Context, tenant string) ([]holder, error) {
+	book, err := s.wholeBook(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
 	teams, err := documents[teamDoc](ctx, s.opt.Store, teamsTable, tenant, nil)
 	if err != nil {
 		return nil, err
@@ -127,7 +150,7 @@ func (s *Service) holders(ctx context.Context, tenant string) ([]holder, error) 
 			if err != nil {
 				return err
 			}
-			out = append(out, holder{subject: SubjectUser(row.ID), name: d.Display, role: d.Role, off: d.Disabled || d.Password == "", teams: in[row.ID]})
+			out = append(out, holder{subject: SubjectUser(row.ID), name: d.Display, role: d.Role, has: book.standingOf(d.Role, d.Groups, true), book: &book, off: d.Disabled || d.Password == "", teams: in[row.ID]})
 		}
 		return nil
 	})
@@ -140,7 +163,7 @@ func (s *Service) holders(ctx context.Context, tenant string) ([]holder, error) 
 	}
 	now := s.now()
 	for _, t := range tokens {
-		out = append(out, holder{subject: SubjectToken(t.id), name: t.doc.Name, role: t.doc.Role, off: !t.doc.ExpiresAt.IsZero() && !now.Before(t.doc.ExpiresAt.Time)})
+		out = append(out, holder{subject: SubjectToken(t.id), name: t.doc.Name, role: t.doc.Role, has: book.standingOf(t.doc.Role, nil, false), book: &book, off: !t.doc.ExpiresAt.IsZero() && !now.Before(t.doc.ExpiresAt.Time)})
 	}
 	slices.SortStableFunc(out, func(a, b holder) int { return strings.Compare(a.name, b.name) })
 	return out, nil

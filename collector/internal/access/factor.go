@@ -284,7 +284,7 @@ func (s *Service) StopFactor(ctx context.Context, c Caller, password Secret, cod
 	if err != nil {
 		return err
 	}
-	if s.opt.RequireSecondFactor && d.Role == RoleAdmin {
+	if s.mustHaveFactor(c) {
 		return &ConflictError{"Administrators of this installation must have a second factor. Another administrator can reset yours, so that you set up a new one."}
 	}
 	if err := s.provePassword(ctx, c, d, password); err != nil {
@@ -311,6 +311,9 @@ func (s *Service) ResetFactor(ctx context.Context, c Caller, username string) er
 	}
 	if isSelf(c, d) {
 		return &ConflictError{"Turn your own second factor off in your account, with password and code."}
+	}
+	if err := s.mustOutrank(ctx, c, d); err != nil {
+		return err
 	}
 	return s.dropFactor(ctx, c, d, "second_factor.reset")
 }

@@ -107,6 +107,9 @@ func (s *Service) Grant(ctx context.Context, c Caller, subject Subject, right Ri
 	if !c.mayGrant(t, inherited) {
 		return Grant{}, ErrForbidden
 	}
+	if !c.holds(right, append([]string{t.Root()}, inherited...)) {
+		return Grant{}, &BeyondError{Problem: beyondGiving, Missing: []string{right.String() + " on the " + t.Kind + " " + t.Name}}
+	}
 	name, err := s.subjectName(ctx, c, subject)
 	if err != nil {
 		return Grant{}, err
@@ -229,7 +232,7 @@ func (s *Service) forget(ctx context.Context, tenant string, subject Subject) er
 
 // withRights completes a caller by teams and grants. Who may do everything needs none.
 func (s *Service) withRights(ctx context.Context, c Caller, subject Subject, roots []string) (Caller, error) {
-	if c.Actions == nil && c.Role == RoleAdmin {
+	if c.can(ManageTeams) && c.holds(RightAdmin, nil) {
 		return c, nil
 	}
 	subjects := []Subject{subject}

@@ -94,6 +94,9 @@ func (s *Service) GiveLink(ctx context.Context, c Caller, username string) (Link
 	if d.Disabled {
 		return Link{}, &ConflictError{"The user is disabled. Enable the user first."}
 	}
+	if err := s.mustOutrank(ctx, c, d); err != nil {
+		return Link{}, err
+	}
 	link, err := s.newLink(c.Tenant, &d, linkLife)
 	if err != nil {
 		return Link{}, err

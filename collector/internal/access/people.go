@@ -21,12 +21,15 @@ type UserEdit struct {
 	DisplayName string
 	Email       string
 	Role        Role
-	Disabled    bool
+	// Groups are permission groups in place of those of the role; none: the role counts.
+	Groups   []string
+	Disabled bool
 }
 
 const (
 	maxDisplayName = 200
 	maxEmail       = 254
+	maxOwnGroups   = 20
 )
 
 // clip shortens a foreign text to so many bytes without cutting a character.
@@ -68,18 +71,20 @@ func (e *UserEdit) check() error {
 	if err := checkEmail(e.Email); err != nil {
 		return err
 	}
-	if !slices.Contains([]Role{RoleAdmin, RoleReader, RoleNone}, e.Role) {
-		return &InvalidError{Field: "role", Problem: "must be admin, reader or none"}
+	slices.Sort(e.Groups)
+	e.Groups = slices.Compact(e.Groups)
+	if len(e.Groups) > maxOwnGroups {
+		return &InvalidError{Field: "groups", Problem: fmt.Sprintf("are more than %d", maxOwnGroups)}
 	}
 	return nil
 }
 
 func (e UserEdit) into(d *userDoc) {
-	d.Name, d.Email, d.Folded, d.Role, d.Disabled = e.DisplayName, e.Email, foldEmail(e.Email), e.Role, e.Disabled
+	d.Name, d.Email, d.Folded, d.Role, d.Groups, d.Disabled = e.DisplayName, e.Email, foldEmail(e.Email), e.Role, e.Groups, e.Disabled
 }
 
 func (s *Service) userOf(row store.Row, d userDoc, f factorDoc) User {
-	u := User{Tenant: row.Tenant, Username: d.Display, DisplayName: d.Name, Email: d.Email, Role: d.Role, Roots: d.Roots, Disabled: d.Disabled,
+	u := User{Tenant: row.Tenant, Username: d.Display, DisplayName: d.Name, Email: d.Email, Role: d.Role, Groups: d.Groups, Roots: d.Roots, Disabled: d.Disabled,
 		CreatedAt: d.CreatedAt.Time, Version: row.Version, Invited: d.Password == "", SecondFactor: f.active()}
 	if d.Link != nil && s.now().Before(d.Link.ExpiresAt.Time) {
 		u.LinkUntil = d.Link.ExpiresAt.Time
@@ -140,6 +145,9 @@ func (s *Service) Invite(ctx context.Context, c Caller, username string, e UserE
 	if err := e.check(); err != nil {
 		return User{}, Link{}, err
 	}
+	if err := s.mayGiveRole(ctx, c, e.Role, e.Groups, true); err != nil {
+		return User{}, Link{}, err
+	}
 	now := s.now()
 	d := userDoc{Username: name, Display: strings.TrimSpace(username), CreatedAt: store.At(now), SessionsFrom: store.At(now)}
 	e.into(&d)
@@ -159,7 +167,7 @@ func (s *Service) Invite(ctx context.Context, c Caller, username string, e UserE
 	if conflict {
 		return User{}, Link{}, fmt.Errorf("create user %s: %w", name, ErrTaken)
 	}
-	if err := s.auditUser(ctx, c, "user.create", d, map[string]any{"role": string(d.Role)}); err != nil {
+	if err := s.auditUser(ctx, c, "user.create", d, changesOf(userDoc{Name: d.Name, Email: d.Email}, d)); err != nil {
 		return User{}, Link{}, err
 	}
 	return s.userOf(row, d, factorDoc{}), s.send(ctx, d, link), nil
@@ -178,7 +186,13 @@ func (s *Service) UpdateUser(ctx context.Context, c Caller, username string, ver
 	if row.Version != version {
 		return User{}, &StaleError{Current: row.Version}
 	}
-	if isSelf(c, d) && (e.Role != d.Role || e.Disabled) {
+	if err := s.mustOutrank(ctx, c, d); err != nil {
+		return User{}, err
+	}
+	if err := s.mayGiveRole(ctx, c, e.Role, e.Groups, true); err != nil {
+		return User{}, err
+	}
+	if isSelf(c, d) && (e.Role != d.Role || !slices.Equal(e.Groups, d.Groups) || e.Disabled) {
 		return User{}, &ConflictError{"Nobody takes the own role away or disables the own account; another administrator can."}
 	}
 	was := d
@@ -202,6 +216,9 @@ func changesOf(was, is userDoc) map[string]any {
 	if was.Role != is.Role {
 		m["role"] = string(is.Role)
 	}
+	if !slices.Equal(was.Groups, is.Groups) {
+		m["groups"] = is.Groups
+	}
 	if was.Disabled != is.Disabled {
 		m["disabled"] = is.Disabled
 	}
@@ -223,6 +240,9 @@ func (s *Service) DeleteUser(ctx context.Context, c Caller, username string) err
 	}
 	if isSelf(c, d) {
 		return &ConflictError{"Nobody deletes the own account; another administrator can."}
+	}
+	if err := s.mustOutrank(ctx, c, d); err != nil {
+		return err
 	}
 	was := d
 	d.Disabled, d.Link, d.SessionsFrom = true, nil, store.At(s.now())
@@ -249,7 +269,11 @@ func (s *Service) DeleteUser(ctx context.Context, c Caller, username string) err
 
 func isSelf(c Caller, d userDoc) bool { return c.Cookie && foldUsername(c.Username) == d.Username }
 
-func (d userDoc) administers() bool { return d.Role == RoleAdmin && !d.Disabled && d.Password != "" }
+// administers says that a user has everything and can sign in; roles that were made do not count, since they can be changed.
+func (d userDoc) administers() bool {
+	full := d.Role == RoleAdmin && len(d.Groups) == 0 || slices.Contains(d.Groups, FullAccess)
+	return full && !d.Disabled && d.Password != ""
+}
 
 // errLast rolls back.
 var errLast = &ConflictError{"This is the last administrator who can sign in. Make another one first."}

@@ -289,7 +289,7 @@ func TestTwoAdministratorsCannotRemoveEachOther(t *testing.T) {
 		var wg sync.WaitGroup
 		for _, name := range []string{"anna", "berta"} {
 			wg.Go(func() {
-				_, err := w.UpdateUser(t.Context(), Caller{Tenant: "default", Name: "token:x"}, name, 1, UserEdit{Role: RoleReader})
+				_, err := w.UpdateUser(t.Context(), Caller{Tenant: "default", Name: "token:x", Role: RoleAdmin}, name, 1, UserEdit{Role: RoleReader})
 				if conflict := new(ConflictError); err != nil && !errors.As(err, &conflict) {
 					t.Error(err)
 				}
@@ -307,10 +307,10 @@ func TestTwoAdministratorsCannotRemoveEachOther(t *testing.T) {
 		other := worldOn(t, inner)
 		p.before = func(store.Write) { // the other one is quicker by a hair
 			p.before = nil
-			_, err := other.UpdateUser(t.Context(), Caller{Tenant: "default", Name: "token:x"}, "berta", 1, UserEdit{Role: RoleReader})
+			_, err := other.UpdateUser(t.Context(), Caller{Tenant: "default", Name: "token:x", Role: RoleAdmin}, "berta", 1, UserEdit{Role: RoleReader})
 			must(t, err)
 		}
-		_, err := w.UpdateUser(t.Context(), Caller{Tenant: "default", Name: "token:x"}, "anna", 1, UserEdit{Role: RoleReader})
+		_, err := w.UpdateUser(t.Context(), Caller{Tenant: "default", Name: "token:x", Role: RoleAdmin}, "anna", 1, UserEdit{Role: RoleReader})
 		if !errors.Is(err, errLast) {
 			t.Errorf("got %v", err)
 		}

@@ -27,6 +27,7 @@ const (
 	ManageTokens      Action = "token.manage"
 	ShareViews        Action = "view.share"
 	ManageUsers       Action = "user.manage"
+	ManageRoles       Action = "role.manage"
 	ManageTeams       Action = "team.manage"
 	ManageGrants      Action = "grant.manage"
 )
@@ -145,7 +146,12 @@ func (c Caller) can(action Action) bool {
 	if c.Actions != nil {
 		return slices.Contains(c.Actions, action)
 	}
-	return slices.Contains(builtinRoles[c.Role], action)
+	for _, g := range builtinRoles[c.Role] {
+		if slices.Contains(builtinGroups[g], action) {
+			return true
+		}
+	}
+	return false
 }
 
 // rightOn is the greatest right that the grants give on any of the roots.

@@ -50,7 +50,7 @@ func (s *Service) UpdateProfile(ctx context.Context, c Caller, name, email strin
 		return User{}, err
 	}
 	was := d
-	e := UserEdit{DisplayName: name, Email: email, Role: d.Role, Disabled: d.Disabled}
+	e := UserEdit{DisplayName: name, Email: email, Role: d.Role, Groups: d.Groups, Disabled: d.Disabled}
 	if err := e.check(); err != nil {
 		return User{}, err
 	}
@@ -184,6 +184,9 @@ func (s *Service) EndOtherSessions(ctx context.Context, c Caller) error {
 func (s *Service) EndSessionsOf(ctx context.Context, c Caller, username string) error {
 	row, d, err := s.user(ctx, c.Tenant, foldUsername(username))
 	if err != nil {
+		return err
+	}
+	if err := s.mustOutrank(ctx, c, d); err != nil {
 		return err
 	}
 	d.SessionsFrom = store.At(s.now())

@@ -70,7 +70,7 @@ func TestActionsThatGrantsDoNotGive(t *testing.T) {
 }
 
 func TestRolesAreMadeOfPermissionGroups(t *testing.T) {
-	for twin, of := range map[string]string{ReadOnly: FullAccess, ResourcesReadOnly: Resources, BillingReadOnly: Billing, ManageReadOnly: Manage} {
+	for twin, of := range map[string]string{ReadOnly: FullAccess, ResourcesReadOnly: Resources, ManageReadOnly: Manage} {
 		for _, a := range builtinGroups[twin] {
 			if !slices.Contains(builtinGroups[of], a) || !slices.Contains([]Action{Read, ReadSettings, ReadAudit}, a) {
 				t.Errorf("%s has %s, which is not what %s reads", twin, a, of)

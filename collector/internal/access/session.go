@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"maestro.internal/collector/internal/audit"
@@ -146,18 +147,29 @@ func (s *Service) openSession(ctx context.Context, tenant string, d userDoc, o o
 	if _, err := s.update(ctx, store.Write{Table: sessionsTable, Op: store.Insert, Row: row}); err != nil {
 		return Session{}, fmt.Errorf("open session: %w", err)
 	}
-	c := s.callerOf(row, d, sd)
-	c.Address, c.Browser = o.address, o.browser
-	if c, err = s.withRights(ctx, c, SubjectUser(d.Username), d.Roots); err != nil {
+	c, err := s.callerOf(ctx, row, d, sd)
+	if err != nil {
 		return Session{}, err
 	}
+	c.Address, c.Browser = o.address, o.browser
 	return Session{Caller: c, Cookie: NewSecret(cred.text(""))}, nil
 }
 
-func (s *Service) callerOf(row store.Row, d userDoc, sd sessionDoc) Caller {
-	return Caller{Tenant: row.Tenant, Name: "user:" + d.Username, Username: d.Display, Role: d.Role,
-		ExpiresAt: sd.ExpiresAt.Time, Cookie: true, Session: row.ID, Browser: sd.Browser,
-		EnrolFirst: s.opt.RequireSecondFactor && d.Role == RoleAdmin && !sd.Factor}
+// callerOf is a person with all rights that he has today.
+func (s *Service) callerOf(ctx context.Context, row store.Row, d userDoc, sd sessionDoc) (Caller, error) {
+	c := Caller{Tenant: row.Tenant, Name: "user:" + d.Username, Username: d.Display, Role: d.Role,
+		ExpiresAt: sd.ExpiresAt.Time, Cookie: true, Session: row.ID, Browser: sd.Browser}
+	c, err := s.withStanding(ctx, c, d.Groups, true)
+	if err != nil {
+		return Caller{}, err
+	}
+	c.EnrolFirst = s.mustHaveFactor(c) && !sd.Factor
+	return s.withRights(ctx, c, SubjectUser(d.Username), d.Roots)
+}
+
+// mustHaveFactor says that the installation demands a second factor of whoever can get at the rights of others.
+func (s *Service) mustHaveFactor(c Caller) bool {
+	return s.opt.RequireSecondFactor && slices.ContainsFunc(administrative, c.can)
 }
 
 // FromCookie recognises the user of a session.
@@ -188,9 +200,9 @@ func (s *Service) FromCookie(ctx context.Context, cookie Secret, address string)
 		sd.UsedAt, sd.Address = store.At(now), address
 		s.touch(ctx, sessionsTable, row, sd)
 	}
-	c := s.callerOf(row, d, sd)
+	c, err := s.callerOf(ctx, row, d, sd)
 	c.Address = address
-	return s.withRights(ctx, c, SubjectUser(d.Username), d.Roots)
+	return c, err
 }
 
 // over says that a session came to its end, whether swept already or not.

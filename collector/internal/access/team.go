@@ -161,6 +161,11 @@ func (s *Service) UpdateTeam(ctx context.Context, c Caller, id string, version i
 	if err := s.checkTeam(ctx, c.Tenant, id, &e); err != nil {
 		return Team{}, err
 	}
+	if joins(t.doc.Members, e.Members) {
+		if err := s.mustHoldGrants(ctx, c, "The team has rights that you do not have yourself", SubjectTeam(id)); err != nil {
+			return Team{}, err
+		}
+	}
 	was := t.doc
 	t.version++
 	t.doc.Name, t.doc.Email, t.doc.Members = e.Name, e.Email, e.Members
@@ -175,6 +180,13 @@ func (s *Service) UpdateTeam(ctx context.Context, c Caller, id string, version i
 		detail["members"] = memberNames(e.Members)
 	}
 	return teamOf(t), s.auditTeam(ctx, c, "team.update", t, detail)
+}
+
+// joins says that somebody is in the team, or leads it, who did not before.
+func joins(was, is []Member) bool {
+	return slices.ContainsFunc(is, func(m Member) bool {
+		return !slices.Contains(was, m) && !slices.Contains(was, Member{Username: m.Username, Lead: true})
+	})
 }
 
 func (s *Service) mayLead(c Caller, id string) error {

@@ -47,8 +47,8 @@ func (s *Service) CreateToken(ctx context.Context, c Caller, name string, role R
 	if name == "" {
 		return Token{}, Secret{}, &InvalidError{Field: "name", Problem: "is empty"}
 	}
-	if !slices.Contains([]Role{RoleAdmin, RoleReader, RoleNone}, role) {
-		return Token{}, Secret{}, &InvalidError{Field: "role", Problem: "must be admin, reader or none"}
+	if err := s.mayGiveRole(ctx, c, role, nil, false); err != nil {
+		return Token{}, Secret{}, err
 	}
 	cred, err := newCredential(c.Tenant)
 	if err != nil {
@@ -94,6 +94,9 @@ func (s *Service) FromToken(ctx context.Context, text Secret, address string) (C
 	}
 	c := Caller{Tenant: row.Tenant, Name: "token:" + d.Name, Username: d.Name, Role: d.Role, Address: address,
 		ExpiresAt: d.ExpiresAt.Time}
+	if c, err = s.withStanding(ctx, c, nil, false); err != nil {
+		return Caller{}, err
+	}
 	return s.withRights(ctx, c, SubjectToken(row.ID), nil)
 }
 

@@ -24,10 +24,12 @@ type User struct {
 	DisplayName string
 	Email       string
 	Role        Role
-	Roots       []string
-	Disabled    bool
-	CreatedAt   time.Time
-	Version     int64
+	// Groups are permission groups in place of those of the role.
+	Groups    []string
+	Roots     []string
+	Disabled  bool
+	CreatedAt time.Time
+	Version   int64
 	// Invited says that no password was set yet, SecondFactor that a code is asked for.
 	Invited      bool
 	SecondFactor bool
@@ -42,6 +44,7 @@ type userDoc struct {
 	Display  string   `json:"display"`
 	Role     Role     `json:"role"`
 	Roots    []string `json:"roots,omitempty"`
+	Groups   []string `json:"groups,omitempty"`
 	Name     string   `json:"name,omitempty"`
 	Email    string   `json:"email,omitempty"`
 	Folded   string   `json:"email_folded,omitempty"`
@@ -108,7 +111,7 @@ func (s *Service) CreateUser(ctx context.Context, u User, password Secret) error
 	if err != nil {
 		return err
 	}
-	d := userDoc{Username: name, Display: strings.TrimSpace(u.Username), Role: u.Role, Roots: u.Roots, Password: hash,
+	d := userDoc{Username: name, Display: strings.TrimSpace(u.Username), Role: u.Role, Groups: u.Groups, Roots: u.Roots, Password: hash,
 		Disabled: u.Disabled, CreatedAt: store.At(s.now()), SessionsFrom: store.At(s.now())}
 	row, err := encodeRow(name, u.Tenant, 1, d)
 	if err != nil {

@@ -204,6 +204,6 @@ func sessionCookieOf(ctx context.Context, value access.Secret, life int) http.Co
 }
 
 func (s *Server) sessionDocument(c access.Caller) rest.Session {
-	return rest.Session{Username: c.Username, Tenant: c.Tenant, Role: string(c.Role), ExpiresAt: c.ExpiresAt,
+	return rest.Session{Username: c.Username, Tenant: c.Tenant, Role: string(c.Role), Actions: held(c, access.Object{}), Somewhere: held(c, access.Object{Anywhere: true}), ExpiresAt: c.ExpiresAt,
 		Version: s.opt.Version, Engine: s.opt.Engine, Demo: s.opt.Demo, EnrolFirst: c.EnrolFirst}
 }

@@ -141,7 +141,7 @@ func (s *Server) events(ctx context.Context, c access.Caller, in *eventsIn) (*hu
 
 // liveKey is all that decides what a caller is told.
 func liveKey(c access.Caller) string {
-	return fmt.Sprintf("%q %q %t %t %q %q", c.Tenant, c.Role, c.EnrolFirst, c.TenantWide(), c.Roots(), c.Connections)
+	return fmt.Sprintf("%q %q %t %t %q %q", c.Tenant, held(c, access.Object{}), c.EnrolFirst, c.TenantWide(), c.Roots(), c.Connections)
 }
 
 // momentOf reads the id of an event. What a client made of it is no reason to refuse it.

@@ -211,10 +211,10 @@ func (s *Server) deleteGrant(ctx context.Context, c access.Caller, in *idIn) (*n
 }
 
 func entryDocument(e access.Entry, names map[access.Subject]string) rest.AccessEntry {
-	d := rest.AccessEntry{Subject: subjectDocument(e.Subject, names), Right: e.Right.String(), Off: e.Off, Reasons: []rest.AccessReason{}}
+	d := rest.AccessEntry{Subject: subjectDocument(e.Subject, names), Right: e.Right.String(), Role: string(e.Role), Level: e.Level, Groups: e.Groups, Off: e.Off, Reasons: []rest.AccessReason{}}
 	for _, r := range e.Reasons {
 		if r.Role != "" {
-			d.Reasons = append(d.Reasons, rest.AccessReason{Through: "role", Right: r.Right.String(), Role: string(r.Role)})
+			d.Reasons = append(d.Reasons, rest.AccessReason{Through: "role", Right: r.Right.String(), Role: string(r.Role), Level: r.Level, Groups: r.Groups})
 			continue
 		}
 		t := targetDocument(r.Grant.Target)
@@ -288,6 +288,24 @@ func (s *Server) explainAccess(ctx context.Context, c access.Caller, in *explain
 	return &out[rest.AccessExplained]{Body: d}, nil
 }
 
+// standingWords names the role and the permission groups that somebody has in the whole tenant.
+func standingWords(role access.Role, level string, groups []string) string {
+	named := ""
+	if len(groups) > 0 {
+		word := map[bool]string{true: "permission group ", false: "permission groups "}[len(groups) == 1]
+		named = word + strings.Join(groups, ", ")
+	}
+	switch {
+	case level == access.LevelUser:
+		return "the " + named + " in place of a role"
+	case level == access.LevelTenant:
+		return "the " + named + " that everybody has"
+	case named != "":
+		return fmt.Sprintf("the role %s (%s)", role, named)
+	}
+	return fmt.Sprintf("the role %s", role)
+}
+
 // wordsOfAccess says for people what an entry means.
 func wordsOfAccess(e access.Entry, p place) (found, advice string) {
 	what := p.target.Kind + " " + p.target.Name
@@ -296,15 +314,15 @@ func wordsOfAccess(e access.Entry, p place) (found, advice string) {
 		for _, t := range p.also {
 			leads = append(leads, strings.TrimSpace("the "+t.Kind+" "+t.Name))
 		}
-		return fmt.Sprintf("%s cannot see the %s: the role gives nothing, and neither %s nor a team of theirs was granted anything on %s or on the whole tenant.",
-			e.Name, what, e.Name, strings.Join(leads, ", ")), "Grant read on one of these, or put them in a team that has it."
+		return fmt.Sprintf("%s cannot see the %s: %s gives nothing here, and neither %s nor a team of theirs was granted anything on %s or on the whole tenant.",
+			e.Name, what, standingWords(e.Role, e.Level, e.Groups), e.Name, strings.Join(leads, ", ")), "Grant read on one of these, or put them in a team that has it."
 	}
 	can := map[access.Right]string{access.RightRead: "read", access.RightWrite: "read and change", access.RightAdmin: "read, change and grant rights on"}[e.Right]
 	var by []string
 	for _, r := range e.Reasons {
 		switch {
 		case r.Role != "":
-			by = append(by, fmt.Sprintf("%s by the role %s", r.Right, r.Role))
+			by = append(by, fmt.Sprintf("%s by %s", r.Right, standingWords(r.Role, r.Level, r.Groups)))
 		case r.Team != "":
 			by = append(by, fmt.Sprintf("%s granted to the team %s on the %s", r.Right, r.Team, strings.TrimSpace(r.Grant.Target.Kind+" "+r.Grant.Target.Name)))
 		default:

@@ -81,8 +81,11 @@ func peopleProblem(err error) *problemError {
 	var (
 		conflict *access.ConflictError
 		staleErr *access.StaleError
+		beyond   *access.BeyondError
 	)
 	switch {
+	case errors.As(err, &beyond):
+		return problem(http.StatusForbidden, "%s: %s.", beyond.Problem, strings.Join(beyond.Missing, ", "))
 	case errors.As(err, &conflict):
 		return problem(http.StatusConflict, "%s", conflict.Problem)
 	case errors.As(err, &staleErr) && staleErr.Current > 0:
@@ -108,7 +111,7 @@ func peopleProblem(err error) *problemError {
 }
 
 func userDocument(u access.User) rest.User {
-	return rest.User{Username: u.Username, DisplayName: u.DisplayName, Email: u.Email, Role: string(u.Role), Disabled: u.Disabled, Invited: u.Invited,
+	return rest.User{Username: u.Username, DisplayName: u.DisplayName, Email: u.Email, Role: string(u.Role), Groups: u.Groups, Disabled: u.Disabled, Invited: u.Invited,
 		Factor: u.SecondFactor, CreatedAt: u.CreatedAt, LinkUntil: u.LinkUntil, Version: u.Version}
 }
 
@@ -142,7 +145,7 @@ func (s *Server) getUser(ctx context.Context, c access.Caller, in *UserIn) (*ver
 
 func (s *Server) createUser(ctx context.Context, c access.Caller, in *bodyIn[rest.UserCreate]) (*out[rest.UserInvited], error) {
 	u, link, err := s.opt.Access.Invite(ctx, c, in.Body.Username,
-		access.UserEdit{DisplayName: in.Body.DisplayName, Email: in.Body.Email, Role: access.Role(in.Body.Role)})
+		access.UserEdit{DisplayName: in.Body.DisplayName, Email: in.Body.Email, Role: access.Role(in.Body.Role), Groups: in.Body.Groups})
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +158,7 @@ func (s *Server) updateUser(ctx context.Context, c access.Caller, in *putUserIn)
 		return nil, err
 	}
 	return oneUser(s.opt.Access.UpdateUser(ctx, c, in.Username, version, access.UserEdit{DisplayName: in.Body.DisplayName, Email: in.Body.Email,
-		Role: access.Role(in.Body.Role), Disabled: in.Body.Disabled}))
+		Role: access.Role(in.Body.Role), Groups: in.Body.Groups, Disabled: in.Body.Disabled}))
 }
 
 func (s *Server) deleteUser(ctx context.Context, c access.Caller, in *UserIn) (*none, error) {

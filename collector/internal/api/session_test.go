@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -30,7 +31,7 @@ func TestSignInSetsACookieThatScriptsCannotRead(t *testing.T) {
 	if s.Username != "anna" || s.Role != "reader" || s.Tenant != "default" || s.Version != "1.2.3" || s.Engine != "sqlite" || s.ExpiresAt.IsZero() {
 		t.Errorf("session %+v", s)
 	}
-	if got := documentOf[rest.Session](w.ask("", "GET", "/api/v1/session", nil, "Cookie", c.Name+"="+c.Value).is(200)); got != s {
+	if got := documentOf[rest.Session](w.ask("", "GET", "/api/v1/session", nil, "Cookie", c.Name+"="+c.Value).is(200)); !reflect.DeepEqual(got, s) {
 		t.Errorf("got %+v, want %+v", got, s)
 	}
 	if a.header.Get("Cache-Control") != "no-store" {

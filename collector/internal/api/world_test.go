@@ -116,7 +116,7 @@ func must(t *testing.T, err error) {
 
 func (w *world) token(tenant string, role access.Role) string {
 	w.t.Helper()
-	_, secret, err := w.access.CreateToken(w.t.Context(), access.Caller{Tenant: tenant, Name: "user:admin"}, string(role), role, 0)
+	_, secret, err := w.access.CreateToken(w.t.Context(), access.Caller{Tenant: tenant, Name: "user:admin", Role: access.RoleAdmin}, string(role), role, 0)
 	must(w.t, err)
 	return secret.Reveal()
 }

@@ -222,6 +222,10 @@ export const q = {
   removal: (id: string) =>
     queryOptions({ queryKey: ['removals', 'one', id], queryFn: ({ signal }) => api.get('/api/v1/removals/{id}', { path: { id }, signal }) }),
   users: () => queryOptions({ queryKey: ['users'], queryFn: ({ signal }) => api.get('/api/v1/users', { query: all, signal }) }),
+  roles: () => queryOptions({ queryKey: ['roles'], queryFn: ({ signal }) => api.get('/api/v1/roles', { query: all, signal }) }),
+  permissionGroups: () => queryOptions({ queryKey: ['permission-groups'], queryFn: ({ signal }) => api.get('/api/v1/permission-groups', { query: all, signal }) }),
+  actions: () => queryOptions({ queryKey: ['actions'], queryFn: ({ signal }) => api.get('/api/v1/actions', { query: all, signal }) }),
+  everybody: () => queryOptions({ queryKey: ['everybody'], queryFn: ({ signal }) => api.get('/api/v1/everybody', { signal }) }),
   teams: () => queryOptions({ queryKey: ['teams'], queryFn: ({ signal }) => api.get('/api/v1/teams', { query: all, signal }) }),
   access: (kind: string, id: string) =>
     queryOptions({ queryKey: ['access', kind, id], queryFn: ({ signal }) => api.get('/api/v1/access/{kind}/{id}', { path: { kind, id }, signal }), retry: false }),

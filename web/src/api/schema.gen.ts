@@ -35,6 +35,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What one may be allowed to do */
+        get: operations["list-actions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents": {
         parameters: {
             query?: never;
@@ -502,6 +519,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/everybody": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Permission groups of people who get none by themselves or by a role */
+        get: operations["get-everybody"];
+        /** Decide what everybody has */
+        put: operations["update-everybody"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/exports/{kind}": {
         parameters: {
             query?: never;
@@ -863,6 +898,43 @@ export interface paths {
         put: operations["put-option-list"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/permission-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Permission groups, the built-in ones and those that were made */
+        get: operations["list-permission-groups"];
+        put?: never;
+        /** Make a permission group of actions that one has oneself */
+        post: operations["create-permission-group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/permission-groups/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One permission group */
+        get: operations["get-permission-group"];
+        /** Edit a permission group; whoever has it has the new actions at once */
+        put: operations["update-permission-group"];
+        post?: never;
+        /** Remove a permission group that nothing is made of */
+        delete: operations["delete-permission-group"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1346,6 +1418,43 @@ export interface paths {
         /** The two are one; the older one stays */
         post: operations["merge-review-item"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Roles, and how many have them */
+        get: operations["list-roles"];
+        put?: never;
+        /** Make a role of permission groups */
+        post: operations["create-role"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One role */
+        get: operations["get-role"];
+        /** Edit a role; whoever has it has the new groups at once */
+        put: operations["update-role"];
+        post?: never;
+        /** Remove a role that nobody has */
+        delete: operations["delete-role"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1953,11 +2062,16 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         AccessEntry: {
+            /** @description Permission groups in the whole tenant, whether they give something here or not */
+            groups?: string[];
+            /** @enum {string} */
+            level?: "user" | "role" | "tenant";
             /** @description Disabled or invited only: may do nothing until that changes */
             off?: boolean;
             reasons: components["schemas"]["AccessReason"][];
             /** @enum {string} */
             right: "none" | "read" | "write" | "admin";
+            role: string;
             subject: components["schemas"]["AccessSubject"];
         };
         AccessExplained: {
@@ -1971,6 +2085,13 @@ export interface components {
         AccessReason: {
             /** @description Id of the grant */
             grant?: string;
+            /** @description Permission groups that give it */
+            groups?: string[];
+            /**
+             * @description Where the permission groups come from: given to the user in place of the role, those of the role, or what everybody has
+             * @enum {string}
+             */
+            level?: "user" | "role" | "tenant";
             /** @enum {string} */
             right: "read" | "write" | "admin";
             role?: string;
@@ -2003,6 +2124,12 @@ export interface components {
             /** @description The caller may grant and revoke here */
             may_grant: boolean;
             target: components["schemas"]["AccessTarget"];
+        };
+        ActionInfo: {
+            description: string;
+            /** @description The caller may do it, and so may give it */
+            mine: boolean;
+            name: string;
         };
         Agent: {
             arch?: string;
@@ -2514,6 +2641,17 @@ export interface components {
             sealable?: boolean;
             secret?: boolean;
         };
+        Everybody: {
+            groups: string[];
+            /**
+             * Format: int64
+             * @description 0: nobody decided yet
+             */
+            version: number;
+        };
+        EverybodyWrite: {
+            groups: string[];
+        };
         ExportChosen: {
             /** @description Names of the filter language, relations.<alias> and identifiers.<type>; absent: all */
             columns?: string[];
@@ -2906,6 +3044,14 @@ export interface components {
             new_password?: string;
             token: string;
         };
+        ListActionInfo: {
+            items: components["schemas"]["ActionInfo"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
         ListAgent: {
             items: components["schemas"]["Agent"][];
             /** @description Pass as page_token for the next page; absent at the end */
@@ -3050,6 +3196,14 @@ export interface components {
             total_size: number;
             total_size_is_lower_bound?: boolean;
         };
+        ListPermissionGroup: {
+            items: components["schemas"]["PermissionGroup"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
         ListPlugin: {
             items: components["schemas"]["Plugin"][];
             /** @description Pass as page_token for the next page; absent at the end */
@@ -3108,6 +3262,14 @@ export interface components {
         };
         ListReviewItem: {
             items: components["schemas"]["ReviewItem"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
+        ListRole: {
+            items: components["schemas"]["Role"][];
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -3446,6 +3608,29 @@ export interface components {
             current_password: string;
             new_password: string;
         };
+        PermissionGroup: {
+            actions: string[];
+            /** @description In every installation; does not change */
+            built_in: boolean;
+            description: string;
+            name: string;
+            /** @description Roles that are made of it */
+            roles: string[];
+            /** Format: int64 */
+            version: number;
+        };
+        PermissionGroupCreate: {
+            /** @description Only those that one has oneself */
+            actions: string[];
+            description?: string;
+            /** @description Does not change later */
+            name: string;
+        };
+        PermissionGroupWrite: {
+            /** @description Only those that one has oneself */
+            actions: string[];
+            description?: string;
+        };
         Plugin: {
             agents: components["schemas"]["Ref"][];
             credential_env?: components["schemas"]["EnvVar"][];
@@ -3584,14 +3769,15 @@ export interface components {
             disabled: boolean;
             display_name: string;
             email: string;
+            /** @description Permission groups in place of those of the role */
+            groups?: string[];
             /** @description No password was set yet */
             invited: boolean;
             /** Format: date-time */
             link_until?: string;
             /** Format: int64 */
             recovery_codes_left: number;
-            /** @enum {string} */
-            role: "admin" | "reader" | "none";
+            role: string;
             /** @description Signing in asks for a code */
             second_factor: boolean;
             /** Format: date-time */
@@ -3896,6 +4082,35 @@ export interface components {
             /** Format: int64 */
             open_reviews?: number;
         };
+        Role: {
+            /** @description What these allow together */
+            actions: string[];
+            /** @description In every installation; does not change */
+            built_in: boolean;
+            description: string;
+            /** @description Permission groups that it is made of */
+            groups: string[];
+            name: string;
+            /** Format: int64 */
+            tokens: number;
+            /**
+             * Format: int64
+             * @description How many have it
+             */
+            users: number;
+            /** Format: int64 */
+            version: number;
+        };
+        RoleCreate: {
+            description?: string;
+            groups: string[];
+            /** @description Does not change later */
+            name: string;
+        };
+        RoleWrite: {
+            description?: string;
+            groups: string[];
+        };
         RoutingDomain: {
             /** @description Whose resources are in no datacenter */
             connections?: components["schemas"]["Ref"][];
@@ -4097,13 +4312,16 @@ export interface components {
             secret?: boolean;
         };
         Session: {
+            /** @description What the caller may do in the whole tenant; grants may allow more on single objects */
+            actions: string[];
             demo?: boolean;
             engine: string;
             enrol_first?: boolean;
             /** Format: date-time */
             expires_at?: string;
-            /** @enum {string} */
-            role: "admin" | "reader" | "none";
+            role: string;
+            /** @description What the caller may do in the whole tenant or on some object; a client offers it, and the collector decides */
+            somewhere: string[];
             tenant: string;
             username: string;
             version: string;
@@ -4268,17 +4486,13 @@ export interface components {
             /** Format: date-time */
             last_used?: string;
             name: string;
-            /** @enum {string} */
-            role: "admin" | "reader" | "none";
+            role: string;
             secret?: string;
         };
         TokenCreate: {
             name: string;
-            /**
-             * @description none sees and does what is granted to the token
-             * @enum {string}
-             */
-            role: "admin" | "reader" | "none";
+            /** @description One that one holds oneself; none sees and does what is granted to the token */
+            role: string;
             /**
              * Format: int64
              * @description 0: no end
@@ -4295,12 +4509,13 @@ export interface components {
             disabled: boolean;
             display_name: string;
             email: string;
+            /** @description Permission groups in place of those of the role */
+            groups?: string[];
             /** @description No password was set yet */
             invited: boolean;
             /** Format: date-time */
             link_until?: string;
-            /** @enum {string} */
-            role: "admin" | "reader" | "none";
+            role: string;
             /** @description Signing in asks for a code */
             second_factor: boolean;
             username: string;
@@ -4310,8 +4525,10 @@ export interface components {
         UserCreate: {
             display_name?: string;
             email?: string;
-            /** @enum {string} */
-            role: "admin" | "reader" | "none";
+            /** @description Permission groups in place of those of the role */
+            groups?: string[];
+            /** @description admin, reader, none or one that was made; only what one holds oneself can be given */
+            role: string;
             /** @description Unique in the installation; case does not matter */
             username: string;
         };
@@ -4335,8 +4552,10 @@ export interface components {
             disabled: boolean;
             display_name: string;
             email: string;
-            /** @enum {string} */
-            role: "admin" | "reader" | "none";
+            /** @description Permission groups in place of those of the role */
+            groups?: string[];
+            /** @description admin, reader, none or one that was made; only what one holds oneself can be given */
+            role: string;
         };
         View: {
             /** @description Names of columns in their order; absent: the usual ones */
@@ -4504,6 +4723,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AccessExplained"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-actions": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListActionInfo"];
                 };
             };
             /** @description A problem document (RFC 9457) */
@@ -5747,6 +6006,73 @@ export interface operations {
             };
         };
     };
+    "get-everybody": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Everybody"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "update-everybody": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version edited, as in the ETag; required */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EverybodyWrite"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Everybody"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "export-resources": {
         parameters: {
             query?: {
@@ -6783,6 +7109,180 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["OptionList"];
                 };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-permission-groups": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPermissionGroup"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-permission-group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PermissionGroupCreate"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermissionGroup"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-permission-group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermissionGroup"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "update-permission-group": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version edited, as in the ETag; required */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PermissionGroupWrite"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermissionGroup"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-permission-group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem document (RFC 9457) */
             default: {
@@ -8085,6 +8585,180 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ReviewItem"];
                 };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-roles": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListRole"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleCreate"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "update-role": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version edited, as in the ETag; required */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleWrite"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem document (RFC 9457) */
             default: {

@@ -4,6 +4,8 @@ import type { components } from './schema.gen'
 type Schemas = components['schemas']
 
 export type User = Schemas['User']
+export type Role = Schemas['Role']
+export type PermissionGroup = Schemas['PermissionGroup']
 export type Team = Schemas['Team']
 export type AccessEntry = Schemas['AccessEntry']
 export type AccessReason = Schemas['AccessReason']

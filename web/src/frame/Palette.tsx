@@ -14,7 +14,7 @@ import { Foreign } from '../parts/Text'
 import { KindIcon } from './icons'
 import { jumps } from './keys'
 import css from './Palette.module.css'
-import { useAdmin } from './session'
+import { useSession } from './session'
 
 interface Entry {
   id: string
@@ -90,7 +90,7 @@ function useEntries(text: string): { entries: Entry[]; searching: boolean; nothi
   const kinds = useQuery(q.kinds())
   const found = useQuery(q.search(settled))
   const views = useQuery(q.views())
-  const admin = useAdmin()
+  const session = useSession()
   const wanted = text.trim().toLowerCase()
   const kindOf = (name: string) => kinds.data?.find((k) => k.name === name)
   const things: Entry[] = (wanted ? (found.data?.items ?? []) : []).map((r) => ({
@@ -107,11 +107,11 @@ function useEntries(text: string): { entries: Entry[]; searching: boolean; nothi
     ...(kinds.data ?? []).filter((k) => k.approval === 'approved').map((k) => ({ id: k.name, to: `/inventory/${k.name}`, name: k.plural, icon: <KindIcon kind={k} /> })),
     ...jumps.filter((j) => !j.to.startsWith('/inventory/')).map((j) => ({ id: j.to, to: j.to, name: j.label, icon: <IconArrowRight size={16} /> })),
   ].filter((p) => p.name.toLowerCase().includes(wanted)).slice(0, wanted ? 6 : 40).map((p) => ({ ...p, label: p.name, hint: 'page' }))
-  const actions: Entry[] = (admin ? [
-    { id: 'new-connection', to: '/connections/new', label: 'Add a connection' },
-    { id: 'join', to: '/agents?join=1', label: 'Install an agent' },
-    { id: 'token', to: '/settings?token=new', label: 'Make an API token' },
-  ] : []).filter((a) => a.label.toLowerCase().includes(wanted)).map((a) => ({ ...a, icon: <IconPlus size={16} />, hint: 'action' }))
+  const actions: Entry[] = [
+    { id: 'new-connection', to: '/connections/new', label: 'Add a connection', needs: 'connection.manage' },
+    { id: 'join', to: '/agents?join=1', label: 'Install an agent', needs: 'agent.manage' },
+    { id: 'token', to: '/settings?token=new', label: 'Make an API token', needs: 'token.manage' },
+  ].filter((a) => session?.actions.includes(a.needs) && a.label.toLowerCase().includes(wanted)).map((a) => ({ ...a, icon: <IconPlus size={16} />, hint: 'action' }))
   const searching = wanted !== '' && (found.isFetching || settled !== text.trim())
   // Whoever finds nothing wants to know why.
   const why: Entry[] = wanted && !searching && things.length === 0 ? [{ id: 'why', to: `/why?name=${encodeURIComponent(text.trim())}`, icon: <IconZoomQuestion size={16} />, label: <>Why is “<Foreign text={text.trim()} max={40} />” not here?</>, hint: 'ask' }] : []

@@ -9,13 +9,21 @@ export function useSession(): Session | null {
   return useQuery(q.session()).data ?? null
 }
 
-/** Whether the caller may change things; the collector decides again anyway. */
-export const useAdmin = () => useSession()?.role === 'admin'
+/** Whether the caller may do something in the whole tenant; the collector decides again anyway. */
+export const useMay = (action: Action) => useSession()?.actions.includes(action) ?? false
+
+/** Whether there may be an object that the caller may do something with: the collector decides for each. */
+export const useMaySomewhere = (action: Action) => useSession()?.somewhere.includes(action) ?? false
+
+/** What the pages ask about; all that there is comes from the collector. */
+export type Action =
+  | 'agent.manage' | 'audit.verify' | 'connection.manage' | 'datacenter.manage' | 'kind.approve' | 'kind.define' | 'mapping.manage' | 'options.manage' | 'removal.decide'
+  | 'settings.read' | 'resource.edit' | 'role.manage' | 'run.request' | 'team.manage' | 'token.manage' | 'user.manage' | 'view.share'
 
 /** Another caller, or none: nothing that the one before was shown may stay. The same one again goes on where he was. */
 export function enter(client: QueryClient, session: Session | null) {
   const before = client.getQueryData(q.session().queryKey)
-  const same = before && session && before.username === session.username && before.tenant === session.tenant && before.role === session.role
+  const same = before && session && before.username === session.username && before.tenant === session.tenant && String(before.somewhere) === String(session.somewhere)
   if (!same) client.removeQueries({ predicate: (query) => query.queryKey[0] !== 'session' })
   client.setQueryData(q.session().queryKey, session)
   client.setQueryData(q.expired().queryKey, false)

@@ -9,7 +9,7 @@ import { q } from '../api/queries'
 import type { Agent as Document } from '../api/types'
 import { duration } from '../format/time'
 import { counted } from '../format/units'
-import { useAdmin } from '../frame/session'
+import { useMay } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { Mark, State } from '../parts/marks'
 import { Page, Panel } from '../parts/Page'
@@ -38,7 +38,8 @@ export default function Agent() {
 
 function One({ a }: { a: Document }) {
   const client = useQueryClient()
-  const admin = useAdmin()
+  const may = useMay('agent.manage')
+  const mayConnect = useMay('connection.manage')
   const [revoking, setRevoking] = useState(false)
   const skew = Math.abs(a.clock_skew_ms)
   return (
@@ -47,7 +48,7 @@ function One({ a }: { a: Document }) {
       heading={<Foreign text={a.name} max={100} />}
       trail={[{ to: '/agents', label: 'Agents' }]}
       facts={<><State state={a.status} pill />{a.site ? <span>site <Foreign text={a.site} /></span> : null}<span className="muted">last contact <When at={a.last_contact} /></span></>}
-      actions={admin && a.status !== 'revoked' ? <><Drain a={a} /><Button color="danger" variant="outline" onClick={() => setRevoking(true)}>Revoke …</Button></> : null}
+      actions={may && a.status !== 'revoked' ? <><Drain a={a} /><Button color="danger" variant="outline" onClick={() => setRevoking(true)}>Revoke …</Button></> : null}
     >
       {(a.notices ?? []).map((n, i) => <p key={i} className={css.notice}><Mark state="degraded" /><Foreign text={n} max={600} /></p>)}
       <AgentHold a={a} />
@@ -68,7 +69,7 @@ function One({ a }: { a: Document }) {
             {a.connections?.length ? (
               <ul className={css.list}>{a.connections.map((c) => <li key={c.id}><Link to={`/connections/${c.id}`}><Foreign text={c.name || c.id} /></Link></li>)}</ul>
             ) : (
-              <Empty title="It runs no connection yet" action={admin ? <Button component={Link} to="/connections/new">Add a connection</Button> : null} />
+              <Empty title="It runs no connection yet" action={mayConnect ? <Button component={Link} to="/connections/new">Add a connection</Button> : null} />
             )}
           </Panel>
         </div>

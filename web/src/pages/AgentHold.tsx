@@ -4,7 +4,7 @@ import { useState } from 'react'
 
 import { api } from '../api/client'
 import type { Agent } from '../api/types'
-import { useAdmin } from '../frame/session'
+import { useMay } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { Mark } from '../parts/marks'
 import { Panel } from '../parts/Page'
@@ -16,7 +16,7 @@ import css from './Agents.module.css'
 /** Two copies of one agent wait for a person: who they are, and which of them is the agent. */
 export function AgentHold({ a }: { a: Agent }) {
   const client = useQueryClient()
-  const admin = useAdmin()
+  const may = useMay('agent.manage')
   const [keep, setKeep] = useState<string | null>(null)
   const hold = a.hold
   if (!hold) return null
@@ -31,7 +31,7 @@ export function AgentHold({ a }: { a: Agent }) {
             <strong><Foreign text={x.hostname || 'unknown host'} /></strong>
             <span className="muted">{x.address ? <>from <Foreign text={x.address} />, </> : null}last heard <When at={x.last_heard} /></span>
             <Copy text={x.id} max={24} label="the copy’s id" />
-            {admin ? <Button variant="outline" size="xs" onClick={() => setKeep(x.id)}>This one is the agent …</Button> : null}
+            {may ? <Button variant="outline" size="xs" onClick={() => setKeep(x.id)}>This one is the agent …</Button> : null}
           </li>
         ))}
       </ul>

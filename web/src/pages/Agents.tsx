@@ -9,7 +9,7 @@ import { q } from '../api/queries'
 import type { Agent, JoinToken } from '../api/types'
 import { parseTime } from '../format/time'
 import { bytes, count } from '../format/units'
-import { useAdmin } from '../frame/session'
+import { useMay } from '../frame/session'
 import { DataTable, type Col } from '../parts/DataTable'
 import { Mark, State } from '../parts/marks'
 import { Page, Panel } from '../parts/Page'
@@ -22,7 +22,7 @@ import { JoinCommands } from './JoinCommands'
 
 export default function Agents() {
   const list = useQuery(q.agents())
-  const admin = useAdmin()
+  const may = useMay('agent.manage')
   const [params, setParams] = useSearchParams()
   const join = <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setParams({ join: '1' })}>Install an agent</Button>
   const cols: Col<Agent>[] = [
@@ -37,14 +37,14 @@ export default function Agents() {
     { id: 'connections', label: 'Connections', width: 105, right: true, cell: (a) => count(a.connections?.length ?? 0) },
   ]
   return (
-    <Page title="Agents" facts={<span>The processes in your networks that read providers and send what they find. The connection is always opened from there outward.</span>} actions={admin ? join : null}>
+    <Page title="Agents" facts={<span>The processes in your networks that read providers and send what they find. The connection is always opened from there outward.</span>} actions={may ? join : null}>
       {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data?.items.length === 0 ? (
-        <Empty title="No agent has joined yet" action={admin ? join : null}>An agent needs one command on a machine in the network it is to read, and no open port.</Empty>
+        <Empty title="No agent has joined yet" action={may ? join : null}>An agent needs one command on a machine in the network it is to read, and no open port.</Empty>
       ) : (
         <DataTable label="Agents" rows={list.data?.items ?? []} cols={cols} rowKey={(a) => a.id} to={(a) => `/agents/${a.id}`} loading={list.isPending} faded={(a) => a.status === 'revoked'} />
       )}
-      {admin ? <JoinTokens /> : null}
-      {admin && params.get('join') ? <JoinDialog onClose={() => setParams({})} /> : null}
+      {may ? <JoinTokens /> : null}
+      {may && params.get('join') ? <JoinDialog onClose={() => setParams({})} /> : null}
     </Page>
   )
 }

@@ -11,7 +11,7 @@ import { q } from '../api/queries'
 import type { AuditEntry, Change, FilterField, KindInfo } from '../api/types'
 import { actor, human, plain } from '../format/text'
 import { KindIcon } from '../frame/icons'
-import { useAdmin } from '../frame/session'
+import { useMay } from '../frame/session'
 import { ActorText, actionWord, DiffLine } from '../parts/Diff'
 import { DataTable, type Col } from '../parts/DataTable'
 import { FilterLine } from '../parts/FilterLine'
@@ -37,7 +37,7 @@ const tabs = [
 
 export default function Changes() {
   const [params, setParams] = useSearchParams()
-  const admin = useAdmin()
+  const may = useMay('audit.verify')
   const [verifying, setVerifying] = useState(false)
   const tab = tabs.find((t) => t.id === params.get('tab')) ?? tabs[0]!
   return (
@@ -46,7 +46,7 @@ export default function Changes() {
       title={tab.title}
       heading="Changes"
       facts={<span>{tab.about}</span>}
-      actions={admin && tab.id === 'audit' && !verifying ? <Button leftSection={<IconShieldCheck size={15} aria-hidden />} onClick={() => setVerifying(true)}>Verify the history</Button> : null}
+      actions={may && tab.id === 'audit' && !verifying ? <Button leftSection={<IconShieldCheck size={15} aria-hidden />} onClick={() => setVerifying(true)}>Verify the history</Button> : null}
     >
       <TabBar label="What is listed" value={tab.id} tabs={tabs} onChange={(t) => setParams(t === 'changes' ? {} : { tab: t })} />
       {tab.id === 'audit' && verifying ? <VerifyHistory onClose={() => setVerifying(false)} /> : null}

@@ -11,7 +11,7 @@ import type { CheckResult, Connection as Document, ConnectionWrite, KindInfo } f
 import { at } from '../format/pointer'
 import { every } from '../format/time'
 import { inputsOf, type SchemaNode } from '../forms/schema'
-import { useAdmin } from '../frame/session'
+import { useMay, useMaySomewhere } from '../frame/session'
 import { usePageKey } from '../frame/usePageKey'
 import { absent, valueText } from '../kinds/value'
 import { Managed } from '../parts/Managed'
@@ -64,13 +64,14 @@ export default function Connection() {
 function One({ c }: { c: Document }) {
   const client = useQueryClient()
   const navigate = useNavigate()
-  const admin = useAdmin()
+  const may = useMay('connection.manage')
+  const mayRun = useMaySomewhere('run.request')
   const kinds = useQuery(q.kinds())
   const runs = useQuery(q.runs(`connection = "${c.id}"`))
   const [dialog, setDialog] = useState<'delete' | 'resend' | null>(null)
   const [error, setError] = useState<unknown>(null)
   const [check, setCheck] = useState<{ busy: boolean; result?: CheckResult; error?: unknown } | null>(null)
-  usePageKey('e', admin ? () => void navigate(`/connections/${c.id}/edit`) : null)
+  usePageKey('e', may ? () => void navigate(`/connections/${c.id}/edit`) : null)
   const live = c.last_run ? moving(c.last_run) : false
 
   const refresh = () => {
@@ -122,19 +123,19 @@ function One({ c }: { c: Document }) {
           <span className="muted">last run <When at={c.last_run?.finished_at ?? c.last_run?.started_at} /></span>
         </>
       }
-      actions={admin ? (
+      actions={may || mayRun ? (
         <>
-          <Button variant="filled" leftSection={<IconPlayerPlay size={15} aria-hidden />} onClick={() => void runNow()} disabled={c.paused || live || !c.agent}>{live ? 'Running' : 'Run now'}</Button>
-          <Button leftSection={<IconShieldCheck size={15} aria-hidden />} onClick={() => void runCheck()} loading={check?.busy ?? false} disabled={!c.agent}>Check permissions</Button>
-          <Button component={Link} to={`/connections/${c.id}/edit`}>Edit</Button>
-          <Menu position="bottom-end">
+          {mayRun ? <Button variant="filled" leftSection={<IconPlayerPlay size={15} aria-hidden />} onClick={() => void runNow()} disabled={c.paused || live || !c.agent}>{live ? 'Running' : 'Run now'}</Button> : null}
+          {may ? <Button leftSection={<IconShieldCheck size={15} aria-hidden />} onClick={() => void runCheck()} loading={check?.busy ?? false} disabled={!c.agent}>Check permissions</Button> : null}
+          {may ? <Button component={Link} to={`/connections/${c.id}/edit`}>Edit</Button> : null}
+          {may ? <Menu position="bottom-end">
             <Menu.Target><ActionIcon variant="default" size={30} aria-label="More actions"><IconDots size={16} /></ActionIcon></Menu.Target>
             <Menu.Dropdown>
               <Menu.Item onClick={() => void pause()}>{c.paused ? 'Go on' : 'Pause'}</Menu.Item>
               <Menu.Item disabled={!c.agent} onClick={() => setDialog('resend')}>Send everything again …</Menu.Item>
               <Menu.Item color="danger" onClick={() => setDialog('delete')}>Delete …</Menu.Item>
             </Menu.Dropdown>
-          </Menu>
+          </Menu> : null}
         </>
       ) : null}
     >
@@ -145,7 +146,7 @@ function One({ c }: { c: Document }) {
         <Settings c={c} />
       </div>
       <SealPanel c={c} />
-      <RejectedPanel id={c.id} admin={admin} />
+      <RejectedPanel id={c.id} may={may} />
       <Files c={c} />
       <Panel title="Runs" actions={<Link to={`/runs?filter=${encodeURIComponent(`connection = "${c.id}"`)}`}>All its runs</Link>} flush>
         <div className={css.staff}><Beats runs={(runs.data?.items ?? []).slice(0, 40)} /></div>

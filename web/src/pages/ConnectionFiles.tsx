@@ -8,7 +8,7 @@ import { api } from '../api/client'
 import { q } from '../api/queries'
 import type { Connection } from '../api/types'
 import { bytes } from '../format/units'
-import { useAdmin } from '../frame/session'
+import { useMay } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { Panel } from '../parts/Page'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
@@ -25,7 +25,7 @@ export function Files({ c }: { c: Connection }) {
 
 function FilesPanel({ c }: { c: Connection }) {
   const client = useQueryClient()
-  const admin = useAdmin()
+  const may = useMay('connection.manage')
   const files = useQuery(q.files(c.id))
   const input = useRef<HTMLInputElement>(null)
   const [going, setGoing] = useState<{ done: number; of: number; name: string } | null>(null)
@@ -61,20 +61,20 @@ function FilesPanel({ c }: { c: Connection }) {
       id="files"
       title={total ? `Files (${total})` : 'Files'}
       flush
-      actions={admin ? <Button leftSection={<IconUpload size={15} aria-hidden />} loading={going !== null} onClick={() => input.current?.click()}>Upload files</Button> : null}
+      actions={may ? <Button leftSection={<IconUpload size={15} aria-hidden />} loading={going !== null} onClick={() => input.current?.click()}>Upload files</Button> : null}
     >
       <div
         className={css.drop}
         data-over={over || undefined}
-        {...(admin ? { onDragOver: (e: DragEvent) => { e.preventDefault(); setOver(true) }, onDragLeave: () => setOver(false), onDrop: drop } : {})}
+        {...(may ? { onDragOver: (e: DragEvent) => { e.preventDefault(); setOver(true) }, onDragLeave: () => setOver(false), onDrop: drop } : {})}
       >
         <input ref={input} type="file" multiple hidden aria-label="Files to upload" onChange={(e) => { void put([...(e.currentTarget.files ?? [])]); e.currentTarget.value = '' }} />
         <div role="status">{going ? <p className={css.staff}>Uploading {going.done + 1} of {going.of}: <Foreign text={going.name} /></p> : null}</div>
         {error ? <ProblemPanel error={error} compact /> : null}
         {files.error && !files.data ? <ProblemPanel error={files.error} compact retry={() => void files.refetch()} /> : files.isPending ? <Loading what="the files" lines={2} /> : items.length === 0 ? (
           <Empty title="No files yet">
-            <p>This provider reads files that people upload here. The agent fetches them before each run.{admin ? ' Drop some here, choose them above, or send a folder from a terminal:' : ''}</p>
-            {admin ? <Snippet label="the command" text={`maestro connections upload ${c.id} FOLDER --prune`} /> : null}
+            <p>This provider reads files that people upload here. The agent fetches them before each run.{may ? ' Drop some here, choose them above, or send a folder from a terminal:' : ''}</p>
+            {may ? <Snippet label="the command" text={`maestro connections upload ${c.id} FOLDER --prune`} /> : null}
           </Empty>
         ) : (
           <ul className={`${css.kinds} ${css.files}`}>
@@ -83,7 +83,7 @@ function FilesPanel({ c }: { c: Connection }) {
                 <span className="grow"><Foreign text={f.name} mono max={100} /></span>
                 <span className="muted">{bytes(f.size_bytes)}</span>
                 <span className="muted"><When at={f.uploaded_at} /> by <Foreign text={f.uploaded_by} max={40} /></span>
-                {admin ? <ActionIcon variant="subtle" aria-label={`Delete ${f.name}`} onClick={() => setDoomed(f.name)}><IconTrash size={15} /></ActionIcon> : null}
+                {may ? <ActionIcon variant="subtle" aria-label={`Delete ${f.name}`} onClick={() => setDoomed(f.name)}><IconTrash size={15} /></ActionIcon> : null}
               </li>
             ))}
             {total > items.length ? <li className="muted">and {total - items.length} more</li> : null}

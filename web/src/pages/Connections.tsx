@@ -6,7 +6,7 @@ import { Link } from 'react-router'
 import { q } from '../api/queries'
 import type { Connection, KindInfo } from '../api/types'
 import { every } from '../format/time'
-import { useAdmin } from '../frame/session'
+import { useMay } from '../frame/session'
 import { CoverageStrip } from '../parts/Coverage'
 import { DataTable, type Col } from '../parts/DataTable'
 import { State } from '../parts/marks'
@@ -21,8 +21,8 @@ export default function Connections() {
   const kinds = useQuery(q.kinds())
   const runs = useQuery(q.runs('', 200))
   const plugins = useQuery(q.plugins())
-  const admin = useAdmin()
-  const add = admin ? <Button component={Link} to="/connections/new" variant="filled" leftSection={<IconPlus size={15} aria-hidden />}>Add a connection</Button> : null
+  const may = useMay('connection.manage')
+  const add = may ? <Button component={Link} to="/connections/new" variant="filled" leftSection={<IconPlus size={15} aria-hidden />}>Add a connection</Button> : null
   const title = (provider: string) => plugins.data?.items.find((p) => p.provider === provider)?.title ?? provider
   const cols: Col<Connection>[] = [
     { id: 'name', label: 'Name', width: 200, cell: (c) => <Link to={`/connections/${c.id}`}><Foreign text={c.name} max={50} /></Link> },

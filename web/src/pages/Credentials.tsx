@@ -6,7 +6,7 @@ import { Link } from 'react-router'
 
 import { q } from '../api/queries'
 import type { SealedCredential } from '../api/types'
-import { useAdmin } from '../frame/session'
+import { useMay } from '../frame/session'
 import { DataTable, type Col } from '../parts/DataTable'
 import { State } from '../parts/marks'
 import { Page } from '../parts/Page'
@@ -19,7 +19,7 @@ import { stateOf, wordOf } from '../sealing/words'
 const order = ['reenter', 'waiting', 'ready', 'none']
 
 export default function Credentials() {
-  const admin = useAdmin()
+  const may = useMay('connection.manage')
   const list = useQuery(q.sealed())
   const recovery = useQuery(q.recoveryKey())
   const [ticked, setTicked] = useState<ReadonlySet<string>>(new Set())
@@ -41,12 +41,12 @@ export default function Credentials() {
       title="Credentials"
       trail={[{ to: '/connections', label: 'Connections' }]}
       facts={<><span>{again ? `${again} to be entered again.` : 'Nothing has to be entered again.'}</span><span className="muted">{recovery.data?.fingerprint ? <>Recovery key <code className="break">{recovery.data.fingerprint}</code></> : <>No recovery key. <code>maestro sealed recovery-key make FILE</code> makes one.</>}</span></>}
-      actions={admin ? <Button variant="filled" disabled={chosen.length === 0 || mixed} onClick={() => setOpen(true)}>{mixed ? 'Choose one provider’s' : chosen.length > 1 ? `Enter one for ${chosen.length}` : 'Enter it'}</Button> : null}
+      actions={may ? <Button variant="filled" disabled={chosen.length === 0 || mixed} onClick={() => setOpen(true)}>{mixed ? 'Choose one provider’s' : chosen.length > 1 ? `Enter one for ${chosen.length}` : 'Enter it'}</Button> : null}
     >
       {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data && rows.length === 0 ? (
         <Empty title="No connection takes a sealed credential">Connections whose plugin takes a password or key from people appear here.</Empty>
       ) : (
-        <DataTable label="Credentials" rows={rows} cols={cols} rowKey={(x) => x.id} to={(x) => `/connections/${x.id}#credential`} loading={list.isPending} {...(admin ? { ticked, onTick: setTicked } : {})} />
+        <DataTable label="Credentials" rows={rows} cols={cols} rowKey={(x) => x.id} to={(x) => `/connections/${x.id}#credential`} loading={list.isPending} {...(may ? { ticked, onTick: setTicked } : {})} />
       )}
       {open ? <SealDialog of={chosen} onClose={() => setOpen(false)} onDone={() => setTicked(new Set())} /> : null}
     </Page>

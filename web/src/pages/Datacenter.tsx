@@ -10,7 +10,7 @@ import type { Capacity, Connection, Datacenter as Document, KindInfo, OriginCoun
 import { human } from '../format/text'
 import { bytes, count, counted } from '../format/units'
 import { KindIcon } from '../frame/icons'
-import { useAdmin } from '../frame/session'
+import { useMay } from '../frame/session'
 import { Managed } from '../parts/Managed'
 import { State } from '../parts/marks'
 import { Page, Panel } from '../parts/Page'
@@ -35,7 +35,8 @@ export default function Datacenter() {
 }
 
 function One({ d }: { d: Document }) {
-  const admin = useAdmin()
+  const may = useMay('datacenter.manage')
+  const mayConnect = useMay('connection.manage')
   const [editing, setEditing] = useState(false)
   const kinds = useQuery(q.kinds())
   const connections = useQuery(q.connections())
@@ -60,7 +61,7 @@ function One({ d }: { d: Document }) {
       actions={
         <>
           <Button component={Link} to={`/changes?tab=compare&datacenter=${encodeURIComponent(d.id)}`}>What changed</Button>
-          {admin ? <Button onClick={() => setEditing(true)}>Edit</Button> : null}
+          {may ? <Button onClick={() => setEditing(true)}>Edit</Button> : null}
         </>
       }
     >
@@ -68,7 +69,7 @@ function One({ d }: { d: Document }) {
       <div className={css.columns}>
         <Origins id={d.id} kinds={kinds.data ?? []} />
         <div className="stack">
-          <Connections list={own} pending={connections.isPending} error={connections.data ? null : connections.error} admin={admin} />
+          <Connections list={own} pending={connections.isPending} error={connections.data ? null : connections.error} may={mayConnect} />
           <Capacities id={d.id} />
         </div>
       </div>
@@ -123,13 +124,13 @@ function Origins({ id, kinds }: { id: string; kinds: KindInfo[] }) {
 
 const all = (n: OriginCount) => n.recorded + n.discovered + n.both
 
-function Connections({ list, pending, error, admin }: { list: Connection[]; pending: boolean; error: unknown; admin: boolean }) {
+function Connections({ list, pending, error, may }: { list: Connection[]; pending: boolean; error: unknown; may: boolean }) {
   const coverage = useQuery(q.coverage())
   const ended = useQueries({ queries: list.slice(0, 50).map((c) => q.runs(`connection = "${c.id}" AND state = succeeded`, 1)) })
   return (
     <Panel title={<>Connections <span className="muted">{list.length}</span></>} flush>
       {error ? <ProblemPanel error={error} compact /> : pending ? <Loading what="the connections" lines={2} /> : list.length === 0 ? (
-        <Empty title="No connection reads it" action={admin ? <Button component={Link} to="/connections/new" variant="filled">Add a connection</Button> : null}>What is here was recorded by hand or imported.</Empty>
+        <Empty title="No connection reads it" action={may ? <Button component={Link} to="/connections/new" variant="filled">Add a connection</Button> : null}>What is here was recorded by hand or imported.</Empty>
       ) : (
         <ul className={css.list}>
           {list.map((c, i) => {

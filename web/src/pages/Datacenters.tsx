@@ -8,7 +8,7 @@ import { api } from '../api/client'
 import { q } from '../api/queries'
 import type { Datacenter, KindInfo } from '../api/types'
 import { counted } from '../format/units'
-import { useAdmin } from '../frame/session'
+import { useMay } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { DataTable, type Col } from '../parts/DataTable'
 import { Page } from '../parts/Page'
@@ -23,11 +23,11 @@ export default function Datacenters() {
   const client = useQueryClient()
   const list = useQuery(q.datacenters())
   const kinds = useQuery(q.kinds())
-  const admin = useAdmin()
+  const may = useMay('datacenter.manage')
   const [adding, setAdding] = useState(false)
   const [deleting, setDeleting] = useState<Datacenter | null>(null)
   const refresh = () => void client.invalidateQueries({ queryKey: ['datacenters'] })
-  const add = admin ? <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setAdding(true)}>Add a datacenter</Button> : null
+  const add = may ? <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setAdding(true)}>Add a datacenter</Button> : null
   const cols: Col<Datacenter>[] = [
     { id: 'name', label: 'Name', width: 190, cell: (d) => <Link to={`/datacenters/${d.id}`}><Foreign text={d.name} max={40} /></Link> },
     { id: 'provider', label: 'Provider', width: 95, cell: (d) => (d.provider ? <Foreign text={d.provider} /> : null) },
@@ -36,7 +36,7 @@ export default function Datacenters() {
     { id: 'zones', label: 'Zones', width: 130, cell: (d) => (d.zones?.length ? <Foreign text={d.zones.join(', ')} max={40} /> : null) },
     { id: 'description', label: 'Description', width: 150, wide: true, cell: (d) => (d.description ? <Foreign text={d.description} max={80} /> : null) },
     { id: 'updated', label: 'Changed', width: 100, wide: true, cell: (d) => <When at={d.updated_at} /> },
-    ...(admin ? [{ id: 'delete', label: 'Delete', act: true, width: 75, cell: (d: Datacenter) => <button type="button" className="link" aria-label={`Delete ${d.name}`} onClick={() => setDeleting(d)}>Delete</button> }] : []),
+    ...(may ? [{ id: 'delete', label: 'Delete', act: true, width: 75, cell: (d: Datacenter) => <button type="button" className="link" aria-label={`Delete ${d.name}`} onClick={() => setDeleting(d)}>Delete</button> }] : []),
   ]
   return (
     <Page title="Datacenters" facts={<span>Where resources live: a cloud account, a building, a private site.</span>} actions={add}>

@@ -11,7 +11,7 @@ import { q } from '../api/queries'
 import type { KindInfo, Operation } from '../api/types'
 import { actor } from '../format/text'
 import { count, counted } from '../format/units'
-import { useAdmin } from '../frame/session'
+import { useMaySomewhere } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { FieldDiff } from '../parts/Diff'
 import { Page, Panel } from '../parts/Page'
@@ -23,13 +23,13 @@ import css from './Import.module.css'
 const encodings = ['windows-1252', 'iso-8859-1', 'utf-16le', 'utf-16be']
 
 export default function Import() {
-  const admin = useAdmin()
+  const may = useMaySomewhere('resource.edit')
   const kinds = useQuery(q.kinds())
   const [current, setCurrent] = useState('')
   return (
     <Page title="Import" facts={<span>Spreadsheets and what other systems export, as CSV, Excel or JSON. Nothing is written before you have seen what would change.</span>}>
-      {admin ? <NewImport kinds={kinds.data ?? []} onOperation={setCurrent} current={current} /> : <Chosen kinds={kinds.data ?? []} id={current} />}
-      <Past kinds={kinds.data ?? []} admin={admin} onOperation={setCurrent} />
+      {may ? <NewImport kinds={kinds.data ?? []} onOperation={setCurrent} current={current} /> : <Chosen kinds={kinds.data ?? []} id={current} />}
+      <Past kinds={kinds.data ?? []} may={may} onOperation={setCurrent} />
     </Page>
   )
 }
@@ -150,7 +150,7 @@ function Chosen({ kinds, id }: { kinds: KindInfo[]; id: string }) {
   return op.data ? <Panel title="An operation"><Outcome op={op.data} kinds={kinds} /></Panel> : null
 }
 
-function Past({ kinds, admin, onOperation }: { kinds: KindInfo[]; admin: boolean; onOperation: (id: string) => void }) {
+function Past({ kinds, may, onOperation }: { kinds: KindInfo[]; may: boolean; onOperation: (id: string) => void }) {
   const client = useQueryClient()
   const list = useQuery(q.operations())
   const [doomed, setDoomed] = useState<Operation | null>(null)
@@ -168,7 +168,7 @@ function Past({ kinds, admin, onOperation }: { kinds: KindInfo[]; admin: boolean
               <Foreign text={o.file ?? o.filter ?? ''} mono max={60} />
               <span className="muted">{o.state}: {count(o.created)} new, {count(o.updated)} changed{o.removed ? `, ${count(o.removed)} removed` : ''}</span>
               <span className="muted"><When at={o.started_at} /> by <Foreign text={actor(o.actor).name} max={40} /></span>
-              {admin && ['done', 'interrupted', 'failed'].includes(o.state) && o.created + o.updated + o.removed > 0 ? <Button size="compact-sm" ml="auto" onClick={() => setDoomed(o)}>Undo</Button> : null}
+              {may && ['done', 'interrupted', 'failed'].includes(o.state) && o.created + o.updated + o.removed > 0 ? <Button size="compact-sm" ml="auto" onClick={() => setDoomed(o)}>Undo</Button> : null}
             </li>
           ))}
         </ul>

@@ -12,7 +12,7 @@ import type { KindInfo, Resource, View } from '../api/types'
 import { count } from '../format/units'
 import { useAsOf } from '../frame/AsOf'
 import { KindIcon } from '../frame/icons'
-import { useAdmin } from '../frame/session'
+import { useMaySomewhere } from '../frame/session'
 import { alignsRight, chosen, columnsOf, type Column } from '../kinds/fields'
 import { narrowed, offered } from '../kinds/filter'
 import { CoverageStrip } from '../parts/Coverage'
@@ -82,7 +82,7 @@ function KindList({ kind }: { kind: KindInfo }) {
   const view = useView()
   const { filter } = view.shown
   const asOf = useAsOf()
-  const admin = useAdmin()
+  const may = useMaySomewhere('resource.edit')
   const client = useQueryClient()
   const narrow = useNarrow()
   const [adding, setAdding] = useState(false)
@@ -123,7 +123,7 @@ function KindList({ kind }: { kind: KindInfo }) {
           <Columns all={all} shown={shown} pinned={view.shown.pinned} onChange={(ids, pinned) => view.set({ columns: ids, pinned: pinned ? String(pinned) : '' })} />
           <Export kind={kind} filter={filter} ids={some ? ticked : undefined} what={some ? 'The rows that are ticked' : 'All that this filter finds'} tooMany={some && ticked.size > mostTicked} orderBy={view.orderBy} asOf={asOf} columns={shown} />
           <AsCommand kind={kind} filter={filter} orderBy={view.orderBy} columns={shown} />
-          {admin && !asOf ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setAdding(true)}>Add by hand</Button> : null}
+          {may && !asOf ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setAdding(true)}>Add by hand</Button> : null}
         </>
       }
     >
@@ -134,7 +134,7 @@ function KindList({ kind }: { kind: KindInfo }) {
       </div>
       {ticked.size > 0 ? (
         <BulkBar
-          kind={kind} ticked={ticked} all={everything} total={size} more={!!over} canEdit={admin && !asOf}
+          kind={kind} ticked={ticked} all={everything} total={size} more={!!over} canEdit={may && !asOf}
           onAll={() => setSelection({ of: filter, ticked, all: true })}
           onClear={() => setSelection({ of: filter, ticked: new Set(), all: false })}
           onEdit={() => setEditing(true)}

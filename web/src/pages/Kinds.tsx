@@ -9,7 +9,7 @@ import { q } from '../api/queries'
 import type { KindInfo } from '../api/types'
 import { count } from '../format/units'
 import { KindIcon } from '../frame/icons'
-import { useAdmin } from '../frame/session'
+import { useMay } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { DataTable, type Col } from '../parts/DataTable'
 import { State } from '../parts/marks'
@@ -22,7 +22,8 @@ import css from './Kinds.module.css'
 
 export default function Kinds() {
   const client = useQueryClient()
-  const admin = useAdmin()
+  const may = useMay('kind.define')
+  const mayApprove = useMay('kind.approve')
   const kinds = useQuery(q.kinds())
   const summary = useQuery(q.summary())
   const [approving, setApproving] = useState<KindInfo | null>(null)
@@ -42,14 +43,14 @@ export default function Kinds() {
     { id: 'fields', label: 'Fields', width: 80, right: true, cell: (k) => count(k.fields?.length ?? 0) },
     { id: 'custom', label: 'Custom fields', width: 120, cell: (k) => {
       const n = k.custom_fields?.length ?? 0
-      return admin ? <button type="button" className="link" aria-label={n ? `${count(n)} custom fields of ${k.plural}` : `Add custom fields of ${k.plural}`} onClick={(e) => { e.stopPropagation(); e.preventDefault(); setEditing(k) }}>{n ? count(n) : 'Add'}</button> : count(n)
+      return may ? <button type="button" className="link" aria-label={n ? `${count(n)} custom fields of ${k.plural}` : `Add custom fields of ${k.plural}`} onClick={(e) => { e.stopPropagation(); e.preventDefault(); setEditing(k) }}>{n ? count(n) : 'Add'}</button> : count(n)
     } },
     { id: 'summary', label: 'What it is', width: 360, wide: true, cell: (k) => <Foreign text={k.summary ?? ''} max={120} /> },
   ]
   return (
-    <Page title="Kinds" facts={<span>What a server, a volume or a network is made of. Plugins may bring kinds of their own, and so may you.</span>} actions={admin ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setDefining(true)}>Define a kind</Button> : null}>
+    <Page title="Kinds" facts={<span>What a server, a volume or a network is made of. Plugins may bring kinds of their own, and so may you.</span>} actions={may ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setDefining(true)}>Define a kind</Button> : null}>
       {pending.map((k) => (
-        <Panel key={k.name} title={<span className="row"><State state="pending" pill /> <Foreign text={k.plural} /> <code>{k.name}</code></span>} actions={admin ? <Button variant="filled" onClick={() => setApproving(k)}>Approve</Button> : null}>
+        <Panel key={k.name} title={<span className="row"><State state="pending" pill /> <Foreign text={k.plural} /> <code>{k.name}</code></span>} actions={mayApprove ? <Button variant="filled" onClick={() => setApproving(k)}>Approve</Button> : null}>
           <div className="stack-s">
             <p><Foreign text={k.summary || 'The plugin says nothing about it.'} max={300} /></p>
             <p className="muted">Its resources wait until an administrator approves the kind. It has the fields {(k.fields ?? []).map((f) => f.path).join(', ')}.</p>
@@ -58,7 +59,7 @@ export default function Kinds() {
         </Panel>
       ))}
       {waiting.map(({ kind: k, from }) => (
-        <Panel key={`${k.name} ${from.provider}`} title={<span className="row"><State state="pending" pill /> Fields of <Foreign text={from.provider} /> for <Foreign text={k.plural} /></span>} actions={admin ? <Button variant="filled" onClick={() => setApproving(k)}>Approve</Button> : null}>
+        <Panel key={`${k.name} ${from.provider}`} title={<span className="row"><State state="pending" pill /> Fields of <Foreign text={from.provider} /> for <Foreign text={k.plural} /></span>} actions={mayApprove ? <Button variant="filled" onClick={() => setApproving(k)}>Approve</Button> : null}>
           <p className="muted">Plugin <Foreign text={`${from.provider} ${from.plugin_version}`} /> adds {(k.fields ?? []).filter((f) => f.path.startsWith(`${from.provider}.`)).map((f) => f.path).join(', ')}. Until an administrator approves them they have no index and no column, and are not searched.</p>
         </Panel>
       ))}

@@ -12,7 +12,7 @@ import { q } from '../api/queries'
 import type { FieldRule, KindInfo, Mapping as Version, MappingEffect, TagRequirement, TagSpelling } from '../api/types'
 import { actor } from '../format/text'
 import { count, counted } from '../format/units'
-import { useAdmin } from '../frame/session'
+import { useMay } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { Page, Panel } from '../parts/Page'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
@@ -25,7 +25,7 @@ import { pairsOf, Policy, Spellings, valuesOf } from './TagPolicy'
 
 export default function MappingPage() {
   const client = useQueryClient()
-  const admin = useAdmin()
+  const may = useMay('mapping.manage')
   const saved = useQuery(q.mapping())
   const kinds = useQuery(q.kinds())
   const [draft, setDraft] = useState<Draft | null>(null)
@@ -65,14 +65,14 @@ export default function MappingPage() {
     <Page
       title="Mapping"
       facts={<span>What tags, names and accounts mean: whose a thing is, whom it serves, where it belongs. What people type stands above rules.</span>}
-      actions={<><Button onClick={() => setPast(true)}>History</Button>{admin && rules.length > 1 && !draft ? <Button loading={busy} onClick={() => void preview()}>Find conflicts</Button> : null}{admin ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => { change([...rules, { name: '', set: 'environment', from: [] }]); setEditing(rules.length) }}>Add a rule</Button> : null}</>}
+      actions={<><Button onClick={() => setPast(true)}>History</Button>{may && rules.length > 1 && !draft ? <Button loading={busy} onClick={() => void preview()}>Find conflicts</Button> : null}{may ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => { change([...rules, { name: '', set: 'environment', from: [] }]); setEditing(rules.length) }}>Add a rule</Button> : null}</>}
     >
       {job?.running ? <p role="status">The inventory follows version {m.version}: {count(job.done)} of {count(job.total)} resources so far.</p> : null}
       {rules.length === 0 ? <Empty icon={<IconTransform size={28} stroke={1.4} aria-hidden />} title="No rules yet">A rule turns the tag “env: prd” into the environment “production” of every resource that has it, in every cloud.</Empty> : (
         <ol className={css.rules} aria-label="Rules, the first that has a value decides">
           {rules.map((r, i) => (
             <li key={i} data-off={r.off || undefined}>
-              <button type="button" className={css.rule} onClick={() => setEditing(i)} disabled={!admin}>
+              <button type="button" className={css.rule} onClick={() => setEditing(i)} disabled={!may}>
                 <strong><Foreign text={r.name || 'a new rule'} max={60} /></strong>
                 <span className={css.flow}>
                   <code><Foreign text={r.from?.length ? r.from.join(', ') : 'always'} max={80} /></code>
@@ -84,7 +84,7 @@ export default function MappingPage() {
                   {r.kinds?.length ? <span className="muted">for <Foreign text={r.kinds.join(', ')} max={60} /></span> : null}
                 </span>
               </button>
-              {admin ? (
+              {may ? (
                 <span className={css.tools}>
                   <Switch size="xs" aria-label={`${r.name || 'The rule'} is on`} checked={!r.off} onChange={(e) => change(rules.map((x, n) => (n === i ? { ...x, off: !e.currentTarget.checked } : x)))} />
                   <button type="button" className="link" aria-label={`${r.name} earlier`} disabled={i === 0} onClick={() => change(swap(rules, i, i - 1))}><IconArrowUp size={15} aria-hidden /></button>
@@ -95,8 +95,8 @@ export default function MappingPage() {
           ))}
         </ol>
       )}
-      <Spellings list={spellings} admin={admin} onChange={(next) => changeAny({ spellings: next })} />
-      <Policy list={policy} admin={admin} kinds={kinds.data ?? []} changed={draft !== null} onChange={(next) => changeAny({ policy: next })} />
+      <Spellings list={spellings} may={may} onChange={(next) => changeAny({ spellings: next })} />
+      <Policy list={policy} may={may} kinds={kinds.data ?? []} changed={draft !== null} onChange={(next) => changeAny({ policy: next })} />
       {error && editing === null ? <ProblemPanel error={error} compact /> : null}
       {draft ? (
         <div className={css.bar} role="region" aria-label="Unsaved changes">

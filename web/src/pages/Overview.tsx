@@ -7,7 +7,7 @@ import { q } from '../api/queries'
 import type { Change, Connection, KindInfo, Run, Summary } from '../api/types'
 import { count, counted } from '../format/units'
 import { KindIcon } from '../frame/icons'
-import { useAdmin } from '../frame/session'
+import { useMay } from '../frame/session'
 import { grouped } from '../kinds/changes'
 import { CoverageStrip } from '../parts/Coverage'
 import { ActorText, actionWord, DiffLine } from '../parts/Diff'
@@ -176,15 +176,16 @@ function Many({ changes, kind, more }: { changes: Change[]; kind: KindInfo | und
 }
 
 function FirstSteps({ s }: { s: Summary }) {
-  const admin = useAdmin()
+  const agents = useMay('agent.manage')
+  const connections = useMay('connection.manage')
   return (
     <Page title="Overview">
       {s.agents === 0 ? (
-        <Empty icon={<IconRobot size={30} stroke={1.3} aria-hidden />} title="Install the first agent" action={admin ? <Button component={Link} to="/agents?join=1" variant="filled">Install an agent</Button> : null}>
+        <Empty icon={<IconRobot size={30} stroke={1.3} aria-hidden />} title="Install the first agent" action={agents ? <Button component={Link} to="/agents?join=1" variant="filled">Install an agent</Button> : null}>
           An agent is a small process inside your network. It reads your clouds and machines and sends what it finds here; nothing ever connects inward.
         </Empty>
       ) : (
-        <Empty icon={<IconPlugConnected size={30} stroke={1.3} aria-hidden />} title="Add the first connection" action={admin ? <Button component={Link} to="/connections/new" variant="filled">Add a connection</Button> : null}>
+        <Empty icon={<IconPlugConnected size={30} stroke={1.3} aria-hidden />} title="Add the first connection" action={connections ? <Button component={Link} to="/connections/new" variant="filled">Add a connection</Button> : null}>
           {counted(s.agents_online, 'agent is', 'agents are')} in contact. A connection tells one of them what to read, and how often.
         </Empty>
       )}

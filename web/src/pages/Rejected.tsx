@@ -21,7 +21,7 @@ export function advice(reason: string, kept: boolean): string {
   return 'The source, its plugin or the kind’s schema has to change. It is taken as soon as it differs, and asked for again by “Send everything again”.'
 }
 
-export function RejectedPanel({ id, admin }: { id: string; admin: boolean }) {
+export function RejectedPanel({ id, may }: { id: string; may: boolean }) {
   const rejected = useQuery(q.rejected(id))
   const list = rejected.data?.items ?? []
   if (!rejected.error && list.length === 0) return null
@@ -29,13 +29,13 @@ export function RejectedPanel({ id, admin }: { id: string; admin: boolean }) {
     <Panel title={<>Rejected <span className="muted">{rejected.data ? `${counted(list.length, 'item')}${rejected.data.more ? ' and more' : ''}` : ''}</span></>}>
       {rejected.error && !rejected.data ? <ProblemPanel error={rejected.error} compact retry={() => void rejected.refetch()} /> : null}
       <ul className={css.rejected} aria-label="Rejected items">
-        {list.map((it) => <One key={`${it.scope}/${it.external_id}`} id={id} it={it} admin={admin} />)}
+        {list.map((it) => <One key={`${it.scope}/${it.external_id}`} id={id} it={it} may={may} />)}
       </ul>
     </Panel>
   )
 }
 
-function One({ id, it, admin }: { id: string; it: RejectedItem; admin: boolean }) {
+function One({ id, it, may }: { id: string; it: RejectedItem; may: boolean }) {
   const [kept, setKept] = useState<string | null>(null)
   const [error, setError] = useState<unknown>(null)
   const show = async () => {
@@ -56,7 +56,7 @@ function One({ id, it, admin }: { id: string; it: RejectedItem; admin: boolean }
       </div>
       <p><Foreign text={it.reason} max={400} /></p>
       <p><strong>What to do:</strong> {advice(it.reason, !!it.kept_bytes)}</p>
-      {it.kept_bytes && admin && kept === null ? <div><Button onClick={() => void show()}>Show what was kept</Button></div> : null}
+      {it.kept_bytes && may && kept === null ? <div><Button onClick={() => void show()}>Show what was kept</Button></div> : null}
       {kept !== null ? <Snippet tall label="what was kept" text={kept} /> : null}
       {error ? <ProblemPanel error={error} compact /> : null}
     </li>

@@ -11,7 +11,7 @@ import type { HeldRemoval, KindInfo } from '../api/types'
 import { partition } from '../format/text'
 import { count, counted } from '../format/units'
 import { actor } from '../format/text'
-import { useAdmin } from '../frame/session'
+import { useMay } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { State } from '../parts/marks'
 import { Page, Panel } from '../parts/Page'
@@ -45,7 +45,7 @@ export default function Removals() {
 
 function Removal({ r, kind }: { r: HeldRemoval; kind: KindInfo | undefined }) {
   const client = useQueryClient()
-  const admin = useAdmin()
+  const may = useMay('removal.decide')
   const [open, setOpen] = useState(false)
   const [deciding, setDeciding] = useState<'approve' | 'refuse' | null>(null)
   const what = counted(r.count, kind?.label.toLowerCase() ?? r.kind, kind?.plural.toLowerCase())
@@ -60,7 +60,7 @@ function Removal({ r, kind }: { r: HeldRemoval; kind: KindInfo | undefined }) {
   return (
     <Panel
       title={<span className="row"><State state={r.state} pill /> {what} <span className="muted">of {count(r.scope_size)} ({share} %)</span></span>}
-      actions={admin && r.state === 'held' ? <><Button variant="filled" onClick={() => setDeciding('approve')}>They are gone</Button><Button onClick={() => setDeciding('refuse')}>Keep them</Button></> : null}
+      actions={may && r.state === 'held' ? <><Button variant="filled" onClick={() => setDeciding('approve')}>They are gone</Button><Button onClick={() => setDeciding('refuse')}>Keep them</Button></> : null}
     >
       <div className="stack-s">
         <p>

@@ -13,7 +13,7 @@ import type { KindInfo, Resource as Document } from '../api/types'
 import { safeLink } from '../format/text'
 import { useAsOf } from '../frame/AsOf'
 import { KindIcon } from '../frame/icons'
-import { useAdmin } from '../frame/session'
+import { useMaySomewhere } from '../frame/session'
 import { usePageKey } from '../frame/usePageKey'
 import { Confirm } from '../parts/Confirm'
 import { State } from '../parts/marks'
@@ -78,12 +78,12 @@ function Missing({ error, kind, info, retry }: { error: unknown; kind: string; i
 
 function One({ r, kind, asOf, refresh }: { r: Document; kind: KindInfo | undefined; asOf: string | undefined; refresh: () => void }) {
   const [params, setParams] = useSearchParams()
-  const admin = useAdmin()
+  const may = useMaySomewhere('resource.edit')
   const [editing, setEditing] = useState<string | null>(null)
   const [merging, setMerging] = useState(false)
   const [deleting, setDeleting] = useState(false)
   const tab = params.get('tab') ?? 'facts'
-  const canEdit = admin && !asOf && !!kind
+  const canEdit = may && !asOf && !!kind
   const link = safeLink(r.console_url)
   const select = (id: string) => {
     const next = new URLSearchParams(params)

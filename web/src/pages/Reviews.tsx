@@ -9,7 +9,7 @@ import { api } from '../api/client'
 import { q } from '../api/queries'
 import type { ReviewItem } from '../api/types'
 import { actor } from '../format/text'
-import { useAdmin } from '../frame/session'
+import { useMaySomewhere } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { State } from '../parts/marks'
 import { Page, Panel } from '../parts/Page'
@@ -49,7 +49,7 @@ export default function Reviews() {
 
 function Item({ r }: { r: ReviewItem }) {
   const client = useQueryClient()
-  const admin = useAdmin()
+  const may = useMaySomewhere('resource.edit')
   const [deciding, setDeciding] = useState<'merge' | 'apart' | null>(null)
   const alone = r.type === 'conflict'
   const decide = async (reason: string) => {
@@ -62,7 +62,7 @@ function Item({ r }: { r: ReviewItem }) {
   return (
     <Panel
       title={titles[r.type]}
-      actions={admin && r.state === 'open' ? <><Button variant="filled" onClick={() => setDeciding('merge')}>{alone ? 'It is one' : 'They are one'}</Button><Button onClick={() => setDeciding('apart')}>{alone ? 'Split it' : 'Keep them apart'}</Button></> : null}
+      actions={may && r.state === 'open' ? <><Button variant="filled" onClick={() => setDeciding('merge')}>{alone ? 'It is one' : 'They are one'}</Button><Button onClick={() => setDeciding('apart')}>{alone ? 'Split it' : 'Keep them apart'}</Button></> : null}
     >
       <div className="stack-s">
         <p className="row">

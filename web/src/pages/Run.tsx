@@ -11,7 +11,7 @@ import type { KindInfo, Run as Document, RunScope } from '../api/types'
 import { partition, plain } from '../format/text'
 import { duration } from '../format/time'
 import { count, counted } from '../format/units'
-import { useAdmin } from '../frame/session'
+import { useMaySomewhere } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { Mark, State, stateWord } from '../parts/marks'
 import { Page, Panel } from '../parts/Page'
@@ -29,7 +29,7 @@ export default function Run() {
   const live = run.data ? moving(run.data) : false
   const scopes = useQuery({ ...q.runScopes(id, live), enabled: !!run.data })
   const kinds = useQuery(q.kinds())
-  const admin = useAdmin()
+  const may = useMaySomewhere('run.request')
   const client = useQueryClient()
   const [canceling, setCanceling] = useState(false)
   if (run.error && !run.data) {
@@ -56,7 +56,7 @@ export default function Run() {
       }
       actions={
         <>
-          {live && admin ? <Button onClick={() => setCanceling(true)}>Cancel the run …</Button> : null}
+          {live && may ? <Button onClick={() => setCanceling(true)}>Cancel the run …</Button> : null}
           <Button component={Link} to={`/changes?filter=${encodeURIComponent(`run_id = ${r.id}`)}`}>Its changes</Button>
         </>
       }

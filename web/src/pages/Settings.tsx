@@ -10,7 +10,7 @@ import type { OptionList, Token } from '../api/types'
 import { human } from '../format/text'
 import { parseTime } from '../format/time'
 import { accentNow, accents, setAccent, type Accent } from '../frame/appearance'
-import { useAdmin, useSession } from '../frame/session'
+import { useMay, useSession } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { DataTable, type Col } from '../parts/DataTable'
 import { Mark } from '../parts/marks'
@@ -20,25 +20,30 @@ import { Foreign, Snippet } from '../parts/Text'
 import { say } from '../parts/toast'
 import { useNow, When } from '../parts/When'
 import css from './Settings.module.css'
+import { useRoles } from './roleChoices'
 import { SourcesPanel } from './Staleness'
 
 export default function Settings() {
   const session = useSession()
-  const admin = useAdmin()
+  const users = useMay('user.manage')
+  const tokens = useMay('token.manage')
+  const options = useMay('options.manage')
+  const settings = session?.actions.includes('settings.read')
   const reference = useQuery(q.reference())
   return (
     <Page narrow title="Settings">
       <Appearance />
       <Panel title="People">
         <div className="stack-s">
-          {admin ? <p><Link to="/settings/users">Users</Link>: who may sign in, invitations, roles.</p> : null}
+          {users ? <p><Link to="/settings/users">Users</Link>: who may sign in, invitations, roles.</p> : null}
+          {settings ? <p><Link to="/settings/roles">Roles</Link>: what they allow, and the permission groups they are made of.</p> : null}
           <p><Link to="/settings/teams">Teams</Link>: who gets rights together.</p>
           <p><Link to="/account">Profile and security</Link>: your password, second factor and sessions.</p>
         </div>
       </Panel>
-      {admin ? <Tokens /> : null}
+      {tokens ? <Tokens /> : null}
       <SourcesPanel />
-      {admin ? <Options /> : null}
+      {options ? <Options /> : null}
       <Panel title="About">
         <dl className={css.facts}>
           <div><dt>Signed in as</dt><dd>{session?.username}, {session?.role} of tenant {session?.tenant}</dd></div>
@@ -176,7 +181,8 @@ const lives = [{ value: '2592000', label: '30 days' }, { value: '7776000', label
 
 function MakeToken({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState('')
-  const [role, setRole] = useState<'admin' | 'reader' | 'none'>('reader')
+  const roles = useRoles()
+  const [role, setRole] = useState('reader')
   const [life, setLife] = useState('7776000')
   const [made, setMade] = useState<Token | null>(null)
   const [error, setError] = useState<unknown>(null)
@@ -204,7 +210,7 @@ function MakeToken({ onClose }: { onClose: () => void }) {
       ) : (
         <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
           <TextInput label="Name" description="What it is for." required value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
-          <Select label="Role" data={[{ value: 'reader', label: 'reader: sees everything, changes nothing' }, { value: 'admin', label: 'admin: may do everything' }, { value: 'none', label: 'none: what is granted to it, in access tabs' }]} value={role} onChange={(v) => setRole((v as typeof role) ?? 'reader')} allowDeselect={false} />
+          <Select label="Role" data={roles} value={role} onChange={(v) => setRole(v ?? 'reader')} allowDeselect={false} />
           <Select label="Good for" data={lives} value={life} onChange={(v) => setLife(v ?? '7776000')} allowDeselect={false} />
           {error ? <ProblemPanel error={error} compact /> : null}
           <div className="row"><Button type="submit" variant="filled" loading={busy}>Make the token</Button><Button onClick={onClose}>Cancel</Button></div>

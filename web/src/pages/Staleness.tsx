@@ -9,7 +9,7 @@ import { q } from '../api/queries'
 import type { Connection, KindInfo, Staleness } from '../api/types'
 import { actor } from '../format/text'
 import { counted } from '../format/units'
-import { useAdmin } from '../frame/session'
+import { useMay } from '../frame/session'
 import { Panel } from '../parts/Page'
 import { ProblemPanel } from '../parts/States'
 import { Foreign } from '../parts/Text'
@@ -26,7 +26,7 @@ export const silent = (seconds: number) => (seconds === 0 ? 'never' : seconds % 
 export const byPreference = (list: Connection[]) => [...list].sort((a, b) => (a.precedence || 500) - (b.precedence || 500) || a.created_at.localeCompare(b.created_at))
 
 export function SourcesPanel() {
-  const admin = useAdmin()
+  const may = useMay('mapping.manage')
   const rule = useQuery(q.staleness())
   const connections = useQuery(q.connections())
   const kinds = useQuery(q.kinds())
@@ -35,7 +35,7 @@ export function SourcesPanel() {
   const error = rule.error ?? connections.error
   const called = (kind: string) => kinds.data?.find((k) => k.name === kind)?.plural ?? kind
   return (
-    <Panel title="Whose value is shown" actions={admin && r ? <Button onClick={() => setEditing(true)}>Edit the rule of silence</Button> : null}>
+    <Panel title="Whose value is shown" actions={may && r ? <Button onClick={() => setEditing(true)}>Edit the rule of silence</Button> : null}>
       {error && !(rule.data && connections.data) ? <ProblemPanel error={error} compact /> : r ? (
         <div className="stack-s">
           <p>{r.silent_after_seconds === 0 ? 'A preferred source keeps its say however long it is silent.' : <>A preferred source that was not completely read for <strong>{silent(r.silent_after_seconds)}</strong> gives way to the others of the same resource.</>} <span className="muted">{r.own ? <>The collector’s configuration says {silent(r.default_seconds)}.</> : 'So says the collector’s configuration.'}</span></p>
@@ -48,7 +48,7 @@ export function SourcesPanel() {
                 {byPreference(connections.data.items).map((c) => (
                   <li key={c.id}>
                     <Link to={`/connections/${c.id}`}><Foreign text={c.name} max={60} /></Link> <span className="muted">{c.precedence || 500}{c.kinds?.some((k) => k.precedence) ? <>; {c.kinds.filter((k) => k.precedence).map((k) => `${called(k.kind)} ${k.precedence}`).join(', ')}</> : null}</span>
-                    {admin ? <> <Link to={`/connections/${c.id}/edit`} aria-label={`Edit the precedence of ${c.name}`}>Edit</Link></> : null}
+                    {may ? <> <Link to={`/connections/${c.id}/edit`} aria-label={`Edit the precedence of ${c.name}`}>Edit</Link></> : null}
                   </li>
                 ))}
               </ol>

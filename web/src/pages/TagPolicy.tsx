@@ -14,16 +14,16 @@ import { Empty } from '../parts/States'
 import { Foreign } from '../parts/Text'
 import css from './Mapping.module.css'
 
-export function Spellings({ list, admin, onChange }: { list: TagSpelling[]; admin: boolean; onChange: (next: TagSpelling[]) => void }) {
+export function Spellings({ list, may, onChange }: { list: TagSpelling[]; may: boolean; onChange: (next: TagSpelling[]) => void }) {
   const [editing, setEditing] = useState<number | null>(null)
   return (
-    <Panel title="Spellings of tags" actions={admin ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setEditing(list.length)}>Add a key</Button> : null}>
+    <Panel title="Spellings of tags" actions={may ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setEditing(list.length)}>Add a key</Button> : null}>
       {list.length === 0 ? <p className="muted">A key such as “environment” that also stands for Env and stage. Resources then have it as a label, beside the tags as the provider has them: <code>labels.environment = "production"</code> finds them in every cloud.</p> : (
         <ul className={css.past}>
           {list.map((s, i) => (
             <li key={s.key}>
               <span><strong><Foreign text={s.key} max={60} /></strong>{s.also?.length ? <> is also <Foreign text={s.also.join(', ')} max={120} /></> : null}{s.values && Object.keys(s.values).length ? <span className="muted">, {counted(Object.keys(s.values).length, 'translation')}</span> : null}</span>
-              {admin ? <button type="button" className="link" aria-label={`Edit ${s.key}`} onClick={() => setEditing(i)}>Edit</button> : null}
+              {may ? <button type="button" className="link" aria-label={`Edit ${s.key}`} onClick={() => setEditing(i)}>Edit</button> : null}
             </li>
           ))}
         </ul>
@@ -55,19 +55,19 @@ function EditSpelling({ spelling, onClose, onDone, onDelete }: { spelling: TagSp
   )
 }
 
-export function Policy({ list, admin, kinds, changed, onChange }: { list: TagRequirement[]; admin: boolean; kinds: KindInfo[]; changed: boolean; onChange: (next: TagRequirement[]) => void }) {
+export function Policy({ list, may, kinds, changed, onChange }: { list: TagRequirement[]; may: boolean; kinds: KindInfo[]; changed: boolean; onChange: (next: TagRequirement[]) => void }) {
   const [editing, setEditing] = useState<number | null>(null)
   const kept = useQuery({ ...q.compliance(), enabled: list.length > 0 && !changed })
   const rows = (i: number) => (changed ? [] : (kept.data?.items ?? []).filter((x) => x.requirement === i))
   return (
-    <Panel title="Tag policy" actions={admin ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setEditing(list.length)}>Add a requirement</Button> : null}>
+    <Panel title="Tag policy" actions={may ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setEditing(list.length)}>Add a requirement</Button> : null}>
       {list.length === 0 ? <Empty title="No tag is asked for yet">Say which keys things must have and which values are allowed; this page then shows what does not keep to it.</Empty> : (
         <ul className={css.policy}>
           {list.map((r, i) => (
             <li key={i}>
               <div className={css.requirement}>
                 <span><strong><Foreign text={r.key} max={60} /></strong> <span className="muted">{r.optional ? 'if present' : 'must be there'}{r.values?.length ? <>, one of <Foreign text={r.values.join(', ')} max={100} /></> : null}{r.kinds?.length ? <>; for <Foreign text={r.kinds.join(', ')} max={100} /></> : null}</span></span>
-                {admin ? <button type="button" className="link" aria-label={`Edit the requirement ${r.key}`} onClick={() => setEditing(i)}>Edit</button> : null}
+                {may ? <button type="button" className="link" aria-label={`Edit the requirement ${r.key}`} onClick={() => setEditing(i)}>Edit</button> : null}
               </div>
               {rows(i).map((x) => <Kept key={x.kind} x={x} kind={kinds.find((k) => k.name === x.kind)} />)}
             </li>

@@ -9,7 +9,7 @@ import { api } from '../api/client'
 import { Problem } from '../api/problem'
 import { q } from '../api/queries'
 import type { Team } from '../api/types'
-import { useAdmin, useSession } from '../frame/session'
+import { useMay, useSession } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { DataTable, type Col } from '../parts/DataTable'
 import { Page } from '../parts/Page'
@@ -21,7 +21,7 @@ import { When } from '../parts/When'
 const folded = (name: string) => name.trim().toLowerCase()
 
 export default function Teams() {
-  const admin = useAdmin()
+  const may = useMay('team.manage')
   const me = folded(useSession()?.username ?? '')
   const client = useQueryClient()
   const list = useQuery(q.teams())
@@ -35,12 +35,12 @@ export default function Teams() {
     { id: 'email', label: 'E-mail', width: 200, cell: (t) => (t.email ? <Foreign text={t.email} max={40} /> : null) },
     { id: 'members', label: 'Members', width: 320, cell: (t) => <Foreign text={t.members.map((m) => (m.role === 'lead' ? `${m.username} (lead)` : m.username)).join(', ') || 'nobody'} max={120} /> },
     { id: 'created', label: 'Made', width: 110, wide: true, cell: (t) => <When at={t.created_at} /> },
-    { id: 'act', label: 'Actions', act: true, width: 90, cell: (t) => (admin || leads(t) ? (
+    { id: 'act', label: 'Actions', act: true, width: 90, cell: (t) => (may || leads(t) ? (
       <Menu position="bottom-end" width={180}>
         <Menu.Target><button type="button" className="link" aria-label={`Actions for ${t.name}`}>Actions</button></Menu.Target>
         <Menu.Dropdown>
           <Menu.Item onClick={() => setEditing(t)}>Edit</Menu.Item>
-          {admin ? <Menu.Item color="danger" onClick={() => setDeleting(t)}>Delete</Menu.Item> : null}
+          {may ? <Menu.Item color="danger" onClick={() => setDeleting(t)}>Delete</Menu.Item> : null}
         </Menu.Dropdown>
       </Menu>
     ) : null) },
@@ -50,10 +50,10 @@ export default function Teams() {
     <Page
       title="Teams"
       trail={[{ to: '/settings', label: 'Settings' }]}
-      actions={admin ? <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={make}>Make a team</Button> : null}
+      actions={may ? <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={make}>Make a team</Button> : null}
     >
       {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data?.items.length === 0 ? (
-        <Empty icon={<IconUsersGroup size={26} stroke={1.4} aria-hidden />} title="No teams yet">{admin ? 'A team gets rights once for all its members: on a datacenter, a system, a connection, or one thing, in the access tab of that thing.' : 'You are in no team.'}</Empty>
+        <Empty icon={<IconUsersGroup size={26} stroke={1.4} aria-hidden />} title="No teams yet">{may ? 'A team gets rights once for all its members: on a datacenter, a system, a connection, or one thing, in the access tab of that thing.' : 'You are in no team.'}</Empty>
       ) : (
         <DataTable label="Teams" rows={list.data?.items ?? []} cols={cols} rowKey={(t) => t.id} loading={list.isPending} />
       )}
@@ -85,8 +85,8 @@ function Edit({ team, onClose }: { team?: Team; onClose: () => void }) {
   const [leads, setLeads] = useState(new Set(team?.members.filter((m) => m.role === 'lead').map((m) => m.username)))
   const [error, setError] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
-  const admin = useAdmin()
-  const users = useQuery({ ...q.users(), enabled: admin })
+  const mayList = useMay('user.manage')
+  const users = useQuery({ ...q.users(), enabled: mayList })
   const fields = error instanceof Problem ? error.fields : new Map<string, string>()
   const submit = async () => {
     setBusy(true)

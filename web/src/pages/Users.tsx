@@ -1,5 +1,5 @@
 // Who may sign in: invited by a link, edited, disabled, helped when something was forgotten or lost.
-import { Button, Checkbox, Menu, Modal, Select, TextInput } from '@mantine/core'
+import { Button, Checkbox, Menu, Modal, MultiSelect, Select, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconPlus, IconUsers } from '@tabler/icons-react'
 import { useState } from 'react'
@@ -9,7 +9,7 @@ import { api } from '../api/client'
 import { Problem } from '../api/problem'
 import { q } from '../api/queries'
 import type { User, UserLink } from '../api/types'
-import { useAdmin, useSession } from '../frame/session'
+import { useMay, useSession } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { DataTable, type Col } from '../parts/DataTable'
 import { State } from '../parts/marks'
@@ -18,6 +18,7 @@ import { Empty, Loading, ProblemPanel } from '../parts/States'
 import { Foreign, Snippet } from '../parts/Text'
 import { say } from '../parts/toast'
 import { When } from '../parts/When'
+import { useGroupNames, useRoles } from './roleChoices'
 import { SessionList } from './Sessions'
 
 type Act = 'edit' | 'link' | 'sessions' | 'factor' | 'delete'
@@ -25,10 +26,10 @@ type Act = 'edit' | 'link' | 'sessions' | 'factor' | 'delete'
 const stateOf = (u: User) => (u.disabled ? <State state="revoked" word="disabled" /> : u.invited ? <State state="queued" word="invited" /> : <State state="active" word="active" />)
 
 export default function Users() {
-  const admin = useAdmin()
+  const may = useMay('user.manage')
   const me = useSession()?.username
   const client = useQueryClient()
-  const list = useQuery({ ...q.users(), enabled: admin })
+  const list = useQuery({ ...q.users(), enabled: may })
   const [params, setParams] = useSearchParams()
   const [acting, setActing] = useState<{ user: User; act: Act } | null>(null)
   const [given, setGiven] = useState<{ user: User; link: UserLink } | null>(null)
@@ -38,7 +39,7 @@ export default function Users() {
     { id: 'username', label: 'User name', width: 150, cell: (u) => <Foreign text={u.username} max={40} /> },
     { id: 'name', label: 'Name', width: 160, cell: (u) => (u.display_name ? <Foreign text={u.display_name} max={40} /> : null) },
     { id: 'email', label: 'E-mail', width: 190, cell: (u) => (u.email ? <Foreign text={u.email} max={40} /> : null) },
-    { id: 'role', label: 'Role', width: 80, cell: (u) => u.role },
+    { id: 'role', label: 'Role', width: 130, cell: (u) => (u.groups?.length ? <span title="In place of a role">{u.groups.join(', ')}</span> : u.role) },
     { id: 'state', label: 'State', width: 110, cell: stateOf },
     { id: 'factor', label: 'Second factor', width: 110, cell: (u) => (u.second_factor ? 'yes' : 'no') },
     { id: 'link', label: 'Link ends', width: 100, wide: true, cell: (u) => <When at={u.link_until} never="none" /> },
@@ -48,9 +49,9 @@ export default function Users() {
     <Page
       title="Users"
       trail={[{ to: '/settings', label: 'Settings' }]}
-      actions={admin ? <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setParams({ invite: '1' })}>Invite somebody</Button> : null}
+      actions={may ? <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setParams({ invite: '1' })}>Invite somebody</Button> : null}
     >
-      {!admin ? <Empty icon={<IconUsers size={26} stroke={1.4} aria-hidden />} title="Users are an administrator’s to manage">Your own profile and password are in your account.</Empty> : list.error && !list.data ? (
+      {!may ? <Empty icon={<IconUsers size={26} stroke={1.4} aria-hidden />} title="Users are an administrator’s to manage">Your own profile and password are in your account.</Empty> : list.error && !list.data ? (
         <ProblemPanel error={list.error} retry={() => void list.refetch()} />
       ) : (
         <DataTable label="Users" rows={list.data?.items ?? []} cols={cols} rowKey={(u) => u.username} loading={list.isPending} faded={(u) => u.disabled} />
@@ -138,31 +139,29 @@ function Given({ link, onDone }: { link: UserLink; onDone: () => void }) {
   )
 }
 
-const roles: { value: User['role']; label: string }[] = [
-  { value: 'reader', label: 'reader: sees everything, changes nothing' },
-  { value: 'admin', label: 'admin: may do everything' },
-  { value: 'none', label: 'none: may sign in and sees nothing' },
-]
-
 interface Draft {
   display_name: string
   email: string
-  role: User['role']
+  role: string
+  groups: string[]
 }
 
 function Fields({ draft, onChange, fields, own }: { draft: Draft; onChange: (d: Draft) => void; fields: Map<string, string>; own?: boolean }) {
+  const roles = useRoles()
+  const groups = useGroupNames()
   return (
     <>
       <TextInput label="Name" value={draft.display_name} onChange={(e) => onChange({ ...draft, display_name: e.currentTarget.value })} error={fields.get('/display_name')} autoComplete="off" />
       <TextInput label="E-mail" type="email" value={draft.email} onChange={(e) => onChange({ ...draft, email: e.currentTarget.value })} error={fields.get('/email')} autoComplete="off" />
-      <Select label="Role" data={roles} value={draft.role} onChange={(v) => onChange({ ...draft, role: (v as User['role']) ?? 'reader' })} allowDeselect={false} disabled={own ?? false} description={own ? 'Another administrator can change yours.' : undefined} />
+      <Select label="Role" data={roles} value={draft.role} onChange={(v) => onChange({ ...draft, role: v ?? 'reader' })} error={fields.get('/role')} allowDeselect={false} disabled={own ?? false} description={own ? 'Another administrator can change yours.' : undefined} />
+      <MultiSelect label="Permission groups in place of the role" description="Leave it empty for those of the role." data={groups} value={draft.groups} onChange={(v) => onChange({ ...draft, groups: v })} error={fields.get('/groups')} disabled={own ?? false} clearable />
     </>
   )
 }
 
 function Invite({ onClose }: { onClose: () => void }) {
   const [username, setUsername] = useState('')
-  const [draft, setDraft] = useState<Draft>({ display_name: '', email: '', role: 'reader' })
+  const [draft, setDraft] = useState<Draft>({ display_name: '', email: '', role: 'reader', groups: [] })
   const [link, setLink] = useState<UserLink | null>(null)
   const [error, setError] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
@@ -192,7 +191,7 @@ function Invite({ onClose }: { onClose: () => void }) {
 }
 
 function Edit({ user, own, onClose }: { user: User; own: boolean; onClose: () => void }) {
-  const [draft, setDraft] = useState<Draft>({ display_name: user.display_name, email: user.email, role: user.role })
+  const [draft, setDraft] = useState<Draft>({ display_name: user.display_name, email: user.email, role: user.role, groups: user.groups ?? [] })
   const [disabled, setDisabled] = useState(user.disabled)
   const [error, setError] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)

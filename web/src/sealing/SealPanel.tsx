@@ -6,7 +6,7 @@ import { useState } from 'react'
 import { api } from '../api/client'
 import { q } from '../api/queries'
 import type { Connection } from '../api/types'
-import { useAdmin } from '../frame/session'
+import { useMay } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { State } from '../parts/marks'
 import { Panel } from '../parts/Page'
@@ -20,7 +20,7 @@ import { stateOf, wordOf } from './words'
 
 export function SealPanel({ c }: { c: Connection }) {
   const client = useQueryClient()
-  const admin = useAdmin()
+  const may = useMay('connection.manage')
   const sealed = useQuery(q.sealedOf(c.id))
   const [dialog, setDialog] = useState<'seal' | 'forget' | null>(null)
   const x = sealed.data
@@ -30,7 +30,7 @@ export function SealPanel({ c }: { c: Connection }) {
     <Panel
       id="credential"
       title="Sealed credential"
-      actions={admin ? (
+      actions={may ? (
         <>
           <Button onClick={() => setDialog('seal')}>{x.state === 'none' ? 'Enter it' : 'Enter another'}</Button>
           {x.state === 'none' ? null : <Button onClick={() => setDialog('forget')}>Forget …</Button>}

@@ -8,7 +8,7 @@ import { api } from '../../api/client'
 import { Problem } from '../../api/problem'
 import { q } from '../../api/queries'
 import type { KindInfo, View } from '../../api/types'
-import { useAdmin } from '../../frame/session'
+import { useMay } from '../../frame/session'
 import { Confirm } from '../../parts/Confirm'
 import { ProblemPanel } from '../../parts/States'
 import { Foreign } from '../../parts/Text'
@@ -100,7 +100,7 @@ export function Views({ kind, now, current, onOpen }: Props) {
 const written = (s: Shown) => ({ filter: s.filter, order_by: s.orderBy, columns: s.columns ? s.columns.split(',') : [], pinned: s.pinned })
 
 function Save({ kind, now, onClose, onSaved }: { kind: KindInfo; now: Shown; onClose: () => void; onSaved: (v: View) => void }) {
-  const admin = useAdmin()
+  const may = useMay('view.share')
   const [name, setName] = useState('')
   const [shared, setShared] = useState(false)
   const [error, setError] = useState<unknown>(null)
@@ -119,7 +119,7 @@ function Save({ kind, now, onClose, onSaved }: { kind: KindInfo; now: Shown; onC
     <Modal opened onClose={onClose} title="Save this list" closeButtonProps={{ 'aria-label': 'Close' }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
         <TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus maxLength={100} />
-        {admin ? <Checkbox label="For everybody" description="Otherwise nobody but you sees it." checked={shared} onChange={(e) => setShared(e.currentTarget.checked)} /> : null}
+        {may ? <Checkbox label="For everybody" description="Otherwise nobody but you sees it." checked={shared} onChange={(e) => setShared(e.currentTarget.checked)} /> : null}
         <p className="muted">Saved are the filter{now.filter ? <> (<code>{now.filter}</code>)</> : ''}, the order and the columns, not what is found today.</p>
         {error ? <ProblemPanel error={error} compact /> : null}
         <div className="row">

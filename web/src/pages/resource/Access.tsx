@@ -18,8 +18,15 @@ import { say } from '../../parts/toast'
 const what = (t?: AccessTarget) => (t ? `${t.kind} ${t.name ?? ''}`.trim() : '')
 const who = (s: { type: string; id: string; name?: string }) => s.name || s.id
 
+const standing = (r: AccessReason) => {
+  const groups = (r.groups ?? []).join(', ')
+  if (r.level === 'user') return `${groups}, in place of a role`
+  if (r.level === 'tenant') return `${groups}, which everybody has`
+  return `the role ${r.role ?? ''}${groups ? ` (${groups})` : ''}`
+}
+
 const through = (r: AccessReason) =>
-  r.through === 'role' ? `${r.right} by the role ${r.role ?? ''}` : r.team ? `${r.right} of the team ${r.team}, on the ${what(r.target)}` : `${r.right} on the ${what(r.target)}`
+  r.through === 'role' ? `${r.right} by ${standing(r)}` : r.team ? `${r.right} of the team ${r.team}, on the ${what(r.target)}` : `${r.right} on the ${what(r.target)}`
 
 export function Access({ kind, id }: { kind: string; id: string }) {
   const client = useQueryClient()
