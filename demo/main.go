@@ -16,8 +16,12 @@ import (
 	"time"
 )
 
-// Main is the command maestro-demo: it starts the vCenter, says how to connect, and waits for a signal.
+// Main is the command maestro-demo: it starts the vCenter, says how to connect, and waits for a signal. `maestro-demo destroy NAME`
+// deletes a machine from one that runs.
 func Main(args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "destroy" {
+		return destroyMain(args[1:], stdout, stderr)
+	}
 	flags := flag.NewFlagSet("maestro-demo", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	listen := flags.String("listen", "", "`address` to listen on; empty means a free port on 127.0.0.1")
