@@ -47,6 +47,13 @@ func NewReader(doc []byte) (Reader, error) {
 	return Reader{doc: v}, nil
 }
 
+// NewRowReader is NewReader for the document of a row, whose id conditions on RowID are about.
+func NewRowReader(id string, doc []byte) (Reader, error) {
+	r, err := NewReader(doc)
+	r.id = id
+	return r, err
+}
+
 // Values is like the function Values.
 func (r Reader) Values(f Field) []any {
 	if f.Type == ID {

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
@@ -36,6 +38,16 @@ func claimID(tenant, kind string, id resource.Identifier) string {
 
 func changeID(resourceID string, version int64) string {
 	return fmt.Sprintf("%s/%d", resourceID, version)
+}
+
+// changeOf takes apart what changeID made.
+func changeOf(id string) (resourceID string, version int64, err error) {
+	at := strings.LastIndexByte(id, '/')
+	if at < 0 {
+		return "", 0, fmt.Errorf("id %q is not a change's", id)
+	}
+	version, err = strconv.ParseInt(id[at+1:], 10, 64)
+	return id[:at], version, err
 }
 
 // Wants are the keys by which the far end of a relation is found: by the observation's own key, by an

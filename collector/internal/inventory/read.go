@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"maestro.internal/collector/internal/filter"
@@ -296,24 +295,6 @@ func (s *Service) List(ctx context.Context, c Caller, q ListQuery) (*ResourceLis
 	return out, err
 }
 
-func (s *Service) listPast(ctx context.Context, c Caller, q ListQuery) (*ResourceList, error) {
-	k, err := s.kind(ctx, c.Tenant, q.Kind)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.ensureKind(ctx, k.Kind); err != nil {
-		return nil, err
-	}
-	if err := withoutHops(q.Where); err != nil {
-		return nil, err
-	}
-	where := filter.And{c.may(), shown(q.StateNamed)}
-	if q.Where != nil {
-		where = append(where, q.Where)
-	}
-	return s.listAsOf(ctx, c, k.Kind, q, where)
-}
-
 // fillLastSeen reads the observations of a page at once, and the scopes of each connection once.
 func (s *Service) fillLastSeen(ctx context.Context, c Caller, revs []*revision, items []Resource) error {
 	var ids []string
@@ -350,140 +331,8 @@ func (s *Service) fillLastSeen(ctx context.Context, c Caller, revs []*revision, 
 	return nil
 }
 
-// asOfMax is how many changes a list of the past goes through.
-const asOfMax = 200_000
-
 // ErrTooBroad says that a question goes through too much to be answered.
 var ErrTooBroad = fmt.Errorf("filter too broad")
-
-// listAsOf is a list of the past: from today backwards where little happened since, from the beginning otherwise. That is slower
-// than a list of today: nothing is indexed by what a resource once was.
-func (s *Service) listAsOf(ctx context.Context, c Caller, kind *schema.Kind, q ListQuery, where filter.And) (*ResourceList, error) {
-	if err := s.withinHorizon(ctx, c.Tenant, q.AsOf); err != nil {
-		return nil, err
-	}
-	if !q.StateNamed { // what was pruned since left no change
-		if list, ok, err := s.listRecentPast(ctx, c, kind, q, where); ok || err != nil {
-			return list, err
-		}
-	}
-	return s.listAllPast(ctx, c, kind, q, where)
-}
-
-// listAllPast goes through all changes up to the moment.
-func (s *Service) listAllPast(ctx context.Context, c Caller, kind *schema.Kind, q ListQuery, where filter.And) (*ResourceList, error) {
-	latest := map[string]*changeDoc{}
-	n := 0
-	err := store.Each(ctx, s.opt.Store, store.Query{Table: tChanges, Tenant: c.Tenant, Where: filter.And{eq(text("kind"), kind.Name),
-		filter.Compare{Field: when("at"), Op: filter.Le, Value: q.AsOf.UTC().Format(store.TimeLayout)}}}, func(row store.Row) error {
-		if n++; n > asOfMax {
-			return fmt.Errorf("list %s as of %s: %w: more than %d changes", kind.Name, q.AsOf.Format(time.RFC3339), ErrTooBroad, asOfMax)
-		}
-		ch, err := decodeRow[changeDoc](row)
-		if err == nil && (latest[ch.ResourceID] == nil || latest[ch.ResourceID].Version < ch.Version) {
-			latest[ch.ResourceID] = &ch
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	ids := make([]string, 0, len(latest))
-	for id := range latest {
-		ids = append(ids, id)
-	}
-	heads, err := getChunks(ctx, s.opt.Store, tHeads, c.Tenant, "", ids)
-	if err != nil {
-		return nil, err
-	}
-	var rows []store.Row
-	for id, ch := range latest {
-		doc := resourceDoc{revision: ch.Revision}
-		if row, ok := heads[id]; ok {
-			head, err := decodeRow[headDoc](row)
-			if err != nil {
-				return nil, err
-			}
-			doc.AccessRoots = head.AccessRoots // rights are today's
-		}
-		doc.derive(kind)
-		row, err := encodeRow(id, c.Tenant, kind.Name, ch.Version, doc)
-		if err != nil {
-			return nil, err
-		}
-		if filter.MatchRow(where, row.ID, row.Doc) {
-			rows = append(rows, row)
-		}
-	}
-	return pageOf(c, kind, rows, q)
-}
-
-// pageOf orders rows as a store does and cuts a page out of them.
-func pageOf(c Caller, kind *schema.Kind, rows []store.Row, q ListQuery) (*ResourceList, error) {
-	keys := make(map[string]store.Cursor, len(rows))
-	for _, r := range rows {
-		cur, err := store.CursorOf(q.Order, r)
-		if err != nil {
-			return nil, err
-		}
-		keys[r.ID] = cur
-	}
-	compare := func(a, b store.Cursor) int {
-		for i, o := range q.Order {
-			if n := compareValues(a.Values[i], b.Values[i], o.Desc); n != 0 {
-				return n
-			}
-		}
-		return strings.Compare(a.ID, b.ID)
-	}
-	slices.SortFunc(rows, func(a, b store.Row) int { return compare(keys[a.ID], keys[b.ID]) })
-	out := &ResourceList{Total: len(rows)}
-	if q.After != "" {
-		after, err := store.DecodeCursor(q.After, q.Order)
-		if err != nil {
-			return nil, err
-		}
-		rows = slices.DeleteFunc(rows, func(r store.Row) bool { return compare(keys[r.ID], after) <= 0 })
-	}
-	limit := q.Limit
-	if limit <= 0 {
-		limit = store.DefaultLimit
-	}
-	for i, r := range rows {
-		if i == limit {
-			next, err := keys[rows[i-1].ID].Encode(q.Order)
-			if err != nil {
-				return nil, err
-			}
-			out.Next = next
-			break
-		}
-		doc, err := decodeRow[resourceDoc](r)
-		if err != nil {
-			return nil, err
-		}
-		out.Items = append(out.Items, doc.view(c, r.ID, r.Version))
-		out.Items[len(out.Items)-1].reduce(c, kind)
-	}
-	return out, nil
-}
-
-// compareValues puts what has no value last in either direction.
-func compareValues(a, b any, desc bool) int {
-	switch {
-	case a == nil && b == nil:
-		return 0
-	case a == nil:
-		return 1
-	case b == nil:
-		return -1
-	}
-	n, _ := filter.CompareValues(a, b)
-	if desc {
-		return -n
-	}
-	return n
-}
 
 // Heads is a page of resources across kinds; q.Kind is ignored, the fields are those of HeadFields.
 func (s *Service) Heads(ctx context.Context, c Caller, q ListQuery) (*HeadList, error) {

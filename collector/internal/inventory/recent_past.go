@@ -56,18 +56,23 @@ func (s *Service) changedSince(ctx context.Context, tenant, kind string, at time
 }
 
 func (s *Service) unchangedAndPast(ctx context.Context, c Caller, kind *schema.Kind, q ListQuery, where filter.And, changed map[string]span) (*ResourceList, error) {
-	past, now, err := s.pastOf(ctx, c, kind, where, changed)
+	past, err := newPastPage(q)
 	if err != nil {
 		return nil, err
 	}
-	limit := q.Limit
-	if limit <= 0 {
-		limit = store.DefaultLimit
+	var keys []string
+	for id, sp := range changed {
+		if sp.first > 1 {
+			keys = append(keys, changeID(id, sp.first-1))
+		}
+	}
+	rows, err := s.pastRows(ctx, c, kind, where, keys, past)
+	if err != nil {
+		return nil, err
 	}
 	hidden := sensitivePointers(kind)
-	rows := past
-	sq := store.Query{Table: tResources, Tenant: c.Tenant, Part: kind.Name, Where: where, Order: q.Order, After: q.After, Limit: limit + 1}
-	for unchanged := 0; unchanged <= limit; {
+	sq := store.Query{Table: tResources, Tenant: c.Tenant, Part: kind.Name, Where: where, Order: q.Order, After: q.After, Limit: q.Limit + 1}
+	for unchanged := 0; unchanged <= q.Limit; {
 		page, err := s.opt.Store.Find(ctx, sq)
 		if err != nil {
 			return nil, fmt.Errorf("list %s: %w", kind.Name, err)
@@ -107,57 +112,30 @@ func (s *Service) unchangedAndPast(ctx context.Context, c Caller, kind *schema.K
 	if err != nil {
 		return nil, fmt.Errorf("count %s: %w", kind.Name, err)
 	}
-	out.Total = n - now + len(past)
-	if most > 0 && (n >= most || out.Total >= countMax) {
+	if most > 0 && n >= most {
+		out.Total, out.More = countMax, true
+		return out, nil
+	}
+	now, err := s.matchToday(ctx, c, kind, where, changed)
+	if err != nil {
+		return nil, err
+	}
+	out.Total = n - now + past.matched
+	if most > 0 && out.Total >= countMax {
 		out.Total, out.More = countMax, true
 	}
 	return out, nil
 }
 
-// pastOf is how those that changed since were, as far as they meet the condition; now is how many meet it today.
-func (s *Service) pastOf(ctx context.Context, c Caller, kind *schema.Kind, where filter.And, changed map[string]span) (past []store.Row, now int, err error) {
+// matchToday is how many of those that changed meet the condition today.
+func (s *Service) matchToday(ctx context.Context, c Caller, kind *schema.Kind, where filter.And, changed map[string]span) (n int, err error) {
 	for ids := range slices.Chunk(slices.Sorted(maps.Keys(changed)), rowsPerUnit) {
-		var keys []string
-		for _, id := range ids {
-			if first := changed[id].first; first > 1 {
-				keys = append(keys, changeID(id, first-1))
-			}
-		}
-		today, err := getRows(ctx, s.opt.Store, tResources, c.Tenant, kind.Name, ids)
+		those := append(slices.Clone(where), in(filter.RowID, ids))
+		found, err := s.opt.Store.Count(ctx, store.Query{Table: tResources, Tenant: c.Tenant, Part: kind.Name, Where: those}, 0)
 		if err != nil {
-			return nil, 0, err
+			return 0, fmt.Errorf("count %s: %w", kind.Name, err)
 		}
-		for _, row := range today {
-			if filter.MatchRow(where, row.ID, row.Doc) {
-				now++
-			}
-		}
-		changes, err := getRows(ctx, s.opt.Store, tChanges, c.Tenant, "", keys)
-		if err != nil {
-			return nil, 0, err
-		}
-		for _, row := range changes {
-			ch, err := decodeRow[changeDoc](row)
-			if err != nil {
-				return nil, 0, err
-			}
-			doc := resourceDoc{revision: ch.Revision}
-			if row, ok := today[ch.ResourceID]; ok {
-				roots, err := decodeRow[headDoc](row)
-				if err != nil {
-					return nil, 0, err
-				}
-				doc.AccessRoots = roots.AccessRoots // rights are today's
-			}
-			doc.derive(kind)
-			was, err := encodeRow(ch.ResourceID, c.Tenant, kind.Name, ch.Version, doc)
-			if err != nil {
-				return nil, 0, err
-			}
-			if filter.MatchRow(where, was.ID, was.Doc) {
-				past = append(past, was)
-			}
-		}
+		n += found
 	}
-	return past, now, nil
+	return n, nil
 }

@@ -53,14 +53,6 @@ func (c Caller) mayMove(from, to string) error {
 	return c.mayPlace(to)
 }
 
-// known is an id that a message may name: what one may not see has none.
-func (c Caller) known(id string) string {
-	if c.TenantWide {
-		return id
-	}
-	return ""
-}
-
 // writable is current for what is about to be changed.
 func (s *Service) writable(ctx context.Context, r store.Reader, c Caller, kind, id string) (resourceDoc, int64, *KindInfo, error) {
 	doc, version, k, err := s.current(ctx, r, c, kind, id)

@@ -1,0 +1,75 @@
+package inventory
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/sdk/resource"
+)
+
+// BenchmarkListOfThePast is pages of 50 as of a moment since which half of 10,000 servers (MAESTRO_BENCH_RESOURCES) changed: its price is that of what
+// changed. The same page of today is beside it.
+func BenchmarkListOfThePast(b *testing.B) {
+	n := 10_000
+	if text := os.Getenv("MAESTRO_BENCH_RESOURCES"); text != "" {
+		var err error
+		if n, err = strconv.Atoi(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+	c := newClock()
+	s := New(Options{Store: openSQLite(b), Clock: c.now})
+	if err := s.Prepare(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	a := newAgent(s, "a", 1)
+	a.batch = 500
+	push := func(items []resource.Envelope) {
+		b.Helper()
+		if _, err := a.push(b.Context(), a.build([]string{"server"}, c.now(), complete(one, items...))); err != nil {
+			b.Fatal(err)
+		}
+	}
+	items := benchItems(n)
+	push(items)
+	c.add(time.Hour)
+	before := c.now()
+	c.add(time.Hour)
+	for i := range items {
+		if i%2 == 0 {
+			items[i].Name = fmt.Sprintf("renamed %d", i)
+		}
+	}
+	push(items)
+	c.add(time.Hour)
+	for _, ask := range []struct {
+		name string
+		at   time.Time
+		text string
+	}{{"today", time.Time{}, ""}, {"past", before, ""}, {"past, filtered", before, `memory_bytes > 4`}, {"past, by word", before, "payments"}} {
+		b.Run(ask.name, func(b *testing.B) {
+			q := ListQuery{Kind: "server", AsOf: ask.at, Limit: 50, Order: []store.Order{{Field: text("name")}}}
+			if ask.text != "" {
+				fields, err := s.Fields(b.Context(), tenant, "server")
+				if err != nil {
+					b.Fatal(err)
+				}
+				if q.Where, _, err = filter.Parse(ask.text, fields, c.t); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for b.Loop() {
+				list, err := s.List(b.Context(), everyone, q)
+				if err != nil || len(list.Items) == 0 {
+					b.Fatalf("%+v %v", list, err)
+				}
+				b.ReportMetric(float64(list.Total), "found")
+			}
+		})
+	}
+}
