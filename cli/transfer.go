@@ -419,6 +419,9 @@ func operationTable(op rest.Operation) output.Table {
 	if op.Removed > 0 {
 		parts = append(parts, fmt.Sprintf("%d %sremoved", op.Removed, would))
 	}
+	if op.State == "refused" {
+		parts = []string{op.ID + ": nothing was written"}
+	}
 	if op.Refused > 0 {
 		parts = append(parts, fmt.Sprintf("%d wrong", op.Refused))
 	}

@@ -365,10 +365,22 @@ func (t *tracer) byPast(ctx context.Context) error {
 // byWords finds what text search does, for names that are remembered in part.
 func (t *tracer) byWords(ctx context.Context) error {
 	words := filter.Words(t.q.Text)
-	if len(words) == 0 {
-		return nil
+	if text := strings.TrimSpace(t.q.Text); len(words) == 0 || isAddressText(text) {
+		return nil // of an address the numbers are words that half of everything has
 	}
 	return t.heads(ctx, filter.And{shown(true), filter.Text{Field: texts("words"), Words: words}}, ByWords, "the words are somewhere in it", mostTraces/2)
+}
+
+// isAddressText says whether it is an IP address, a range or a MAC.
+func isAddressText(text string) bool {
+	if _, err := netip.ParseAddr(text); err == nil {
+		return true
+	}
+	if _, err := netip.ParsePrefix(text); err == nil {
+		return true
+	}
+	_, ok := macOf(text)
+	return ok
 }
 
 // intoMerged names what the merged ones live on as.

@@ -125,7 +125,8 @@ func (im *importing) run(ctx context.Context, r *running) error {
 		return nil
 	}
 	if r.op.Refused > 0 && !im.req.SkipErrors {
-		r.op.State = Refused
+		// What could have been written was not: it would read like done in the list of operations.
+		r.op.State, r.op.Created, r.op.Updated, r.op.Unchanged, r.op.Removed, r.op.Sample = Refused, 0, 0, 0, 0, nil
 		return nil
 	}
 	if r.op.Created+r.op.Updated+r.op.Removed == 0 {

@@ -211,7 +211,8 @@ func TestWrongRows(t *testing.T) {
 		return op
 	}
 	l.count.Reset()
-	l.want(sorted(l.imports(ImportRequest{Kind: "server"}, content)), "refused"+want)
+	// Nothing of it was written, so nothing of it is counted as written.
+	l.want(sorted(l.imports(ImportRequest{Kind: "server"}, content)), "refused"+strings.Replace(want, "1 created", "0 created", 1))
 	if w := l.inventoryWrites(); len(w) != 0 {
 		t.Errorf("a refused import wrote %v", w)
 	}

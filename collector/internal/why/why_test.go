@@ -68,6 +68,11 @@ func TestItIsThere(t *testing.T) {
 	if a := w.ask("web"); a.Verdict == "ok" || len(a.Resources) != 1 || a.Resources[0].How != "words" {
 		t.Errorf("what is merely alike: %s %+v", a.Verdict, a.Resources)
 	}
+	for _, text := range []string{"10.1.2.4", "10.1.2.0/30", "00:50:56:0a:01:02"} {
+		if a := w.ask(text); len(a.Resources) != 0 {
+			t.Errorf("%s is no name that is remembered in part: %+v", text, a.Resources)
+		}
+	}
 	if a := w.ask("web-1", ofKind("volume")); a.Verdict == "ok" {
 		t.Errorf("a server was found among the volumes: %+v", a)
 	}
