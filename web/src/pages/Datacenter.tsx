@@ -23,6 +23,7 @@ import css from './Datacenter.module.css'
 export default function Datacenter() {
   const { id = '' } = useParams()
   const one = useQuery(q.datacenter(id))
+  useQuery(q.connections()) // asked together, since what its connections did is asked by them
   if (one.error && !one.data) {
     return (
       <Page title="Datacenter" trail={[{ to: '/datacenters', label: 'Datacenters' }]}>

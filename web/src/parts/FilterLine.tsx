@@ -74,7 +74,7 @@ export function FilterLine({ value, onApply, problem, kind, placeholder }: Props
           rightSection={
             value || text ? (
               <ActionIcon
-                size="sm"
+                size={24}
                 aria-label="Clear the filter line"
                 onClick={() => {
                   setText('')

@@ -31,9 +31,9 @@ export function Columns({ all, shown, pinned, onChange }: Props) {
             {shown.slice(1).map((c, i) => (
               <li key={c.id}>
                 <Checkbox label={c.label} checked onChange={() => set(ids.filter((x) => x !== c.id), i < pinned ? pinned - 1 : pinned)} className="grow" />
-                <ActionIcon size="sm" aria-label={i < pinned ? `Let ${c.label} go` : `Keep the columns up to ${c.label} in sight`} disabled={i >= 5} onClick={() => set(ids, i < pinned ? i : i + 1)}>{i < pinned ? <IconPinFilled size={13} /> : <IconPin size={13} />}</ActionIcon>
-                <ActionIcon size="sm" aria-label={`Move ${c.label} to the left`} disabled={i === 0} onClick={() => move(i, i - 1)}><IconArrowUp size={13} /></ActionIcon>
-                <ActionIcon size="sm" aria-label={`Move ${c.label} to the right`} disabled={i === ids.length - 1} onClick={() => move(i, i + 1)}><IconArrowDown size={13} /></ActionIcon>
+                <ActionIcon size={24} aria-label={i < pinned ? `Let ${c.label} go` : `Keep the columns up to ${c.label} in sight`} disabled={i >= 5} onClick={() => set(ids, i < pinned ? i : i + 1)}>{i < pinned ? <IconPinFilled size={13} /> : <IconPin size={13} />}</ActionIcon>
+                <ActionIcon size={24} aria-label={`Move ${c.label} to the left`} disabled={i === 0} onClick={() => move(i, i - 1)}><IconArrowUp size={13} /></ActionIcon>
+                <ActionIcon size={24} aria-label={`Move ${c.label} to the right`} disabled={i === ids.length - 1} onClick={() => move(i, i + 1)}><IconArrowDown size={13} /></ActionIcon>
               </li>
             ))}
           </ol>

@@ -31,6 +31,7 @@ const through = (r: AccessReason) =>
 export function Access({ kind, id }: { kind: string; id: string }) {
   const client = useQueryClient()
   const access = useQuery(q.access(kind, id))
+  useQuery(q.teams()) // asked together, for the form below
   const [revoking, setRevoking] = useState<Grant | null>(null)
   const refresh = () => void client.invalidateQueries({ queryKey: ['access'] })
   if (access.isPending) return <Loading what="who may do what" lines={6} />

@@ -154,7 +154,7 @@ function Fact({ field, r, kind, canEdit, editing, setEditing, refresh }: Props &
           </div>
         </Tooltip>
         {canEdit && editable(field) ? (
-          <ActionIcon className={css.edit} size="sm" aria-label={`Edit ${label}`} onClick={() => setEditing(field.pointer)}><IconPencil size={14} /></ActionIcon>
+          <ActionIcon className={css.edit} size={24} aria-label={`Edit ${label}`} onClick={() => setEditing(field.pointer)}><IconPencil size={14} /></ActionIcon>
         ) : null}
       </dd>
     </div>
