@@ -5,6 +5,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { launch, pages, serverFacts, settled, signIn } from './browser.mjs'
+import { prepare, show } from './scenes.mjs'
 
 const [folder, ...only] = process.argv.slice(2)
 if (!folder) {
@@ -13,7 +14,8 @@ if (!folder) {
 }
 await mkdir(folder, { recursive: true })
 const facts = await serverFacts()
-const { list } = await pages(facts)
+const world = await pages(facts)
+const { list } = world
 const browser = await launch()
 const looks = [
   ['1440-light', 1440, 900, 'light'],
@@ -39,8 +41,8 @@ const answers = {
 const made = new Map()
 
 /** The page as it stands, in every look; it is loaded once. */
-async function shoot(page, what, state) {
-  for (const [look, width, height, colorScheme] of looks) {
+async function shoot(page, what, state, only) {
+  for (const [look, width, height, colorScheme] of looks.filter(([, w]) => !only || w === only)) {
     await page.emulateMedia({ colorScheme })
     await page.setViewportSize({ width, height })
     await settled(page)
@@ -71,6 +73,18 @@ for (const [state, answer] of Object.entries(answers)) {
     await shoot(page, what, state)
   }
   await page.unrouteAll({ behavior: 'wait' })
+}
+if (!process.env.STATE || process.env.STATE === 'scenes') {
+  for (const scene of (await prepare(facts, world)).filter(([name]) => wanted(name))) {
+    // A dialog is opened once for a desk and once for a phone: it is laid out when it is opened.
+    for (const [width, height] of [[1440, 900], [390, 844]]) {
+      if (!looks.some(([, w]) => w === width)) continue
+      await page.setViewportSize({ width, height })
+      await show(page, facts, scene)
+      await shoot(page, scene[0], 'scene', width)
+      await page.unrouteAll({ behavior: 'wait' })
+    }
+  }
 }
 if (wanted('palette')) {
   await page.goto(facts.url)
