@@ -6,7 +6,7 @@ import { make, send } from './tools.mjs'
 /** Records people, teams, saved lists and rules that disagree; answers the scenes: [name, path, what is done there]. */
 export async function prepare(facts, world) {
   const connection = world.connection.id
-  for (const [username, name] of [['berta', 'Berta Example'], ['karim', 'Karim <b>K</b>']]) await send(facts, 'POST', '/users', { username, name, role: 'none' })
+  for (const username of ['berta', 'karim']) await send(facts, 'POST', '/users', { username, role: 'none' })
   const team = await send(facts, 'POST', '/teams', { name: 'Storage and databases, follow the sun', members: [{ username: 'berta', role: 'lead' }, { username: 'karim', role: 'member' }] })
   for (const target of [{ kind: world.kind, id: world.resource.id }, { kind: 'connection', id: connection }]) await send(facts, 'POST', '/grants', { subject: { type: 'team', id: team.id }, right: 'write', target })
   for (const [name, kind, filter, shared] of [['Databases that are on', 'server', 'name ~ db AND power_state = on', true], ['Large disks', 'volume', 'size_bytes > 100000000000', false]]) await send(facts, 'POST', '/views', { name, kind, filter, shared })
