@@ -17,10 +17,11 @@ func TestPlans(t *testing.T) {
 	text := func(path ...string) filter.Field { return filter.Field{Path: path, Type: filter.String} }
 	name, cores := text("name"), filter.Field{Path: []string{"attributes", "cpu", "cores"}, Type: filter.Number}
 	weird, updated := text(`a'"b.$c`, ""), filter.Field{Path: []string{"updated_at"}, Type: filter.Time}
+	flag := filter.Field{Path: []string{"quiet"}, Type: filter.Bool}
 	tags := filter.Field{Path: []string{"tag_pairs"}, Type: filter.String, Multi: true}
 	s, err := Open(t.Context(), Options{Path: filepath.Join(t.TempDir(), "maestro.db"), Tables: []store.Table{
 		{Name: "things", Parts: true, Indexes: []store.Index{{Name: "by_name", Fields: []filter.Field{name}}, {Name: "by_tag", Fields: []filter.Field{tags}}, {Name: "by_update", Fields: []filter.Field{updated}}}},
-		{Name: "plain", Indexes: []store.Index{{Name: "by_weird", Fields: []filter.Field{weird}}}},
+		{Name: "plain", Indexes: []store.Index{{Name: "by_weird", Fields: []filter.Field{weird}}, {Name: "by_update", Fields: []filter.Field{updated}}}},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -63,6 +64,8 @@ func TestPlans(t *testing.T) {
 		"word begins":        {things, filter.Text{Field: tags, Words: []string{"env"}}, nil, "", []string{"PRIMARY KEY (field=? AND tenant=? AND value>? AND value<?)"}, ""},
 		"ordered":            {things, nil, []store.Order{{Field: name}}, "", []string{"by_name"}, "ORDER BY"},
 		"newest first":       {things, nil, []store.Order{{Field: updated, Desc: true}}, "", []string{"by_update", "LAST TERM OF ORDER BY"}, "FOR ORDER BY"},
+		"newest of all":      {plain, filter.Not{Of: is(flag, filter.Eq, true)}, []store.Order{{Field: updated, Desc: true}}, "", []string{"by_update", "LAST TERM OF ORDER BY"}, "FOR ORDER BY"},
+		"all of no part":     {plain, nil, nil, "", []string{"plain__list (tenant=? AND part=?)"}, "TEMP B-TREE"},
 		"second page":        {things, nil, []store.Order{{Field: name}}, after, []string{"by_name"}, "FOR ORDER BY"},
 		"filtered by a flag": {things, is(cores, filter.Ge, 1.5), []store.Order{{Field: cores}}, "", []string{"by_cores"}, "FOR ORDER BY"},
 	} {

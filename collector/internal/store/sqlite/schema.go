@@ -252,6 +252,9 @@ func (s *Store) estimate(ctx context.Context, w *writer, tables ...string) error
 			return fmt.Errorf("make estimates: %w", err)
 		}
 		stats := map[string]string{"sqlite_autoindex_" + name + "_1": "1000000 1", name + "__list": "1000000 500000 200000 1"}
+		if !s.tables[name].Parts { // all rows have the same part: it narrows nothing, and an index in the list's order is to be preferred
+			stats[name+"__list"] = "1000000 500000 500000 1"
+		}
 		err := w.stmts.query(ctx, "SELECT i.name, (SELECT count(*) FROM pragma_index_info(i.name)), i.sql LIKE '%WHERE part = %' FROM sqlite_schema i WHERE i.type = 'index' AND i.tbl_name = ? AND (i.name GLOB ?1 || '__ix_*' OR i.name GLOB ?1 || '__px_*')",
 			[]any{name}, func(r *sql.Rows) error {
 				var index string
