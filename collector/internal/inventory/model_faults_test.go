@@ -358,7 +358,7 @@ func (x *comparison) compareSeal() {
 // ---- a copy of the model ----
 
 func (m *model) copy() *model {
-	out := &model{conns: map[string]*modelConn{}, history: copyLists(m.history), now: m.now, counts: map[string]int{}, poison: m.poison}
+	out := &model{conns: map[string]*modelConn{}, history: copyLists(m.history), now: m.now, counts: map[string]int{}, closed: maps.Clone(m.closed), poison: m.poison}
 	for name, c := range m.conns {
 		n := &modelConn{name: name, seen: map[string]*seen{}, rows: map[string]map[string]*row{}, applied: maps.Clone(c.applied), status: maps.Clone(c.status)}
 		for key, s := range c.seen {

@@ -316,7 +316,11 @@ func (x *comparison) outcome(w *world, lr *lateRun, verdicts map[string]Verdict)
 			return
 		}
 	}
+	if at, closed := x.m.closed[lr.sp.id]; closed && !at.less(lr.mr.pos) {
+		return
+	}
 	x.m.run(lr.mr)
+	x.m.closed[lr.sp.id] = lr.mr.pos
 	if w.acknowledged.less(lr.mr.pos) {
 		w.acknowledged = lr.mr.pos
 	}

@@ -39,6 +39,8 @@ type model struct {
 	history map[string][]string // by server
 	now     int
 	held    []*modelHeld
+	// closed are the runs that were gone through to their end: what comes of one again says nothing.
+	closed map[string]position
 	// counts of the run that is being applied.
 	counts map[string]int
 	// poison is what the store chokes on: connection, key and content.
@@ -52,7 +54,7 @@ type modelHeld struct {
 }
 
 func newModel(names ...string) *model {
-	m := &model{conns: map[string]*modelConn{}, history: map[string][]string{}, counts: map[string]int{}, people: newPeople()}
+	m := &model{conns: map[string]*modelConn{}, history: map[string][]string{}, counts: map[string]int{}, closed: map[string]position{}, people: newPeople()}
 	for _, n := range names {
 		m.conns[n] = &modelConn{name: n, seen: map[string]*seen{}, rows: map[string]map[string]*row{}, applied: map[string]position{}, status: map[string]string{}}
 	}
