@@ -42,8 +42,8 @@ type toldRun struct {
 	epoch, gen int64
 }
 
-// rawUpTo bounds the reference of raw writes, which needs a copy of the file.
-const rawUpTo = 200_000
+// rawUpTo bounds the reference of raw writes, which needs a copy of the file: 13 kB for each resource.
+const rawUpTo = 1_000_000
 
 // perConnection is how many servers one connection has: what lies in an agent's memory is not the collector's.
 const perConnection = 5000
