@@ -127,7 +127,7 @@ type FactorCodes struct {
 	RecoveryCodes []string `json:"recovery_codes" doc:"Each signs in once, in place of a code"`
 }
 
-// FactorOff turns one's second factor off.
+// FactorOff proves who turns the own second factor off, or makes fresh recovery codes.
 type FactorOff struct {
 	Password string `json:"current_password"`
 	Code     string `json:"code" maxLength:"100" doc:"Of the authenticator, or a recovery code"`

@@ -123,6 +123,8 @@ type Service struct {
 	vault   *vault
 	// forgotten are those who asked for a link by mail and were not served yet.
 	forgotten chan forgotten
+	// notices wait to be mailed.
+	notices chan ownLetter
 }
 
 // New makes a Service.
@@ -140,7 +142,7 @@ func New(opt Options) *Service {
 		opt.SessionIdle = 24 * time.Hour
 	}
 	return &Service{opt: opt, hasher: newHasher(opt.Hashing), limiter: newLimiter(), vault: newVault(opt.SecretKey),
-		forgotten: make(chan forgotten, maxForgotten)}
+		forgotten: make(chan forgotten, maxForgotten), notices: make(chan ownLetter, maxForgotten)}
 }
 
 const (

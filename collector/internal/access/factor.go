@@ -235,14 +235,9 @@ func (s *Service) ConfirmFactor(ctx context.Context, c Caller, code string) ([]S
 	if step == 0 {
 		return nil, &InvalidError{Field: "code", Problem: "is not what the authenticator shows now; check this machine's clock and the phone's"}
 	}
-	var codes []Secret
-	var marks []string
-	for range recoveryCodes {
-		p, err := generatePassword()
-		if err != nil {
-			return nil, err
-		}
-		codes, marks = append(codes, p), append(marks, s.vault.mark(plainCode(p.Reveal()), own))
+	codes, marks, err := s.makeCodes(own)
+	if err != nil {
+		return nil, err
 	}
 	f = factorDoc{Secret: f.Pending, Since: store.At(now), LastStep: step, Recovery: marks}
 	conflict, err := s.writeFactor(ctx, row, f)
@@ -256,6 +251,7 @@ func (s *Service) ConfirmFactor(ctx context.Context, c Caller, code string) ([]S
 	if err := s.auditUser(ctx, c, "second_factor.set_up", d, nil); err != nil {
 		return nil, err
 	}
+	s.tell(d, d.Email, notice{what: "A second factor was set up.", address: c.Address, browser: c.Browser})
 	return codes, s.markSession(ctx, c)
 }
 
@@ -322,6 +318,7 @@ func (s *Service) dropFactor(ctx context.Context, c Caller, d userDoc, action st
 	if _, err := s.update(ctx, store.Write{Table: factorsTable, Op: store.Delete, Row: store.Row{ID: d.Username, Tenant: c.Tenant}}); err != nil {
 		return fmt.Errorf("delete second factor of %s: %w", d.Username, err)
 	}
+	s.tell(d, d.Email, notice{what: "The second factor was turned off, or reset by an administrator.", address: c.Address, browser: c.Browser})
 	return s.auditUser(ctx, c, action, d, nil)
 }
 

@@ -130,7 +130,7 @@ func (s *Service) UseLink(ctx context.Context, token Secret, a Attempt) (Session
 	if err != nil {
 		return Session{}, err
 	}
-	if err := checkPassword("new_password", a.Password.Reveal()); err != nil {
+	if err := checkPassword("new_password", a.Password.Reveal(), d.Username, d.Email, d.Name); err != nil {
 		return Session{}, err
 	}
 	withFactor, err := s.checkFactor(ctx, row.Tenant, row.ID, a)
@@ -153,6 +153,9 @@ func (s *Service) UseLink(ctx context.Context, token Secret, a Attempt) (Session
 		Object: &audit.Ref{ID: d.Username, Name: d.Display, Kind: "user"}, Detail: map[string]any{"purpose": purpose}})
 	if err != nil {
 		return Session{}, err
+	}
+	if purpose == PasswordReset {
+		s.tell(d, d.Email, notice{what: "The password was set anew by a link.", address: a.Address, browser: a.Browser})
 	}
 	return s.letIn(ctx, row.Tenant, d, a, withFactor)
 }
@@ -234,12 +237,14 @@ func (s *Service) Forgotten(_ context.Context, who, address string) error {
 	return nil
 }
 
-// Run mails links to those who asked for one, until ctx is done.
+// Run mails links to those who asked for one, and notices, until ctx is done.
 func (s *Service) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case l := <-s.notices:
+			s.mailNotice(ctx, l)
 		case f := <-s.forgotten:
 			if err := s.mailForgotten(ctx, f); err != nil && ctx.Err() == nil {
 				s.opt.Log.Error("mail link", "error", err)

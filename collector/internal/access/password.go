@@ -37,7 +37,7 @@ type Argon2 struct {
 const (
 	saltBytes        = 16
 	hashBytes        = 32
-	minPasswordRunes = 10
+	minPasswordRunes = 12
 	maxPasswordBytes = 1024
 )
 
@@ -126,7 +126,8 @@ func parsePHC(phc string) (cost Argon2, salt, key []byte, err error) {
 	return cost, salt, key, nil
 }
 
-func checkPassword(field, password string) error {
+// checkPassword says why somebody may not have a password. The names are those of the user, which others guess first.
+func checkPassword(field, password string, names ...string) error {
 	switch {
 	case !utf8.ValidString(password):
 		return &InvalidError{Field: field, Problem: "is not valid text"}
@@ -134,6 +135,10 @@ func checkPassword(field, password string) error {
 		return &InvalidError{Field: field, Problem: fmt.Sprintf("needs at least %d characters", minPasswordRunes)}
 	case len(password) > maxPasswordBytes:
 		return &InvalidError{Field: field, Problem: fmt.Sprintf("is longer than %d bytes", maxPasswordBytes)}
+	case known(password):
+		return &InvalidError{Field: field, Problem: "is known from stolen lists, where attackers look first; choose another one"}
+	case guessable(password, names):
+		return &InvalidError{Field: field, Problem: "is easy to guess: it is a name, or one short piece again and again"}
 	}
 	return nil
 }

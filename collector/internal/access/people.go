@@ -206,6 +206,7 @@ func (s *Service) UpdateUser(ctx context.Context, c Caller, username string, ver
 	if err := s.auditUser(ctx, c, "user.update", d, changesOf(was, d)); err != nil {
 		return User{}, err
 	}
+	s.tellOfEmail(was, d, c)
 	_, f, err := s.factor(ctx, c.Tenant, row.ID)
 	return s.userOf(row, d, f), err
 }

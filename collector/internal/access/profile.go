@@ -69,6 +69,7 @@ func (s *Service) UpdateProfile(ctx context.Context, c Caller, name, email strin
 	if err := s.auditUser(ctx, c, "user.update_profile", d, changesOf(was, d)); err != nil {
 		return User{}, err
 	}
+	s.tellOfEmail(was, d, c)
 	return s.Profile(ctx, c)
 }
 

@@ -111,7 +111,11 @@ func (s *Service) letIn(ctx context.Context, tenant string, d userDoc, a Attempt
 	if err != nil {
 		return Session{}, err
 	}
-	return session, s.audit(ctx, audit.Entry{Tenant: tenant, Actor: session.Caller.Name, Action: "sign_in", Address: a.Address})
+	if err := s.audit(ctx, audit.Entry{Tenant: tenant, Actor: session.Caller.Name, Action: "sign_in", Address: a.Address}); err != nil {
+		return Session{}, err
+	}
+	s.noteBrowser(ctx, tenant, d.Username, a)
+	return session, nil
 }
 
 // rehash brings a password's hash to today's cost. That it did not work is no reason to refuse anybody.

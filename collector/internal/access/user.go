@@ -54,6 +54,8 @@ type userDoc struct {
 	CreatedAt store.Time `json:"created_at"`
 	// SessionsFrom ends all sessions that began before it.
 	SessionsFrom store.Time `json:"sessions_from"`
+	// Seen are the browsers that were signed in from, as hashes, the latest last.
+	Seen []string `json:"seen,omitempty"`
 	// Link lies here so that using it and setting the password are one write.
 	Link *linkDoc `json:"link,omitempty"`
 }
@@ -104,7 +106,7 @@ func (s *Service) CreateUser(ctx context.Context, u User, password Secret) error
 	if err := checkUsername(name); err != nil {
 		return err
 	}
-	if err := checkPassword("password", password.Reveal()); err != nil {
+	if err := checkPassword("password", password.Reveal(), name); err != nil {
 		return err
 	}
 	hash, err := s.hasher.hash(ctx, password.Reveal())
@@ -150,7 +152,7 @@ func (s *Service) ChangePassword(ctx context.Context, c Caller, old, next Secret
 		return Session{}, &InvalidError{Field: "current_password", Problem: "is not the current password"}
 	}
 	s.limiter.forgive(limitKeys(name, limitAddressOf(c.Address)))
-	if err := checkPassword("new_password", next.Reveal()); err != nil {
+	if err := checkPassword("new_password", next.Reveal(), d.Username, d.Email, d.Name); err != nil {
 		return Session{}, err
 	}
 	if d.Password, err = s.hasher.hash(ctx, next.Reveal()); err != nil {
@@ -165,6 +167,7 @@ func (s *Service) ChangePassword(ctx context.Context, c Caller, old, next Secret
 	if err != nil {
 		return Session{}, err
 	}
+	s.tell(d, d.Email, notice{what: "The password was changed.", address: c.Address, browser: c.Browser})
 	_, f, err := s.factor(ctx, c.Tenant, name)
 	if err != nil {
 		return Session{}, err

@@ -20,7 +20,7 @@ type operation struct {
 // own says that everyone may do it, with what is his own.
 func (o operation) own() bool {
 	return slices.Contains([]string{"get-session", "sign-out", "change-password", "get-profile", "update-profile", "list-sessions", "end-session",
-		"end-other-sessions", "begin-second-factor", "confirm-second-factor", "turn-off-second-factor"}, o.id)
+		"end-other-sessions", "begin-second-factor", "confirm-second-factor", "turn-off-second-factor", "make-recovery-codes"}, o.id)
 }
 
 func operations(t *testing.T) []operation {

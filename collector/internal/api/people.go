@@ -72,6 +72,8 @@ func (s *Server) peopleRoutes() {
 		summary: "Make a secret for an authenticator; it counts from the first code on"}, s.beginFactor)
 	handle(s, route{method: "POST", path: "/session/second-factor/confirm", id: "confirm-second-factor", tag: tag, action: access.Self,
 		summary: "Bring the first code; the recovery codes are shown this once"}, s.confirmFactor)
+	handle(s, route{method: "POST", path: "/session/second-factor/recovery-codes", id: "make-recovery-codes", tag: tag, action: access.Self, status: 201,
+		summary: "Make fresh recovery codes in place of one's own; they are shown this once"}, s.newRecoveryCodes)
 	handle(s, route{method: "POST", path: "/session/second-factor/off", id: "turn-off-second-factor", tag: tag, action: access.Self,
 		summary: "Turn one's second factor off"}, s.stopFactor)
 }
@@ -275,7 +277,14 @@ func (s *Server) beginFactor(ctx context.Context, c access.Caller, in *bodyIn[re
 }
 
 func (s *Server) confirmFactor(ctx context.Context, c access.Caller, in *bodyIn[rest.FactorConfirm]) (*out[rest.FactorCodes], error) {
-	codes, err := s.opt.Access.ConfirmFactor(ctx, c, in.Body.Code)
+	return codesOut(s.opt.Access.ConfirmFactor(ctx, c, in.Body.Code))
+}
+
+func (s *Server) newRecoveryCodes(ctx context.Context, c access.Caller, in *bodyIn[rest.FactorOff]) (*out[rest.FactorCodes], error) {
+	return codesOut(s.opt.Access.NewRecoveryCodes(ctx, c, access.NewSecret(in.Body.Password), in.Body.Code))
+}
+
+func codesOut(codes []access.Secret, err error) (*out[rest.FactorCodes], error) {
 	if err != nil {
 		return nil, err
 	}

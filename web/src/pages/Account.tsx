@@ -14,7 +14,7 @@ import { Loading, ProblemPanel } from '../parts/States'
 import { say } from '../parts/toast'
 import { When } from '../parts/When'
 import css from './Account.module.css'
-import { FactorOff, SetUpFactor } from './SecondFactor'
+import { FactorOff, FreshCodes, SetUpFactor } from './SecondFactor'
 import { SessionList } from './Sessions'
 
 const show = { 'aria-label': 'Show or hide the password' }
@@ -110,14 +110,14 @@ function Password({ username }: { username: string }) {
 
 function Factor({ profile }: { profile: Profile }) {
   const client = useQueryClient()
-  const [dialog, setDialog] = useState<'up' | 'off' | null>(null)
+  const [dialog, setDialog] = useState<'up' | 'off' | 'codes' | null>(null)
   const close = () => { setDialog(null); void client.invalidateQueries({ queryKey: ['profile'] }) }
   return (
-    <Panel title="Second factor" actions={profile.second_factor ? <Button onClick={() => setDialog('off')}>Turn it off</Button> : <Button variant="filled" onClick={() => setDialog('up')}>Set one up</Button>}>
+    <Panel title="Second factor" actions={profile.second_factor ? <><Button onClick={() => setDialog('codes')}>New recovery codes</Button><Button onClick={() => setDialog('off')}>Turn it off</Button></> : <Button variant="filled" onClick={() => setDialog('up')}>Set one up</Button>}>
       {profile.second_factor ? (
         <div className="stack-s">
           <p><State state="active" word="on" /> since <When at={profile.second_factor_since} />. Signing in asks for a code of your authenticator.</p>
-          <p className={profile.recovery_codes_left > 2 ? 'muted' : undefined}>{profile.recovery_codes_left} recovery {profile.recovery_codes_left === 1 ? 'code is' : 'codes are'} left.{profile.recovery_codes_left > 2 ? '' : ' Turn the second factor off and set it up again to get new ones.'}</p>
+          <p className={profile.recovery_codes_left > 2 ? 'muted' : undefined}>{profile.recovery_codes_left} recovery {profile.recovery_codes_left === 1 ? 'code is' : 'codes are'} left.{profile.recovery_codes_left > 2 ? '' : ' Make new ones before you need them.'}</p>
         </div>
       ) : <p>Signing in asks for the password alone. With a second factor somebody who learns your password cannot get in.</p>}
       {dialog === 'up' ? (
@@ -125,6 +125,7 @@ function Factor({ profile }: { profile: Profile }) {
           <SetUpFactor onDone={() => { close(); say('Your second factor is on') }} onCancel={close} />
         </Modal>
       ) : null}
+      {dialog === 'codes' ? <FreshCodes onClose={close} /> : null}
       {dialog === 'off' ? <FactorOff onClose={close} /> : null}
     </Panel>
   )

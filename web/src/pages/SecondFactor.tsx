@@ -102,3 +102,44 @@ export function FactorOff({ onClose }: { onClose: () => void }) {
     </Modal>
   )
 }
+
+/** Fresh recovery codes in place of those that there are: for somebody who has few left, or fears that others have them. */
+export function FreshCodes({ onClose }: { onClose: () => void }) {
+  const client = useQueryClient()
+  const [password, setPassword] = useState('')
+  const [code, setCode] = useState('')
+  const [codes, setCodes] = useState<string[] | null>(null)
+  const [error, setError] = useState<unknown>(null)
+  const [busy, setBusy] = useState(false)
+  const fields = error instanceof Problem ? error.fields : new Map<string, string>()
+  const submit = async () => {
+    setBusy(true)
+    setError(null)
+    try {
+      setCodes((await api.post('/api/v1/session/second-factor/recovery-codes', { body: { current_password: password, code: code.trim() } })).recovery_codes ?? [])
+      void client.invalidateQueries({ queryKey: ['profile'] })
+    } catch (err) {
+      setError(err)
+    }
+    setBusy(false)
+  }
+  return (
+    <Modal opened onClose={onClose} title="New recovery codes" closeButtonProps={{ 'aria-label': 'Close' }} closeOnClickOutside={!codes} closeOnEscape={!codes}>
+      {codes ? (
+        <div className="stack">
+          <p>Keep these where the phone is not: each signs in once when it is lost. The former ones do not work any more. They are shown only now.</p>
+          <Snippet label="the recovery codes" text={codes.join('\n')} tall />
+          <div><Button variant="filled" onClick={onClose}>I have kept them</Button></div>
+        </div>
+      ) : (
+        <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
+          <p>The codes that you kept before do not work any more from then on.</p>
+          <PasswordInput label="Your password" autoComplete="current-password" required value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={fields.get('/current_password')} visibilityToggleButtonProps={show} data-autofocus />
+          <CodeField value={code} onChange={setCode} error={fields.get('/code')} />
+          {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
+          <div className="row"><Button type="submit" variant="filled" loading={busy}>Make new codes</Button><Button onClick={onClose}>Cancel</Button></div>
+        </form>
+      )}
+    </Modal>
+  )
+}
