@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { after, before } from 'node:test'
 
-import { ask, launch, patience, serverFacts, settled, test } from './browser.mjs'
-import { edit, fit, listening, make, send, unique } from './tools.mjs'
+import { ask, launch, pages, patience, serverFacts, settled, test } from './browser.mjs'
+import { edit, fit, listening, make, narrow, send, unique } from './tools.mjs'
 
 const facts = await serverFacts()
 let browser
@@ -80,5 +80,20 @@ test('who may read one thing is told of it as it happens, and of nothing else', 
   }
   await page.goto(`${facts.url}/inventory/application/${hidden.id}`)
   await page.getByRole('heading', { name: 'There is no such application' }).waitFor()
+  await close()
+})
+
+test('who may see nothing yet finds every page at rest: empty, or with a word on who can help', async (t) => {
+  const world = await pages(facts)
+  const name = unique('nobody')
+  t.after(() => send(facts, 'DELETE', `/users/${name}`).catch(() => null))
+  const { page, close } = await somebody(name, 'none')
+  for (const [what, path] of world.list.filter(([n]) => !n.startsWith('list-') || n === `list-${world.kind}`)) {
+    await page.goto(facts.url + path)
+    await settled(page) // nothing is waited for without end
+    assert.equal(await page.locator('h1').count(), 1, what)
+    assert.ok(!(await page.locator('main').innerText()).includes(world.resource.id.slice(0, 13)) || path.includes(world.resource.id), `${what} names a resource`)
+    await narrow(page, what)
+  }
   await close()
 })

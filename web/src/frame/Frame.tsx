@@ -117,7 +117,7 @@ function Offline() {
   if (since === null) return null
   return (
     <div className={css.offline} role="alert">
-      No answer from the collector since <When at={new Date(since).toISOString()} clock />. What you see is from before; what you type is kept.
+      <span>No answer from the collector since <When at={new Date(since).toISOString()} clock />. What you see is from before; what you type is kept.</span>
       <button type="button" className="link" onClick={() => void client.refetchQueries({ type: 'active' })}>Try now</button>
     </div>
   )
@@ -127,7 +127,7 @@ function Past({ at }: { at: string }) {
   const [params, setParams] = useSearchParams()
   return (
     <div className={css.past} role="status">
-      You are looking at the past: as the collector knew it at <strong><When at={at} clock /></strong>.
+      <span>You are looking at the past: as the collector knew it at <strong><When at={at} clock /></strong>.</span>
       <button
         type="button"
         className="link"

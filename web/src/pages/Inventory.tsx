@@ -284,7 +284,7 @@ function AsCommand({ kind, filter, orderBy, columns }: { kind: KindInfo; filter:
   const query = new URLSearchParams({ ...(filter ? { filter } : {}), ...(orderBy ? { order_by: orderBy } : {}) }).toString()
   const table = new URLSearchParams({ format: 'csv', ...(filter ? { filter } : {}), ...(orderBy ? { order_by: orderBy } : {}), columns: ['id', ...columns.map((c) => c.id)].join(',') }).toString()
   return (
-    <Popover position="bottom-end" width={460}>
+    <Popover position="bottom-end" width="min(460px, calc(100vw - 24px))">
       <Popover.Target>
         <Tooltip label="This list as a command or an API call">
           <ActionIcon variant="default" size={30} aria-label="This list as a command or an API call"><IconTerminal2 size={16} /></ActionIcon>

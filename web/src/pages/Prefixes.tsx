@@ -32,8 +32,8 @@ export default function Prefixes() {
   )
   if (domains.error && !domains.data) return <Page title="Address space"><ProblemPanel error={domains.error} retry={() => void domains.refetch()} /></Page>
   return (
-    <Page title="Address space" facts={<span>What networks, subnets and prefixes take of a routing domain&apos;s addresses. A datacenter is a domain by itself unless it names one.</span>} actions={choose}>
-      {tree.error && !tree.data ? <ProblemPanel error={tree.error} retry={() => void tree.refetch()} /> : !tree.data ? <Loading what="the prefixes" /> : tree.data.items.length === 0 ? (
+    <Page title="Address space" facts={<span>What networks, subnets and prefixes take of a routing domain&apos;s addresses. A datacenter is a domain by itself unless it names one.</span>} actions={domains.data?.items.length ? choose : null}>
+      {tree.error && !tree.data ? <ProblemPanel error={tree.error} retry={() => void tree.refetch()} /> : !tree.data && (domain || !domains.data) ? <Loading what="the prefixes" /> : !tree.data?.items.length ? (
         <Empty icon={<IconHierarchy size={28} stroke={1.4} aria-hidden />} title="No ranges of addresses here">Networks and subnets that are discovered, and prefixes that people record, appear here.</Empty>
       ) : (
         <DataTable label="Prefixes" rows={tree.data.items} cols={rangeColumns} rowKey={(p) => p.id} to={(p) => `/prefixes/${p.id}`} />
