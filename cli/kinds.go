@@ -85,8 +85,10 @@ func (a *app) kindDefine() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "define -f FILE", Short: "Define a kind of your own, or change it", Args: cobra.NoArgs,
 		Example: `  echo '{"name": "rack", "label": "Rack", "plural": "Racks", "identifiers": {"serial": 1},
-         "fields": [{"name": "units", "type": "integer", "column": true}]}' | maestro kinds define -f -
-  maestro get custom.rack`,
+         "fields": [{"name": "units", "type": "integer", "column": true}],
+         "relations": [{"alias": "servers", "verb": "contains", "target": "server"}]}' | maestro kinds define -f -
+  maestro get custom.rack -f 'servers.name = web-1'
+  maestro get server -f 'racks.name = "R1"'`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var w rest.CustomKindWrite
 			if err := a.document(file, os.ReadFile, &w); err != nil {

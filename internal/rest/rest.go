@@ -674,6 +674,16 @@ type CustomKindWrite struct {
 	Summary     string         `json:"summary,omitempty" maxLength:"500"`
 	Fields      []CustomField  `json:"fields,omitempty" maxItems:"100"`
 	Identifiers map[string]int `json:"identifiers,omitempty" doc:"Types of identifiers with their ranks, such as serial: 1"`
+	// Relations are named as filters, columns of files and forms call them.
+	Relations []CustomRelation `json:"relations,omitempty" maxItems:"20"`
+}
+
+// CustomRelation is what records of a custom kind are related to. The other kind has the way back under this kind's plural.
+type CustomRelation struct {
+	Alias     string `json:"alias" maxLength:"63" example:"servers"`
+	Verb      string `json:"verb" maxLength:"63" example:"contains"`
+	Direction string `json:"direction,omitempty" enum:"out,in" doc:"Absent: out, from this kind to the other"`
+	Target    string `json:"target" maxLength:"200" doc:"The other kind" example:"server"`
 }
 
 // KindExtension is the fields that one provider's plugin adds to a built-in kind. They are among the kind's fields.

@@ -6,6 +6,7 @@ import (
 	"maestro.internal/collector/internal/access"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/internal/rest"
+	"maestro.internal/sdk/schema"
 )
 
 func customFields(list []rest.CustomField) []inventory.CustomField {
@@ -29,7 +30,11 @@ func (s *Server) putCustomFields(ctx context.Context, c access.Caller, in *custo
 
 func (s *Server) defineKind(ctx context.Context, c access.Caller, in *bodyIn[rest.CustomKindWrite]) (*out[rest.KindInfo], error) {
 	d := in.Body
-	k, err := s.opt.Inventory.DefineKind(ctx, domainCaller(c), inventory.CustomKind{Name: d.Name, Label: d.Label, Plural: d.Plural,
+	var relations []schema.RelationAlias
+	for _, r := range d.Relations {
+		relations = append(relations, schema.RelationAlias(r))
+	}
+	k, err := s.opt.Inventory.DefineKind(ctx, domainCaller(c), inventory.CustomKind{Relations: relations, Name: d.Name, Label: d.Label, Plural: d.Plural,
 		Group: d.Group, Icon: d.Icon, Summary: d.Summary, Fields: customFields(d.Fields), Identifiers: d.Identifiers})
 	if err != nil {
 		return nil, err

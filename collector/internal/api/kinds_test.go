@@ -25,9 +25,14 @@ func TestCustomFieldsAndKinds(t *testing.T) {
 	}
 	w.ask(w.admin, "PUT", "/api/v1/kinds/server/custom-fields", rest.CustomFieldsWrite{Fields: []rest.CustomField{}}).problem(409)
 
-	made := documentOf[rest.KindInfo](w.ask(w.admin, "POST", "/api/v1/kinds", rest.CustomKindWrite{Name: "rack", Label: "Rack"}).is(201))
-	if made.Name != "custom.rack" {
+	made := documentOf[rest.KindInfo](w.ask(w.admin, "POST", "/api/v1/kinds", rest.CustomKindWrite{Name: "rack", Label: "Rack", Plural: "Racks",
+		Relations: []rest.CustomRelation{{Alias: "servers", Verb: "contains", Target: "server"}}}).is(201))
+	if made.Name != "custom.rack" || len(made.Relations) == 0 || made.Relations[0].Direction != "out" {
 		t.Errorf("%+v", made)
+	}
+	w.ask(w.reader, "GET", "/api/v1/resources/server?filter=racks.name+%3D+R1", nil).is(200)
+	if p := w.ask(w.admin, "POST", "/api/v1/kinds", rest.CustomKindWrite{Name: "row", Label: "Row", Relations: []rest.CustomRelation{{Alias: "racks", Verb: "contains", Target: "rack"}}}).problem(422); p.Errors[0].Location != "body.relations.0.target" {
+		t.Errorf("%+v", p)
 	}
 	w.ask(w.reader, "DELETE", "/api/v1/kinds/custom.rack", nil).problem(403)
 	w.ask(w.admin, "DELETE", "/api/v1/kinds/server", nil).problem(409)

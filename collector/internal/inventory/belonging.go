@@ -1,7 +1,10 @@
 package inventory
 
 import (
+	"cmp"
+	"maps"
 	"slices"
+	"strings"
 
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/sdk/schema"
@@ -44,6 +47,35 @@ func withBelonging(k *schema.Kind) *schema.Kind {
 		}
 	}
 	return &out
+}
+
+// nameWaysBack gives the kinds to which custom kinds are related a name for the way back: where racks contain servers, a server has
+// racks.
+func (s *Service) nameWaysBack(kinds map[string]*KindInfo) {
+	for _, name := range slices.Sorted(maps.Keys(kinds)) {
+		custom := kinds[name]
+		if custom.Provider != CustomProvider {
+			continue
+		}
+		back := strings.ReplaceAll(strings.ToLower(custom.Plural), " ", "_")
+		if !customName.MatchString(back) {
+			back = strings.TrimPrefix(name, CustomProvider+".")
+		}
+		for _, r := range custom.Relations {
+			target := cmp.Or(kinds[r.Target], s.builtin[r.Target])
+			if target == nil || r.Target == name || slices.Contains(belonging(), r) || slices.ContainsFunc(target.Relations, func(own schema.RelationAlias) bool { return own.Alias == back }) {
+				continue
+			}
+			direction := "in"
+			if r.Direction == "in" {
+				direction = "out"
+			}
+			info, kind := *target, *target.Kind
+			kind.Relations = append(slices.Clone(kind.Relations), schema.RelationAlias{Alias: back, Verb: r.Verb, Direction: direction, Target: name})
+			info.Kind = &kind
+			kinds[r.Target] = &info
+		}
+	}
 }
 
 // alike are the relations that a name stands for: a server's applications are those that run on it and those that a rule made it a part

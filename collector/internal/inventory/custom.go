@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,7 +51,13 @@ type CustomKind struct {
 	Fields  []CustomField `json:"fields,omitempty"`
 	// Identifiers are types of identifiers with their ranks, by which its records are told apart and joined.
 	Identifiers map[string]int `json:"identifiers,omitempty"`
+	// Relations are what its records are related to, by the names that filters, files and forms have for it. The other end's
+	// kind has the way back under this kind's plural.
+	Relations []schema.RelationAlias `json:"relations,omitempty"`
 }
+
+// mostCustomRelations of one kind.
+const mostCustomRelations = 20
 
 var customName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 
@@ -140,6 +147,12 @@ func (s *Service) DefineKind(ctx context.Context, c Caller, def CustomKind) (*Ki
 	if len(def.Identifiers) > 0 {
 		root["x-maestro-identifiers"] = def.Identifiers
 	}
+	if len(def.Relations) > 0 {
+		if err := s.checkRelations(ctx, c, def.Relations); err != nil {
+			return nil, err
+		}
+		root["x-maestro-relations"] = def.Relations
+	}
 	name := CustomProvider + "." + def.Name
 	parsed, err := schema.Parse(name, 1, 0, encodeJSON(root))
 	if err != nil {
@@ -147,6 +160,37 @@ func (s *Service) DefineKind(ctx context.Context, c Caller, def CustomKind) (*Ki
 	}
 	doc := kindDoc{Name: name, Major: 1, Schema: string(parsed.Schema), Digest: parsed.Digest, Provider: CustomProvider, Custom: &def}
 	return s.define(ctx, c, kindID(c.Tenant, name), doc, parsed, "/attributes/")
+}
+
+// checkRelations fills in what is usual and says what is wrong; the rest is the schema's to find.
+func (s *Service) checkRelations(ctx context.Context, c Caller, list []schema.RelationAlias) error {
+	if len(list) > mostCustomRelations {
+		return &InvalidError{Pointer: "/relations", Problem: fmt.Sprintf("has more than %d relations", mostCustomRelations)}
+	}
+	seen := map[string]bool{}
+	for i := range list {
+		r := &list[i]
+		at := func(member, problem string) error {
+			return &InvalidError{Pointer: fmt.Sprintf("/relations/%d/%s", i, member), Problem: problem}
+		}
+		r.Direction = cmp.Or(r.Direction, "out")
+		switch {
+		case !customName.MatchString(r.Alias):
+			return at("alias", fmt.Sprintf("%q is no name: it needs a small letter, then letters, digits and underscores", r.Alias))
+		case seen[r.Alias]:
+			return at("alias", fmt.Sprintf("%q repeats", r.Alias))
+		case !customName.MatchString(r.Verb):
+			return at("verb", fmt.Sprintf("%q is no verb such as contains, uses or part_of", r.Verb))
+		}
+		seen[r.Alias] = true
+		if _, err := s.kind(ctx, c.Tenant, r.Target); err != nil {
+			if errors.Is(err, ErrNotFound) {
+				return at("target", fmt.Sprintf("there is no kind %q", r.Target))
+			}
+			return err
+		}
+	}
+	return nil
 }
 
 // DefineFields says which custom fields a kind has, all of them; without any it has none.

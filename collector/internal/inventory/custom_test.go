@@ -3,10 +3,12 @@ package inventory
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"maestro.internal/sdk/provider"
+	"maestro.internal/sdk/schema"
 )
 
 func TestCustomFieldsOnABuiltInKind(t *testing.T) {
@@ -103,6 +105,45 @@ func TestCustomKind(t *testing.T) {
 	}
 	if _, err := l.s.Kind(l.ctx, tenant, "custom.shelf"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("it is still there: %v", err)
+	}
+}
+
+// A custom kind is related to others as a built-in one is: filters follow it from both ends.
+func TestCustomKindHasRelations(t *testing.T) {
+	l := newLab(t)
+	a := newAgent(l.s, "a", 1)
+	l.run(a, complete(one, thing(one, "s1", named("web")), thing(one, "s2", named("db"))))
+	def := CustomKind{Name: "rack", Label: "Rack", Plural: "Server racks", Relations: []schema.RelationAlias{{Alias: "servers", Verb: "contains", Target: "server"}}}
+	if _, err := l.s.DefineKind(l.ctx, everyone, def); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.s.DefineFields(l.ctx, everyone, "custom.rack", []CustomField{{Name: "units", Type: "integer"}}); err != nil { // keeps them
+		t.Fatal(err)
+	}
+	_, err := l.s.Create(l.ctx, everyone, CreateRequest{Kind: "custom.rack", Name: "R1", Relations: []PersonRelation{{Verb: "contains", Kind: "server", ID: l.server("web").ID}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ kind, filter, finds string }{
+		{"custom.rack", "servers.name = web", "R1"}, {"custom.rack", "servers.name = db", ""}, {"server", "server_racks.name = R1", "web"}, {"server", "server_racks = null", "db"},
+	} {
+		got, err := filtered(l.ctx, l.s, everyone, l.clock, c.kind, c.filter)
+		if err != nil || strings.Join(got, " ") != c.finds {
+			t.Errorf("%s %s: %v %v", c.kind, c.filter, got, err)
+		}
+	}
+	for at, r := range map[string]schema.RelationAlias{
+		"/relations/0/alias": {Alias: "My servers", Verb: "contains", Target: "server"}, "/relations/0/verb": {Alias: "servers", Target: "server"},
+		"/relations/0/target": {Alias: "servers", Verb: "contains", Target: "custom.hall"},
+	} {
+		def.Relations = []schema.RelationAlias{r}
+		var invalid *InvalidError
+		if _, err := l.s.DefineKind(l.ctx, everyone, def); !errors.As(err, &invalid) || invalid.Pointer != at {
+			t.Errorf("%+v: %v", r, err)
+		}
+	}
+	if k, err := l.s.Kind(l.ctx, "elsewhere", "server"); err != nil || strings.Contains(fmt.Sprint(k.Relations), "custom.rack") {
+		t.Errorf("another tenant has the way back: %+v %v", k.Relations, err)
 	}
 }
 

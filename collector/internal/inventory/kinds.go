@@ -80,6 +80,7 @@ func (s *Service) declared(ctx context.Context, tenant string) (map[string]*Kind
 			is.kinds[name], is.built[key] = k, k
 		}
 	}
+	s.nameWaysBack(is.kinds)
 	s.kinds.tenants[tenant] = is
 	return is.kinds, nil
 }

@@ -2585,7 +2585,24 @@ export interface components {
             name: string;
             /** @example Racks */
             plural?: string;
+            relations?: components["schemas"]["CustomRelation"][];
             summary?: string;
+        };
+        CustomRelation: {
+            /** @example servers */
+            alias: string;
+            /**
+             * @description Absent: out, from this kind to the other
+             * @enum {string}
+             */
+            direction?: "out" | "in";
+            /**
+             * @description The other kind
+             * @example server
+             */
+            target: string;
+            /** @example contains */
+            verb: string;
         };
         Datacenter: {
             counts?: {

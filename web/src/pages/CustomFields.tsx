@@ -1,12 +1,13 @@
 // Fields and kinds of one's own: what no plugin reads and no schema foresaw, and what then behaves like any other field.
-import { Button, Checkbox, Modal, Select, TagsInput, TextInput } from '@mantine/core'
+import { Button, Checkbox, Modal, MultiSelect, Select, TagsInput, TextInput } from '@mantine/core'
 import { IconPlus, IconTrash } from '@tabler/icons-react'
-import { useQueryClient } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useNavigate } from 'react-router'
 
 import { api } from '../api/client'
 import { Problem } from '../api/problem'
+import { q } from '../api/queries'
 import type { CustomField, KindInfo } from '../api/types'
 import { requestId } from '../parts/clipboard'
 import { Empty, ProblemPanel } from '../parts/States'
@@ -93,13 +94,16 @@ export function DefineKind({ onClose }: { onClose: () => void }) {
   const [group, setGroup] = useState<(typeof groups)[number]>('other')
   const [summary, setSummary] = useState('')
   const [serial, setSerial] = useState(false)
+  const [holds, setHolds] = useState<string[]>([])
+  const kinds = useQuery(q.kinds()).data ?? []
   const [error, setError] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
   const submit = async () => {
     setBusy(true)
     setError(null)
+    const relations = kinds.filter((k) => holds.includes(k.name)).map((k) => ({ alias: nameOf(k.plural), verb: 'contains', target: k.name }))
     try {
-      const made = await api.post('/api/v1/kinds', { body: { name, label: label.trim(), plural: plural.trim() || `${label.trim()}s`, group, ...(summary.trim() ? { summary: summary.trim() } : {}), ...(serial ? { identifiers: { serial: 1 } } : {}) } })
+      const made = await api.post('/api/v1/kinds', { body: { name, label: label.trim(), plural: plural.trim() || `${label.trim()}s`, group, ...(summary.trim() ? { summary: summary.trim() } : {}), ...(serial ? { identifiers: { serial: 1 } } : {}), ...(relations.length ? { relations } : {}) } })
       for (const key of ['kinds', 'summary']) void client.invalidateQueries({ queryKey: [key] })
       say(`${made.plural} can be recorded now`)
       void navigate(`/inventory/${made.name}`)
@@ -118,6 +122,7 @@ export function DefineKind({ onClose }: { onClose: () => void }) {
         <Select label="Place in the navigation" data={[...groups]} value={group} onChange={(v) => setGroup((v as typeof group) ?? 'other')} allowDeselect={false} />
         <TextInput label="What it is" value={summary} onChange={(e) => setSummary(e.currentTarget.value)} />
         <Checkbox label="Told apart by a serial number" checked={serial} onChange={(e) => setSerial(e.currentTarget.checked)} />
+        <MultiSelect label="What it contains" description={`Lists can then be filtered by it: ${nameOf(plural || `${label || 'rack'}s`)}.name = …`} searchable clearable data={kinds.map((k) => ({ value: k.name, label: k.plural }))} value={holds} onChange={setHolds} />
         {error && wrong.size === 0 ? <ProblemPanel error={error} compact /> : null}
         <div className="row"><Button type="submit" variant="filled" loading={busy}>Define the kind</Button><Button onClick={onClose}>Cancel</Button></div>
       </form>
