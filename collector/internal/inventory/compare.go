@@ -74,7 +74,7 @@ func (s *Service) Compare(ctx context.Context, c Caller, q CompareQuery) (*Diffe
 	if q.Kind != "" {
 		where = append(where, eq(text("kind"), q.Kind))
 	}
-	spans, err := s.spans(ctx, c.Tenant, where)
+	spans, err := s.spans(ctx, c.Tenant, q.Kind, where)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (s *Service) CompareOne(ctx context.Context, c Caller, kind, id string, sin
 	if err := s.withinHorizon(ctx, c.Tenant, since); err != nil {
 		return nil, err
 	}
-	spans, err := s.spans(ctx, c.Tenant, filter.And{eq(text("resource_id"), id),
+	spans, err := s.spans(ctx, c.Tenant, kind, filter.And{eq(text("resource_id"), id),
 		filter.Compare{Field: when("at"), Op: filter.Gt, Value: since.UTC().Format(store.TimeLayout)},
 		filter.Compare{Field: when("at"), Op: filter.Le, Value: until.UTC().Format(store.TimeLayout)}})
 	if err != nil {
@@ -138,27 +138,33 @@ func (s *Service) CompareOne(ctx context.Context, c Caller, kind, id string, sin
 	return &Difference{ID: id, Kind: kind, Name: doc.Name, Changes: spans[id].n}, nil
 }
 
-func (s *Service) spans(ctx context.Context, tenant string, where filter.Expr) (map[string]span, error) {
+// spans are the versions that resources got by the changes that are asked for; kind is what these are all of, "" when they are of several.
+func (s *Service) spans(ctx context.Context, tenant, kind string, where filter.Expr) (map[string]span, error) {
 	spans, n := map[string]span{}, 0
 	err := store.Each(ctx, s.opt.Store, store.Query{Table: tChanges, Tenant: tenant, Where: where, Order: []store.Order{{Field: when("at")}}}, func(row store.Row) error {
 		if n++; n > compareMax {
 			return fmt.Errorf("compare: %w: more than %d changes lie between the two moments", ErrTooBroad, compareMax)
 		}
-		ch, err := decodeRow[struct {
-			ResourceID string `json:"resource_id"`
-			Kind       string `json:"kind"`
-			Version    int64  `json:"version"`
-		}](row)
+		id, version, err := changeOf(row.ID)
 		if err != nil {
 			return err
 		}
-		sp, known := spans[ch.ResourceID]
+		sp, known := spans[id]
 		if !known {
-			sp = span{kind: ch.Kind, first: ch.Version}
+			sp = span{kind: kind, first: version}
 		}
-		sp.first, sp.last = min(sp.first, ch.Version), max(sp.last, ch.Version)
+		if sp.kind == "" {
+			ch, err := decodeRow[struct {
+				Kind string `json:"kind"`
+			}](row)
+			if err != nil {
+				return err
+			}
+			sp.kind = ch.Kind
+		}
+		sp.first, sp.last = min(sp.first, version), max(sp.last, version)
 		sp.n++
-		spans[ch.ResourceID] = sp
+		spans[id] = sp
 		return nil
 	})
 	return spans, err

@@ -51,7 +51,7 @@ func latest(a, b time.Time) time.Time {
 }
 
 func (s *Service) changedSince(ctx context.Context, tenant, kind string, at time.Time) (map[string]span, error) {
-	return s.spans(ctx, tenant, filter.And{eq(text("kind"), kind),
+	return s.spans(ctx, tenant, kind, filter.And{eq(text("kind"), kind),
 		filter.Compare{Field: when("at"), Op: filter.Gt, Value: at.UTC().Format(store.TimeLayout)}})
 }
 
