@@ -331,6 +331,20 @@ type Agent struct {
 	RecoveryUntil time.Time `json:"recovery_until,omitzero"`
 	// Hold is there while what the agent pushes waits for a person.
 	Hold *AgentHold `json:"hold,omitempty"`
+	// Drain is there from the order to drain until it is taken back.
+	Drain *AgentDrain `json:"drain,omitempty"`
+}
+
+// AgentDrain says how far an agent is with taking no work.
+type AgentDrain struct {
+	State  string    `json:"state" enum:"draining,drained" doc:"drained: nothing goes on and nothing waits to be sent, so it can be stopped"`
+	Since  time.Time `json:"since"`
+	By     string    `json:"by"`
+	Reason string    `json:"reason,omitempty"`
+	// What is left.
+	Runs     int    `json:"runs" doc:"That go on still"`
+	Captures int    `json:"captures" doc:"That wait to be sent"`
+	Waits    string `json:"waits,omitempty" doc:"What it waits for, in words"`
 }
 
 // AgentHold says that an agent was found to be two, and what to do about it.

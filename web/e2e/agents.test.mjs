@@ -43,14 +43,15 @@ test('an agent shows its last runs with what they logged, and is drained', async
     await page.getByRole('button', { name: 'Drain …' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Drain it' }).click()
     await page.getByText(`${agent.name} takes no new run`).waitFor()
-    await page.getByText(/^drained/).waitFor()
-    for (const c of (await ask(facts, '/connections')).items.filter((x) => x.agent?.id === agent.id)) assert.equal(c.paused, true)
+    await page.getByText(/^drained/).waitFor({ timeout: 90_000 })
+    assert.equal((await ask(facts, `/agents/${agent.id}`)).drain.state, 'drained')
+    for (const c of (await ask(facts, '/connections')).items) assert.ok(!c.paused, 'the connections stay as they are')
     await fit(page, 'drained agent')
+    await page.getByRole('button', { name: 'Resume …' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Resume it' }).click()
+    await page.getByRole('button', { name: 'Drain …' }).waitFor()
   } finally {
-    for (const c of (await ask(facts, '/connections')).items.filter((x) => x.paused)) {
-      const { agent: a, datacenter, name, provider, credential, settings, kinds, rules, precedence } = c
-      await send(facts, 'PUT', `/connections/${c.id}`, { name, provider, settings, kinds, ...(rules ? { rules } : {}), ...(credential ? { credential } : {}), ...(precedence ? { precedence } : {}), ...(a ? { agent: a.id } : {}), ...(datacenter ? { datacenter: datacenter.id } : {}), paused: false }, { 'If-Match': `"${c.version}"` })
-    }
+    if ((await ask(facts, `/agents/${agent.id}`)).drain) await send(facts, 'POST', `/agents/${agent.id}/resume`, {})
   }
   await close()
 })

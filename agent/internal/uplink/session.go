@@ -234,6 +234,7 @@ func (s *session) receive(ctx context.Context, msg *uplinkv1.CollectorMessage, w
 		if err := s.uplink.keepAssignments(); err != nil {
 			s.log.Error("assignments are not kept for the next start", "error", err)
 		}
+		s.put(ctx, s.beat()) // the collector may wait to hear what goes on under them
 	case *uplinkv1.CollectorMessage_Command:
 		// A check takes as long as the provider does; the session goes on meanwhile.
 		work.Go(func() {

@@ -21,6 +21,9 @@ type Fleet interface {
 	RevokeAgent(ctx context.Context, c inventory.Caller, id, reason string) (rest.Agent, error)
 	// GrantRecovery lets an agent come back after its certificate has expired.
 	GrantRecovery(ctx context.Context, c inventory.Caller, id string, g rest.RecoveryGrant) (rest.Agent, error)
+	// DrainAgent has an agent take no new work, and ResumeAgent takes that back.
+	DrainAgent(ctx context.Context, c inventory.Caller, id, reason string) (rest.Agent, error)
+	ResumeAgent(ctx context.Context, c inventory.Caller, id, reason string) (rest.Agent, error)
 	ReleaseAgent(ctx context.Context, c inventory.Caller, id, keep, reason string) (rest.Agent, error)
 
 	JoinTokens(ctx context.Context, c inventory.Caller) ([]rest.JoinToken, error)
@@ -88,6 +91,22 @@ func (s *Server) getAgent(ctx context.Context, c access.Caller, in *idIn) (*out[
 
 func (s *Server) revokeAgent(ctx context.Context, c access.Caller, in *decideIn) (*out[rest.Agent], error) {
 	a, err := s.opt.Fleet.RevokeAgent(ctx, domainCaller(c), in.ID, in.reason())
+	if err != nil {
+		return nil, orNotFound(err, "agent")
+	}
+	return &out[rest.Agent]{Body: a}, nil
+}
+
+func (s *Server) drainAgent(ctx context.Context, c access.Caller, in *decideIn) (*out[rest.Agent], error) {
+	a, err := s.opt.Fleet.DrainAgent(ctx, domainCaller(c), in.ID, in.reason())
+	if err != nil {
+		return nil, orNotFound(err, "agent")
+	}
+	return &out[rest.Agent]{Body: a}, nil
+}
+
+func (s *Server) resumeAgent(ctx context.Context, c access.Caller, in *decideIn) (*out[rest.Agent], error) {
+	a, err := s.opt.Fleet.ResumeAgent(ctx, domainCaller(c), in.ID, in.reason())
 	if err != nil {
 		return nil, orNotFound(err, "agent")
 	}

@@ -299,6 +299,10 @@ func (s *Server) fleetRoutes() {
 		summary: "One agent"}, s.getAgent)
 	handle(s, route{method: "POST", path: "/agents/{id}/revoke", id: "revoke-agent", tag: tag, action: access.ManageAgents,
 		summary: "Never speak with an agent again"}, s.revokeAgent)
+	handle(s, route{method: "POST", path: "/agents/{id}/drain", id: "drain-agent", tag: tag, action: access.ManageAgents,
+		summary: "Have an agent take no new work; what goes on ends and what was read is sent, and drain says when it is empty"}, s.drainAgent)
+	handle(s, route{method: "POST", path: "/agents/{id}/resume", id: "resume-agent", tag: tag, action: access.ManageAgents,
+		summary: "Have a drained agent take work again"}, s.resumeAgent)
 	handle(s, route{method: "POST", path: "/agents/{id}/recovery", id: "grant-agent-recovery", tag: tag, action: access.ManageAgents,
 		summary: "Let an agent whose certificate has expired get another, so many times and until then"}, s.grantRecovery)
 	handle(s, route{method: "POST", path: "/agents/{id}/release", id: "release-agent", tag: tag, action: access.ManageAgents,

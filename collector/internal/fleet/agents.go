@@ -48,6 +48,9 @@ type agentDoc struct {
 	SealingKey []byte   `json:"sealing_key,omitempty"`
 	Notices    []string `json:"notices,omitempty"`
 
+	// Drain is there while it is to take no work. drain.go.
+	Drain *drainDoc `json:"drain,omitempty"`
+
 	// Voices are the processes that spoke as the agent lately, in their order; HeldSince is set while there are two of them, and Shut
 	// are those that a person decided against. clones.go.
 	Voices    []voiceDoc `json:"voices,omitempty"`
@@ -135,6 +138,10 @@ func (s *Service) agentView(ctx context.Context, o object[agentDoc]) (rest.Agent
 	a := rest.Agent{ID: o.id, Name: d.Name, Site: d.Site, Status: s.status(d), Version: d.Version, OS: d.OS, Arch: d.Arch, Hostname: d.Hostname,
 		LastContact: d.LastContact.Time, EnrolledAt: d.EnrolledAt.Time, CertNotAft: d.NotAfter.Time, ClockSkewMS: d.SkewMS, Spool: d.Spool,
 		SealingKey: d.fingerprint(), Credentials: d.Credentials, Policy: d.Policy, Notices: d.Notices, Hold: d.hold()}
+	var err error
+	if a.Drain, err = s.drain(ctx, o); err != nil {
+		return a, err
+	}
 	if s.mayRecover(d) {
 		a.Recoveries, a.RecoveryUntil = d.Recoveries, d.RecoveryUntil.Time
 	}
@@ -168,7 +175,7 @@ func (s *Service) RevokeAgent(ctx context.Context, c inventory.Caller, id, reaso
 		if !o.doc.RevokedAt.IsZero() {
 			return errSame
 		}
-		o.doc.RevokedAt, o.doc.Connected = store.At(s.now()), false
+		o.doc.RevokedAt, o.doc.Connected, o.doc.Drain = store.At(s.now()), false, nil
 		return nil
 	})
 	if err != nil {
@@ -351,6 +358,8 @@ type Beat struct {
 	Spool    rest.SpoolStatus
 	Notices  []string
 	NotAfter time.Time
+	// Running is how many runs go on.
+	Running int
 }
 
 // Heard notes a sign of life; gone ends the session's.
@@ -362,6 +371,7 @@ func (s *Service) Heard(ctx context.Context, k Known, b Beat) error {
 		}
 		d.Connected, d.LastContact, d.Spool = true, store.At(s.now()), b.Spool
 		d.heardVoice(s.now())
+		d.Drain.heard(b.Running)
 		d.Notices = nil
 		for _, n := range b.Notices[max(0, len(b.Notices)-20):] {
 			d.Notices = append(d.Notices, foreign(n))
@@ -441,9 +451,14 @@ func (s *Service) Assignments(ctx context.Context, k Known) ([]Assignment, error
 	if err != nil {
 		return nil, err
 	}
+	draining, err := s.Draining(ctx, k)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Assignment, len(conns))
 	for i, o := range conns {
 		out[i] = assignment(o)
+		out[i].Paused = out[i].Paused || draining
 	}
 	return out, s.withSealed(ctx, k, out)
 }

@@ -88,6 +88,8 @@ func (s *Service) RequestRun(ctx context.Context, c inventory.Caller, id string,
 		return "", fmt.Errorf("find agent: %w", err)
 	} else if !a.doc.RevokedAt.IsZero() {
 		return "", &inventory.ConflictError{ResourceID: id, Problem: fmt.Sprintf("its agent %q was revoked; give the connection another one", a.doc.Name)}
+	} else if a.doc.Drain != nil {
+		return "", &inventory.ConflictError{ResourceID: id, Problem: fmt.Sprintf("its agent %q is being drained and takes no runs; resume the agent, or give the connection another one", a.doc.Name)}
 	}
 	for _, kind := range kinds {
 		if !enabled(d.Kinds, kind) {
@@ -223,6 +225,10 @@ func (s *Service) Due(ctx context.Context, k Known) ([]Command, error) {
 	if err != nil {
 		return nil, err
 	}
+	draining, err := s.Draining(ctx, k)
+	if err != nil {
+		return nil, err
+	}
 	var out []Command
 	for _, o := range list {
 		if s.now().Sub(o.doc.CreatedAt.Time) > commandLife {
@@ -235,6 +241,12 @@ func (s *Service) Due(ctx context.Context, k Known) ([]Command, error) {
 		next := stateSent
 		if err != nil || !x.doc.DeletedAt.IsZero() {
 			next = stateFailed
+		}
+		if o.doc.Type == CommandRun && draining { // asked for while the drain began, or given back by a session that broke
+			next = stateFailed
+			if err := s.opt.Inventory.FailRun(ctx, k.Tenant, o.doc.RunID, "its agent is being drained and had not begun it"); err != nil && !errors.Is(err, store.ErrNotFound) {
+				return nil, err
+			}
 		}
 		_, err = change(ctx, s, tCommands, k.Tenant, o.id, func(c *object[commandDoc]) error {
 			if c.doc.State != statePending {

@@ -244,6 +244,10 @@ func (se *session) tell(ctx context.Context, first bool) error {
 	if err := s.admitted(ctx, se.peer); err != nil {
 		return err
 	}
+	draining, err := s.opt.Fleet.Draining(ctx, se.peer) // before: what is read then is paused if this says so
+	if err != nil {
+		return s.internal(ctx, "look the agent up", err)
+	}
 	list, err := s.opt.Fleet.Assignments(ctx, se.peer)
 	if err != nil {
 		return s.internal(ctx, "read assignments", err)
@@ -272,6 +276,11 @@ func (se *session) tell(ctx context.Context, first bool) error {
 			return err
 		}
 		se.told = now
+	}
+	if draining {
+		if err := s.opt.Fleet.DrainTold(ctx, se.peer); err != nil {
+			return s.internal(ctx, "note what the agent was told", err)
+		}
 	}
 	if err := se.share(ctx); err != nil {
 		return err
@@ -352,7 +361,7 @@ func (se *session) equip(ctx context.Context, at *uplinkv1.PluginsAtHand) error 
 // beat also looks whether the agent may still be here.
 func (se *session) beat(ctx context.Context, h *uplinkv1.Heartbeat) error {
 	err := se.s.opt.Fleet.Heard(ctx, se.peer, fleet.Beat{Clock: moment(h.GetClock()), Notices: h.GetNotices(), NotAfter: moment(h.GetCertificateNotAfter()),
-		Spool: rest.SpoolStatus{Captures: int(h.GetSpoolCaptures()), Bytes: h.GetSpoolBytes()}})
+		Spool: rest.SpoolStatus{Captures: int(h.GetSpoolCaptures()), Bytes: h.GetSpoolBytes()}, Running: len(h.GetRunning())})
 	if errors.Is(err, fleet.ErrRevoked) {
 		return status.Error(codes.PermissionDenied, err.Error())
 	}

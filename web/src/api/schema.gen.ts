@@ -86,6 +86,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents/{id}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have an agent take no new work; what goes on ends and what was read is sent, and drain says when it is empty */
+        post: operations["drain-agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents/{id}/recovery": {
         parameters: {
             query?: never;
@@ -114,6 +131,23 @@ export interface paths {
         put?: never;
         /** Say which of two copies of an agent is the agent; the other is shut out */
         post: operations["release-agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have a drained agent take work again */
+        post: operations["resume-agent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2157,6 +2191,7 @@ export interface components {
             connections?: components["schemas"]["Ref"][];
             /** @description Names only; the values never leave the agent */
             credentials?: components["schemas"]["CredentialRef"][];
+            drain?: components["schemas"]["AgentDrain"];
             /** Format: date-time */
             enrolled_at: string;
             hold?: components["schemas"]["AgentHold"];
@@ -2199,6 +2234,29 @@ export interface components {
             last_heard: string;
             /** @description A hash of the machine's own id */
             machine_id?: string;
+        };
+        AgentDrain: {
+            by: string;
+            /**
+             * Format: int64
+             * @description That wait to be sent
+             */
+            captures: number;
+            reason?: string;
+            /**
+             * Format: int64
+             * @description That go on still
+             */
+            runs: number;
+            /** Format: date-time */
+            since: string;
+            /**
+             * @description drained: nothing goes on and nothing waits to be sent, so it can be stopped
+             * @enum {string}
+             */
+            state: "draining" | "drained";
+            /** @description What it waits for, in words */
+            waits?: string;
         };
         AgentHold: {
             advice: string;
@@ -4881,6 +4939,41 @@ export interface operations {
             };
         };
     };
+    "drain-agent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "grant-agent-recovery": {
         parameters: {
             query?: never;
@@ -4928,6 +5021,41 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AgentRelease"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "resume-agent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
             };
         };
         responses: {

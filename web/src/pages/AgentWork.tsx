@@ -17,7 +17,6 @@ import { Foreign } from '../parts/Text'
 import { say } from '../parts/toast'
 import { When } from '../parts/When'
 import css from './Agents.module.css'
-import { writeOf } from './Connection'
 import { resultWords } from './RunResult'
 
 export function LastRuns({ id }: { id: string }) {
@@ -50,16 +49,33 @@ function LastRun({ r }: { r: Run }) {
   )
 }
 
-/** Pauses all that the agent runs, so that it can be stopped without a hole in anybody's schedule going unnoticed. */
+/** Has the agent take no new work, says how far it is with it, and takes that back. */
 export function Drain({ a }: { a: Agent }) {
   const client = useQueryClient()
-  const connections = useQuery(q.connections())
   const [asking, setAsking] = useState(false)
-  const own = (connections.data?.items ?? []).filter((c) => c.agent?.id === a.id)
-  const busy = own.filter((c) => !c.paused)
-  if (own.length === 0) return null
-  if (busy.length === 0) {
-    return <State state={a.spool.captures ? 'running' : 'paused'} pill word={a.spool.captures ? 'drained but for what waits to be sent' : 'drained: all it runs is paused'} />
+  const heard = () => void client.invalidateQueries({ queryKey: ['agents'] })
+  if (a.drain) {
+    const drained = a.drain.state === 'drained'
+    return (
+      <>
+        <State state={drained ? 'paused' : 'running'} pill word={drained ? 'drained: it can be stopped' : `draining: waits ${plain(a.drain.waits ?? '')}`} />
+        <Button variant="default" onClick={() => setAsking(true)}>Resume …</Button>
+        {asking ? (
+          <Confirm
+            title={`Have the agent ${a.name} take work again`}
+            verb="Resume it"
+            onClose={() => setAsking(false)}
+            onConfirm={async () => {
+              await api.post('/api/v1/agents/{id}/resume', { path: { id: a.id }, body: {} })
+              heard()
+              say(`${a.name} takes work again`)
+            }}
+          >
+            <p>What was due meanwhile is made up for once.</p>
+          </Confirm>
+        ) : null}
+      </>
+    )
   }
   return (
     <>
@@ -68,22 +84,16 @@ export function Drain({ a }: { a: Agent }) {
         <Confirm
           title={`Drain the agent ${a.name}`}
           verb="Drain it"
+          reason="optional"
           onClose={() => setAsking(false)}
-          onConfirm={async () => {
-            try {
-              // One after the other: the second attempt goes on where the first was refused.
-              for (const c of busy) {
-                const now = await api.get('/api/v1/connections/{id}', { path: { id: c.id } })
-                if (!now.paused) await api.put('/api/v1/connections/{id}', { path: { id: c.id }, body: { ...writeOf(now), paused: true }, ifMatch: now.version })
-              }
-            } finally {
-              void client.invalidateQueries({ queryKey: ['connections'] })
-            }
+          onConfirm={async (reason) => {
+            await api.post('/api/v1/agents/{id}/drain', { path: { id: a.id }, body: reason ? { reason } : {} })
+            heard()
             say(`${a.name} takes no new run`)
           }}
         >
-          <p>Pauses {counted(busy.length, 'connection')} of it, so that it takes no new run: {busy.slice(0, 5).map((c) => plain(c.name)).join(', ')}{busy.length > 5 ? ' …' : ''}.</p>
-          <p>A run that goes on ends, and what was read is still sent. When nothing waits to be sent any more, the agent can be stopped. Each connection goes on from its own page, also with another agent.</p>
+          <p>It takes no new run; {a.connections?.length ? `${counted(a.connections.length, 'connection')} of it wait until it is resumed or they get another agent.` : 'it runs no connection.'}</p>
+          <p>A run that goes on ends, and what was read is still sent. This page says when it is drained; then it can be stopped.</p>
         </Confirm>
       ) : null}
     </>
