@@ -177,6 +177,7 @@ export async function pages(facts) {
       ['settings', '/settings'],
       ['users', '/settings/users'],
       ['teams', '/settings/teams'],
+      ['roles', '/settings/roles'],
       ['account', '/account'],
       ['empty', `/inventory/${kind}?filter=${encodeURIComponent('nothinghaslikethis')}`],
       ['filter-error', `/inventory/${kind}?filter=${encodeURIComponent('name = web AND nmae = 1')}`],
