@@ -32,11 +32,13 @@ import (
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/lease"
 	"maestro.internal/collector/internal/ledger"
+	"maestro.internal/collector/internal/notify"
 	"maestro.internal/collector/internal/reference"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/transfer"
 	"maestro.internal/collector/internal/upgrade"
 	"maestro.internal/collector/internal/view"
+	"maestro.internal/collector/internal/webhook"
 	"maestro.internal/collector/internal/why"
 	"maestro.internal/internal/build"
 	"maestro.internal/sdk/schema"
@@ -67,6 +69,8 @@ type Collector struct {
 	access    *access.Service
 	ingest    *ingest.Server
 	transfer  *transfer.Service
+	notify    *notify.Service
+	server    *api.Server
 	handler   http.Handler
 	// endStreams ends the live streams of people.
 	endStreams func()
@@ -78,7 +82,7 @@ type Collector struct {
 // tables of all parts.
 func tables() []store.Table {
 	return slices.Concat(access.Tables(), archive.Tables(), audit.Tables(), authority.Tables(), feed.Tables(), fleet.Tables(), inventory.Tables(), lease.Tables(),
-		ledger.Tables(), transfer.Tables(), view.Tables(),
+		ledger.Tables(), notify.Tables(), transfer.Tables(), view.Tables(),
 		upgrade.Tables())
 }
 
@@ -133,13 +137,13 @@ func (c *Collector) open(ctx context.Context) error {
 		AgentLife: c.cfg.CertificateLife, Poll: c.opt.Poll, StopWithin: c.cfg.ShutdownAfter}); err != nil {
 		return err
 	}
-	server, err := api.New(api.Options{Access: c.access, Audit: c.audit, Inventory: c.inventory, Fleet: c.fleet, Transfer: c.transfer, Views: view.New(c.store, c.audit, c.opt.Now, c.part("views")), Ledger: c.ledger, Clock: c.opt.Now,
+	server, err := api.New(api.Options{Access: c.access, Audit: c.audit, Inventory: c.inventory, Fleet: c.fleet, Transfer: c.transfer, Notify: c.notify, Views: view.New(c.store, c.audit, c.opt.Now, c.part("views")), Ledger: c.ledger, Clock: c.opt.Now,
 		Why: why.New(why.Options{Inventory: c.inventory, Fleet: c.fleet, Clock: c.opt.Now}),
 		Log: c.part("api"), Metrics: c.metrics, Version: build.Version(), Engine: c.store.Engine(), Demo: c.cfg.Demo, PublicURL: c.cfg.PublicURL})
 	if err != nil {
 		return err
 	}
-	c.endStreams = server.EndStreams
+	c.server, c.endStreams = server, server.EndStreams
 	if c.handler, err = c.site(server); err != nil {
 		return err
 	}
@@ -199,6 +203,9 @@ func (c *Collector) domain(ctx context.Context, key authority.Key) error {
 	}
 	c.access = access.New(access.Options{Store: c.store, Audit: c.audit, Clock: c.opt.Now, Log: c.part("access"), SecretKey: key.Derive("second factor"),
 		RequireSecondFactor: c.cfg.SignIn.RequireSecondFactor, Mail: letters, PublicURL: c.cfg.PublicURL})
+	c.notify = notify.New(notify.Options{Store: c.store, History: c.inventory, Audit: c.audit, Leases: c.leases, Mail: letters, PublicURL: c.cfg.PublicURL,
+		Webhooks: webhook.New(webhook.Options{Clock: c.opt.Now, Allow: webhook.Public(c.cfg.Notifications.networks())}), Key: key.Derive("webhooks"), Clock: c.opt.Now,
+		Log: c.part("notify"), Lag: c.cfg.Notifications.Lag, Keep: c.cfg.Notifications.Keep})
 	c.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), c.storeSize())
 	return nil
 }
@@ -305,6 +312,7 @@ func (c *Collector) Run(ctx context.Context) error {
 	parts.Go(func() error { return c.ingest.Serve(ctx, c.machines) })
 	parts.Go(func() error { c.sweep(ctx); return nil })
 	parts.Go(func() error { c.access.Run(ctx); return nil })
+	parts.Go(func() error { c.notify.Run(ctx, c.server); return nil })
 	for _, f := range c.feeds {
 		parts.Go(func() error { return f.Run(ctx) })
 	}

@@ -15,6 +15,7 @@ import (
 
 	"maestro.internal/collector/internal/feed"
 	"maestro.internal/collector/internal/mail"
+	"maestro.internal/collector/internal/webhook"
 	"maestro.internal/sdk/schema"
 )
 
@@ -44,10 +45,11 @@ type Config struct {
 	SignIn    SignInConfig `yaml:"sign_in"`
 	SMTP      SMTPConfig   `yaml:"smtp"`
 
-	Identity  IdentityConfig  `yaml:"identity"`
-	Removals  RemovalsConfig  `yaml:"removals"`
-	Retention RetentionConfig `yaml:"retention"`
-	AuditFeed AuditFeedConfig `yaml:"audit_feed"`
+	Identity      IdentityConfig      `yaml:"identity"`
+	Removals      RemovalsConfig      `yaml:"removals"`
+	Retention     RetentionConfig     `yaml:"retention"`
+	AuditFeed     AuditFeedConfig     `yaml:"audit_feed"`
+	Notifications NotificationsConfig `yaml:"notifications"`
 
 	ReadyFile     string        `yaml:"ready_file" help:"File that is written when both ports listen: JSON with url and agent_address."`
 	ShutdownAfter time.Duration `yaml:"shutdown_after" help:"How long what is under way may take to end."`
@@ -127,7 +129,8 @@ func DefaultConfig() Config {
 		DataDir: defaultDataDir(), Listen: "127.0.0.1:7070", AgentListen: "127.0.0.1:7071",
 		Store: StoreConfig{Engine: "sqlite", Database: "maestro"}, CertificateLife: 24 * time.Hour,
 		Removals: RemovalsConfig{HoldItems: 20, HoldPercent: 20}, Identity: IdentityConfig{SilentAfter: 7 * 24 * time.Hour}, Retention: RetentionConfig{UnreadAfter: 30 * 24 * time.Hour, Runs: 90 * 24 * time.Hour},
-		SMTP: SMTPConfig{Port: 587, TLS: mail.StartTLS}, ShutdownAfter: 10 * time.Second, Log: LogConfig{Level: "info", Format: "text"},
+		Notifications: NotificationsConfig{Lag: time.Minute, Keep: 90 * 24 * time.Hour},
+		SMTP:          SMTPConfig{Port: 587, TLS: mail.StartTLS}, ShutdownAfter: 10 * time.Second, Log: LogConfig{Level: "info", Format: "text"},
 	}
 }
 
@@ -171,6 +174,9 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("log.format: %q is neither text nor json", c.Log.Format)
 	}
 	if _, err := c.Log.level(); err != nil {
+		return err
+	}
+	if err := c.Notifications.check(); err != nil {
 		return err
 	}
 	if err := c.checkPublicURL(); err != nil {
@@ -220,7 +226,7 @@ func (c AuditFeedConfig) targets(clock func() time.Time) ([]feed.Target, error) 
 		if err != nil {
 			return nil, fmt.Errorf("audit_feed.webhook_secret_file: %w", err)
 		}
-		t, err := feed.NewWebhook(string(c.Webhook), feed.Secret(strings.TrimSpace(string(secret))), clock)
+		t, err := feed.NewWebhook(string(c.Webhook), webhook.Secret(strings.TrimSpace(string(secret))), clock)
 		if err != nil {
 			return nil, fmt.Errorf("audit_feed.webhook: %w", err)
 		}

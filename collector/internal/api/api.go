@@ -24,6 +24,7 @@ import (
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/ledger"
 	"maestro.internal/collector/internal/live"
+	"maestro.internal/collector/internal/notify"
 	"maestro.internal/collector/internal/transfer"
 	"maestro.internal/collector/internal/view"
 	"maestro.internal/collector/internal/why"
@@ -39,6 +40,7 @@ type Options struct {
 	Fleet     Fleet
 	Transfer  *transfer.Service
 	Views     *view.Service
+	Notify    *notify.Service
 	Ledger    *ledger.Ledger
 	Why       *why.Service
 	Clock     func() time.Time

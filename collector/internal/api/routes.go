@@ -183,6 +183,7 @@ func (s *Server) routes() {
 	s.markRoutes()
 	s.stalenessRoutes()
 	s.viewRoutes()
+	s.notifyRoutes()
 }
 
 func (s *Server) sessionRoutes() {

@@ -21,10 +21,12 @@ import (
 	"maestro.internal/collector/internal/fleet"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/ledger"
+	"maestro.internal/collector/internal/notify"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/store/sqlite"
 	"maestro.internal/collector/internal/transfer"
 	"maestro.internal/collector/internal/view"
+	"maestro.internal/collector/internal/webhook"
 	"maestro.internal/collector/internal/why"
 	"maestro.internal/internal/rest"
 	"maestro.internal/sdk/schema"
@@ -42,6 +44,8 @@ type world struct {
 	fleet     *fleet.Service
 	log       *lockedBuffer
 	mailbox   chan letter
+	notify    *notify.Service
+	server    *Server
 	// Tokens of an administrator and a reader of tenant default, and of an administrator of tenant other.
 	admin, reader, stranger string
 }
@@ -49,7 +53,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, log: &lockedBuffer{}}
-	tables := slices.Concat(access.Tables(), audit.Tables(), inventory.Tables(), fleet.Tables(), ledger.Tables(), transfer.Tables(), view.Tables())
+	tables := slices.Concat(access.Tables(), audit.Tables(), inventory.Tables(), fleet.Tables(), ledger.Tables(), transfer.Tables(), view.Tables(), notify.Tables())
 	st, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "maestro.db"), Tables: tables})
 	must(t, err)
 	t.Cleanup(func() { must(t, st.Close()) })
@@ -70,9 +74,12 @@ func newWorld(t *testing.T) *world {
 	var mailing sync.WaitGroup
 	mailing.Go(func() { w.access.Run(running) })
 	t.Cleanup(func() { stop(); mailing.Wait() })
-	s, err := New(Options{PublicURL: "https://maestro.example", Views: view.New(st, w.audit, time.Now, log), Transfer: moves, Ledger: w.ledger, Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: w.fleet, Why: why.New(why.Options{Inventory: w.inventory, Fleet: w.fleet}), Log: log, Metrics: prometheus.NewRegistry(),
+	w.notify = notify.New(notify.Options{Store: st, History: w.inventory, Audit: w.audit, Mail: w, PublicURL: "https://maestro.example", Key: bytes.Repeat([]byte{6}, 32), Clock: time.Now, Log: log,
+		Lag: time.Millisecond, Webhooks: webhook.New(webhook.Options{Clock: time.Now})})
+	s, err := New(Options{Notify: w.notify, PublicURL: "https://maestro.example", Views: view.New(st, w.audit, time.Now, log), Transfer: moves, Ledger: w.ledger, Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: w.fleet, Why: why.New(why.Options{Inventory: w.inventory, Fleet: w.fleet}), Log: log, Metrics: prometheus.NewRegistry(),
 		Version: "1.2.3", Engine: st.Engine()})
 	must(t, err)
+	w.server = s
 	srv := httptest.NewServer(s)
 	t.Cleanup(srv.Close)
 	t.Cleanup(s.EndStreams) // before, since the server waits for what it answers

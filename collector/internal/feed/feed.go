@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"maestro.internal/collector/internal/audit"
@@ -84,68 +83,9 @@ type sent struct {
 // Run passes entries on until ctx is done. Of several collectors the one that holds the lease does it.
 func (f *Feed) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, f.opt.Target.Close()) }()
-	for ctx.Err() == nil {
-		l, err := f.opt.Leases.Acquire(ctx, "", "feed/"+f.opt.Target.Name())
-		switch {
-		case err == nil:
-			f.hold(ctx, l)
-		case !errors.Is(err, lease.ErrHeld) && ctx.Err() == nil:
-			f.opt.Log.ErrorContext(ctx, "audit feed waits", "target", f.opt.Target.Name(), "error", err)
-		}
-		pause(ctx, lease.Life/3)
-	}
+	f.opt.Leases.Work(ctx, lease.Job{Name: "feed/" + f.opt.Target.Name(), Round: f.Round, Poll: f.opt.Poll, Longest: f.opt.Longest,
+		Log: f.opt.Log.With("target", f.opt.Target.Name())})
 	return nil
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
-}
-
-// hold works while the lease is held.
-func (f *Feed) hold(ctx context.Context, l *lease.Lease) {
-	failures, renewed := 0, f.opt.Clock()
-	for ctx.Err() == nil {
-		if f.opt.Clock().Sub(renewed) > lease.Life/3 {
-			if err := l.Renew(ctx); err != nil {
-				return
-			}
-			renewed = f.opt.Clock()
-		}
-		round, cancel := context.WithTimeout(ctx, lease.Life/2) // a target that hangs must not outlive the lease
-		more, err := f.Round(round)
-		cancel()
-		switch {
-		case ctx.Err() != nil:
-		case err != nil:
-			if failures++; failures == 1 {
-				f.opt.Log.ErrorContext(ctx, "audit entries wait", "target", f.opt.Target.Name(), "error", err)
-			}
-			pause(ctx, f.backoff(failures))
-		default:
-			if failures > 0 {
-				f.opt.Log.InfoContext(ctx, "audit entries flow again", "target", f.opt.Target.Name(), "failures", failures)
-			}
-			failures = 0
-			if !more {
-				pause(ctx, f.opt.Poll)
-			}
-		}
-	}
-	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	if err := l.Release(release); err != nil {
-		f.opt.Log.WarnContext(ctx, "release lease", "error", err)
-	}
-}
-
-func (f *Feed) backoff(failures int) time.Duration {
-	d := time.Second << min(failures-1, 10)
-	return time.Duration(float64(min(d, f.opt.Longest, lease.Life/3)) * (0.5 + rand.Float64()/2)) //nolint:gosec // jitter is no secret
 }
 
 // Round passes on one batch of every tenant, and says whether there is more.

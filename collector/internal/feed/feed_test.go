@@ -29,6 +29,7 @@ import (
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/store/sqlite"
 	"maestro.internal/collector/internal/store/storetest"
+	"maestro.internal/collector/internal/webhook"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -333,16 +334,16 @@ func TestSyslogOverTheNetwork(t *testing.T) {
 }
 
 func TestWebhook(t *testing.T) {
-	secret := Secret("0123456789abcdef")
+	secret := webhook.Secret("0123456789abcdef")
 	answer := http.StatusBadGateway
 	var deliveries []string
 	var entries []map[string]any
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
-		if err != nil || r.Header.Get(HeaderSignature) != Sign(secret, r.Header.Get(HeaderTimestamp), body) {
+		if err != nil || r.Header.Get(webhook.HeaderSignature) != webhook.Sign(secret, r.Header.Get(webhook.HeaderTimestamp), body) {
 			t.Errorf("the signature does not fit: %v", err)
 		}
-		deliveries = append(deliveries, r.Header.Get(HeaderDelivery))
+		deliveries = append(deliveries, r.Header.Get(webhook.HeaderDelivery))
 		if answer == http.StatusFound {
 			w.Header().Set("Location", "/elsewhere")
 		}

@@ -170,7 +170,13 @@ func (s *Service) Runs(ctx context.Context, c Caller, q RunQuery) (*RunList, err
 			where = append(where, eq(text(f.field), f.value))
 		}
 	}
-	sq := store.Query{Table: tRuns, Tenant: c.Tenant, Where: where, Order: []store.Order{{Field: when("ordered_at"), Desc: true}}, After: q.After, Limit: q.Limit}
+	order := when("ordered_at")
+	if !q.FinishedUntil.IsZero() {
+		order = when("finished_at")
+		where = append(where, filter.Compare{Field: order, Op: filter.Ge, Value: q.FinishedFrom.UTC().Format(store.TimeLayout)},
+			filter.Compare{Field: order, Op: filter.Le, Value: q.FinishedUntil.UTC().Format(store.TimeLayout)})
+	}
+	sq := store.Query{Table: tRuns, Tenant: c.Tenant, Where: where, Order: []store.Order{{Field: order, Desc: true}}, After: q.After, Limit: q.Limit}
 	page, err := s.opt.Store.Find(ctx, sq)
 	if err != nil {
 		return nil, fmt.Errorf("list runs: %w", err)

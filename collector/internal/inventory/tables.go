@@ -54,7 +54,7 @@ func Tables() []store.Table {
 		{Name: tIndex, Indexes: []store.Index{idx("scope", text("scope_id"), text("key"))}},
 		{Name: tScopes, Indexes: []store.Index{idx("connection", text("connection"))}},
 		{Name: tRuns, Indexes: []store.Index{
-			idx("order", when("ordered_at")), idx("connection", text("connection"), when("ordered_at")), idx("state", text("state")),
+			idx("order", when("ordered_at")), idx("connection", text("connection"), when("ordered_at")), idx("state", text("state")), idx("finished", when("finished_at")),
 			idx("position", text("connection"), number("epoch"), number("generation"))}},
 		{Name: tRunChunks},
 		{Name: tResources, Parts: true, Indexes: []store.Index{

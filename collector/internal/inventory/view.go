@@ -353,8 +353,10 @@ type RunQuery struct {
 	Connection string
 	State      string
 	Agent      string
-	After      string
-	Limit      int
+	// FinishedFrom and FinishedUntil ask for runs that ended between the two, the last to end first.
+	FinishedFrom, FinishedUntil time.Time
+	After                       string
+	Limit                       int
 }
 
 // RunList is one page of runs.

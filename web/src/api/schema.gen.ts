@@ -852,6 +852,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What one was told of, newest first */
+        get: operations["list-notifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/{id}/deliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try again what could not be delivered */
+        post: operations["deliver-notification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Mark notifications as read, or as not read */
+        post: operations["read-notifications"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/unread": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many notifications one did not read */
+        get: operations["count-notifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/operations": {
         parameters: {
             query?: never;
@@ -1853,6 +1921,77 @@ export interface paths {
         /** Replace that rule; the inventory follows in the background */
         put: operations["put-staleness"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What one wants to be told */
+        get: operations["list-subscriptions"];
+        put?: never;
+        /** Be told of something from now on; the secret of a webhook is shown this once */
+        post: operations["create-subscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One subscription */
+        get: operations["get-subscription"];
+        /** Edit a subscription; another webhook gets another secret, shown this once */
+        put: operations["update-subscription"];
+        post?: never;
+        /** Be told of it no more */
+        delete: operations["delete-subscription"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give the webhook another secret, shown this once; the old one ends */
+        post: operations["renew-subscription-secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a test by every way of the subscription */
+        post: operations["test-subscription"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3256,6 +3395,14 @@ export interface components {
             total_size: number;
             total_size_is_lower_bound?: boolean;
         };
+        ListNotification: {
+            items: components["schemas"]["Notification"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
         ListObservation: {
             items: components["schemas"]["Observation"][];
             /** @description Pass as page_token for the next page; absent at the end */
@@ -3416,6 +3563,14 @@ export interface components {
             total_size: number;
             total_size_is_lower_bound?: boolean;
         };
+        ListSubscription: {
+            items: components["schemas"]["Subscription"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
         ListTagCompliance: {
             items: components["schemas"]["TagCompliance"][];
             /** @description Pass as page_token for the next page; absent at the end */
@@ -3555,6 +3710,64 @@ export interface components {
              * @description 1 is the strongest
              */
             rank: number;
+        };
+        Notification: {
+            /** Format: date-time */
+            at: string;
+            /**
+             * Format: int64
+             * @description How many things it is about; items has the first 50 of them
+             */
+            count: number;
+            /** @description What became of it by e-mail and webhook */
+            deliveries?: components["schemas"]["NotificationDelivery"][];
+            /** @enum {string} */
+            event: "resources" | "runs" | "removals" | "agents" | "dates" | "test";
+            id: string;
+            items: components["schemas"]["NotificationItem"][];
+            read: boolean;
+            subscription: components["schemas"]["Ref"];
+            /** @description What happened, in one line */
+            title: string;
+        };
+        NotificationCount: {
+            /**
+             * Format: int64
+             * @description Exact up to 1,000
+             */
+            unread: number;
+        };
+        NotificationDelivery: {
+            /** Format: int64 */
+            attempts: number;
+            /** @enum {string} */
+            channel: "mail" | "webhook";
+            error?: string;
+            /**
+             * Format: date-time
+             * @description When it is tried again
+             */
+            next_at?: string;
+            /** @enum {string} */
+            state: "waiting" | "sent" | "failed";
+        };
+        NotificationItem: {
+            /** @description created, gone ...; failed, partial; held; offline, online; due */
+            action: string;
+            /** Format: date-time */
+            at: string;
+            /** @description The error, the reason or the date */
+            detail?: string;
+            id: string;
+            /** @description Kind of resource; or run, removal, agent */
+            kind: string;
+            name: string;
+        };
+        NotificationsRead: {
+            /** @description Those of the list; absent: all */
+            ids?: string[];
+            /** @description Mark as not read */
+            unread?: boolean;
         };
         Observation: {
             connection?: components["schemas"]["Ref"];
@@ -4492,6 +4705,79 @@ export interface components {
             id: string;
             name: string;
             status: string;
+        };
+        Subscription: {
+            /** @description Of resources: created, updated, gone, returned, merged, split (absent: created and gone). Of runs: failed, partial (absent: both) */
+            actions?: string[];
+            /** @description Of runs and removals: only those of the connection with this id */
+            connection?: string;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: int64
+             * @description Of dates: how many days before
+             */
+            days?: number;
+            /**
+             * @description resources: things that came, went or changed; runs: runs that failed; removals: removals that wait for a person; agents: agents that went silent; dates: a date of a resource comes near
+             * @enum {string}
+             */
+            event: "resources" | "runs" | "removals" | "agents" | "dates";
+            /**
+             * @description Of dates: the field that holds the date
+             * @example common.end_of_support
+             */
+            field?: string;
+            /** @description Of resources and dates: only those that the filter finds as they are now; needs a kind */
+            filter?: string;
+            id: string;
+            /** @description Of resources and dates: only those of this kind; dates need one */
+            kind?: string;
+            /** @description Send an e-mail too */
+            mail?: boolean;
+            name: string;
+            paused?: boolean;
+            /** @description Why it tells nothing at present, such as a filter whose field is no more */
+            problem?: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: int64 */
+            version: number;
+            /** @description Address that gets a signed POST too */
+            webhook?: string;
+            /** @description Verifies the signature of what the webhook gets; shown once, when the webhook was added or its secret renewed */
+            webhook_secret?: string;
+        };
+        SubscriptionWrite: {
+            /** @description Of resources: created, updated, gone, returned, merged, split (absent: created and gone). Of runs: failed, partial (absent: both) */
+            actions?: string[];
+            /** @description Of runs and removals: only those of the connection with this id */
+            connection?: string;
+            /**
+             * Format: int64
+             * @description Of dates: how many days before
+             */
+            days?: number;
+            /**
+             * @description resources: things that came, went or changed; runs: runs that failed; removals: removals that wait for a person; agents: agents that went silent; dates: a date of a resource comes near
+             * @enum {string}
+             */
+            event: "resources" | "runs" | "removals" | "agents" | "dates";
+            /**
+             * @description Of dates: the field that holds the date
+             * @example common.end_of_support
+             */
+            field?: string;
+            /** @description Of resources and dates: only those that the filter finds as they are now; needs a kind */
+            filter?: string;
+            /** @description Of resources and dates: only those of this kind; dates need one */
+            kind?: string;
+            /** @description Send an e-mail too */
+            mail?: boolean;
+            name: string;
+            paused?: boolean;
+            /** @description Address that gets a signed POST too */
+            webhook?: string;
         };
         Summary: {
             /** Format: int64 */
@@ -7089,6 +7375,137 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MappingEffect"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-notifications": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+                /** @description Only those that were not read */
+                unread?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListNotification"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "deliver-notification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "read-notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NotificationsRead"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "count-notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationCount"];
                 };
             };
             /** @description A problem document (RFC 9457) */
@@ -9890,6 +10307,241 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Staleness"];
                 };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-subscriptions": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListSubscription"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-subscription": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubscriptionWrite"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subscription"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-subscription": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subscription"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "update-subscription": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version edited, as in the ETag; required */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubscriptionWrite"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subscription"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-subscription": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "renew-subscription-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subscription"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "test-subscription": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem document (RFC 9457) */
             default: {

@@ -1,0 +1,43 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// Person is a user with the rights of now, for what is done on his behalf while he is not there.
+type Person struct {
+	Caller
+	DisplayName, Email string
+}
+
+// PersonOf is the user whom a caller's name ("user:anna") means. ErrNotFound says that there is none who could sign in: tokens,
+// the disabled, those who never set a password, and administrators who lack the second factor that they have to have.
+func (s *Service) PersonOf(ctx context.Context, tenant, name string) (Person, error) {
+	username, ok := strings.CutPrefix(name, "user:")
+	if !ok {
+		return Person{}, fmt.Errorf("%s: %w", name, ErrNotFound)
+	}
+	row, d, err := s.user(ctx, tenant, username)
+	if err != nil {
+		return Person{}, err
+	}
+	_, f, err := s.factor(ctx, tenant, username)
+	if err != nil {
+		return Person{}, err
+	}
+	c := s.callerOf(row, d, sessionDoc{Factor: f.active()})
+	c.Cookie, c.Session = false, ""
+	if d.Disabled || d.Password == "" || c.EnrolFirst {
+		return Person{}, fmt.Errorf("%s: %w", name, ErrNotFound)
+	}
+	if c, err = s.withRights(ctx, c, SubjectUser(d.Username), d.Roots); err != nil {
+		return Person{}, err
+	}
+	display := d.Name
+	if display == "" {
+		display = d.Display
+	}
+	return Person{Caller: c, DisplayName: display, Email: d.Email}, nil
+}
