@@ -30,6 +30,7 @@ const pages: [path: string, load: Load][] = [
   ['mapping', () => import('./pages/Mapping')],
   ['import', () => import('./pages/Import')],
   ['changes', () => import('./pages/Changes')],
+  ['notifications', () => import('./pages/Notifications')],
   ['settings/users', () => import('./pages/Users')],
   ['settings/roles', () => import('./pages/Roles')],
   ['settings/teams', () => import('./pages/Teams')],

@@ -202,6 +202,15 @@ export const q = {
     queryOptions({ queryKey: ['mapping'], queryFn: ({ signal }) => api.get('/api/v1/mapping', { signal }), refetchInterval: (x) => (x.state.data?.job?.running ? 2000 : slow) }),
   options: () =>
     queryOptions({ queryKey: ['options'], queryFn: ({ signal }) => api.get('/api/v1/option-lists', { signal }), staleTime: 60_000 }),
+  unread: () => queryOptions({ queryKey: ['notifications', 'unread'], queryFn: ({ signal }) => api.get('/api/v1/notifications/unread', { signal }), refetchInterval: slow }),
+  notifications: (asked: { filter: string; unread: boolean; page: number }) =>
+    queryOptions({
+      queryKey: ['notifications', asked],
+      queryFn: ({ signal }) => api.get('/api/v1/notifications', { query: { page_size: asked.page, ...(asked.filter ? { filter: asked.filter } : {}), ...(asked.unread ? { unread: true } : {}) }, signal }),
+      placeholderData: keepPreviousData,
+      refetchInterval: slow,
+    }),
+  subscriptions: () => queryOptions({ queryKey: ['subscriptions'], queryFn: ({ signal }) => api.get('/api/v1/subscriptions', { query: all, signal }), staleTime: slow }),
   staleness: () =>
     queryOptions({ queryKey: ['staleness'], queryFn: ({ signal }) => api.get('/api/v1/staleness', { signal }) }),
   compliance: () =>

@@ -11,6 +11,7 @@ import { Toasts } from '../parts/toast'
 import { When } from '../parts/When'
 import { AsOfClock } from './AsOf'
 import { remembered } from './appearance'
+import { Bell } from './Bell'
 import css from './Frame.module.css'
 import { keyReader, typing } from './keys'
 import { NotRefreshed } from './NotRefreshed'
@@ -58,6 +59,7 @@ export function Frame() {
         </button>
         <span className="grow" />
         <AsOfClock />
+        <Bell />
         <Account onHelp={() => setDialog('help')} />
       </header>
       {narrow ? (

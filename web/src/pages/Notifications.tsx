@@ -1,0 +1,209 @@
+// What one was told of, and what one wants to be told.
+import { Button, Select } from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { IconBell, IconPlus } from '@tabler/icons-react'
+import { useState } from 'react'
+import { Link, useSearchParams } from 'react-router'
+
+import { api } from '../api/client'
+import { q } from '../api/queries'
+import type { Notification, NotificationItem, Subscription } from '../api/types'
+import { counted } from '../format/units'
+import { Confirm } from '../parts/Confirm'
+import { State } from '../parts/marks'
+import { Page, Panel } from '../parts/Page'
+import { Empty, Loading, ProblemPanel } from '../parts/States'
+import { TabBar } from '../parts/TabBar'
+import { Foreign } from '../parts/Text'
+import { say } from '../parts/toast'
+import { When } from '../parts/When'
+import css from './Notifications.module.css'
+import { blank, describe, events, SubscriptionForm } from './SubscriptionForm'
+
+const tabs = [{ id: 'told', label: 'Notifications' }, { id: 'subscriptions', label: 'Subscriptions' }]
+const step = 50
+
+export default function Notifications() {
+  const [params, setParams] = useSearchParams()
+  const tab = params.get('tab') === 'subscriptions' ? 'subscriptions' : 'told'
+  const fresh = () => setParams({ tab: 'subscriptions', new: 'yes' })
+  return (
+    <Page
+      title="Notifications"
+      facts={<span>What happened that you asked to be told of. Only you see these.</span>}
+      actions={<Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={fresh}>Subscribe</Button>}
+    >
+      <TabBar label="What is listed" value={tab} tabs={tabs} onChange={(t) => setParams(t === 'told' ? {} : { tab: t })} />
+      {tab === 'told' ? <Told onSubscribe={fresh} /> : <Subscriptions onSubscribe={fresh} />}
+    </Page>
+  )
+}
+
+function Told({ onSubscribe }: { onSubscribe: () => void }) {
+  const client = useQueryClient()
+  const [params, setParams] = useSearchParams()
+  const [page, setPage] = useState(step)
+  const unread = params.get('unread') === 'yes'
+  const event = params.get('event') ?? ''
+  const subscription = params.get('subscription') ?? ''
+  const filter = [event ? `event = ${JSON.stringify(event)}` : '', subscription ? `subscription = ${JSON.stringify(subscription)}` : ''].filter(Boolean).join(' AND ')
+  const list = useQuery(q.notifications({ filter, unread, page }))
+  const subscriptions = useQuery(q.subscriptions())
+  const items = list.data?.items ?? []
+  const set = (name: string, value: string) => {
+    const next = new URLSearchParams(params)
+    if (value) next.set(name, value)
+    else next.delete(name)
+    setParams(next, { replace: true })
+  }
+  const read = async (ids?: string[], back?: boolean) => {
+    try {
+      await api.post('/api/v1/notifications/read', { body: { ...(ids ? { ids } : {}), ...(back ? { unread: true } : {}) } })
+      await client.invalidateQueries({ queryKey: ['notifications'] })
+    } catch (err) {
+      say(`Could not mark it: ${err instanceof Error ? err.message : String(err)}`)
+    }
+  }
+  const narrowed = unread || event || subscription
+  return (
+    <>
+      <div className={css.tools}>
+        <Select aria-label="Which event" placeholder="Every event" clearable w={210} data={events.map((e) => ({ value: e.id, label: e.label }))} value={event || null} onChange={(v) => set('event', v ?? '')} />
+        <Select aria-label="Which subscription" placeholder="Every subscription" clearable searchable w={210} data={(subscriptions.data?.items ?? []).map((s) => ({ value: s.id, label: s.name }))} value={subscription || null} onChange={(v) => set('subscription', v ?? '')} />
+        <Button aria-pressed={unread} variant={unread ? 'filled' : 'default'} onClick={() => set('unread', unread ? '' : 'yes')}>Not read</Button>
+        <span className="grow" />
+        {items.some((n) => !n.read) ? <Button onClick={() => void read()}>Mark all as read</Button> : null}
+      </div>
+      {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.isPending ? <Loading what="notifications" /> : items.length === 0 ? (
+        narrowed ? <Empty title="Nothing of that kind">Other events, other subscriptions or read ones may have some.</Empty> : (
+          <Empty icon={<IconBell size={26} stroke={1.4} aria-hidden />} title={subscriptions.data?.items.length ? 'Nothing has happened yet' : 'You asked to be told of nothing yet'} action={subscriptions.data?.items.length ? null : <Button variant="filled" onClick={onSubscribe}>Subscribe</Button>}>
+            {subscriptions.data?.items.length ? 'What your subscriptions find appears here about a minute after it happened.' : 'Subscribe to new or gone machines by a filter, failed runs, removals that wait, silent agents, or dates that come near.'}
+          </Empty>
+        )
+      ) : (
+        <ol className={css.list} aria-label="Notifications">
+          {items.map((n) => <One key={n.id} n={n} onRead={read} onAgain={() => void client.invalidateQueries({ queryKey: ['notifications'] })} />)}
+        </ol>
+      )}
+      {list.data?.next_page_token ? <div className="row"><Button loading={list.isFetching} onClick={() => setPage(Math.min(page + 200, 1000))} disabled={page >= 1000}>{page >= 1000 ? 'Narrow it to see older ones' : 'Show older ones'}</Button></div> : null}
+    </>
+  )
+}
+
+const shownAtFirst = 6
+
+function One({ n, onRead, onAgain }: { n: Notification; onRead: (ids: string[], back?: boolean) => Promise<void>; onAgain: () => void }) {
+  const [open, setOpen] = useState(false)
+  const shown = open ? n.items : n.items.slice(0, shownAtFirst)
+  const rest = n.count - shown.length
+  const failed = (n.deliveries ?? []).filter((d) => d.state === 'failed')
+  const again = async () => {
+    try {
+      await api.post('/api/v1/notifications/{id}/deliver', { path: { id: n.id } })
+      say('It is tried again')
+      onAgain()
+    } catch (err) {
+      say(`Could not try again: ${err instanceof Error ? err.message : String(err)}`)
+    }
+  }
+  return (
+    <li className={css.one} data-unread={!n.read || undefined}>
+      <div className={css.head}>
+        <h2><Foreign text={n.title} max={160} />{n.read ? null : <span className="hidden-visually"> (not read)</span>}</h2>
+        <span className="muted"><When at={n.at} /></span>
+        <button type="button" className="link" aria-label={`${n.read ? 'Mark as not read' : 'Mark as read'}: ${n.title.slice(0, 100)}`} onClick={() => void onRead([n.id], n.read)}>{n.read ? 'Not read' : 'Read'}</button>
+      </div>
+      {shown.length ? <ul className={css.items}>{shown.map((it) => <li key={it.id + it.action + it.at}><Item it={it} /></li>)}</ul> : null}
+      {rest > 0 ? (
+        <p className="muted">{!open && n.items.length > shownAtFirst ? <button type="button" className="link" onClick={() => setOpen(true)}>{`Show ${n.items.length - shownAtFirst} more`}</button> : `and ${counted(rest, 'other')} that ${rest === 1 ? 'is' : 'are'} not named here`}</p>
+      ) : null}
+      {(n.deliveries ?? []).map((d) => (
+        <p key={d.channel} className={css.way}>
+          <State state={d.state === 'sent' ? 'done' : d.state === 'failed' ? 'failed' : 'queued'} word={`${d.channel === 'mail' ? 'E-mail' : 'Webhook'} ${d.state === 'sent' ? 'sent' : d.state === 'failed' ? 'given up' : 'waits'}`} />
+          {d.error ? <span className="muted"><Foreign text={d.error} max={200} />{d.next_at ? <>; tried again <When at={d.next_at} /></> : null}</span> : null}
+        </p>
+      ))}
+      {failed.length ? <div className="row"><Button onClick={() => void again()}>Try again</Button></div> : null}
+    </li>
+  )
+}
+
+const words: Record<string, string> = { created: 'new', offline: 'silent', online: 'back', partial: 'incomplete', due: 'due', held: 'held' }
+
+function Item({ it }: { it: NotificationItem }) {
+  const to = it.kind === 'run' ? `/runs/${it.id}` : it.kind === 'removal' ? '/removals' : it.kind === 'agent' ? `/agents/${it.id}` : `/inventory/${encodeURIComponent(it.kind)}/${it.id}`
+  const moment = it.action === 'due' || it.action === 'offline'
+  return (
+    <span className={css.item}>
+      <State state={it.action === 'due' ? 'pending' : it.action} word={words[it.action] ?? it.action} />
+      <Link to={to}><Foreign text={it.name || it.id} max={80} /></Link>
+      <span className="muted"><Foreign text={it.kind} max={40} />{it.detail ? <>, {moment ? <When at={it.detail} /> : <Foreign text={it.detail} max={160} />}</> : null}</span>
+    </span>
+  )
+}
+
+function Subscriptions({ onSubscribe }: { onSubscribe: () => void }) {
+  const client = useQueryClient()
+  const list = useQuery(q.subscriptions())
+  const kinds = useQuery(q.kinds())
+  const connections = useQuery(q.connections())
+  const [params, setParams] = useSearchParams()
+  const [editing, setEditing] = useState<Subscription | null>(null)
+  const [deleting, setDeleting] = useState<Subscription | null>(null)
+  const refresh = () => void client.invalidateQueries({ queryKey: ['subscriptions'] })
+  const items = list.data?.items ?? []
+  const fresh = params.get('new') ? { ...blank, ...(params.get('kind') ? { kind: params.get('kind')!, filter: params.get('filter') ?? '' } : {}) } : null
+  const test = async (s: Subscription) => {
+    try {
+      await api.post('/api/v1/subscriptions/{id}/test', { path: { id: s.id } })
+      say('A test is on its way')
+      void client.invalidateQueries({ queryKey: ['notifications'] })
+    } catch (err) {
+      say(`Could not test it: ${err instanceof Error ? err.message : String(err)}`)
+    }
+  }
+  return (
+    <>
+      {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.isPending ? <Loading what="subscriptions" /> : items.length === 0 ? (
+        <Empty icon={<IconBell size={26} stroke={1.4} aria-hidden />} title="No subscriptions yet" action={<Button variant="filled" onClick={onSubscribe}>Subscribe</Button>}>A subscription tells you of new or gone machines by a filter, of failed runs, of removals that wait for a decision, of agents that went silent, or of dates that come near: here, by e-mail, or to a chat by a webhook.</Empty>
+      ) : (
+        <div className="stack">
+          {items.map((s) => (
+            <Panel key={s.id} title={<Foreign text={s.name} max={80} />} actions={<div className="row">
+              <button type="button" className="link" aria-label={`Test ${s.name}`} onClick={() => void test(s)}>Test</button>
+              <button type="button" className="link" aria-label={`Edit ${s.name}`} onClick={() => setEditing(s)}>Edit</button>
+              <button type="button" className="link" aria-label={`Delete ${s.name}`} onClick={() => setDeleting(s)}>Delete</button>
+            </div>}>
+              <div className="stack-s">
+                <p>{describe(s, kinds.data ?? [], connections.data?.items ?? [])}{s.paused ? <strong> Paused.</strong> : null}</p>
+                {s.filter ? <p><code className="break">{s.filter}</code></p> : null}
+                <p className="muted">Told here{s.mail ? ', by e-mail' : ''}{s.webhook ? <>, to <span className="break">{hostOf(s.webhook)}</span></> : ''}. <Link to={`/notifications?subscription=${s.id}`} aria-label={`What ${s.name} told`}>What it told</Link></p>
+                {s.problem ? <p role="alert"><State state="failing" word="Tells nothing" /> <Foreign text={s.problem} max={300} /></p> : null}
+              </div>
+            </Panel>
+          ))}
+        </div>
+      )}
+      {fresh ? <SubscriptionForm start={fresh} onClose={() => { setParams({ tab: 'subscriptions' }); refresh() }} /> : null}
+      {editing ? <SubscriptionForm key={editing.id} of={editing} start={editing} onClose={() => { setEditing(null); refresh() }} /> : null}
+      {deleting ? (
+        <Confirm title={`Delete the subscription ${deleting.name}`} verb="Delete the subscription" danger onClose={() => setDeleting(null)} onConfirm={async () => {
+          await api.delete('/api/v1/subscriptions/{id}', { path: { id: deleting.id } })
+          refresh()
+          say(`${deleting.name} deleted`)
+        }}>
+          <p>You are told of it no more. What it told stays in the list.</p>
+        </Confirm>
+      ) : null}
+    </>
+  )
+}
+
+/** The address of a webhook often holds a token, so its host is enough to know it by. */
+const hostOf = (address: string) => {
+  try {
+    return new URL(address).host
+  } catch {
+    return 'a webhook'
+  }
+}
