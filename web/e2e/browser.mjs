@@ -175,6 +175,8 @@ export async function pages(facts) {
       ['compare', '/changes?tab=compare&since=hour'],
       ['audit', '/changes?tab=audit'],
       ['settings', '/settings'],
+      ['notifications', '/notifications'],
+      ['subscriptions', '/notifications?tab=subscriptions'],
       ['users', '/settings/users'],
       ['teams', '/settings/teams'],
       ['roles', '/settings/roles'],

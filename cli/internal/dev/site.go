@@ -56,6 +56,7 @@ func (s *site) startCollector(ctx context.Context) error {
 	config := map[string]any{
 		"data_dir": s.path("collector"), "listen": s.opt.Listen, "agent_listen": s.agentListen(), "ready_file": ready,
 		"auto_approve_kinds": true, "demo": s.opt.Demo,
+		"notifications": map[string]any{"lag": "10s"}, // on one machine everything is written at once
 	}
 	if err := writeYAML(s.path("collector.yaml"), config); err != nil {
 		return err

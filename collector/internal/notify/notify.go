@@ -118,7 +118,7 @@ type Options struct {
 	Key   []byte
 	Clock func() time.Time
 	Log   *slog.Logger
-	// Lag is how long after it happened a thing is looked at (a minute), Every how often (30 seconds).
+	// Lag is how long after it happened a thing is looked at (a minute), Every how often (half the lag, at most 30 seconds).
 	Lag, Every time.Duration
 	// Keep is how long notifications stay (90 days).
 	Keep time.Duration
@@ -136,10 +136,13 @@ func New(opt Options) *Service {
 	for _, d := range []struct {
 		at *time.Duration
 		is time.Duration
-	}{{&opt.Lag, time.Minute}, {&opt.Every, 30 * time.Second}, {&opt.Keep, 90 * 24 * time.Hour}} {
+	}{{&opt.Lag, time.Minute}, {&opt.Keep, 90 * 24 * time.Hour}} {
 		if *d.at <= 0 {
 			*d.at = d.is
 		}
+	}
+	if opt.Every <= 0 {
+		opt.Every = min(opt.Lag/2, 30*time.Second)
 	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
