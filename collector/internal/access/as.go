@@ -27,13 +27,16 @@ func (s *Service) PersonOf(ctx context.Context, tenant, name string) (Person, er
 	if err != nil {
 		return Person{}, err
 	}
-	c := s.callerOf(row, d, sessionDoc{Factor: f.active()})
-	c.Cookie, c.Session = false, ""
-	if d.Disabled || d.Password == "" || c.EnrolFirst {
+	if d.Disabled || d.Password == "" {
 		return Person{}, fmt.Errorf("%s: %w", name, ErrNotFound)
 	}
-	if c, err = s.withRights(ctx, c, SubjectUser(d.Username), d.Roots); err != nil {
+	c, err := s.callerOf(ctx, row, d, sessionDoc{Factor: f.active()})
+	if err != nil {
 		return Person{}, err
+	}
+	c.Cookie, c.Session = false, ""
+	if c.EnrolFirst {
+		return Person{}, fmt.Errorf("%s: %w", name, ErrNotFound)
 	}
 	display := d.Name
 	if display == "" {
