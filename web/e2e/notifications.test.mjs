@@ -18,7 +18,7 @@ for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 
     await page.getByRole('button', { name: 'Subscribe' }).first().click()
     const dialog = page.getByRole('dialog', { name: 'Subscribe' })
     await dialog.getByLabel('Name').fill(name)
-    await dialog.getByRole('textbox', { name: 'Kind' }).click()
+    await dialog.getByRole('combobox', { name: 'Kind' }).click()
     await page.getByRole('option', { name: 'Servers', exact: true }).click()
     await dialog.getByLabel('Filter').fill(`nmae = "${name}"`)
     await fit(page, 'subscription form')

@@ -111,7 +111,7 @@ function One({ n, onRead, onAgain }: { n: Notification; onRead: (ids: string[], 
       <div className={css.head}>
         <h2><Foreign text={n.title} max={160} />{n.read ? null : <span className="hidden-visually"> (not read)</span>}</h2>
         <span className="muted"><When at={n.at} /></span>
-        <button type="button" className="link" aria-label={`${n.read ? 'Mark as not read' : 'Mark as read'}: ${n.title.slice(0, 100)}`} onClick={() => void onRead([n.id], n.read)}>{n.read ? 'Not read' : 'Read'}</button>
+        <button type="button" className="link" aria-label={`${n.read ? 'Mark as not read' : 'Mark as read'}: ${n.title.slice(0, 100)}`} onClick={() => void onRead([n.id], n.read)}>{n.read ? 'Mark as not read' : 'Mark as read'}</button>
       </div>
       {shown.length ? <ul className={css.items}>{shown.map((it) => <li key={it.id + it.action + it.at}><Item it={it} /></li>)}</ul> : null}
       {rest > 0 ? (
@@ -177,7 +177,7 @@ function Subscriptions({ onSubscribe }: { onSubscribe: () => void }) {
               <div className="stack-s">
                 <p>{describe(s, kinds.data ?? [], connections.data?.items ?? [])}{s.paused ? <strong> Paused.</strong> : null}</p>
                 {s.filter ? <p><code className="break">{s.filter}</code></p> : null}
-                <p className="muted">Told here{s.mail ? ', by e-mail' : ''}{s.webhook ? <>, to <span className="break">{hostOf(s.webhook)}</span></> : ''}. <Link to={`/notifications?subscription=${s.id}`} aria-label={`What ${s.name} told`}>What it told</Link></p>
+                <p className="muted">Told here{s.mail ? ', by e-mail' : ''}{s.webhook ? <>, to <span className="break">{hostOf(s.webhook)}</span></> : ''}. <Link to={`/notifications?subscription=${s.id}`} aria-label={`What it told: ${s.name}`}>What it told</Link></p>
                 {s.problem ? <p role="alert"><State state="failing" word="Tells nothing" /> <Foreign text={s.problem} max={300} /></p> : null}
               </div>
             </Panel>

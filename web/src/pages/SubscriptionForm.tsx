@@ -100,7 +100,7 @@ export function SubscriptionForm({ of, start, onClose }: Props) {
         <Select label="Tell me when" required allowDeselect={false} data={events.map((e) => ({ value: e.id, label: e.label }))} value={w.event} description={events.find((e) => e.id === w.event)?.about}
           onChange={(v) => v && put({ event: v as Event, actions: usual[v as Event] ?? [] })} />
         <What w={w} put={put} fields={fields} inFilter={inFilter?.message} />
-        <fieldset className="stack-s">
+        <fieldset className={`stack-s ${css.ways}`}>
           <legend>Besides here, tell me</legend>
           <Checkbox label="by e-mail, to the address in my profile" checked={w.mail ?? false} onChange={(e) => put({ mail: e.currentTarget.checked })} error={fields.get('/mail')} />
           <TextInput label="by a webhook" description="An https:// address that gets a signed POST: a chat, a ticket system, a script." placeholder="https://" type="url" autoComplete="off" value={w.webhook ?? ''} onChange={(e) => put({ webhook: e.currentTarget.value })} error={fields.get('/webhook')} />
