@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"maestro.internal/collector/internal/store"
 )
 
 func (w *world) role(name Role, groups ...string) {
@@ -39,95 +41,99 @@ func conflicts(t *testing.T, err error, words string) {
 
 // A role is changed, and whoever has it has the change with the next request.
 func TestRolesThatWereMade(t *testing.T) {
-	w := newWorld(t)
-	w.group("operators", Read, RequestRuns)
-	w.role("operations", "operators", ResourcesReadOnly)
-	w.user("default", "olga", "operations")
-	s := w.mustSignIn("olga")
-	if got := s.Caller.Actions; !slices.Equal(got, []Action{Read, ReadSettings, RequestRuns}) {
-		t.Fatalf("%v", got)
-	}
-	_, err := w.PutGroup(t.Context(), boss, "operators", 1, "They run things", []Action{Read, RequestRuns, ManageAgents, Read})
-	w.must(err)
-	c, err := w.FromCookie(t.Context(), s.Cookie, "192.0.2.1")
-	w.must(err)
-	if Decide(c, ManageAgents, Object{}) != Allowed || Decide(c, ManageUsers, Object{}) == Allowed {
-		t.Errorf("%v", c.Actions)
-	}
-	g, err := w.Group(t.Context(), boss, "operators")
-	w.must(err)
-	if g.Version != 2 || g.Description != "They run things" || len(g.Actions) != 3 || !slices.Equal(g.Roles, []Role{"operations"}) {
-		t.Errorf("%+v", g)
-	}
-	r, err := w.Role(t.Context(), boss, "operations")
-	w.must(err)
-	if r.Users != 1 || r.BuiltIn || len(r.Actions) != 4 {
-		t.Errorf("%+v", r)
-	}
+	onEveryStore(t, func(t *testing.T, st store.Store) {
+		w := worldOn(t, st)
+		w.group("operators", Read, RequestRuns)
+		w.role("operations", "operators", ResourcesReadOnly)
+		w.user("default", "olga", "operations")
+		s := w.mustSignIn("olga")
+		if got := s.Caller.Actions; !slices.Equal(got, []Action{Read, ReadSettings, RequestRuns}) {
+			t.Fatalf("%v", got)
+		}
+		_, err := w.PutGroup(t.Context(), boss, "operators", 1, "They run things", []Action{Read, RequestRuns, ManageAgents, Read})
+		w.must(err)
+		c, err := w.FromCookie(t.Context(), s.Cookie, "192.0.2.1")
+		w.must(err)
+		if Decide(c, ManageAgents, Object{}) != Allowed || Decide(c, ManageUsers, Object{}) == Allowed {
+			t.Errorf("%v", c.Actions)
+		}
+		g, err := w.Group(t.Context(), boss, "operators")
+		w.must(err)
+		if g.Version != 2 || g.Description != "They run things" || len(g.Actions) != 3 || !slices.Equal(g.Roles, []Role{"operations"}) {
+			t.Errorf("%+v", g)
+		}
+		r, err := w.Role(t.Context(), boss, "operations")
+		w.must(err)
+		if r.Users != 1 || r.BuiltIn || len(r.Actions) != 4 {
+			t.Errorf("%+v", r)
+		}
 
-	// What is in use stays, what is built in does not change, and a stale edit is refused.
-	conflicts(t, w.DeleteGroup(t.Context(), boss, "operators"), "operations")
-	conflicts(t, w.DeleteRole(t.Context(), boss, "operations"), "1 users")
-	conflicts(t, w.DeleteRole(t.Context(), boss, RoleAdmin), "built in")
-	_, err = w.PutGroup(t.Context(), boss, FullAccess, 1, "", nil)
-	conflicts(t, err, "built in")
-	_, err = w.PutRole(t.Context(), boss, RoleNone, 1, "", []string{FullAccess})
-	conflicts(t, err, "built in")
-	_, err = w.PutRole(t.Context(), boss, "operations", 0, "", nil)
-	conflicts(t, err, "already")
-	if _, err = w.PutGroup(t.Context(), boss, "operators", 1, "", nil); !errors.As(err, new(*StaleError)) {
-		t.Errorf("%v", err)
-	}
-	if _, err = w.PutRole(t.Context(), boss, "nobody", 1, "", nil); !errors.Is(err, ErrNotFound) {
-		t.Errorf("%v", err)
-	}
-	w.must(w.DeleteUser(t.Context(), boss, "olga"))
-	w.must(w.DeleteRole(t.Context(), boss, "operations"))
-	w.must(w.DeleteGroup(t.Context(), boss, "operators"))
-	if err := w.DeleteRole(t.Context(), boss, "operations"); !errors.Is(err, ErrNotFound) {
-		t.Errorf("%v", err)
-	}
+		// What is in use stays, what is built in does not change, and a stale edit is refused.
+		conflicts(t, w.DeleteGroup(t.Context(), boss, "operators"), "operations")
+		conflicts(t, w.DeleteRole(t.Context(), boss, "operations"), "1 users")
+		conflicts(t, w.DeleteRole(t.Context(), boss, RoleAdmin), "built in")
+		_, err = w.PutGroup(t.Context(), boss, FullAccess, 1, "", nil)
+		conflicts(t, err, "built in")
+		_, err = w.PutRole(t.Context(), boss, RoleNone, 1, "", []string{FullAccess})
+		conflicts(t, err, "built in")
+		_, err = w.PutRole(t.Context(), boss, "operations", 0, "", nil)
+		conflicts(t, err, "already")
+		if _, err = w.PutGroup(t.Context(), boss, "operators", 1, "", nil); !errors.As(err, new(*StaleError)) {
+			t.Errorf("%v", err)
+		}
+		if _, err = w.PutRole(t.Context(), boss, "nobody", 1, "", nil); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%v", err)
+		}
+		w.must(w.DeleteUser(t.Context(), boss, "olga"))
+		w.must(w.DeleteRole(t.Context(), boss, "operations"))
+		w.must(w.DeleteGroup(t.Context(), boss, "operators"))
+		if err := w.DeleteRole(t.Context(), boss, "operations"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%v", err)
+		}
+	})
 }
 
 // The first level that gives any permission group is the one that counts: the user's own, the role's, everybody's. Nothing is merged.
 func TestTheOrderOfLevels(t *testing.T) {
-	w := newWorld(t)
-	w.group("vip", Read, ShareViews)
-	w.role("empty")
-	w.user("default", "none1", RoleNone)
-	w.user("default", "made1", "empty")
-	w.user("default", "reader1", RoleReader)
-	tok, secret, err := w.CreateToken(t.Context(), boss, "script", RoleNone, 0)
-	w.must(err)
-	has := func(name string) []Action { return w.mustSignIn(name).Caller.Actions }
-	if len(has("none1")) != 0 || len(has("made1")) != 0 {
-		t.Fatalf("%v %v", has("none1"), has("made1"))
-	}
-	_, _, err = w.SetEverybody(t.Context(), boss, 0, []string{ResourcesReadOnly})
-	w.must(err)
-	for name, want := range map[string][]Action{"none1": {Read, ReadSettings}, "made1": {Read, ReadSettings}, "reader1": {Read, ReadSettings, ReadAudit}} {
-		if got := has(name); !slices.Equal(got, want) {
-			t.Errorf("%s: %v, want %v", name, got, want)
-		}
-	}
-	if c, err := w.FromToken(t.Context(), secret, ""); err != nil || len(c.Actions) != 0 {
-		t.Errorf("a token is no person: %v %v", c.Actions, err)
-	}
-	u, err := w.User(t.Context(), boss, "reader1")
-	w.must(err)
-	_, err = w.UpdateUser(t.Context(), boss, "reader1", u.Version, UserEdit{Role: RoleReader, Groups: []string{"vip", "vip"}})
-	w.must(err)
-	if got := has("reader1"); !slices.Equal(got, []Action{Read, ShareViews}) {
-		t.Errorf("%v", got)
-	}
-	conflicts(t, w.DeleteGroup(t.Context(), boss, "vip"), "reader1")
-	for subject, want := range map[Subject]string{SubjectUser("none1"): LevelTenant, SubjectUser("reader1"): LevelUser, SubjectToken(tok.ID): LevelRole} {
-		e, err := w.Explain(t.Context(), "default", subject, []string{"dc1"})
+	onEveryStore(t, func(t *testing.T, st store.Store) {
+		w := worldOn(t, st)
+		w.group("vip", Read, ShareViews)
+		w.role("empty")
+		w.user("default", "none1", RoleNone)
+		w.user("default", "made1", "empty")
+		w.user("default", "reader1", RoleReader)
+		tok, secret, err := w.CreateToken(t.Context(), boss, "script", RoleNone, 0)
 		w.must(err)
-		if e.Level != want || (subject != SubjectToken(tok.ID)) != (len(e.Reasons) == 1 && len(e.Reasons[0].Groups) == 1) {
-			t.Errorf("%s: %+v", subject, e)
+		has := func(name string) []Action { return w.mustSignIn(name).Caller.Actions }
+		if len(has("none1")) != 0 || len(has("made1")) != 0 {
+			t.Fatalf("%v %v", has("none1"), has("made1"))
 		}
-	}
+		_, _, err = w.SetEverybody(t.Context(), boss, 0, []string{ResourcesReadOnly})
+		w.must(err)
+		for name, want := range map[string][]Action{"none1": {Read, ReadSettings}, "made1": {Read, ReadSettings}, "reader1": {Read, ReadSettings, ReadAudit}} {
+			if got := has(name); !slices.Equal(got, want) {
+				t.Errorf("%s: %v, want %v", name, got, want)
+			}
+		}
+		if c, err := w.FromToken(t.Context(), secret, ""); err != nil || len(c.Actions) != 0 {
+			t.Errorf("a token is no person: %v %v", c.Actions, err)
+		}
+		u, err := w.User(t.Context(), boss, "reader1")
+		w.must(err)
+		_, err = w.UpdateUser(t.Context(), boss, "reader1", u.Version, UserEdit{Role: RoleReader, Groups: []string{"vip", "vip"}})
+		w.must(err)
+		if got := has("reader1"); !slices.Equal(got, []Action{Read, ShareViews}) {
+			t.Errorf("%v", got)
+		}
+		conflicts(t, w.DeleteGroup(t.Context(), boss, "vip"), "reader1")
+		for subject, want := range map[Subject]string{SubjectUser("none1"): LevelTenant, SubjectUser("reader1"): LevelUser, SubjectToken(tok.ID): LevelRole} {
+			e, err := w.Explain(t.Context(), "default", subject, []string{"dc1"})
+			w.must(err)
+			if e.Level != want || (subject != SubjectToken(tok.ID)) != (len(e.Reasons) == 1 && len(e.Reasons[0].Groups) == 1) {
+				t.Errorf("%s: %+v", subject, e)
+			}
+		}
+	})
 }
 
 // Who may manage users, roles, tokens and teams, and nothing else, gets no further by it: not by a role, a group, a token, a grant, a
