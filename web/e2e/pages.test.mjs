@@ -3,7 +3,7 @@
 // collector fails, the session has ended; each is said with a way on, and nothing that was there goes away.
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { after, before } from 'node:test'
+import { after, before, describe } from 'node:test'
 
 import { launch, pages, patience, serverFacts, settled, signIn, test } from './browser.mjs'
 import { fit, listening, narrow } from './tools.mjs'
@@ -54,24 +54,26 @@ test('every route is among the pages that are walked', async () => {
   assert.deepEqual(routes.filter((r) => !walked(r)), [], 'add them to pages() in browser.mjs')
 })
 
-for (const [name, path] of world.list) {
-  test(`${name} fits, light at a desk and dark on a phone`, async () => {
-    const { page, errors } = calm
-    errors.length = 0
-    await page.emulateMedia({ colorScheme: 'light' })
-    await page.setViewportSize(desk)
-    await page.goto(facts.url + path)
-    await settled(page)
-    assert.equal(await page.locator('main').count(), 1, 'one main landmark')
-    assert.equal(await page.locator('h1').count(), 1, 'one heading of the page')
-    assert.match(await page.title(), /\S · Maestro$/, 'the window has the page’s name')
-    await fit(page, 'at a desk')
-    await page.emulateMedia({ colorScheme: 'dark' })
-    await page.setViewportSize(phone)
-    await settled(page)
-    await fit(page, 'on a phone')
-    assert.deepEqual(errors, [])
-  })
+const fits = () => {
+  for (const [name, path] of world.list) {
+    test(`${name} fits, light at a desk and dark on a phone`, async () => {
+      const { page, errors } = calm
+      errors.length = 0
+      await page.emulateMedia({ colorScheme: 'light' })
+      await page.setViewportSize(desk)
+      await page.goto(facts.url + path)
+      await settled(page)
+      assert.equal(await page.locator('main').count(), 1, 'one main landmark')
+      assert.equal(await page.locator('h1').count(), 1, 'one heading of the page')
+      assert.match(await page.title(), /\S · Maestro$/, 'the window has the page’s name')
+      await fit(page, 'at a desk')
+      await page.emulateMedia({ colorScheme: 'dark' })
+      await page.setViewportSize(phone)
+      await settled(page)
+      await fit(page, 'on a phone')
+      assert.deepEqual(errors, [])
+    })
+  }
 }
 
 // Who one is comes before every page; the line of events only says when to ask again.
@@ -99,61 +101,69 @@ async function pass(page, ms, sign) {
 
 // One list stands for those of all kinds; some pages ask for nothing that could fail, or are one of these states already.
 const quiet = new Set(['not-found', 'join', 'filter-error', 'empty', 'missing', 'why'])
-for (const [name, path] of world.list.filter(([n]) => !quiet.has(n) && (!n.startsWith('list-') || n === `list-${world.kind}`))) {
-  test(`${name} has a way on when nothing answers, the collector fails, or the session ends`, async () => {
-    const { page, errors } = moody
-    const again = page.locator('main').getByRole('button', { name: 'Try again' }).first()
-    const alerts = page.locator('main').getByRole('alert')
-    errors.length = 0
-    try {
-      // What the pages before have put forward is taken back: this one is of now.
-      await page.clock.setSystemTime(Date.now())
-      mood = 'silent'
-      await page.goto(facts.url + path)
-      await page.locator('[aria-busy=true]').first().waitFor()
-      await pass(page, 1500, page.getByText(/^Waiting for .+ …$/).first())
-      await pass(page, 31_000, page.locator('main').getByText('The collector has not answered').first())
-      await again.waitFor()
+const goesOn = () => {
+  for (const [name, path] of world.list.filter(([n]) => !quiet.has(n) && (!n.startsWith('list-') || n === `list-${world.kind}`))) {
+    test(`${name} has a way on when nothing answers, the collector fails, or the session ends`, async () => {
+      const { page, errors } = moody
+      const again = page.locator('main').getByRole('button', { name: 'Try again' }).first()
+      const alerts = page.locator('main').getByRole('alert')
+      errors.length = 0
+      try {
+        // What the pages before have put forward is taken back: this one is of now.
+        await page.clock.setSystemTime(Date.now())
+        mood = 'silent'
+        await page.goto(facts.url + path)
+        await page.locator('[aria-busy=true]').first().waitFor()
+        await pass(page, 1500, page.getByText(/^Waiting for .+ …$/).first())
+        await pass(page, 31_000, page.locator('main').getByText('The collector has not answered').first())
+        await again.waitFor()
 
-      mood = 'failing'
-      await again.click()
-      await page.locator('main').getByText('The store is away.').first().waitFor()
-      await page.getByText('REQUEST1').first().waitFor()
-      await fit(page, 'failing')
+        mood = 'failing'
+        await again.click()
+        await page.locator('main').getByText('The store is away.').first().waitFor()
+        await page.getByText('REQUEST1').first().waitFor()
+        await fit(page, 'failing')
 
-      mood = 'stranger'
-      await again.click()
-      const ended = page.getByRole('dialog', { name: 'Your session has ended' })
-      await ended.waitFor()
-      mood = 'calm'
-      await ended.locator('input[type=password]').fill(facts.password)
-      await ended.getByRole('button', { name: 'Sign in' }).click()
-      await ended.waitFor({ state: 'detached' })
-      await settled(page)
-      assert.deepEqual(await alerts.allTextContents(), [], 'signing in heals the page')
-      await narrow(page, 'healed') // and looks as it was walked above
+        mood = 'stranger'
+        await again.click()
+        const ended = page.getByRole('dialog', { name: 'Your session has ended' })
+        await ended.waitFor()
+        mood = 'calm'
+        await ended.locator('input[type=password]').fill(facts.password)
+        await ended.getByRole('button', { name: 'Sign in' }).click()
+        await ended.waitFor({ state: 'detached' })
+        await settled(page)
+        assert.deepEqual(await alerts.allTextContents(), [], 'signing in heals the page')
+        await narrow(page, 'healed') // and looks as it was walked above
 
-      // Asked again by itself, it fails: what was there stays, and the page says that it is from before.
-      const heading = await page.locator('h1').textContent()
-      mood = 'failing'
-      await page.clock.fastForward(130_000)
-      await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange', { bubbles: true })))
-      await page.getByText(/^Some of this is from before/).waitFor()
-      await settled(page)
-      assert.equal(await page.locator('h1').textContent(), heading)
-      assert.deepEqual(await alerts.allTextContents(), [], 'what was read is not thrown away')
-      mood = 'calm'
-      // The page may have asked by itself by now.
-      await page.getByRole('button', { name: 'Ask again' }).evaluateAll((all) => all.forEach((b) => b.click()))
-      await page.getByText(/^Some of this is from before/).waitFor({ state: 'detached' })
-      assert.deepEqual(errors, [])
-    } finally {
-      mood = 'calm'
-      await page.goto('about:blank')
-      for (const route of held.splice(0)) await route.abort().catch(() => undefined)
-    }
-  })
+        // Asked again by itself, it fails: what was there stays, and the page says that it is from before.
+        const heading = await page.locator('h1').textContent()
+        mood = 'failing'
+        await page.clock.fastForward(130_000)
+        await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange', { bubbles: true })))
+        await page.getByText(/^Some of this is from before/).waitFor()
+        await settled(page)
+        assert.equal(await page.locator('h1').textContent(), heading)
+        assert.deepEqual(await alerts.allTextContents(), [], 'what was read is not thrown away')
+        mood = 'calm'
+        // The page may have asked by itself by now.
+        await page.getByRole('button', { name: 'Ask again' }).evaluateAll((all) => all.forEach((b) => b.click()))
+        await page.getByText(/^Some of this is from before/).waitFor({ state: 'detached' })
+        assert.deepEqual(errors, [])
+      } finally {
+        mood = 'calm'
+        await page.goto('about:blank')
+        for (const route of held.splice(0)) await route.abort().catch(() => undefined)
+      }
+    })
+  }
 }
+
+// The two walks have a window each and meet nowhere, so they go side by side.
+describe('every page', { concurrency: 2 }, () => {
+  describe('fits', { concurrency: 1 }, fits)
+  describe('has a way on', { concurrency: 1 }, goesOn)
+})
 
 test('half a minute without an answer is half a minute', async () => {
   const took = await waiting.said

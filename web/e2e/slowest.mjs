@@ -2,7 +2,7 @@
 export default async function* slowest(source) {
   const took = []
   for await (const { type, data } of source) {
-    if ((type === 'test:pass' || type === 'test:fail') && data.nesting === 0 && !data.name.endsWith('.mjs')) took.push([data.details.duration_ms, data.name])
+    if ((type === 'test:pass' || type === 'test:fail') && data.details.type !== 'suite' && !data.name.endsWith('.mjs')) took.push([data.details.duration_ms, data.name])
   }
   took.sort((a, b) => b[0] - a[0])
   const sum = took.reduce((n, [ms]) => n + ms, 0)
