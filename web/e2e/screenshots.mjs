@@ -29,11 +29,13 @@ const looks = [
 const spared = /^\/api\/v1\/(session|events|kinds|plugins|agents)\b/
 const answers = {
   full: null,
-  empty: (route, url) => {
+  empty: async (route, url) => {
     const nothing = { status: 200, contentType: 'application/json' }
     if (/\/api\/v1\/(summary|coverage)$/.test(url.pathname)) return route.fulfill({ ...nothing, body: JSON.stringify({ kinds: [], scopes: 0, complete: 0, unwatched: 0, held: 0, held_removals: 0, pending_kinds: 0, agents: 0, agents_online: 0, connections: 0, exceptions: [] }) })
-    if (/\/[0-9a-f-]{36}(\/compare)?$/.test(url.pathname) || url.pathname.endsWith('/mapping')) return route.continue()
-    return route.fulfill({ ...nothing, body: JSON.stringify({ items: [], total_size: 0 }) })
+    // What is one document and no list stays: nobody sees it empty.
+    const response = await route.fetch()
+    const doc = response.ok() ? await response.json().catch(() => null) : null
+    return Array.isArray(doc?.items) ? route.fulfill({ ...nothing, body: JSON.stringify({ items: [], total_size: 0 }) }) : route.fulfill({ response })
   },
   broken: (route) => route.fulfill({ status: 500, contentType: 'application/problem+json', headers: { 'X-Request-Id': '0198c0ffee' }, body: JSON.stringify({ title: 'Internal Server Error', status: 500, detail: 'The store does not answer: context deadline exceeded.' }) }),
 }
