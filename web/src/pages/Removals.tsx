@@ -64,7 +64,7 @@ function Removal({ r, kind }: { r: HeldRemoval; kind: KindInfo | undefined }) {
     >
       <div className="stack-s">
         <p>
-          <Link to={`/connections/${r.connection.id}`}><Foreign text={r.connection.name || r.connection.id} /></Link> no longer lists them in <Foreign text={partition(r.partition)} />.{' '}
+          <Link to={`/connections/${r.connection.id}`}><Foreign text={r.connection.name || r.connection.id} /></Link> no longer lists them{r.partition?.length ? <> in <Foreign text={partition(r.partition)} /></> : null}.{' '}
           <Link to={`/runs/${r.run_id}`}>The run</Link> was <When at={r.held_at} />.
         </p>
         {r.decided_by ? <p>{r.state === 'approved' ? 'Approved' : r.state === 'refused' ? 'Refused' : 'Released'} by <Foreign text={actor(r.decided_by).name} /> <When at={r.decided_at} />{r.reason ? <>: <Foreign text={r.reason} max={300} /></> : null}</p> : null}
