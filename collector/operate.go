@@ -233,6 +233,7 @@ func (o *Operator) runUpgrade(ctx context.Context, st store.Store) error {
 		return err
 	}
 	return upgrade.Run(ctx, upgrade.Options{Store: st, Leases: leases, Steps: upgrade.Steps(), Release: build.Version(), Clock: o.Now,
+		Doing: func(number int, title string, done int) { o.say("Number %d: %s: %d done.", number, title, done) },
 		Done: func(number int, title string, took time.Duration) {
 			o.say("Number %d: %s (%s).", number, title, took.Round(time.Millisecond))
 		}})

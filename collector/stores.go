@@ -168,6 +168,9 @@ func newLeases(st store.Store, clock func() time.Time) (*lease.Leases, error) {
 
 func (c *Collector) upgradeOptions(fresh bool) upgrade.Options {
 	return upgrade.Options{Store: c.store, Leases: c.leases, Steps: upgrade.Steps(), Fresh: fresh, Release: build.Version(), Clock: c.opt.Now,
+		Doing: func(number int, title string, done int) {
+			c.log.Info("upgrading store", "number", number, "step", title, "done", done)
+		},
 		Done: func(number int, title string, took time.Duration) {
 			if !fresh {
 				c.log.Info("upgraded store", "number", number, "step", title, "took", took)

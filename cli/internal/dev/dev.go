@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"maestro.internal/cli/internal/client"
+	"maestro.internal/cli/internal/output"
 )
 
 // Options of a development site.
@@ -77,6 +78,7 @@ func Run(ctx context.Context, opt Options) (err error) {
 	}
 	defer release()
 	s := &site{opt: opt, procs: newProcesses(opt.BinDir, filepath.Join(opt.DataDir, "log"))}
+	s.procs.say = func(line string) { s.say("%s", output.Clean(line)) }
 	defer func() {
 		s.say("Ending what was started ...")
 		if e := s.procs.stop(15 * time.Second); e != nil && err == nil {

@@ -16,6 +16,8 @@ import (
 // processes are the children of a development site. Each writes to a log file of its own.
 type processes struct {
 	bin, logs string
+	// say tells a person what is waited for; nil tells nobody.
+	say func(string)
 	// ended says that a child ended although nobody asked it to.
 	ended chan error
 
@@ -78,25 +80,31 @@ func (p *processes) wait(c *child) {
 
 // obituary is one clear line: the last thing that the child said.
 func (p *processes) obituary(c *child) error {
-	path := filepath.Join(p.logs, c.name+".log")
-	b, err := os.ReadFile(path)
-	last := ""
-	if err == nil {
-		lines := strings.Split(strings.TrimSpace(string(b)), "\n")
-		last = lines[len(lines)-1]
-	}
+	last := p.lastWord(c.name)
 	if last == "" {
 		last = fmt.Sprint(c.err)
 	}
-	return fmt.Errorf("%s ended: %s (its log: %s)", c.name, last, path)
+	return fmt.Errorf("%s ended: %s (its log: %s)", c.name, last, filepath.Join(p.logs, c.name+".log"))
 }
 
-// await waits for a file that a child writes when it is ready, and decodes it.
+// lastWord is the last line of a child's log; "" when there is none.
+func (p *processes) lastWord(name string) string {
+	b, err := os.ReadFile(filepath.Join(p.logs, name+".log"))
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	return lines[len(lines)-1]
+}
+
+// await waits for a file that a child writes when it is ready, and decodes it. A child that goes on writing to its log is at work, an
+// upgrade of a large store say, and is waited for beyond the limit; its last word is shown then.
 func (p *processes) await(ctx context.Context, name, path string, limit time.Duration, into any) error {
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+	logPath, written := filepath.Join(p.logs, name+".log"), int64(0)
 	for {
 		err := readJSON(path, into)
 		if err == nil {
@@ -111,7 +119,15 @@ func (p *processes) await(ctx context.Context, name, path string, limit time.Dur
 		case err := <-p.ended:
 			return err
 		case <-deadline.C:
-			return fmt.Errorf("wait for %s: not ready after %s (its log: %s)", name, limit, filepath.Join(p.logs, name+".log"))
+			info, err := os.Stat(logPath)
+			if err != nil || info.Size() == written {
+				return fmt.Errorf("wait for %s: not ready after %s without a word (its log: %s)", name, limit, logPath)
+			}
+			written = info.Size()
+			deadline.Reset(limit)
+			if p.say != nil {
+				p.say(fmt.Sprintf("  %s is at work still: %s", name, p.lastWord(name)))
+			}
 		case <-tick.C:
 		}
 	}

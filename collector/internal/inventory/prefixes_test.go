@@ -194,7 +194,7 @@ func TestRederive(t *testing.T) {
 	strip(tResources, "server", "nets", "words")
 	l.filtered(everyone, "server", `cidr(address, 10.1.0.0/24)`)
 	for range 2 {
-		if err := l.s.Rederive(l.ctx); err != nil {
+		if err := l.s.Rederive(l.ctx, func(int) {}); err != nil {
 			t.Fatal(err)
 		}
 		l.filtered(everyone, "server", `cidr(address, 10.1.0.0/24)`, "db", "web", "web")

@@ -10,20 +10,21 @@ import (
 
 // Rederive writes anew what lists need beside the revisions of resources, for a store that an older release wrote: which rows
 // a filter finds must not depend on when they were written. Nothing else may write meanwhile.
-func (s *Service) Rederive(ctx context.Context) error {
+func (s *Service) Rederive(ctx context.Context, told func(done int)) error {
 	parts, err := s.opt.Store.Parts(ctx, tResources)
 	if err != nil {
 		return fmt.Errorf("list kinds: %w", err)
 	}
+	done := 0
 	for _, part := range parts {
-		if err := s.rederivePart(ctx, part.Name); err != nil {
+		if err := s.rederivePart(ctx, part.Name, func(n int) { done += n; told(done) }); err != nil {
 			return fmt.Errorf("derive lists of %s: %w", part.Name, err)
 		}
 	}
 	return nil
 }
 
-func (s *Service) rederivePart(ctx context.Context, name string) error {
+func (s *Service) rederivePart(ctx context.Context, name string, told func(more int)) error {
 	q := store.Query{Table: tResources, Part: name, AllTenants: true, Limit: rowsPerUnit}
 	for {
 		page, err := s.opt.Store.Find(ctx, q)
@@ -64,6 +65,7 @@ func (s *Service) rederivePart(ctx context.Context, name string) error {
 				return err
 			}
 		}
+		told(len(page.Rows))
 		if page.Next == "" {
 			return nil
 		}

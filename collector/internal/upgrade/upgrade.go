@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"maestro.internal/collector/internal/inventory"
@@ -25,21 +26,25 @@ func Tables() []store.Table { return []store.Table{{Name: table}} }
 // Step changes documents. It runs again when it was stopped, so it finds its own half-done work.
 type Step struct {
 	Title string
-	// Do may be nil where only the number rises, because documents written from now on cannot be read by older releases.
-	Do func(context.Context, store.Store) error
+	// Do may be nil where only the number rises, because documents written from now on cannot be read by older releases. It says how
+	// many documents it has done.
+	Do func(ctx context.Context, st store.Store, told func(done int)) error
+	// Derives says that Do derives all that lists need of resources, as the release at hand does it: of several such steps that are
+	// missing, the last does the work of all.
+	Derives bool
 }
 
 // Steps are all that there have ever been; a step's number is its place, from 1. They are never reordered or removed.
 func Steps() []Step {
 	return []Step{
 		{Title: "number the release's documents"},
-		{Title: "derive again what lists need of resources", Do: func(ctx context.Context, st store.Store) error {
-			return inventory.New(inventory.Options{Store: st}).Rederive(ctx)
-		}},
-		{Title: "note in resources which connections lead to them", Do: func(ctx context.Context, st store.Store) error {
-			return inventory.New(inventory.Options{Store: st}).Rederive(ctx)
-		}},
+		{Title: "derive again what lists need of resources", Do: derive, Derives: true},
+		{Title: "note in resources which connections lead to them", Do: derive, Derives: true},
 	}
+}
+
+func derive(ctx context.Context, st store.Store, told func(done int)) error {
+	return inventory.New(inventory.Options{Store: st}).Rederive(ctx, told)
 }
 
 type doc struct {
@@ -110,6 +115,22 @@ type Options struct {
 	Clock   func() time.Time
 	// Done is told of every step; may be nil.
 	Done func(number int, title string, took time.Duration)
+	// Doing is told now and then how many documents a step has done; may be nil.
+	Doing func(number int, title string, done int)
+}
+
+// sayEvery is how far apart words about one step are.
+const sayEvery = 5 * time.Second
+
+// doing is what a step tells.
+func (o Options) doing(number int, title string) func(done int) {
+	last := o.Clock()
+	return func(done int) {
+		if now := o.Clock(); o.Doing != nil && now.Sub(last) >= sayEvery {
+			last = now
+			o.Doing(number, title, done)
+		}
+	}
 }
 
 // waitFor is how often a collector that starts beside one that upgrades looks again.
@@ -165,8 +186,9 @@ func (o Options) run(ctx context.Context, l *lease.Lease, have int, missing []St
 	defer func() { cancel(nil); <-kept }()
 	for i, step := range missing {
 		number, begun := have+i+1, o.Clock()
-		if step.Do != nil && !o.Fresh {
-			if err := step.Do(ctx, o.Store); err != nil {
+		later := slices.ContainsFunc(missing[i+1:], func(s Step) bool { return s.Derives })
+		if step.Do != nil && !o.Fresh && !(step.Derives && later) {
+			if err := step.Do(ctx, o.Store, o.doing(number, step.Title)); err != nil {
 				return fmt.Errorf("upgrade store to number %d (%s): %w", number, step.Title, err)
 			}
 		}

@@ -42,7 +42,7 @@ func TestRun(t *testing.T) {
 	var did []string
 	broken := true
 	step := func(name string) Step {
-		return Step{Title: name, Do: func(context.Context, store.Store) error {
+		return Step{Title: name, Do: func(context.Context, store.Store, func(int)) error {
 			mu.Lock()
 			defer mu.Unlock()
 			did = append(did, name)
@@ -79,7 +79,7 @@ func TestRun(t *testing.T) {
 
 func TestFreshStoreIsOnlyNumbered(t *testing.T) {
 	st := open(t)
-	o := collector(st, "a", []Step{{Title: "x", Do: func(context.Context, store.Store) error { return errors.New("there is nothing to change") }}})
+	o := collector(st, "a", []Step{{Title: "x", Do: func(context.Context, store.Store, func(int)) error { return errors.New("there is nothing to change") }}})
 	o.Fresh = true
 	if err := Run(t.Context(), o); err != nil {
 		t.Fatal(err)
@@ -106,5 +106,39 @@ func TestOlderCollectorStops(t *testing.T) {
 	}
 	if _, err := old.Leases.TakeOver(t.Context(), "", "session"); !errors.Is(err, store.ErrSchemaTooNew) {
 		t.Errorf("obtained: %v", err)
+	}
+}
+
+// A step that derives lists is left to the last of those that are missing, and tells how far it is, though not with every word.
+func TestStepsThatDerive(t *testing.T) {
+	st := open(t)
+	var did []string
+	derive := func(name string) Step {
+		return Step{Title: name, Derives: true, Do: func(_ context.Context, _ store.Store, told func(int)) error {
+			did = append(did, name)
+			for n := range 4 {
+				told(100 * n)
+			}
+			return nil
+		}}
+	}
+	o := collector(st, "a", []Step{derive("one"), {Title: "between", Do: func(context.Context, store.Store, func(int)) error { did = append(did, "between"); return nil }}, derive("two")})
+	now := time.Now()
+	o.Clock = func() time.Time { now = now.Add(2 * time.Second); return now }
+	var said []int
+	o.Doing = func(number int, title string, done int) {
+		if number != 3 || title != "two" {
+			t.Errorf("%d %s", number, title)
+		}
+		said = append(said, done)
+	}
+	if err := Run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(did, []string{"between", "two"}) || !slices.Equal(said, []int{200}) {
+		t.Errorf("did %v, said %v", did, said)
+	}
+	if have, missing, err := Missing(t.Context(), st, o.Steps); err != nil || have != 3 || len(missing) != 0 {
+		t.Errorf("%d %v %v", have, missing, err)
 	}
 }
