@@ -16,6 +16,7 @@ BINARIES := \
   maestro-collector=./collector/cmd/maestro-collector:webui \
   maestro-agent=./agent/cmd/maestro-agent \
   maestro-demo=./demo/cmd/maestro-demo \
+  maestro-plugintest=./sdk/plugintest/cmd/maestro-plugintest \
   maestro-plugin-aws=./plugins/aws/cmd/maestro-plugin-aws \
   maestro-plugin-azure=./plugins/azure/cmd/maestro-plugin-azure \
   maestro-plugin-ansible=./plugins/ansible/cmd/maestro-plugin-ansible \
@@ -23,7 +24,7 @@ BINARIES := \
   maestro-plugin-openstack=./plugins/openstack/cmd/maestro-plugin-openstack \
   maestro-plugin-vsphere=./plugins/vsphere/cmd/maestro-plugin-vsphere
 # What is never shipped.
-DEV_ONLY := maestro-demo
+DEV_ONLY := maestro-demo maestro-plugintest
 
 PLATFORM ?= linux/arm64
 TOOLS := $(CURDIR)/.cache/bin

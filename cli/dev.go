@@ -20,8 +20,8 @@ It starts the sibling binaries of this one, lets the agent in, makes a connectio
 one for a simulated vCenter. When all is ready it prints where to look, and writes dev.json (url, username, password,
 api_token; readable by you only) into the data folder. Ctrl-C ends everything it started; the data stays.
 
-With --plugin it is a plugin's workshop: the binary is watched, and each build is put in front of the agent; then you see its kinds
-and settings, what its check says, and what two runs of it find, with hints where people or the inventory would miss something.`,
+With --plugin it is a plugin's workshop: the binary is watched, and each build is tried by the conformance suite and put in front of
+the agent; then you see its kinds and settings, what its check says, and what two runs of it find, with hints where people or the inventory would miss something.`,
 		Example: "  maestro dev --demo\n  maestro dev --plugin ./maestro-plugin-mine --plugin-settings settings.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

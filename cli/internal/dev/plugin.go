@@ -125,6 +125,7 @@ func (w *workshop) load(ctx context.Context) error {
 	for _, h := range hints(d) {
 		w.site.say("  hint: %s", h)
 	}
+	w.conform(ctx)
 	if err := w.install(ctx, d.Provider); err != nil {
 		return err
 	}
