@@ -1,9 +1,11 @@
 package inventory
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"maestro.internal/collector/internal/store"
 )
@@ -24,10 +26,31 @@ func (s *Service) Rederive(ctx context.Context, told func(done int)) error {
 	return nil
 }
 
+// headRows are the heads of rows by id; a page may be of several tenants.
+func (s *Service) headRows(ctx context.Context, rows []store.Row) (map[string]store.Row, error) {
+	ids := map[string][]string{}
+	for _, r := range rows {
+		ids[r.Tenant] = append(ids[r.Tenant], r.ID)
+	}
+	out := make(map[string]store.Row, len(rows))
+	for _, tenant := range keysOf(ids) {
+		found, err := s.opt.Store.Get(ctx, tHeads, tenant, "", ids[tenant])
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(out, found)
+	}
+	return out, nil
+}
+
 func (s *Service) rederivePart(ctx context.Context, name string, told func(more int)) error {
 	q := store.Query{Table: tResources, Part: name, AllTenants: true, Limit: rowsPerUnit}
 	for {
 		page, err := s.opt.Store.Find(ctx, q)
+		if err != nil {
+			return err
+		}
+		heads, err := s.headRows(ctx, page.Rows)
 		if err != nil {
 			return err
 		}
@@ -54,7 +77,13 @@ func (s *Service) rederivePart(ctx context.Context, name string, told func(more 
 			if err != nil {
 				return err
 			}
-			ops = append(ops, store.Write{Table: tHeads, Op: store.Put, Row: head}, store.Write{Table: tResources, Op: store.Put, Row: next})
+			// Most are as they would be written: rows cost far more to write than to compare.
+			if have := heads[row.ID]; have.Version != head.Version || !bytes.Equal(have.Doc, head.Doc) {
+				ops = append(ops, store.Write{Table: tHeads, Op: store.Put, Row: head})
+			}
+			if !bytes.Equal(row.Doc, next.Doc) {
+				ops = append(ops, store.Write{Table: tResources, Op: store.Put, Row: next})
+			}
 		}
 		if len(ops) > 0 {
 			err := s.opt.Store.Update(ctx, func(tx store.Tx) error {
