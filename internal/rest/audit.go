@@ -34,3 +34,16 @@ type AuditHead struct {
 	Hash   string    `json:"hash"`
 	Until  time.Time `json:"until" doc:"The moment of the last entry that is sealed"`
 }
+
+// AuditEntry is anything anyone did.
+type AuditEntry struct {
+	ID      string         `json:"id"`
+	At      time.Time      `json:"at"`
+	Actor   string         `json:"actor"`
+	Action  string         `json:"action" doc:"verb.object: sign_in, connection.update, run.request ..."`
+	Object  *Ref           `json:"object,omitempty"`
+	Outcome string         `json:"outcome" enum:"ok,refused,failed,pending"`
+	Address string         `json:"address,omitempty"`
+	Reason  string         `json:"reason,omitempty"`
+	Detail  map[string]any `json:"detail,omitempty"`
+}

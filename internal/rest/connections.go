@@ -1,0 +1,130 @@
+package rest
+
+import (
+	"encoding/json"
+	"time"
+
+	"maestro.internal/sdk/provider"
+)
+
+// ConnectionFile is a file that somebody uploaded for a connection's plugin to read.
+type ConnectionFile struct {
+	Name       string    `json:"name"`
+	SizeBytes  int64     `json:"size_bytes"`
+	SHA256     string    `json:"sha256" doc:"Lower-case hex"`
+	UploadedAt time.Time `json:"uploaded_at"`
+	UploadedBy string    `json:"uploaded_by"`
+}
+
+// ConnectionUpload is what an archive of files did.
+type ConnectionUpload struct {
+	Uploaded  int `json:"uploaded" doc:"Files that are new or have another content"`
+	Unchanged int `json:"unchanged" doc:"Files that were there with the same content"`
+}
+
+// Connection is a configured access to a provider.
+type Connection struct {
+	ID                   string          `json:"id"`
+	Version              int64           `json:"version"`
+	Name                 string          `json:"name"`
+	Provider             string          `json:"provider"`
+	Agent                *Ref            `json:"agent,omitempty"`
+	Datacenter           *Ref            `json:"datacenter,omitempty"`
+	Settings             json.RawMessage `json:"settings"`
+	Credential           string          `json:"credential,omitempty" doc:"Name of a credential in the agent's own file"`
+	Kinds                []KindSchedule  `json:"kinds"`
+	Rules                []MappingRule   `json:"rules,omitempty"`
+	Paused               bool            `json:"paused"`
+	Precedence           int             `json:"precedence,omitempty" minimum:"0" maximum:"1000" doc:"Whose value is shown where sources differ: 1 to 1000, the lower wins; absent is 500, and among equals the older connection"`
+	MaxRequestsPerSecond float64         `json:"max_requests_per_second,omitempty" minimum:"0" doc:"Most requests that the plugin may send to its provider in a second; 0 is without limit"`
+	MaxParallelRequests  int             `json:"max_parallel_requests,omitempty" minimum:"0" doc:"Most requests at a time; 0 is without limit"`
+	QuietHours           []string        `json:"quiet_hours,omitempty" doc:"When nothing is read by schedule: 22:00-06:00, or mon-fri 08:00-18:00"`
+	TimeZone             string          `json:"time_zone,omitempty" doc:"Of cron expressions and quiet hours, such as Europe/Lisbon; UTC when absent"`
+	ManagedBy            string          `json:"managed_by,omitempty" doc:"Set of documents that made it and keeps it (maestro apply)"`
+	Epoch                int64           `json:"epoch"`
+	CreatedAt            time.Time       `json:"created_at"`
+	UpdatedAt            time.Time       `json:"updated_at"`
+	LastRun              *Run            `json:"last_run,omitempty"`
+	// Health is ok, degraded, failing or never, from the latest outcomes; paused; or no_agent, when it has none or a revoked one.
+	Health string `json:"health" enum:"ok,degraded,failing,never,paused,no_agent"`
+}
+
+// KindSchedule says whether and how often a kind is read. Exactly one of IntervalSeconds and Cron is set.
+type KindSchedule struct {
+	Kind            string `json:"kind"`
+	Enabled         bool   `json:"enabled"`
+	IntervalSeconds int64  `json:"interval_seconds,omitempty" minimum:"0"`
+	Cron            string `json:"cron,omitempty"`
+	Precedence      int    `json:"precedence,omitempty" minimum:"0" maximum:"1000" doc:"For this kind, instead of the connection's"`
+}
+
+// MappingRule sends what was read under a partition label elsewhere than to the default datacenter.
+type MappingRule struct {
+	Label      string `json:"label"`
+	Value      string `json:"value"`
+	Datacenter string `json:"datacenter,omitempty"`
+	Client     string `json:"client,omitempty"`
+}
+
+// ConnectionWrite creates a connection, or replaces what people decide of it.
+type ConnectionWrite struct {
+	Name                 string          `json:"name" minLength:"1" maxLength:"200"`
+	Provider             string          `json:"provider"`
+	Agent                string          `json:"agent,omitempty" doc:"Id of the agent that runs it"`
+	Datacenter           string          `json:"datacenter,omitempty"`
+	Settings             json.RawMessage `json:"settings,omitempty"`
+	Credential           string          `json:"credential,omitempty"`
+	Kinds                []KindSchedule  `json:"kinds,omitempty" doc:"Absent: all the plugin's kinds, each at its usual interval"`
+	Rules                []MappingRule   `json:"rules,omitempty"`
+	Paused               bool            `json:"paused,omitempty"`
+	Precedence           int             `json:"precedence,omitempty" minimum:"0" maximum:"1000" doc:"Whose value is shown where sources differ: 1 to 1000, the lower wins; absent is 500, and among equals the older connection"`
+	MaxRequestsPerSecond float64         `json:"max_requests_per_second,omitempty" minimum:"0" doc:"Most requests that the plugin may send to its provider in a second; 0 is without limit"`
+	MaxParallelRequests  int             `json:"max_parallel_requests,omitempty" minimum:"0" doc:"Most requests at a time; 0 is without limit"`
+	QuietHours           []string        `json:"quiet_hours,omitempty" doc:"When nothing is read by schedule: 22:00-06:00, or mon-fri 08:00-18:00"`
+	TimeZone             string          `json:"time_zone,omitempty" doc:"Of cron expressions and quiet hours, such as Europe/Lisbon; UTC when absent"`
+	ManagedBy            string          `json:"managed_by,omitempty" maxLength:"100" doc:"Set of documents that makes it; only looked at when it is made"`
+}
+
+// CheckResult is what a permission check answered.
+type CheckResult struct {
+	State  string                `json:"state" enum:"pending,done,failed"`
+	Report *provider.CheckReport `json:"report,omitempty"`
+	Error  string                `json:"error,omitempty"`
+}
+
+// Datacenter is where resources live.
+type Datacenter struct {
+	ID          string   `json:"id"`
+	Version     int64    `json:"version"`
+	Name        string   `json:"name"`
+	Provider    string   `json:"provider,omitempty"`
+	Description string   `json:"description,omitempty"`
+	Regions     []string `json:"regions,omitempty"`
+	Zones       []string `json:"zones,omitempty"`
+	// RoutingDomain names what its addresses are unique in together with other datacenters of the same name; its own when empty.
+	RoutingDomain string    `json:"routing_domain,omitempty"`
+	ManagedBy     string    `json:"managed_by,omitempty" doc:"Set of documents that made it and keeps it (maestro apply)"`
+	CreatedAt     time.Time `json:"created_at"`
+	UpdatedAt     time.Time `json:"updated_at"`
+	// Counts of active resources by kind.
+	Counts map[string]int `json:"counts,omitempty"`
+}
+
+// DatacenterWrite creates or edits a datacenter.
+type DatacenterWrite struct {
+	Name          string   `json:"name" minLength:"1" maxLength:"200"`
+	Provider      string   `json:"provider,omitempty"`
+	Description   string   `json:"description,omitempty"`
+	Regions       []string `json:"regions,omitempty"`
+	Zones         []string `json:"zones,omitempty"`
+	RoutingDomain string   `json:"routing_domain,omitempty" maxLength:"200" doc:"Datacenters that name the same one share their addresses; absent: its addresses are its own"`
+	ManagedBy     string   `json:"managed_by,omitempty" maxLength:"100" doc:"Set of documents that makes it; only looked at when it is made"`
+}
+
+// OriginCount counts a kind's active resources in a datacenter by who knows of them.
+type OriginCount struct {
+	Kind       string `json:"kind"`
+	Recorded   int    `json:"recorded" doc:"Only people know of them"`
+	Discovered int    `json:"discovered" doc:"Only discovery knows of them"`
+	Both       int    `json:"both"`
+}
