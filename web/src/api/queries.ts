@@ -171,7 +171,7 @@ export const q = {
     queryOptions({
       queryKey: ['agents', id],
       queryFn: ({ signal }) => api.get('/api/v1/agents/{id}', { path: { id }, signal }),
-      refetchInterval: every(10_000),
+      refetchInterval: (query) => (query.state.data?.drain?.state === 'draining' ? 2000 : every(10_000)()),
     }),
   joinTokens: () =>
     queryOptions({ queryKey: ['join-tokens'], queryFn: ({ signal }) => api.get('/api/v1/join-tokens', { query: all, signal }), refetchInterval: every(10_000) }),
