@@ -174,8 +174,11 @@ func (a *app) applyAll(ctx context.Context, c *client.Client, docs []manifest.Do
 	failed := 0
 	bar := a.progress()
 	for i, d := range docs {
-		bar.Set(fmt.Sprintf("%d of %d: %s %s", i+1, len(docs), d.Kind, d.Name), i, len(docs))
 		result := applied{Document: d.Source, Kind: d.Kind, Name: d.Name}
+		if of, ok := d.Fields["connection"].(string); ok && d.Kind == "schedule" {
+			result.Name = of // it has no other
+		}
+		bar.Set(fmt.Sprintf("%d of %d: %s %s", i+1, len(docs), d.Kind, result.Name), i, len(docs))
 		var err error
 		if result.Action, result.Diff, err = s.apply(ctx, d); err != nil {
 			if ctx.Err() != nil {

@@ -56,7 +56,7 @@ func TestApply(t *testing.T) {
 		{"an unknown field", "kind: datacenter\nname: New\nregion: x\n", "", 1, []string{`unknown field "region"`}, "By hand\nFrankfurt\n"},
 		{"nothing at all", "# nothing\n", "--prune", 2, []string{"no documents"}, "By hand\nFrankfurt\n"},
 		{"an unknown datacenter", "kind: connection\nname: c\nprovider: p\ndatacenter: Nowhere\n", "", 1, []string{`no datacenter "Nowhere"`}, "By hand\nFrankfurt\n"},
-		{"an unknown connection", "kind: schedule\nconnection: c\nevery: 5m\n", "", 1, []string{`no connection "c"`}, "By hand\nFrankfurt\n"},
+		{"an unknown connection", "kind: schedule\nconnection: c\nevery: 5m\n", "", 1, []string{`schedule  c`, `no connection "c"`}, "By hand\nFrankfurt\n"},
 		{"an unknown agent", "kind: connection\nname: c\nprovider: p\nagent: x\n", "", 1, []string{`no agent "x"`}, "By hand\nFrankfurt\n"},
 		{"who manages it is not theirs to say", "kind: datacenter\nname: x\nmanaged_by: y\n", "", 1, []string{"--set"}, "By hand\nFrankfurt\n"},
 	} {

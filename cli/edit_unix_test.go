@@ -35,6 +35,29 @@ func (s *site) opened(n int) string {
 
 const sed = "sed -i.bak "
 
+// TestEditFieldsOfOne: with fields named no editor is opened, and nothing but these fields of that one is written.
+func TestEditFieldsOfOne(t *testing.T) {
+	s := newSite(t)
+	s.servers(threeServers)
+	s.editor("exit 1")
+	if out := s.run("edit", "server", "web", "--set", "region=ber", "--dry-run"); !strings.Contains(out, "1 would be updated") {
+		t.Errorf("said %s", out)
+	}
+	s.run("edit", "server", "web", "--set", "region=ber", "--set", "owner.name=Berta", "--reason", "moved")
+	if out := s.run("get", "server", "--fields", "name,region", "-f", `region = ber`, "-o", "csv"); out != "name,region\nweb,ber\n" {
+		t.Errorf("got %s", out)
+	}
+	s.run("edit", "server", "web", "--reset", "owner.name")
+	for want, args := range map[string][]string{"without a name": {"--set", "zone=a", "-f", "name = web"}, `no field "zoen"`: {"--set", "zoen=a"}} {
+		if _, errs, code := s.try(append([]string{"edit", "server", "web"}, args...)...); code != 2 || !strings.Contains(errs, want) {
+			t.Errorf("exit %d: %s", code, errs)
+		}
+	}
+	if _, errs, code := s.try("edit", "server", "nobody", "--set", "zone=a"); code != 5 || !strings.Contains(errs, "no such resource") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+}
+
 // TestEditInAnEditor: only what was changed is written, mistakes can be mended, and the history says who did what.
 func TestEditInAnEditor(t *testing.T) {
 	s := newSite(t)

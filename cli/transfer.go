@@ -143,46 +143,28 @@ func (a *app) edit() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "edit KIND [NAME-OR-ID | --filter EXPRESSION]", Short: "Edit a resource in your editor, or all that a filter finds", Args: cobra.RangeArgs(1, 2),
 		Long: "Edit one resource as a YAML document in $VISUAL, $EDITOR or vi; only what you change is written. Where somebody else has changed\n" +
-			"the same fields meanwhile, both versions are shown and you go on; what you typed is never lost. With --filter, edit many at once.",
-		Example: "  maestro edit server web-1\n  maestro edit server -f 'region = \"fra\"' --set environment=production --set tags.team=web --dry-run\n  maestro edit server -f 'name : \"old*\"' --reset owner.name --expect 12",
+			"the same fields meanwhile, both versions are shown and you go on; what you typed is never lost. With --set and --reset no editor is\n" +
+			"opened; with --filter they edit many at once.",
+		Example: "  maestro edit server web-1\n  maestro edit server web-1 --set owner.name=anna\n  maestro edit server -f 'region = \"fra\"' --set environment=production --set tags.team=web --dry-run\n  maestro edit server -f 'name : \"old*\"' --reset owner.name --expect 12",
 		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
+			req := rest.BulkEdit{Kind: args[0], Filter: filter, DryRun: dryRun, Reason: reason}
 			if len(args) == 2 {
-				for _, name := range []string{"filter", "set", "reset", "dry-run", "expect"} {
+				for _, name := range []string{"filter", "expect"} {
 					if cmd.Flags().Changed(name) {
 						return usageError{fmt.Errorf("--%s is for editing all that a filter finds, without a name", name)}
 					}
 				}
-				return a.editNamed(cmd.Context(), c, args[0], args[1], reason)
+				if len(set)+len(reset) == 0 && !dryRun {
+					return a.editNamed(cmd.Context(), c, args[0], args[1], reason)
+				}
+				id, err := findResource(cmd.Context(), c, args[0], args[1])
+				if err != nil {
+					return err
+				}
+				req.IDs = []string{id}
 			}
-			info, err := client.Get[rest.KindInfo](cmd.Context(), c, "/kinds/"+url.PathEscape(args[0]), nil)
-			if err != nil {
+			if err := editFields(cmd.Context(), c, &req, set, reset); err != nil {
 				return err
-			}
-			req := rest.BulkEdit{Kind: args[0], Filter: filter, Set: map[string]any{}, DryRun: dryRun, Reason: reason}
-			for _, s := range set {
-				name, text, ok := strings.Cut(s, "=")
-				if !ok {
-					return usageError{fmt.Errorf("--set %s: write field=value", s)}
-				}
-				pointer, field, err := pointerOf(info, name)
-				if err != nil {
-					return usageError{err}
-				}
-				if req.Set[pointer], err = fieldValue(field, text); err != nil {
-					return usageError{fmt.Errorf("--set %s: %w", name, err)}
-				}
-				if pointer == "/datacenter" {
-					if req.Set[pointer], err = datacenterNamed(cmd.Context(), c, text); err != nil {
-						return err
-					}
-				}
-			}
-			for _, name := range reset {
-				pointer, _, err := pointerOf(info, name)
-				if err != nil {
-					return usageError{err}
-				}
-				req.Reset = append(req.Reset, pointer)
 			}
 			if cmd.Flags().Changed("expect") {
 				req.Expect = &expect
@@ -201,6 +183,41 @@ func (a *app) edit() *cobra.Command {
 	cmd.Flags().IntVar(&expect, "expect", 0, "`number` of resources that the filter found in the dry run; with another nothing is edited")
 	cmd.Flags().StringVar(&reason, "reason", "", "`text` for the history")
 	return cmd
+}
+
+// editFields reads what --set and --reset say.
+func editFields(ctx context.Context, c *client.Client, req *rest.BulkEdit, set, reset []string) error {
+	info, err := client.Get[rest.KindInfo](ctx, c, "/kinds/"+url.PathEscape(req.Kind), nil)
+	if err != nil {
+		return err
+	}
+	req.Set = map[string]any{}
+	for _, s := range set {
+		name, text, ok := strings.Cut(s, "=")
+		if !ok {
+			return usageError{fmt.Errorf("--set %s: write field=value", s)}
+		}
+		pointer, field, err := pointerOf(info, name)
+		if err != nil {
+			return usageError{err}
+		}
+		if req.Set[pointer], err = fieldValue(field, text); err != nil {
+			return usageError{fmt.Errorf("--set %s: %w", name, err)}
+		}
+		if pointer == "/datacenter" {
+			if req.Set[pointer], err = datacenterNamed(ctx, c, text); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range reset {
+		pointer, _, err := pointerOf(info, name)
+		if err != nil {
+			return usageError{err}
+		}
+		req.Reset = append(req.Reset, pointer)
+	}
+	return nil
 }
 
 // pointerOf finds what a field is called in documents.
