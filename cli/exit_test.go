@@ -42,6 +42,10 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		if code, said := call(t, nil, append(path, "--no-such-flag")...); code != exitUsage || !strings.Contains(said, "no-such-flag") {
 			t.Errorf("%s --no-such-flag: exit %d: %s", name, code, said)
 		}
+		if c.Args == nil {
+			t.Errorf("%s does not say which arguments it takes", name)
+			return
+		}
 		if c.Args(c, many) == nil {
 			return // it takes any number
 		}

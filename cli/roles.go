@@ -164,7 +164,7 @@ func (a *app) namedDelete(use, short, path string) *cobra.Command {
 func (a *app) rolesEverybody() *cobra.Command {
 	var nothing bool
 	cmd := &cobra.Command{
-		Use: "everybody [GROUP...]", Short: "Show or decide the permission groups of people who get none otherwise",
+		Use: "everybody [GROUP...]", Short: "Show or decide the permission groups of people who get none otherwise", Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.client()
 			if err != nil {
