@@ -2,8 +2,6 @@ package inventory
 
 import (
 	"fmt"
-	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -15,31 +13,11 @@ import (
 // BenchmarkQueryFacets is all default facets of 20,000 servers (MAESTRO_BENCH_RESOURCES) for readers of all, of half and of 1 % of
 // them, and under filters, as a ratio to one scan of the same servers by hand: a count by a condition that no index answers.
 func BenchmarkQueryFacets(b *testing.B) {
-	n := 20_000
-	if text := os.Getenv("MAESTRO_BENCH_RESOURCES"); text != "" {
-		var err error
-		if n, err = strconv.Atoi(text); err != nil {
-			b.Fatal(err)
-		}
-	}
-	c := newClock()
-	s := New(Options{Store: openSQLite(b), Clock: c.now})
-	if err := s.Prepare(b.Context()); err != nil {
-		b.Fatal(err)
-	}
-	const parts = 100
-	for i := range parts {
-		a := newAgent(s, fmt.Sprintf("a%d", i), int64(i+1))
-		a.batch, a.conn.Datacenter = 500, fmt.Sprintf("dc%d", i)
-		var items []resource.Envelope
-		for j := range n / parts {
-			items = append(items, thing(one, fmt.Sprintf("vm-%02d-%06d", i, j), tagged("env", []string{"prod", "test"}[j%2]), tagged("team", fmt.Sprint("t", j%20)), tagged("host", fmt.Sprint("h", i, j)),
-				attrs(`{"memory_bytes":%d,"hostname":"host-%02d-%06d","type":"virtual","power_state":%q,"os":{"family":"linux"}}`, 1<<30*(j%8), i, j, []string{"on", "off"}[j%3/2])))
-		}
-		if _, err := a.push(b.Context(), a.build([]string{"server"}, c.now(), complete(one, items...))); err != nil {
-			b.Fatal(err)
-		}
-	}
+	s, c, n := benchService(b, 20_000)
+	fillDatacenters(b, s, c, n, func(i, j int) resource.Envelope {
+		return thing(one, fmt.Sprintf("vm-%02d-%06d", i, j), tagged("env", []string{"prod", "test"}[j%2]), tagged("team", fmt.Sprint("t", j%20)), tagged("host", fmt.Sprint("h", i, j)),
+			attrs(`{"memory_bytes":%d,"hostname":"host-%02d-%06d","type":"virtual","power_state":%q,"os":{"family":"linux"}}`, 1<<30*(j%8), i, j, []string{"on", "off"}[j%3/2]))
+	})
 	k, err := s.kind(b.Context(), tenant, "server")
 	if err != nil {
 		b.Fatal(err)
@@ -67,7 +45,7 @@ func BenchmarkQueryFacets(b *testing.B) {
 		name, text string
 		who        Caller
 	}{
-		{"all", "", everyone}, {"all/half-may", "", some(parts / 2)}, {"all/few-may", "", some(1)},
+		{"all", "", everyone}, {"all/half-may", "", some(benchParts / 2)}, {"all/few-may", "", some(1)},
 		{"by-facet", "power_state = on", everyone}, {"by-tag", "tags.env = prod", everyone}, {"by-words", "host", everyone}, {"unindexed", "memory_bytes >= 4000000000", everyone},
 	} {
 		b.Run(ask.name, func(b *testing.B) {

@@ -2,8 +2,6 @@ package inventory
 
 import (
 	"fmt"
-	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -15,18 +13,7 @@ import (
 // BenchmarkListOfThePast is pages of 50 as of a moment since which half of 10,000 servers (MAESTRO_BENCH_RESOURCES) changed: its price is that of what
 // changed. The same page of today is beside it.
 func BenchmarkListOfThePast(b *testing.B) {
-	n := 10_000
-	if text := os.Getenv("MAESTRO_BENCH_RESOURCES"); text != "" {
-		var err error
-		if n, err = strconv.Atoi(text); err != nil {
-			b.Fatal(err)
-		}
-	}
-	c := newClock()
-	s := New(Options{Store: openSQLite(b), Clock: c.now})
-	if err := s.Prepare(b.Context()); err != nil {
-		b.Fatal(err)
-	}
+	s, c, n := benchService(b, 10_000)
 	a := newAgent(s, "a", 1)
 	a.batch = 500
 	push := func(items []resource.Envelope) {

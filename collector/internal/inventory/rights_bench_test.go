@@ -2,9 +2,7 @@ package inventory
 
 import (
 	"fmt"
-	"os"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -16,30 +14,10 @@ import (
 // BenchmarkQueryByRights is the same lists for an administrator and for a reader who may see 1 % of the servers, one datacenter of a
 // hundred, over 20,000 servers (MAESTRO_BENCH_RESOURCES). The ratio is between the medians of lists that are asked in turns.
 func BenchmarkQueryByRights(b *testing.B) {
-	n := 20_000
-	if text := os.Getenv("MAESTRO_BENCH_RESOURCES"); text != "" {
-		var err error
-		if n, err = strconv.Atoi(text); err != nil {
-			b.Fatal(err)
-		}
-	}
-	c := newClock()
-	s := New(Options{Store: openSQLite(b), Clock: c.now})
-	if err := s.Prepare(b.Context()); err != nil {
-		b.Fatal(err)
-	}
-	const parts = 100
-	for i := range parts {
-		a := newAgent(s, fmt.Sprintf("a%d", i), int64(i+1))
-		a.batch, a.conn.Datacenter = 500, fmt.Sprintf("dc%d", i)
-		var items []resource.Envelope
-		for j := range n / parts {
-			items = append(items, thing(one, fmt.Sprintf("vm-%02d-%06d", i, j), attrs(`{"memory_bytes":%d,"hostname":"host-%02d-%06d"}`, 1<<30*(j%8), i, j)))
-		}
-		if _, err := a.push(b.Context(), a.build([]string{"server"}, c.now(), complete(one, items...))); err != nil {
-			b.Fatal(err)
-		}
-	}
+	s, c, n := benchService(b, 20_000)
+	fillDatacenters(b, s, c, n, func(i, j int) resource.Envelope {
+		return thing(one, fmt.Sprintf("vm-%02d-%06d", i, j), attrs(`{"memory_bytes":%d,"hostname":"host-%02d-%06d"}`, 1<<30*(j%8), i, j))
+	})
 	few := Caller{Tenant: tenant, Name: "user:few", Roots: []string{"dc42"}}
 	for _, ask := range []struct{ name, text, order string }{
 		{"by-name", ``, "name"}, {"newest", ``, "updated_at"}, {"filtered", `memory_bytes >= 4000000000`, "name"}, {"words", `host`, "name"},
@@ -62,7 +40,7 @@ func BenchmarkQueryByRights(b *testing.B) {
 			list := func(as Caller) time.Duration {
 				begun := time.Now()
 				got, err := s.List(b.Context(), as, q)
-				if err != nil || len(got.Items) == 0 || !as.TenantWide && got.Total > n/parts {
+				if err != nil || len(got.Items) == 0 || !as.TenantWide && got.Total > n/benchParts {
 					b.Fatalf("%d of %d: %v", len(got.Items), got.Total, err)
 				}
 				return time.Since(begun)
