@@ -209,7 +209,7 @@ function watched(page) {
 // Three times in a row the page has nothing to do, or at least a while has passed; what an answer sets off has begun by then, however slow the machine is.
 const idle = () => new Promise((done) => {
   let left = 3
-  const again = () => (left-- > 0 ? requestIdleCallback(() => setTimeout(again, 25), { timeout: 300 }) : done(!document.querySelector('[aria-busy="true"]') && document.fonts.status === 'loaded' && document.readyState === 'complete' && !document.getAnimations().some((a) => a.playState === 'running' && a.effect?.getComputedTiming().endTime !== Infinity)))
+  const again = () => (left-- > 0 ? requestIdleCallback(() => setTimeout(again, 25), { timeout: 300 }) : done(!document.querySelector('[aria-busy="true"]') && !document.documentElement.dataset.later && document.fonts.status === 'loaded' && document.readyState === 'complete' && !document.getAnimations().some((a) => a.playState === 'running' && a.effect?.getComputedTiming().endTime !== Infinity)))
   again()
 })
 

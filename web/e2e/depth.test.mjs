@@ -1,6 +1,7 @@
 // No page asks one question after the other: who waits for an answer before asking the next adds a whole way to the collector
 // and back. Answers are held back until the page asks for nothing more, then all are let go at once; how often that happens is
-// how deep its questions hang on each other.
+// how deep its questions hang on each other. What stands beside a page lets the page's own questions go first, for a moment
+// that does not depend on any answer; that moment is waited for.
 import assert from 'node:assert/strict'
 import { after, before } from 'node:test'
 
@@ -15,7 +16,7 @@ after(() => browser?.close())
 /** Nothing is left to be done: the browser says three times that it has time, and the page's own code is there. */
 const idle = () => new Promise((done) => {
   let left = 3
-  const again = () => (left-- > 0 ? requestIdleCallback(() => setTimeout(again, 20)) : done(document.readyState === 'complete' && !/(Loading|Waiting for) the page/.test(document.querySelector('main')?.textContent ?? 'Loading the page')))
+  const again = () => (left-- > 0 ? requestIdleCallback(() => setTimeout(again, 20)) : done(document.readyState === 'complete' && !document.documentElement.dataset.later && !/(Loading|Waiting for) the page/.test(document.querySelector('main')?.textContent ?? 'Loading the page')))
   again()
 })
 

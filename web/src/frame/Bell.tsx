@@ -4,12 +4,13 @@ import { useQuery } from '@tanstack/react-query'
 import { IconBell } from '@tabler/icons-react'
 import { Link } from 'react-router'
 
+import { useLater } from '../api/later'
 import { q } from '../api/queries'
 import { counted } from '../format/units'
 import css from './Bell.module.css'
 
 export function Bell() {
-  const unread = useQuery(q.unread()).data?.unread ?? 0
+  const unread = useQuery({ ...q.unread(), enabled: useLater() }).data?.unread ?? 0
   return (
     <ActionIcon component={Link} to="/notifications" size="lg" className={css.bell} aria-label={unread ? `Notifications, ${counted(unread, 'one', 'ones')} not read` : 'Notifications'}>
       <IconBell size={19} stroke={1.7} aria-hidden />

@@ -5,6 +5,7 @@ import { lazy, Suspense, useEffect, useRef, useState, useSyncExternalStore } fro
 import { Link, Outlet, useLocation, useNavigate, useSearchParams } from 'react-router'
 
 import { contact } from '../api/contact'
+import { PageToCome, useLetLater } from '../api/later'
 import { useNarrow } from '../parts/DataTable'
 import { Loading } from '../parts/States'
 import { Toasts } from '../parts/toast'
@@ -35,6 +36,7 @@ export function Frame() {
   const [dialog, setDialog] = useState<'search' | 'help' | null>(null)
   useFrameKeys(setDialog)
   useFocusBack()
+  useLetLater()
   const toggle = () => {
     remembered.write('maestro.rail', closed ? 'open' : 'closed')
     setClosed(!closed)
@@ -80,7 +82,7 @@ export function Frame() {
         <Offline />
         <NotRefreshed />
         {past ? <Past at={past} /> : null}
-        <Suspense fallback={<Loading what="the page" />}>
+        <Suspense fallback={<><PageToCome /><Loading what="the page" /></>}>
           <Outlet />
         </Suspense>
       </main>

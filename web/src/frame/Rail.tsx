@@ -4,6 +4,7 @@ import { IconActivity, IconArrowsJoin2, IconBuilding, IconChecklist, IconFileImp
 import type { ReactNode } from 'react'
 import { NavLink } from 'react-router'
 
+import { useLater } from '../api/later'
 import { q } from '../api/queries'
 import type { KindInfo } from '../api/types'
 import { count } from '../format/units'
@@ -30,8 +31,9 @@ interface Item {
 
 export function Rail({ closed }: { closed: boolean }) {
   const kinds = useQuery(q.kinds())
-  const summary = useQuery(q.summary())
-  const reviews = useQuery(q.reviews('state = open'))
+  const enabled = useLater()
+  const summary = useQuery({ ...q.summary(), enabled })
+  const reviews = useQuery({ ...q.reviews('state = open'), enabled })
   const counts = new Map((summary.data?.kinds ?? []).map((k) => [k.kind, k.active]))
   const held = summary.data?.held_removals ?? 0
   const pending = summary.data?.pending_kinds ?? 0

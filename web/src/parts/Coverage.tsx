@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link } from 'react-router'
 
+import { useLater } from '../api/later'
 import { q } from '../api/queries'
 import type { Coverage, CoverageException, KindInfo } from '../api/types'
 import { partition } from '../format/text'
@@ -15,7 +16,7 @@ import { Foreign, Quote } from './Text'
 import { useNow, When } from './When'
 
 export function CoverageStrip({ kind, total }: { kind?: KindInfo | undefined; total?: string | undefined }) {
-  const { data, error } = useQuery(q.coverage(kind?.name))
+  const { data, error } = useQuery({ ...q.coverage(kind?.name), enabled: useLater() })
   const [open, setOpen] = useState(false)
   if (error && !data) return <div className={css.strip} data-tone="warn">How far this can be trusted is not known: {error.message}</div>
   if (!data) return <div className={css.strip}>&nbsp;</div>

@@ -2,6 +2,7 @@
 // the filter is ticked here.
 import { useQuery } from '@tanstack/react-query'
 
+import { useLater } from '../../api/later'
 import { q } from '../../api/queries'
 import type { KindInfo } from '../../api/types'
 import { human } from '../../format/text'
@@ -15,7 +16,7 @@ import css from './Facets.module.css'
 const titles: Record<string, string> = { state: 'State', datacenter: 'Datacenter', region: 'Region', tags: 'Tags', labels: 'Labels', zone: 'Zone' }
 
 export function Facets({ kind, filter, onFilter }: { kind: KindInfo; filter: string; onFilter: (t: string) => void }) {
-  const facets = useQuery(q.facets(kind.name, filter))
+  const facets = useQuery({ ...q.facets(kind.name, filter), enabled: useLater() })
   const columns = columnsOf(kind)
   const title = (field: string) => titles[field] ?? columns.find((c) => c.id === field)?.label ?? human(field)
   if (facets.error && !facets.data) return <aside className={css.panel} aria-label="Facets"><ProblemPanel error={facets.error} compact retry={() => void facets.refetch()} /></aside>

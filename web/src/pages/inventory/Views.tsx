@@ -6,6 +6,7 @@ import { useState } from 'react'
 
 import { api } from '../../api/client'
 import { Problem } from '../../api/problem'
+import { useLater } from '../../api/later'
 import { q } from '../../api/queries'
 import type { KindInfo, View } from '../../api/types'
 import { useMay } from '../../frame/session'
@@ -35,7 +36,7 @@ interface Props {
 
 export function Views({ kind, now, current, onOpen }: Props) {
   const client = useQueryClient()
-  const views = useQuery(q.views())
+  const views = useQuery({ ...q.views(), enabled: useLater() })
   const [dialog, setDialog] = useState<'save' | 'delete' | null>(null)
   const own = (views.data?.items ?? []).filter((v) => v.kind === kind.name)
   const open = own.find((v) => v.id === current)
