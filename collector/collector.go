@@ -33,10 +33,12 @@ import (
 	"maestro.internal/collector/internal/lease"
 	"maestro.internal/collector/internal/ledger"
 	"maestro.internal/collector/internal/notify"
+	"maestro.internal/collector/internal/picture"
 	"maestro.internal/collector/internal/reference"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/transfer"
 	"maestro.internal/collector/internal/upgrade"
+	"maestro.internal/collector/internal/upload"
 	"maestro.internal/collector/internal/view"
 	"maestro.internal/collector/internal/webhook"
 	"maestro.internal/collector/internal/why"
@@ -70,8 +72,11 @@ type Collector struct {
 	ingest    *ingest.Server
 	transfer  *transfer.Service
 	notify    *notify.Service
+	pictures  *picture.Service
 	server    *api.Server
-	handler   http.Handler
+	// closeUploads releases where uploads are kept.
+	closeUploads func() error
+	handler      http.Handler
 	// endStreams ends the live streams of people.
 	endStreams func()
 	feeds      []*feed.Feed
@@ -82,7 +87,7 @@ type Collector struct {
 // tables of all parts.
 func tables() []store.Table {
 	return slices.Concat(access.Tables(), archive.Tables(), audit.Tables(), authority.Tables(), feed.Tables(), fleet.Tables(), inventory.Tables(), lease.Tables(),
-		ledger.Tables(), notify.Tables(), transfer.Tables(), view.Tables(),
+		ledger.Tables(), notify.Tables(), picture.Tables(), upload.Tables(), transfer.Tables(), view.Tables(),
 		upgrade.Tables())
 }
 
@@ -137,7 +142,13 @@ func (c *Collector) open(ctx context.Context) error {
 		AgentLife: c.cfg.CertificateLife, Poll: c.opt.Poll, StopWithin: c.cfg.ShutdownAfter}); err != nil {
 		return err
 	}
-	server, err := api.New(api.Options{Access: c.access, Audit: c.audit, Inventory: c.inventory, Fleet: c.fleet, Transfer: c.transfer, Notify: c.notify, Views: view.New(c.store, c.audit, c.opt.Now, c.part("views")), Ledger: c.ledger, Clock: c.opt.Now,
+	contents, closeUploads, err := c.cfg.contents(c.store)
+	if err != nil {
+		return err
+	}
+	c.closeUploads = closeUploads
+	c.pictures = picture.New(picture.Options{Store: c.store, Contents: contents, Audit: c.audit, Clock: c.opt.Now, Log: c.part("pictures")})
+	server, err := api.New(api.Options{Pictures: c.pictures, Access: c.access, Audit: c.audit, Inventory: c.inventory, Fleet: c.fleet, Transfer: c.transfer, Notify: c.notify, Views: view.New(c.store, c.audit, c.opt.Now, c.part("views")), Ledger: c.ledger, Clock: c.opt.Now,
 		Why: why.New(why.Options{Inventory: c.inventory, Fleet: c.fleet, Clock: c.opt.Now}),
 		Log: c.part("api"), Metrics: c.metrics, Version: build.Version(), Engine: c.store.Engine(), Demo: c.cfg.Demo, PublicURL: c.cfg.PublicURL})
 	if err != nil {
@@ -356,6 +367,11 @@ func (c *Collector) Close() error {
 	}
 	if c.transfer != nil {
 		c.transfer.Close()
+	}
+	if c.closeUploads != nil {
+		if err := c.closeUploads(); err != nil {
+			errs = append(errs, fmt.Errorf("close uploads: %w", err))
+		}
 	}
 	if c.store != nil {
 		if err := c.store.Close(); err != nil {

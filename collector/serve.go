@@ -15,6 +15,7 @@ import (
 	"maestro.internal/collector/internal/access"
 	"maestro.internal/collector/internal/api"
 	"maestro.internal/collector/internal/lease"
+	"maestro.internal/collector/internal/picture"
 	"maestro.internal/collector/internal/webui"
 	"maestro.internal/internal/upload"
 	"maestro.internal/web"
@@ -51,6 +52,8 @@ func limited(next http.Handler) http.Handler {
 			most = api.MaxImport + 1
 		case r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/api/v1/connections/") && strings.Contains(r.URL.Path, "/files/"):
 			most = upload.MaxFile + 1
+		case r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/picture"):
+			most = picture.MaxBytes + 1
 		}
 		http.MaxBytesHandler(next, most).ServeHTTP(w, r)
 	})
@@ -165,7 +168,7 @@ func (c *Collector) sweepOnce(ctx context.Context) (err error) {
 		}
 	}()
 	now := c.opt.Now()
-	err = errors.Join(c.inventory.Sweep(ctx, now), c.fleet.Sweep(ctx, now), c.access.Sweep(ctx, now), c.transfer.Sweep(ctx, now), c.notify.Sweep(ctx, now), c.keepHistory(ctx, now))
+	err = errors.Join(c.inventory.Sweep(ctx, now), c.fleet.Sweep(ctx, now), c.access.Sweep(ctx, now), c.transfer.Sweep(ctx, now), c.notify.Sweep(ctx, now), c.pictures.Sweep(ctx, now), c.keepHistory(ctx, now))
 	cancel()
 	<-kept
 	release, end := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

@@ -23,6 +23,8 @@ type Session struct {
 	Demo    bool   `json:"demo,omitempty"`
 	// EnrolFirst says that nothing is allowed before a second factor was set up.
 	EnrolFirst bool `json:"enrol_first,omitempty"`
+	// Picture is the id of one's own, when there is one.
+	Picture string `json:"picture,omitempty"`
 }
 
 // Token is an API token; its secret is only in the answer to its creation.

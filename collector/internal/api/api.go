@@ -25,6 +25,7 @@ import (
 	"maestro.internal/collector/internal/ledger"
 	"maestro.internal/collector/internal/live"
 	"maestro.internal/collector/internal/notify"
+	"maestro.internal/collector/internal/picture"
 	"maestro.internal/collector/internal/transfer"
 	"maestro.internal/collector/internal/view"
 	"maestro.internal/collector/internal/why"
@@ -43,6 +44,7 @@ type Options struct {
 	Notify    *notify.Service
 	Ledger    *ledger.Ledger
 	Why       *why.Service
+	Pictures  *picture.Service
 	Clock     func() time.Time
 	Log       *slog.Logger
 	// Metrics is where the metrics are registered; nil is nowhere.

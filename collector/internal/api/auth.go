@@ -203,7 +203,7 @@ func sessionCookieOf(ctx context.Context, value access.Secret, life int) http.Co
 		Secure: requestOf(ctx).tls, SameSite: http.SameSiteLaxMode}
 }
 
-func (s *Server) sessionDocument(c access.Caller) rest.Session {
+func (s *Server) sessionDocument(ctx context.Context, c access.Caller) rest.Session {
 	return rest.Session{Username: c.Username, Tenant: c.Tenant, Role: string(c.Role), Actions: held(c, access.Object{}), Somewhere: held(c, access.Object{Anywhere: true}), ExpiresAt: c.ExpiresAt,
-		Version: s.opt.Version, Engine: s.opt.Engine, Demo: s.opt.Demo, EnrolFirst: c.EnrolFirst}
+		Version: s.opt.Version, Engine: s.opt.Engine, Demo: s.opt.Demo, EnrolFirst: c.EnrolFirst, Picture: s.ownPicture(ctx, c)}
 }

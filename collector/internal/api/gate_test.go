@@ -20,7 +20,8 @@ type operation struct {
 // own says that everyone may do it, with what is his own.
 func (o operation) own() bool {
 	return slices.Contains([]string{"get-session", "sign-out", "change-password", "get-profile", "update-profile", "list-sessions", "end-session",
-		"end-other-sessions", "begin-second-factor", "confirm-second-factor", "turn-off-second-factor", "make-recovery-codes"}, o.id) ||
+		"end-other-sessions", "begin-second-factor", "confirm-second-factor", "turn-off-second-factor", "make-recovery-codes",
+		"set-own-picture", "delete-own-picture", "get-picture"}, o.id) ||
 		strings.HasSuffix(o.id, "-subscription") || strings.HasSuffix(o.id, "-subscriptions") || strings.HasSuffix(o.id, "-notification") || strings.HasSuffix(o.id, "-notifications") || o.id == "renew-subscription-secret"
 }
 

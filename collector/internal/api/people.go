@@ -151,6 +151,10 @@ func (s *Server) createUser(ctx context.Context, c access.Caller, in *bodyIn[res
 	if err != nil {
 		return nil, err
 	}
+	// The collector may have died between deleting the last user of this name and the picture.
+	if err := s.opt.Pictures.Forget(ctx, c.Tenant, userOwner(u.Username)); err != nil {
+		return nil, err
+	}
 	return &out[rest.UserInvited]{Body: rest.UserInvited{User: userDocument(u), Link: s.linkDocument(link)}}, nil
 }
 
@@ -164,7 +168,10 @@ func (s *Server) updateUser(ctx context.Context, c access.Caller, in *putUserIn)
 }
 
 func (s *Server) deleteUser(ctx context.Context, c access.Caller, in *UserIn) (*none, error) {
-	return nothing(s.opt.Access.DeleteUser(ctx, c, in.Username), "user")
+	if err := s.opt.Access.DeleteUser(ctx, c, in.Username); err != nil {
+		return nil, orNotFound(err, "user")
+	}
+	return nothing(s.opt.Pictures.Forget(ctx, c.Tenant, userOwner(in.Username)), "user")
 }
 
 func nothing(err error, what string) (*none, error) {

@@ -78,6 +78,8 @@ func (s *Server) asProblem(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &p):
 		return p
+	case pictureProblem(err) != nil:
+		return pictureProblem(err)
 	case peopleProblem(err) != nil:
 		return peopleProblem(err)
 	case errors.As(err, &staleErr):

@@ -349,6 +349,8 @@ func TestHiddenObjectsDoNotExist(t *testing.T) {
 			body = map[string]any{"verb": "uses", "target": map[string]any{"kind": "server", "id": w.open.server}}
 		case "update-user":
 			body = map[string]any{"display_name": "x", "email": "", "role": "none", "disabled": false}
+		case "set-user-picture", "set-team-picture":
+			body, header = "no picture", append(header, "Content-Type", "application/octet-stream")
 		case "upload-connection-files":
 			body, header = string(make([]byte, 1024)), append(header, "Content-Type", "application/x-tar")
 		}

@@ -170,6 +170,7 @@ func (s *Server) routes() {
 	s.sessionRoutes()
 	s.peopleRoutes()
 	s.teamRoutes()
+	s.pictureRoutes()
 	s.roleRoutes()
 	s.grantRoutes()
 	s.inventoryRoutes()

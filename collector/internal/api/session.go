@@ -21,11 +21,11 @@ func (s *Server) signIn(ctx context.Context, _ access.Caller, in *bodyIn[rest.Si
 
 func (s *Server) withCookie(ctx context.Context, session access.Session) *sessionOut {
 	life := int(session.Caller.ExpiresAt.Sub(s.opt.Clock()).Seconds())
-	return &sessionOut{SetCookie: sessionCookieOf(ctx, session.Cookie, life), Body: s.sessionDocument(session.Caller)}
+	return &sessionOut{SetCookie: sessionCookieOf(ctx, session.Cookie, life), Body: s.sessionDocument(ctx, session.Caller)}
 }
 
-func (s *Server) getSession(_ context.Context, c access.Caller, _ *empty) (*out[rest.Session], error) {
-	return &out[rest.Session]{Body: s.sessionDocument(c)}, nil
+func (s *Server) getSession(ctx context.Context, c access.Caller, _ *empty) (*out[rest.Session], error) {
+	return &out[rest.Session]{Body: s.sessionDocument(ctx, c)}, nil
 }
 
 func (s *Server) signOut(ctx context.Context, _ access.Caller, _ *empty) (*signOutOut, error) {

@@ -77,5 +77,8 @@ func (s *Server) updateTeam(ctx context.Context, c access.Caller, in *putIn[rest
 }
 
 func (s *Server) deleteTeam(ctx context.Context, c access.Caller, in *idIn) (*none, error) {
-	return nothing(s.opt.Access.DeleteTeam(ctx, c, in.ID), "team")
+	if err := s.opt.Access.DeleteTeam(ctx, c, in.ID); err != nil {
+		return nil, orNotFound(err, "team")
+	}
+	return nothing(s.opt.Pictures.Forget(ctx, c.Tenant, teamOwner(in.ID)), "team")
 }

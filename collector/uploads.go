@@ -1,0 +1,73 @@
+package collector
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/collector/internal/upload"
+)
+
+// UploadsConfig says where pictures that people brought are kept.
+type UploadsConfig struct {
+	Store string   `yaml:"store" help:"Where uploaded pictures are kept: database (in backups too), disk, or s3."`
+	Dir   string   `yaml:"dir" help:"Folder for disk; uploads in data_dir when empty."`
+	S3    S3Config `yaml:"s3"`
+}
+
+// S3Config names a bucket of any S3-compatible store.
+type S3Config struct {
+	Endpoint  string `yaml:"endpoint" help:"Address of the S3-compatible store, for example https://s3.example.org; Amazon's when empty."`
+	Region    string `yaml:"region" help:"Region of the bucket; us-east-1 where the store has none."`
+	Bucket    string `yaml:"bucket" help:"The bucket; it has to be there."`
+	Prefix    string `yaml:"prefix" help:"What names of objects begin with, for example maestro/."`
+	AccessKey string `yaml:"access_key" help:"Access key id; it needs to read, write and delete objects below the prefix."`
+	SecretKey string `yaml:"secret_key_file" help:"File of the secret access key."`
+	PathStyle bool   `yaml:"path_style" help:"Name the bucket in the path instead of the host, as most stores but Amazon's want it."`
+}
+
+func (c *UploadsConfig) check() error {
+	switch c.Store {
+	case "database", "disk":
+		return nil
+	case "s3":
+		if c.S3.SecretKey == "" {
+			return errors.New("uploads.s3.secret_key_file: want the file of the secret access key")
+		}
+		return nil
+	}
+	return fmt.Errorf("uploads.store: %q is none of database, disk, s3", c.Store)
+}
+
+// contents opens the store of uploads; close is to be called at the end.
+func (c *Config) contents(rows store.Store) (contents upload.Store, closeIt func() error, err error) {
+	nothing := func() error { return nil }
+	switch c.Uploads.Store {
+	case "disk":
+		dir := c.Uploads.Dir
+		if dir == "" {
+			dir = filepath.Join(c.DataDir, "uploads")
+		}
+		d, err := upload.NewDisk(dir)
+		if err != nil {
+			return nil, nothing, fmt.Errorf("uploads.dir: %w", err)
+		}
+		return d, d.Close, nil
+	case "s3":
+		x := c.Uploads.S3
+		secret, err := os.ReadFile(x.SecretKey)
+		if err != nil {
+			return nil, nothing, fmt.Errorf("uploads.s3.secret_key_file: %w", err)
+		}
+		s, err := upload.NewS3(upload.S3Options{Endpoint: x.Endpoint, Region: x.Region, Bucket: x.Bucket, Prefix: x.Prefix, AccessKey: x.AccessKey,
+			SecretKey: upload.Secret(strings.TrimSpace(string(secret))), PathStyle: x.PathStyle})
+		if err != nil {
+			return nil, nothing, fmt.Errorf("uploads.s3: %w", err)
+		}
+		return s, nothing, nil
+	}
+	return upload.NewRows(rows), nothing, nil
+}
