@@ -153,6 +153,7 @@ export async function pages(facts) {
       ['connection', `/connections/${connection.id}`],
       ['connection-edit', `/connections/${connection.id}/edit`],
       ['connection-new', '/connections/new'],
+      ['connection-setup', '/connections/setup'],
       ['credentials', '/connections/credentials'],
       ['runs', '/runs'],
       ['run', `/runs/${run.id}`],

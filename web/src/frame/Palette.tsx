@@ -108,7 +108,7 @@ function useEntries(text: string): { entries: Entry[]; searching: boolean; nothi
     ...jumps.filter((j) => !j.to.startsWith('/inventory/')).map((j) => ({ id: j.to, to: j.to, name: j.label, icon: <IconArrowRight size={16} /> })),
   ].filter((p) => p.name.toLowerCase().includes(wanted)).slice(0, wanted ? 6 : 40).map((p) => ({ ...p, label: p.name, hint: 'page' }))
   const actions: Entry[] = [
-    { id: 'new-connection', to: '/connections/new', label: 'Add a connection', needs: 'connection.manage' },
+    { id: 'new-connection', to: '/connections/setup', label: 'Add a connection', needs: 'connection.manage' },
     { id: 'join', to: '/agents?join=1', label: 'Install an agent', needs: 'agent.manage' },
     { id: 'token', to: '/settings?token=new', label: 'Make an API token', needs: 'token.manage' },
   ].filter((a) => session?.actions.includes(a.needs) && a.label.toLowerCase().includes(wanted)).map((a) => ({ ...a, icon: <IconPlus size={16} />, hint: 'action' }))

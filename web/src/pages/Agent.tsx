@@ -69,7 +69,7 @@ function One({ a }: { a: Document }) {
             {a.connections?.length ? (
               <ul className={css.list}>{a.connections.map((c) => <li key={c.id}><Link to={`/connections/${c.id}`}><Foreign text={c.name || c.id} /></Link></li>)}</ul>
             ) : (
-              <Empty title="It runs no connection yet" action={mayConnect ? <Button component={Link} to="/connections/new">Add a connection</Button> : null} />
+              <Empty title="It runs no connection yet" action={mayConnect ? <Button component={Link} to="/connections/setup">Add a connection</Button> : null} />
             )}
           </Panel>
         </div>

@@ -7,7 +7,7 @@ import { Link, useNavigate, useParams } from 'react-router'
 import { api } from '../api/client'
 import { asProblem } from '../api/problem'
 import { moving, q } from '../api/queries'
-import type { CheckResult, Connection as Document, ConnectionWrite, KindInfo } from '../api/types'
+import type { Connection as Document, ConnectionWrite, KindInfo } from '../api/types'
 import { at } from '../format/pointer'
 import { every } from '../format/time'
 import { inputsOf, type SchemaNode } from '../forms/schema'
@@ -20,13 +20,14 @@ import { Mark, State } from '../parts/marks'
 import { Page, Panel } from '../parts/Page'
 import { Beats } from '../parts/Score'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
-import { Copy, Foreign, Quote, Snippet } from '../parts/Text'
+import { Copy, Foreign } from '../parts/Text'
 import { say } from '../parts/toast'
 import { When } from '../parts/When'
 import css from './Connection.module.css'
 import { SealPanel } from '../sealing/SealPanel'
 import { RejectedPanel } from './Rejected'
 import { Files } from './ConnectionFiles'
+import { PermissionPanel, usePermissionCheck } from './PermissionCheck'
 import { RunTable } from './Runs'
 
 /** What a connection document says, as it is written back. */
@@ -70,7 +71,7 @@ function One({ c }: { c: Document }) {
   const runs = useQuery(q.runs(`connection = "${c.id}"`))
   const [dialog, setDialog] = useState<'delete' | 'resend' | null>(null)
   const [error, setError] = useState<unknown>(null)
-  const [check, setCheck] = useState<{ busy: boolean; result?: CheckResult; error?: unknown } | null>(null)
+  const permissions = usePermissionCheck(c.id)
   usePageKey('e', may ? () => void navigate(`/connections/${c.id}/edit`) : null)
   const live = c.last_run ? moving(c.last_run) : false
 
@@ -95,19 +96,6 @@ function One({ c }: { c: Document }) {
     await api.put('/api/v1/connections/{id}', { path: { id: c.id }, body: { ...writeOf(c), paused: !c.paused }, ifMatch: c.version })
     say(c.paused ? `${c.name} goes on` : `${c.name} is paused`)
   })
-  const runCheck = async () => {
-    setCheck({ busy: true })
-    try {
-      let result = await api.post('/api/v1/connections/{id}/check', { path: { id: c.id }, body: {} })
-      for (let tries = 0; result.state === 'pending' && tries < 10; tries++) {
-        await new Promise((done) => setTimeout(done, 1500))
-        result = await api.post('/api/v1/connections/{id}/check', { path: { id: c.id }, body: {} })
-      }
-      setCheck({ busy: false, result })
-    } catch (err) {
-      setCheck({ busy: false, error: err })
-    }
-  }
   return (
     <Page
       title={c.name}
@@ -126,7 +114,7 @@ function One({ c }: { c: Document }) {
       actions={may || mayRun ? (
         <>
           {mayRun ? <Button variant="filled" leftSection={<IconPlayerPlay size={15} aria-hidden />} onClick={() => void runNow()} disabled={c.paused || live || !c.agent}>{live ? 'Running' : 'Run now'}</Button> : null}
-          {may ? <Button leftSection={<IconShieldCheck size={15} aria-hidden />} onClick={() => void runCheck()} loading={check?.busy ?? false} disabled={!c.agent}>Check permissions</Button> : null}
+          {may ? <Button leftSection={<IconShieldCheck size={15} aria-hidden />} onClick={() => void permissions.run()} loading={permissions.check?.busy ?? false} disabled={!c.agent}>Check permissions</Button> : null}
           {may ? <Button component={Link} to={`/connections/${c.id}/edit`}>Edit</Button> : null}
           {may ? <Menu position="bottom-end">
             <Menu.Target><ActionIcon variant="default" size={30} aria-label="More actions"><IconDots size={16} /></ActionIcon></Menu.Target>
@@ -140,7 +128,7 @@ function One({ c }: { c: Document }) {
       ) : null}
     >
       {error ? <ProblemPanel error={error} compact /> : null}
-      {check ? <Check check={check} onClose={() => setCheck(null)} kinds={kinds.data ?? []} /> : null}
+      {permissions.check ? <PermissionPanel check={permissions.check} onClose={permissions.close} kinds={kinds.data ?? []} /> : null}
       <div className={css.columns}>
         <Panel title="What it reads" flush><Kinds c={c} kinds={kinds.data ?? []} /></Panel>
         <Settings c={c} />
@@ -225,35 +213,6 @@ function Settings({ c }: { c: Document }) {
         <div><dt>Epoch</dt><dd>{c.epoch} <span className="muted">version {c.version}, changed <When at={c.updated_at} /></span></dd></div>
         <div><dt>id</dt><dd><Copy text={c.id} label="the id" /></dd></div>
       </dl>
-    </Panel>
-  )
-}
-
-/** The permission check as a list to tick off, with the policy to paste. */
-function Check({ check, onClose, kinds }: { check: { busy: boolean; result?: CheckResult; error?: unknown }; onClose: () => void; kinds: KindInfo[] }) {
-  const items = check.result?.report?.items ?? []
-  const bad = items.filter((i) => !i.ok).length
-  const verdict = check.busy ? 'The agent is asking the provider.' : check.result?.state === 'pending' ? 'The agent has not answered yet.' : items.length ? (bad ? `${bad} of ${items.length} are missing.` : 'Everything it needs is there.') : ''
-  return (
-    <Panel title="Permission check" actions={<Button onClick={onClose}>Close</Button>}>
-      <div className="stack-s" role="status" data-testid="check">
-        <p>{verdict}</p>
-        {check.error ? <ProblemPanel error={check.error} compact /> : null}
-        {check.result?.error ? <Quote text={check.result.error} tone="bad" /> : null}
-        <ul className={css.checks}>
-          {[...items].sort((a, b) => Number(a.ok) - Number(b.ok)).map((i, n) => (
-            <li key={n}>
-              <Mark state={i.ok ? 'complete' : 'denied'} title={i.ok ? 'allowed' : 'missing'} />
-              <div className="stack-s">
-                <span><Foreign text={i.name} mono max={100} /> {i.kind ? <span className="muted">for {(kinds.find((k) => k.name === i.kind)?.plural ?? i.kind).toLowerCase()}</span> : null}</span>
-                {i.message ? <Foreign text={i.message} max={400} /> : null}
-                {!i.ok && i.advice ? <span><strong>What to do:</strong> <Foreign text={i.advice} max={400} /></span> : null}
-              </div>
-            </li>
-          ))}
-        </ul>
-        {check.result?.report?.policy ? <><span className="muted">To paste at the provider:</span><Snippet label="the policy" text={check.result.report.policy} /></> : null}
-      </div>
     </Panel>
   )
 }

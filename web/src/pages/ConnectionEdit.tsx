@@ -40,7 +40,7 @@ export default function ConnectionEdit() {
   return <Form key={id ?? 'new'} existing={existing.data} plugins={plugins.data.items} agents={agents.data.items} />
 }
 
-const usual = (plugin: Plugin): KindSchedule[] => plugin.kinds.map((k) => ({ kind: k.major > 1 ? `${k.kind}.v${k.major}` : k.kind, enabled: true, interval_seconds: k.interval_seconds || 3600 }))
+export const usual = (plugin: Plugin): KindSchedule[] => plugin.kinds.map((k) => ({ kind: k.major > 1 ? `${k.kind}.v${k.major}` : k.kind, enabled: true, interval_seconds: k.interval_seconds || 3600 }))
 
 function Form({ existing, plugins, agents }: { existing: Connection | undefined; plugins: Plugin[]; agents: Agent[] }) {
   const client = useQueryClient()
@@ -162,7 +162,7 @@ function Form({ existing, plugins, agents }: { existing: Connection | undefined;
   )
 }
 
-function Choice({ plugins, value, onChange }: { plugins: Plugin[]; value: string; onChange: (provider: string) => void }) {
+export function Choice({ plugins, value, onChange }: { plugins: Plugin[]; value: string; onChange: (provider: string) => void }) {
   return (
     <fieldset className={css.choice}>
       <legend>Provider</legend>
@@ -178,7 +178,7 @@ function Choice({ plugins, value, onChange }: { plugins: Plugin[]; value: string
   )
 }
 
-function Credential({ plugin, agent, names, value, onChange, error }: { plugin: Plugin; agent: Agent | undefined; names: string[]; value: string; onChange: (v: string) => void; error: string | undefined }) {
+export function Credential({ plugin, agent, names, value, onChange, error }: { plugin: Plugin; agent: Agent | undefined; names: string[]; value: string; onChange: (v: string) => void; error: string | undefined }) {
   const wanted = plugin.credential_env ?? []
   const help = wanted.length ? `A name from the agent’s own file; it sets ${wanted.map((e) => e.name).join(', ')}.` : 'A name from the agent’s own file.'
   if (!agent) return <TextInput label="Credential" description="Choose an agent first: the names are its own." value={value} disabled />
@@ -187,7 +187,7 @@ function Credential({ plugin, agent, names, value, onChange, error }: { plugin: 
 }
 
 /** What to paste at the provider: the plugin's own text, for all kinds or for the few that are read. */
-function Policy({ plugin, enabled }: { plugin: Plugin; enabled: string[] }) {
+export function Policy({ plugin, enabled }: { plugin: Plugin; enabled: string[] }) {
   const some = plugin.kinds.filter((k) => enabled.includes(k.kind) && k.policy)
   const texts = plugin.policy && enabled.length >= plugin.kinds.length ? [{ title: 'all kinds', text: plugin.policy }] : some.map((k) => ({ title: k.kind, text: k.policy ?? '' }))
   if (texts.length === 0) return null
@@ -242,7 +242,7 @@ function Rules({ value, onChange, datacenters }: { value: MappingRule[]; onChang
 const units = [{ value: '60', label: 'minutes' }, { value: '3600', label: 'hours' }, { value: '86400', label: 'days' }]
 const unitOf = (seconds: number) => (seconds % 86400 === 0 ? 86400 : seconds % 3600 === 0 ? 3600 : 60)
 
-function KindRows({ plugin, value, onChange }: { plugin: Plugin; value: KindSchedule[]; onChange: (v: KindSchedule[]) => void }) {
+export function KindRows({ plugin, value, onChange }: { plugin: Plugin; value: KindSchedule[]; onChange: (v: KindSchedule[]) => void }) {
   const kinds = useQuery(q.kinds())
   const all = [...new Set([...usual(plugin).map((k) => k.kind), ...value.map((k) => k.kind)])]
   const of = (kind: string): KindSchedule => value.find((k) => k.kind === kind) ?? { kind, enabled: false, interval_seconds: usual(plugin).find((k) => k.kind === kind)?.interval_seconds ?? 3600 }

@@ -22,7 +22,7 @@ export default function Connections() {
   const runs = useQuery(q.runs('', 200))
   const plugins = useQuery(q.plugins())
   const may = useMay('connection.manage')
-  const add = may ? <Button component={Link} to="/connections/new" variant="filled" leftSection={<IconPlus size={15} aria-hidden />}>Add a connection</Button> : null
+  const add = may ? <Button component={Link} to="/connections/setup" variant="filled" leftSection={<IconPlus size={15} aria-hidden />}>Add a connection</Button> : null
   const title = (provider: string) => plugins.data?.items.find((p) => p.provider === provider)?.title ?? provider
   const cols: Col<Connection>[] = [
     { id: 'name', label: 'Name', width: 200, cell: (c) => <Link to={`/connections/${c.id}`}><Foreign text={c.name} max={50} /></Link> },

@@ -131,7 +131,7 @@ function Connections({ list, pending, error, may }: { list: Connection[]; pendin
   return (
     <Panel title={<>Connections <span className="muted">{list.length}</span></>} flush>
       {error ? <ProblemPanel error={error} compact /> : pending ? <Loading what="the connections" lines={2} /> : list.length === 0 ? (
-        <Empty title="No connection reads it" action={may ? <Button component={Link} to="/connections/new" variant="filled">Add a connection</Button> : null}>What is here was recorded by hand or imported.</Empty>
+        <Empty title="No connection reads it" action={may ? <Button component={Link} to="/connections/setup" variant="filled">Add a connection</Button> : null}>What is here was recorded by hand or imported.</Empty>
       ) : (
         <ul className={css.list}>
           {list.map((c, i) => {

@@ -185,7 +185,7 @@ function FirstSteps({ s }: { s: Summary }) {
           An agent is a small process inside your network. It reads your clouds and machines and sends what it finds here; nothing ever connects inward.
         </Empty>
       ) : (
-        <Empty icon={<IconPlugConnected size={30} stroke={1.3} aria-hidden />} title="Add the first connection" action={connections ? <Button component={Link} to="/connections/new" variant="filled">Add a connection</Button> : null}>
+        <Empty icon={<IconPlugConnected size={30} stroke={1.3} aria-hidden />} title="Add the first connection" action={connections ? <Button component={Link} to="/connections/setup" variant="filled">Add a connection</Button> : null}>
           {counted(s.agents_online, 'agent is', 'agents are')} in contact. A connection tells one of them what to read, and how often.
         </Empty>
       )}

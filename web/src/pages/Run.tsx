@@ -92,7 +92,7 @@ export default function Run() {
   )
 }
 
-function Live({ r }: { r: Document }) {
+export function Live({ r }: { r: Document }) {
   const share = r.scopes_total ? (100 * r.scopes_done) / r.scopes_total : r.state === 'running' ? 4 : 0
   return (
     <div className={css.live} role="status">
@@ -102,7 +102,7 @@ function Live({ r }: { r: Document }) {
   )
 }
 
-function Totals({ r }: { r: Document }) {
+export function Totals({ r }: { r: Document }) {
   const all: [string, number][] = [['Read', r.listed], ['New', r.created], ['Changed', r.updated], ['Returned', r.returned], ['Gone', r.gone], ['Held', r.held], ['Rejected', r.rejected]]
   return (
     <dl className={css.totals}>
@@ -120,7 +120,7 @@ const keyOf = (s: RunScope) => `${s.kind} ${partition(s.partition)}`
 const severity = ['failed', 'denied', 'unreachable', 'throttled', 'partial', 'not_tried', 'unsupported', 'complete']
 
 /** Kinds down, partitions across. A cell says how the scope ended; a click says why. */
-function Matrix({ scopes, kinds, live, more }: { scopes: RunScope[]; kinds: KindInfo[]; live: boolean; more: boolean }) {
+export function Matrix({ scopes, kinds, live, more }: { scopes: RunScope[]; kinds: KindInfo[]; live: boolean; more: boolean }) {
   const worst = [...scopes].sort((a, b) => severity.indexOf(a.outcome.status) - severity.indexOf(b.outcome.status))[0]
   const [chosen, setChosen] = useState<string | null>(null)
   if (scopes.length === 0) {

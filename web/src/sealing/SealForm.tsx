@@ -24,7 +24,7 @@ export function SealDialog({ of, onClose, onDone }: { of: SealedCredential[]; on
   )
 }
 
-function SealForm({ of, onClose, onDone }: { of: SealedCredential[]; onClose: () => void; onDone: () => void }) {
+export function SealForm({ of, onClose, onDone }: { of: SealedCredential[]; onClose?: () => void; onDone: () => void }) {
   const client = useQueryClient()
   const [values, setValues] = useState<Record<string, string>>({})
   const [busy, setBusy] = useState(false)
@@ -79,7 +79,7 @@ function SealForm({ of, onClose, onDone }: { of: SealedCredential[]; onClose: ()
       {error ? <ProblemPanel error={error} compact /> : null}
       <div className="row">
         <Button type="submit" variant="filled" loading={busy} disabled={Object.keys(given).length === 0}>{of.length === 1 ? 'Seal it' : `Seal it for ${of.length} connections`}</Button>
-        <Button onClick={onClose}>Cancel</Button>
+        {onClose ? <Button onClick={onClose}>Cancel</Button> : null}
       </div>
     </form>
   )

@@ -1,0 +1,179 @@
+// The questions of the wizard that are answered before anything is read.
+import { Button, Select, TextInput } from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useEffect, useRef, useState } from 'react'
+import { Link } from 'react-router'
+
+import { api } from '../../api/client'
+import { q } from '../../api/queries'
+import type { Connection, ConnectionWrite, Plugin } from '../../api/types'
+import { defaultsOf, inputsOf, problemOf, type SchemaNode } from '../../forms/schema'
+import { SchemaForm } from '../../forms/SchemaForm'
+import { useMay } from '../../frame/session'
+import { State } from '../../parts/marks'
+import { Loading, ProblemPanel } from '../../parts/States'
+import { Foreign, Quote } from '../../parts/Text'
+import { When } from '../../parts/When'
+import { SealForm } from '../../sealing/SealForm'
+import { stateOf, wordOf } from '../../sealing/words'
+import { Choice, KindRows, Policy, usual } from '../ConnectionEdit'
+import { PermissionList, usePermissionCheck } from '../PermissionCheck'
+import type { Step } from './draft'
+import type { StepProps } from './Wizard'
+import css from './Wizard.module.css'
+
+const inputsFor = (plugin: Plugin | undefined) => (plugin?.settings ? inputsOf(plugin.settings as SchemaNode) : [])
+
+export const wrongSettings = (doc: ConnectionWrite, plugin: Plugin | undefined) => !doc.name.trim() || inputsFor(plugin).some((i) => problemOf(i, doc.settings))
+
+export function PlaceStep({ doc, change, fields }: StepProps) {
+  const client = useQueryClient()
+  const may = useMay('datacenter.manage')
+  const datacenters = useQuery(q.datacenters())
+  const [name, setName] = useState('')
+  const [busy, setBusy] = useState(false)
+  const [error, setError] = useState<unknown>(null)
+  const add = async () => {
+    setBusy(true)
+    setError(null)
+    try {
+      const made = await api.post('/api/v1/datacenters', { body: { name: name.trim() } })
+      await client.invalidateQueries({ queryKey: ['datacenters'] })
+      change({ datacenter: made.id })
+      setName('')
+    } catch (err) {
+      setError(err)
+    }
+    setBusy(false)
+  }
+  if (datacenters.error && !datacenters.data) return <ProblemPanel error={datacenters.error} compact retry={() => void datacenters.refetch()} />
+  return (
+    <div className="stack">
+      <Select label="Where does what it reads belong?" description="A cloud account, a building, a private site. It can be changed later, and rules can divide what is read among several." placeholder="None" clearable searchable nothingFoundMessage="No datacenter is called so." data={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} value={doc.datacenter || null} onChange={(v) => change({ datacenter: v ?? '' })} error={fields.get('/datacenter')} />
+      {may ? (
+        <div className={css.new}>
+          <TextInput label="Or a new datacenter" placeholder="Its name" value={name} onChange={(e) => setName(e.currentTarget.value)} onKeyDown={(e) => { if (e.key === 'Enter' && name.trim()) { e.preventDefault(); void add() } }} />
+          <Button disabled={!name.trim()} loading={busy} onClick={() => void add()}>Add it</Button>
+        </div>
+      ) : null}
+      {error ? <ProblemPanel error={error} compact /> : null}
+    </div>
+  )
+}
+
+export function ProviderStep({ doc, change, plugin, plugins, agents, existing, tried, fields }: StepProps) {
+  const having = (provider: string) => agents.filter((a) => a.status !== 'revoked' && a.plugins?.some((p) => p.provider === provider))
+  const able = plugin ? having(plugin.provider) : []
+  const choose = (provider: string) => {
+    const p = plugins.find((x) => x.provider === provider)!
+    const only = having(provider)
+    change({ provider, agent: only.length === 1 ? only[0]!.id : '', credential: '', settings: defaultsOf(inputsOf(p.settings as SchemaNode)), kinds: usual(p) })
+  }
+  const agent = agents.find((a) => a.id === doc.agent)
+  return (
+    <div className="stack">
+      {existing ? <p>The provider is <strong><Foreign text={plugin?.title || doc.provider} /></strong>. It stays: what is read belongs to it.</p> : <Choice plugins={plugins} value={doc.provider} onChange={choose} />}
+      {tried && !doc.provider ? <p role="alert" className={css.wrong}>Choose the provider that is to be read.</p> : null}
+      {doc.provider ? (
+        <Select label="Agent" description="The one that can reach the provider. Only agents that have the plugin are offered." required placeholder="Choose one" data={able.map((a) => ({ value: a.id, label: `${a.name}${a.site ? ` (${a.site})` : ''}${a.status === 'online' ? '' : ', offline'}` }))} value={doc.agent || null} onChange={(v) => change({ agent: v ?? '', credential: '' })} error={fields.get('/agent') ?? (tried && !doc.agent ? 'This is needed.' : undefined)} />
+      ) : null}
+      {agent && agent.status !== 'online' ? <Away agent={agent} /> : null}
+      <p className="muted">A provider that is not here needs an agent with its plugin: <Link to="/agents?join=1">install an agent</Link>, or put the plugin into the agent’s plugin folder.</p>
+    </div>
+  )
+}
+
+/** What it means that the agent is not there, in every step that would ask it. */
+export function Away({ agent }: { agent: { id: string; name: string; last_contact?: string | undefined; status: string } }) {
+  return <p role="status"><State state="offline" word="The agent is away." /> <Link to={`/agents/${agent.id}`}><Foreign text={agent.name} /></Link> was last heard of <When at={agent.last_contact} />. The form can be filled in; what the agent has to say comes when it is back.</p>
+}
+
+export function SettingsStep({ doc, change, plugin, fields, tried }: StepProps) {
+  const inputs = inputsFor(plugin)
+  return (
+    <div className="stack">
+      <TextInput label="Name" description="What people call this connection." required value={doc.name} onChange={(e) => change({ name: e.currentTarget.value })} error={fields.get('/name') ?? (tried && !doc.name.trim() ? 'This is needed.' : undefined)} />
+      {inputs.length ? <SchemaForm inputs={inputs} value={doc.settings} onChange={(settings) => change({ settings })} errors={fields} tried={tried} prefix="/settings" /> : <p className="muted">This provider has no settings.</p>}
+    </div>
+  )
+}
+
+type Way = 'sealed' | 'named' | 'none'
+
+export function CredentialStep({ doc, change, agents, existing, fields }: StepProps & { existing: Connection }) {
+  const sealed = useQuery(q.sealedOf(existing.id))
+  const agent = agents.find((a) => a.id === doc.agent)
+  const names = (agent?.credentials ?? []).filter((c) => !c.providers?.length || c.providers.includes(doc.provider)).map((c) => c.name)
+  const [picked, setPicked] = useState<Way | null>(null)
+  if (sealed.error && !sealed.data) return <ProblemPanel error={sealed.error} compact retry={() => void sealed.refetch()} />
+  if (!sealed.data) return <Loading what="how its credential stands" lines={3} />
+  const x = sealed.data
+  const takes = (x.wanted ?? []).length > 0
+  const way = picked ?? (doc.credential ? 'named' : x.state !== 'none' || (takes && names.length === 0) ? 'sealed' : names.length ? 'named' : 'none')
+  const pick = (next: Way) => {
+    setPicked(next)
+    if (next !== 'named' && doc.credential) change({ credential: '' })
+  }
+  return (
+    <div className="stack">
+      <fieldset className={css.ways}>
+        <legend>How does the agent sign in?</legend>
+        {takes ? <label><input type="radio" name="way" checked={way === 'sealed'} onChange={() => pick('sealed')} /><span>With what I enter here. <span className="muted">It is encrypted in this browser for the agents of the site; the collector cannot read it.</span></span></label> : null}
+        <label><input type="radio" name="way" checked={way === 'named'} onChange={() => pick('named')} /><span>With a credential of the agent’s own file. <span className="muted">The collector knows its name alone.</span></span></label>
+        <label><input type="radio" name="way" checked={way === 'none'} onChange={() => pick('none')} /><span>With none. <span className="muted">The provider asks for nothing, or the agent’s machine has a role of its own.</span></span></label>
+      </fieldset>
+      {way === 'named' ? (
+        <div className={css.inset}>
+          <Select label="Credential" description={names.length ? 'A name from the agent’s own file.' : `${agent?.name ?? 'The agent'} reports no credential for this provider. Add one to its credentials file (docs/agent.md), and it appears here.`} placeholder="Choose one" data={doc.credential && !names.includes(doc.credential) ? [...names, doc.credential] : names} value={doc.credential || null} onChange={(v) => change({ credential: v ?? '' })} error={fields.get('/credential')} />
+        </div>
+      ) : null}
+      {way === 'sealed' ? (
+        <div className={css.inset}>
+          {x.state === 'none' ? null : <p className="row"><State state={stateOf(x.state)} word={wordOf(x.state)} /> <span className="muted">sealed <When at={x.sealed_at} /> by <Foreign text={x.sealed_by ?? ''} max={60} />. Entering it again replaces it.</span></p>}
+          {x.reason && x.state !== 'none' ? <Quote text={[x.reason, x.advice].filter(Boolean).join(' ')} tone={x.state === 'reenter' ? 'bad' : undefined} /> : null}
+          <SealForm key={x.sealed_at ?? ''} of={[x]} onDone={() => void sealed.refetch()} />
+        </div>
+      ) : null}
+    </div>
+  )
+}
+
+export function CheckStep({ doc, change, agents, existing, onStep }: StepProps & { existing: Connection; onStep: (s: Step) => void }) {
+  const kinds = useQuery(q.kinds())
+  const { check, run } = usePermissionCheck(existing.id)
+  const agent = agents.find((a) => a.id === doc.agent)
+  const online = agent?.status === 'online'
+  const asked = useRef(false)
+  useEffect(() => {
+    if (!online || asked.current) return
+    asked.current = true
+    void run()
+  }, [online, run])
+  const items = check?.result?.report?.items ?? []
+  const lacking = [...new Set(items.filter((i) => !i.ok && i.kind).map((i) => i.kind!))]
+  const still = (doc.kinds ?? []).filter((k) => k.enabled && lacking.includes(k.kind))
+  const broken = !!check && !check.busy && (!!check.error || check.result?.state !== 'done' || items.some((i) => !i.ok && !i.kind))
+  return (
+    <div className="stack">
+      {agent && !online ? <Away agent={agent} /> : null}
+      {check ? <PermissionList check={check} kinds={kinds.data ?? []} /> : online ? <Loading what="the agent’s answer" lines={3} /> : null}
+      {broken ? <p>Mostly it is one of two: <button type="button" className="link" onClick={() => onStep('settings')}>the settings</button> lead elsewhere, or <button type="button" className="link" onClick={() => onStep('credential')}>the credential</button> is another. Mend it and come back.</p> : null}
+      {still.length ? (
+        <p>Grant what is missing and check again, or <button type="button" className="link" onClick={() => change({ kinds: (doc.kinds ?? []).map((k) => (lacking.includes(k.kind) ? { ...k, enabled: false } : k)) })}>leave out the kinds that may not be read</button>. Otherwise their scopes end as denied, which is said everywhere and calls nothing gone.</p>
+      ) : null}
+      <div><Button onClick={() => void run()} loading={check?.busy ?? false}>Check again</Button></div>
+    </div>
+  )
+}
+
+export function KindsStep({ doc, change, plugin, tried }: StepProps) {
+  if (!plugin) return <p className="muted">No agent reports the plugin “<Foreign text={doc.provider} />” now.</p>
+  const on = (doc.kinds ?? []).filter((k) => k.enabled)
+  return (
+    <div className="stack">
+      <KindRows plugin={plugin} value={doc.kinds ?? []} onChange={(kinds) => change({ kinds })} />
+      {tried && on.length === 0 ? <p className={css.wrong}>Nothing is read while every kind is off.</p> : null}
+      <Policy plugin={plugin} enabled={on.map((k) => k.kind)} />
+    </div>
+  )
+}
