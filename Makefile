@@ -54,8 +54,8 @@ web/node_modules/.package-lock.json: web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-WEB_SOURCES := $(shell find web -type f \( -name '*.ts' -o -name '*.tsx' -o -name '*.css' -o -name '*.html' -o -name '*.svg' \) -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
-web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES) web/vite.config.ts web/tsconfig.json
+WEB_SOURCES := $(shell find web -type f \( -name '*.ts' -o -name '*.tsx' -o -name '*.css' -o -name '*.html' -o -name '*.svg' -o -name '*.po' \) -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
+web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES) web/vite.config.ts web/lingui.config.js web/scripts/texts.mjs web/tsconfig.json
 	cd web && npm run build --silent
 	@touch $@
 

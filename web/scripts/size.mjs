@@ -13,6 +13,7 @@ const visit = (key) => {
   for (const next of manifest[key].imports ?? []) visit(next)
 }
 visit('index.html')
+visit('src/app.tsx')
 
 let js = 0
 let css = 0

@@ -1,32 +1,4 @@
-import '@fontsource-variable/source-sans-3/wght.css'
-import '@fontsource-variable/source-code-pro/wght.css'
-import '@mantine/core/styles.css'
-import './tokens.css'
-import './base.css'
+// First the language, then everything that has texts.
+import { start } from './texts/language'
 
-import { MantineProvider, type MantineColorScheme } from '@mantine/core'
-import { QueryClientProvider } from '@tanstack/react-query'
-import { StrictMode } from 'react'
-import { createRoot } from 'react-dom/client'
-import { RouterProvider } from 'react-router'
-
-import { queryClient } from './api/queries'
-import { schemeManager } from './frame/appearance'
-import { router } from './routes'
-import { theme } from './theme'
-
-createRoot(document.getElementById('root')!).render(
-  <StrictMode>
-    <MantineProvider
-      theme={theme}
-      colorSchemeManager={schemeManager}
-      defaultColorScheme={'auto' as MantineColorScheme}
-      withCssVariables={false}
-      withGlobalClasses={false}
-    >
-      <QueryClientProvider client={queryClient}>
-        <RouterProvider router={router} />
-      </QueryClientProvider>
-    </MantineProvider>
-  </StrictMode>,
-)
+void start().then(() => import('./app'))

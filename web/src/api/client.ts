@@ -1,4 +1,5 @@
 // The only place that talks HTTP. Paths, parameters, bodies and answers are typed by the OpenAPI document.
+import { t } from '@lingui/core/macro'
 import { contact } from './contact'
 import { Problem } from './problem'
 import type { paths } from './schema.gen'
@@ -81,11 +82,11 @@ async function call(method: Method, template: string, o: AnyOptions = {}): Promi
   } catch (err) {
     if (err instanceof Problem || err instanceof SyntaxError || o.signal?.aborted) throw err
     if (wait.over()) {
-      const waited = `It was asked ${patience[read ? 'read' : 'write'] / 1000} s ago.`
-      throw new Problem({ status: 0, title: 'The collector has not answered', detail: read ? waited : `${waited} Whether it was done is not known: look before you send it again.` }, where, '', read, true)
+      const waited = t`It was asked ${patience[read ? 'read' : 'write'] / 1000} s ago.`
+      throw new Problem({ status: 0, title: t`The collector has not answered`, detail: read ? waited : t`${waited} Whether it was done is not known: look before you send it again.` }, where, '', read, true)
     }
     contact.lost()
-    throw new Problem({ status: 0, title: 'No answer from the collector', detail: '' }, where, '', read)
+    throw new Problem({ status: 0, title: t`No answer from the collector`, detail: '' }, where, '', read)
   } finally {
     wait.done()
   }
@@ -117,7 +118,7 @@ function waitFor(method: Method, outer: AbortSignal | undefined) {
 
 async function problemOf(response: Response, where: string, read: boolean): Promise<Problem> {
   const id = response.headers.get('X-Request-Id') ?? ''
-  const fallback: ProblemDocument = { status: response.status, title: response.statusText || `Status ${response.status}` }
+  const fallback: ProblemDocument = { status: response.status, title: response.statusText || t`Status ${response.status}` }
   const body = (await response.json().catch(() => null)) as Partial<ProblemDocument> | null
   return new Problem({ ...fallback, ...body, status: response.status }, where, id, read)
 }

@@ -1,3 +1,4 @@
+import { t } from '@lingui/core/macro'
 import type { ProblemDocument } from './types'
 
 /**
@@ -58,27 +59,27 @@ export function pointerOf(location: string): string {
 }
 
 const advice: Record<number, string> = {
-  0: 'Check that the collector is running and that this machine can reach it. What you typed is kept.',
-  401: 'Sign in again.',
-  403: 'Ask an administrator of this tenant for the right to do it.',
-  404: 'It may have been removed, or it never existed, or you may not see it.',
-  410: 'Choose a later moment.',
-  412: 'Somebody else changed it meanwhile. Look at the current values, then decide again.',
-  413: 'Send less at once.',
-  429: 'Wait a moment, then try again.',
+  0: t`Check that the collector is running and that this machine can reach it. What you typed is kept.`,
+  401: t`Sign in again.`,
+  403: t`Ask an administrator of this tenant for the right to do it.`,
+  404: t`It may have been removed, or it never existed, or you may not see it.`,
+  410: t`Choose a later moment.`,
+  412: t`Somebody else changed it meanwhile. Look at the current values, then decide again.`,
+  413: t`Send less at once.`,
+  429: t`Wait a moment, then try again.`,
 }
 
 /** What to do about it. */
 export function adviceFor(p: Problem): string {
-  if (p.document.retry_after_seconds) return `Try again in ${p.document.retry_after_seconds} s.`
+  if (p.document.retry_after_seconds) return t`Try again in ${p.document.retry_after_seconds} s.`
   const known = advice[p.status]
   if (known) return known
-  return p.status >= 500 ? 'This is the collector’s own fault. Try again; if it stays, tell its operator the id below.' : ''
+  return p.status >= 500 ? t`This is the collector’s own fault. Try again; if it stays, tell its operator the id below.` : ''
 }
 
 /** Turns anything thrown into a Problem, so that pages know one kind of error only. */
 export function asProblem(err: unknown): Problem {
   if (err instanceof Problem) return err
   const detail = err instanceof Error ? err.message : String(err)
-  return new Problem({ status: -1, title: 'This page broke', detail }, 'in the browser')
+  return new Problem({ status: -1, title: t`This page broke`, detail }, 'in the browser')
 }

@@ -1,4 +1,5 @@
 // The moments people compare with, as they say them: today, Monday, a week ago. Days begin at midnight where the reader is.
+import { t } from '@lingui/core/macro'
 
 export interface Moment {
   id: string
@@ -9,13 +10,13 @@ export interface Moment {
 const midnight = (now: Date, daysBack: number) => new Date(now.getFullYear(), now.getMonth(), now.getDate() - daysBack)
 
 export const moments: readonly Moment[] = [
-  { id: 'hour', label: '1 hour ago', at: (now) => new Date(now.getTime() - 3_600_000) },
-  { id: 'today', label: 'today', at: (now) => midnight(now, 0) },
-  { id: 'yesterday', label: 'yesterday', at: (now) => midnight(now, 1) },
+  { id: 'hour', label: t`1 hour ago`, at: (now) => new Date(now.getTime() - 3_600_000) },
+  { id: 'today', label: t`today`, at: (now) => midnight(now, 0) },
+  { id: 'yesterday', label: t`yesterday`, at: (now) => midnight(now, 1) },
   // The last Monday; on a Monday that is today, as for the command line.
-  { id: 'monday', label: 'Monday', at: (now) => midnight(now, (now.getDay() + 6) % 7) },
-  { id: 'week', label: '7 days ago', at: (now) => midnight(now, 7) },
-  { id: 'month', label: '30 days ago', at: (now) => midnight(now, 30) },
+  { id: 'monday', label: t`Monday`, at: (now) => midnight(now, (now.getDay() + 6) % 7) },
+  { id: 'week', label: t`7 days ago`, at: (now) => midnight(now, 7) },
+  { id: 'month', label: t`30 days ago`, at: (now) => midnight(now, 30) },
 ]
 
 /** A moment of the address: one of the words above, or a time. */

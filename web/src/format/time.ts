@@ -1,4 +1,7 @@
 // Times as people read them: relative in text, absolute on hover, in the reader's zone.
+import { t } from '@lingui/core/macro'
+
+import { formats } from '../texts/language'
 
 /** Go writes an unset time as the year 1; the API leaves most of them out. Both mean "never". */
 export function parseTime(text: string | undefined | null): Date | null {
@@ -20,18 +23,18 @@ const steps: [limit: number, size: number, unit: string][] = [
 export function relative(at: Date, now: number): string {
   const diff = now - at.getTime()
   const size = Math.abs(diff)
-  if (size < 5000) return 'just now'
+  if (size < 5000) return t`just now`
   const [, unit, word] = steps.find(([limit]) => size < limit) ?? steps[steps.length - 1]!
   const text = `${Math.floor(size / unit)} ${word}`
-  return diff >= 0 ? `${text} ago` : `in ${text}`
+  return diff >= 0 ? t`${text} ago` : t`in ${text}`
 }
 
-const full = new Intl.DateTimeFormat('en-GB', {
+const full = new Intl.DateTimeFormat(formats(), {
   year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short',
 })
-const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
-const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' })
-const date = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })
+const clock = new Intl.DateTimeFormat(formats(), { hour: '2-digit', minute: '2-digit' })
+const day = new Intl.DateTimeFormat(formats(), { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' })
+const date = new Intl.DateTimeFormat(formats(), { day: 'numeric', month: 'short', year: 'numeric' })
 
 export const absolute = (at: Date) => full.format(at)
 export const dateOnly = (at: Date) => date.format(at)
@@ -46,7 +49,7 @@ export function short(at: Date, now: number): string {
 /** "840 ms", "12.4 s", "3 min 5 s", "2 h 10 min", "41 d 3 h". */
 export function duration(ms: number): string {
   if (!Number.isFinite(ms) || ms < 0) return ''
-  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 1000) return t`${Math.round(ms)} ms`
   const s = ms / 1000
   if (s < 60) return `${s < 10 ? s.toFixed(1).replace(/\.0$/, '') : Math.round(s)} s`
   const pair = (big: number, bigWord: string, small: number, smallWord: string) =>
@@ -61,9 +64,9 @@ export function duration(ms: number): string {
 
 /** An interval as it is set: "every 15 min". */
 export function every(seconds: number): string {
-  if (seconds % 86400 === 0) return seconds === 86400 ? 'daily' : `every ${seconds / 86400} d`
-  if (seconds % 3600 === 0) return seconds === 3600 ? 'hourly' : `every ${seconds / 3600} h`
-  return seconds % 60 === 0 ? `every ${seconds / 60} min` : `every ${seconds} s`
+  if (seconds % 86400 === 0) return seconds === 86400 ? 'daily' : t`every ${seconds / 86400} d`
+  if (seconds % 3600 === 0) return seconds === 3600 ? 'hourly' : t`every ${seconds / 3600} h`
+  return seconds % 60 === 0 ? t`every ${seconds / 60} min` : t`every ${seconds} s`
 }
 
 /** For <input type="datetime-local">, in the reader's zone. */

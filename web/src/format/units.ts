@@ -1,7 +1,10 @@
 // Numbers with their units. What a number counts is said by its field's unit, which the kind's schema states.
+import { t } from '@lingui/core/macro'
+
+import { formats } from '../texts/language'
 import { duration } from './time'
 
-const group = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 2 })
+const group = new Intl.NumberFormat(formats(), { maximumFractionDigits: 2 })
 
 export const count = (n: number) => group.format(n)
 
@@ -37,7 +40,7 @@ export function quantity(n: number, unit: string | undefined): string {
     case 'bit/s':
       return scaled(n, 1000, ['bit/s', 'kbit/s', 'Mbit/s', 'Gbit/s', 'Tbit/s'])
     case 'MHz':
-      return Math.abs(n) >= 1000 ? `${group.format(n / 1000)} GHz` : `${count(n)} MHz`
+      return Math.abs(n) >= 1000 ? t`${group.format(n / 1000)} GHz` : t`${count(n)} MHz`
     case 'seconds':
       return duration(n * 1000)
     case '%':

@@ -1,4 +1,5 @@
 // Inputs for a JSON Schema, with the plugin author's own words as help.
+import { t } from '@lingui/core/macro'
 import { NumberInput, Select, Switch, TagsInput, Textarea, TextInput } from '@mantine/core'
 import { useState } from 'react'
 
@@ -36,10 +37,10 @@ function Field({ input: i, value, onChange, errors, tried, prefix }: Props & { i
   const v = at(value, i.pointer)
   const set = (leaf: unknown) => onChange(put(value ?? {}, i.pointer, leaf === '' || (Array.isArray(leaf) && leaf.length === 0) ? undefined : leaf))
   const error = errors.get(prefix + i.pointer) ?? (tried ? problemOf(i, value) || undefined : undefined)
-  const notes = [i.help, i.narrows ? 'Narrows what is read: what it leaves out becomes unwatched, not gone.' : ''].filter(Boolean).join(' ')
+  const notes = [i.help, i.narrows ? t`Narrows what is read: what it leaves out becomes unwatched, not gone.` : ''].filter(Boolean).join(' ')
   const common = { label: i.label, description: notes || undefined, required: i.required, error, placeholder: i.placeholder || undefined }
   if (i.secret) {
-    return <TextInput label={i.label} description="Secrets are never typed here. Save the connection and enter its sealed credential there, or put the value into the agent’s own file." disabled placeholder="Kept by the agent" />
+    return <TextInput label={i.label} description={t`Secrets are never typed here. Save the connection and enter its sealed credential there, or put the value into the agent’s own file.`} disabled placeholder={t`Kept by the agent`} />
   }
   switch (i.type) {
     case 'choice':
@@ -49,7 +50,7 @@ function Field({ input: i, value, onChange, errors, tried, prefix }: Props & { i
     case 'number':
       return <NumberInput {...common} suffix={i.unit ? ` ${i.unit}` : ''} value={typeof v === 'number' ? v : ''} onChange={(x) => set(x === '' ? undefined : Number(x))} {...(i.node.minimum !== undefined ? { min: i.node.minimum } : {})} {...(i.node.maximum !== undefined ? { max: i.node.maximum } : {})} clampBehavior="none" />
     case 'list':
-      return <TagsInput {...common} placeholder={i.placeholder || 'Type one, then Enter'} value={Array.isArray(v) ? v.map(String) : []} onChange={set} splitChars={[',', ' ']} />
+      return <TagsInput {...common} placeholder={i.placeholder || t`Type one, then Enter`} value={Array.isArray(v) ? v.map(String) : []} onChange={set} splitChars={[',', ' ']} />
     case 'json':
       return <JsonField {...common} value={v} onChange={set} />
     default:
@@ -65,18 +66,18 @@ function JsonField({ value, onChange, error, ...common }: { label: string; descr
     <Textarea
       {...common}
       styles={{ input: { fontFamily: 'var(--font-mono)' } }}
-      error={broken ? 'This is not JSON yet.' : error}
+      error={broken ? t`This is not JSON yet.` : error}
       value={text}
       onChange={(e) => {
-        const t = e.currentTarget.value
-        setText(t)
-        if (t.trim() === '') {
+        const it = e.currentTarget.value
+        setText(it)
+        if (it.trim() === '') {
           setBroken(false)
           onChange(undefined)
           return
         }
         try {
-          onChange(JSON.parse(t))
+          onChange(JSON.parse(it))
           setBroken(false)
         } catch {
           setBroken(true)

@@ -1,5 +1,6 @@
 // Reads the JSON Schema of a plugin's settings into a list of inputs, so that a new plugin needs no page of its own.
 // It understands what sdk/schema allows there; anything else is edited as JSON.
+import { t } from '@lingui/core/macro'
 import { at, join, put } from '../format/pointer'
 import { human } from '../format/text'
 
@@ -69,7 +70,7 @@ export function resolve(node: SchemaNode, root: SchemaNode): SchemaNode {
   return out
 }
 
-const typeOf = (n: SchemaNode) => (Array.isArray(n.type) ? (n.type.find((t) => t !== 'null') ?? '') : (n.type ?? ''))
+const typeOf = (n: SchemaNode) => (Array.isArray(n.type) ? (n.type.find((it) => it !== 'null') ?? '') : (n.type ?? ''))
 
 function inputType(n: SchemaNode, root: SchemaNode): InputType {
   if (n.enum?.every((v) => typeof v === 'string')) return 'choice'
@@ -134,22 +135,22 @@ export function defaultsOf(inputs: Input[]): Record<string, unknown> {
 export function problemOf(i: Input, settings: unknown): string {
   const v = at(settings, i.pointer)
   const empty = v === undefined || v === null || v === '' || (Array.isArray(v) && v.length === 0)
-  if (empty) return i.required ? 'This is needed.' : ''
+  if (empty) return i.required ? t`This is needed.` : ''
   const n = i.node
   if (typeof v === 'number') {
-    if (!Number.isFinite(v)) return 'A number is needed here.'
-    if (typeOf(n) === 'integer' && !Number.isInteger(v)) return 'A whole number is needed here.'
-    if (n.minimum !== undefined && v < n.minimum) return `At least ${n.minimum}.`
-    if (n.maximum !== undefined && v > n.maximum) return `At most ${n.maximum}.`
+    if (!Number.isFinite(v)) return t`A number is needed here.`
+    if (typeOf(n) === 'integer' && !Number.isInteger(v)) return t`A whole number is needed here.`
+    if (n.minimum !== undefined && v < n.minimum) return t`At least ${n.minimum}.`
+    if (n.maximum !== undefined && v > n.maximum) return t`At most ${n.maximum}.`
   }
   if (typeof v === 'string') {
-    if (n.minLength !== undefined && [...v].length < n.minLength) return `At least ${n.minLength} characters.`
-    if (n.maxLength !== undefined && [...v].length > n.maxLength) return `At most ${n.maxLength} characters.`
-    if ((n.format === 'uri' || n.format === 'url') && !URL.canParse(v)) return 'An address such as https://name/path is needed here.'
+    if (n.minLength !== undefined && [...v].length < n.minLength) return t`At least ${n.minLength} characters.`
+    if (n.maxLength !== undefined && [...v].length > n.maxLength) return t`At most ${n.maxLength} characters.`
+    if ((n.format === 'uri' || n.format === 'url') && !URL.canParse(v)) return t`An address such as https://name/path is needed here.`
   }
   if (Array.isArray(v)) {
-    if (n.minItems !== undefined && v.length < n.minItems) return `At least ${n.minItems}.`
-    if (n.maxItems !== undefined && v.length > n.maxItems) return `At most ${n.maxItems}.`
+    if (n.minItems !== undefined && v.length < n.minItems) return t`At least ${n.minItems}.`
+    if (n.maxItems !== undefined && v.length > n.maxItems) return t`At most ${n.maxItems}.`
   }
   return ''
 }

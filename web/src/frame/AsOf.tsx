@@ -1,4 +1,6 @@
 // The as-of clock: now, or a moment in the past. The moment is in the address, so that the past can be linked to.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Popover, TextInput } from '@mantine/core'
 import { IconClock } from '@tabler/icons-react'
 import { useState } from 'react'
@@ -40,18 +42,18 @@ export function AsOfClock() {
       <Popover.Target>
         <button type="button" className={css.clock} data-past={asOf ? true : undefined} onClick={() => { setText(localInput(asOf ? new Date(asOf) : new Date(now))); setOpen(!open) }}>
           <IconClock size={15} aria-hidden />
-          <span className="hidden-visually">As of</span>
-          {asOf ? <When at={asOf} clock /> : 'Now'}
+          <span className="hidden-visually"><Trans>As of</Trans></span>
+          {asOf ? <When at={asOf} clock /> : t`Now`}
         </button>
       </Popover.Target>
       <Popover.Dropdown>
         <form className="stack-s" onSubmit={(e) => { e.preventDefault(); if (typed) set(typed) }}>
-          <TextInput type="datetime-local" label="Show the inventory as of" value={text} onChange={(e) => setText(e.currentTarget.value)} max={localInput(new Date(now))} />
+          <TextInput type="datetime-local" label={t`Show the inventory as of`} value={text} onChange={(e) => setText(e.currentTarget.value)} max={localInput(new Date(now))} />
           <div className="row">
-            <Button type="submit" variant="filled" disabled={!typed}>Show</Button>
-            <Button onClick={() => set(ago(1))}>1 h ago</Button>
-            <Button onClick={() => set(ago(24))}>Yesterday</Button>
-            {asOf ? <Button onClick={() => set(null)}>Now</Button> : null}
+            <Button type="submit" variant="filled" disabled={!typed}><Trans>Show</Trans></Button>
+            <Button onClick={() => set(ago(1))}><Trans>1 h ago</Trans></Button>
+            <Button onClick={() => set(ago(24))}><Trans>Yesterday</Trans></Button>
+            {asOf ? <Button onClick={() => set(null)}><Trans>Now</Trans></Button> : null}
           </div>
         </form>
       </Popover.Dropdown>

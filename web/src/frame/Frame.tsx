@@ -1,3 +1,5 @@
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { ActionIcon, Drawer, Menu, Tooltip, useMantineColorScheme } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { IconKeyboard, IconLayoutSidebarLeftCollapse, IconLogout, IconMenu2, IconMoon, IconSearch, IconSettings, IconSun, IconUserCircle } from '@tabler/icons-react'
@@ -44,20 +46,20 @@ export function Frame() {
   const past = params.get('as_of')
   return (
     <div className={css.frame} data-rail={narrow ? 'none' : closed ? 'closed' : 'open'} data-past={past ? true : undefined}>
-      <a href="#content" className="skip">Skip to the content</a>
+      <a href="#content" className="skip"><Trans>Skip to the content</Trans></a>
       <header className={css.bar}>
         {narrow ? (
-          <ActionIcon aria-label="Open the menu" onClick={() => setMenu(true)}><IconMenu2 size={18} /></ActionIcon>
+          <ActionIcon aria-label={t`Open the menu`} onClick={() => setMenu(true)}><IconMenu2 size={18} /></ActionIcon>
         ) : (
-          <Link to="/" className={css.brand} aria-label="Maestro, overview">
+          <Link to="/" className={css.brand} aria-label={t`Maestro, overview`}>
             <Sign />
-            {closed ? null : <span>Maestro</span>}
+            {closed ? null : <span><Trans>Maestro</Trans></span>}
           </Link>
         )}
         <button type="button" className={css.search} onClick={() => setDialog('search')}>
           <IconSearch size={15} aria-hidden />
-          <span className="clip">Find things, pages, actions</span>
-          <kbd>Ctrl K</kbd>
+          <span className="clip"><Trans>Find things, pages, actions</Trans></span>
+          <kbd><Trans>Ctrl K</Trans></kbd>
         </button>
         <span className="grow" />
         <AsOfClock />
@@ -65,14 +67,14 @@ export function Frame() {
         <Account onHelp={() => setDialog('help')} />
       </header>
       {narrow ? (
-        <Drawer opened={menu} onClose={() => setMenu(false)} size={260} title={<span className={css.brand}><Sign /><span>Maestro</span></span>} lockScroll={false} transitionProps={{ duration: 0 }} closeButtonProps={{ 'aria-label': 'Close the menu' }}>
+        <Drawer opened={menu} onClose={() => setMenu(false)} size={260} title={<span className={css.brand}><Sign /><span><Trans>Maestro</Trans></span></span>} lockScroll={false} transitionProps={{ duration: 0 }} closeButtonProps={{ 'aria-label': t`Close the menu` }}>
           <Rail closed={false} />
         </Drawer>
       ) : (
         <div className={css.side}>
           <Rail closed={closed} />
-          <Tooltip label={closed ? 'Open the menu' : 'Fold the menu'} position="right">
-            <ActionIcon className={css.fold} aria-label={closed ? 'Open the menu' : 'Fold the menu'} onClick={toggle}>
+          <Tooltip label={closed ? t`Open the menu` : t`Fold the menu`} position="right">
+            <ActionIcon className={css.fold} aria-label={closed ? t`Open the menu` : t`Fold the menu`} onClick={toggle}>
               <IconLayoutSidebarLeftCollapse size={17} style={closed ? { transform: 'scaleX(-1)' } : undefined} />
             </ActionIcon>
           </Tooltip>
@@ -82,7 +84,7 @@ export function Frame() {
         <Offline />
         <NotRefreshed />
         {past ? <Past at={past} /> : null}
-        <Suspense fallback={<><PageToCome /><Loading what="the page" /></>}>
+        <Suspense fallback={<><PageToCome /><Loading what={t`the page`} /></>}>
           <Outlet />
         </Suspense>
       </main>
@@ -121,8 +123,8 @@ function Offline() {
   if (since === null) return null
   return (
     <div className={css.offline} role="alert">
-      <span>No answer from the collector since <When at={new Date(since).toISOString()} clock />. What you see is from before; what you type is kept.</span>
-      <button type="button" className="link" onClick={() => void client.refetchQueries({ type: 'active' })}>Try now</button>
+      <span><Trans>No answer from the collector since <When at={new Date(since).toISOString()} clock />. What you see is from before; what you type is kept.</Trans></span>
+      <button type="button" className="link" onClick={() => void client.refetchQueries({ type: 'active' })}><Trans>Try now</Trans></button>
     </div>
   )
 }
@@ -131,7 +133,7 @@ function Past({ at }: { at: string }) {
   const [params, setParams] = useSearchParams()
   return (
     <div className={css.past} role="status">
-      <span>You are looking at the past: as the collector knew it at <strong><When at={at} clock /></strong>.</span>
+      <span><Trans>You are looking at the past: as the collector knew it at <strong><When at={at} clock /></strong>.</Trans></span>
       <button
         type="button"
         className="link"
@@ -141,7 +143,7 @@ function Past({ at }: { at: string }) {
           setParams(next)
         }}
       >
-        Back to now
+        <Trans>Back to now</Trans>
       </button>
     </div>
   )
@@ -155,18 +157,18 @@ function Account({ onHelp }: { onHelp: () => void }) {
   return (
     <Menu position="bottom-end" width={220}>
       <Menu.Target>
-        <ActionIcon aria-label={`Account of ${session?.username ?? ''}`} size="lg"><IconUserCircle size={20} /></ActionIcon>
+        <ActionIcon aria-label={t`Account of ${session?.username ?? ''}`} size="lg"><IconUserCircle size={20} /></ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Label>{session?.username} · {session?.role} of tenant {session?.tenant}</Menu.Label>
+        <Menu.Label><Trans>{session?.username} · {session?.role} of tenant {session?.tenant}</Trans></Menu.Label>
         <Menu.Item leftSection={dark ? <IconSun size={15} /> : <IconMoon size={15} />} onClick={() => setColorScheme(dark ? 'light' : 'dark')}>
-          {dark ? 'Light' : 'Dark'}
+          {dark ? t`Light` : t`Dark`}
         </Menu.Item>
-        <Menu.Item leftSection={<IconKeyboard size={15} />} onClick={onHelp}>Keys</Menu.Item>
-        <Menu.Item leftSection={<IconUserCircle size={15} />} component={Link} to="/account">Profile and security</Menu.Item>
-        <Menu.Item leftSection={<IconSettings size={15} />} component={Link} to="/settings">Settings</Menu.Item>
+        <Menu.Item leftSection={<IconKeyboard size={15} />} onClick={onHelp}><Trans>Keys</Trans></Menu.Item>
+        <Menu.Item leftSection={<IconUserCircle size={15} />} component={Link} to="/account"><Trans>Profile and security</Trans></Menu.Item>
+        <Menu.Item leftSection={<IconSettings size={15} />} component={Link} to="/settings"><Trans>Settings</Trans></Menu.Item>
         <Menu.Divider />
-        <Menu.Item leftSection={<IconLogout size={15} />} onClick={() => void signOut()}>Sign out</Menu.Item>
+        <Menu.Item leftSection={<IconLogout size={15} />} onClick={() => void signOut()}><Trans>Sign out</Trans></Menu.Item>
       </Menu.Dropdown>
     </Menu>
   )

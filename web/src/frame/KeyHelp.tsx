@@ -1,22 +1,23 @@
+import { t } from '@lingui/core/macro'
 import { Modal } from '@mantine/core'
 
 import css from './KeyHelp.module.css'
 import { jumps } from './keys'
 
 const rows: [string[], string][] = [
-  [['Ctrl', 'K'], 'Find things, pages and actions'],
-  [['/'], 'Go to the filter'],
-  [['j'], 'Next row'],
-  [['k'], 'Row before'],
-  [['Enter'], 'Open the row'],
-  [['e'], 'Edit what the page shows'],
-  [['Esc'], 'Leave a field or close'],
-  [['?'], 'This list'],
+  [['Ctrl', 'K'], t`Find things, pages and actions`],
+  [['/'], t`Go to the filter`],
+  [['j'], t`Next row`],
+  [['k'], t`Row before`],
+  [['Enter'], t`Open the row`],
+  [['e'], t`Edit what the page shows`],
+  [['Esc'], t`Leave a field or close`],
+  [['?'], t`This list`],
 ]
 
 export default function KeyHelp({ onClose }: { onClose: () => void }) {
   return (
-    <Modal opened onClose={onClose} title="Keys" size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} title={t`Keys`} size="lg" closeButtonProps={{ 'aria-label': t`Close` }}>
       <div className={css.columns}>
         <dl>{rows.map(([keys, what]) => <Row key={what} keys={keys} what={what} />)}</dl>
         <dl>{jumps.map((j) => <Row key={j.to} keys={['g', j.key]} what={j.label} />)}</dl>

@@ -1,4 +1,5 @@
 // What was read stays on the page when asking for it again fails; this line says that it is from before, and why.
+import { Trans } from '@lingui/react/macro'
 import { useQueryClient, type Query } from '@tanstack/react-query'
 import { useCallback, useSyncExternalStore } from 'react'
 
@@ -18,8 +19,8 @@ export function NotRefreshed() {
   const p = asProblem(failed)
   return (
     <div className={css.past} role="status">
-      <span className="break">Some of this is from before: {p.title}{p.detail ? `. ${p.detail}` : ''}</span>
-      <button type="button" className="link" onClick={() => void client.refetchQueries({ type: 'active', predicate: stale })}>Ask again</button>
+      <span className="break"><Trans>Some of this is from before: {p.title}{p.detail ? `. ${p.detail}` : ''}</Trans></span>
+      <button type="button" className="link" onClick={() => void client.refetchQueries({ type: 'active', predicate: stale })}><Trans>Ask again</Trans></button>
     </div>
   )
 }

@@ -1,4 +1,6 @@
 // Ctrl-K: finds things of every kind, pages and actions from one line.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Modal, TextInput } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
@@ -43,15 +45,15 @@ export default function Palette({ onClose }: { onClose: () => void }) {
     e.preventDefault()
   }
   return (
-    <Modal opened onClose={onClose} withCloseButton={false} size={620} padding={0} centered={false} yOffset="10vh" title="Find" classNames={{ header: 'hidden-visually' }}>
+    <Modal opened onClose={onClose} withCloseButton={false} size={620} padding={0} centered={false} yOffset="10vh" title={t`Find`} classNames={{ header: 'hidden-visually' }}>
       <TextInput
         data-autofocus
         size="md"
         variant="unstyled"
         className={css.input}
         leftSection={<IconSearch size={17} aria-hidden />}
-        placeholder="A name, an address, a range, a serial number, a page …"
-        aria-label="Find things, pages and actions"
+        placeholder={t`A name, an address, a range, a serial number, a page …`}
+        aria-label={t`Find things, pages and actions`}
         role="combobox"
         aria-expanded
         aria-controls="palette-list"
@@ -63,7 +65,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
         }}
         onKeyDown={onKey}
       />
-      <ul id="palette-list" role="listbox" aria-label="Found" className={css.list}>
+      <ul id="palette-list" role="listbox" aria-label={t`Found`} className={css.list}>
         {entries.map((e, i) => (
           <li
             key={e.id}
@@ -80,7 +82,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
           </li>
         ))}
       </ul>
-      {nothing ? <p className={css.none} role="status">{searching ? 'Looking …' : `Nothing called “${plain(text)}” is known. Things that are gone are found in their list, with state = gone.`}</p> : null}
+      {nothing ? <p className={css.none} role="status">{searching ? t`Looking …` : t`Nothing called “${plain(text)}” is known. Things that are gone are found in their list, with state = gone.`}</p> : null}
     </Modal>
   )
 }
@@ -101,20 +103,20 @@ function useEntries(text: string): { entries: Entry[]; searching: boolean; nothi
     hint: <>{kindOf(r.kind)?.label ?? r.kind}{r.datacenter?.name ? <> · <Foreign text={r.datacenter.name} max={24} /></> : null}{r.state === 'active' ? null : <> <State state={r.state} /></>}</>,
   }))
   const lists: Entry[] = (views.data?.items ?? []).filter((v) => `${v.name} ${kindOf(v.kind)?.plural ?? v.kind}`.toLowerCase().includes(wanted)).slice(0, wanted ? 6 : 12).map((v) => ({
-    id: v.id, to: addressOfView(v), icon: <IconBookmark size={16} />, label: <Foreign text={v.name} max={60} />, hint: <>saved list of {(kindOf(v.kind)?.plural ?? v.kind).toLowerCase()}</>,
+    id: v.id, to: addressOfView(v), icon: <IconBookmark size={16} />, label: <Foreign text={v.name} max={60} />, hint: <><Trans>saved list of {(kindOf(v.kind)?.plural ?? v.kind).toLowerCase()}</Trans></>,
   }))
   const pages: Entry[] = [
     ...(kinds.data ?? []).filter((k) => k.approval === 'approved').map((k) => ({ id: k.name, to: `/inventory/${k.name}`, name: k.plural, icon: <KindIcon kind={k} /> })),
     ...jumps.filter((j) => !j.to.startsWith('/inventory/')).map((j) => ({ id: j.to, to: j.to, name: j.label, icon: <IconArrowRight size={16} /> })),
-  ].filter((p) => p.name.toLowerCase().includes(wanted)).slice(0, wanted ? 6 : 40).map((p) => ({ ...p, label: p.name, hint: 'page' }))
+  ].filter((p) => p.name.toLowerCase().includes(wanted)).slice(0, wanted ? 6 : 40).map((p) => ({ ...p, label: p.name, hint: t`page` }))
   const actions: Entry[] = [
-    { id: 'new-connection', to: '/connections/setup', label: 'Add a connection', needs: 'connection.manage' },
-    { id: 'join', to: '/agents?join=1', label: 'Install an agent', needs: 'agent.manage' },
-    { id: 'token', to: '/settings?token=new', label: 'Make an API token', needs: 'token.manage' },
-  ].filter((a) => session?.actions.includes(a.needs) && a.label.toLowerCase().includes(wanted)).map((a) => ({ ...a, icon: <IconPlus size={16} />, hint: 'action' }))
+    { id: 'new-connection', to: '/connections/setup', label: t`Add a connection`, needs: 'connection.manage' },
+    { id: 'join', to: '/agents?join=1', label: t`Install an agent`, needs: 'agent.manage' },
+    { id: 'token', to: '/settings?token=new', label: t`Make an API token`, needs: 'token.manage' },
+  ].filter((a) => session?.actions.includes(a.needs) && a.label.toLowerCase().includes(wanted)).map((a) => ({ ...a, icon: <IconPlus size={16} />, hint: t`action` }))
   const searching = wanted !== '' && (found.isFetching || settled !== text.trim())
   // Whoever finds nothing wants to know why.
-  const why: Entry[] = wanted && !searching && things.length === 0 ? [{ id: 'why', to: `/why?name=${encodeURIComponent(text.trim())}`, icon: <IconZoomQuestion size={16} />, label: <>Why is “<Foreign text={text.trim()} max={40} />” not here?</>, hint: 'ask' }] : []
+  const why: Entry[] = wanted && !searching && things.length === 0 ? [{ id: 'why', to: `/why?name=${encodeURIComponent(text.trim())}`, icon: <IconZoomQuestion size={16} />, label: <><Trans>Why is “<Foreign text={text.trim()} max={40} />” not here?</Trans></>, hint: t`ask` }] : []
   const named = [...things, ...lists, ...pages, ...actions]
   return { entries: [...named, ...why], searching, nothing: named.length === 0 }
 }

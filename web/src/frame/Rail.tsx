@@ -1,3 +1,5 @@
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Tooltip } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { IconActivity, IconArrowsJoin2, IconBuilding, IconChecklist, IconFileImport, IconHierarchy, IconHistory, IconHome, IconPlugConnected, IconRobot, IconSettings, IconTag, IconTransform, IconTrashX } from '@tabler/icons-react'
@@ -13,12 +15,12 @@ import { KindIcon } from './icons'
 import { RailViews } from './RailViews'
 
 const groups: [key: string, title: string][] = [
-  ['compute', 'Compute'],
-  ['storage', 'Storage'],
-  ['network', 'Network'],
-  ['data', 'Data and services'],
-  ['business', 'Business'],
-  ['other', 'Other'],
+  ['compute', t`Compute`],
+  ['storage', t`Storage`],
+  ['network', t`Network`],
+  ['data', t`Data and services`],
+  ['business', t`Business`],
+  ['other', t`Other`],
 ]
 
 interface Item {
@@ -42,11 +44,11 @@ export function Rail({ closed }: { closed: boolean }) {
     (kinds.data ?? []).filter((k) => k.approval === 'approved' && known(k.group) === group && (counts.get(k.name) ?? 0) + (k.built_in ? 0 : 1) > 0)
   const anything = groups.some(([g]) => of(g).length)
   return (
-    <nav className={css.rail} data-closed={closed || undefined} aria-label="Main">
+    <nav className={css.rail} data-closed={closed || undefined} aria-label={t`Main`}>
       <div className={css.scroll}>
         <Items closed={closed} items={[
-          { to: '/', label: 'Overview', icon: <IconHome size={size} stroke={1.6} /> },
-          { to: '/changes', label: 'Changes', icon: <IconHistory size={size} stroke={1.6} /> },
+          { to: '/', label: t`Overview`, icon: <IconHome size={size} stroke={1.6} /> },
+          { to: '/changes', label: t`Changes`, icon: <IconHistory size={size} stroke={1.6} /> },
         ]} />
         {groups.map(([key, title]) => {
           const list = of(key)
@@ -56,35 +58,35 @@ export function Rail({ closed }: { closed: boolean }) {
             </Section>
           ) : null
         })}
-        {!anything && kinds.data && summary.data && !closed ? <p className={css.none}>Kinds appear here once something is discovered.</p> : null}
+        {!anything && kinds.data && summary.data && !closed ? <p className={css.none}><Trans>Kinds appear here once something is discovered.</Trans></p> : null}
         {closed ? null : <RailViews kinds={kinds.data ?? []} ready={!!kinds.data && !!summary.data} />}
-        <Section title="Discovery" closed={closed}>
+        <Section title={t`Discovery`} closed={closed}>
           <Items
             closed={closed}
             items={[
-              { to: '/connections', label: 'Connections', icon: <IconPlugConnected size={size} stroke={1.6} />, count: summary.data?.connections },
-              { to: '/agents', label: 'Agents', icon: <IconRobot size={size} stroke={1.6} />, count: summary.data?.agents },
-              { to: '/runs', label: 'Runs', icon: <IconActivity size={size} stroke={1.6} /> },
-              { to: '/coverage', label: 'Coverage', icon: <IconChecklist size={size} stroke={1.6} /> },
-              { to: '/datacenters', label: 'Datacenters', icon: <IconBuilding size={size} stroke={1.6} /> },
-              { to: '/prefixes', label: 'Address space', icon: <IconHierarchy size={size} stroke={1.6} /> },
+              { to: '/connections', label: t`Connections`, icon: <IconPlugConnected size={size} stroke={1.6} />, count: summary.data?.connections },
+              { to: '/agents', label: t`Agents`, icon: <IconRobot size={size} stroke={1.6} />, count: summary.data?.agents },
+              { to: '/runs', label: t`Runs`, icon: <IconActivity size={size} stroke={1.6} /> },
+              { to: '/coverage', label: t`Coverage`, icon: <IconChecklist size={size} stroke={1.6} /> },
+              { to: '/datacenters', label: t`Datacenters`, icon: <IconBuilding size={size} stroke={1.6} /> },
+              { to: '/prefixes', label: t`Address space`, icon: <IconHierarchy size={size} stroke={1.6} /> },
             ]}
           />
         </Section>
-        <Section title="Review" closed={closed}>
+        <Section title={t`Review`} closed={closed}>
           <Items
             closed={closed}
             items={[
-              { to: '/removals', label: 'Removals', icon: <IconTrashX size={size} stroke={1.6} />, badge: held },
-              { to: '/reviews', label: 'Same or not', icon: <IconArrowsJoin2 size={size} stroke={1.6} />, badge: reviews.data?.total_size },
-              { to: '/kinds', label: 'Kinds', icon: <IconTag size={size} stroke={1.6} />, badge: pending },
-              { to: '/mapping', label: 'Mapping', icon: <IconTransform size={size} stroke={1.6} /> },
-              { to: '/import', label: 'Import', icon: <IconFileImport size={size} stroke={1.6} /> },
+              { to: '/removals', label: t`Removals`, icon: <IconTrashX size={size} stroke={1.6} />, badge: held },
+              { to: '/reviews', label: t`Same or not`, icon: <IconArrowsJoin2 size={size} stroke={1.6} />, badge: reviews.data?.total_size },
+              { to: '/kinds', label: t`Kinds`, icon: <IconTag size={size} stroke={1.6} />, badge: pending },
+              { to: '/mapping', label: t`Mapping`, icon: <IconTransform size={size} stroke={1.6} /> },
+              { to: '/import', label: t`Import`, icon: <IconFileImport size={size} stroke={1.6} /> },
             ]}
           />
         </Section>
       </div>
-      <Items closed={closed} items={[{ to: '/settings', label: 'Settings', icon: <IconSettings size={size} stroke={1.6} /> }]} />
+      <Items closed={closed} items={[{ to: '/settings', label: t`Settings`, icon: <IconSettings size={size} stroke={1.6} /> }]} />
     </nav>
   )
 }
@@ -111,7 +113,7 @@ function Items({ items, closed }: { items: Item[]; closed: boolean }) {
             <span className={css.icon}>{i.icon}</span>
             {closed ? null : <span className="clip grow">{i.label}</span>}
             {closed || i.count === undefined ? null : <span className={css.count}>{count(i.count)}</span>}
-            {i.badge ? <span className={css.badge} aria-label={`${i.badge} to decide`}>{closed ? '' : count(i.badge)}</span> : null}
+            {i.badge ? <span className={css.badge} aria-label={t`${i.badge} to decide`}>{closed ? '' : count(i.badge)}</span> : null}
           </NavLink>
         )
         return <li key={i.to}>{closed ? <Tooltip label={i.label} position="right">{link}</Tooltip> : link}</li>

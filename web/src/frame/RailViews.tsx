@@ -1,4 +1,5 @@
 // Saved lists in the rail, by kind. They are asked for once the rest of the rail is there: nobody waits for them.
+import { Trans } from '@lingui/react/macro'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useSearchParams } from 'react-router'
 
@@ -19,7 +20,7 @@ export function RailViews({ kinds, ready }: { kinds: readonly KindInfo[]; ready:
   if (!groups.length) return null
   return (
     <section>
-      <h2 className={css.title}>Saved lists</h2>
+      <h2 className={css.title}><Trans>Saved lists</Trans></h2>
       <ul>
         {groups.flatMap(({ kind, views }) => views.map((v) => (
           <li key={v.id}>

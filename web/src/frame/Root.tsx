@@ -1,4 +1,6 @@
 // Decides between the sign-in and the frame. The address stays, so that signing in leads where one wanted to go.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { lazy, Suspense, useEffect } from 'react'
@@ -45,7 +47,7 @@ export function Root() {
     return () => line.stop()
   }, [client, known])
 
-  if (session.isPending) return <main className={css.alone}><Loading what="the collector" lines={3} /></main>
+  if (session.isPending) return <main className={css.alone}><Loading what={t`the collector`} lines={3} /></main>
   if (session.error && !session.data) {
     return <main className={css.alone}><ProblemPanel error={session.error} retry={() => void session.refetch()} /></main>
   }
@@ -54,7 +56,7 @@ export function Root() {
   if (!session.data || Alone) {
     const Shown = Alone ?? SignIn
     return (
-      <Suspense fallback={<main className={css.alone}><Loading what="the sign-in page" lines={3} /></main>}>
+      <Suspense fallback={<main className={css.alone}><Loading what={t`the sign-in page`} lines={3} /></main>}>
         <Shown />
       </Suspense>
     )
@@ -75,8 +77,8 @@ export function RouteBroke() {
     <main className={css.alone}>
       {outdated ? (
         <div className="stack">
-          <p>The collector was updated since this page was opened.</p>
-          <div><Button variant="filled" onClick={() => location.reload()}>Load the new version</Button></div>
+          <p><Trans>The collector was updated since this page was opened.</Trans></p>
+          <div><Button variant="filled" onClick={() => location.reload()}><Trans>Load the new version</Trans></Button></div>
         </div>
       ) : (
         <ProblemPanel error={error} retry={() => location.reload()} />

@@ -1,4 +1,6 @@
 // The session has ended while somebody worked: he signs in over the page, and goes on with what he had typed.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Modal, PasswordInput } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -32,7 +34,7 @@ export default function SignInAgain({ as }: { as: Session }) {
   const asked = codeAsked(error)
   const wrong = !asked && error instanceof Problem && (error.status === 401 || error.status === 403)
   return (
-    <Modal opened onClose={() => undefined} withCloseButton={false} closeOnEscape={false} closeOnClickOutside={false} size={420} title="Your session has ended">
+    <Modal opened onClose={() => undefined} withCloseButton={false} closeOnEscape={false} closeOnClickOutside={false} size={420} title={t`Your session has ended`}>
       <form
         className="stack"
         onSubmit={(e) => {
@@ -40,22 +42,22 @@ export default function SignInAgain({ as }: { as: Session }) {
           void submit()
         }}
       >
-        <p>Sign in again as <strong>{as.username}</strong>. The page behind, and what you typed into it, stays as it is.</p>
+        <p><Trans>Sign in again as <strong>{as.username}</strong>. The page behind, and what you typed into it, stays as it is.</Trans></p>
         <input type="text" name="username" autoComplete="username" value={as.username} readOnly hidden />
         <PasswordInput
-          label="Password"
+          label={t`Password`}
           data-autofocus
           value={password}
           onChange={(e) => setPassword(e.currentTarget.value)}
           autoComplete="current-password"
           required
-          visibilityToggleButtonProps={{ 'aria-label': 'Show or hide the password' }}
+          visibilityToggleButtonProps={{ 'aria-label': t`Show or hide the password` }}
         />
-        {factor ? <CodeField value={code} onChange={setCode} focus error={asked === 'wrong' ? 'Wrong, or used already. Wait for the next one.' : undefined} /> : null}
-        {wrong ? <p role="alert">That is not the password.</p> : error && !asked ? <ProblemPanel error={error} compact /> : null}
+        {factor ? <CodeField value={code} onChange={setCode} focus error={asked === 'wrong' ? t`Wrong, or used already. Wait for the next one.` : undefined} /> : null}
+        {wrong ? <p role="alert"><Trans>That is not the password.</Trans></p> : error && !asked ? <ProblemPanel error={error} compact /> : null}
         <div className="row">
-          <Button type="submit" variant="filled" loading={busy}>Sign in</Button>
-          <Button onClick={() => void signOut()}>Somebody else</Button>
+          <Button type="submit" variant="filled" loading={busy}><Trans>Sign in</Trans></Button>
+          <Button onClick={() => void signOut()}><Trans>Somebody else</Trans></Button>
         </div>
       </form>
     </Modal>

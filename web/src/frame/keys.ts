@@ -1,3 +1,5 @@
+import { t } from '@lingui/core/macro'
+
 // The keys of the whole frame. "g" and a letter goes somewhere; pages add their own (j, k, e).
 export interface Jump {
   key: string
@@ -6,19 +8,19 @@ export interface Jump {
 }
 
 export const jumps: readonly Jump[] = [
-  { key: 'o', to: '/', label: 'Overview' },
-  { key: 's', to: '/inventory/server', label: 'Servers' },
-  { key: 'v', to: '/inventory/volume', label: 'Volumes' },
-  { key: 'n', to: '/inventory/network', label: 'Networks' },
-  { key: 'd', to: '/datacenters', label: 'Datacenters' },
-  { key: 'c', to: '/connections', label: 'Connections' },
-  { key: 'a', to: '/agents', label: 'Agents' },
-  { key: 'r', to: '/runs', label: 'Runs' },
-  { key: 'e', to: '/coverage', label: 'Coverage' },
-  { key: 'w', to: '/why', label: 'Why is it not here?' },
-  { key: 'h', to: '/changes', label: 'Changes' },
-  { key: 'm', to: '/removals', label: 'Removals' },
-  { key: ',', to: '/settings', label: 'Settings' },
+  { key: 'o', to: '/', label: t`Overview` },
+  { key: 's', to: '/inventory/server', label: t`Servers` },
+  { key: 'v', to: '/inventory/volume', label: t`Volumes` },
+  { key: 'n', to: '/inventory/network', label: t`Networks` },
+  { key: 'd', to: '/datacenters', label: t`Datacenters` },
+  { key: 'c', to: '/connections', label: t`Connections` },
+  { key: 'a', to: '/agents', label: t`Agents` },
+  { key: 'r', to: '/runs', label: t`Runs` },
+  { key: 'e', to: '/coverage', label: t`Coverage` },
+  { key: 'w', to: '/why', label: t`Why is it not here?` },
+  { key: 'h', to: '/changes', label: t`Changes` },
+  { key: 'm', to: '/removals', label: t`Removals` },
+  { key: ',', to: '/settings', label: t`Settings` },
 ]
 
 export const typing = (target: EventTarget | null) =>

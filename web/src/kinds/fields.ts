@@ -1,4 +1,5 @@
 // From a kind's schema to what pages show of it: columns, groups of facts, names of pointers.
+import { t } from '@lingui/core/macro'
 import type { Field, KindInfo, Resource } from '../api/types'
 import { at } from '../format/pointer'
 import { human } from '../format/text'
@@ -6,15 +7,15 @@ import { absent } from './value'
 
 /** The fields that every resource has, described as a kind describes its own. */
 export const headFields: readonly Field[] = [
-  { path: 'name', pointer: '/name', type: 'string', label: 'Name' },
-  { path: 'state', pointer: '/state', type: 'string', label: 'State' },
-  { path: 'region', pointer: '/region', type: 'string', label: 'Region' },
-  { path: 'zone', pointer: '/zone', type: 'string', label: 'Zone' },
-  { path: 'datacenter', pointer: '/datacenter/name', type: 'string', label: 'Datacenter' },
-  { path: 'tags', pointer: '/tags', type: 'array', label: 'Tags', items: [{ path: 'key', pointer: '/key', type: 'string' }, { path: 'value', pointer: '/value', type: 'string' }] },
-  { path: 'last_seen', pointer: '/last_seen', type: 'time', label: 'Last seen' },
-  { path: 'updated_at', pointer: '/updated_at', type: 'time', label: 'Changed' },
-  { path: 'created_at', pointer: '/created_at', type: 'time', label: 'First seen' },
+  { path: 'name', pointer: '/name', type: 'string', label: t`Name` },
+  { path: 'state', pointer: '/state', type: 'string', label: t`State` },
+  { path: 'region', pointer: '/region', type: 'string', label: t`Region` },
+  { path: 'zone', pointer: '/zone', type: 'string', label: t`Zone` },
+  { path: 'datacenter', pointer: '/datacenter/name', type: 'string', label: t`Datacenter` },
+  { path: 'tags', pointer: '/tags', type: 'array', label: t`Tags`, items: [{ path: 'key', pointer: '/key', type: 'string' }, { path: 'value', pointer: '/value', type: 'string' }] },
+  { path: 'last_seen', pointer: '/last_seen', type: 'time', label: t`Last seen` },
+  { path: 'updated_at', pointer: '/updated_at', type: 'time', label: t`Changed` },
+  { path: 'created_at', pointer: '/created_at', type: 'time', label: t`First seen` },
 ]
 
 /** The block of fields that people fill, whatever the kind. */
@@ -116,10 +117,10 @@ export function fieldAt(kind: KindInfo | undefined, pointer: string): { field: F
 export function pointerLabel(kind: KindInfo | undefined, pointer: string): string {
   const { field, rest } = fieldAt(kind, pointer)
   const tail = rest.split('/').filter(Boolean).map((p) => p.replaceAll('~1', '/').replaceAll('~0', '~'))
-  if (field?.pointer === '/tags' && tail.length) return `Tag ${tail.join('/')}`
-  if (pointer === '/absorbed') return 'Merged into it'
+  if (field?.pointer === '/tags' && tail.length) return t`Tag ${tail.join('/')}`
+  if (pointer === '/absorbed') return t`Merged into it`
   if (field) return tail.length ? `${labelOf(field)} ${tail.join(' › ')}` : labelOf(field)
-  return tail.map((p, i) => (i === 0 ? human(p) : p)).join(' › ') || 'Everything'
+  return tail.map((p, i) => (i === 0 ? human(p) : p)).join(' › ') || t`Everything`
 }
 
 /** Whether people may set the field by hand through the page. */
@@ -132,21 +133,21 @@ export function editable(f: Field): boolean {
 
 /** What was typed, as a value of the field's type, or what is wrong with it. */
 export function parseValue(f: Field, text: string): { value?: unknown; problem?: string } {
-  const t = text.trim()
+  const it = text.trim()
   switch (f.type) {
     case 'integer':
     case 'number': {
-      const n = Number(t.replaceAll(/[\s_]/g, ''))
-      if (t === '' || !Number.isFinite(n)) return { problem: 'A number is needed here.' }
-      if (f.type === 'integer' && !Number.isSafeInteger(n)) return { problem: 'A whole number is needed here.' }
+      const n = Number(it.replaceAll(/[\s_]/g, ''))
+      if (it === '' || !Number.isFinite(n)) return { problem: t`A number is needed here.` }
+      if (f.type === 'integer' && !Number.isSafeInteger(n)) return { problem: t`A whole number is needed here.` }
       return { value: n }
     }
     case 'boolean':
-      if (t === 'true' || t === 'false') return { value: t === 'true' }
-      return { problem: 'Yes or no is needed here.' }
+      if (it === 'true' || it === 'false') return { value: it === 'true' }
+      return { problem: t`Yes or no is needed here.` }
     case 'time': {
-      const d = new Date(t)
-      return Number.isNaN(d.getTime()) ? { problem: 'A date is needed here.' } : { value: d.toISOString() }
+      const d = new Date(it)
+      return Number.isNaN(d.getTime()) ? { problem: t`A date is needed here.` } : { value: d.toISOString() }
     }
     case 'array':
       return { value: text.split('\n').map((l) => l.trim()).filter(Boolean) }

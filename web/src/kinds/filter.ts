@@ -1,4 +1,5 @@
 // Helps with the filter line. The language itself is the collector's; this only marks and completes.
+import { t } from '@lingui/core/macro'
 import type { FilterField, KindInfo, ProblemDocument } from '../api/types'
 
 type FilterProblem = NonNullable<ProblemDocument['filter']>
@@ -73,7 +74,7 @@ export function completions(text: string, kind: Named | undefined, kinds: readon
     .map((f) => ({ text: `${before}${f.name} `, label: at.before + f.name, hint: f.enum?.length ? f.enum.join(', ') : f.type }))
   const further = (at.kind?.relations ?? [])
     .filter((r) => begun !== '' && r.alias.startsWith(begun) && kinds.some((k) => k.name === r.target))
-    .map((r) => ({ text: `${before}${r.alias}.`, label: `${at.before}${r.alias}.`, hint: `fields of its ${kinds.find((k) => k.name === r.target)!.plural.toLowerCase()}` }))
+    .map((r) => ({ text: `${before}${r.alias}.`, label: `${at.before}${r.alias}.`, hint: t`fields of its ${kinds.find((k) => k.name === r.target)!.plural.toLowerCase()}` }))
   return [...names.slice(0, 8 - Math.min(3, further.length)), ...further.slice(0, 3)]
 }
 
@@ -82,7 +83,7 @@ export const quoted = (value: string) => (/^[A-Za-z0-9_.:-]+$/.test(value) ? val
 
 /** Adds a condition to a filter that may be empty or hold an OR. */
 export function narrowed(text: string, condition: string): string {
-  const t = text.trim()
-  if (!t) return condition
-  return /\bOR\b/.test(t) && !t.startsWith('(') ? `(${t}) AND ${condition}` : `${t} AND ${condition}`
+  const it = text.trim()
+  if (!it) return condition
+  return /\bOR\b/.test(it) && !it.startsWith('(') ? `(${it}) AND ${condition}` : `${it} AND ${condition}`
 }

@@ -1,3 +1,5 @@
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Modal, Select, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconPlus } from '@tabler/icons-react'
@@ -24,24 +26,24 @@ export default function Agents() {
   const list = useQuery(q.agents())
   const may = useMay('agent.manage')
   const [params, setParams] = useSearchParams()
-  const join = <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setParams({ join: '1' })}>Install an agent</Button>
+  const join = <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setParams({ join: '1' })}><Trans>Install an agent</Trans></Button>
   const cols: Col<Agent>[] = [
-    { id: 'name', label: 'Name', width: 190, cell: (a) => <Link to={`/agents/${a.id}`}><Foreign text={a.name} max={40} /></Link> },
-    { id: 'status', label: 'Status', width: 110, cell: (a) => <State state={a.status} /> },
-    { id: 'site', label: 'Site', width: 120, cell: (a) => (a.site ? <Foreign text={a.site} max={30} /> : null) },
-    { id: 'contact', label: 'Last contact', width: 120, cell: (a) => <When at={a.last_contact} /> },
-    { id: 'version', label: 'Version', width: 90, cell: (a) => <Foreign text={a.version ?? ''} max={18} /> },
-    { id: 'plugins', label: 'Plugins', width: 150, cell: (a) => (a.plugins?.length ? <Foreign text={a.plugins.map((p) => p.provider).join(', ')} max={200} /> : null) },
-    { id: 'spool', label: 'Waiting to be sent', width: 140, right: true, cell: (a) => <Spool a={a} /> },
-    { id: 'certificate', label: 'Certificate', width: 115, cell: (a) => <Certificate at={a.certificate_not_after} /> },
-    { id: 'connections', label: 'Connections', width: 105, right: true, cell: (a) => count(a.connections?.length ?? 0) },
+    { id: 'name', label: t`Name`, width: 190, cell: (a) => <Link to={`/agents/${a.id}`}><Foreign text={a.name} max={40} /></Link> },
+    { id: 'status', label: t`Status`, width: 110, cell: (a) => <State state={a.status} /> },
+    { id: 'site', label: t`Site`, width: 120, cell: (a) => (a.site ? <Foreign text={a.site} max={30} /> : null) },
+    { id: 'contact', label: t`Last contact`, width: 120, cell: (a) => <When at={a.last_contact} /> },
+    { id: 'version', label: t`Version`, width: 90, cell: (a) => <Foreign text={a.version ?? ''} max={18} /> },
+    { id: 'plugins', label: t`Plugins`, width: 150, cell: (a) => (a.plugins?.length ? <Foreign text={a.plugins.map((p) => p.provider).join(', ')} max={200} /> : null) },
+    { id: 'spool', label: t`Waiting to be sent`, width: 140, right: true, cell: (a) => <Spool a={a} /> },
+    { id: 'certificate', label: t`Certificate`, width: 115, cell: (a) => <Certificate at={a.certificate_not_after} /> },
+    { id: 'connections', label: t`Connections`, width: 105, right: true, cell: (a) => count(a.connections?.length ?? 0) },
   ]
   return (
-    <Page title="Agents" facts={<span>The processes in your networks that read providers and send what they find. The connection is always opened from there outward.</span>} actions={may ? join : null}>
+    <Page title={t`Agents`} facts={<span><Trans>The processes in your networks that read providers and send what they find. The connection is always opened from there outward.</Trans></span>} actions={may ? join : null}>
       {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data?.items.length === 0 ? (
-        <Empty title="No agent has joined yet" action={may ? join : null}>An agent needs one command on a machine in the network it is to read, and no open port.</Empty>
+        <Empty title={t`No agent has joined yet`} action={may ? join : null}><Trans>An agent needs one command on a machine in the network it is to read, and no open port.</Trans></Empty>
       ) : (
-        <DataTable label="Agents" rows={list.data?.items ?? []} cols={cols} rowKey={(a) => a.id} to={(a) => `/agents/${a.id}`} loading={list.isPending} faded={(a) => a.status === 'revoked'} />
+        <DataTable label={t`Agents`} rows={list.data?.items ?? []} cols={cols} rowKey={(a) => a.id} to={(a) => `/agents/${a.id}`} loading={list.isPending} faded={(a) => a.status === 'revoked'} />
       )}
       {may ? <JoinTokens /> : null}
       {may && params.get('join') ? <JoinDialog onClose={() => setParams({})} /> : null}
@@ -50,19 +52,19 @@ export default function Agents() {
 }
 
 export function Spool({ a }: { a: Agent }) {
-  return a.spool.captures ? <span>{count(a.spool.captures)} ({bytes(a.spool.bytes)})</span> : <span className="muted">nothing</span>
+  return a.spool.captures ? <span>{count(a.spool.captures)} ({bytes(a.spool.bytes)})</span> : <span className="muted"><Trans>nothing</Trans></span>
 }
 
 /** A certificate that ends soon carries a mark: past its end the agent still reads but cannot send. */
 export function Certificate({ at }: { at: string | undefined }) {
   const now = useNow()
   const end = parseTime(at)
-  if (!end) return <span className="muted">unknown</span>
+  if (!end) return <span className="muted"><Trans>unknown</Trans></span>
   const left = end.getTime() - now
-  return <span className="row-n">{left < 0 ? <Mark state="failing" title="ended" /> : left < 6 * 3_600_000 ? <Mark state="degraded" title="ends soon" /> : null}<When at={at} /></span>
+  return <span className="row-n">{left < 0 ? <Mark state="failing" title={t`ended`} /> : left < 6 * 3_600_000 ? <Mark state="degraded" title={t`ends soon`} /> : null}<When at={at} /></span>
 }
 
-const lives = [{ value: '3600', label: '1 hour' }, { value: '86400', label: '1 day' }, { value: '604800', label: '7 days' }]
+const lives = [{ value: '3600', label: t`1 hour` }, { value: '86400', label: t`1 day` }, { value: '604800', label: t`7 days` }]
 
 function JoinDialog({ onClose }: { onClose: () => void }) {
   const client = useQueryClient()
@@ -84,15 +86,15 @@ function JoinDialog({ onClose }: { onClose: () => void }) {
     setBusy(false)
   }
   return (
-    <Modal opened onClose={onClose} title="Install an agent" size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} title={t`Install an agent`} size="lg" closeButtonProps={{ 'aria-label': t`Close` }}>
       {made ? <Made token={made} onClose={onClose} /> : (
         <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
-          <p>The agent makes its own key. A single-use token lets it in and tells it how to recognise this collector.</p>
-          <TextInput label="Name" description="What the agent is called here; its machine’s name if empty." value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
-          <TextInput label="Site" description="Agents of one network share a site." value={site} onChange={(e) => setSite(e.currentTarget.value)} />
-          <Select label="The token is good for" data={lives} value={life} onChange={(v) => setLife(v ?? '3600')} allowDeselect={false} />
+          <p><Trans>The agent makes its own key. A single-use token lets it in and tells it how to recognise this collector.</Trans></p>
+          <TextInput label={t`Name`} description={t`What the agent is called here; its machine’s name if empty.`} value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
+          <TextInput label={t`Site`} description={t`Agents of one network share a site.`} value={site} onChange={(e) => setSite(e.currentTarget.value)} />
+          <Select label={t`The token is good for`} data={lives} value={life} onChange={(v) => setLife(v ?? '3600')} allowDeselect={false} />
           {error ? <ProblemPanel error={error} compact /> : null}
-          <div className="row"><Button type="submit" variant="filled" loading={busy}>Make the command</Button><Button onClick={onClose}>Cancel</Button></div>
+          <div className="row"><Button type="submit" variant="filled" loading={busy}><Trans>Make the command</Trans></Button><Button onClick={onClose}><Trans>Cancel</Trans></Button></div>
         </form>
       )}
     </Modal>
@@ -101,16 +103,16 @@ function JoinDialog({ onClose }: { onClose: () => void }) {
 
 function Made({ token, onClose }: { token: JoinToken; onClose: () => void }) {
   const tokens = useQuery({ ...q.joinTokens(), refetchInterval: 2000 })
-  const used = tokens.data?.items.find((t) => t.id === token.id)?.used_by
+  const used = tokens.data?.items.find((it) => it.id === token.id)?.used_by
   return (
     <div className="stack">
       <JoinCommands command={token.command ?? ''} />
-      <p>The token is shown only now, works once, and ends <When at={token.expires_at} />.</p>
-      <Snippet label="the token" text={token.token ?? ''} />
+      <p><Trans>The token is shown only now, works once, and ends <When at={token.expires_at} />.</Trans></p>
+      <Snippet label={t`the token`} text={token.token ?? ''} />
       <p role="status" className="row-n">
-        {used ? <><Mark state="online" /> Joined: <Link to={`/agents/${used.id}`} onClick={onClose}><Foreign text={used.name || used.id} /></Link></> : <><Mark state="running" /> Waiting for the agent to join</>}
+        {used ? <><Trans><Mark state="online" /> Joined: <Link to={`/agents/${used.id}`} onClick={onClose}><Foreign text={used.name || used.id} /></Link></Trans></> : <><Trans><Mark state="running" /> Waiting for the agent to join</Trans></>}
       </p>
-      <div><Button onClick={onClose}>{used ? 'Done' : 'Close'}</Button></div>
+      <div><Button onClick={onClose}>{used ? t`Done` : t`Close`}</Button></div>
     </div>
   )
 }
@@ -118,21 +120,21 @@ function Made({ token, onClose }: { token: JoinToken; onClose: () => void }) {
 function JoinTokens() {
   const client = useQueryClient()
   const { data } = useQuery(q.joinTokens())
-  const open = (data?.items ?? []).filter((t) => !parseTime(t.used_at))
+  const open = (data?.items ?? []).filter((it) => !parseTime(it.used_at))
   if (open.length === 0) return null
-  const withdraw = async (t: JoinToken) => {
-    await api.delete('/api/v1/join-tokens/{id}', { path: { id: t.id } }).catch(() => undefined)
+  const withdraw = async (it: JoinToken) => {
+    await api.delete('/api/v1/join-tokens/{id}', { path: { id: it.id } }).catch(() => undefined)
     void client.invalidateQueries({ queryKey: ['join-tokens'] })
-    say('The token was withdrawn')
+    say(t`The token was withdrawn`)
   }
   return (
-    <Panel title="Join tokens not used yet" flush>
+    <Panel title={t`Join tokens not used yet`} flush>
       <ul className={css.tokens}>
-        {open.map((t) => (
-          <li key={t.id}>
-            <span className="grow"><Foreign text={t.name || 'any name'} />{t.site ? <span className="muted"> at <Foreign text={t.site} /></span> : null}</span>
-            <span className="muted">ends <When at={t.expires_at} /></span>
-            <Button onClick={() => void withdraw(t)}>Withdraw</Button>
+        {open.map((it) => (
+          <li key={it.id}>
+            <span className="grow"><Foreign text={it.name || t`any name`} />{it.site ? <span className="muted"><Trans> at <Foreign text={it.site} /></Trans></span> : null}</span>
+            <span className="muted"><Trans>ends <When at={it.expires_at} /></Trans></span>
+            <Button onClick={() => void withdraw(it)}><Trans>Withdraw</Trans></Button>
           </li>
         ))}
       </ul>

@@ -1,4 +1,6 @@
 // Every difference of the inventory, what is different between two moments, and everything anyone did.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Button } from '@mantine/core'
 import { IconShieldCheck } from '@tabler/icons-react'
@@ -30,25 +32,25 @@ const actions = ['created', 'updated', 'gone', 'returned', 'unwatched', 'merged'
 const text = (name: string, values?: string[]): FilterField => ({ name, type: 'string', sortable: false, ...(values ? { enum: values } : {}) })
 
 const tabs = [
-  { id: 'changes', label: 'Inventory', title: 'Changes', about: 'Every difference of the inventory, the newest first. Nothing here can be altered.' },
-  { id: 'compare', label: 'Compare', title: 'Compare two moments', about: 'What is different between two moments. What changed and changed back is not.' },
-  { id: 'audit', label: 'Audit', title: 'Audit', about: 'Everything anyone did: sign-ins, edits, approvals, runs asked for.' },
+  { id: 'changes', label: t`Inventory`, title: t`Changes`, about: t`Every difference of the inventory, the newest first. Nothing here can be altered.` },
+  { id: 'compare', label: t`Compare`, title: t`Compare two moments`, about: t`What is different between two moments. What changed and changed back is not.` },
+  { id: 'audit', label: t`Audit`, title: t`Audit`, about: t`Everything anyone did: sign-ins, edits, approvals, runs asked for.` },
 ]
 
 export default function Changes() {
   const [params, setParams] = useSearchParams()
   const may = useMay('audit.verify')
   const [verifying, setVerifying] = useState(false)
-  const tab = tabs.find((t) => t.id === params.get('tab')) ?? tabs[0]!
+  const tab = tabs.find((it) => it.id === params.get('tab')) ?? tabs[0]!
   return (
     <Page
       fill={tab.id !== 'compare'}
       title={tab.title}
-      heading="Changes"
+      heading={t`Changes`}
       facts={<span>{tab.about}</span>}
-      actions={may && tab.id === 'audit' && !verifying ? <Button leftSection={<IconShieldCheck size={15} aria-hidden />} onClick={() => setVerifying(true)}>Verify the history</Button> : null}
+      actions={may && tab.id === 'audit' && !verifying ? <Button leftSection={<IconShieldCheck size={15} aria-hidden />} onClick={() => setVerifying(true)}><Trans>Verify the history</Trans></Button> : null}
     >
-      <TabBar label="What is listed" value={tab.id} tabs={tabs} onChange={(t) => setParams(t === 'changes' ? {} : { tab: t })} />
+      <TabBar label={t`What is listed`} value={tab.id} tabs={tabs} onChange={(it) => setParams(it === 'changes' ? {} : { tab: it })} />
       {tab.id === 'audit' && verifying ? <VerifyHistory onClose={() => setVerifying(false)} /> : null}
       {tab.id === 'audit' ? <AuditList /> : tab.id === 'compare' ? <Compare /> : <ChangeList />}
     </Page>
@@ -57,9 +59,9 @@ export default function Changes() {
 
 function useFilter() {
   const [params, setParams] = useSearchParams()
-  const set = (t: string) => {
+  const set = (it: string) => {
     const next = new URLSearchParams(params)
-    if (t) next.set('filter', t)
+    if (it) next.set('filter', it)
     else next.delete('filter')
     setParams(next)
   }
@@ -80,19 +82,19 @@ function ChangeList() {
   const rows = list.data?.pages.flatMap((p) => p.items) ?? []
   const kindOf = (name: string): KindInfo | undefined => kinds.data?.find((k) => k.name === name)
   const cols: Col<Change>[] = [
-    { id: 'name', label: 'What', width: 220, cell: (c) => <Link to={`/inventory/${c.kind}/${c.resource_id}?tab=history`}><Foreign text={c.name || c.resource_id} max={44} /></Link> },
-    { id: 'kind', label: 'Kind', width: 130, cell: (c) => <span className="row-n muted"><KindIcon kind={kindOf(c.kind) ?? { name: c.kind }} size={15} /><span className="clip">{kindOf(c.kind)?.label ?? c.kind}</span></span> },
-    { id: 'action', label: 'Action', width: 110, cell: (c) => <State state={c.action} word={actionWord(c.action)} /> },
-    { id: 'diff', label: 'Difference', width: 370, cell: (c) => (c.action === 'updated' ? <DiffLine diff={c.diff} kind={kindOf(c.kind)} max={2} /> : c.reason ? <Foreign text={c.reason} max={80} /> : null) },
-    { id: 'at', label: 'When', width: 110, cell: (c) => <When at={c.at} /> },
-    { id: 'actor', label: 'By', width: 185, cell: (c) => <ActorText change={c} /> },
+    { id: 'name', label: t`What`, width: 220, cell: (c) => <Link to={`/inventory/${c.kind}/${c.resource_id}?tab=history`}><Foreign text={c.name || c.resource_id} max={44} /></Link> },
+    { id: 'kind', label: t`Kind`, width: 130, cell: (c) => <span className="row-n muted"><KindIcon kind={kindOf(c.kind) ?? { name: c.kind }} size={15} /><span className="clip">{kindOf(c.kind)?.label ?? c.kind}</span></span> },
+    { id: 'action', label: t`Action`, width: 110, cell: (c) => <State state={c.action} word={actionWord(c.action)} /> },
+    { id: 'diff', label: t`Difference`, width: 370, cell: (c) => (c.action === 'updated' ? <DiffLine diff={c.diff} kind={kindOf(c.kind)} max={2} /> : c.reason ? <Foreign text={c.reason} max={80} /> : null) },
+    { id: 'at', label: t`When`, width: 110, cell: (c) => <When at={c.at} /> },
+    { id: 'actor', label: t`By`, width: 185, cell: (c) => <ActorText change={c} /> },
   ]
   const fields = [text('action', actions), text('kind', kinds.data?.map((k) => k.name)), text('name'), text('actor'), text('run_id'), text('resource_id')]
   return (
     <>
       <CoverageStrip />
-      <Listing filter={filter} setFilter={setFilter} error={list.data ? null : list.error} refetch={() => void list.refetch()} fields={fields} placeholder="For example action = gone AND kind = server" empty={!list.isPending && rows.length === 0} what="changes">
-        <DataTable label="Changes" fill rows={rows} cols={cols} rowKey={(c) => c.id} to={(c) => `/inventory/${c.kind}/${c.resource_id}?tab=history`} loading={list.isPending || list.isFetchingNextPage} onEnd={() => { if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage() }} />
+      <Listing filter={filter} setFilter={setFilter} error={list.data ? null : list.error} refetch={() => void list.refetch()} fields={fields} placeholder="For example action = gone AND kind = server" empty={!list.isPending && rows.length === 0} what={t`changes`}>
+        <DataTable label={t`Changes`} fill rows={rows} cols={cols} rowKey={(c) => c.id} to={(c) => `/inventory/${c.kind}/${c.resource_id}?tab=history`} loading={list.isPending || list.isFetchingNextPage} onEnd={() => { if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage() }} />
       </Listing>
     </>
   )
@@ -110,18 +112,18 @@ function AuditList() {
   const rows = list.data?.pages.flatMap((p) => p.items) ?? []
   const outcomes: Record<string, string> = { ok: 'succeeded', refused: 'denied', failed: 'failed', pending: 'pending' }
   const cols: Col<AuditEntry>[] = [
-    { id: 'action', label: 'Action', width: 200, cell: (e) => <Foreign text={human(e.action.replaceAll('.', ' '))} max={40} /> },
-    { id: 'outcome', label: 'Outcome', width: 110, cell: (e) => <State state={outcomes[e.outcome] ?? e.outcome} word={e.outcome} /> },
-    { id: 'actor', label: 'By', width: 170, cell: (e) => <Actor text={e.actor} /> },
-    { id: 'object', label: 'On', width: 220, cell: (e) => (e.object ? <Foreign text={`${e.object.kind ? human(e.object.kind).toLowerCase() + ' ' : ''}${e.object.name || e.object.id}`} max={44} /> : null) },
-    { id: 'at', label: 'When', width: 110, cell: (e) => <When at={e.at} /> },
-    { id: 'address', label: 'From', width: 140, cell: (e) => (e.address ? <Foreign text={e.address} mono max={40} /> : null) },
-    { id: 'reason', label: 'Reason', width: 280, cell: (e) => (e.reason ? <Foreign text={e.reason} max={80} /> : e.detail && Object.keys(e.detail).length ? <span className="muted" title={plain(JSON.stringify(e.detail, null, 2))}><Foreign text={valueText(e.detail)} max={90} /></span> : null) },
+    { id: 'action', label: t`Action`, width: 200, cell: (e) => <Foreign text={human(e.action.replaceAll('.', ' '))} max={40} /> },
+    { id: 'outcome', label: t`Outcome`, width: 110, cell: (e) => <State state={outcomes[e.outcome] ?? e.outcome} word={e.outcome} /> },
+    { id: 'actor', label: t`By`, width: 170, cell: (e) => <Actor text={e.actor} /> },
+    { id: 'object', label: t`On`, width: 220, cell: (e) => (e.object ? <Foreign text={`${e.object.kind ? human(e.object.kind).toLowerCase() + ' ' : ''}${e.object.name || e.object.id}`} max={44} /> : null) },
+    { id: 'at', label: t`When`, width: 110, cell: (e) => <When at={e.at} /> },
+    { id: 'address', label: t`From`, width: 140, cell: (e) => (e.address ? <Foreign text={e.address} mono max={40} /> : null) },
+    { id: 'reason', label: t`Reason`, width: 280, cell: (e) => (e.reason ? <Foreign text={e.reason} max={80} /> : e.detail && Object.keys(e.detail).length ? <span className="muted" title={plain(JSON.stringify(e.detail, null, 2))}><Foreign text={valueText(e.detail)} max={90} /></span> : null) },
   ]
   const fields = [text('action'), text('actor'), text('outcome', ['ok', 'refused', 'failed', 'pending'])]
   return (
-    <Listing filter={filter} setFilter={setFilter} error={list.data ? null : list.error} refetch={() => void list.refetch()} fields={fields} placeholder="For example outcome = refused" empty={!list.isPending && rows.length === 0} what="entries">
-      <DataTable label="Audit entries" fill rows={rows} cols={cols} rowKey={(e) => e.id} loading={list.isPending || list.isFetchingNextPage} onEnd={() => { if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage() }} />
+    <Listing filter={filter} setFilter={setFilter} error={list.data ? null : list.error} refetch={() => void list.refetch()} fields={fields} placeholder={t`For example outcome = refused`} empty={!list.isPending && rows.length === 0} what={t`entries`}>
+      <DataTable label={t`Audit entries`} fill rows={rows} cols={cols} rowKey={(e) => e.id} loading={list.isPending || list.isFetchingNextPage} onEnd={() => { if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage() }} />
     </Listing>
   )
 }
@@ -133,7 +135,7 @@ function Actor({ text: who }: { text: string }) {
 
 interface ListingProps {
   filter: string
-  setFilter: (t: string) => void
+  setFilter: (it: string) => void
   error: unknown
   refetch: () => void
   fields: FilterField[]
@@ -149,7 +151,7 @@ function Listing(p: ListingProps) {
     <>
       <FilterLine value={p.filter} onApply={p.setFilter} problem={refused} kind={{ filter_fields: p.fields }} placeholder={p.placeholder} />
       {refused ? null : p.error ? <ProblemPanel error={p.error} retry={p.refetch} /> : p.empty ? (
-        <Empty title={p.filter ? `No ${p.what} match this filter` : `No ${p.what} yet`} action={p.filter ? <Button variant="filled" onClick={() => p.setFilter('')}>Clear the filter</Button> : null} />
+        <Empty title={p.filter ? t`No ${p.what} match this filter` : t`No ${p.what} yet`} action={p.filter ? <Button variant="filled" onClick={() => p.setFilter('')}><Trans>Clear the filter</Trans></Button> : null} />
       ) : p.children}
     </>
   )

@@ -1,3 +1,5 @@
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { ActionIcon, Button, Menu } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconDots, IconPlayerPlay, IconShieldCheck } from '@tabler/icons-react'
@@ -53,12 +55,12 @@ export default function Connection() {
   const connection = useQuery(q.connection(id))
   if (connection.error && !connection.data) {
     return (
-      <Page title="Connection" trail={[{ to: '/connections', label: 'Connections' }]}>
-        {asProblem(connection.error).status === 404 ? <Empty title="There is no such connection">It may have been deleted; what it read is then unwatched, not gone.</Empty> : <ProblemPanel error={connection.error} retry={() => void connection.refetch()} />}
+      <Page title={t`Connection`} trail={[{ to: '/connections', label: t`Connections` }]}>
+        {asProblem(connection.error).status === 404 ? <Empty title={t`There is no such connection`}><Trans>It may have been deleted; what it read is then unwatched, not gone.</Trans></Empty> : <ProblemPanel error={connection.error} retry={() => void connection.refetch()} />}
       </Page>
     )
   }
-  if (!connection.data) return <Page title="Connection"><Loading what="this connection" /></Page>
+  if (!connection.data) return <Page title={t`Connection`}><Loading what={t`this connection`} /></Page>
   return <One key={id} c={connection.data} />
 }
 
@@ -94,34 +96,34 @@ function One({ c }: { c: Document }) {
   })
   const pause = () => attempt(async () => {
     await api.put('/api/v1/connections/{id}', { path: { id: c.id }, body: { ...writeOf(c), paused: !c.paused }, ifMatch: c.version })
-    say(c.paused ? `${c.name} goes on` : `${c.name} is paused`)
+    say(c.paused ? t`${c.name} goes on` : t`${c.name} is paused`)
   })
   return (
     <Page
       title={c.name}
       heading={<Foreign text={c.name} max={120} />}
-      trail={[{ to: '/connections', label: 'Connections' }]}
+      trail={[{ to: '/connections', label: t`Connections` }]}
       facts={
         <>
           <State state={c.health} pill />
           <span><Foreign text={c.provider} /></span>
-          {c.agent ? <span>on <Link to={`/agents/${c.agent.id}`}><Foreign text={c.agent.name || c.agent.id} /></Link></span> : <span className="row-n"><Mark state="degraded" /> no agent runs it</span>}
-          {c.datacenter ? <span className="muted">into <Foreign text={c.datacenter.name || c.datacenter.id} /></span> : null}
+          {c.agent ? <span><Trans>on <Link to={`/agents/${c.agent.id}`}><Foreign text={c.agent.name || c.agent.id} /></Link></Trans></span> : <span className="row-n"><Trans><Mark state="degraded" /> no agent runs it</Trans></span>}
+          {c.datacenter ? <span className="muted"><Trans>into <Foreign text={c.datacenter.name || c.datacenter.id} /></Trans></span> : null}
           <Managed by={c.managed_by} />
-          <span className="muted">last run <When at={c.last_run?.finished_at ?? c.last_run?.started_at} /></span>
+          <span className="muted"><Trans>last run <When at={c.last_run?.finished_at ?? c.last_run?.started_at} /></Trans></span>
         </>
       }
       actions={may || mayRun ? (
         <>
-          {mayRun ? <Button variant="filled" leftSection={<IconPlayerPlay size={15} aria-hidden />} onClick={() => void runNow()} disabled={c.paused || live || !c.agent}>{live ? 'Running' : 'Run now'}</Button> : null}
-          {may ? <Button leftSection={<IconShieldCheck size={15} aria-hidden />} onClick={() => void permissions.run()} loading={permissions.check?.busy ?? false} disabled={!c.agent}>Check permissions</Button> : null}
-          {may ? <Button component={Link} to={`/connections/${c.id}/edit`}>Edit</Button> : null}
+          {mayRun ? <Button variant="filled" leftSection={<IconPlayerPlay size={15} aria-hidden />} onClick={() => void runNow()} disabled={c.paused || live || !c.agent}>{live ? t`Running` : t`Run now`}</Button> : null}
+          {may ? <Button leftSection={<IconShieldCheck size={15} aria-hidden />} onClick={() => void permissions.run()} loading={permissions.check?.busy ?? false} disabled={!c.agent}><Trans>Check permissions</Trans></Button> : null}
+          {may ? <Button component={Link} to={`/connections/${c.id}/edit`}><Trans>Edit</Trans></Button> : null}
           {may ? <Menu position="bottom-end">
-            <Menu.Target><ActionIcon variant="default" size={30} aria-label="More actions"><IconDots size={16} /></ActionIcon></Menu.Target>
+            <Menu.Target><ActionIcon variant="default" size={30} aria-label={t`More actions`}><IconDots size={16} /></ActionIcon></Menu.Target>
             <Menu.Dropdown>
-              <Menu.Item onClick={() => void pause()}>{c.paused ? 'Go on' : 'Pause'}</Menu.Item>
-              <Menu.Item disabled={!c.agent} onClick={() => setDialog('resend')}>Send everything again …</Menu.Item>
-              <Menu.Item color="danger" onClick={() => setDialog('delete')}>Delete …</Menu.Item>
+              <Menu.Item onClick={() => void pause()}>{c.paused ? t`Go on` : t`Pause`}</Menu.Item>
+              <Menu.Item disabled={!c.agent} onClick={() => setDialog('resend')}><Trans>Send everything again …</Trans></Menu.Item>
+              <Menu.Item color="danger" onClick={() => setDialog('delete')}><Trans>Delete …</Trans></Menu.Item>
             </Menu.Dropdown>
           </Menu> : null}
         </>
@@ -130,46 +132,46 @@ function One({ c }: { c: Document }) {
       {error ? <ProblemPanel error={error} compact /> : null}
       {permissions.check ? <PermissionPanel check={permissions.check} onClose={permissions.close} kinds={kinds.data ?? []} /> : null}
       <div className={css.columns}>
-        <Panel title="What it reads" flush><Kinds c={c} kinds={kinds.data ?? []} /></Panel>
+        <Panel title={t`What it reads`} flush><Kinds c={c} kinds={kinds.data ?? []} /></Panel>
         <Settings c={c} />
       </div>
       <SealPanel c={c} />
       <RejectedPanel id={c.id} may={may} />
       <Files c={c} />
-      <Panel title="Runs" actions={<Link to={`/runs?filter=${encodeURIComponent(`connection = "${c.id}"`)}`}>All its runs</Link>} flush>
+      <Panel title={t`Runs`} actions={<Link to={`/runs?filter=${encodeURIComponent(`connection = "${c.id}"`)}`}><Trans>All its runs</Trans></Link>} flush>
         <div className={css.staff}><Beats runs={(runs.data?.items ?? []).slice(0, 40)} /></div>
-        {runs.error && !runs.data ? <ProblemPanel error={runs.error} compact /> : runs.data?.items.length === 0 ? <Empty title="It has not run yet" /> : <div className={css.runs}><RunTable rows={(runs.data?.items ?? []).slice(0, 12)} withoutConnection loading={runs.isPending} /></div>}
+        {runs.error && !runs.data ? <ProblemPanel error={runs.error} compact /> : runs.data?.items.length === 0 ? <Empty title={t`It has not run yet`} /> : <div className={css.runs}><RunTable rows={(runs.data?.items ?? []).slice(0, 12)} withoutConnection loading={runs.isPending} /></div>}
       </Panel>
       {dialog === 'resend' ? (
         <Confirm
-          title={`Have ${c.name} sent again`}
-          verb="Send everything again"
+          title={t`Have ${c.name} sent again`}
+          verb={t`Send everything again`}
           reason="optional"
           onClose={() => setDialog(null)}
           onConfirm={async (reason) => {
             await api.post('/api/v1/connections/{id}/resend', { path: { id: c.id }, body: reason ? { reason } : {} })
             refresh()
-            say('The next run sends everything')
+            say(t`The next run sends everything`)
           }}
         >
-          <p>The agent forgets what the collector is known to have and sends all of it with the next run. Use it when the two seem to disagree; nothing is lost and nothing is called gone by it.</p>
+          <p><Trans>The agent forgets what the collector is known to have and sends all of it with the next run. Use it when the two seem to disagree; nothing is lost and nothing is called gone by it.</Trans></p>
         </Confirm>
       ) : null}
       {dialog === 'delete' ? (
         <Confirm
-          title={`Delete the connection ${c.name}`}
-          verb="Delete the connection"
+          title={t`Delete the connection ${c.name}`}
+          verb={t`Delete the connection`}
           danger
           onClose={() => setDialog(null)}
           onConfirm={async () => {
             await api.delete('/api/v1/connections/{id}', { path: { id: c.id } })
             refresh()
-            say(`${c.name} deleted`)
+            say(t`${c.name} deleted`)
             void navigate('/connections')
           }}
         >
-          <p>Nothing is read through it any more. What only it saw becomes <strong>unwatched</strong>, not gone, and keeps its history.</p>
-          <p>A new connection to the same place finds its resources again.</p>
+          <p><Trans>Nothing is read through it any more. What only it saw becomes <strong>unwatched</strong>, not gone, and keeps its history.</Trans></p>
+          <p><Trans>A new connection to the same place finds its resources again.</Trans></p>
         </Confirm>
       ) : null}
     </Page>
@@ -187,7 +189,7 @@ function Kinds({ c, kinds }: { c: Document; kinds: KindInfo[] }) {
           <li key={k.kind} data-off={!k.enabled || undefined}>
             <Link to={`/inventory/${k.kind}`} className="grow">{kinds.find((i) => i.name === k.kind)?.plural ?? k.kind}</Link>
             {bad.length ? <Link to={`/runs/${bad[0]!.run_id}`}><State state={bad[0]!.status} word={`${bad[0]!.status.replace('_', ' ')}${bad.length > 1 ? ` in ${bad.length} scopes` : ''}`} /></Link> : null}
-            <span className="muted">{k.enabled ? (k.cron ? <code>{k.cron}</code> : every(k.interval_seconds ?? 3600)) : 'not read'}</span>
+            <span className="muted">{k.enabled ? (k.cron ? <code>{k.cron}</code> : every(k.interval_seconds ?? 3600)) : t`not read`}</span>
           </li>
         )
       })}
@@ -201,17 +203,17 @@ function Settings({ c }: { c: Document }) {
   const inputs = plugin?.settings ? inputsOf(plugin.settings as SchemaNode) : []
   const shown = inputs.filter((i) => !absent(at(c.settings, i.pointer)))
   return (
-    <Panel title="Settings">
+    <Panel title={t`Settings`}>
       <dl className={css.facts}>
-        {shown.map((i) => <div key={i.pointer}><dt>{i.label}</dt><dd><Foreign text={i.secret ? '(kept secret)' : valueText(at(c.settings, i.pointer))} max={120} /></dd></div>)}
-        {plugin ? null : <div><dt>As written</dt><dd><code className="break">{JSON.stringify(c.settings)}</code></dd></div>}
-        <div><dt>Credential</dt><dd>{c.credential ? <><Foreign text={c.credential} mono /> <span className="muted">(a name; its value stays with the agent)</span></> : <span className="muted">none</span>}</dd></div>
-        {(c.rules ?? []).map((r, i) => <div key={i}><dt>Rule</dt><dd><Foreign text={`${r.label} = ${r.value}`} /> <span className="muted">goes to</span> <Foreign text={[r.datacenter, r.client].filter(Boolean).join(', ')} /></dd></div>)}
-        {c.max_requests_per_second || c.max_parallel_requests ? <div><dt>At most</dt><dd>{[c.max_requests_per_second ? `${c.max_requests_per_second} requests per second` : '', c.max_parallel_requests ? `${c.max_parallel_requests} at a time` : ''].filter(Boolean).join(', ')}</dd></div> : null}
-        {c.quiet_hours?.length ? <div><dt>Quiet hours</dt><dd>{c.quiet_hours.join(', ')} <span className="muted">{c.time_zone || 'UTC'}</span></dd></div> : null}
-        <div><dt>Precedence</dt><dd>{c.precedence || 500} <span className="muted">where sources differ the lowest is shown; {c.precedence ? '500 is usual' : 'the usual'}</span></dd></div>
-        <div><dt>Epoch</dt><dd>{c.epoch} <span className="muted">version {c.version}, changed <When at={c.updated_at} /></span></dd></div>
-        <div><dt>id</dt><dd><Copy text={c.id} label="the id" /></dd></div>
+        {shown.map((i) => <div key={i.pointer}><dt>{i.label}</dt><dd><Foreign text={i.secret ? t`(kept secret)` : valueText(at(c.settings, i.pointer))} max={120} /></dd></div>)}
+        {plugin ? null : <div><dt><Trans>As written</Trans></dt><dd><code className="break">{JSON.stringify(c.settings)}</code></dd></div>}
+        <div><dt><Trans>Credential</Trans></dt><dd>{c.credential ? <><Foreign text={c.credential} mono /> <span className="muted"><Trans>(a name; its value stays with the agent)</Trans></span></> : <span className="muted"><Trans>none</Trans></span>}</dd></div>
+        {(c.rules ?? []).map((r, i) => <div key={i}><dt><Trans>Rule</Trans></dt><dd><Foreign text={`${r.label} = ${r.value}`} /> <span className="muted"><Trans>goes to</Trans></span> <Foreign text={[r.datacenter, r.client].filter(Boolean).join(', ')} /></dd></div>)}
+        {c.max_requests_per_second || c.max_parallel_requests ? <div><dt><Trans>At most</Trans></dt><dd>{[c.max_requests_per_second ? `${c.max_requests_per_second} requests per second` : '', c.max_parallel_requests ? `${c.max_parallel_requests} at a time` : ''].filter(Boolean).join(', ')}</dd></div> : null}
+        {c.quiet_hours?.length ? <div><dt><Trans>Quiet hours</Trans></dt><dd>{c.quiet_hours.join(', ')} <span className="muted">{c.time_zone || 'UTC'}</span></dd></div> : null}
+        <div><dt><Trans>Precedence</Trans></dt><dd>{c.precedence || 500} <span className="muted"><Trans>where sources differ the lowest is shown; {c.precedence ? t`500 is usual` : t`the usual`}</Trans></span></dd></div>
+        <div><dt><Trans>Epoch</Trans></dt><dd>{c.epoch} <span className="muted"><Trans>version {c.version}, changed <When at={c.updated_at} /></Trans></span></dd></div>
+        <div><dt>id</dt><dd><Copy text={c.id} label={t`the id`} /></dd></div>
       </dl>
     </Panel>
   )

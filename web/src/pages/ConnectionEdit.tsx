@@ -1,4 +1,6 @@
 // A connection's form. Everything about the provider is made from the plugin's own settings schema.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, NumberInput, Select, Switch, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
@@ -27,13 +29,13 @@ export default function ConnectionEdit() {
   const agents = useQuery(q.agents())
   const existing = useQuery({ ...q.connection(id ?? ''), enabled: !!id, refetchInterval: false, refetchOnWindowFocus: false })
   const error = [plugins, agents, existing].find((asked) => asked.error && !asked.data)?.error
-  const title = id ? 'Edit the connection' : 'Add a connection'
+  const title = id ? t`Edit the connection` : t`Add a connection`
   if (error) return <Page title={title}><ProblemPanel error={error} /></Page>
-  if (!plugins.data || !agents.data || (id && !existing.data)) return <Page title={title}><Loading what="the plugins" /></Page>
+  if (!plugins.data || !agents.data || (id && !existing.data)) return <Page title={title}><Loading what={t`the plugins`} /></Page>
   if (plugins.data.items.length === 0) {
     return (
-      <Page title={title} trail={[{ to: '/connections', label: 'Connections' }]}>
-        <Empty title="No agent has reported a plugin yet" action={<Button component={Link} to="/agents?join=1" variant="filled">Install an agent</Button>}>A connection is run by an agent, with one of the plugins it has. Both report themselves here.</Empty>
+      <Page title={title} trail={[{ to: '/connections', label: t`Connections` }]}>
+        <Empty title={t`No agent has reported a plugin yet`} action={<Button component={Link} to="/agents?join=1" variant="filled"><Trans>Install an agent</Trans></Button>}><Trans>A connection is run by an agent, with one of the plugins it has. Both report themselves here.</Trans></Empty>
       </Page>
     )
   }
@@ -93,7 +95,7 @@ function Form({ existing, plugins, agents }: { existing: Connection | undefined;
       void client.invalidateQueries({ queryKey: ['connections'] })
       void client.invalidateQueries({ queryKey: ['summary'] })
       setDirty(false)
-      say(existing ? `${saved.name} saved` : `${saved.name} added`)
+      say(existing ? t`${saved.name} saved` : t`${saved.name} added`)
       void navigate(`/connections/${saved.id}`)
     } catch (err) {
       // Both versions are shown before anything is overwritten.
@@ -104,58 +106,58 @@ function Form({ existing, plugins, agents }: { existing: Connection | undefined;
   }
   const fields = error instanceof Problem ? error.fields : new Map<string, string>()
   return (
-    <Page narrow title={existing ? `Edit ${existing.name}` : 'Add a connection'} trail={[{ to: '/connections', label: 'Connections' }]}>
+    <Page narrow title={existing ? t`Edit ${existing.name}` : t`Add a connection`} trail={[{ to: '/connections', label: t`Connections` }]}>
       <form className="stack" noValidate onSubmit={(e) => { e.preventDefault(); void save() }}>
         <ManagedNote by={existing?.managed_by} />
         {existing ? null : <Choice plugins={plugins} value={doc.provider} onChange={choose} />}
-        {doc.provider && !plugin ? <p className="muted">No agent reports the plugin “<Foreign text={doc.provider} />” now, so its settings cannot be shown as a form.</p> : null}
+        {doc.provider && !plugin ? <p className="muted"><Trans>No agent reports the plugin “<Foreign text={doc.provider} />” now, so its settings cannot be shown as a form.</Trans></p> : null}
         {plugin ? (
           <>
-            <Panel title="Where and by whom">
+            <Panel title={t`Where and by whom`}>
               <div className={css.grid}>
-                <TextInput label="Name" required value={doc.name} onChange={(e) => change({ name: e.currentTarget.value })} error={fields.get('/name') ?? (tried && !doc.name.trim() ? 'This is needed.' : undefined)} />
-                <Select label="Agent" description="The one that can reach the provider." placeholder="None for now" clearable data={able.map((a) => ({ value: a.id, label: `${a.name}${a.site ? ` (${a.site})` : ''}${a.status === 'online' ? '' : ', offline'}` }))} value={doc.agent ?? null} onChange={(v) => change(v ? { agent: v } : { agent: '' })} error={fields.get('/agent')} />
-                <Select label="Datacenter" description="Where what it reads belongs, unless a rule says otherwise." placeholder="None" clearable data={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} value={doc.datacenter ?? null} onChange={(v) => change({ datacenter: v ?? '' })} error={fields.get('/datacenter')} />
+                <TextInput label={t`Name`} required value={doc.name} onChange={(e) => change({ name: e.currentTarget.value })} error={fields.get('/name') ?? (tried && !doc.name.trim() ? t`This is needed.` : undefined)} />
+                <Select label={t`Agent`} description={t`The one that can reach the provider.`} placeholder={t`None for now`} clearable data={able.map((a) => ({ value: a.id, label: `${a.name}${a.site ? ` (${a.site})` : ''}${a.status === 'online' ? '' : ', offline'}` }))} value={doc.agent ?? null} onChange={(v) => change(v ? { agent: v } : { agent: '' })} error={fields.get('/agent')} />
+                <Select label={t`Datacenter`} description={t`Where what it reads belongs, unless a rule says otherwise.`} placeholder={t`None`} clearable data={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} value={doc.datacenter ?? null} onChange={(v) => change({ datacenter: v ?? '' })} error={fields.get('/datacenter')} />
                 <Credential plugin={plugin} agent={agent} names={credentials.map((c) => c.name)} value={doc.credential ?? ''} onChange={(v) => change({ credential: v })} error={fields.get('/credential')} />
               </div>
             </Panel>
             {inputs.length ? (
-              <Panel title={`${plugin.title} settings`}>
+              <Panel title={t`${plugin.title} settings`}>
                 <SchemaForm inputs={inputs} value={doc.settings} onChange={(settings) => change({ settings })} errors={fields} tried={tried} prefix="/settings" />
               </Panel>
             ) : null}
-            <Panel title="What is read, and how often">
+            <Panel title={t`What is read, and how often`}>
               <KindRows plugin={plugin} value={doc.kinds ?? []} onChange={(kinds) => change({ kinds })} />
               <Policy plugin={plugin} enabled={(doc.kinds ?? []).filter((k) => k.enabled).map((k) => k.kind)} />
             </Panel>
-            <Panel title="Where sources differ">
+            <Panel title={t`Where sources differ`}>
               <div className={css.grid}>
-                <NumberInput label="Precedence" description="1 to 1000; of what several connections say the lowest is shown. Empty is 500, and among equals the older connection leads. One that has been silent for long gives way." min={1} max={1000} allowDecimal={false} value={doc.precedence || ''} onChange={(n) => change({ precedence: Number(n) || 0 })} error={fields.get('/precedence')} />
+                <NumberInput label={t`Precedence`} description={t`1 to 1000; of what several connections say the lowest is shown. Empty is 500, and among equals the older connection leads. One that has been silent for long gives way.`} min={1} max={1000} allowDecimal={false} value={doc.precedence || ''} onChange={(n) => change({ precedence: Number(n) || 0 })} error={fields.get('/precedence')} />
               </div>
             </Panel>
-            <Panel title="Sparing the provider"><Sparing value={doc} onChange={change} errors={fields} /></Panel>
+            <Panel title={t`Sparing the provider`}><Sparing value={doc} onChange={change} errors={fields} /></Panel>
           </>
         ) : null}
         {plugin ? (
-          <Panel title="Rules">
+          <Panel title={t`Rules`}>
             <Rules value={doc.rules ?? []} onChange={(rules) => change({ rules })} datacenters={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} />
           </Panel>
         ) : null}
         {error?.stale && theirs ? (
-          <Conflict what="this connection" mine={doc} theirs={writeOf(theirs)} busy={busy} onMine={() => { setVersion(theirs.version); void save(theirs.version) }} onTheirs={() => { setDoc(writeOf(theirs)); setVersion(theirs.version); setError(null); setDirty(false) }} />
+          <Conflict what={t`this connection`} mine={doc} theirs={writeOf(theirs)} busy={busy} onMine={() => { setVersion(theirs.version); void save(theirs.version) }} onTheirs={() => { setDoc(writeOf(theirs)); setVersion(theirs.version); setError(null); setDirty(false) }} />
         ) : error ? <ProblemPanel error={error} compact /> : null}
-        {tried && wrong ? <p role="alert" className={css.wrong}>Something above still needs your attention.</p> : null}
+        {tried && wrong ? <p role="alert" className={css.wrong}><Trans>Something above still needs your attention.</Trans></p> : null}
         {plugin ? (
           <div className="row">
-            <Button type="submit" variant="filled" loading={busy}>{existing ? 'Save' : 'Add the connection'}</Button>
-            <Button component={Link} to={existing ? `/connections/${existing.id}` : '/connections'}>Cancel</Button>
-            {existing ? <span className="muted">A changed filter makes what it leaves out unwatched, not gone.</span> : null}
+            <Button type="submit" variant="filled" loading={busy}>{existing ? t`Save` : t`Add the connection`}</Button>
+            <Button component={Link} to={existing ? `/connections/${existing.id}` : '/connections'}><Trans>Cancel</Trans></Button>
+            {existing ? <span className="muted"><Trans>A changed filter makes what it leaves out unwatched, not gone.</Trans></span> : null}
           </div>
         ) : null}
       </form>
       {blocker.state === 'blocked' ? (
-        <Confirm title="Leave without saving?" verb="Leave" danger onClose={() => blocker.reset()} onConfirm={async () => blocker.proceed()}>
-          <p>What you changed in this form is lost.</p>
+        <Confirm title={t`Leave without saving?`} verb={t`Leave`} danger onClose={() => blocker.reset()} onConfirm={async () => blocker.proceed()}>
+          <p><Trans>What you changed in this form is lost.</Trans></p>
         </Confirm>
       ) : null}
     </Page>
@@ -165,13 +167,13 @@ function Form({ existing, plugins, agents }: { existing: Connection | undefined;
 export function Choice({ plugins, value, onChange }: { plugins: Plugin[]; value: string; onChange: (provider: string) => void }) {
   return (
     <fieldset className={css.choice}>
-      <legend>Provider</legend>
+      <legend><Trans>Provider</Trans></legend>
       {plugins.map((p) => (
         <label key={p.provider} data-checked={p.provider === value || undefined}>
           <input type="radio" name="provider" value={p.provider} checked={p.provider === value} onChange={() => onChange(p.provider)} />
           <strong><Foreign text={p.title || p.provider} /></strong>
           {p.summary ? <span className="muted"><Foreign text={p.summary} max={160} /></span> : null}
-          <span className="muted">{p.agents.length === 1 ? 'on one agent' : `on ${p.agents.length} agents`}, version {p.version}</span>
+          <span className="muted"><Trans>{p.agents.length === 1 ? t`on one agent` : t`on ${p.agents.length} agents`}, version {p.version}</Trans></span>
         </label>
       ))}
     </fieldset>
@@ -180,25 +182,25 @@ export function Choice({ plugins, value, onChange }: { plugins: Plugin[]; value:
 
 export function Credential({ plugin, agent, names, value, onChange, error }: { plugin: Plugin; agent: Agent | undefined; names: string[]; value: string; onChange: (v: string) => void; error: string | undefined }) {
   const wanted = plugin.credential_env ?? []
-  const help = wanted.length ? `A name from the agent’s own file; it sets ${wanted.map((e) => e.name).join(', ')}.` : 'A name from the agent’s own file.'
-  if (!agent) return <TextInput label="Credential" description="Choose an agent first: the names are its own." value={value} disabled />
+  const help = wanted.length ? t`A name from the agent’s own file; it sets ${wanted.map((e) => e.name).join(', ')}.` : t`A name from the agent’s own file.`
+  if (!agent) return <TextInput label={t`Credential`} description={t`Choose an agent first: the names are its own.`} value={value} disabled />
   const data = value && !names.includes(value) ? [...names, value] : names
-  return <Select label="Credential" description={names.length ? help : `${agent.name} reports no credential for this provider. ${help}`} placeholder="None" clearable data={data} value={value || null} onChange={(v) => onChange(v ?? '')} error={error} />
+  return <Select label={t`Credential`} description={names.length ? help : t`${agent.name} reports no credential for this provider. ${help}`} placeholder={t`None`} clearable data={data} value={value || null} onChange={(v) => onChange(v ?? '')} error={error} />
 }
 
 /** What to paste at the provider: the plugin's own text, for all kinds or for the few that are read. */
 export function Policy({ plugin, enabled }: { plugin: Plugin; enabled: string[] }) {
   const some = plugin.kinds.filter((k) => enabled.includes(k.kind) && k.policy)
-  const texts = plugin.policy && enabled.length >= plugin.kinds.length ? [{ title: 'all kinds', text: plugin.policy }] : some.map((k) => ({ title: k.kind, text: k.policy ?? '' }))
+  const texts = plugin.policy && enabled.length >= plugin.kinds.length ? [{ title: t`all kinds`, text: plugin.policy }] : some.map((k) => ({ title: k.kind, text: k.policy ?? '' }))
   if (texts.length === 0) return null
   return (
     <details className={css.policy}>
-      <summary>Permissions to paste at the provider</summary>
-      <p className="muted">Read-only, and no more than these kinds need.</p>
+      <summary><Trans>Permissions to paste at the provider</Trans></summary>
+      <p className="muted"><Trans>Read-only, and no more than these kinds need.</Trans></p>
       {texts.map((x) => (
         <div key={x.title} className="stack-s">
-          <div className="row"><strong>{x.title}</strong><span className="grow" /><Button onClick={() => void copyText(x.text).then((ok) => say(ok ? 'Policy copied' : 'The browser refused to copy'))}>Copy</Button></div>
-          <pre tabIndex={0} aria-label={`Policy for ${x.title}`}>{x.text}</pre>
+          <div className="row"><strong>{x.title}</strong><span className="grow" /><Button onClick={() => void copyText(x.text).then((ok) => say(ok ? t`Policy copied` : t`The browser refused to copy`))}><Trans>Copy</Trans></Button></div>
+          <pre tabIndex={0} aria-label={t`Policy for ${x.title}`}>{x.text}</pre>
         </div>
       ))}
     </details>
@@ -212,10 +214,10 @@ function Sparing({ value, onChange, errors }: { value: ConnectionWrite; onChange
   const lines = (text: string) => text.split(/,\s+|;|\n/).map((x) => x.trim()).filter(Boolean)
   return (
     <div className={css.grid}>
-      <NumberInput label="Requests per second, at most" description="Empty is without limit." min={0} decimalScale={2} value={value.max_requests_per_second || ''} onChange={(n) => onChange({ max_requests_per_second: Number(n) || 0 })} error={errors.get('/max_requests_per_second')} />
-      <NumberInput label="Requests at a time, at most" description="Empty is without limit." min={0} allowDecimal={false} value={value.max_parallel_requests || ''} onChange={(n) => onChange({ max_parallel_requests: Number(n) || 0 })} error={errors.get('/max_parallel_requests')} />
-      <TextInput label="Quiet hours" description="Nothing is read by schedule then: 22:00-06:00, or mon-fri 08:00-18:00; several with a comma and a space." value={quiet} onChange={(e) => { setQuiet(e.currentTarget.value); onChange({ quiet_hours: lines(e.currentTarget.value) }) }} error={bad} />
-      <TextInput label="Time zone" description="Of quiet hours and cron expressions. Empty is UTC." placeholder="Europe/Lisbon" value={value.time_zone ?? ''} onChange={(e) => onChange({ time_zone: e.currentTarget.value.trim() })} error={errors.get('/time_zone')} />
+      <NumberInput label={t`Requests per second, at most`} description={t`Empty is without limit.`} min={0} decimalScale={2} value={value.max_requests_per_second || ''} onChange={(n) => onChange({ max_requests_per_second: Number(n) || 0 })} error={errors.get('/max_requests_per_second')} />
+      <NumberInput label={t`Requests at a time, at most`} description={t`Empty is without limit.`} min={0} allowDecimal={false} value={value.max_parallel_requests || ''} onChange={(n) => onChange({ max_parallel_requests: Number(n) || 0 })} error={errors.get('/max_parallel_requests')} />
+      <TextInput label={t`Quiet hours`} description={t`Nothing is read by schedule then: 22:00-06:00, or mon-fri 08:00-18:00; several with a comma and a space.`} value={quiet} onChange={(e) => { setQuiet(e.currentTarget.value); onChange({ quiet_hours: lines(e.currentTarget.value) }) }} error={bad} />
+      <TextInput label={t`Time zone`} description={t`Of quiet hours and cron expressions. Empty is UTC.`} placeholder={t`Europe/Lisbon`} value={value.time_zone ?? ''} onChange={(e) => onChange({ time_zone: e.currentTarget.value.trim() })} error={errors.get('/time_zone')} />
     </div>
   )
 }
@@ -224,22 +226,22 @@ function Rules({ value, onChange, datacenters }: { value: MappingRule[]; onChang
   const set = (i: number, part: Partial<MappingRule>) => onChange(value.map((r, n) => (n === i ? { ...r, ...part } : r)))
   return (
     <div className="stack-s">
-      <p className="muted">What is read under a partition’s label can belong elsewhere than to the datacenter above. The first rule that fits decides.</p>
+      <p className="muted"><Trans>What is read under a partition’s label can belong elsewhere than to the datacenter above. The first rule that fits decides.</Trans></p>
       {value.map((r, i) => (
         <div key={i} className={css.rule}>
-          <TextInput label="Label" placeholder="account" value={r.label} onChange={(e) => set(i, { label: e.currentTarget.value })} />
-          <TextInput label="is" placeholder="1234" value={r.value} onChange={(e) => set(i, { value: e.currentTarget.value })} />
-          <Select label="Datacenter" clearable data={datacenters} value={r.datacenter ?? null} onChange={(v) => set(i, { datacenter: v ?? '' })} />
-          <TextInput label="Client" value={r.client ?? ''} onChange={(e) => set(i, { client: e.currentTarget.value })} />
-          <Button onClick={() => onChange(value.filter((_, n) => n !== i))} aria-label={`Remove rule ${i + 1}`}>Remove</Button>
+          <TextInput label={t`Label`} placeholder={t`account`} value={r.label} onChange={(e) => set(i, { label: e.currentTarget.value })} />
+          <TextInput label={t`is`} placeholder="1234" value={r.value} onChange={(e) => set(i, { value: e.currentTarget.value })} />
+          <Select label={t`Datacenter`} clearable data={datacenters} value={r.datacenter ?? null} onChange={(v) => set(i, { datacenter: v ?? '' })} />
+          <TextInput label={t`Client`} value={r.client ?? ''} onChange={(e) => set(i, { client: e.currentTarget.value })} />
+          <Button onClick={() => onChange(value.filter((_, n) => n !== i))} aria-label={t`Remove rule ${i + 1}`}><Trans>Remove</Trans></Button>
         </div>
       ))}
-      <div><Button onClick={() => onChange([...value, { label: '', value: '' }])}>Add a rule</Button></div>
+      <div><Button onClick={() => onChange([...value, { label: '', value: '' }])}><Trans>Add a rule</Trans></Button></div>
     </div>
   )
 }
 
-const units = [{ value: '60', label: 'minutes' }, { value: '3600', label: 'hours' }, { value: '86400', label: 'days' }]
+const units = [{ value: '60', label: t`minutes` }, { value: '3600', label: t`hours` }, { value: '86400', label: t`days` }]
 const unitOf = (seconds: number) => (seconds % 86400 === 0 ? 86400 : seconds % 3600 === 0 ? 3600 : 60)
 
 export function KindRows({ plugin, value, onChange }: { plugin: Plugin; value: KindSchedule[]; onChange: (v: KindSchedule[]) => void }) {
@@ -259,19 +261,19 @@ export function KindRows({ plugin, value, onChange }: { plugin: Plugin; value: K
           <li key={kind}>
             <div className="grow">
               <Switch label={label} checked={k.enabled} onChange={(e) => set({ ...k, enabled: e.currentTarget.checked })} />
-              {needs.length ? <p className={css.needs} title={needs.join('\n')}>needs {needs.slice(0, 3).join(', ')}{needs.length > 3 ? ` and ${needs.length - 3} more` : ''}</p> : null}
+              {needs.length ? <p className={css.needs} title={needs.join('\n')}><Trans>needs {needs.slice(0, 3).join(', ')}{needs.length > 3 ? t` and ${needs.length - 3} more` : ''}</Trans></p> : null}
             </div>
             {k.enabled ? (
               k.cron ? <code>{k.cron}</code> : (
                 <div className="row-n">
-                  <span className="muted">every</span>
-                  <NumberInput aria-label={`Interval of ${label}`} value={seconds / unit} min={1} max={999} w={70} allowDecimal={false} onChange={(n) => { if (Number(n) > 0) set({ ...k, interval_seconds: Number(n) * unit }) }} />
-                  <Select aria-label={`Unit of the interval of ${label}`} data={units} value={String(unit)} w={100} allowDeselect={false} onChange={(u) => { if (u) set({ ...k, interval_seconds: (seconds / unit) * Number(u) }) }} />
-                  <NumberInput aria-label={`Precedence of ${label}`} title="Precedence for this kind, instead of the connection’s: 1 to 1000, the lowest is shown" placeholder="precedence" value={k.precedence || ''} min={1} max={1000} w={100} allowDecimal={false} onChange={(n) => { const { precedence: _p, ...rest } = k; set(Number(n) > 0 ? { ...rest, precedence: Number(n) } : rest) }} />
+                  <span className="muted"><Trans>every</Trans></span>
+                  <NumberInput aria-label={t`Interval of ${label}`} value={seconds / unit} min={1} max={999} w={70} allowDecimal={false} onChange={(n) => { if (Number(n) > 0) set({ ...k, interval_seconds: Number(n) * unit }) }} />
+                  <Select aria-label={t`Unit of the interval of ${label}`} data={units} value={String(unit)} w={100} allowDeselect={false} onChange={(u) => { if (u) set({ ...k, interval_seconds: (seconds / unit) * Number(u) }) }} />
+                  <NumberInput aria-label={t`Precedence of ${label}`} title={t`Precedence for this kind, instead of the connection’s: 1 to 1000, the lowest is shown`} placeholder={t`precedence`} value={k.precedence || ''} min={1} max={1000} w={100} allowDecimal={false} onChange={(n) => { const { precedence: _p, ...rest } = k; set(Number(n) > 0 ? { ...rest, precedence: Number(n) } : rest) }} />
                 </div>
               )
             ) : (
-              <span className="muted">not read; what was known becomes unwatched</span>
+              <span className="muted"><Trans>not read; what was known becomes unwatched</Trans></span>
             )}
           </li>
         )

@@ -1,4 +1,6 @@
 // Files of a connection whose plugin reads such: what is there, putting more in by choosing or dropping, taking some out.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { ActionIcon, Button } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconTrash, IconUpload } from '@tabler/icons-react'
@@ -42,7 +44,7 @@ function FilesPanel({ c }: { c: Connection }) {
         setGoing({ done: i, of: list.length, name: file.name })
         await api.upload(c.id, file)
       }
-      say(list.length === 1 ? `${list[0]!.name} uploaded` : `${list.length} files uploaded`)
+      say(list.length === 1 ? t`${list[0]!.name} uploaded` : t`${list.length} files uploaded`)
     } catch (err) {
       setError(err)
     }
@@ -59,22 +61,22 @@ function FilesPanel({ c }: { c: Connection }) {
   return (
     <Panel
       id="files"
-      title={total ? `Files (${total})` : 'Files'}
+      title={total ? t`Files (${total})` : t`Files`}
       flush
-      actions={may ? <Button leftSection={<IconUpload size={15} aria-hidden />} loading={going !== null} onClick={() => input.current?.click()}>Upload files</Button> : null}
+      actions={may ? <Button leftSection={<IconUpload size={15} aria-hidden />} loading={going !== null} onClick={() => input.current?.click()}><Trans>Upload files</Trans></Button> : null}
     >
       <div
         className={css.drop}
         data-over={over || undefined}
         {...(may ? { onDragOver: (e: DragEvent) => { e.preventDefault(); setOver(true) }, onDragLeave: () => setOver(false), onDrop: drop } : {})}
       >
-        <input ref={input} type="file" multiple hidden aria-label="Files to upload" onChange={(e) => { void put([...(e.currentTarget.files ?? [])]); e.currentTarget.value = '' }} />
-        <div role="status">{going ? <p className={css.staff}>Uploading {going.done + 1} of {going.of}: <Foreign text={going.name} /></p> : null}</div>
+        <input ref={input} type="file" multiple hidden aria-label={t`Files to upload`} onChange={(e) => { void put([...(e.currentTarget.files ?? [])]); e.currentTarget.value = '' }} />
+        <div role="status">{going ? <p className={css.staff}><Trans>Uploading {going.done + 1} of {going.of}: <Foreign text={going.name} /></Trans></p> : null}</div>
         {error ? <ProblemPanel error={error} compact /> : null}
-        {files.error && !files.data ? <ProblemPanel error={files.error} compact retry={() => void files.refetch()} /> : files.isPending ? <Loading what="the files" lines={2} /> : items.length === 0 ? (
-          <Empty title="No files yet">
-            <p>This provider reads files that people upload here. The agent fetches them before each run.{may ? ' Drop some here, choose them above, or send a folder from a terminal:' : ''}</p>
-            {may ? <Snippet label="the command" text={`maestro connections upload ${c.id} FOLDER --prune`} /> : null}
+        {files.error && !files.data ? <ProblemPanel error={files.error} compact retry={() => void files.refetch()} /> : files.isPending ? <Loading what={t`the files`} lines={2} /> : items.length === 0 ? (
+          <Empty title={t`No files yet`}>
+            <p><Trans>This provider reads files that people upload here. The agent fetches them before each run.{may ? t` Drop some here, choose them above, or send a folder from a terminal:` : ''}</Trans></p>
+            {may ? <Snippet label={t`the command`} text={`maestro connections upload ${c.id} FOLDER --prune`} /> : null}
           </Empty>
         ) : (
           <ul className={`${css.kinds} ${css.files}`}>
@@ -82,28 +84,28 @@ function FilesPanel({ c }: { c: Connection }) {
               <li key={f.name}>
                 <span className="grow"><Foreign text={f.name} mono max={100} /></span>
                 <span className="muted">{bytes(f.size_bytes)}</span>
-                <span className="muted"><When at={f.uploaded_at} /> by <Foreign text={f.uploaded_by} max={40} /></span>
-                {may ? <ActionIcon variant="subtle" aria-label={`Delete ${f.name}`} onClick={() => setDoomed(f.name)}><IconTrash size={15} /></ActionIcon> : null}
+                <span className="muted"><Trans><When at={f.uploaded_at} /> by <Foreign text={f.uploaded_by} max={40} /></Trans></span>
+                {may ? <ActionIcon variant="subtle" aria-label={t`Delete ${f.name}`} onClick={() => setDoomed(f.name)}><IconTrash size={15} /></ActionIcon> : null}
               </li>
             ))}
-            {total > items.length ? <li className="muted">and {total - items.length} more</li> : null}
+            {total > items.length ? <li className="muted"><Trans>and {total - items.length} more</Trans></li> : null}
           </ul>
         )}
       </div>
       {doomed !== null ? (
         <Confirm
-          title="Delete this file"
-          verb="Delete the file"
+          title={t`Delete this file`}
+          verb={t`Delete the file`}
           danger
           onClose={() => setDoomed(null)}
           onConfirm={async () => {
             await api.delete('/api/v1/connections/{id}/files/{name}', { path: { id: c.id, name: doomed } })
             await refresh()
-            say(`${doomed} deleted`)
+            say(t`${doomed} deleted`)
           }}
         >
           <p><Foreign text={doomed} mono max={200} /></p>
-          <p>What the plugin read from it is no longer listed by the next run, and counts as gone then.</p>
+          <p><Trans>What the plugin read from it is no longer listed by the next run, and counts as gone then.</Trans></p>
         </Confirm>
       ) : null}
     </Panel>

@@ -1,3 +1,5 @@
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { IconPlus } from '@tabler/icons-react'
@@ -22,25 +24,25 @@ export default function Connections() {
   const runs = useQuery(q.runs('', 200))
   const plugins = useQuery(q.plugins())
   const may = useMay('connection.manage')
-  const add = may ? <Button component={Link} to="/connections/setup" variant="filled" leftSection={<IconPlus size={15} aria-hidden />}>Add a connection</Button> : null
+  const add = may ? <Button component={Link} to="/connections/setup" variant="filled" leftSection={<IconPlus size={15} aria-hidden />}><Trans>Add a connection</Trans></Button> : null
   const title = (provider: string) => plugins.data?.items.find((p) => p.provider === provider)?.title ?? provider
   const cols: Col<Connection>[] = [
-    { id: 'name', label: 'Name', width: 200, cell: (c) => <Link to={`/connections/${c.id}`}><Foreign text={c.name} max={50} /></Link> },
-    { id: 'health', label: 'Health', width: 110, cell: (c) => <State state={c.health} /> },
-    { id: 'runs', label: 'Runs', width: 200, wide: true, cell: (c) => <Beats runs={(runs.data?.items ?? []).filter((r) => r.connection.id === c.id).slice(0, 10)} /> },
-    { id: 'last', label: 'Last run', width: 105, cell: (c) => <When at={c.last_run?.finished_at ?? c.last_run?.started_at} /> },
-    { id: 'provider', label: 'Provider', width: 140, cell: (c) => <Foreign text={title(c.provider)} /> },
-    { id: 'kinds', label: 'Reads', width: 170, cell: (c) => <Reads c={c} kinds={kinds.data ?? []} /> },
-    { id: 'agent', label: 'Agent', width: 125, cell: (c) => (c.agent ? <Link to={`/agents/${c.agent.id}`}><Foreign text={c.agent.name || c.agent.id} max={28} /></Link> : <span className="muted">none</span>) },
-    { id: 'datacenter', label: 'Datacenter', width: 120, cell: (c) => (c.datacenter ? <Foreign text={c.datacenter.name || c.datacenter.id} max={28} /> : null) },
+    { id: 'name', label: t`Name`, width: 200, cell: (c) => <Link to={`/connections/${c.id}`}><Foreign text={c.name} max={50} /></Link> },
+    { id: 'health', label: t`Health`, width: 110, cell: (c) => <State state={c.health} /> },
+    { id: 'runs', label: t`Runs`, width: 200, wide: true, cell: (c) => <Beats runs={(runs.data?.items ?? []).filter((r) => r.connection.id === c.id).slice(0, 10)} /> },
+    { id: 'last', label: t`Last run`, width: 105, cell: (c) => <When at={c.last_run?.finished_at ?? c.last_run?.started_at} /> },
+    { id: 'provider', label: t`Provider`, width: 140, cell: (c) => <Foreign text={title(c.provider)} /> },
+    { id: 'kinds', label: t`Reads`, width: 170, cell: (c) => <Reads c={c} kinds={kinds.data ?? []} /> },
+    { id: 'agent', label: t`Agent`, width: 125, cell: (c) => (c.agent ? <Link to={`/agents/${c.agent.id}`}><Foreign text={c.agent.name || c.agent.id} max={28} /></Link> : <span className="muted"><Trans>none</Trans></span>) },
+    { id: 'datacenter', label: t`Datacenter`, width: 120, cell: (c) => (c.datacenter ? <Foreign text={c.datacenter.name || c.datacenter.id} max={28} /> : null) },
   ]
   return (
-    <Page title="Connections" facts={<span>What is read, by which agent, and how often.</span>} actions={<><Button component={Link} to="/connections/credentials">Credentials</Button>{add}</>}>
+    <Page title={t`Connections`} facts={<span><Trans>What is read, by which agent, and how often.</Trans></span>} actions={<><Button component={Link} to="/connections/credentials"><Trans>Credentials</Trans></Button>{add}</>}>
       <CoverageStrip />
       {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data?.items.length === 0 ? (
-        <Empty title="No connections yet" action={add}>A connection tells an agent which provider to read, with which settings and which of its credentials.</Empty>
+        <Empty title={t`No connections yet`} action={add}><Trans>A connection tells an agent which provider to read, with which settings and which of its credentials.</Trans></Empty>
       ) : (
-        <DataTable label="Connections" rows={list.data?.items ?? []} cols={cols} rowKey={(c) => c.id} to={(c) => `/connections/${c.id}`} loading={list.isPending} faded={(c) => c.paused} />
+        <DataTable label={t`Connections`} rows={list.data?.items ?? []} cols={cols} rowKey={(c) => c.id} to={(c) => `/connections/${c.id}`} loading={list.isPending} faded={(c) => c.paused} />
       )}
     </Page>
   )
@@ -50,6 +52,6 @@ function Reads({ c, kinds }: { c: Connection; kinds: KindInfo[] }) {
   const on = c.kinds.filter((k) => k.enabled)
   const name = (kind: string) => (kinds.find((k) => k.name === kind)?.plural ?? kind).toLowerCase()
   const paces = new Set(on.map((k) => (k.cron ? k.cron : every(k.interval_seconds ?? 3600))))
-  if (on.length === 0) return <span className="muted">nothing</span>
-  return <span title={on.map((k) => name(k.kind)).join(', ')}>{on.length > 2 ? `${on.length} kinds` : on.map((k) => name(k.kind)).join(', ')}, {paces.size === 1 ? [...paces][0] : 'at several paces'}</span>
+  if (on.length === 0) return <span className="muted"><Trans>nothing</Trans></span>
+  return <span title={on.map((k) => name(k.kind)).join(', ')}>{on.length > 2 ? t`${on.length} kinds` : on.map((k) => name(k.kind)).join(', ')}, {paces.size === 1 ? [...paces][0] : t`at several paces`}</span>
 }

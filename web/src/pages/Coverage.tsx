@@ -1,11 +1,13 @@
 // How far each list can be trusted, in one place: a strip for every kind, with what is missing.
+import { t } from '@lingui/core/macro'
+import { Plural, Trans } from '@lingui/react/macro'
 import { useQueries, useQuery } from '@tanstack/react-query'
 import { Link } from 'react-router'
 
 import { q } from '../api/queries'
 import { lower } from '../format/text'
 import { KindIcon } from '../frame/icons'
-import { count, counted } from '../format/units'
+import { count } from '../format/units'
 import { trust } from '../kinds/coverage'
 import { CoverageStrip, Exceptions } from '../parts/Coverage'
 import { Page, Panel } from '../parts/Page'
@@ -17,14 +19,14 @@ export default function Coverage() {
   const summary = useQuery(q.summary())
   const whole = useQuery(q.coverage())
   const all = useQueries({ queries: (kinds.data ?? []).map((k) => q.coverage(k.name)) })
-  if (whole.error && !whole.data) return <Page title="Coverage"><ProblemPanel error={whole.error} retry={() => void whole.refetch()} /></Page>
-  if (!whole.data || !kinds.data) return <Page title="Coverage"><Loading what="the coverage" /></Page>
+  if (whole.error && !whole.data) return <Page title={t`Coverage`}><ProblemPanel error={whole.error} retry={() => void whole.refetch()} /></Page>
+  if (!whole.data || !kinds.data) return <Page title={t`Coverage`}><Loading what={t`the coverage`} /></Page>
   const read = kinds.data.filter((_, i) => all[i]?.data && trust(all[i].data) !== 'none')
   const unread = kinds.data.filter((_, i) => all[i]?.data && trust(all[i].data) === 'none')
   const active = (kind: string) => summary.data?.kinds.find((k) => k.kind === kind)?.active ?? 0
   return (
-    <Page title="Coverage" facts={<span>What was read, when it was last complete, and what could not be read. Nothing is called gone that was not looked for.</span>}>
-      {whole.data.scopes === 0 ? <Empty title="Nothing has been read yet">Once a connection has run, every kind it reads has its line here.</Empty> : null}
+    <Page title={t`Coverage`} facts={<span><Trans>What was read, when it was last complete, and what could not be read. Nothing is called gone that was not looked for.</Trans></span>}>
+      {whole.data.scopes === 0 ? <Empty title={t`Nothing has been read yet`}><Trans>Once a connection has run, every kind it reads has its line here.</Trans></Empty> : null}
       <ul className={css.list}>
         {read.map((k) => (
           <li key={k.name}>
@@ -34,11 +36,11 @@ export default function Coverage() {
         ))}
       </ul>
       {whole.data.exceptions?.length ? (
-        <Panel title={<>Not complete <span className="muted">{counted(whole.data.scopes - whole.data.complete, 'scope')} of {count(whole.data.scopes)}</span></>} flush>
+        <Panel title={<><Trans>Not complete <span className="muted"><Plural value={whole.data.scopes - whole.data.complete} one="# scope" other="# scopes" /> of {count(whole.data.scopes)}</span></Trans></>} flush>
           <div className={css.exceptions}><Exceptions list={whole.data.exceptions} withKind /></div>
         </Panel>
       ) : null}
-      {unread.length ? <p className="muted">No connection reads {unread.map((k) => lower(k.plural)).join(', ')}.</p> : null}
+      {unread.length ? <p className="muted"><Trans>No connection reads {unread.map((k) => lower(k.plural)).join(', ')}.</Trans></p> : null}
     </Page>
   )
 }

@@ -1,4 +1,6 @@
 // A resource made by hand: for what no connection reads, or not yet. Discovery adopts it by its identifiers.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Modal, Select, Textarea, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -47,7 +49,7 @@ export function CreateResource({ kind, onClose }: { kind: KindInfo; onClose: () 
       })
       void client.invalidateQueries({ queryKey: ['resources', kind.name] })
       void client.invalidateQueries({ queryKey: ['summary'] })
-      say(`${kind.label} ${made.name} added`)
+      say(t`${kind.label} ${made.name} added`)
       void navigate(`/inventory/${kind.name}/${made.id}`)
     } catch (err) {
       setError(err)
@@ -55,23 +57,23 @@ export function CreateResource({ kind, onClose }: { kind: KindInfo; onClose: () 
     }
   }
   return (
-    <Modal opened onClose={onClose} title={`Add a ${kind.label.toLowerCase()} by hand`} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} title={t`Add a ${kind.label.toLowerCase()} by hand`} closeButtonProps={{ 'aria-label': t`Close` }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
-        <TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
-        {place ? <TextInput label={place.type === 'array' ? 'Address' : labelOf(place)} value={address} onChange={(e) => setAddress(e.currentTarget.value)} /> : null}
+        <TextInput label={t`Name`} required value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
+        {place ? <TextInput label={place.type === 'array' ? t`Address` : labelOf(place)} value={address} onChange={(e) => setAddress(e.currentTarget.value)} /> : null}
         <Taken kind={kind.name} name={name} address={address} datacenter={datacenter ?? ''} />
-        <Select label="Datacenter" clearable data={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} value={datacenter} onChange={setDatacenter} />
+        <Select label={t`Datacenter`} clearable data={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} value={datacenter} onChange={setDatacenter} />
         {types.length ? (
           <div className="row-n">
-            <Select label="Identifier" description="With one, discovery recognises the thing and adopts it." clearable data={types} value={identifierType} onChange={setIdentifierType} className="grow" />
+            <Select label={t`Identifier`} description={t`With one, discovery recognises the thing and adopts it.`} clearable data={types} value={identifierType} onChange={setIdentifierType} className="grow" />
           </div>
         ) : null}
         {identifierType ? <TextInput label={identifierType} value={identifier} onChange={(e) => setIdentifier(e.currentTarget.value)} /> : null}
-        <Textarea label="Reason" description="Kept in the audit trail." value={reason} onChange={(e) => setReason(e.currentTarget.value)} />
+        <Textarea label={t`Reason`} description={t`Kept in the audit trail.`} value={reason} onChange={(e) => setReason(e.currentTarget.value)} />
         {error ? <ProblemPanel error={error} compact /> : null}
         <div className="row">
-          <Button type="submit" variant="filled" loading={busy}>Add</Button>
-          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" variant="filled" loading={busy}><Trans>Add</Trans></Button>
+          <Button onClick={onClose}><Trans>Cancel</Trans></Button>
         </div>
       </form>
     </Modal>

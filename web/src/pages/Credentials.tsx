@@ -1,4 +1,6 @@
 // The credentials that people sealed, of all connections: what has to be entered again, and one value for many.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -29,24 +31,24 @@ export default function Credentials() {
   const chosen = rows.filter((x) => ticked.has(x.id))
   const mixed = new Set(chosen.map((x) => x.provider)).size > 1
   const cols: Col<SealedCredential>[] = [
-    { id: 'connection', label: 'Connection', width: 200, cell: (x) => <Link to={`/connections/${x.id}#credential`}><Foreign text={x.connection.name ?? x.id} max={50} /></Link> },
-    { id: 'state', label: 'Credential', width: 150, cell: (x) => <State state={stateOf(x.state)} word={wordOf(x.state)} /> },
-    { id: 'provider', label: 'Provider', width: 110, cell: (x) => <Foreign text={x.provider} /> },
-    { id: 'sealed', label: 'Sealed', width: 110, cell: (x) => (x.sealed_at ? <When at={x.sealed_at} /> : null) },
-    { id: 'readers', label: 'Readable by', width: 200, cell: (x) => (x.opened_by?.length ? <Foreign text={x.opened_by.map((r) => r.name).join(', ')} max={80} /> : null) },
-    { id: 'reason', label: 'What to do', width: 380, cell: (x) => (x.reason || x.advice ? <Foreign text={[x.reason, x.advice].filter(Boolean).join(' ')} max={200} /> : null) },
+    { id: 'connection', label: t`Connection`, width: 200, cell: (x) => <Link to={`/connections/${x.id}#credential`}><Foreign text={x.connection.name ?? x.id} max={50} /></Link> },
+    { id: 'state', label: t`Credential`, width: 150, cell: (x) => <State state={stateOf(x.state)} word={wordOf(x.state)} /> },
+    { id: 'provider', label: t`Provider`, width: 110, cell: (x) => <Foreign text={x.provider} /> },
+    { id: 'sealed', label: t`Sealed`, width: 110, cell: (x) => (x.sealed_at ? <When at={x.sealed_at} /> : null) },
+    { id: 'readers', label: t`Readable by`, width: 200, cell: (x) => (x.opened_by?.length ? <Foreign text={x.opened_by.map((r) => r.name).join(', ')} max={80} /> : null) },
+    { id: 'reason', label: t`What to do`, width: 380, cell: (x) => (x.reason || x.advice ? <Foreign text={[x.reason, x.advice].filter(Boolean).join(' ')} max={200} /> : null) },
   ]
   return (
     <Page
-      title="Credentials"
-      trail={[{ to: '/connections', label: 'Connections' }]}
-      facts={<><span>{again ? `${again} to be entered again.` : 'Nothing has to be entered again.'}</span><span className="muted">{recovery.data?.fingerprint ? <>Recovery key <code className="break">{recovery.data.fingerprint}</code></> : <>No recovery key. <code>maestro sealed recovery-key make FILE</code> makes one.</>}</span></>}
-      actions={may ? <Button variant="filled" disabled={chosen.length === 0 || mixed} onClick={() => setOpen(true)}>{mixed ? 'Choose one provider’s' : chosen.length > 1 ? `Enter one for ${chosen.length}` : 'Enter it'}</Button> : null}
+      title={t`Credentials`}
+      trail={[{ to: '/connections', label: t`Connections` }]}
+      facts={<><span>{again ? t`${again} to be entered again.` : t`Nothing has to be entered again.`}</span><span className="muted">{recovery.data?.fingerprint ? <><Trans>Recovery key <code className="break">{recovery.data.fingerprint}</code></Trans></> : <><Trans>No recovery key. <code>maestro sealed recovery-key make FILE</code> makes one.</Trans></>}</span></>}
+      actions={may ? <Button variant="filled" disabled={chosen.length === 0 || mixed} onClick={() => setOpen(true)}>{mixed ? t`Choose one provider’s` : chosen.length > 1 ? t`Enter one for ${chosen.length}` : t`Enter it`}</Button> : null}
     >
       {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data && rows.length === 0 ? (
-        <Empty title="No connection takes a sealed credential">Connections whose plugin takes a password or key from people appear here.</Empty>
+        <Empty title={t`No connection takes a sealed credential`}><Trans>Connections whose plugin takes a password or key from people appear here.</Trans></Empty>
       ) : (
-        <DataTable label="Credentials" rows={rows} cols={cols} rowKey={(x) => x.id} to={(x) => `/connections/${x.id}#credential`} loading={list.isPending} {...(may ? { ticked, onTick: setTicked } : {})} />
+        <DataTable label={t`Credentials`} rows={rows} cols={cols} rowKey={(x) => x.id} to={(x) => `/connections/${x.id}#credential`} loading={list.isPending} {...(may ? { ticked, onTick: setTicked } : {})} />
       )}
       {open ? <SealDialog of={chosen} onClose={() => setOpen(false)} onDone={() => setTicked(new Set())} /> : null}
     </Page>

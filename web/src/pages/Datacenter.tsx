@@ -1,4 +1,6 @@
 // One datacenter: how much is in it and who knows of what, what it holds together, and how far its connections can be trusted.
+import { plural, t } from '@lingui/core/macro'
+import { Plural, Trans } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
 import { useQueries, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -8,7 +10,7 @@ import { asProblem } from '../api/problem'
 import { q } from '../api/queries'
 import type { Capacity, Connection, Datacenter as Document, KindInfo, OriginCount } from '../api/types'
 import { human } from '../format/text'
-import { bytes, count, counted } from '../format/units'
+import { bytes, count } from '../format/units'
 import { KindIcon } from '../frame/icons'
 import { useMay } from '../frame/session'
 import { Managed } from '../parts/Managed'
@@ -26,12 +28,12 @@ export default function Datacenter() {
   useQuery(q.connections()) // asked together, since what its connections did is asked by them
   if (one.error && !one.data) {
     return (
-      <Page title="Datacenter" trail={[{ to: '/datacenters', label: 'Datacenters' }]}>
-        {asProblem(one.error).status === 404 ? <Empty title="There is no such datacenter" action={<Button component={Link} to="/datacenters">All datacenters</Button>}>It may have been deleted, or you may not see it. Its resources stay.</Empty> : <ProblemPanel error={one.error} retry={() => void one.refetch()} />}
+      <Page title={t`Datacenter`} trail={[{ to: '/datacenters', label: t`Datacenters` }]}>
+        {asProblem(one.error).status === 404 ? <Empty title={t`There is no such datacenter`} action={<Button component={Link} to="/datacenters"><Trans>All datacenters</Trans></Button>}><Trans>It may have been deleted, or you may not see it. Its resources stay.</Trans></Empty> : <ProblemPanel error={one.error} retry={() => void one.refetch()} />}
       </Page>
     )
   }
-  if (!one.data) return <Page title="Datacenter"><Loading what="this datacenter" /></Page>
+  if (!one.data) return <Page title={t`Datacenter`}><Loading what={t`this datacenter`} /></Page>
   return <One key={id} d={one.data} />
 }
 
@@ -47,22 +49,22 @@ function One({ d }: { d: Document }) {
     <Page
       title={d.name}
       heading={<Foreign text={d.name} max={120} />}
-      trail={[{ to: '/datacenters', label: 'Datacenters' }]}
+      trail={[{ to: '/datacenters', label: t`Datacenters` }]}
       facts={
         <>
-          <span>{counted(total, 'resource')}</span>
-          {d.provider ? <span>provider <Foreign text={d.provider} /></span> : null}
-          {d.regions?.length ? <span>regions <Foreign text={d.regions.join(', ')} max={60} /></span> : null}
-          {d.zones?.length ? <span>zones <Foreign text={d.zones.join(', ')} max={60} /></span> : null}
-          {d.routing_domain ? <span>routing domain <Foreign text={d.routing_domain} /></span> : null}
+          <span>{plural(total, { one: '# resource', other: '# resources' })}</span>
+          {d.provider ? <span><Trans>provider <Foreign text={d.provider} /></Trans></span> : null}
+          {d.regions?.length ? <span><Trans>regions <Foreign text={d.regions.join(', ')} max={60} /></Trans></span> : null}
+          {d.zones?.length ? <span><Trans>zones <Foreign text={d.zones.join(', ')} max={60} /></Trans></span> : null}
+          {d.routing_domain ? <span><Trans>routing domain <Foreign text={d.routing_domain} /></Trans></span> : null}
           <Managed by={d.managed_by} />
-          <span className="muted">id <Copy text={d.id} label="the id" max={20} /></span>
+          <span className="muted"><Trans>id <Copy text={d.id} label={t`the id`} max={20} /></Trans></span>
         </>
       }
       actions={
         <>
-          <Button component={Link} to={`/changes?tab=compare&datacenter=${encodeURIComponent(d.id)}`}>What changed</Button>
-          {may ? <Button onClick={() => setEditing(true)}>Edit</Button> : null}
+          <Button component={Link} to={`/changes?tab=compare&datacenter=${encodeURIComponent(d.id)}`}><Trans>What changed</Trans></Button>
+          {may ? <Button onClick={() => setEditing(true)}><Trans>Edit</Trans></Button> : null}
         </>
       }
     >
@@ -80,24 +82,24 @@ function One({ d }: { d: Document }) {
 }
 
 const lists = [
-  { id: 'discovered', label: 'Only discovered', about: 'Connections see them; nobody wrote them down.' },
-  { id: 'recorded', label: 'Only recorded', about: 'People wrote them down; no connection has seen them.' },
-  { id: 'both', label: 'Both', about: 'Written down and seen.' },
+  { id: 'discovered', label: t`Only discovered`, about: t`Connections see them; nobody wrote them down.` },
+  { id: 'recorded', label: t`Only recorded`, about: t`People wrote them down; no connection has seen them.` },
+  { id: 'both', label: t`Both`, about: t`Written down and seen.` },
 ] as const
 
 /** The three lists: each number leads to the list itself. */
 function Origins({ id, kinds }: { id: string; kinds: KindInfo[] }) {
   const { data, error, refetch } = useQuery(q.origins(id))
-  if (error && !data) return <Panel title="Who knows of what"><ProblemPanel error={error} compact retry={() => void refetch()} /></Panel>
-  if (!data) return <Panel title="Who knows of what"><Loading what="the counts" /></Panel>
+  if (error && !data) return <Panel title={t`Who knows of what`}><ProblemPanel error={error} compact retry={() => void refetch()} /></Panel>
+  if (!data) return <Panel title={t`Who knows of what`}><Loading what={t`the counts`} /></Panel>
   const rows = [...data.items].sort((a, b) => all(b) - all(a))
   return (
-    <Panel title="Who knows of what" flush>
-      {rows.length === 0 ? <Empty title="Nothing is in it yet">A connection sends what it reads to its datacenter; a record is given its datacenter by hand or by an import.</Empty> : (
-        <div className={css.scroll} tabIndex={0} role="region" aria-label="Who knows of what">
+    <Panel title={t`Who knows of what`} flush>
+      {rows.length === 0 ? <Empty title={t`Nothing is in it yet`}><Trans>A connection sends what it reads to its datacenter; a record is given its datacenter by hand or by an import.</Trans></Empty> : (
+        <div className={css.scroll} tabIndex={0} role="region" aria-label={t`Who knows of what`}>
           <table className={css.table}>
             <thead>
-              <tr><th scope="col">Kind</th>{lists.map((l) => <th key={l.id} scope="col" title={l.about}>{l.label}</th>)}<th scope="col">All</th></tr>
+              <tr><th scope="col"><Trans>Kind</Trans></th>{lists.map((l) => <th key={l.id} scope="col" title={l.about}>{l.label}</th>)}<th scope="col"><Trans>All</Trans></th></tr>
             </thead>
             <tbody>
               {rows.map((n) => {
@@ -108,13 +110,13 @@ function Origins({ id, kinds }: { id: string; kinds: KindInfo[] }) {
                   <tr key={n.kind}>
                     <th scope="row"><span className={css.kind}><KindIcon kind={info ?? { name: n.kind }} size={15} /> {name}</span></th>
                     {lists.map((l) => <td key={l.id}>{n[l.id] ? <Link to={to(l.id)} aria-label={`${count(n[l.id])} ${name.toLowerCase()}, ${l.label.toLowerCase()}`}>{count(n[l.id])}</Link> : <span className="muted">0</span>}</td>)}
-                    <td><Link to={to('')} aria-label={`All ${count(all(n))} ${name.toLowerCase()}`}>{count(all(n))}</Link></td>
+                    <td><Link to={to('')} aria-label={t`All ${count(all(n))} ${name.toLowerCase()}`}>{count(all(n))}</Link></td>
                   </tr>
                 )
               })}
             </tbody>
             <tfoot>
-              <tr><th scope="row">All kinds</th>{lists.map((l) => <td key={l.id}>{count(rows.reduce((s, n) => s + n[l.id], 0))}</td>)}<td>{count(rows.reduce((s, n) => s + all(n), 0))}</td></tr>
+              <tr><th scope="row"><Trans>All kinds</Trans></th>{lists.map((l) => <td key={l.id}>{count(rows.reduce((s, n) => s + n[l.id], 0))}</td>)}<td>{count(rows.reduce((s, n) => s + all(n), 0))}</td></tr>
             </tfoot>
           </table>
         </div>
@@ -129,9 +131,9 @@ function Connections({ list, pending, error, may }: { list: Connection[]; pendin
   const coverage = useQuery(q.coverage())
   const ended = useQueries({ queries: list.slice(0, 50).map((c) => q.runs(`connection = "${c.id}" AND state = succeeded`, 1)) })
   return (
-    <Panel title={<>Connections <span className="muted">{list.length}</span></>} flush>
-      {error ? <ProblemPanel error={error} compact /> : pending ? <Loading what="the connections" lines={2} /> : list.length === 0 ? (
-        <Empty title="No connection reads it" action={may ? <Button component={Link} to="/connections/setup" variant="filled">Add a connection</Button> : null}>What is here was recorded by hand or imported.</Empty>
+    <Panel title={<><Trans>Connections <span className="muted">{list.length}</span></Trans></>} flush>
+      {error ? <ProblemPanel error={error} compact /> : pending ? <Loading what={t`the connections`} lines={2} /> : list.length === 0 ? (
+        <Empty title={t`No connection reads it`} action={may ? <Button component={Link} to="/connections/setup" variant="filled"><Trans>Add a connection</Trans></Button> : null}><Trans>What is here was recorded by hand or imported.</Trans></Empty>
       ) : (
         <ul className={css.list}>
           {list.map((c, i) => {
@@ -141,8 +143,8 @@ function Connections({ list, pending, error, may }: { list: Connection[]; pendin
               <li key={c.id}>
                 <State state={c.health} />
                 <Link to={`/connections/${c.id}`} className="grow"><Foreign text={c.name} max={50} /></Link>
-                <span className="muted">last complete <When at={last?.finished_at} /></span>
-                {bad.length ? <Link to={`/runs/${bad[0]!.run_id}`}>{counted(bad.length, 'scope')} not complete</Link> : null}
+                <span className="muted"><Trans>last complete <When at={last?.finished_at} /></Trans></span>
+                {bad.length ? <Link to={`/runs/${bad[0]!.run_id}`}><Trans><Plural value={bad.length} one="# scope" other="# scopes" /> not complete</Trans></Link> : null}
               </li>
             )
           })}
@@ -152,19 +154,19 @@ function Connections({ list, pending, error, may }: { list: Connection[]; pendin
   )
 }
 
-const sorts: Record<string, string> = { 'server/hypervisor': 'Hypervisors', 'server/physical': 'Physical servers', 'server/virtual': 'Virtual servers', 'server/container': 'Containers', 'server/': 'Servers of no said type', 'storage_pool/': 'Storage pools', 'volume/': 'Volumes' }
+const sorts: Record<string, string> = { 'server/hypervisor': t`Hypervisors`, 'server/physical': t`Physical servers`, 'server/virtual': t`Virtual servers`, 'server/container': t`Containers`, 'server/': t`Servers of no said type`, 'storage_pool/': t`Storage pools`, 'volume/': t`Volumes` }
 
 function Capacities({ id }: { id: string }) {
   const { data, error, refetch } = useQuery(q.capacity(id))
-  const says = (c: Capacity) => [c.cpu_count ? `${counted(c.cpu_count, 'CPU')}` : '', c.memory_bytes ? `${bytes(c.memory_bytes)} of memory` : '', c.size_bytes ? bytes(c.size_bytes) : ''].filter(Boolean)
+  const says = (c: Capacity) => [c.cpu_count ? `${plural(c.cpu_count, { one: '# CPU', other: '# CPUs' })}` : '', c.memory_bytes ? `${bytes(c.memory_bytes)} of memory` : '', c.size_bytes ? bytes(c.size_bytes) : ''].filter(Boolean)
   return (
-    <Panel title="Capacity" flush>
-      {error && !data ? <ProblemPanel error={error} compact retry={() => void refetch()} /> : !data ? <Loading what="the sums" lines={3} /> : data.items.length === 0 ? <Empty title="No servers and no storage">Their CPUs, memory and sizes are summed up here.</Empty> : (
+    <Panel title={t`Capacity`} flush>
+      {error && !data ? <ProblemPanel error={error} compact retry={() => void refetch()} /> : !data ? <Loading what={t`the sums`} lines={3} /> : data.items.length === 0 ? <Empty title={t`No servers and no storage`}><Trans>Their CPUs, memory and sizes are summed up here.</Trans></Empty> : (
         <ul className={css.list}>
           {data.items.map((c) => (
             <li key={`${c.kind}/${c.type ?? ''}`}>
               <span className="grow">{sorts[`${c.kind}/${c.type ?? ''}`] ?? `${human(c.kind)}, ${human(c.type ?? '').toLowerCase()}`} <span className="muted">{count(c.count)}</span></span>
-              <span className="num">{says(c).join(', ') || <span className="muted">no sizes said</span>}</span>
+              <span className="num">{says(c).join(', ') || <span className="muted"><Trans>no sizes said</Trans></span>}</span>
             </li>
           ))}
         </ul>

@@ -1,3 +1,5 @@
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Modal, TagsInput, Textarea, TextInput } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -28,7 +30,7 @@ export function DatacenterEdit({ existing, onClose }: { existing: Datacenter | n
       if (existing) await api.put('/api/v1/datacenters/{id}', { path: { id: existing.id }, body: doc, ifMatch: onVersion })
       else await api.post('/api/v1/datacenters', { body: doc })
       void client.invalidateQueries({ queryKey: ['datacenters'] })
-      say(`${doc.name} saved`)
+      say(t`${doc.name} saved`)
       onClose()
     } catch (err) {
       setBusy(false)
@@ -45,18 +47,18 @@ export function DatacenterEdit({ existing, onClose }: { existing: Datacenter | n
   }
   const set = (part: Partial<DatacenterWrite>) => setDoc({ ...doc, ...part })
   return (
-    <Modal opened onClose={onClose} title={existing ? `Edit ${existing.name}` : 'Add a datacenter'} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} title={existing ? t`Edit ${existing.name}` : t`Add a datacenter`} closeButtonProps={{ 'aria-label': t`Close` }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit(version) }}>
         <ManagedNote by={existing?.managed_by} />
-        <TextInput label="Name" required value={doc.name} onChange={(e) => set({ name: e.currentTarget.value })} data-autofocus />
-        <TextInput label="Provider" placeholder="vsphere, aws, or none" value={doc.provider ?? ''} onChange={(e) => set({ provider: e.currentTarget.value })} />
-        <TagsInput label="Regions" value={doc.regions ?? []} onChange={(regions) => set({ regions })} />
-        <TagsInput label="Zones" value={doc.zones ?? []} onChange={(zones) => set({ zones })} />
-        <TextInput label="Routing domain" description="Datacenters that name the same one share their addresses. Empty: its addresses are its own." value={doc.routing_domain ?? ''} onChange={(e) => set({ routing_domain: e.currentTarget.value })} />
-        <Textarea label="Description" value={doc.description ?? ''} onChange={(e) => set({ description: e.currentTarget.value })} />
-        {theirs ? <Conflict what="this datacenter" mine={doc} theirs={writeOf(theirs)} busy={busy} onMine={() => void submit(theirs.version)} onTheirs={take} /> : null}
+        <TextInput label={t`Name`} required value={doc.name} onChange={(e) => set({ name: e.currentTarget.value })} data-autofocus />
+        <TextInput label={t`Provider`} placeholder="vsphere, aws, or none" value={doc.provider ?? ''} onChange={(e) => set({ provider: e.currentTarget.value })} />
+        <TagsInput label={t`Regions`} value={doc.regions ?? []} onChange={(regions) => set({ regions })} />
+        <TagsInput label={t`Zones`} value={doc.zones ?? []} onChange={(zones) => set({ zones })} />
+        <TextInput label={t`Routing domain`} description={t`Datacenters that name the same one share their addresses. Empty: its addresses are its own.`} value={doc.routing_domain ?? ''} onChange={(e) => set({ routing_domain: e.currentTarget.value })} />
+        <Textarea label={t`Description`} value={doc.description ?? ''} onChange={(e) => set({ description: e.currentTarget.value })} />
+        {theirs ? <Conflict what={t`this datacenter`} mine={doc} theirs={writeOf(theirs)} busy={busy} onMine={() => void submit(theirs.version)} onTheirs={take} /> : null}
         {error ? <ProblemPanel error={error} compact /> : null}
-        <div className="row">{theirs ? null : <Button type="submit" variant="filled" loading={busy}>Save</Button>}<Button onClick={onClose}>Cancel</Button></div>
+        <div className="row">{theirs ? null : <Button type="submit" variant="filled" loading={busy}><Trans>Save</Trans></Button>}<Button onClick={onClose}><Trans>Cancel</Trans></Button></div>
       </form>
     </Modal>
   )

@@ -1,3 +1,5 @@
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconBuilding, IconPlus } from '@tabler/icons-react'
@@ -27,38 +29,38 @@ export default function Datacenters() {
   const [adding, setAdding] = useState(false)
   const [deleting, setDeleting] = useState<Datacenter | null>(null)
   const refresh = () => void client.invalidateQueries({ queryKey: ['datacenters'] })
-  const add = may ? <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setAdding(true)}>Add a datacenter</Button> : null
+  const add = may ? <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setAdding(true)}><Trans>Add a datacenter</Trans></Button> : null
   const cols: Col<Datacenter>[] = [
-    { id: 'name', label: 'Name', width: 190, cell: (d) => <Link to={`/datacenters/${d.id}`}><Foreign text={d.name} max={40} /></Link> },
-    { id: 'provider', label: 'Provider', width: 95, cell: (d) => (d.provider ? <Foreign text={d.provider} /> : null) },
-    { id: 'resources', label: 'Resources', width: 310, cell: (d) => <Counts d={d} kinds={kinds.data ?? []} /> },
-    { id: 'regions', label: 'Regions', width: 120, cell: (d) => (d.regions?.length ? <Foreign text={d.regions.join(', ')} max={40} /> : null) },
-    { id: 'zones', label: 'Zones', width: 130, cell: (d) => (d.zones?.length ? <Foreign text={d.zones.join(', ')} max={40} /> : null) },
-    { id: 'description', label: 'Description', width: 150, wide: true, cell: (d) => (d.description ? <Foreign text={d.description} max={80} /> : null) },
-    { id: 'updated', label: 'Changed', width: 100, wide: true, cell: (d) => <When at={d.updated_at} /> },
-    ...(may ? [{ id: 'delete', label: 'Delete', act: true, width: 75, cell: (d: Datacenter) => <button type="button" className="link" aria-label={`Delete ${d.name}`} onClick={() => setDeleting(d)}>Delete</button> }] : []),
+    { id: 'name', label: t`Name`, width: 190, cell: (d) => <Link to={`/datacenters/${d.id}`}><Foreign text={d.name} max={40} /></Link> },
+    { id: 'provider', label: t`Provider`, width: 95, cell: (d) => (d.provider ? <Foreign text={d.provider} /> : null) },
+    { id: 'resources', label: t`Resources`, width: 310, cell: (d) => <Counts d={d} kinds={kinds.data ?? []} /> },
+    { id: 'regions', label: t`Regions`, width: 120, cell: (d) => (d.regions?.length ? <Foreign text={d.regions.join(', ')} max={40} /> : null) },
+    { id: 'zones', label: t`Zones`, width: 130, cell: (d) => (d.zones?.length ? <Foreign text={d.zones.join(', ')} max={40} /> : null) },
+    { id: 'description', label: t`Description`, width: 150, wide: true, cell: (d) => (d.description ? <Foreign text={d.description} max={80} /> : null) },
+    { id: 'updated', label: t`Changed`, width: 100, wide: true, cell: (d) => <When at={d.updated_at} /> },
+    ...(may ? [{ id: 'delete', label: t`Delete`, act: true, width: 75, cell: (d: Datacenter) => <button type="button" className="link" aria-label={t`Delete ${d.name}`} onClick={() => setDeleting(d)}><Trans>Delete</Trans></button> }] : []),
   ]
   return (
-    <Page title="Datacenters" facts={<span>Where resources live: a cloud account, a building, a private site.</span>} actions={add}>
+    <Page title={t`Datacenters`} facts={<span><Trans>Where resources live: a cloud account, a building, a private site.</Trans></span>} actions={add}>
       {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data?.items.length === 0 ? (
-        <Empty icon={<IconBuilding size={28} stroke={1.4} aria-hidden />} title="No datacenters yet" action={add}>A connection sends what it reads to its datacenter, or by rules to several.</Empty>
+        <Empty icon={<IconBuilding size={28} stroke={1.4} aria-hidden />} title={t`No datacenters yet`} action={add}><Trans>A connection sends what it reads to its datacenter, or by rules to several.</Trans></Empty>
       ) : (
-        <DataTable label="Datacenters" rows={list.data?.items ?? []} cols={cols} rowKey={(d) => d.id} to={(d) => `/datacenters/${d.id}`} loading={list.isPending} />
+        <DataTable label={t`Datacenters`} rows={list.data?.items ?? []} cols={cols} rowKey={(d) => d.id} to={(d) => `/datacenters/${d.id}`} loading={list.isPending} />
       )}
       {adding ? <DatacenterEdit existing={null} onClose={() => setAdding(false)} /> : null}
       {deleting ? (
         <Confirm
-          title={`Delete the datacenter ${deleting.name}`}
-          verb="Delete the datacenter"
+          title={t`Delete the datacenter ${deleting.name}`}
+          verb={t`Delete the datacenter`}
           danger
           onClose={() => setDeleting(null)}
           onConfirm={async () => {
             await api.delete('/api/v1/datacenters/{id}', { path: { id: deleting.id } })
             refresh()
-            say(`${deleting.name} deleted`)
+            say(t`${deleting.name} deleted`)
           }}
         >
-          <p>Its resources stay, without a datacenter. Connections that point to it must be given another.</p>
+          <p><Trans>Its resources stay, without a datacenter. Connections that point to it must be given another.</Trans></p>
         </Confirm>
       ) : null}
     </Page>
@@ -72,7 +74,7 @@ const named = (kinds: readonly KindInfo[], kind: string, n: number) => {
 
 function Counts({ d, kinds }: { d: Datacenter; kinds: readonly KindInfo[] }) {
   const list = Object.entries(d.counts ?? {}).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1])
-  if (list.length === 0) return <span className="muted">none</span>
+  if (list.length === 0) return <span className="muted"><Trans>none</Trans></span>
   return (
     <span className={css.counts}>
       {list.slice(0, 3).map(([k, n]) => <Link key={k} to={`/inventory/${k}?filter=${encodeURIComponent(`datacenter = "${d.id}"`)}`}>{named(kinds, k, n)}</Link>)}

@@ -1,3 +1,5 @@
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, TextInput } from '@mantine/core'
 import { useState } from 'react'
 import { Link } from 'react-router'
@@ -22,21 +24,21 @@ export default function Forgotten() {
     setBusy(false)
   }
   return (
-    <Outside title="Forgotten password">
+    <Outside title={t`Forgotten password`}>
       {said ? (
         <div role="status" className="stack-s">
-          <h2>Look into your mailbox</h2>
-          <p>{said} It works for two hours.</p>
+          <h2><Trans>Look into your mailbox</Trans></h2>
+          <p><Trans>{said} It works for two hours.</Trans></p>
         </div>
       ) : (
         <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
-          <p>A link to set another password comes by mail.</p>
-          <TextInput label="User name or e-mail address" size="sm" required value={who} onChange={(e) => setWho(e.currentTarget.value)} autoComplete="username" autoCapitalize="none" autoFocus />
+          <p><Trans>A link to set another password comes by mail.</Trans></p>
+          <TextInput label={t`User name or e-mail address`} size="sm" required value={who} onChange={(e) => setWho(e.currentTarget.value)} autoComplete="username" autoCapitalize="none" autoFocus />
           {error ? <ProblemPanel error={error} compact /> : null}
-          <Button type="submit" variant="filled" size="sm" loading={busy} fullWidth>Send the link</Button>
+          <Button type="submit" variant="filled" size="sm" loading={busy} fullWidth><Trans>Send the link</Trans></Button>
         </form>
       )}
-      <Link to="/">Back to the sign-in</Link>
+      <Link to="/"><Trans>Back to the sign-in</Trans></Link>
     </Outside>
   )
 }

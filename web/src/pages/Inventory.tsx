@@ -1,4 +1,6 @@
 // The one list of the inventory: for every kind, made from its schema. All of its state is in the address.
+import { t } from '@lingui/core/macro'
+import { Plural, Trans } from '@lingui/react/macro'
 import { ActionIcon, Button, Popover, Tooltip } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconAdjustmentsHorizontal, IconPlus, IconTerminal2 } from '@tabler/icons-react'
@@ -37,13 +39,13 @@ import css from './Inventory.module.css'
 export default function Inventory() {
   const { kind: name = '' } = useParams()
   const kinds = useQuery(q.kinds())
-  if (kinds.isPending) return <Loading what="the kinds" />
-  if (kinds.error && !kinds.data) return <Page title="Inventory"><ProblemPanel error={kinds.error} retry={() => void kinds.refetch()} /></Page>
+  if (kinds.isPending) return <Loading what={t`the kinds`} />
+  if (kinds.error && !kinds.data) return <Page title={t`Inventory`}><ProblemPanel error={kinds.error} retry={() => void kinds.refetch()} /></Page>
   const kind = kinds.data.find((k) => k.name === name)
   if (!kind) {
     return (
-      <Page title="No such kind">
-        <Empty title={`No kind is called “${name}”`}>A plugin may declare it under another name. <Link to="/kinds">All kinds</Link></Empty>
+      <Page title={t`No such kind`}>
+        <Empty title={t`No kind is called “${name}”`}><Trans>A plugin may declare it under another name. <Link to="/kinds">All kinds</Link></Trans></Empty>
       </Page>
     )
   }
@@ -105,7 +107,7 @@ function KindList({ kind }: { kind: KindInfo }) {
   const ticked = selection.of === filter ? selection.ticked : new Set<string>()
   const everything = selection.of === filter && selection.all
   const some = ticked.size > 0 && !everything
-  const onFilter = (t: string) => view.set({ filter: t })
+  const onFilter = (it: string) => view.set({ filter: it })
   const open = (v: View | null) => {
     const s = v ? shownBy(v) : { filter: '', orderBy: '', columns: '', pinned: 0 }
     view.set({ view: v?.id ?? '', filter: s.filter, order_by: s.orderBy, columns: s.columns, pinned: s.pinned ? String(s.pinned) : '' })
@@ -118,12 +120,12 @@ function KindList({ kind }: { kind: KindInfo }) {
       facts={kind.summary ? <span>{kind.summary}</span> : null}
       actions={
         <>
-          {asOf ? null : <Button leftSection={<IconAdjustmentsHorizontal size={15} aria-hidden />} aria-pressed={view.facets} variant={view.facets ? 'light' : 'default'} onClick={() => view.set({ facets: view.facets ? '' : '1' })}>Facets</Button>}
+          {asOf ? null : <Button leftSection={<IconAdjustmentsHorizontal size={15} aria-hidden />} aria-pressed={view.facets} variant={view.facets ? 'light' : 'default'} onClick={() => view.set({ facets: view.facets ? '' : '1' })}><Trans>Facets</Trans></Button>}
           <Views kind={kind} now={view.shown} current={view.view} onOpen={open} />
           <Columns all={all} shown={shown} pinned={view.shown.pinned} onChange={(ids, pinned) => view.set({ columns: ids, pinned: pinned ? String(pinned) : '' })} />
-          <Export kind={kind} filter={filter} ids={some ? ticked : undefined} what={some ? 'The rows that are ticked' : 'All that this filter finds'} tooMany={some && ticked.size > mostTicked} orderBy={view.orderBy} asOf={asOf} columns={shown} />
+          <Export kind={kind} filter={filter} ids={some ? ticked : undefined} what={some ? t`The rows that are ticked` : t`All that this filter finds`} tooMany={some && ticked.size > mostTicked} orderBy={view.orderBy} asOf={asOf} columns={shown} />
           <AsCommand kind={kind} filter={filter} orderBy={view.orderBy} columns={shown} />
-          {may && !asOf ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setAdding(true)}>Add by hand</Button> : null}
+          {may && !asOf ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setAdding(true)}><Trans>Add by hand</Trans></Button> : null}
         </>
       }
     >
@@ -153,8 +155,8 @@ function KindList({ kind }: { kind: KindInfo }) {
             <div className={css.table}>
               {changes > 0 ? (
                 <div className={css.changed} role="status">
-                  {count(changes)} {changes === 1 ? 'change' : 'changes'} since this list was read.{' '}
-                  <button type="button" className="link" onClick={() => { setJump({ row: 0 }); void client.resetQueries({ queryKey: ['resources', kind.name, filter, view.orderBy] }) }}>Read it again from the top</button>
+                  <Trans>{count(changes)} <Plural value={changes} one="change" other="changes" /> since this list was read.{' '}
+                  <button type="button" className="link" onClick={() => { setJump({ row: 0 }); void client.resetQueries({ queryKey: ['resources', kind.name, filter, view.orderBy] }) }}>Read it again from the top</button></Trans>
                 </div>
               ) : null}
               <DataTable
@@ -216,8 +218,8 @@ function cellOf(c: Column, r: Resource) {
   return (
     <>
       <Cell value={value} field={c.field} />
-      {stale ? <> <Mark state="partial" title="From before: it could not be read the last time" /></> : null}
-      {conflict ? <> <Mark state="degraded" title="The sources differ" /></> : null}
+      {stale ? <> <Mark state="partial" title={t`From before: it could not be read the last time`} /></> : null}
+      {conflict ? <> <Mark state="degraded" title={t`The sources differ`} /></> : null}
     </>
   )
 }
@@ -235,13 +237,13 @@ function NameCell({ r, search }: { r: Resource; search: string }) {
 function Names({ kind }: { kind: KindInfo }) {
   return (
     <div className="stack-s">
-      <h2>Names a filter can use here</h2>
+      <h2><Trans>Names a filter can use here</Trans></h2>
       <p className={css.names}>
         {offered(kind.filter_fields).map((f) => (
           <span key={f.name} title={f.enum?.length ? f.enum.join(', ') : f.type}><code>{f.name}</code></span>
         ))}
       </p>
-      <p className="muted">Bare words search the text. <code>=</code> is exact, <code>~</code> contains, <code>:</code> has; AND, OR, NOT and parentheses join. A moment may be <code>-30d</code>.</p>
+      <p className="muted"><Trans>Bare words search the text. <code>=</code> is exact, <code>~</code> contains, <code>:</code> has; AND, OR, NOT and parentheses join. A moment may be <code>-30d</code>.</Trans></p>
     </div>
   )
 }
@@ -252,27 +254,27 @@ const whyLink = (kind: string, filter: string) => {
   return `/why?kind=${kind}&name=${encodeURIComponent(name?.[1] ?? name?.[2] ?? '')}`
 }
 
-function Nothing({ kind, filter, onFilter }: { kind: KindInfo; filter: string; onFilter: (t: string) => void }) {
+function Nothing({ kind, filter, onFilter }: { kind: KindInfo; filter: string; onFilter: (it: string) => void }) {
   if (filter) {
     const stated = /\bstate\b/.test(filter)
     return (
       <Empty
-        title={`No ${kind.plural.toLowerCase()} match this filter`}
+        title={t`No ${kind.plural.toLowerCase()} match this filter`}
         action={
           <div className="row">
-            <Button variant="filled" onClick={() => onFilter('')}>Clear the filter</Button>
-            {stated ? null : <Button onClick={() => onFilter(narrowed(filter, 'state = gone'))}>Look among those that are gone</Button>}
-            <Button component={Link} to={whyLink(kind.name, filter)}>Why is it not here?</Button>
+            <Button variant="filled" onClick={() => onFilter('')}><Trans>Clear the filter</Trans></Button>
+            {stated ? null : <Button onClick={() => onFilter(narrowed(filter, 'state = gone'))}><Trans>Look among those that are gone</Trans></Button>}
+            <Button component={Link} to={whyLink(kind.name, filter)}><Trans>Why is it not here?</Trans></Button>
           </div>
         }
       >
-        The line above says how much of the estate this answer covers.
+        <Trans>The line above says how much of the estate this answer covers.</Trans>
       </Empty>
     )
   }
   return (
-    <Empty title={`No ${kind.plural.toLowerCase()} are known`} icon={<KindIcon kind={kind} size={28} />} action={<div className="row"><Button component={Link} to="/connections" variant="filled">See connections</Button><Button component={Link} to={whyLink(kind.name, '')}>Why is it not here?</Button></div>}>
-      Nothing is listed here until a connection that reads {kind.plural.toLowerCase()} has run. The line above says whether one did.
+    <Empty title={t`No ${kind.plural.toLowerCase()} are known`} icon={<KindIcon kind={kind} size={28} />} action={<div className="row"><Button component={Link} to="/connections" variant="filled"><Trans>See connections</Trans></Button><Button component={Link} to={whyLink(kind.name, '')}><Trans>Why is it not here?</Trans></Button></div>}>
+      <Trans>Nothing is listed here until a connection that reads {kind.plural.toLowerCase()} has run. The line above says whether one did.</Trans>
     </Empty>
   )
 }
@@ -286,15 +288,15 @@ function AsCommand({ kind, filter, orderBy, columns }: { kind: KindInfo; filter:
   return (
     <Popover position="bottom-end" width="min(460px, calc(100vw - 24px))">
       <Popover.Target>
-        <Tooltip label="This list as a command or an API call">
-          <ActionIcon variant="default" size={30} aria-label="This list as a command or an API call"><IconTerminal2 size={16} /></ActionIcon>
+        <Tooltip label={t`This list as a command or an API call`}>
+          <ActionIcon variant="default" size={30} aria-label={t`This list as a command or an API call`}><IconTerminal2 size={16} /></ActionIcon>
         </Tooltip>
       </Popover.Target>
       <Popover.Dropdown>
         <div className="stack-s">
-          <Snippet label="the command" text={`maestro get ${kind.name}${flags ? ' ' + flags : ''}`} />
-          <Snippet label="the file as a call" text={`curl -H "Authorization: Bearer $MAESTRO_TOKEN" \\\n  ${shell(`${location.origin}/api/v1/exports/${kind.name}?${table}`)}`} />
-          <Snippet label="the API call" text={`curl -H "Authorization: Bearer $MAESTRO_TOKEN" \\\n  ${shell(`${location.origin}/api/v1/resources/${kind.name}${query ? '?' + query : ''}`)}`} />
+          <Snippet label={t`the command`} text={`maestro get ${kind.name}${flags ? ' ' + flags : ''}`} />
+          <Snippet label={t`the file as a call`} text={`curl -H "Authorization: Bearer $MAESTRO_TOKEN" \\\n  ${shell(`${location.origin}/api/v1/exports/${kind.name}?${table}`)}`} />
+          <Snippet label={t`the API call`} text={`curl -H "Authorization: Bearer $MAESTRO_TOKEN" \\\n  ${shell(`${location.origin}/api/v1/resources/${kind.name}${query ? '?' + query : ''}`)}`} />
         </div>
       </Popover.Dropdown>
     </Popover>

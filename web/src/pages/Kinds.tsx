@@ -1,3 +1,5 @@
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
 import { IconPlus } from '@tabler/icons-react'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
@@ -29,58 +31,58 @@ export default function Kinds() {
   const [approving, setApproving] = useState<KindInfo | null>(null)
   const [editing, setEditing] = useState<KindInfo | null>(null)
   const [defining, setDefining] = useState(false)
-  if (kinds.error && !kinds.data) return <Page title="Kinds"><ProblemPanel error={kinds.error} retry={() => void kinds.refetch()} /></Page>
-  if (!kinds.data) return <Page title="Kinds"><Loading what="the kinds" /></Page>
+  if (kinds.error && !kinds.data) return <Page title={t`Kinds`}><ProblemPanel error={kinds.error} retry={() => void kinds.refetch()} /></Page>
+  if (!kinds.data) return <Page title={t`Kinds`}><Loading what={t`the kinds`} /></Page>
   const pending = kinds.data.filter((k) => k.approval === 'pending')
   const waiting = kinds.data.flatMap((k) => (k.extensions ?? []).filter((x) => x.approval === 'pending').map((x) => ({ kind: k, from: x })))
   const active = (name: string) => summary.data?.kinds.find((k) => k.kind === name)?.active ?? 0
   const cols: Col<KindInfo>[] = [
-    { id: 'name', label: 'Kind', width: 220, cell: (k) => <Link to={`/inventory/${k.name}`}><span className={css.name}><KindIcon kind={k} /><Foreign text={k.plural} max={36} /></span></Link> },
-    { id: 'key', label: 'Key', width: 170, cell: (k) => <code>{k.name}</code> },
-    { id: 'version', label: 'Version', width: 90, cell: (k) => `${k.major}.${k.minor}` },
-    { id: 'from', label: 'From', width: 110, cell: (k) => (k.built_in ? 'Maestro' : k.name.startsWith('custom.') ? 'you' : <Foreign text={`plugin ${k.name.split('.')[0] ?? ''}`} />) },
-    { id: 'active', label: 'Resources', width: 110, right: true, cell: (k) => count(active(k.name)) },
-    { id: 'fields', label: 'Fields', width: 80, right: true, cell: (k) => count(k.fields?.length ?? 0) },
-    { id: 'custom', label: 'Custom fields', width: 120, cell: (k) => {
+    { id: 'name', label: t`Kind`, width: 220, cell: (k) => <Link to={`/inventory/${k.name}`}><span className={css.name}><KindIcon kind={k} /><Foreign text={k.plural} max={36} /></span></Link> },
+    { id: 'key', label: t`Key`, width: 170, cell: (k) => <code>{k.name}</code> },
+    { id: 'version', label: t`Version`, width: 90, cell: (k) => `${k.major}.${k.minor}` },
+    { id: 'from', label: t`From`, width: 110, cell: (k) => (k.built_in ? t`Maestro` : k.name.startsWith('custom.') ? 'you' : <Foreign text={t`plugin ${k.name.split('.')[0] ?? ''}`} />) },
+    { id: 'active', label: t`Resources`, width: 110, right: true, cell: (k) => count(active(k.name)) },
+    { id: 'fields', label: t`Fields`, width: 80, right: true, cell: (k) => count(k.fields?.length ?? 0) },
+    { id: 'custom', label: t`Custom fields`, width: 120, cell: (k) => {
       const n = k.custom_fields?.length ?? 0
-      return may ? <button type="button" className="link" aria-label={n ? `${count(n)} custom fields of ${k.plural}` : `Add custom fields of ${k.plural}`} onClick={(e) => { e.stopPropagation(); e.preventDefault(); setEditing(k) }}>{n ? count(n) : 'Add'}</button> : count(n)
+      return may ? <button type="button" className="link" aria-label={n ? t`${count(n)} custom fields of ${k.plural}` : t`Add custom fields of ${k.plural}`} onClick={(e) => { e.stopPropagation(); e.preventDefault(); setEditing(k) }}>{n ? count(n) : t`Add`}</button> : count(n)
     } },
-    { id: 'summary', label: 'What it is', width: 360, wide: true, cell: (k) => <Foreign text={k.summary ?? ''} max={120} /> },
+    { id: 'summary', label: t`What it is`, width: 360, wide: true, cell: (k) => <Foreign text={k.summary ?? ''} max={120} /> },
   ]
   return (
-    <Page title="Kinds" facts={<span>What a server, a volume or a network is made of. Plugins may bring kinds of their own, and so may you.</span>} actions={may ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setDefining(true)}>Define a kind</Button> : null}>
+    <Page title={t`Kinds`} facts={<span><Trans>What a server, a volume or a network is made of. Plugins may bring kinds of their own, and so may you.</Trans></span>} actions={may ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setDefining(true)}><Trans>Define a kind</Trans></Button> : null}>
       {pending.map((k) => (
-        <Panel key={k.name} title={<span className="row"><State state="pending" pill /> <Foreign text={k.plural} /> <code>{k.name}</code></span>} actions={mayApprove ? <Button variant="filled" onClick={() => setApproving(k)}>Approve</Button> : null}>
+        <Panel key={k.name} title={<span className="row"><State state="pending" pill /> <Foreign text={k.plural} /> <code>{k.name}</code></span>} actions={mayApprove ? <Button variant="filled" onClick={() => setApproving(k)}><Trans>Approve</Trans></Button> : null}>
           <div className="stack-s">
-            <p><Foreign text={k.summary || 'The plugin says nothing about it.'} max={300} /></p>
-            <p className="muted">Its resources wait until an administrator approves the kind. It has the fields {(k.fields ?? []).map((f) => f.path).join(', ')}.</p>
-            <p className="muted">Schema <Copy text={k.digest} max={24} label="the schema's digest" /></p>
+            <p><Foreign text={k.summary || t`The plugin says nothing about it.`} max={300} /></p>
+            <p className="muted"><Trans>Its resources wait until an administrator approves the kind. It has the fields {(k.fields ?? []).map((f) => f.path).join(', ')}.</Trans></p>
+            <p className="muted"><Trans>Schema <Copy text={k.digest} max={24} label={t`the schema's digest`} /></Trans></p>
           </div>
         </Panel>
       ))}
       {waiting.map(({ kind: k, from }) => (
-        <Panel key={`${k.name} ${from.provider}`} title={<span className="row"><State state="pending" pill /> Fields of <Foreign text={from.provider} /> for <Foreign text={k.plural} /></span>} actions={mayApprove ? <Button variant="filled" onClick={() => setApproving(k)}>Approve</Button> : null}>
-          <p className="muted">Plugin <Foreign text={`${from.provider} ${from.plugin_version}`} /> adds {(k.fields ?? []).filter((f) => f.path.startsWith(`${from.provider}.`)).map((f) => f.path).join(', ')}. Until an administrator approves them they have no index and no column, and are not searched.</p>
+        <Panel key={`${k.name} ${from.provider}`} title={<span className="row"><Trans><State state="pending" pill /> Fields of <Foreign text={from.provider} /> for <Foreign text={k.plural} /></Trans></span>} actions={mayApprove ? <Button variant="filled" onClick={() => setApproving(k)}><Trans>Approve</Trans></Button> : null}>
+          <p className="muted"><Trans>Plugin <Foreign text={`${from.provider} ${from.plugin_version}`} /> adds {(k.fields ?? []).filter((f) => f.path.startsWith(`${from.provider}.`)).map((f) => f.path).join(', ')}. Until an administrator approves them they have no index and no column, and are not searched.</Trans></p>
         </Panel>
       ))}
-      <DataTable label="Kinds" rows={kinds.data.filter((k) => k.approval !== 'pending')} cols={cols} rowKey={(k) => k.name} to={(k) => `/inventory/${k.name}`} />
+      <DataTable label={t`Kinds`} rows={kinds.data.filter((k) => k.approval !== 'pending')} cols={cols} rowKey={(k) => k.name} to={(k) => `/inventory/${k.name}`} />
       {editing ? <CustomFields kind={editing} onClose={() => setEditing(null)} /> : null}
       {defining ? <DefineKind onClose={() => setDefining(false)} /> : null}
       {approving ? (
         <Confirm
-          title={approving.approval === 'pending' ? `Approve the kind ${approving.name}` : `Approve what plugins add to ${approving.plural}`}
-          verb={approving.approval === 'pending' ? 'Approve the kind' : 'Approve the fields'}
+          title={approving.approval === 'pending' ? t`Approve the kind ${approving.name}` : t`Approve what plugins add to ${approving.plural}`}
+          verb={approving.approval === 'pending' ? t`Approve the kind` : t`Approve the fields`}
           reason="optional"
           onClose={() => setApproving(null)}
           onConfirm={async (reason) => {
             await api.post('/api/v1/kinds/{kind}/approve', { path: { kind: approving.name }, body: reason ? { reason } : {} })
             for (const key of ['kinds', 'summary', 'coverage']) void client.invalidateQueries({ queryKey: [key] })
-            say(`${approving.plural} approved`)
+            say(t`${approving.plural} approved`)
           }}
         >
           {approving.approval === 'pending'
-            ? <p>Its lists, filters and pages appear for everybody, and agents are asked for what they hold back.</p>
-            : <p>The fields get their columns and indexes, and text search finds them once their resources change again.</p>}
+            ? <p><Trans>Its lists, filters and pages appear for everybody, and agents are asked for what they hold back.</Trans></p>
+            : <p><Trans>The fields get their columns and indexes, and text search finds them once their resources change again.</Trans></p>}
         </Confirm>
       ) : null}
     </Page>

@@ -1,5 +1,7 @@
 // A link that was given to somebody: it sets a password, once. The secret stands behind the # and is only ever sent
 // in a body, so that it is in no log and in no Referer.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -40,29 +42,29 @@ export default function LinkPage() {
   const asked = codeAsked(error)
   const wrong = error instanceof Problem ? error.fields.get('/new_password') : undefined
   return (
-    <Outside title="Set a password">
-      {link.isPending ? <Loading what="the link" lines={3} /> : link.error ? (
+    <Outside title={t`Set a password`}>
+      {link.isPending ? <Loading what={t`the link`} lines={3} /> : link.error ? (
         <>
           {link.error instanceof Problem && link.error.status === 404 ? (
             <div role="alert" className="stack-s">
-              <h2>This link does not work</h2>
-              <p>It was used, it has expired, a newer one was made, or it was not copied whole.</p>
-              <p className="muted">Ask your administrator for another one.</p>
+              <h2><Trans>This link does not work</Trans></h2>
+              <p><Trans>It was used, it has expired, a newer one was made, or it was not copied whole.</Trans></p>
+              <p className="muted"><Trans>Ask your administrator for another one.</Trans></p>
             </div>
           ) : <ProblemPanel error={link.error} compact retry={() => void link.refetch()} />}
-          <Link to="/">Sign in</Link>
+          <Link to="/"><Trans>Sign in</Trans></Link>
         </>
       ) : (
         <form className="stack" onSubmit={(e) => { e.preventDefault(); if (next === again) void submit() }}>
           <p>
-            {link.data.purpose === 'invitation' ? 'Welcome' : 'Hello'}, <strong><Foreign text={link.data.display_name || link.data.username} max={60} /></strong>. {link.data.purpose === 'invitation' ? 'Set a password for your account' : 'Set another password'}; your user name is <strong><Foreign text={link.data.username} max={60} /></strong>.
+            <Trans>{link.data.purpose === 'invitation' ? t`Welcome` : t`Hello`}, <strong><Foreign text={link.data.display_name || link.data.username} max={60} /></strong>. {link.data.purpose === 'invitation' ? t`Set a password for your account` : t`Set another password`}; your user name is <strong><Foreign text={link.data.username} max={60} /></strong>.</Trans>
           </p>
           <input type="text" name="username" autoComplete="username" value={link.data.username} readOnly hidden />
           <NewPassword next={next} again={again} onNext={setNext} onAgain={setAgain} error={wrong} focus />
-          {link.data.code_needed ? <CodeField value={code} onChange={setCode} error={asked === 'wrong' ? 'Wrong, or used already. Wait for the next one.' : undefined} /> : null}
+          {link.data.code_needed ? <CodeField value={code} onChange={setCode} error={asked === 'wrong' ? t`Wrong, or used already. Wait for the next one.` : undefined} /> : null}
           {error && !wrong && !asked ? <ProblemPanel error={error} compact /> : null}
-          <Button type="submit" variant="filled" size="sm" loading={busy} fullWidth disabled={!next || next !== again}>Set the password and sign in</Button>
-          <p className="muted">The link ends <When at={link.data.expires_at} />.</p>
+          <Button type="submit" variant="filled" size="sm" loading={busy} fullWidth disabled={!next || next !== again}><Trans>Set the password and sign in</Trans></Button>
+          <p className="muted"><Trans>The link ends <When at={link.data.expires_at} />.</Trans></p>
         </form>
       )}
     </Outside>

@@ -1,5 +1,7 @@
 // Rules that turn what providers say (tags, names, accounts) into what the organisation means by it. Nothing is changed
 // before one has seen what would change, and every earlier version can be brought back.
+import { plural, t } from '@lingui/core/macro'
+import { Plural, Trans } from '@lingui/react/macro'
 import { Button, Modal, MultiSelect, Select, Switch, TagsInput, Textarea, TextInput } from '@mantine/core'
 import { IconArrowDown, IconArrowUp, IconPlus, IconTransform } from '@tabler/icons-react'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
@@ -11,7 +13,7 @@ import { Problem } from '../api/problem'
 import { q } from '../api/queries'
 import type { FieldRule, KindInfo, Mapping as Version, MappingEffect, TagRequirement, TagSpelling } from '../api/types'
 import { actor } from '../format/text'
-import { count, counted } from '../format/units'
+import { count } from '../format/units'
 import { useMay } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { Page, Panel } from '../parts/Page'
@@ -34,8 +36,8 @@ export default function MappingPage() {
   const [error, setError] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
   const [past, setPast] = useState(false)
-  if (saved.error && !saved.data) return <Page title="Mapping"><ProblemPanel error={saved.error} retry={() => void saved.refetch()} /></Page>
-  if (!saved.data) return <Page title="Mapping"><Loading what="the mapping rules" /></Page>
+  if (saved.error && !saved.data) return <Page title={t`Mapping`}><ProblemPanel error={saved.error} retry={() => void saved.refetch()} /></Page>
+  if (!saved.data) return <Page title={t`Mapping`}><Loading what={t`the mapping rules`} /></Page>
   const m = saved.data
   const { rules, spellings, policy } = draft ?? m
   const body = (reason?: string) => ({ rules, spellings, policy, ...(reason ? { reason } : {}) })
@@ -58,37 +60,37 @@ export default function MappingPage() {
     setDraft(null)
     setEffect(null)
     for (const key of ['mapping', 'resources', 'summary']) void client.invalidateQueries({ queryKey: [key] })
-    say('The rules are saved; the inventory follows')
+    say(t`The rules are saved; the inventory follows`)
   }
   const job = m.job
   return (
     <Page
-      title="Mapping"
-      facts={<span>What tags, names and accounts mean: whose a thing is, whom it serves, where it belongs. What people type stands above rules.</span>}
-      actions={<><Button onClick={() => setPast(true)}>History</Button>{may && rules.length > 1 && !draft ? <Button loading={busy} onClick={() => void preview()}>Find conflicts</Button> : null}{may ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => { change([...rules, { name: '', set: 'environment', from: [] }]); setEditing(rules.length) }}>Add a rule</Button> : null}</>}
+      title={t`Mapping`}
+      facts={<span><Trans>What tags, names and accounts mean: whose a thing is, whom it serves, where it belongs. What people type stands above rules.</Trans></span>}
+      actions={<><Button onClick={() => setPast(true)}><Trans>History</Trans></Button>{may && rules.length > 1 && !draft ? <Button loading={busy} onClick={() => void preview()}><Trans>Find conflicts</Trans></Button> : null}{may ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => { change([...rules, { name: '', set: 'environment', from: [] }]); setEditing(rules.length) }}><Trans>Add a rule</Trans></Button> : null}</>}
     >
-      {job?.running ? <p role="status">The inventory follows version {m.version}: {count(job.done)} of {count(job.total)} resources so far.</p> : null}
-      {rules.length === 0 ? <Empty icon={<IconTransform size={28} stroke={1.4} aria-hidden />} title="No rules yet">A rule turns the tag “env: prd” into the environment “production” of every resource that has it, in every cloud.</Empty> : (
-        <ol className={css.rules} aria-label="Rules, the first that has a value decides">
+      {job?.running ? <p role="status"><Trans>The inventory follows version {m.version}: {count(job.done)} of {count(job.total)} resources so far.</Trans></p> : null}
+      {rules.length === 0 ? <Empty icon={<IconTransform size={28} stroke={1.4} aria-hidden />} title={t`No rules yet`}><Trans>A rule turns the tag “env: prd” into the environment “production” of every resource that has it, in every cloud.</Trans></Empty> : (
+        <ol className={css.rules} aria-label={t`Rules, the first that has a value decides`}>
           {rules.map((r, i) => (
             <li key={i} data-off={r.off || undefined}>
               <button type="button" className={css.rule} onClick={() => setEditing(i)} disabled={!may}>
-                <strong><Foreign text={r.name || 'a new rule'} max={60} /></strong>
+                <strong><Foreign text={r.name || t`a new rule`} max={60} /></strong>
                 <span className={css.flow}>
-                  <code><Foreign text={r.from?.length ? r.from.join(', ') : 'always'} max={80} /></code>
-                  <span aria-hidden>→</span><span className="hidden-visually">sets</span>
+                  <code><Foreign text={r.from?.length ? r.from.join(', ') : t`always`} max={80} /></code>
+                  <span aria-hidden>→</span><span className="hidden-visually"><Trans>sets</Trans></span>
                   <code>{r.set}</code>
                   {r.value ? <Foreign text={`= ${r.value}`} max={40} /> : null}
-                  {r.values && Object.keys(r.values).length ? <span className="muted">{counted(Object.keys(r.values).length, 'translation')}</span> : null}
-                  {r.where ? <span className="muted">where <Foreign text={r.where} max={60} /></span> : null}
-                  {r.kinds?.length ? <span className="muted">for <Foreign text={r.kinds.join(', ')} max={60} /></span> : null}
+                  {r.values && Object.keys(r.values).length ? <span className="muted">{plural(Object.keys(r.values).length, { one: '# translation', other: '# translations' })}</span> : null}
+                  {r.where ? <span className="muted"><Trans>where <Foreign text={r.where} max={60} /></Trans></span> : null}
+                  {r.kinds?.length ? <span className="muted"><Trans>for <Foreign text={r.kinds.join(', ')} max={60} /></Trans></span> : null}
                 </span>
               </button>
               {may ? (
                 <span className={css.tools}>
-                  <Switch size="xs" aria-label={`${r.name || 'The rule'} is on`} checked={!r.off} onChange={(e) => change(rules.map((x, n) => (n === i ? { ...x, off: !e.currentTarget.checked } : x)))} />
-                  <button type="button" className="link" aria-label={`${r.name} earlier`} disabled={i === 0} onClick={() => change(swap(rules, i, i - 1))}><IconArrowUp size={15} aria-hidden /></button>
-                  <button type="button" className="link" aria-label={`${r.name} later`} disabled={i === rules.length - 1} onClick={() => change(swap(rules, i, i + 1))}><IconArrowDown size={15} aria-hidden /></button>
+                  <Switch size="xs" aria-label={t`${r.name || t`The rule`} is on`} checked={!r.off} onChange={(e) => change(rules.map((x, n) => (n === i ? { ...x, off: !e.currentTarget.checked } : x)))} />
+                  <button type="button" className="link" aria-label={t`${r.name} earlier`} disabled={i === 0} onClick={() => change(swap(rules, i, i - 1))}><IconArrowUp size={15} aria-hidden /></button>
+                  <button type="button" className="link" aria-label={t`${r.name} later`} disabled={i === rules.length - 1} onClick={() => change(swap(rules, i, i + 1))}><IconArrowDown size={15} aria-hidden /></button>
                 </span>
               ) : null}
             </li>
@@ -99,10 +101,10 @@ export default function MappingPage() {
       <Policy list={policy} may={may} kinds={kinds.data ?? []} changed={draft !== null} onChange={(next) => changeAny({ policy: next })} />
       {error && editing === null ? <ProblemPanel error={error} compact /> : null}
       {draft ? (
-        <div className={css.bar} role="region" aria-label="Unsaved changes">
-          <span>This is changed and not saved.</span>
-          <Button loading={busy} onClick={() => void preview()}>See what would change</Button>
-          <Button onClick={() => { setDraft(null); setEffect(null); setError(null) }}>Discard</Button>
+        <div className={css.bar} role="region" aria-label={t`Unsaved changes`}>
+          <span><Trans>This is changed and not saved.</Trans></span>
+          <Button loading={busy} onClick={() => void preview()}><Trans>See what would change</Trans></Button>
+          <Button onClick={() => { setDraft(null); setEffect(null); setError(null) }}><Trans>Discard</Trans></Button>
         </div>
       ) : null}
       {effect ? <Conflicts e={effect} rules={rules} kinds={kinds.data ?? []} onRule={setEditing} /> : null}
@@ -133,10 +135,10 @@ function Effect({ e, onSave, kinds }: { e: MappingEffect; onSave: (reason: strin
   const label = (kind: string) => kinds.find((k) => k.name === kind)?.label ?? kind
   const wanted = Object.entries(e.wanted ?? {})
   return (
-    <Panel title={`${counted(e.changed, 'resource')} would change`} actions={<Button variant="filled" onClick={() => setSaving(true)}>Save the rules</Button>}>
+    <Panel title={t`${plural(e.changed, { one: '# resource', other: '# resources' })} would change`} actions={<Button variant="filled" onClick={() => setSaving(true)}><Trans>Save the rules</Trans></Button>}>
       <div className="stack-s">
-        <p className="muted">{count(e.looked)} of {count(e.total)} were tried.{e.samples.length < e.changed ? ` The first ${e.samples.length} are shown.` : ''}</p>
-        {wanted.length ? <p>Not recorded yet: {wanted.map(([name, n]) => `${name} (${n})`).join(', ')}. The relation appears as soon as a record of that name does.</p> : null}
+        <p className="muted"><Trans>{count(e.looked)} of {count(e.total)} were tried.{e.samples.length < e.changed ? t` The first ${e.samples.length} are shown.` : ''}</Trans></p>
+        {wanted.length ? <p><Trans>Not recorded yet: {wanted.map(([name, n]) => `${name} (${n})`).join(', ')}. The relation appears as soon as a record of that name does.</Trans></p> : null}
         <ul className={css.samples}>
           {e.samples.map((s) => (
             <li key={s.resource.id}>
@@ -148,7 +150,7 @@ function Effect({ e, onSave, kinds }: { e: MappingEffect; onSave: (reason: strin
           ))}
         </ul>
       </div>
-      {saving ? <Confirm title="Save the rules" verb="Save the rules" reason="optional" onClose={() => setSaving(false)} onConfirm={onSave}><p>Every resource is brought in line in the background. Going back is possible at any time.</p></Confirm> : null}
+      {saving ? <Confirm title={t`Save the rules`} verb={t`Save the rules`} reason="optional" onClose={() => setSaving(false)} onConfirm={onSave}><p><Trans>Every resource is brought in line in the background. Going back is possible at any time.</Trans></p></Confirm> : null}
     </Panel>
   )
 }
@@ -174,18 +176,18 @@ function EditRule({ rule, kinds, problem, onClose, onDone, onDelete }: { rule: F
     onDone(out)
   }
   return (
-    <Modal opened onClose={onClose} title={rule.name ? `Rule: ${rule.name}` : 'A new rule'} size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} title={rule.name ? t`Rule: ${rule.name}` : t`A new rule`} size="lg" closeButtonProps={{ 'aria-label': t`Close` }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); done() }}>
-        <TextInput label="Name" required data-autofocus value={r.name} onChange={(e) => part({ name: e.currentTarget.value })} error={problem.get('name')} />
-        <TagsInput label="Takes the value from" description="tags.env, partition.account, name, region, zone, provider, attributes.vsphere.folder ...; the first that has one. Empty: always." value={r.from ?? []} onChange={(from) => part({ from })} error={problem.get('from')} />
-        <Select label="Sets" data={targets} value={r.set} onChange={(v) => part({ set: v ?? 'environment' })} allowDeselect={false} error={problem.get('set')} />
-        {many ? <TextInput label="Split at" description="For several in one value: a comma, say." value={r.separator ?? ''} onChange={(e) => part({ separator: e.currentTarget.value })} error={problem.get('separator')} /> : null}
-        <TextInput label="Only what matches" description="A regular expression for the whole value; its groups are $1, $2 below." value={r.pattern ?? ''} onChange={(e) => part({ pattern: e.currentTarget.value })} error={problem.get('pattern')} />
-        <TextInput label="Value" description="Empty: what was found." value={r.value ?? ''} onChange={(e) => part({ value: e.currentTarget.value })} error={problem.get('value')} />
-        <Textarea label="Translations" description="One a line: prd = production" autosize minRows={2} maxRows={8} value={pairs} onChange={(e) => setPairs(e.currentTarget.value)} error={problem.get('values')} />
-        <MultiSelect label="Only for kinds" searchable clearable data={kinds.map((k) => ({ value: k.name, label: k.plural }))} value={r.kinds ?? []} onChange={(v) => part({ kinds: v })} error={problem.get('kinds')} />
-        <TextInput label="Only where" description="A filter, as above the lists." value={r.where ?? ''} onChange={(e) => part({ where: e.currentTarget.value })} error={problem.get('where')} />
-        <div className="row"><Button type="submit" variant="filled">Done</Button><Button onClick={onClose}>Cancel</Button><button type="button" className="link" onClick={onDelete}>Delete the rule</button></div>
+        <TextInput label={t`Name`} required data-autofocus value={r.name} onChange={(e) => part({ name: e.currentTarget.value })} error={problem.get('name')} />
+        <TagsInput label={t`Takes the value from`} description="tags.env, partition.account, name, region, zone, provider, attributes.vsphere.folder ...; the first that has one. Empty: always." value={r.from ?? []} onChange={(from) => part({ from })} error={problem.get('from')} />
+        <Select label={t`Sets`} data={targets} value={r.set} onChange={(v) => part({ set: v ?? 'environment' })} allowDeselect={false} error={problem.get('set')} />
+        {many ? <TextInput label={t`Split at`} description={t`For several in one value: a comma, say.`} value={r.separator ?? ''} onChange={(e) => part({ separator: e.currentTarget.value })} error={problem.get('separator')} /> : null}
+        <TextInput label={t`Only what matches`} description={t`A regular expression for the whole value; its groups are $1, $2 below.`} value={r.pattern ?? ''} onChange={(e) => part({ pattern: e.currentTarget.value })} error={problem.get('pattern')} />
+        <TextInput label={t`Value`} description={t`Empty: what was found.`} value={r.value ?? ''} onChange={(e) => part({ value: e.currentTarget.value })} error={problem.get('value')} />
+        <Textarea label={t`Translations`} description={t`One a line: prd = production`} autosize minRows={2} maxRows={8} value={pairs} onChange={(e) => setPairs(e.currentTarget.value)} error={problem.get('values')} />
+        <MultiSelect label={t`Only for kinds`} searchable clearable data={kinds.map((k) => ({ value: k.name, label: k.plural }))} value={r.kinds ?? []} onChange={(v) => part({ kinds: v })} error={problem.get('kinds')} />
+        <TextInput label={t`Only where`} description={t`A filter, as above the lists.`} value={r.where ?? ''} onChange={(e) => part({ where: e.currentTarget.value })} error={problem.get('where')} />
+        <div className="row"><Button type="submit" variant="filled"><Trans>Done</Trans></Button><Button onClick={onClose}><Trans>Cancel</Trans></Button><button type="button" className="link" onClick={onDelete}><Trans>Delete the rule</Trans></button></div>
       </form>
     </Modal>
   )
@@ -194,13 +196,13 @@ function EditRule({ rule, kinds, problem, onClose, onDone, onDelete }: { rule: F
 function Past({ now, onClose, onTake }: { now: number; onClose: () => void; onTake: (v: Version) => void }) {
   const list = useQuery(q.mappingHistory())
   return (
-    <Modal opened onClose={onClose} title="Earlier rules" size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
-      {list.error && !list.data ? <ProblemPanel error={list.error} compact /> : !list.data ? <Loading what="the history" /> : (
+    <Modal opened onClose={onClose} title={t`Earlier rules`} size="lg" closeButtonProps={{ 'aria-label': t`Close` }}>
+      {list.error && !list.data ? <ProblemPanel error={list.error} compact /> : !list.data ? <Loading what={t`the history`} /> : (
         <ul className={css.past}>
           {list.data.items.map((v) => (
             <li key={v.version}>
-              <span>Version {v.version}, {counted(v.rules.length, 'rule')}, <When at={v.saved_at} /> by <Foreign text={actor(v.saved_by ?? '').name} />{v.reason ? <>: <Foreign text={v.reason} max={120} /></> : null}</span>
-              {v.version === now ? <span className="muted">now</span> : <button type="button" className="link" onClick={() => onTake(v)}>Take these again</button>}
+              <span><Trans>Version {v.version}, <Plural value={v.rules.length} one="# rule" other="# rules" />, <When at={v.saved_at} /> by <Foreign text={actor(v.saved_by ?? '').name} />{v.reason ? <>: <Foreign text={v.reason} max={120} /></> : null}</Trans></span>
+              {v.version === now ? <span className="muted"><Trans>now</Trans></span> : <button type="button" className="link" onClick={() => onTake(v)}><Trans>Take these again</Trans></button>}
             </li>
           ))}
         </ul>

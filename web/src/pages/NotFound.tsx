@@ -1,3 +1,5 @@
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
 import { IconZoomQuestion } from '@tabler/icons-react'
 import { Link } from 'react-router'
@@ -7,13 +9,13 @@ import { Empty } from '../parts/States'
 
 export default function NotFound() {
   return (
-    <Page title="No such page">
+    <Page title={t`No such page`}>
       <Empty
         icon={<IconZoomQuestion size={28} stroke={1.4} aria-hidden />}
-        title="There is no page at this address"
-        action={<Button component={Link} to="/" variant="filled">Go to the overview</Button>}
+        title={t`There is no page at this address`}
+        action={<Button component={Link} to="/" variant="filled"><Trans>Go to the overview</Trans></Button>}
       >
-        The address may be mistyped, or from another version of Maestro.
+        <Trans>The address may be mistyped, or from another version of Maestro.</Trans>
       </Empty>
     </Page>
   )

@@ -1,4 +1,6 @@
 // What one was told of, and what one wants to be told.
+import { plural, t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Select } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconBell, IconPlus } from '@tabler/icons-react'
@@ -8,7 +10,6 @@ import { Link, useSearchParams } from 'react-router'
 import { api } from '../api/client'
 import { q } from '../api/queries'
 import type { Notification, NotificationItem, Subscription } from '../api/types'
-import { counted } from '../format/units'
 import { Confirm } from '../parts/Confirm'
 import { State } from '../parts/marks'
 import { Page, Panel } from '../parts/Page'
@@ -20,7 +21,7 @@ import { When } from '../parts/When'
 import css from './Notifications.module.css'
 import { blank, describe, events, SubscriptionForm } from './SubscriptionForm'
 
-const tabs = [{ id: 'told', label: 'Notifications' }, { id: 'subscriptions', label: 'Subscriptions' }]
+const tabs = [{ id: 'told', label: t`Notifications` }, { id: 'subscriptions', label: t`Subscriptions` }]
 const step = 50
 
 export default function Notifications() {
@@ -29,11 +30,11 @@ export default function Notifications() {
   const fresh = () => setParams({ tab: 'subscriptions', new: 'yes' })
   return (
     <Page
-      title="Notifications"
-      facts={<span>What happened that you asked to be told of. Only you see these.</span>}
-      actions={<Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={fresh}>Subscribe</Button>}
+      title={t`Notifications`}
+      facts={<span><Trans>What happened that you asked to be told of. Only you see these.</Trans></span>}
+      actions={<Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={fresh}><Trans>Subscribe</Trans></Button>}
     >
-      <TabBar label="What is listed" value={tab} tabs={tabs} onChange={(t) => setParams(t === 'told' ? {} : { tab: t })} />
+      <TabBar label={t`What is listed`} value={tab} tabs={tabs} onChange={(it) => setParams(it === 'told' ? {} : { tab: it })} />
       {tab === 'told' ? <Told onSubscribe={fresh} /> : <Subscriptions onSubscribe={fresh} />}
     </Page>
   )
@@ -61,31 +62,31 @@ function Told({ onSubscribe }: { onSubscribe: () => void }) {
       await api.post('/api/v1/notifications/read', { body: { ...(ids ? { ids } : {}), ...(back ? { unread: true } : {}) } })
       await client.invalidateQueries({ queryKey: ['notifications'] })
     } catch (err) {
-      say(`Could not mark it: ${err instanceof Error ? err.message : String(err)}`)
+      say(t`Could not mark it: ${err instanceof Error ? err.message : String(err)}`)
     }
   }
   const narrowed = unread || event || subscription
   return (
     <>
       <div className={css.tools}>
-        <Select aria-label="Which event" placeholder="Every event" clearable w={210} data={events.map((e) => ({ value: e.id, label: e.label }))} value={event || null} onChange={(v) => set('event', v ?? '')} />
-        <Select aria-label="Which subscription" placeholder="Every subscription" clearable searchable w={210} data={(subscriptions.data?.items ?? []).map((s) => ({ value: s.id, label: s.name }))} value={subscription || null} onChange={(v) => set('subscription', v ?? '')} />
-        <Button aria-pressed={unread} variant={unread ? 'filled' : 'default'} onClick={() => set('unread', unread ? '' : 'yes')}>Not read</Button>
+        <Select aria-label={t`Which event`} placeholder={t`Every event`} clearable w={210} data={events.map((e) => ({ value: e.id, label: e.label }))} value={event || null} onChange={(v) => set('event', v ?? '')} />
+        <Select aria-label={t`Which subscription`} placeholder={t`Every subscription`} clearable searchable w={210} data={(subscriptions.data?.items ?? []).map((s) => ({ value: s.id, label: s.name }))} value={subscription || null} onChange={(v) => set('subscription', v ?? '')} />
+        <Button aria-pressed={unread} variant={unread ? 'filled' : 'default'} onClick={() => set('unread', unread ? '' : 'yes')}><Trans>Not read</Trans></Button>
         <span className="grow" />
-        {items.some((n) => !n.read) ? <Button onClick={() => void read()}>Mark all as read</Button> : null}
+        {items.some((n) => !n.read) ? <Button onClick={() => void read()}><Trans>Mark all as read</Trans></Button> : null}
       </div>
-      {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.isPending ? <Loading what="notifications" /> : items.length === 0 ? (
-        narrowed ? <Empty title="Nothing of that kind">Other events, other subscriptions or read ones may have some.</Empty> : (
-          <Empty icon={<IconBell size={26} stroke={1.4} aria-hidden />} title={subscriptions.data?.items.length ? 'Nothing has happened yet' : 'You asked to be told of nothing yet'} action={subscriptions.data?.items.length ? null : <Button variant="filled" onClick={onSubscribe}>Subscribe</Button>}>
-            {subscriptions.data?.items.length ? 'What your subscriptions find appears here about a minute after it happened.' : 'Subscribe to new or gone machines by a filter, failed runs, removals that wait, silent agents, or dates that come near.'}
+      {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.isPending ? <Loading what={t`notifications`} /> : items.length === 0 ? (
+        narrowed ? <Empty title={t`Nothing of that kind`}><Trans>Other events, other subscriptions or read ones may have some.</Trans></Empty> : (
+          <Empty icon={<IconBell size={26} stroke={1.4} aria-hidden />} title={subscriptions.data?.items.length ? t`Nothing has happened yet` : t`You asked to be told of nothing yet`} action={subscriptions.data?.items.length ? null : <Button variant="filled" onClick={onSubscribe}><Trans>Subscribe</Trans></Button>}>
+            {subscriptions.data?.items.length ? t`What your subscriptions find appears here about a minute after it happened.` : t`Subscribe to new or gone machines by a filter, failed runs, removals that wait, silent agents, or dates that come near.`}
           </Empty>
         )
       ) : (
-        <ol className={css.list} aria-label="Notifications">
+        <ol className={css.list} aria-label={t`Notifications`}>
           {items.map((n) => <One key={n.id} n={n} onRead={read} onAgain={() => void client.invalidateQueries({ queryKey: ['notifications'] })} />)}
         </ol>
       )}
-      {list.data?.next_page_token ? <div className="row"><Button loading={list.isFetching} onClick={() => setPage(Math.min(page + 200, 1000))} disabled={page >= 1000}>{page >= 1000 ? 'Narrow it to see older ones' : 'Show older ones'}</Button></div> : null}
+      {list.data?.next_page_token ? <div className="row"><Button loading={list.isFetching} onClick={() => setPage(Math.min(page + 200, 1000))} disabled={page >= 1000}>{page >= 1000 ? t`Narrow it to see older ones` : t`Show older ones`}</Button></div> : null}
     </>
   )
 }
@@ -100,30 +101,30 @@ function One({ n, onRead, onAgain }: { n: Notification; onRead: (ids: string[], 
   const again = async () => {
     try {
       await api.post('/api/v1/notifications/{id}/deliver', { path: { id: n.id } })
-      say('It is tried again')
+      say(t`It is tried again`)
       onAgain()
     } catch (err) {
-      say(`Could not try again: ${err instanceof Error ? err.message : String(err)}`)
+      say(t`Could not try again: ${err instanceof Error ? err.message : String(err)}`)
     }
   }
   return (
     <li className={css.one} data-unread={!n.read || undefined}>
       <div className={css.head}>
-        <h2><Foreign text={n.title} max={160} />{n.read ? null : <span className="hidden-visually"> (not read)</span>}</h2>
+        <h2><Foreign text={n.title} max={160} />{n.read ? null : <span className="hidden-visually"><Trans> (not read)</Trans></span>}</h2>
         <span className="muted"><When at={n.at} /></span>
-        <button type="button" className="link" aria-label={`${n.read ? 'Mark as not read' : 'Mark as read'}: ${n.title.slice(0, 100)}`} onClick={() => void onRead([n.id], n.read)}>{n.read ? 'Mark as not read' : 'Mark as read'}</button>
+        <button type="button" className="link" aria-label={`${n.read ? t`Mark as not read` : t`Mark as read`}: ${n.title.slice(0, 100)}`} onClick={() => void onRead([n.id], n.read)}>{n.read ? t`Mark as not read` : t`Mark as read`}</button>
       </div>
       {shown.length ? <ul className={css.items}>{shown.map((it) => <li key={it.id + it.action + it.at}><Item it={it} /></li>)}</ul> : null}
       {rest > 0 ? (
-        <p className="muted">{!open && n.items.length > shownAtFirst ? <button type="button" className="link" onClick={() => setOpen(true)}>{`Show ${n.items.length - shownAtFirst} more`}</button> : `and ${counted(rest, 'other')} that ${rest === 1 ? 'is' : 'are'} not named here`}</p>
+        <p className="muted">{!open && n.items.length > shownAtFirst ? <button type="button" className="link" onClick={() => setOpen(true)}>{t`Show ${n.items.length - shownAtFirst} more`}</button> : t`and ${plural(rest, { one: '# other', other: '# others' })} that ${plural(rest, { one: 'is', other: 'are' })} not named here`}</p>
       ) : null}
       {(n.deliveries ?? []).map((d) => (
         <p key={d.channel} className={css.way}>
-          <State state={d.state === 'sent' ? 'done' : d.state === 'failed' ? 'failed' : 'queued'} word={`${d.channel === 'mail' ? 'E-mail' : 'Webhook'} ${d.state === 'sent' ? 'sent' : d.state === 'failed' ? 'given up' : 'waits'}`} />
-          {d.error ? <span className="muted"><Foreign text={d.error} max={200} />{d.next_at ? <>; tried again <When at={d.next_at} /></> : null}</span> : null}
+          <State state={d.state === 'sent' ? 'done' : d.state === 'failed' ? 'failed' : 'queued'} word={`${d.channel === 'mail' ? 'E-mail' : t`Webhook`} ${d.state === 'sent' ? 'sent' : d.state === 'failed' ? 'given up' : 'waits'}`} />
+          {d.error ? <span className="muted"><Foreign text={d.error} max={200} />{d.next_at ? <><Trans>; tried again <When at={d.next_at} /></Trans></> : null}</span> : null}
         </p>
       ))}
-      {failed.length ? <div className="row"><Button onClick={() => void again()}>Try again</Button></div> : null}
+      {failed.length ? <div className="row"><Button onClick={() => void again()}><Trans>Try again</Trans></Button></div> : null}
     </li>
   )
 }
@@ -156,29 +157,29 @@ function Subscriptions({ onSubscribe }: { onSubscribe: () => void }) {
   const test = async (s: Subscription) => {
     try {
       await api.post('/api/v1/subscriptions/{id}/test', { path: { id: s.id } })
-      say('A test is on its way')
+      say(t`A test is on its way`)
       void client.invalidateQueries({ queryKey: ['notifications'] })
     } catch (err) {
-      say(`Could not test it: ${err instanceof Error ? err.message : String(err)}`)
+      say(t`Could not test it: ${err instanceof Error ? err.message : String(err)}`)
     }
   }
   return (
     <>
-      {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.isPending ? <Loading what="subscriptions" /> : items.length === 0 ? (
-        <Empty icon={<IconBell size={26} stroke={1.4} aria-hidden />} title="No subscriptions yet" action={<Button variant="filled" onClick={onSubscribe}>Subscribe</Button>}>A subscription tells you of new or gone machines by a filter, of failed runs, of removals that wait for a decision, of agents that went silent, or of dates that come near: here, by e-mail, or to a chat by a webhook.</Empty>
+      {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.isPending ? <Loading what={t`subscriptions`} /> : items.length === 0 ? (
+        <Empty icon={<IconBell size={26} stroke={1.4} aria-hidden />} title={t`No subscriptions yet`} action={<Button variant="filled" onClick={onSubscribe}><Trans>Subscribe</Trans></Button>}><Trans>A subscription tells you of new or gone machines by a filter, of failed runs, of removals that wait for a decision, of agents that went silent, or of dates that come near: here, by e-mail, or to a chat by a webhook.</Trans></Empty>
       ) : (
         <div className="stack">
           {items.map((s) => (
             <Panel key={s.id} title={<Foreign text={s.name} max={80} />} actions={<div className="row">
-              <button type="button" className="link" aria-label={`Test ${s.name}`} onClick={() => void test(s)}>Test</button>
-              <button type="button" className="link" aria-label={`Edit ${s.name}`} onClick={() => setEditing(s)}>Edit</button>
-              <button type="button" className="link" aria-label={`Delete ${s.name}`} onClick={() => setDeleting(s)}>Delete</button>
+              <button type="button" className="link" aria-label={t`Test ${s.name}`} onClick={() => void test(s)}><Trans>Test</Trans></button>
+              <button type="button" className="link" aria-label={t`Edit ${s.name}`} onClick={() => setEditing(s)}><Trans>Edit</Trans></button>
+              <button type="button" className="link" aria-label={t`Delete ${s.name}`} onClick={() => setDeleting(s)}><Trans>Delete</Trans></button>
             </div>}>
               <div className="stack-s">
-                <p>{describe(s, kinds.data ?? [], connections.data?.items ?? [])}{s.paused ? <strong> Paused.</strong> : null}</p>
+                <p>{describe(s, kinds.data ?? [], connections.data?.items ?? [])}{s.paused ? <strong><Trans> Paused.</Trans></strong> : null}</p>
                 {s.filter ? <p><code className="break">{s.filter}</code></p> : null}
-                <p className="muted">Told here{s.mail ? ', by e-mail' : ''}{s.webhook ? <>, to <span className="break">{hostOf(s.webhook)}</span></> : ''}. <Link to={`/notifications?subscription=${s.id}`} aria-label={`What it told: ${s.name}`}>What it told</Link></p>
-                {s.problem ? <p role="alert"><State state="failing" word="Tells nothing" /> <Foreign text={s.problem} max={300} /></p> : null}
+                <p className="muted"><Trans>Told here{s.mail ? t`, by e-mail` : ''}{s.webhook ? <><Trans>, to <span className="break">{hostOf(s.webhook)}</span></Trans></> : ''}. <Link to={`/notifications?subscription=${s.id}`} aria-label={t`What it told: ${s.name}`}>What it told</Link></Trans></p>
+                {s.problem ? <p role="alert"><State state="failing" word={t`Tells nothing`} /> <Foreign text={s.problem} max={300} /></p> : null}
               </div>
             </Panel>
           ))}
@@ -187,12 +188,12 @@ function Subscriptions({ onSubscribe }: { onSubscribe: () => void }) {
       {fresh ? <SubscriptionForm start={fresh} onClose={() => { setParams({ tab: 'subscriptions' }); refresh() }} /> : null}
       {editing ? <SubscriptionForm key={editing.id} of={editing} start={editing} onClose={() => { setEditing(null); refresh() }} /> : null}
       {deleting ? (
-        <Confirm title={`Delete the subscription ${deleting.name}`} verb="Delete the subscription" danger onClose={() => setDeleting(null)} onConfirm={async () => {
+        <Confirm title={t`Delete the subscription ${deleting.name}`} verb={t`Delete the subscription`} danger onClose={() => setDeleting(null)} onConfirm={async () => {
           await api.delete('/api/v1/subscriptions/{id}', { path: { id: deleting.id } })
           refresh()
-          say(`${deleting.name} deleted`)
+          say(t`${deleting.name} deleted`)
         }}>
-          <p>You are told of it no more. What it told stays in the list.</p>
+          <p><Trans>You are told of it no more. What it told stays in the list.</Trans></p>
         </Confirm>
       ) : null}
     </>
@@ -204,6 +205,6 @@ const hostOf = (address: string) => {
   try {
     return new URL(address).host
   } catch {
-    return 'a webhook'
+    return t`a webhook`
   }
 }

@@ -1,4 +1,6 @@
 // What is seen of Maestro before signing in: one card on the staff lines.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import type { ReactNode } from 'react'
 
 import { Sign } from '../frame/Sign'
@@ -7,7 +9,7 @@ import css from './SignIn.module.css'
 export function Outside({ title, wide, children }: { title: string; wide?: boolean; children: ReactNode }) {
   return (
     <main className={css.page}>
-      <title>{`${title} · Maestro`}</title>
+      <title>{t`${title} · Maestro`}</title>
       <div className={css.staff} aria-hidden>
         <svg viewBox="0 0 1200 800" preserveAspectRatio="none">
           <path d="M0 310h1200M0 355h1200M0 400h1200M0 445h1200M0 490h1200" stroke="var(--staff)" strokeWidth="1" vectorEffect="non-scaling-stroke" />
@@ -17,7 +19,7 @@ export function Outside({ title, wide, children }: { title: string; wide?: boole
       <div className={css.card} data-wide={wide || undefined}>
         <div className={css.brand}>
           <Sign size={34} />
-          <h1>Maestro</h1>
+          <h1><Trans>Maestro</Trans></h1>
         </div>
         {children}
       </div>

@@ -1,4 +1,6 @@
 // What a connection may read, as its agent finds it: asked for, waited for, shown as a list to tick off.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
 import { useEffect, useRef, useState } from 'react'
 
@@ -47,14 +49,14 @@ export function usePermissionCheck(id: string) {
 }
 
 export function PermissionPanel({ check, onClose, kinds }: { check: Check; onClose: () => void; kinds: KindInfo[] }) {
-  return <Panel title="Permission check" actions={<Button onClick={onClose}>Close</Button>}><PermissionList check={check} kinds={kinds} /></Panel>
+  return <Panel title={t`Permission check`} actions={<Button onClick={onClose}><Trans>Close</Trans></Button>}><PermissionList check={check} kinds={kinds} /></Panel>
 }
 
 /** What is missing comes first; then what to paste at the provider. */
 export function PermissionList({ check, kinds }: { check: Check; kinds: KindInfo[] }) {
   const items = check.result?.report?.items ?? []
   const bad = items.filter((i) => !i.ok).length
-  const verdict = check.busy ? 'The agent is asking the provider.' : check.result?.state === 'pending' ? 'The agent has not answered yet.' : items.length ? (bad ? `${bad} of ${items.length} are missing.` : 'Everything it needs is there.') : ''
+  const verdict = check.busy ? t`The agent is asking the provider.` : check.result?.state === 'pending' ? t`The agent has not answered yet.` : items.length ? (bad ? t`${bad} of ${items.length} are missing.` : t`Everything it needs is there.`) : ''
   return (
     <div className="stack-s" role="status" data-testid="check">
       <p>{verdict}</p>
@@ -63,16 +65,16 @@ export function PermissionList({ check, kinds }: { check: Check; kinds: KindInfo
       <ul className={css.checks}>
         {[...items].sort((a, b) => Number(a.ok) - Number(b.ok)).map((i, n) => (
           <li key={n}>
-            <Mark state={i.ok ? 'complete' : 'denied'} title={i.ok ? 'allowed' : 'missing'} />
+            <Mark state={i.ok ? 'complete' : 'denied'} title={i.ok ? t`allowed` : t`missing`} />
             <div className="stack-s">
-              <span><Foreign text={i.name} mono max={100} /> {i.kind ? <span className="muted">for {(kinds.find((k) => k.name === i.kind)?.plural ?? i.kind).toLowerCase()}</span> : null}</span>
+              <span><Foreign text={i.name} mono max={100} /> {i.kind ? <span className="muted"><Trans>for {(kinds.find((k) => k.name === i.kind)?.plural ?? i.kind).toLowerCase()}</Trans></span> : null}</span>
               {i.message ? <Foreign text={i.message} max={400} /> : null}
-              {!i.ok && i.advice ? <span><strong>What to do:</strong> <Foreign text={i.advice} max={400} /></span> : null}
+              {!i.ok && i.advice ? <span><strong><Trans>What to do:</Trans></strong> <Foreign text={i.advice} max={400} /></span> : null}
             </div>
           </li>
         ))}
       </ul>
-      {check.result?.report?.policy ? <><span className="muted">To paste at the provider:</span><Snippet label="the policy" text={check.result.report.policy} /></> : null}
+      {check.result?.report?.policy ? <><span className="muted"><Trans>To paste at the provider:</Trans></span><Snippet label={t`the policy`} text={check.result.report.policy} /></> : null}
     </div>
   )
 }

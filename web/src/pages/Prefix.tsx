@@ -1,10 +1,12 @@
 // One range of addresses: what it is, what is free in it, and who has which address.
+import { t } from '@lingui/core/macro'
+import { Plural, Trans } from '@lingui/react/macro'
 import { useQuery } from '@tanstack/react-query'
 import { useParams } from 'react-router'
 
 import { q } from '../api/queries'
 import type { PrefixAddress } from '../api/types'
-import { amount, count, counted } from '../format/units'
+import { amount, count } from '../format/units'
 import { DataTable, type Col } from '../parts/DataTable'
 import { Page, Panel } from '../parts/Page'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
@@ -13,46 +15,46 @@ import { rangeColumns, Refs, Trouble } from './Prefixes'
 import css from './Prefixes.module.css'
 
 const addressColumns: Col<PrefixAddress>[] = [
-  { id: 'address', label: 'Address', width: 260, cell: (a) => <code>{a.address}</code> },
-  { id: 'of', label: 'Is of', width: 340, cell: (a) => <Refs list={a.resources} /> },
-  { id: 'kinds', label: 'Kinds', width: 220, cell: (a) => [...new Set(a.resources.map((r) => r.kind))].join(', ') },
-  { id: 'look', label: 'Look at', width: 120, cell: (a) => (a.duplicate ? <span className={css.warn}>duplicate</span> : null) },
+  { id: 'address', label: t`Address`, width: 260, cell: (a) => <code>{a.address}</code> },
+  { id: 'of', label: t`Is of`, width: 340, cell: (a) => <Refs list={a.resources} /> },
+  { id: 'kinds', label: t`Kinds`, width: 220, cell: (a) => [...new Set(a.resources.map((r) => r.kind))].join(', ') },
+  { id: 'look', label: t`Look at`, width: 120, cell: (a) => (a.duplicate ? <span className={css.warn}><Trans>duplicate</Trans></span> : null) },
 ]
 
 export default function PrefixPage() {
   const { id = '' } = useParams()
   const one = useQuery(q.prefix(id))
   const used = useQuery(q.prefixAddresses(id))
-  const trail = [{ to: '/prefixes', label: 'Address space' }]
-  if (one.error && !one.data) return <Page title="Prefix" trail={trail}><ProblemPanel error={one.error} retry={() => void one.refetch()} /></Page>
-  if (!one.data) return <Page title="Prefix" trail={trail}><Loading what="the range" /></Page>
+  const trail = [{ to: '/prefixes', label: t`Address space` }]
+  if (one.error && !one.data) return <Page title={t`Prefix`} trail={trail}><ProblemPanel error={one.error} retry={() => void one.refetch()} /></Page>
+  if (!one.data) return <Page title={t`Prefix`} trail={trail}><Loading what={t`the range`} /></Page>
   const p = one.data
   const above = [
-    { to: `/prefixes?domain=${encodeURIComponent(p.domain.id)}`, label: p.domain.name || 'Address space' },
+    { to: `/prefixes?domain=${encodeURIComponent(p.domain.id)}`, label: p.domain.name || t`Address space` },
     ...p.around.map((a) => ({ to: `/prefixes/${a.id}`, label: a.prefix })),
   ]
   return (
-    <Page title={p.prefix} heading={<code>{p.prefix}</code>} trail={above} facts={<span>{p.used_is_lower_bound ? 'at least ' : ''}{amount(p.used)} used, {amount(p.free)} free of {counted(p.size, 'address', 'addresses')}</span>}>
-      <Panel title="What it is">
+    <Page title={p.prefix} heading={<code>{p.prefix}</code>} trail={above} facts={<span><Trans>{p.used_is_lower_bound ? t`at least ` : ''}{amount(p.used)} used, {amount(p.free)} free of <Plural value={p.size} one="# address" other="# addresses" /></Trans></span>}>
+      <Panel title={t`What it is`}>
         <dl className={css.facts}>
-          <dt>Routing domain</dt><dd><Foreign text={p.domain.name || p.domain.id} /></dd>
-          <dt>Is</dt><dd><Refs list={p.resources} /></dd>
-          <dt>In ranges within</dt><dd>{amount(p.allocated)} in {counted(p.children, 'range')}</dd>
-          {p.duplicate || p.overlaps?.length ? <><dt>Look at</dt><dd><Trouble p={p} /></dd></> : null}
+          <dt><Trans>Routing domain</Trans></dt><dd><Foreign text={p.domain.name || p.domain.id} /></dd>
+          <dt><Trans>Is</Trans></dt><dd><Refs list={p.resources} /></dd>
+          <dt><Trans>In ranges within</Trans></dt><dd><Trans>{amount(p.allocated)} in <Plural value={p.children} one="# range" other="# ranges" /></Trans></dd>
+          {p.duplicate || p.overlaps?.length ? <><dt><Trans>Look at</Trans></dt><dd><Trouble p={p} /></dd></> : null}
         </dl>
       </Panel>
-      <Panel title="Free">
-        {p.free_blocks.length === 0 ? <p className="muted">Nothing is free.</p> : (
-          <div className={css.blocks}>{p.free_blocks.map((b) => <span key={b}>{b}</span>)}{p.more_free_blocks ? <span className="muted">and more</span> : null}</div>
+      <Panel title={t`Free`}>
+        {p.free_blocks.length === 0 ? <p className="muted"><Trans>Nothing is free.</Trans></p> : (
+          <div className={css.blocks}>{p.free_blocks.map((b) => <span key={b}>{b}</span>)}{p.more_free_blocks ? <span className="muted"><Trans>and more</Trans></span> : null}</div>
         )}
       </Panel>
-      {p.within.length ? <Panel title={<>Ranges within <span className="muted">{count(p.within.length)}</span></>} flush><DataTable label="Ranges within" rows={p.within.map((w) => ({ ...w, depth: w.depth - p.depth - 1 }))} cols={rangeColumns} rowKey={(w) => w.id} to={(w) => `/prefixes/${w.id}`} /></Panel> : null}
-      <Panel title={<>Addresses <span className="muted">{used.data ? count(used.data.total_size) : ''}</span></>} flush>
-        {used.error && !used.data ? <ProblemPanel error={used.error} compact retry={() => void used.refetch()} /> : used.data?.items.length === 0 ? <Empty title="Nobody has an address in it" /> : (
-          <DataTable label="Addresses" rows={used.data?.items ?? []} cols={addressColumns} rowKey={(a) => a.key} loading={used.isPending} />
+      {p.within.length ? <Panel title={<><Trans>Ranges within <span className="muted">{count(p.within.length)}</span></Trans></>} flush><DataTable label={t`Ranges within`} rows={p.within.map((w) => ({ ...w, depth: w.depth - p.depth - 1 }))} cols={rangeColumns} rowKey={(w) => w.id} to={(w) => `/prefixes/${w.id}`} /></Panel> : null}
+      <Panel title={<><Trans>Addresses <span className="muted">{used.data ? count(used.data.total_size) : ''}</span></Trans></>} flush>
+        {used.error && !used.data ? <ProblemPanel error={used.error} compact retry={() => void used.refetch()} /> : used.data?.items.length === 0 ? <Empty title={t`Nobody has an address in it`} /> : (
+          <DataTable label={t`Addresses`} rows={used.data?.items ?? []} cols={addressColumns} rowKey={(a) => a.key} loading={used.isPending} />
         )}
       </Panel>
-      {used.data && used.data.items.length < used.data.total_size ? <p className="muted">The first {count(used.data.items.length)} addresses are shown; <code>maestro prefixes</code> prints them all.</p> : null}
+      {used.data && used.data.items.length < used.data.total_size ? <p className="muted"><Trans>The first {count(used.data.items.length)} addresses are shown; <code>maestro prefixes</code> prints them all.</Trans></p> : null}
     </Page>
   )
 }

@@ -1,4 +1,6 @@
 // The ranges of addresses of a routing domain as a tree: how full they are, and which ones should not be there twice.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Select } from '@mantine/core'
 import { IconHierarchy } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
@@ -21,7 +23,7 @@ export default function Prefixes() {
   const tree = useQuery({ ...q.prefixes(domain), enabled: domain !== '' })
   const choose = (
     <Select
-      aria-label="Routing domain"
+      aria-label={t`Routing domain`}
       w={240}
       allowDeselect={false}
       searchable
@@ -30,25 +32,25 @@ export default function Prefixes() {
       onChange={(v) => v && setParams({ domain: v })}
     />
   )
-  if (domains.error && !domains.data) return <Page title="Address space"><ProblemPanel error={domains.error} retry={() => void domains.refetch()} /></Page>
+  if (domains.error && !domains.data) return <Page title={t`Address space`}><ProblemPanel error={domains.error} retry={() => void domains.refetch()} /></Page>
   return (
-    <Page title="Address space" facts={<span>What networks, subnets and prefixes take of a routing domain&apos;s addresses. A datacenter is a domain by itself unless it names one.</span>} actions={domains.data?.items.length ? choose : null}>
-      {tree.error && !tree.data ? <ProblemPanel error={tree.error} retry={() => void tree.refetch()} /> : !tree.data && (domain || !domains.data) ? <Loading what="the prefixes" /> : !tree.data?.items.length ? (
-        <Empty icon={<IconHierarchy size={28} stroke={1.4} aria-hidden />} title="No ranges of addresses here">Networks and subnets that are discovered, and prefixes that people record, appear here.</Empty>
+    <Page title={t`Address space`} facts={<span><Trans>What networks, subnets and prefixes take of a routing domain&apos;s addresses. A datacenter is a domain by itself unless it names one.</Trans></span>} actions={domains.data?.items.length ? choose : null}>
+      {tree.error && !tree.data ? <ProblemPanel error={tree.error} retry={() => void tree.refetch()} /> : !tree.data && (domain || !domains.data) ? <Loading what={t`the prefixes`} /> : !tree.data?.items.length ? (
+        <Empty icon={<IconHierarchy size={28} stroke={1.4} aria-hidden />} title={t`No ranges of addresses here`}><Trans>Networks and subnets that are discovered, and prefixes that people record, appear here.</Trans></Empty>
       ) : (
-        <DataTable label="Prefixes" rows={tree.data.items} cols={rangeColumns} rowKey={(p) => p.id} to={(p) => `/prefixes/${p.id}`} />
+        <DataTable label={t`Prefixes`} rows={tree.data.items} cols={rangeColumns} rowKey={(p) => p.id} to={(p) => `/prefixes/${p.id}`} />
       )}
     </Page>
   )
 }
 
 export const rangeColumns: Col<Prefix>[] = [
-  { id: 'range', label: 'Range', width: 250, cell: (p) => <span>{Array.from({ length: p.depth }, (_, i) => <i key={i} className={css.step} />)}<Link to={`/prefixes/${p.id}`}><code>{p.prefix}</code></Link></span> },
-  { id: 'is', label: 'Is', width: 260, cell: (p) => <Refs list={p.resources} /> },
-  { id: 'used', label: 'Used', width: 190, cell: (p) => <Used p={p} /> },
-  { id: 'free', label: 'Free', width: 110, right: true, cell: (p) => amount(p.free) },
-  { id: 'size', label: 'Addresses', width: 110, right: true, cell: (p) => amount(p.size) },
-  { id: 'look', label: 'Look at', width: 230, cell: (p) => <Trouble p={p} /> },
+  { id: 'range', label: t`Range`, width: 250, cell: (p) => <span>{Array.from({ length: p.depth }, (_, i) => <i key={i} className={css.step} />)}<Link to={`/prefixes/${p.id}`}><code>{p.prefix}</code></Link></span> },
+  { id: 'is', label: t`Is`, width: 260, cell: (p) => <Refs list={p.resources} /> },
+  { id: 'used', label: t`Used`, width: 190, cell: (p) => <Used p={p} /> },
+  { id: 'free', label: t`Free`, width: 110, right: true, cell: (p) => amount(p.free) },
+  { id: 'size', label: t`Addresses`, width: 110, right: true, cell: (p) => amount(p.size) },
+  { id: 'look', label: t`Look at`, width: 230, cell: (p) => <Trouble p={p} /> },
 ]
 
 /** Taken is what is used, or given to ranges within. */
@@ -56,8 +58,8 @@ function Used({ p }: { p: Prefix }) {
   const taken = p.size > 0 ? Math.min(100, (100 * (p.size - p.free)) / p.size) : 0
   return (
     <span className={css.bar}>
-      <Bar className={css.share} label={`${Math.round(taken)}% is taken`} parts={[{ share: taken, className: css.taken }]} />
-      <span>{p.used_is_lower_bound ? 'at least ' : ''}{amount(p.used)}</span>
+      <Bar className={css.share} label={t`${Math.round(taken)}% is taken`} parts={[{ share: taken, className: css.taken }]} />
+      <span>{p.used_is_lower_bound ? t`at least ` : ''}{amount(p.used)}</span>
     </span>
   )
 }
@@ -66,9 +68,9 @@ export function Trouble({ p }: { p: Prefix }) {
   if (!p.duplicate && !p.overlaps?.length) return null
   return (
     <span className={css.warn}>
-      {p.duplicate ? 'duplicate' : null}
+      {p.duplicate ? t`duplicate` : null}
       {p.duplicate && p.overlaps?.length ? ', ' : null}
-      {p.overlaps?.length ? <>lies in <Refs list={p.overlaps} /></> : null}
+      {p.overlaps?.length ? <><Trans>lies in <Refs list={p.overlaps} /></Trans></> : null}
     </span>
   )
 }

@@ -1,4 +1,6 @@
 // What a connection reads and the collector does not take: which item, why, since when, and what to do.
+import { plural, t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -7,7 +9,6 @@ import { api } from '../api/client'
 import { q } from '../api/queries'
 import type { RejectedItem } from '../api/types'
 import { partition } from '../format/text'
-import { counted } from '../format/units'
 import { Panel } from '../parts/Page'
 import { ProblemPanel } from '../parts/States'
 import { Copy, Foreign, Snippet } from '../parts/Text'
@@ -16,9 +17,9 @@ import css from './Connection.module.css'
 
 /** advice is what a person can do about a reason. */
 export function advice(reason: string, kept: boolean): string {
-  if (reason.startsWith('internal')) return kept ? 'The collector itself failed on it. What it kept is below: send it with a support bundle. “Send everything again” tries it once more.' : 'The collector itself failed on it. “Send everything again” tries it once more.'
-  if (reason.includes('pending')) return 'Its kind waits for approval: an administrator approves it on the page of the kinds, and it comes with the next run.'
-  return 'The source, its plugin or the kind’s schema has to change. It is taken as soon as it differs, and asked for again by “Send everything again”.'
+  if (reason.startsWith('internal')) return kept ? t`The collector itself failed on it. What it kept is below: send it with a support bundle. “Send everything again” tries it once more.` : t`The collector itself failed on it. “Send everything again” tries it once more.`
+  if (reason.includes('pending')) return t`Its kind waits for approval: an administrator approves it on the page of the kinds, and it comes with the next run.`
+  return t`The source, its plugin or the kind’s schema has to change. It is taken as soon as it differs, and asked for again by “Send everything again”.`
 }
 
 export function RejectedPanel({ id, may }: { id: string; may: boolean }) {
@@ -26,9 +27,9 @@ export function RejectedPanel({ id, may }: { id: string; may: boolean }) {
   const list = rejected.data?.items ?? []
   if (!rejected.error && list.length === 0) return null
   return (
-    <Panel title={<>Rejected <span className="muted">{rejected.data ? `${counted(list.length, 'item')}${rejected.data.more ? ' and more' : ''}` : ''}</span></>}>
+    <Panel title={<><Trans>Rejected <span className="muted">{rejected.data ? `${plural(list.length, { one: '# item', other: '# items' })}${rejected.data.more ? t` and more` : ''}` : ''}</span></Trans></>}>
       {rejected.error && !rejected.data ? <ProblemPanel error={rejected.error} compact retry={() => void rejected.refetch()} /> : null}
-      <ul className={css.rejected} aria-label="Rejected items">
+      <ul className={css.rejected} aria-label={t`Rejected items`}>
         {list.map((it) => <One key={`${it.scope}/${it.external_id}`} id={id} it={it} may={may} />)}
       </ul>
     </Panel>
@@ -50,14 +51,14 @@ function One({ id, it, may }: { id: string; it: RejectedItem; may: boolean }) {
     <li>
       <div className="row">
         <span className="strong">{it.kind}</span>
-        <Copy text={it.external_id} max={60} label="the external id" />
+        <Copy text={it.external_id} max={60} label={t`the external id`} />
         <Foreign text={partition(it.partition)} />
-        {it.rejected_at ? <span className="muted">rejected <When at={it.rejected_at} /></span> : null}
+        {it.rejected_at ? <span className="muted"><Trans>rejected <When at={it.rejected_at} /></Trans></span> : null}
       </div>
       <p><Foreign text={it.reason} max={400} /></p>
-      <p><strong>What to do:</strong> {advice(it.reason, !!it.kept_bytes)}</p>
-      {it.kept_bytes && may && kept === null ? <div><Button onClick={() => void show()}>Show what was kept</Button></div> : null}
-      {kept !== null ? <Snippet tall label="what was kept" text={kept} /> : null}
+      <p><strong><Trans>What to do:</Trans></strong> {advice(it.reason, !!it.kept_bytes)}</p>
+      {it.kept_bytes && may && kept === null ? <div><Button onClick={() => void show()}><Trans>Show what was kept</Trans></Button></div> : null}
+      {kept !== null ? <Snippet tall label={t`what was kept`} text={kept} /> : null}
       {error ? <ProblemPanel error={error} compact /> : null}
     </li>
   )

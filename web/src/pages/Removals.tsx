@@ -1,4 +1,6 @@
 // Removals too large to be believed at once: a person looks at the list and approves or refuses.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, SegmentedControl } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconCircleCheck } from '@tabler/icons-react'
@@ -28,13 +30,13 @@ export default function Removals() {
   const kinds = useQuery(q.kinds())
   return (
     <Page
-      title="Removals"
-      facts={<span>When a run suddenly no longer lists much of what was there, nothing is called gone before a person says so.</span>}
-      actions={<SegmentedControl size="xs" value={decided ? 'decided' : 'held'} onChange={(v) => setParams(v === 'held' ? {} : { show: v })} data={[{ value: 'held', label: 'To decide' }, { value: 'decided', label: 'Decided' }]} />}
+      title={t`Removals`}
+      facts={<span><Trans>When a run suddenly no longer lists much of what was there, nothing is called gone before a person says so.</Trans></span>}
+      actions={<SegmentedControl size="xs" value={decided ? 'decided' : 'held'} onChange={(v) => setParams(v === 'held' ? {} : { show: v })} data={[{ value: 'held', label: t`To decide` }, { value: 'decided', label: t`Decided` }]} />}
     >
-      {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : !list.data ? <Loading what="the removals" /> : list.data.items.length === 0 ? (
-        <Empty icon={<IconCircleCheck size={28} stroke={1.4} aria-hidden />} title={decided ? 'None was decided yet' : 'Nothing waits for a decision'}>
-          {decided ? null : 'By default a removal is held when it concerns more than 20 resources and more than a fifth of its scope.'}
+      {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : !list.data ? <Loading what={t`the removals`} /> : list.data.items.length === 0 ? (
+        <Empty icon={<IconCircleCheck size={28} stroke={1.4} aria-hidden />} title={decided ? t`None was decided yet` : t`Nothing waits for a decision`}>
+          {decided ? null : t`By default a removal is held when it concerns more than 20 resources and more than a fifth of its scope.`}
         </Empty>
       ) : (
         list.data.items.map((r) => <Removal key={r.id} r={r} kind={kinds.data?.find((k) => k.name === r.kind)} />)
@@ -55,34 +57,34 @@ function Removal({ r, kind }: { r: HeldRemoval; kind: KindInfo | undefined }) {
     if (deciding === 'approve') await api.post('/api/v1/removals/{id}/approve', call)
     else await api.post('/api/v1/removals/{id}/refuse', call)
     for (const key of ['removals', 'summary', 'coverage', 'resources', 'changes']) void client.invalidateQueries({ queryKey: [key] })
-    say(deciding === 'approve' ? `${what} marked as gone` : `${what} kept`)
+    say(deciding === 'approve' ? t`${what} marked as gone` : t`${what} kept`)
   }
   return (
     <Panel
-      title={<span className="row"><State state={r.state} pill /> {what} <span className="muted">of {count(r.scope_size)} ({share} %)</span></span>}
-      actions={may && r.state === 'held' ? <><Button variant="filled" onClick={() => setDeciding('approve')}>They are gone</Button><Button onClick={() => setDeciding('refuse')}>Keep them</Button></> : null}
+      title={<span className="row"><State state={r.state} pill /> {what} <span className="muted"><Trans>of {count(r.scope_size)} ({share} %)</Trans></span></span>}
+      actions={may && r.state === 'held' ? <><Button variant="filled" onClick={() => setDeciding('approve')}><Trans>They are gone</Trans></Button><Button onClick={() => setDeciding('refuse')}><Trans>Keep them</Trans></Button></> : null}
     >
       <div className="stack-s">
         <p>
-          <Link to={`/connections/${r.connection.id}`}><Foreign text={r.connection.name || r.connection.id} /></Link> no longer lists them{r.partition?.length ? <> in <Foreign text={partition(r.partition)} /></> : null}.{' '}
-          <Link to={`/runs/${r.run_id}`}>The run</Link> was <When at={r.held_at} />.
+          <Trans><Link to={`/connections/${r.connection.id}`}><Foreign text={r.connection.name || r.connection.id} /></Link> no longer lists them{r.partition?.length ? <><Trans> in <Foreign text={partition(r.partition)} /></Trans></> : null}.{' '}
+          <Link to={`/runs/${r.run_id}`}>The run</Link> was <When at={r.held_at} />.</Trans>
         </p>
-        {r.decided_by ? <p>{r.state === 'approved' ? 'Approved' : r.state === 'refused' ? 'Refused' : 'Released'} by <Foreign text={actor(r.decided_by).name} /> <When at={r.decided_at} />{r.reason ? <>: <Foreign text={r.reason} max={300} /></> : null}</p> : null}
-        <div><button type="button" className="link" aria-expanded={open} onClick={() => setOpen(!open)}>{open ? 'Hide them' : 'Show them'}</button></div>
+        {r.decided_by ? <p><Trans>{r.state === 'approved' ? t`Approved` : r.state === 'refused' ? t`Refused` : t`Released`} by <Foreign text={actor(r.decided_by).name} /> <When at={r.decided_at} />{r.reason ? <>: <Foreign text={r.reason} max={300} /></> : null}</Trans></p> : null}
+        <div><button type="button" className="link" aria-expanded={open} onClick={() => setOpen(!open)}>{open ? t`Hide them` : t`Show them`}</button></div>
         {open ? <Items id={r.id} kind={r.kind} /> : null}
       </div>
       {deciding ? (
         <Confirm
-          title={deciding === 'approve' ? `Mark ${what} as gone` : `Keep ${what}`}
-          verb={deciding === 'approve' ? 'They are gone' : 'Keep them'}
+          title={deciding === 'approve' ? t`Mark ${what} as gone` : t`Keep ${what}`}
+          verb={deciding === 'approve' ? t`They are gone` : t`Keep them`}
           danger={deciding === 'approve'}
           reason="optional"
           onClose={() => setDeciding(null)}
           onConfirm={decide}
         >
           {deciding === 'approve'
-            ? <p>They leave every list, keep their history, and come back by themselves when a run sees them again.</p>
-            : <p>They stay as they are until a run sees them again. The same removal is not asked about once more.</p>}
+            ? <p><Trans>They leave every list, keep their history, and come back by themselves when a run sees them again.</Trans></p>
+            : <p><Trans>They stay as they are until a run sees them again. The same removal is not asked about once more.</Trans></p>}
         </Confirm>
       ) : null}
     </Panel>
@@ -92,11 +94,11 @@ function Removal({ r, kind }: { r: HeldRemoval; kind: KindInfo | undefined }) {
 function Items({ id, kind }: { id: string; kind: string }) {
   const { data, error } = useQuery(q.removal(id))
   if (error && !data) return <ProblemPanel error={error} compact />
-  if (!data) return <Loading what="the resources" lines={3} />
+  if (!data) return <Loading what={t`the resources`} lines={3} />
   return (
     <>
       <ul className={css.items}>{(data.items ?? []).map((i) => <li key={i.id}><Link to={`/inventory/${kind}/${i.id}`}><Foreign text={i.name || i.id} max={40} /></Link></li>)}</ul>
-      {(data.items?.length ?? 0) < data.count ? <p className="muted">The first {count(data.items?.length ?? 0)}.</p> : null}
+      {(data.items?.length ?? 0) < data.count ? <p className="muted"><Trans>The first {count(data.items?.length ?? 0)}.</Trans></p> : null}
     </>
   )
 }

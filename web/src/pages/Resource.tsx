@@ -1,5 +1,7 @@
 // The one page of a thing, of any kind: its facts with where each came from, who says what, what it is related to,
 // and what became of it.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconExternalLink } from '@tabler/icons-react'
@@ -32,12 +34,12 @@ import css from './resource/Resource.module.css'
 import { Sources } from './resource/Sources'
 
 const tabs = [
-  { id: 'facts', label: 'Facts' },
-  { id: 'sources', label: 'Sources' },
-  { id: 'relations', label: 'Relations' },
-  { id: 'history', label: 'History' },
-  { id: 'access', label: 'Access' },
-  { id: 'raw', label: 'Raw' },
+  { id: 'facts', label: t`Facts` },
+  { id: 'sources', label: t`Sources` },
+  { id: 'relations', label: t`Relations` },
+  { id: 'history', label: t`History` },
+  { id: 'access', label: t`Access` },
+  { id: 'raw', label: t`Raw` },
 ]
 
 export default function Resource() {
@@ -46,13 +48,13 @@ export default function Resource() {
   const kinds = useQuery(q.kinds())
   const resource = useQuery(q.resource(kind, id, asOf))
   const info = kinds.data?.find((k) => k.name === kind)
-  if (resource.isPending || kinds.isPending) return <Page title="…" heading={<span className="muted">Loading</span>}><Loading what="this resource" lines={10} /></Page>
+  if (resource.isPending || kinds.isPending) return <Page title="…" heading={<span className="muted"><Trans>Loading</Trans></span>}><Loading what={t`this resource`} lines={10} /></Page>
   if (resource.error && !resource.data) return <Missing error={resource.error} kind={kind} info={info} retry={() => void resource.refetch()} />
   if (resource.data.state === 'merged' && resource.data.redirect_to) {
     return (
       <Page title={resource.data.name}>
-        <Empty title="This was found to be the same thing as another" action={<Button component={Link} variant="filled" to={`/inventory/${kind}/${resource.data.redirect_to}`}>Go there</Button>}>
-          Both were joined; the other one lives on, with the history of both.
+        <Empty title={t`This was found to be the same thing as another`} action={<Button component={Link} variant="filled" to={`/inventory/${kind}/${resource.data.redirect_to}`}><Trans>Go there</Trans></Button>}>
+          <Trans>Both were joined; the other one lives on, with the history of both.</Trans>
         </Empty>
       </Page>
     )
@@ -64,10 +66,10 @@ function Missing({ error, kind, info, retry }: { error: unknown; kind: string; i
   const p = asProblem(error)
   const { id = '' } = useParams()
   return (
-    <Page title={p.status === 404 ? 'Not found' : (info?.label ?? kind)} trail={[{ to: `/inventory/${kind}`, label: info?.plural ?? kind }]}>
+    <Page title={p.status === 404 ? t`Not found` : (info?.label ?? kind)} trail={[{ to: `/inventory/${kind}`, label: info?.plural ?? kind }]}>
       {p.status === 404 ? (
-        <Empty title={`There is no such ${(info?.label ?? kind).toLowerCase()}`} action={<div className="row"><Button component={Link} variant="filled" to={`/why?name=${encodeURIComponent(id)}&kind=${kind}`}>Why is it not here?</Button><Button component={Link} to={`/inventory/${kind}?filter=${encodeURIComponent('state = gone')}`}>Those that are gone</Button></div>}>
-          It never existed, it was pruned long after it was gone, or you may not see it. An administrator can tell.
+        <Empty title={t`There is no such ${(info?.label ?? kind).toLowerCase()}`} action={<div className="row"><Button component={Link} variant="filled" to={`/why?name=${encodeURIComponent(id)}&kind=${kind}`}><Trans>Why is it not here?</Trans></Button><Button component={Link} to={`/inventory/${kind}?filter=${encodeURIComponent('state = gone')}`}><Trans>Those that are gone</Trans></Button></div>}>
+          <Trans>It never existed, it was pruned long after it was gone, or you may not see it. An administrator can tell.</Trans>
         </Empty>
       ) : (
         <ProblemPanel error={error} retry={retry} />
@@ -105,31 +107,31 @@ function One({ r, kind, asOf, refresh }: { r: Document; kind: KindInfo | undefin
       facts={
         <>
           <State state={r.state} pill />
-          {r.state === 'active' ? null : <span>since <When at={r.state_since} />{r.state_reason ? <>: <Foreign text={r.state_reason} /></> : null}</span>}
+          {r.state === 'active' ? null : <span><Trans>since <When at={r.state_since} />{r.state_reason ? <>: <Foreign text={r.state_reason} /></> : null}</Trans></span>}
           <Place r={r} />
-          {r.common.owner?.name ? <span>owner <Foreign text={r.common.owner.name} /></span> : null}
-          <span className="muted">seen <When at={r.last_seen} /></span>
-          <span className="muted">changed <When at={r.updated_at} /></span>
+          {r.common.owner?.name ? <span><Trans>owner <Foreign text={r.common.owner.name} /></Trans></span> : null}
+          <span className="muted"><Trans>seen <When at={r.last_seen} /></Trans></span>
+          <span className="muted"><Trans>changed <When at={r.updated_at} /></Trans></span>
         </>
       }
       actions={
         <>
-          {link ? <Button component="a" href={link} target="_blank" rel="noreferrer noopener" leftSection={<IconExternalLink size={15} aria-hidden />}>Provider’s console</Button> : null}
-          {canEdit ? <Button onClick={() => setMerging(true)}>Merge…</Button> : null}
-          {canEdit ? <Button onClick={rename}>Rename</Button> : null}
-          {canEdit && recorded(r) ? <Button onClick={() => setDeleting(true)}>Delete…</Button> : null}
+          {link ? <Button component="a" href={link} target="_blank" rel="noreferrer noopener" leftSection={<IconExternalLink size={15} aria-hidden />}><Trans>Provider’s console</Trans></Button> : null}
+          {canEdit ? <Button onClick={() => setMerging(true)}><Trans>Merge…</Trans></Button> : null}
+          {canEdit ? <Button onClick={rename}><Trans>Rename</Trans></Button> : null}
+          {canEdit && recorded(r) ? <Button onClick={() => setDeleting(true)}><Trans>Delete…</Trans></Button> : null}
         </>
       }
     >
-      <TabBar label="Views of this resource" value={tab} onChange={select} tabs={tabs.map((t) => (t.id === 'sources' && sources ? { ...t, count: sources } : t))} />
+      <TabBar label={t`Views of this resource`} value={tab} onChange={select} tabs={tabs.map((it) => (it.id === 'sources' && sources ? { ...it, count: sources } : it))} />
       {tab === 'facts' && kind ? <Facts r={r} kind={kind} canEdit={canEdit} editing={editing} setEditing={setEditing} refresh={refresh} /> : null}
       {tab === 'sources' ? <Sources r={r} kind={kind} canEdit={canEdit} refresh={refresh} /> : null}
       {tab === 'relations' ? <Relations r={r} asOf={asOf} /> : null}
       {tab === 'history' ? <History kind={r.kind} id={r.id} info={kind} /> : null}
       {tab === 'access' ? <Access kind={r.kind} id={r.id} /> : null}
       {tab === 'raw' ? (
-        <Panel title="As the API answers it" actions={<span className="muted">id <Copy text={r.id} label="the id" /></span>}>
-          <Snippet tall label="the JSON document" text={JSON.stringify(r, null, 2)} />
+        <Panel title={t`As the API answers it`} actions={<span className="muted"><Trans>id <Copy text={r.id} label={t`the id`} /></Trans></span>}>
+          <Snippet tall label={t`the JSON document`} text={JSON.stringify(r, null, 2)} />
         </Panel>
       ) : null}
       {deleting ? <Delete r={r} onClose={() => setDeleting(false)} refresh={refresh} /> : null}
@@ -147,20 +149,20 @@ function Delete({ r, onClose, refresh }: { r: Document; onClose: () => void; ref
   const client = useQueryClient()
   return (
     <Confirm
-      title="Delete this record"
-      verb="Delete"
+      title={t`Delete this record`}
+      verb={t`Delete`}
       danger
       reason="optional"
       onClose={onClose}
       onConfirm={async (reason) => {
         await api.delete('/api/v1/resources/{kind}/{id}', { path: { kind: r.kind, id: r.id }, ifMatch: r.version, query: reason ? { reason } : {} })
         for (const key of ['resources', 'operations', 'changes', 'summary']) void client.invalidateQueries({ queryKey: [key] })
-        say('Deleted')
+        say(t`Deleted`)
         refresh()
       }}
     >
-      <p><Foreign text={r.name || r.id} max={80} /> leaves the lists, the relations that it states end, and its identifiers are free for another.</p>
-      <p>Its history stays. The page of the imports lists the deletion, and can take it back.</p>
+      <p><Trans><Foreign text={r.name || r.id} max={80} /> leaves the lists, the relations that it states end, and its identifiers are free for another.</Trans></p>
+      <p><Trans>Its history stays. The page of the imports lists the deletion, and can take it back.</Trans></p>
     </Confirm>
   )
 }

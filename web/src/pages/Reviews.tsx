@@ -1,4 +1,6 @@
 // Pairs that may be one thing: a person says whether they are, and no rule says otherwise afterwards.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, SegmentedControl } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconCircleCheck } from '@tabler/icons-react'
@@ -19,10 +21,10 @@ import { say } from '../parts/toast'
 import { When } from '../parts/When'
 
 const titles: Record<ReviewItem['type'], string> = {
-  bridge: 'One identifier, two resources',
-  quarantine: 'One identity at two machines',
-  conflict: 'Joined, but contradictory',
-  duplicate: 'Possibly the same',
+  bridge: t`One identifier, two resources`,
+  quarantine: t`One identity at two machines`,
+  conflict: t`Joined, but contradictory`,
+  duplicate: t`Possibly the same`,
 }
 
 export default function Reviews() {
@@ -31,15 +33,15 @@ export default function Reviews() {
   const list = useQuery(q.reviews(`state = ${show === 'merged' || show === 'apart' ? show : 'open'}`))
   return (
     <Page
-      title="Same or not"
-      facts={<span>What the rules do not decide alone. A decision is kept whatever later readings say.</span>}
+      title={t`Same or not`}
+      facts={<span><Trans>What the rules do not decide alone. A decision is kept whatever later readings say.</Trans></span>}
       actions={
         <SegmentedControl size="xs" value={show} onChange={(v) => setParams(v === 'open' ? {} : { show: v })}
-          data={[{ value: 'open', label: 'To decide' }, { value: 'merged', label: 'Merged' }, { value: 'apart', label: 'Kept apart' }]} />
+          data={[{ value: 'open', label: t`To decide` }, { value: 'merged', label: t`Merged` }, { value: 'apart', label: t`Kept apart` }]} />
       }
     >
-      {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : !list.data ? <Loading what="the review items" /> : list.data.items.length === 0 ? (
-        <Empty icon={<IconCircleCheck size={28} stroke={1.4} aria-hidden />} title={show === 'open' ? 'Nothing waits for a decision' : 'None was decided so'}>{show === 'open' ? 'Two records that may be one thing, and that no rule joins or keeps apart, are listed here side by side.' : null}</Empty>
+      {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : !list.data ? <Loading what={t`the review items`} /> : list.data.items.length === 0 ? (
+        <Empty icon={<IconCircleCheck size={28} stroke={1.4} aria-hidden />} title={show === 'open' ? t`Nothing waits for a decision` : t`None was decided so`}>{show === 'open' ? t`Two records that may be one thing, and that no rule joins or keeps apart, are listed here side by side.` : null}</Empty>
       ) : (
         list.data.items.map((r) => <Item key={r.id} r={r} />)
       )}
@@ -57,12 +59,12 @@ function Item({ r }: { r: ReviewItem }) {
     if (deciding === 'merge') await api.post('/api/v1/review-items/{id}/merge', call)
     else await api.post('/api/v1/review-items/{id}/keep-apart', call)
     for (const key of ['reviews', 'resources', 'resource', 'changes', 'summary']) void client.invalidateQueries({ queryKey: [key] })
-    say(deciding === 'merge' ? 'They are one' : 'They are kept apart')
+    say(deciding === 'merge' ? t`They are one` : t`They are kept apart`)
   }
   return (
     <Panel
       title={titles[r.type]}
-      actions={may && r.state === 'open' ? <><Button variant="filled" onClick={() => setDeciding('merge')}>{alone ? 'It is one' : 'They are one'}</Button><Button onClick={() => setDeciding('apart')}>{alone ? 'Split it' : 'Keep them apart'}</Button></> : null}
+      actions={may && r.state === 'open' ? <><Button variant="filled" onClick={() => setDeciding('merge')}>{alone ? t`It is one` : t`They are one`}</Button><Button onClick={() => setDeciding('apart')}>{alone ? t`Split it` : t`Keep them apart`}</Button></> : null}
     >
       <div className="stack-s">
         <p className="row">
@@ -71,24 +73,24 @@ function Item({ r }: { r: ReviewItem }) {
           ))}
         </p>
         <p>
-          {r.detail ? <Foreign text={r.detail} max={300} /> : r.identifier ? <>Both have the {r.identifier.type} <Foreign text={r.identifier.value} max={80} />, which is too weak to join them by itself.</> : null}
+          {r.detail ? <Foreign text={r.detail} max={300} /> : r.identifier ? <><Trans>Both have the {r.identifier.type} <Foreign text={r.identifier.value} max={80} />, which is too weak to join them by itself.</Trans></> : null}
         </p>
         <p className="muted">
-          Brought up by {r.connection ? <Link to={`/connections/${r.connection.id}`}><Foreign text={r.connection.name || r.connection.id} /></Link> : 'another source'} <When at={r.at} />
+          <Trans>Brought up by {r.connection ? <Link to={`/connections/${r.connection.id}`}><Foreign text={r.connection.name || r.connection.id} /></Link> : t`another source`} <When at={r.at} /></Trans>
         </p>
-        {r.decided_by ? <p>{r.state === 'merged' ? 'Merged' : 'Kept apart'} by <Foreign text={actor(r.decided_by).name} /> <When at={r.decided_at} />{r.reason ? <>: <Foreign text={r.reason} max={300} /></> : null}</p> : null}
+        {r.decided_by ? <p><Trans>{r.state === 'merged' ? t`Merged` : t`Kept apart`} by <Foreign text={actor(r.decided_by).name} /> <When at={r.decided_at} />{r.reason ? <>: <Foreign text={r.reason} max={300} /></> : null}</Trans></p> : null}
       </div>
       {deciding ? (
         <Confirm
-          title={deciding === 'merge' ? 'Say that it is one thing' : 'Say that they are two things'}
-          verb={deciding === 'merge' ? 'One thing' : 'Two things'}
+          title={deciding === 'merge' ? t`Say that it is one thing` : t`Say that they are two things`}
+          verb={deciding === 'merge' ? t`One thing` : t`Two things`}
           reason="optional"
           onClose={() => setDeciding(null)}
           onConfirm={decide}
         >
           {deciding === 'merge'
-            ? <p>The older one stays and takes over what the other consists of. It can be split again on its page.</p>
-            : <p>No rule joins them from now on, and an identifier that both have joins nothing.</p>}
+            ? <p><Trans>The older one stays and takes over what the other consists of. It can be split again on its page.</Trans></p>
+            : <p><Trans>No rule joins them from now on, and an identifier that both have joins nothing.</Trans></p>}
         </Confirm>
       ) : null}
     </Panel>

@@ -1,4 +1,6 @@
 // Roles, the permission groups that they are made of, and what everybody has. Nobody can give what he does not hold himself.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Checkbox, Menu, Modal, MultiSelect, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconPlus } from '@tabler/icons-react'
@@ -33,50 +35,50 @@ export default function Roles() {
   }
   const error = roles.error ?? groups.error ?? everybody.error
   const roleCols: Col<Role>[] = [
-    { id: 'name', label: 'Role', width: 150, cell: (r) => <code>{r.name}</code> },
-    { id: 'description', label: 'What it is for', width: 260, cell: (r) => <Foreign text={r.description} max={120} /> },
-    { id: 'groups', label: 'Permission groups', width: 240, cell: (r) => <Foreign text={r.groups.join(', ') || 'none'} max={120} /> },
-    { id: 'users', label: 'Users', width: 70, cell: (r) => r.users },
-    { id: 'tokens', label: 'Tokens', width: 70, cell: (r) => r.tokens },
-    { id: 'act', label: 'Actions', act: true, width: 90, cell: (r) => <Acts name={r.name} off={!may} builtIn={r.built_in} onEdit={() => setOpen({ what: 'role', was: r })} onDelete={() => setDoomed({ what: 'role', name: r.name })} /> },
+    { id: 'name', label: t`Role`, width: 150, cell: (r) => <code>{r.name}</code> },
+    { id: 'description', label: t`What it is for`, width: 260, cell: (r) => <Foreign text={r.description} max={120} /> },
+    { id: 'groups', label: t`Permission groups`, width: 240, cell: (r) => <Foreign text={r.groups.join(', ') || t`none`} max={120} /> },
+    { id: 'users', label: t`Users`, width: 70, cell: (r) => r.users },
+    { id: 'tokens', label: t`Tokens`, width: 70, cell: (r) => r.tokens },
+    { id: 'act', label: t`Actions`, act: true, width: 90, cell: (r) => <Acts name={r.name} off={!may} builtIn={r.built_in} onEdit={() => setOpen({ what: 'role', was: r })} onDelete={() => setDoomed({ what: 'role', name: r.name })} /> },
   ]
   const groupCols: Col<PermissionGroup>[] = [
-    { id: 'name', label: 'Permission group', width: 170, cell: (g) => <code>{g.name}</code> },
-    { id: 'description', label: 'What it is for', width: 260, cell: (g) => <Foreign text={g.description} max={120} /> },
-    { id: 'actions', label: 'Actions it allows', width: 300, cell: (g) => <span title={g.actions.join(', ')}><Foreign text={g.built_in && g.actions.length > 15 ? 'all' : g.actions.join(', ') || 'none'} max={90} /></span> },
-    { id: 'act', label: 'Actions', act: true, width: 90, cell: (g) => <Acts name={g.name} off={!may} builtIn={g.built_in} onEdit={() => setOpen({ what: 'group', was: g })} onDelete={() => setDoomed({ what: 'group', name: g.name })} /> },
+    { id: 'name', label: t`Permission group`, width: 170, cell: (g) => <code>{g.name}</code> },
+    { id: 'description', label: t`What it is for`, width: 260, cell: (g) => <Foreign text={g.description} max={120} /> },
+    { id: 'actions', label: t`Actions it allows`, width: 300, cell: (g) => <span title={g.actions.join(', ')}><Foreign text={g.built_in && g.actions.length > 15 ? t`all` : g.actions.join(', ') || t`none`} max={90} /></span> },
+    { id: 'act', label: t`Actions`, act: true, width: 90, cell: (g) => <Acts name={g.name} off={!may} builtIn={g.built_in} onEdit={() => setOpen({ what: 'group', was: g })} onDelete={() => setDoomed({ what: 'group', name: g.name })} /> },
   ]
   return (
     <Page
-      title="Roles"
-      trail={[{ to: '/settings', label: 'Settings' }]}
-      facts={<span>The first of these that gives anything counts: permission groups given to a user, the user’s role, what everybody has. Grants on single things add to it.</span>}
-      actions={may ? <><Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setOpen({ what: 'role' })}>Make a role</Button><Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setOpen({ what: 'group' })}>Make a permission group</Button></> : null}
+      title={t`Roles`}
+      trail={[{ to: '/settings', label: t`Settings` }]}
+      facts={<span><Trans>The first of these that gives anything counts: permission groups given to a user, the user’s role, what everybody has. Grants on single things add to it.</Trans></span>}
+      actions={may ? <><Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setOpen({ what: 'role' })}><Trans>Make a role</Trans></Button><Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setOpen({ what: 'group' })}><Trans>Make a permission group</Trans></Button></> : null}
     >
       {error && !(roles.data && groups.data && everybody.data) ? <ProblemPanel error={error} retry={refresh} /> : (
         <>
-          <Panel title="Roles"><DataTable label="Roles" rows={sorted(roles.data?.items)} cols={roleCols} rowKey={(r) => r.name} loading={roles.isPending} /></Panel>
-          <Panel title="Permission groups"><DataTable label="Permission groups" rows={sorted(groups.data?.items)} cols={groupCols} rowKey={(g) => g.name} loading={groups.isPending} /></Panel>
-          <Panel title="What everybody has" actions={may && everybody.data ? <Button onClick={() => setOpen({ what: 'everybody', ...everybody.data })}>Edit what everybody has</Button> : null}>
-            {everybody.isPending ? <Loading what="what everybody has" lines={1} /> : <p>{everybody.data?.groups.length ? <Foreign text={everybody.data.groups.join(', ')} max={200} /> : 'Nothing: who has no role and no groups sees only what is granted.'}</p>}
+          <Panel title={t`Roles`}><DataTable label={t`Roles`} rows={sorted(roles.data?.items)} cols={roleCols} rowKey={(r) => r.name} loading={roles.isPending} /></Panel>
+          <Panel title={t`Permission groups`}><DataTable label={t`Permission groups`} rows={sorted(groups.data?.items)} cols={groupCols} rowKey={(g) => g.name} loading={groups.isPending} /></Panel>
+          <Panel title={t`What everybody has`} actions={may && everybody.data ? <Button onClick={() => setOpen({ what: 'everybody', ...everybody.data })}><Trans>Edit what everybody has</Trans></Button> : null}>
+            {everybody.isPending ? <Loading what={t`what everybody has`} lines={1} /> : <p>{everybody.data?.groups.length ? <Foreign text={everybody.data.groups.join(', ')} max={200} /> : t`Nothing: who has no role and no groups sees only what is granted.`}</p>}
           </Panel>
         </>
       )}
       {open ? <Edit open={open} onClose={() => setOpen(null)} onDone={() => { setOpen(null); refresh() }} /> : null}
       {doomed ? (
         <Confirm
-          title={`Delete the ${doomed.what === 'role' ? 'role' : 'permission group'} ${doomed.name}`}
-          verb="Delete it"
+          title={t`Delete the ${doomed.what === 'role' ? t`role` : t`permission group`} ${doomed.name}`}
+          verb={t`Delete it`}
           danger
           onClose={() => setDoomed(null)}
           onConfirm={async () => {
             const path = { name: doomed.name }
             await (doomed.what === 'role' ? api.delete('/api/v1/roles/{name}', { path }) : api.delete('/api/v1/permission-groups/{name}', { path }))
             refresh()
-            say(`${doomed.name} deleted`)
+            say(t`${doomed.name} deleted`)
           }}
         >
-          <p>Only what nobody has can be deleted.</p>
+          <p><Trans>Only what nobody has can be deleted.</Trans></p>
         </Confirm>
       ) : null}
     </Page>
@@ -87,14 +89,14 @@ export default function Roles() {
 const sorted = <T extends { name: string; built_in: boolean }>(list: T[] = []) => [...list].sort((a, b) => Number(b.built_in) - Number(a.built_in) || a.name.localeCompare(b.name))
 
 function Acts({ name, off, builtIn, onEdit, onDelete }: { name: string; off: boolean; builtIn: boolean; onEdit: () => void; onDelete: () => void }) {
-  if (builtIn) return <span className="muted">built in</span>
+  if (builtIn) return <span className="muted"><Trans>built in</Trans></span>
   if (off) return null
   return (
     <Menu position="bottom-end" width={160}>
-      <Menu.Target><button type="button" className="link" aria-label={`Actions for ${name}`}>Actions</button></Menu.Target>
+      <Menu.Target><button type="button" className="link" aria-label={t`Actions for ${name}`}><Trans>Actions</Trans></button></Menu.Target>
       <Menu.Dropdown>
-        <Menu.Item onClick={onEdit}>Edit</Menu.Item>
-        <Menu.Item color="danger" onClick={onDelete}>Delete</Menu.Item>
+        <Menu.Item onClick={onEdit}><Trans>Edit</Trans></Menu.Item>
+        <Menu.Item color="danger" onClick={onDelete}><Trans>Delete</Trans></Menu.Item>
       </Menu.Dropdown>
     </Menu>
   )
@@ -121,7 +123,7 @@ function Edit({ open, onClose, onDone }: { open: Open; onClose: () => void; onDo
         else await api.post('/api/v1/roles', { body: { ...made, groups: chosen } })
       } else if (was) await api.put('/api/v1/permission-groups/{name}', { path: { name: was.name }, ifMatch: was.version, body: { description: made.description, actions: chosen } })
       else await api.post('/api/v1/permission-groups', { body: { ...made, actions: chosen } })
-      say('Saved')
+      say(t`Saved`)
       onDone()
     } catch (err) {
       setError(err)
@@ -130,19 +132,19 @@ function Edit({ open, onClose, onDone }: { open: Open; onClose: () => void; onDo
   }
   const word = { role: 'role', group: 'permission group', everybody: 'what everybody has' }[open.what]
   return (
-    <Modal opened onClose={onClose} size="lg" title={was ? `Edit ${was.name}` : open.what === 'everybody' ? 'What everybody has' : `Make a ${word}`} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} size="lg" title={was ? t`Edit ${was.name}` : open.what === 'everybody' ? t`What everybody has` : t`Make a ${word}`} closeButtonProps={{ 'aria-label': t`Close` }}>
       <form className="stack" onSubmit={(e) => void submit(e)}>
         {open.what === 'everybody' ? null : (
           <>
-            {was ? null : <TextInput label="Name" description="Lower-case letters, digits and underscores; it does not change later." required data-autofocus value={name} onChange={(e) => setName(e.currentTarget.value)} error={fields.get('/name')} autoComplete="off" autoCapitalize="none" maxLength={40} />}
-            <TextInput label="What it is for" value={description} onChange={(e) => setDescription(e.currentTarget.value)} error={fields.get('/description')} autoComplete="off" maxLength={500} />
+            {was ? null : <TextInput label={t`Name`} description={t`Lower-case letters, digits and underscores; it does not change later.`} required data-autofocus value={name} onChange={(e) => setName(e.currentTarget.value)} error={fields.get('/name')} autoComplete="off" autoCapitalize="none" maxLength={40} />}
+            <TextInput label={t`What it is for`} value={description} onChange={(e) => setDescription(e.currentTarget.value)} error={fields.get('/description')} autoComplete="off" maxLength={500} />
           </>
         )}
         {open.what === 'group' ? <Actions chosen={chosen} onChange={setChosen} /> : (
-          <MultiSelect label="Permission groups" description="Together they allow what each of them allows. You can give what you hold yourself." data={names} value={chosen} onChange={setChosen} error={fields.get('/groups')} searchable clearable />
+          <MultiSelect label={t`Permission groups`} description={t`Together they allow what each of them allows. You can give what you hold yourself.`} data={names} value={chosen} onChange={setChosen} error={fields.get('/groups')} searchable clearable />
         )}
         {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
-        <div className="row"><Button type="submit" variant="filled" loading={busy}>Save</Button><Button onClick={onClose}>Cancel</Button></div>
+        <div className="row"><Button type="submit" variant="filled" loading={busy}><Trans>Save</Trans></Button><Button onClick={onClose}><Trans>Cancel</Trans></Button></div>
       </form>
     </Modal>
   )
@@ -150,11 +152,11 @@ function Edit({ open, onClose, onDone }: { open: Open; onClose: () => void; onDo
 
 function Actions({ chosen, onChange }: { chosen: string[]; onChange: (next: string[]) => void }) {
   const list = useQuery(q.actions())
-  if (list.isPending) return <Loading what="what can be allowed" lines={5} />
+  if (list.isPending) return <Loading what={t`what can be allowed`} lines={5} />
   if (list.error && !list.data) return <ProblemPanel error={list.error} compact />
   return (
     <fieldset className={css.actions}>
-      <legend>What it allows</legend>
+      <legend><Trans>What it allows</Trans></legend>
       {(list.data?.items ?? []).map((a) => (
         <Checkbox key={a.name} label={a.description} description={a.name} disabled={!a.mine} checked={chosen.includes(a.name)} onChange={(e) => onChange(e.currentTarget.checked ? [...chosen, a.name] : chosen.filter((x) => x !== a.name))} />
       ))}

@@ -1,4 +1,6 @@
 // One run: what was planned, and how each scope ended, filling in while it goes.
+import { plural, t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Progress } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -10,7 +12,7 @@ import { moving, q } from '../api/queries'
 import type { KindInfo, Run as Document, RunScope } from '../api/types'
 import { partition, plain } from '../format/text'
 import { duration } from '../format/time'
-import { count, counted } from '../format/units'
+import { count } from '../format/units'
 import { useMaySomewhere } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { Mark, State, stateWord } from '../parts/marks'
@@ -34,58 +36,58 @@ export default function Run() {
   const [canceling, setCanceling] = useState(false)
   if (run.error && !run.data) {
     return (
-      <Page title="Run" trail={[{ to: '/runs', label: 'Runs' }]}>
-        {asProblem(run.error).status === 404 ? <Empty title="There is no such run">It may have been pruned, or you may not see its connection.</Empty> : <ProblemPanel error={run.error} retry={() => void run.refetch()} />}
+      <Page title={t`Run`} trail={[{ to: '/runs', label: t`Runs` }]}>
+        {asProblem(run.error).status === 404 ? <Empty title={t`There is no such run`}><Trans>It may have been pruned, or you may not see its connection.</Trans></Empty> : <ProblemPanel error={run.error} retry={() => void run.refetch()} />}
       </Page>
     )
   }
-  if (!run.data) return <Page title="Run"><Loading what="this run" /></Page>
+  if (!run.data) return <Page title={t`Run`}><Loading what={t`this run`} /></Page>
   const r = run.data
   return (
     <Page
-      title={`Run of ${r.connection.name || r.connection.id}`}
-      trail={[{ to: '/runs', label: 'Runs' }, { to: `/connections/${r.connection.id}`, label: plain(r.connection.name || r.connection.id) }]}
+      title={t`Run of ${r.connection.name || r.connection.id}`}
+      trail={[{ to: '/runs', label: t`Runs` }, { to: `/connections/${r.connection.id}`, label: plain(r.connection.name || r.connection.id) }]}
       facts={
         <>
           <State state={r.state} pill />
           <span>{resultWords(r)}</span>
-          <span className="muted">{r.started_at ? <>started <When at={r.started_at} /></> : <>queued <When at={r.queued_at} /></>}</span>
-          {tookMs(r) !== null ? <span className="muted">took {duration(tookMs(r)!)}</span> : null}
-          {r.agent ? <span className="muted">on <Link to={`/agents/${r.agent.id}`}><Foreign text={r.agent.name || r.agent.id} /></Link></span> : null}
+          <span className="muted">{r.started_at ? <><Trans>started <When at={r.started_at} /></Trans></> : <><Trans>queued <When at={r.queued_at} /></Trans></>}</span>
+          {tookMs(r) !== null ? <span className="muted"><Trans>took {duration(tookMs(r)!)}</Trans></span> : null}
+          {r.agent ? <span className="muted"><Trans>on <Link to={`/agents/${r.agent.id}`}><Foreign text={r.agent.name || r.agent.id} /></Link></Trans></span> : null}
         </>
       }
       actions={
         <>
-          {live && may ? <Button onClick={() => setCanceling(true)}>Cancel the run …</Button> : null}
-          <Button component={Link} to={`/changes?filter=${encodeURIComponent(`run_id = ${r.id}`)}`}>Its changes</Button>
+          {live && may ? <Button onClick={() => setCanceling(true)}><Trans>Cancel the run …</Trans></Button> : null}
+          <Button component={Link} to={`/changes?filter=${encodeURIComponent(`run_id = ${r.id}`)}`}><Trans>Its changes</Trans></Button>
         </>
       }
     >
       {live ? <Live r={r} /> : null}
-      {r.error ? <Panel title="What happened"><Quote text={r.error} tone="bad" /></Panel> : null}
+      {r.error ? <Panel title={t`What happened`}><Quote text={r.error} tone="bad" /></Panel> : null}
       <Totals r={r} />
-      <Panel title={<>Coverage <span className="muted">{scopes.data ? counted(scopes.data.total_size, 'scope') : ''}</span></>} actions={r.plan_complete || live ? null : <span className="row-n"><Mark state="partial" /> the plan itself was not complete</span>} flush>
-        {scopes.error && !scopes.data ? <ProblemPanel error={scopes.error} compact /> : scopes.data ? <Matrix scopes={scopes.data.items} kinds={kinds.data ?? []} live={live} more={!!scopes.data.next_page_token} /> : <Loading what="the scopes" lines={3} />}
+      <Panel title={<><Trans>Coverage <span className="muted">{scopes.data ? plural(scopes.data.total_size, { one: '# scope', other: '# scopes' }) : ''}</span></Trans></>} actions={r.plan_complete || live ? null : <span className="row-n"><Trans><Mark state="partial" /> the plan itself was not complete</Trans></span>} flush>
+        {scopes.error && !scopes.data ? <ProblemPanel error={scopes.error} compact /> : scopes.data ? <Matrix scopes={scopes.data.items} kinds={kinds.data ?? []} live={live} more={!!scopes.data.next_page_token} /> : <Loading what={t`the scopes`} lines={3} />}
       </Panel>
-      {r.warnings?.length ? <Panel title="Warnings"><ul className="stack-s">{r.warnings.map((w, i) => <li key={i}><Quote text={w} tone="warn" /></li>)}</ul></Panel> : null}
-      {r.log?.length ? <Panel title="Log"><pre className={css.log} tabIndex={0} aria-label="Log of the run">{plain(r.log.join('\n'))}</pre></Panel> : null}
+      {r.warnings?.length ? <Panel title={t`Warnings`}><ul className="stack-s">{r.warnings.map((w, i) => <li key={i}><Quote text={w} tone="warn" /></li>)}</ul></Panel> : null}
+      {r.log?.length ? <Panel title={t`Log`}><pre className={css.log} tabIndex={0} aria-label={t`Log of the run`}>{plain(r.log.join('\n'))}</pre></Panel> : null}
       <p className="muted">
-        id <Copy text={r.id} label="the run's id" /> · plugin {r.provider} {r.plugin_version ?? ''}
+        <Trans>id <Copy text={r.id} label={t`the run's id`} /> · plugin {r.provider} {r.plugin_version ?? ''}</Trans>
       </p>
       {canceling ? (
         <Confirm
-          title={`Cancel this run of ${r.connection.name || r.connection.id}`}
-          verb="Cancel the run"
+          title={t`Cancel this run of ${r.connection.name || r.connection.id}`}
+          verb={t`Cancel the run`}
           danger
           reason="optional"
           onClose={() => setCanceling(false)}
           onConfirm={async (reason) => {
             await api.post('/api/v1/runs/{id}/cancel', { path: { id: r.id }, body: reason ? { reason } : {} })
             for (const key of ['run', 'runs', 'connections']) void client.invalidateQueries({ queryKey: [key] })
-            say('The agent is told to stop')
+            say(t`The agent is told to stop`)
           }}
         >
-          <p>What was read completely before stays. Scopes that were not read to their end change nothing, and nothing is called gone.</p>
+          <p><Trans>What was read completely before stays. Scopes that were not read to their end change nothing, and nothing is called gone.</Trans></p>
         </Confirm>
       ) : null}
     </Page>
@@ -96,14 +98,14 @@ export function Live({ r }: { r: Document }) {
   const share = r.scopes_total ? (100 * r.scopes_done) / r.scopes_total : r.state === 'running' ? 4 : 0
   return (
     <div className={css.live} role="status">
-      <Progress value={share} color="accent" size="sm" aria-label="Progress of the run" transitionDuration={150} />
-      <span>{r.state === 'queued' ? 'Waiting for the agent to take it.' : `${resultWords(r)}.`}</span>
+      <Progress value={share} color="accent" size="sm" aria-label={t`Progress of the run`} transitionDuration={150} />
+      <span>{r.state === 'queued' ? t`Waiting for the agent to take it.` : `${resultWords(r)}.`}</span>
     </div>
   )
 }
 
 export function Totals({ r }: { r: Document }) {
-  const all: [string, number][] = [['Read', r.listed], ['New', r.created], ['Changed', r.updated], ['Returned', r.returned], ['Gone', r.gone], ['Held', r.held], ['Rejected', r.rejected]]
+  const all: [string, number][] = [[t`Read`, r.listed], [t`New`, r.created], [t`Changed`, r.updated], [t`Returned`, r.returned], [t`Gone`, r.gone], [t`Held`, r.held], [t`Rejected`, r.rejected]]
   return (
     <dl className={css.totals}>
       {all.map(([name, n]) => (
@@ -124,7 +126,7 @@ export function Matrix({ scopes, kinds, live, more }: { scopes: RunScope[]; kind
   const worst = [...scopes].sort((a, b) => severity.indexOf(a.outcome.status) - severity.indexOf(b.outcome.status))[0]
   const [chosen, setChosen] = useState<string | null>(null)
   if (scopes.length === 0) {
-    return <Empty title={live ? 'Nothing is planned yet' : 'No scope was read'}>{live ? 'The plugin is finding out what there is to read.' : 'The run ended before its plan was known.'}</Empty>
+    return <Empty title={live ? t`Nothing is planned yet` : t`No scope was read`}>{live ? t`The plugin is finding out what there is to read.` : t`The run ended before its plan was known.`}</Empty>
   }
   const rows = [...new Set(scopes.map((s) => s.kind))]
   const columns = [...new Set(scopes.map((s) => partition(s.partition)))].sort()
@@ -133,11 +135,11 @@ export function Matrix({ scopes, kinds, live, more }: { scopes: RunScope[]; kind
   const shown = open ? cells.get(open) : undefined
   return (
     <>
-      <div className={css.scroll} tabIndex={0} role="region" aria-label="Coverage matrix">
+      <div className={css.scroll} tabIndex={0} role="region" aria-label={t`Coverage matrix`}>
         <table className={css.matrix}>
           <thead>
             <tr>
-              <th scope="col"><span className="hidden-visually">Kind</span></th>
+              <th scope="col"><span className="hidden-visually"><Trans>Kind</Trans></span></th>
               {columns.map((c) => <th key={c} scope="col"><Foreign text={c} max={36} /></th>)}
             </tr>
           </thead>
@@ -151,11 +153,11 @@ export function Matrix({ scopes, kinds, live, more }: { scopes: RunScope[]; kind
                     <td key={c}>
                       {s ? (
                         <button type="button" aria-pressed={open === keyOf(s)} onClick={() => setChosen(open === keyOf(s) ? '' : keyOf(s))}>
-                          <State state={live && s.outcome.status === 'not_tried' ? 'queued' : s.outcome.status} word={live && s.outcome.status === 'not_tried' ? 'to be read' : stateWord(s.outcome.status)} />
+                          <State state={live && s.outcome.status === 'not_tried' ? 'queued' : s.outcome.status} word={live && s.outcome.status === 'not_tried' ? t`to be read` : stateWord(s.outcome.status)} />
                           <span className="num muted">{count(s.outcome.listed)}</span>
                         </button>
                       ) : (
-                        <span className="muted" title="Not in the plan">·</span>
+                        <span className="muted" title={t`Not in the plan`}>·</span>
                       )}
                     </td>
                   )
@@ -165,7 +167,7 @@ export function Matrix({ scopes, kinds, live, more }: { scopes: RunScope[]; kind
           </tbody>
         </table>
       </div>
-      {more ? <p className={css.more}>The first {count(scopes.length)} scopes.</p> : null}
+      {more ? <p className={css.more}><Trans>The first {count(scopes.length)} scopes.</Trans></p> : null}
       {shown ? <ScopeDetail s={shown} kinds={kinds} /> : null}
     </>
   )
@@ -190,13 +192,13 @@ function ScopeDetail({ s, kinds }: { s: RunScope; kinds: KindInfo[] }) {
         <State state={o.status} pill />
       </div>
       <dl className={css.facts}>{facts.filter(([, v]) => v).map(([k, v]) => <div key={k}><dt>{k}</dt><dd>{v}</dd></div>)}</dl>
-      {o.error ? <><span className="muted">The provider’s own words:</span><Quote text={o.error} tone={o.status === 'denied' ? 'held' : 'bad'} /></> : null}
-      {o.advice ? <p><strong>What to do:</strong> <Foreign text={o.advice} max={2000} /></p> : null}
-      {o.warnings?.length ? <><span className="muted">Warnings:</span>{o.warnings.map((w, i) => <Quote key={i} text={w} tone="warn" />)}</> : null}
+      {o.error ? <><span className="muted"><Trans>The provider’s own words:</Trans></span><Quote text={o.error} tone={o.status === 'denied' ? 'held' : 'bad'} /></> : null}
+      {o.advice ? <p><strong><Trans>What to do:</Trans></strong> <Foreign text={o.advice} max={2000} /></p> : null}
+      {o.warnings?.length ? <><span className="muted"><Trans>Warnings:</Trans></span>{o.warnings.map((w, i) => <Quote key={i} text={w} tone="warn" />)}</> : null}
       {s.rejected?.length ? (
         <>
-          <span className="muted">Not taken:</span>
-          <ul className="stack-s">{s.rejected.map((x) => <li key={x.external_id}><Copy text={x.external_id} label="the external id" /> <Foreign text={x.reason} max={400} /></li>)}</ul>
+          <span className="muted"><Trans>Not taken:</Trans></span>
+          <ul className="stack-s">{s.rejected.map((x) => <li key={x.external_id}><Copy text={x.external_id} label={t`the external id`} /> <Foreign text={x.reason} max={400} /></li>)}</ul>
         </>
       ) : null}
     </div>

@@ -1,16 +1,17 @@
 // What a run did, in a few words.
+import { plural, t } from '@lingui/core/macro'
 import type { Run } from '../api/types'
 import { moving } from '../api/queries'
-import { count, counted } from '../format/units'
+import { count } from '../format/units'
 import { human } from '../format/text'
 
 export function resultWords(r: Run): string {
   if (moving(r)) {
-    if (r.state === 'queued') return 'waits for its agent'
-    const part = r.scopes_total ? `${count(r.scopes_done)} of ${counted(r.scopes_total, 'scope')}` : human(r.phase || 'planning').toLowerCase()
-    return r.listed ? `${part}, ${count(r.listed)} read` : part
+    if (r.state === 'queued') return t`waits for its agent`
+    const part = r.scopes_total ? t`${count(r.scopes_done)} of ${plural(r.scopes_total, { one: '# scope', other: '# scopes' })}` : human(r.phase || 'planning').toLowerCase()
+    return r.listed ? t`${part}, ${count(r.listed)} read` : part
   }
-  if (r.unchanged) return 'nothing changed'
+  if (r.unchanged) return t`nothing changed`
   const parts = [
     r.created ? `${count(r.created)} new` : '',
     r.updated ? `${count(r.updated)} changed` : '',
@@ -22,7 +23,7 @@ export function resultWords(r: Run): string {
   if (parts.length) return parts.join(', ')
   // A run that had nothing to read says why: "waiting for the first upload".
   if (r.state === 'succeeded' && !r.plan_complete && !r.scopes_total && r.warnings?.length) return r.warnings[0]!.split(':')[0]!
-  return r.state === 'failed' ? r.error || 'failed' : r.state === 'canceled' ? 'canceled' : 'nothing changed'
+  return r.state === 'failed' ? r.error || 'failed' : r.state === 'canceled' ? 'canceled' : t`nothing changed`
 }
 
 export function RunResult({ run }: { run: Run }) {

@@ -1,3 +1,5 @@
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
 import { useInfiniteQuery, useQuery, keepPreviousData } from '@tanstack/react-query'
 import { Link, useSearchParams } from 'react-router'
@@ -40,12 +42,12 @@ export default function Runs() {
     { name: 'provider', type: 'string', sortable: true },
   ]
   return (
-    <Page fill title="Runs" facts={<span>Every execution of a connection, the newest first.</span>}>
+    <Page fill title={t`Runs`} facts={<span><Trans>Every execution of a connection, the newest first.</Trans></span>}>
       <CoverageStrip />
-      <FilterLine value={filter} onApply={(t) => setParams(t ? { filter: t } : {})} problem={refused} kind={{ filter_fields: fields }} placeholder="For example state = failed" />
+      <FilterLine value={filter} onApply={(it) => setParams(it ? { filter: it } : {})} problem={refused} kind={{ filter_fields: fields }} placeholder={t`For example state = failed`} />
       {list.error && !list.data && !refused ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : refused ? null : !list.isPending && rows.length === 0 ? (
-        <Empty title={filter ? 'No runs match this filter' : 'Nothing has run yet'} action={filter ? <Button variant="filled" onClick={() => setParams({})}>Clear the filter</Button> : <Button component={Link} to="/connections" variant="filled">See connections</Button>}>
-          Runs follow the schedule of their connection, or start with “Run now”.
+        <Empty title={filter ? t`No runs match this filter` : t`Nothing has run yet`} action={filter ? <Button variant="filled" onClick={() => setParams({})}><Trans>Clear the filter</Trans></Button> : <Button component={Link} to="/connections" variant="filled"><Trans>See connections</Trans></Button>}>
+          <Trans>Runs follow the schedule of their connection, or start with “Run now”.</Trans>
         </Empty>
       ) : (
         <RunTable rows={rows} fill loading={list.isPending || list.isFetchingNextPage} onEnd={() => { if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage() }} />
@@ -62,23 +64,23 @@ export function tookMs(r: Run): number | null {
 
 const triggerWord = (trigger: string) => {
   const a = actor(trigger)
-  return a.type === 'user' || a.type === 'token' ? `asked by ${a.name}` : trigger === 'schedule' ? 'by schedule' : trigger === 'start' ? 'agent’s start' : trigger === 'manual' ? 'asked for' : trigger
+  return a.type === 'user' || a.type === 'token' ? t`asked by ${a.name}` : trigger === 'schedule' ? t`by schedule` : trigger === 'start' ? t`agent’s start` : trigger === 'manual' ? t`asked for` : trigger
 }
 
 export function RunTable({ rows, fill, loading, onEnd, withoutConnection }: { rows: Run[]; fill?: boolean; loading?: boolean; onEnd?: () => void; withoutConnection?: boolean }) {
   const cols: Col<Run>[] = [
-    { id: 'state', label: 'State', width: 120, cell: (r) => <Link to={`/runs/${r.id}`}><State state={r.state} /></Link> },
-    { id: 'connection', label: 'Connection', width: 180, cell: (r) => <Link to={`/connections/${r.connection.id}`}><Foreign text={r.connection.name || r.connection.id} max={40} /></Link> },
-    { id: 'result', label: 'Result', width: 240, cell: (r) => <RunResult run={r} /> },
-    { id: 'scopes', label: 'Scopes', width: 80, right: true, cell: (r) => (r.scopes_total ? `${r.scopes_done}/${r.scopes_total}` : null) },
-    { id: 'started', label: 'Started', width: 110, cell: (r) => <When at={r.started_at ?? r.queued_at} /> },
-    { id: 'took', label: 'Took', width: 90, right: true, cell: (r) => { const ms = tookMs(r); return ms === null ? null : duration(ms) } },
-    { id: 'trigger', label: 'Why', width: 130, wide: true, cell: (r) => <Foreign text={triggerWord(r.trigger)} max={30} /> },
-    { id: 'agent', label: 'Agent', width: 130, wide: true, cell: (r) => (r.agent ? <Foreign text={r.agent.name || r.agent.id} max={30} /> : null) },
+    { id: 'state', label: t`State`, width: 120, cell: (r) => <Link to={`/runs/${r.id}`}><State state={r.state} /></Link> },
+    { id: 'connection', label: t`Connection`, width: 180, cell: (r) => <Link to={`/connections/${r.connection.id}`}><Foreign text={r.connection.name || r.connection.id} max={40} /></Link> },
+    { id: 'result', label: t`Result`, width: 240, cell: (r) => <RunResult run={r} /> },
+    { id: 'scopes', label: t`Scopes`, width: 80, right: true, cell: (r) => (r.scopes_total ? `${r.scopes_done}/${r.scopes_total}` : null) },
+    { id: 'started', label: t`Started`, width: 110, cell: (r) => <When at={r.started_at ?? r.queued_at} /> },
+    { id: 'took', label: t`Took`, width: 90, right: true, cell: (r) => { const ms = tookMs(r); return ms === null ? null : duration(ms) } },
+    { id: 'trigger', label: t`Why`, width: 130, wide: true, cell: (r) => <Foreign text={triggerWord(r.trigger)} max={30} /> },
+    { id: 'agent', label: t`Agent`, width: 130, wide: true, cell: (r) => (r.agent ? <Foreign text={r.agent.name || r.agent.id} max={30} /> : null) },
   ]
   return (
     <DataTable
-      label="Runs"
+      label={t`Runs`}
       rows={rows}
       cols={cols.filter((c) => !(withoutConnection && c.id === 'connection'))}
       rowKey={(r) => r.id}

@@ -1,4 +1,6 @@
 // Setting up a second factor, and turning it off again.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Modal, PasswordInput } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -12,7 +14,7 @@ import { Copy, Snippet } from '../parts/Text'
 import { say } from '../parts/toast'
 import css from './SecondFactor.module.css'
 
-const show = { 'aria-label': 'Show or hide the password' }
+const show = { 'aria-label': t`Show or hide the password` }
 
 /** Password, picture and first code, recovery codes. `onDone` is called when the codes were kept. */
 export function SetUpFactor({ onDone, onCancel }: { onDone: () => void; onCancel?: () => void }) {
@@ -38,34 +40,34 @@ export function SetUpFactor({ onDone, onCancel }: { onDone: () => void; onCancel
   if (codes) {
     return (
       <div className="stack">
-        <p>From now on signing in asks for a code. Keep these recovery codes where the phone is not: each signs in once when it is lost. They are shown only now.</p>
-        <Snippet label="the recovery codes" text={codes.join('\n')} tall />
-        <div><Button variant="filled" onClick={onDone}>I have kept them</Button></div>
+        <p><Trans>From now on signing in asks for a code. Keep these recovery codes where the phone is not: each signs in once when it is lost. They are shown only now.</Trans></p>
+        <Snippet label={t`the recovery codes`} text={codes.join('\n')} tall />
+        <div><Button variant="filled" onClick={onDone}><Trans>I have kept them</Trans></Button></div>
       </div>
     )
   }
   if (!pending) {
     return (
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void begin() }}>
-        <p>An authenticator app on your phone shows a code that changes every 30 seconds. Signing in asks for it after the password.</p>
-        <PasswordInput label="Your password" autoComplete="current-password" required value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={fields.get('/current_password')} visibilityToggleButtonProps={show} data-autofocus />
+        <p><Trans>An authenticator app on your phone shows a code that changes every 30 seconds. Signing in asks for it after the password.</Trans></p>
+        <PasswordInput label={t`Your password`} autoComplete="current-password" required value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={fields.get('/current_password')} visibilityToggleButtonProps={show} data-autofocus />
         {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
-        <div className="row"><Button type="submit" variant="filled" loading={busy}>Go on</Button>{onCancel ? <Button onClick={onCancel}>Cancel</Button> : null}</div>
+        <div className="row"><Button type="submit" variant="filled" loading={busy}><Trans>Go on</Trans></Button>{onCancel ? <Button onClick={onCancel}><Trans>Cancel</Trans></Button> : null}</div>
       </form>
     )
   }
   return (
     <form className="stack" onSubmit={(e) => { e.preventDefault(); void confirm() }}>
       <div className={css.enrol}>
-        <Qr rows={pending.qr ?? []} label="QR code for the authenticator" />
+        <Qr rows={pending.qr ?? []} label={t`QR code for the authenticator`} />
         <div className="stack-s">
-          <p>Scan this with the authenticator. If it cannot scan, type this secret into it:</p>
-          <div className={css.secret}><Copy text={pending.secret} label="the secret" /></div>
+          <p><Trans>Scan this with the authenticator. If it cannot scan, type this secret into it:</Trans></p>
+          <div className={css.secret}><Copy text={pending.secret} label={t`the secret`} /></div>
         </div>
       </div>
       <CodeField only value={code} onChange={setCode} error={fields.get('/code')} focus />
       {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
-      <div className="row"><Button type="submit" variant="filled" loading={busy}>Confirm the code</Button>{onCancel ? <Button onClick={onCancel}>Cancel</Button> : null}</div>
+      <div className="row"><Button type="submit" variant="filled" loading={busy}><Trans>Confirm the code</Trans></Button>{onCancel ? <Button onClick={onCancel}><Trans>Cancel</Trans></Button> : null}</div>
     </form>
   )
 }
@@ -83,7 +85,7 @@ export function FactorOff({ onClose }: { onClose: () => void }) {
     try {
       await api.post('/api/v1/session/second-factor/off', { body: { current_password: password, code: code.trim() } })
       void client.invalidateQueries({ queryKey: ['profile'] })
-      say('Your second factor is off')
+      say(t`Your second factor is off`)
       onClose()
     } catch (err) {
       setError(err)
@@ -91,13 +93,13 @@ export function FactorOff({ onClose }: { onClose: () => void }) {
     }
   }
   return (
-    <Modal opened onClose={onClose} title="Turn the second factor off" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} title={t`Turn the second factor off`} closeButtonProps={{ 'aria-label': t`Close` }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
-        <p>Signing in asks for the password alone from then on. The recovery codes end too.</p>
-        <PasswordInput label="Your password" autoComplete="current-password" required value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={fields.get('/current_password')} visibilityToggleButtonProps={show} data-autofocus />
+        <p><Trans>Signing in asks for the password alone from then on. The recovery codes end too.</Trans></p>
+        <PasswordInput label={t`Your password`} autoComplete="current-password" required value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={fields.get('/current_password')} visibilityToggleButtonProps={show} data-autofocus />
         <CodeField value={code} onChange={setCode} error={fields.get('/code')} />
         {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
-        <div className="row"><Button type="submit" variant="filled" color="danger" loading={busy}>Turn it off</Button><Button onClick={onClose}>Cancel</Button></div>
+        <div className="row"><Button type="submit" variant="filled" color="danger" loading={busy}><Trans>Turn it off</Trans></Button><Button onClick={onClose}><Trans>Cancel</Trans></Button></div>
       </form>
     </Modal>
   )
@@ -124,20 +126,20 @@ export function FreshCodes({ onClose }: { onClose: () => void }) {
     setBusy(false)
   }
   return (
-    <Modal opened onClose={onClose} title="New recovery codes" closeButtonProps={{ 'aria-label': 'Close' }} closeOnClickOutside={!codes} closeOnEscape={!codes}>
+    <Modal opened onClose={onClose} title={t`New recovery codes`} closeButtonProps={{ 'aria-label': t`Close` }} closeOnClickOutside={!codes} closeOnEscape={!codes}>
       {codes ? (
         <div className="stack">
-          <p>Keep these where the phone is not: each signs in once when it is lost. The former ones do not work any more. They are shown only now.</p>
-          <Snippet label="the recovery codes" text={codes.join('\n')} tall />
-          <div><Button variant="filled" onClick={onClose}>I have kept them</Button></div>
+          <p><Trans>Keep these where the phone is not: each signs in once when it is lost. The former ones do not work any more. They are shown only now.</Trans></p>
+          <Snippet label={t`the recovery codes`} text={codes.join('\n')} tall />
+          <div><Button variant="filled" onClick={onClose}><Trans>I have kept them</Trans></Button></div>
         </div>
       ) : (
         <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
-          <p>The codes that you kept before do not work any more from then on.</p>
-          <PasswordInput label="Your password" autoComplete="current-password" required value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={fields.get('/current_password')} visibilityToggleButtonProps={show} data-autofocus />
+          <p><Trans>The codes that you kept before do not work any more from then on.</Trans></p>
+          <PasswordInput label={t`Your password`} autoComplete="current-password" required value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={fields.get('/current_password')} visibilityToggleButtonProps={show} data-autofocus />
           <CodeField value={code} onChange={setCode} error={fields.get('/code')} />
           {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
-          <div className="row"><Button type="submit" variant="filled" loading={busy}>Make new codes</Button><Button onClick={onClose}>Cancel</Button></div>
+          <div className="row"><Button type="submit" variant="filled" loading={busy}><Trans>Make new codes</Trans></Button><Button onClick={onClose}><Trans>Cancel</Trans></Button></div>
         </form>
       )}
     </Modal>

@@ -1,3 +1,5 @@
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import type { ReactNode } from 'react'
 
 import type { SessionInfo } from '../api/types'
@@ -8,16 +10,16 @@ import css from './Sessions.module.css'
 
 /** Where somebody is signed in. What a browser calls itself is foreign text. */
 export function SessionList({ rows, action }: { rows: readonly SessionInfo[]; action?: (s: SessionInfo) => ReactNode }) {
-  if (rows.length === 0) return <p className="muted">No session is open.</p>
+  if (rows.length === 0) return <p className="muted"><Trans>No session is open.</Trans></p>
   return (
-    <ul className={css.sessions} aria-label="Sessions">
+    <ul className={css.sessions} aria-label={t`Sessions`}>
       {rows.map((s) => (
         <li key={s.id}>
           <div>
-            <strong><Foreign text={browserName(s.browser)} max={60} /></strong> from <span className="mono"><Foreign text={s.address || 'unknown'} max={45} /></span>
-            <p className="muted">used <When at={s.last_used} />, began <When at={s.started_at} />, ends <When at={s.expires_at} /></p>
+            <Trans><strong><Foreign text={browserName(s.browser)} max={60} /></strong> from <span className="mono"><Foreign text={s.address || t`unknown`} max={45} /></span>
+            <p className="muted">used <When at={s.last_used} />, began <When at={s.started_at} />, ends <When at={s.expires_at} /></p></Trans>
           </div>
-          {s.current ? <State state="active" word="this one" /> : action?.(s)}
+          {s.current ? <State state="active" word={t`this one`} /> : action?.(s)}
         </li>
       ))}
     </ul>
@@ -30,6 +32,6 @@ export function browserName(text: string): string {
   const systems: [RegExp, string][] = [[/Android/, 'Android'], [/iPhone|iPad/, 'iOS'], [/Windows/, 'Windows'], [/Mac OS X/, 'macOS'], [/Linux/, 'Linux']]
   const name = names.find(([r]) => r.test(text))?.[1]
   const system = systems.find(([r]) => r.test(text))?.[1]
-  if (!name) return text || 'An unknown program'
-  return system ? `${name} on ${system}` : name
+  if (!name) return text || t`An unknown program`
+  return system ? t`${name} on ${system}` : name
 }

@@ -1,3 +1,6 @@
+import { i18n } from '@lingui/core'
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Modal, SegmentedControl, Select, TagsInput, TextInput, useMantineColorScheme } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconKey, IconPlus } from '@tabler/icons-react'
@@ -19,6 +22,7 @@ import { Empty, ProblemPanel } from '../parts/States'
 import { Foreign, Snippet } from '../parts/Text'
 import { say } from '../parts/toast'
 import { useNow, When } from '../parts/When'
+import { choose, languages, type Language } from '../texts/language'
 import css from './Settings.module.css'
 import { useRoles } from './roleChoices'
 import { SourcesPanel } from './Staleness'
@@ -31,26 +35,26 @@ export default function Settings() {
   const settings = session?.actions.includes('settings.read')
   const reference = useQuery(q.reference())
   return (
-    <Page narrow title="Settings">
+    <Page narrow title={t`Settings`}>
       <Appearance />
-      <Panel title="People">
+      <Panel title={t`People`}>
         <div className="stack-s">
-          {users ? <p><Link to="/settings/users">Users</Link>: who may sign in, invitations, roles.</p> : null}
-          {settings ? <p><Link to="/settings/roles">Roles</Link>: what they allow, and the permission groups they are made of.</p> : null}
-          <p><Link to="/settings/teams">Teams</Link>: who gets rights together.</p>
-          <p><Link to="/account">Profile and security</Link>: your password, second factor and sessions.</p>
+          {users ? <p><Trans><Link to="/settings/users">Users</Link>: who may sign in, invitations, roles.</Trans></p> : null}
+          {settings ? <p><Trans><Link to="/settings/roles">Roles</Link>: what they allow, and the permission groups they are made of.</Trans></p> : null}
+          <p><Trans><Link to="/settings/teams">Teams</Link>: who gets rights together.</Trans></p>
+          <p><Trans><Link to="/account">Profile and security</Link>: your password, second factor and sessions.</Trans></p>
         </div>
       </Panel>
       {tokens ? <Tokens /> : null}
       <SourcesPanel />
       {options ? <Options /> : null}
-      <Panel title="About">
+      <Panel title={t`About`}>
         <dl className={css.facts}>
-          <div><dt>Signed in as</dt><dd>{session?.username}, {session?.role} of tenant {session?.tenant}</dd></div>
-          <div><dt>Session ends</dt><dd><When at={session?.expires_at} never="when the browser is closed" /></dd></div>
-          <div><dt>Collector</dt><dd>{session?.version || 'development build'}, store {session?.engine}</dd></div>
-          {reference.data?.items.map((f) => <div key={f.name}><dt>{f.name === 'prices.yaml' ? 'List prices' : 'End of support'}</dt><dd>{f.entries} entries, version <Foreign text={f.version} max={40} /> of {f.date.slice(0, 10)}, {f.shipped ? 'shipped with the product' : 'from the collector’s own folder'}</dd></div>)}
-          <div><dt>API</dt><dd><a href="/api/v1/openapi.json" target="_blank" rel="noreferrer">OpenAPI document</a></dd></div>
+          <div><dt><Trans>Signed in as</Trans></dt><dd><Trans>{session?.username}, {session?.role} of tenant {session?.tenant}</Trans></dd></div>
+          <div><dt><Trans>Session ends</Trans></dt><dd><When at={session?.expires_at} never={t`when the browser is closed`} /></dd></div>
+          <div><dt><Trans>Collector</Trans></dt><dd><Trans>{session?.version || t`development build`}, store {session?.engine}</Trans></dd></div>
+          {reference.data?.items.map((f) => <div key={f.name}><dt>{f.name === 'prices.yaml' ? t`List prices` : t`End of support`}</dt><dd><Trans>{f.entries} entries, version <Foreign text={f.version} max={40} /> of {f.date.slice(0, 10)}, {f.shipped ? t`shipped with the product` : t`from the collector’s own folder`}</Trans></dd></div>)}
+          <div><dt>API</dt><dd><a href="/api/v1/openapi.json" target="_blank" rel="noreferrer"><Trans>OpenAPI document</Trans></a></dd></div>
         </dl>
       </Panel>
     </Page>
@@ -59,20 +63,24 @@ export default function Settings() {
 
 function Appearance() {
   const { colorScheme, setColorScheme } = useMantineColorScheme()
-  const [accent, choose] = useState<Accent>(accentNow)
+  const [accent, setShown] = useState<Accent>(accentNow)
   return (
-    <Panel title="Appearance">
+    <Panel title={t`Appearance`}>
       <div className="stack">
         <div className={css.line}>
-          <span id="scheme">Light or dark</span>
-          <SegmentedControl size="xs" aria-labelledby="scheme" value={colorScheme} onChange={(v) => setColorScheme(v as typeof colorScheme)} data={[{ value: 'auto', label: 'As the system' }, { value: 'light', label: 'Light' }, { value: 'dark', label: 'Dark' }]} />
+          <span id="scheme"><Trans>Light or dark</Trans></span>
+          <SegmentedControl size="xs" aria-labelledby="scheme" value={colorScheme} onChange={(v) => setColorScheme(v as typeof colorScheme)} data={[{ value: 'auto', label: t`As the system` }, { value: 'light', label: t`Light` }, { value: 'dark', label: t`Dark` }]} />
         </div>
         <div className={css.line}>
-          <span id="accent">Accent</span>
+          <span id="language"><Trans>Language</Trans></span>
+          <SegmentedControl size="xs" aria-labelledby="language" value={i18n.locale} onChange={(v) => choose(v as Language)} data={languages.map((l) => ({ value: l.id, label: l.name }))} />
+        </div>
+        <div className={css.line}>
+          <span id="accent"><Trans>Accent</Trans></span>
           <div className={css.accents} role="radiogroup" aria-labelledby="accent">
             {accents.map((a) => (
               <label key={a} data-accent-name={a} data-checked={a === accent || undefined}>
-                <input type="radio" name="accent" value={a} checked={a === accent} onChange={() => { setAccent(a); choose(a) }} />
+                <input type="radio" name="accent" value={a} checked={a === accent} onChange={() => { setAccent(a); setShown(a) }} />
                 <span className={css.swatch} aria-hidden />
                 {human(a)}
               </label>
@@ -91,45 +99,45 @@ function Tokens() {
   const list = useQuery(q.tokens())
   const [ending, setEnding] = useState<Token | null>(null)
   const refresh = () => void client.invalidateQueries({ queryKey: ['tokens'] })
-  const ended = (t: Token) => {
-    const d = parseTime(t.expires_at)
+  const ended = (it: Token) => {
+    const d = parseTime(it.expires_at)
     return d !== null && d.getTime() < now
   }
   const cols: Col<Token>[] = [
-    { id: 'name', label: 'Name', width: 200, cell: (t) => <Foreign text={t.name} max={40} /> },
-    { id: 'role', label: 'Role', width: 90, cell: (t) => t.role },
-    { id: 'used', label: 'Last used', width: 120, cell: (t) => <When at={t.last_used} /> },
-    { id: 'created', label: 'Made', width: 120, cell: (t) => <When at={t.created_at} /> },
-    { id: 'ends', label: 'Ends', width: 120, cell: (t) => (ended(t) ? <span className="row-n"><Mark state="gone" /> ended</span> : <When at={t.expires_at} />) },
-    { id: 'delete', label: 'Delete', act: true, width: 90, cell: (t) => <button type="button" className="link" aria-label={`Delete the token ${t.name}`} onClick={() => setEnding(t)}>Delete</button> },
+    { id: 'name', label: t`Name`, width: 200, cell: (it) => <Foreign text={it.name} max={40} /> },
+    { id: 'role', label: t`Role`, width: 90, cell: (it) => it.role },
+    { id: 'used', label: t`Last used`, width: 120, cell: (it) => <When at={it.last_used} /> },
+    { id: 'created', label: t`Made`, width: 120, cell: (it) => <When at={it.created_at} /> },
+    { id: 'ends', label: t`Ends`, width: 120, cell: (it) => (ended(it) ? <span className="row-n"><Trans><Mark state="gone" /> ended</Trans></span> : <When at={it.expires_at} />) },
+    { id: 'delete', label: t`Delete`, act: true, width: 90, cell: (it) => <button type="button" className="link" aria-label={t`Delete the token ${it.name}`} onClick={() => setEnding(it)}><Trans>Delete</Trans></button> },
   ]
   return (
     <section className="panel">
       <header>
-        <h2>API tokens</h2>
-        <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setParams({ token: 'new' })}>Make a token</Button>
+        <h2><Trans>API tokens</Trans></h2>
+        <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setParams({ token: 'new' })}><Trans>Make a token</Trans></Button>
       </header>
       <div className={css.tokens}>
         {list.error && !list.data ? <ProblemPanel error={list.error} compact /> : list.data?.items.length === 0 ? (
-          <Empty icon={<IconKey size={26} stroke={1.4} aria-hidden />} title="No tokens yet">Scripts and the maestro command sign in with a token instead of a password. A token is a service account: it belongs to no person and stays when its maker leaves.</Empty>
+          <Empty icon={<IconKey size={26} stroke={1.4} aria-hidden />} title={t`No tokens yet`}><Trans>Scripts and the maestro command sign in with a token instead of a password. A token is a service account: it belongs to no person and stays when its maker leaves.</Trans></Empty>
         ) : (
-          <DataTable label="API tokens" rows={list.data?.items ?? []} cols={cols} rowKey={(t) => t.id} loading={list.isPending} faded={ended} />
+          <DataTable label={t`API tokens`} rows={list.data?.items ?? []} cols={cols} rowKey={(it) => it.id} loading={list.isPending} faded={ended} />
         )}
       </div>
       {params.get('token') === 'new' ? <MakeToken onClose={() => { setParams({}); refresh() }} /> : null}
       {ending ? (
         <Confirm
-          title={`Delete the token ${ending.name}`}
-          verb="Delete the token"
+          title={t`Delete the token ${ending.name}`}
+          verb={t`Delete the token`}
           danger
           onClose={() => setEnding(null)}
           onConfirm={async () => {
             await api.delete('/api/v1/tokens/{id}', { path: { id: ending.id } })
             refresh()
-            say(`${ending.name} deleted`)
+            say(t`${ending.name} deleted`)
           }}
         >
-          <p>Whatever signs in with it is refused from now on.</p>
+          <p><Trans>Whatever signs in with it is refused from now on.</Trans></p>
         </Confirm>
       ) : null}
     </section>
@@ -146,30 +154,30 @@ function Options() {
     try {
       await api.put('/api/v1/option-lists/{name}', { path: { name: editing!.name }, body: { values: next } })
       void client.invalidateQueries({ queryKey: ['options'] })
-      say(`${editing!.label} saved`)
+      say(t`${editing!.label} saved`)
       setEditing(null)
     } catch (err) {
       setError(err)
     }
   }
   return (
-    <Panel title="What forms offer">
+    <Panel title={t`What forms offer`}>
       {lists.error && !lists.data ? <ProblemPanel error={lists.error} compact /> : (
         <dl className={css.options}>
           {(lists.data?.items ?? []).map((l) => (
             <div key={l.name}>
               <dt>{l.label}</dt>
-              <dd><Foreign text={l.values.join(', ')} max={160} /> <button type="button" className="link" aria-label={`Edit ${l.label}`} onClick={() => { setEditing(l); setValues(l.values); setError(null) }}>Edit</button></dd>
+              <dd><Foreign text={l.values.join(', ')} max={160} /> <button type="button" className="link" aria-label={t`Edit ${l.label}`} onClick={() => { setEditing(l); setValues(l.values); setError(null) }}><Trans>Edit</Trans></button></dd>
             </div>
           ))}
         </dl>
       )}
       {editing ? (
-        <Modal opened onClose={() => setEditing(null)} title={editing.label} closeButtonProps={{ 'aria-label': 'Close' }}>
+        <Modal opened onClose={() => setEditing(null)} title={editing.label} closeButtonProps={{ 'aria-label': t`Close` }}>
           <form className="stack" onSubmit={(e) => { e.preventDefault(); void save(values) }}>
-            <TagsInput label="Values" description="Press Enter after each. Forms offer them; other values stay possible." value={values} onChange={setValues} data-autofocus />
+            <TagsInput label={t`Values`} description={t`Press Enter after each. Forms offer them; other values stay possible.`} value={values} onChange={setValues} data-autofocus />
             {error ? <ProblemPanel error={error} compact /> : null}
-            <div className="row"><Button type="submit" variant="filled" disabled={values.length === 0}>Save</Button><Button onClick={() => setEditing(null)}>Cancel</Button>{editing.changed ? <button type="button" className="link" onClick={() => void save([])}>Back to the first values</button> : null}</div>
+            <div className="row"><Button type="submit" variant="filled" disabled={values.length === 0}><Trans>Save</Trans></Button><Button onClick={() => setEditing(null)}><Trans>Cancel</Trans></Button>{editing.changed ? <button type="button" className="link" onClick={() => void save([])}><Trans>Back to the first values</Trans></button> : null}</div>
           </form>
         </Modal>
       ) : null}
@@ -177,7 +185,7 @@ function Options() {
   )
 }
 
-const lives = [{ value: '2592000', label: '30 days' }, { value: '7776000', label: '90 days' }, { value: '31536000', label: '1 year' }, { value: '0', label: 'no end' }]
+const lives = [{ value: '2592000', label: t`30 days` }, { value: '7776000', label: t`90 days` }, { value: '31536000', label: t`1 year` }, { value: '0', label: t`no end` }]
 
 function MakeToken({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState('')
@@ -198,22 +206,22 @@ function MakeToken({ onClose }: { onClose: () => void }) {
     setBusy(false)
   }
   return (
-    <Modal opened onClose={onClose} title="Make an API token" size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} title={t`Make an API token`} size="lg" closeButtonProps={{ 'aria-label': t`Close` }}>
       {made ? (
         <div className="stack">
-          <p>This is shown only now. Whoever has it can act as <strong>{made.role}</strong> of this tenant{made.role === 'none' ? <>, and may do what is granted to the token <code>{made.id}</code></> : null}.</p>
-          <Snippet label="the token" text={made.secret ?? ''} />
-          <p>The command line asks for it, so that it stays out of the shell’s history. Scripts set <code>MAESTRO_URL</code> and <code>MAESTRO_TOKEN</code>.</p>
-          <Snippet label="the command that uses it" text={`maestro login ${location.origin} --token-stdin`} />
-          <div><Button variant="filled" onClick={onClose}>Done</Button></div>
+          <p><Trans>This is shown only now. Whoever has it can act as <strong>{made.role}</strong> of this tenant{made.role === 'none' ? <><Trans>, and may do what is granted to the token <code>{made.id}</code></Trans></> : null}.</Trans></p>
+          <Snippet label={t`the token`} text={made.secret ?? ''} />
+          <p><Trans>The command line asks for it, so that it stays out of the shell’s history. Scripts set <code>MAESTRO_URL</code> and <code>MAESTRO_TOKEN</code>.</Trans></p>
+          <Snippet label={t`the command that uses it`} text={`maestro login ${location.origin} --token-stdin`} />
+          <div><Button variant="filled" onClick={onClose}><Trans>Done</Trans></Button></div>
         </div>
       ) : (
         <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
-          <TextInput label="Name" description="What it is for." required value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
-          <Select label="Role" data={roles} value={role} onChange={(v) => setRole(v ?? 'reader')} allowDeselect={false} />
-          <Select label="Good for" data={lives} value={life} onChange={(v) => setLife(v ?? '7776000')} allowDeselect={false} />
+          <TextInput label={t`Name`} description={t`What it is for.`} required value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
+          <Select label={t`Role`} data={roles} value={role} onChange={(v) => setRole(v ?? 'reader')} allowDeselect={false} />
+          <Select label={t`Good for`} data={lives} value={life} onChange={(v) => setLife(v ?? '7776000')} allowDeselect={false} />
           {error ? <ProblemPanel error={error} compact /> : null}
-          <div className="row"><Button type="submit" variant="filled" loading={busy}>Make the token</Button><Button onClick={onClose}>Cancel</Button></div>
+          <div className="row"><Button type="submit" variant="filled" loading={busy}><Trans>Make the token</Trans></Button><Button onClick={onClose}><Trans>Cancel</Trans></Button></div>
         </form>
       )}
     </Modal>

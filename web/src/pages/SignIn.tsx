@@ -1,3 +1,5 @@
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, PasswordInput, TextInput } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -36,23 +38,23 @@ export default function SignIn() {
   const wrong = !asked && error instanceof Problem && (error.status === 401 || error.status === 403)
   const other = () => { setFactor(false); setCode('') }
   return (
-    <Outside title="Sign in">
+    <Outside title={t`Sign in`}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
-        <TextInput label="User name" size="sm" value={username} onChange={(e) => { setUsername(e.currentTarget.value); other() }} autoComplete="username" autoCapitalize="none" required autoFocus />
+        <TextInput label={t`User name`} size="sm" value={username} onChange={(e) => { setUsername(e.currentTarget.value); other() }} autoComplete="username" autoCapitalize="none" required autoFocus />
         <PasswordInput
-          label="Password"
+          label={t`Password`}
           size="sm"
           value={password}
           onChange={(e) => { setPassword(e.currentTarget.value); other() }}
           autoComplete="current-password"
           required
-          visibilityToggleButtonProps={{ 'aria-label': 'Show or hide the password' }}
+          visibilityToggleButtonProps={{ 'aria-label': t`Show or hide the password` }}
         />
-        {factor ? <CodeField value={code} onChange={setCode} focus error={asked === 'wrong' ? 'Wrong, or used already. Wait for the next one.' : undefined} /> : null}
-        {wrong ? <p className={css.wrong} role="alert">That user name and password do not belong together.</p> : error && !asked ? <ProblemPanel error={error} compact /> : null}
-        <Button type="submit" variant="filled" size="sm" loading={busy} fullWidth>Sign in</Button>
-        <p><Link to="/forgotten">Forgotten password?</Link></p>
-        <p className="muted">The first administrator’s password is printed once, when the collector starts for the first time.</p>
+        {factor ? <CodeField value={code} onChange={setCode} focus error={asked === 'wrong' ? t`Wrong, or used already. Wait for the next one.` : undefined} /> : null}
+        {wrong ? <p className={css.wrong} role="alert"><Trans>That user name and password do not belong together.</Trans></p> : error && !asked ? <ProblemPanel error={error} compact /> : null}
+        <Button type="submit" variant="filled" size="sm" loading={busy} fullWidth><Trans>Sign in</Trans></Button>
+        <p><Link to="/forgotten"><Trans>Forgotten password?</Trans></Link></p>
+        <p className="muted"><Trans>The first administrator’s password is printed once, when the collector starts for the first time.</Trans></p>
       </form>
     </Outside>
   )

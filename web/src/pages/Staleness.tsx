@@ -1,4 +1,6 @@
 // Whose value is shown where sources differ: the order of the connections, and how long a preferred one may be silent.
+import { plural, t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Modal, NumberInput, Radio, Select, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -8,7 +10,6 @@ import { api } from '../api/client'
 import { q } from '../api/queries'
 import type { Connection, KindInfo, Staleness } from '../api/types'
 import { actor } from '../format/text'
-import { counted } from '../format/units'
 import { useMay } from '../frame/session'
 import { Panel } from '../parts/Page'
 import { ProblemPanel } from '../parts/States'
@@ -20,7 +21,7 @@ import css from './Settings.module.css'
 const day = 86_400
 
 /** silent says a time as people set it. */
-export const silent = (seconds: number) => (seconds === 0 ? 'never' : seconds % day === 0 ? counted(seconds / day, 'day') : counted(Math.max(1, Math.round(seconds / 3600)), 'hour'))
+export const silent = (seconds: number) => (seconds === 0 ? 'never' : seconds % day === 0 ? plural(seconds / day, { one: '# day', other: '# days' }) : plural(Math.max(1, Math.round(seconds / 3600)), { one: '# hour', other: '# hours' }))
 
 /** byPreference is the order in which connections are asked, for any kind. */
 export const byPreference = (list: Connection[]) => [...list].sort((a, b) => (a.precedence || 500) - (b.precedence || 500) || a.created_at.localeCompare(b.created_at))
@@ -35,20 +36,20 @@ export function SourcesPanel() {
   const error = rule.error ?? connections.error
   const called = (kind: string) => kinds.data?.find((k) => k.name === kind)?.plural ?? kind
   return (
-    <Panel title="Whose value is shown" actions={may && r ? <Button onClick={() => setEditing(true)}>Edit the rule of silence</Button> : null}>
+    <Panel title={t`Whose value is shown`} actions={may && r ? <Button onClick={() => setEditing(true)}><Trans>Edit the rule of silence</Trans></Button> : null}>
       {error && !(rule.data && connections.data) ? <ProblemPanel error={error} compact /> : r ? (
         <div className="stack-s">
-          <p>{r.silent_after_seconds === 0 ? 'A preferred source keeps its say however long it is silent.' : <>A preferred source that was not completely read for <strong>{silent(r.silent_after_seconds)}</strong> gives way to the others of the same resource.</>} <span className="muted">{r.own ? <>The collector’s configuration says {silent(r.default_seconds)}.</> : 'So says the collector’s configuration.'}</span></p>
-          {r.kinds.length ? <p>Otherwise for {r.kinds.map((k, i) => <span key={k.kind}>{i ? ', ' : ''}{called(k.kind)}: {silent(k.silent_after_seconds)}</span>)}.</p> : null}
-          {r.version ? <p className="muted">Saved <When at={r.saved_at} /> by <Foreign text={actor(r.saved_by ?? '').name} max={40} />{r.reason ? <>: <Foreign text={r.reason} max={120} /></> : null}</p> : null}
+          <p>{r.silent_after_seconds === 0 ? t`A preferred source keeps its say however long it is silent.` : <><Trans>A preferred source that was not completely read for <strong>{silent(r.silent_after_seconds)}</strong> gives way to the others of the same resource.</Trans></>} <span className="muted">{r.own ? <><Trans>The collector’s configuration says {silent(r.default_seconds)}.</Trans></> : t`So says the collector’s configuration.`}</span></p>
+          {r.kinds.length ? <p><Trans>Otherwise for {r.kinds.map((k, i) => <span key={k.kind}>{i ? ', ' : ''}{called(k.kind)}: {silent(k.silent_after_seconds)}</span>)}.</Trans></p> : null}
+          {r.version ? <p className="muted"><Trans>Saved <When at={r.saved_at} /> by <Foreign text={actor(r.saved_by ?? '').name} max={40} />{r.reason ? <>: <Foreign text={r.reason} max={120} /></> : null}</Trans></p> : null}
           {connections.data?.items.length ? (
             <>
-              <p className="muted">Where connections differ on a field, the first of these that has a value is shown. A person’s value comes before all of them; a field can be tied to one connection on the resource’s page.</p>
-              <ol className={css.order} aria-label="Connections by precedence">
+              <p className="muted"><Trans>Where connections differ on a field, the first of these that has a value is shown. A person’s value comes before all of them; a field can be tied to one connection on the resource’s page.</Trans></p>
+              <ol className={css.order} aria-label={t`Connections by precedence`}>
                 {byPreference(connections.data.items).map((c) => (
                   <li key={c.id}>
                     <Link to={`/connections/${c.id}`}><Foreign text={c.name} max={60} /></Link> <span className="muted">{c.precedence || 500}{c.kinds?.some((k) => k.precedence) ? <>; {c.kinds.filter((k) => k.precedence).map((k) => `${called(k.kind)} ${k.precedence}`).join(', ')}</> : null}</span>
-                    {may ? <> <Link to={`/connections/${c.id}/edit`} aria-label={`Edit the precedence of ${c.name}`}>Edit</Link></> : null}
+                    {may ? <> <Link to={`/connections/${c.id}/edit`} aria-label={t`Edit the precedence of ${c.name}`}><Trans>Edit</Trans></Link></> : null}
                   </li>
                 ))}
               </ol>
@@ -85,7 +86,7 @@ function EditStaleness({ rule, kinds, onClose }: { rule: Staleness; kinds: KindI
         },
       })
       void client.invalidateQueries({ queryKey: ['staleness'] })
-      say('The rule of silence is saved')
+      say(t`The rule of silence is saved`)
       onClose()
     } catch (err) {
       setError(err)
@@ -94,30 +95,30 @@ function EditStaleness({ rule, kinds, onClose }: { rule: Staleness; kinds: KindI
   }
   const free = kinds.filter((k) => !own.some((x) => x.kind === k.name)).map((k) => ({ value: k.name, label: k.plural }))
   return (
-    <Modal opened onClose={onClose} title="The rule of silence" size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} title={t`The rule of silence`} size="lg" closeButtonProps={{ 'aria-label': t`Close` }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void save() }}>
-        <Radio.Group label="A preferred source gives way" value={choice} onChange={(v) => setChoice(v as Choice)}>
+        <Radio.Group label={t`A preferred source gives way`} value={choice} onChange={(v) => setChoice(v as Choice)}>
           <div className="stack-s">
-            <Radio value="default" label={`as the collector’s configuration says: ${rule.default_seconds ? `after ${silent(rule.default_seconds)}` : 'never'}`} />
-            <Radio value="days" label="after days without a complete reading" />
-            <Radio value="never" label="never" />
+            <Radio value="default" label={t`as the collector’s configuration says: ${rule.default_seconds ? t`after ${silent(rule.default_seconds)}` : t`never`}`} />
+            <Radio value="days" label={t`after days without a complete reading`} />
+            <Radio value="never" label={t`never`} />
           </div>
         </Radio.Group>
-        {choice === 'days' ? <NumberInput label="Days" required min={0.05} max={3650} decimalScale={2} value={days} onChange={setDays} /> : null}
+        {choice === 'days' ? <NumberInput label={t`Days`} required min={0.05} max={3650} decimalScale={2} value={days} onChange={setDays} /> : null}
         <fieldset className={css.kinds}>
-          <legend>Kinds that differ <span className="muted">in days; 0 is never</span></legend>
+          <legend><Trans>Kinds that differ <span className="muted">in days; 0 is never</span></Trans></legend>
           {own.map((k) => (
             <div key={k.kind} className={css.line}>
               <span>{kinds.find((x) => x.name === k.kind)?.plural ?? k.kind}</span>
-              <NumberInput aria-label={`Days of silence for ${k.kind}`} min={0} max={3650} decimalScale={2} w={110} value={k.days} onChange={(n) => setOwn(own.map((x) => (x.kind === k.kind ? { ...x, days: n } : x)))} />
-              <button type="button" className="link" aria-label={`Remove ${k.kind}`} onClick={() => setOwn(own.filter((x) => x.kind !== k.kind))}>Remove</button>
+              <NumberInput aria-label={t`Days of silence for ${k.kind}`} min={0} max={3650} decimalScale={2} w={110} value={k.days} onChange={(n) => setOwn(own.map((x) => (x.kind === k.kind ? { ...x, days: n } : x)))} />
+              <button type="button" className="link" aria-label={t`Remove ${k.kind}`} onClick={() => setOwn(own.filter((x) => x.kind !== k.kind))}><Trans>Remove</Trans></button>
             </div>
           ))}
-          <Select aria-label="Add a kind" placeholder="Add a kind" searchable data={free} value={null} onChange={(v) => { if (v) setOwn([...own, { kind: v, days: 7 }]) }} />
+          <Select aria-label={t`Add a kind`} placeholder={t`Add a kind`} searchable data={free} value={null} onChange={(v) => { if (v) setOwn([...own, { kind: v, days: 7 }]) }} />
         </fieldset>
-        <TextInput label="Reason" description="For the audit log." value={reason} onChange={(e) => setReason(e.currentTarget.value)} />
+        <TextInput label={t`Reason`} description={t`For the audit log.`} value={reason} onChange={(e) => setReason(e.currentTarget.value)} />
         {error ? <ProblemPanel error={error} compact /> : null}
-        <div className="row"><Button type="submit" variant="filled" loading={busy}>Save</Button><Button onClick={onClose}>Cancel</Button></div>
+        <div className="row"><Button type="submit" variant="filled" loading={busy}><Trans>Save</Trans></Button><Button onClick={onClose}><Trans>Cancel</Trans></Button></div>
       </form>
     </Modal>
   )

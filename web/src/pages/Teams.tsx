@@ -1,4 +1,6 @@
 // Teams: people who get rights together. Who reads only a part of the tenant sees the own ones.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Checkbox, Menu, Modal, TagsInput, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconPlus, IconUsersGroup } from '@tabler/icons-react'
@@ -29,18 +31,18 @@ export default function Teams() {
   const [editing, setEditing] = useState<Team | null>(null)
   const [deleting, setDeleting] = useState<Team | null>(null)
   const refresh = () => void client.invalidateQueries({ queryKey: ['teams'] })
-  const leads = (t: Team) => t.members.some((m) => m.role === 'lead' && folded(m.username) === me)
+  const leads = (it: Team) => it.members.some((m) => m.role === 'lead' && folded(m.username) === me)
   const cols: Col<Team>[] = [
-    { id: 'name', label: 'Name', width: 200, cell: (t) => <Foreign text={t.name} max={60} /> },
-    { id: 'email', label: 'E-mail', width: 200, cell: (t) => (t.email ? <Foreign text={t.email} max={40} /> : null) },
-    { id: 'members', label: 'Members', width: 320, cell: (t) => <Foreign text={t.members.map((m) => (m.role === 'lead' ? `${m.username} (lead)` : m.username)).join(', ') || 'nobody'} max={120} /> },
-    { id: 'created', label: 'Made', width: 110, wide: true, cell: (t) => <When at={t.created_at} /> },
-    { id: 'act', label: 'Actions', act: true, width: 90, cell: (t) => (may || leads(t) ? (
+    { id: 'name', label: t`Name`, width: 200, cell: (it) => <Foreign text={it.name} max={60} /> },
+    { id: 'email', label: t`E-mail`, width: 200, cell: (it) => (it.email ? <Foreign text={it.email} max={40} /> : null) },
+    { id: 'members', label: t`Members`, width: 320, cell: (it) => <Foreign text={it.members.map((m) => (m.role === 'lead' ? t`${m.username} (lead)` : m.username)).join(', ') || t`nobody`} max={120} /> },
+    { id: 'created', label: t`Made`, width: 110, wide: true, cell: (it) => <When at={it.created_at} /> },
+    { id: 'act', label: t`Actions`, act: true, width: 90, cell: (it) => (may || leads(it) ? (
       <Menu position="bottom-end" width={180}>
-        <Menu.Target><button type="button" className="link" aria-label={`Actions for ${t.name}`}>Actions</button></Menu.Target>
+        <Menu.Target><button type="button" className="link" aria-label={t`Actions for ${it.name}`}><Trans>Actions</Trans></button></Menu.Target>
         <Menu.Dropdown>
-          <Menu.Item onClick={() => setEditing(t)}>Edit</Menu.Item>
-          {may ? <Menu.Item color="danger" onClick={() => setDeleting(t)}>Delete</Menu.Item> : null}
+          <Menu.Item onClick={() => setEditing(it)}><Trans>Edit</Trans></Menu.Item>
+          {may ? <Menu.Item color="danger" onClick={() => setDeleting(it)}><Trans>Delete</Trans></Menu.Item> : null}
         </Menu.Dropdown>
       </Menu>
     ) : null) },
@@ -48,30 +50,30 @@ export default function Teams() {
   const make = () => setParams({ team: 'new' })
   return (
     <Page
-      title="Teams"
-      trail={[{ to: '/settings', label: 'Settings' }]}
-      actions={may ? <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={make}>Make a team</Button> : null}
+      title={t`Teams`}
+      trail={[{ to: '/settings', label: t`Settings` }]}
+      actions={may ? <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={make}><Trans>Make a team</Trans></Button> : null}
     >
       {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data?.items.length === 0 ? (
-        <Empty icon={<IconUsersGroup size={26} stroke={1.4} aria-hidden />} title="No teams yet">{may ? 'A team gets rights once for all its members: on a datacenter, a system, a connection, or one thing, in the access tab of that thing.' : 'You are in no team.'}</Empty>
+        <Empty icon={<IconUsersGroup size={26} stroke={1.4} aria-hidden />} title={t`No teams yet`}>{may ? t`A team gets rights once for all its members: on a datacenter, a system, a connection, or one thing, in the access tab of that thing.` : t`You are in no team.`}</Empty>
       ) : (
-        <DataTable label="Teams" rows={list.data?.items ?? []} cols={cols} rowKey={(t) => t.id} loading={list.isPending} />
+        <DataTable label={t`Teams`} rows={list.data?.items ?? []} cols={cols} rowKey={(it) => it.id} loading={list.isPending} />
       )}
       {params.get('team') ? <Edit onClose={() => { setParams({}); refresh() }} /> : null}
       {editing ? <Edit key={editing.id} team={editing} onClose={() => { setEditing(null); refresh() }} /> : null}
       {deleting ? (
         <Confirm
-          title={`Delete the team ${deleting.name}`}
-          verb="Delete the team"
+          title={t`Delete the team ${deleting.name}`}
+          verb={t`Delete the team`}
           danger
           onClose={() => setDeleting(null)}
           onConfirm={async () => {
             await api.delete('/api/v1/teams/{id}', { path: { id: deleting.id } })
             refresh()
-            say(`${deleting.name} deleted`)
+            say(t`${deleting.name} deleted`)
           }}
         >
-          <p>Everything that was granted to it is taken back. Its members keep what they have themselves.</p>
+          <p><Trans>Everything that was granted to it is taken back. Its members keep what they have themselves.</Trans></p>
         </Confirm>
       ) : null}
     </Page>
@@ -94,7 +96,7 @@ function Edit({ team, onClose }: { team?: Team; onClose: () => void }) {
     const body = { name: name.trim(), email: email.trim(), members: members.map((username) => ({ username, role: leads.has(username) ? ('lead' as const) : ('member' as const) })) }
     try {
       const saved = team ? await api.put('/api/v1/teams/{id}', { path: { id: team.id }, ifMatch: team.version, body }) : await api.post('/api/v1/teams', { body })
-      say(`${saved.name} saved`)
+      say(t`${saved.name} saved`)
       onClose()
     } catch (err) {
       setError(err)
@@ -102,21 +104,21 @@ function Edit({ team, onClose }: { team?: Team; onClose: () => void }) {
     }
   }
   return (
-    <Modal opened onClose={onClose} title={team ? `Edit ${team.name}` : 'Make a team'} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} title={team ? t`Edit ${team.name}` : t`Make a team`} closeButtonProps={{ 'aria-label': t`Close` }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
-        <TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} error={fields.get('/name')} data-autofocus autoComplete="off" />
-        <TextInput label="E-mail" type="email" value={email} onChange={(e) => setEmail(e.currentTarget.value)} error={fields.get('/email')} autoComplete="off" />
-        <TagsInput label="Members" description="User names; press Enter after each." data={users.data?.items.map((u) => u.username) ?? []} value={members} onChange={setMembers} error={fields.get('/members')} />
+        <TextInput label={t`Name`} required value={name} onChange={(e) => setName(e.currentTarget.value)} error={fields.get('/name')} data-autofocus autoComplete="off" />
+        <TextInput label={t`E-mail`} type="email" value={email} onChange={(e) => setEmail(e.currentTarget.value)} error={fields.get('/email')} autoComplete="off" />
+        <TagsInput label={t`Members`} description={t`User names; press Enter after each.`} data={users.data?.items.map((u) => u.username) ?? []} value={members} onChange={setMembers} error={fields.get('/members')} />
         {members.length ? (
           <fieldset className="stack-s">
-            <legend>Leads, who may change the team</legend>
+            <legend><Trans>Leads, who may change the team</Trans></legend>
             {members.map((m) => (
               <Checkbox key={m} label={m} checked={leads.has(m)} onChange={(e) => { const next = new Set(leads); if (e.currentTarget.checked) next.add(m); else next.delete(m); setLeads(next) }} />
             ))}
           </fieldset>
         ) : null}
         {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
-        <div className="row"><Button type="submit" variant="filled" loading={busy}>Save</Button><Button onClick={onClose}>Cancel</Button></div>
+        <div className="row"><Button type="submit" variant="filled" loading={busy}><Trans>Save</Trans></Button><Button onClick={onClose}><Trans>Cancel</Trans></Button></div>
       </form>
     </Modal>
   )

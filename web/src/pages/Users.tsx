@@ -1,4 +1,6 @@
 // Who may sign in: invited by a link, edited, disabled, helped when something was forgotten or lost.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Checkbox, Menu, Modal, MultiSelect, Select, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconPlus, IconUsers } from '@tabler/icons-react'
@@ -23,7 +25,7 @@ import { SessionList } from './Sessions'
 
 type Act = 'edit' | 'link' | 'sessions' | 'factor' | 'delete'
 
-const stateOf = (u: User) => (u.disabled ? <State state="revoked" word="disabled" /> : u.invited ? <State state="queued" word="invited" /> : <State state="active" word="active" />)
+const stateOf = (u: User) => (u.disabled ? <State state="revoked" word={t`disabled`} /> : u.invited ? <State state="queued" word={t`invited`} /> : <State state="active" word={t`active`} />)
 
 export default function Users() {
   const may = useMay('user.manage')
@@ -36,33 +38,33 @@ export default function Users() {
   const refresh = () => void client.invalidateQueries({ queryKey: ['users'] })
   const done = () => { setActing(null); refresh() }
   const cols: Col<User>[] = [
-    { id: 'username', label: 'User name', width: 150, cell: (u) => <Foreign text={u.username} max={40} /> },
-    { id: 'name', label: 'Name', width: 160, cell: (u) => (u.display_name ? <Foreign text={u.display_name} max={40} /> : null) },
-    { id: 'email', label: 'E-mail', width: 190, cell: (u) => (u.email ? <Foreign text={u.email} max={40} /> : null) },
-    { id: 'role', label: 'Role', width: 130, cell: (u) => (u.groups?.length ? <span title="In place of a role">{u.groups.join(', ')}</span> : u.role) },
-    { id: 'state', label: 'State', width: 110, cell: stateOf },
-    { id: 'factor', label: 'Second factor', width: 110, cell: (u) => (u.second_factor ? 'yes' : 'no') },
-    { id: 'link', label: 'Link ends', width: 100, wide: true, cell: (u) => <When at={u.link_until} never="none" /> },
-    { id: 'act', label: 'Actions', act: true, width: 90, cell: (u) => <Actions user={u} own={u.username === me} onAct={(act) => setActing({ user: u, act })} /> },
+    { id: 'username', label: t`User name`, width: 150, cell: (u) => <Foreign text={u.username} max={40} /> },
+    { id: 'name', label: t`Name`, width: 160, cell: (u) => (u.display_name ? <Foreign text={u.display_name} max={40} /> : null) },
+    { id: 'email', label: t`E-mail`, width: 190, cell: (u) => (u.email ? <Foreign text={u.email} max={40} /> : null) },
+    { id: 'role', label: t`Role`, width: 130, cell: (u) => (u.groups?.length ? <span title={t`In place of a role`}>{u.groups.join(', ')}</span> : u.role) },
+    { id: 'state', label: t`State`, width: 110, cell: stateOf },
+    { id: 'factor', label: t`Second factor`, width: 110, cell: (u) => (u.second_factor ? 'yes' : 'no') },
+    { id: 'link', label: t`Link ends`, width: 100, wide: true, cell: (u) => <When at={u.link_until} never={t`none`} /> },
+    { id: 'act', label: t`Actions`, act: true, width: 90, cell: (u) => <Actions user={u} own={u.username === me} onAct={(act) => setActing({ user: u, act })} /> },
   ]
   return (
     <Page
-      title="Users"
-      trail={[{ to: '/settings', label: 'Settings' }]}
-      actions={may ? <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setParams({ invite: '1' })}>Invite somebody</Button> : null}
+      title={t`Users`}
+      trail={[{ to: '/settings', label: t`Settings` }]}
+      actions={may ? <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setParams({ invite: '1' })}><Trans>Invite somebody</Trans></Button> : null}
     >
-      {!may ? <Empty icon={<IconUsers size={26} stroke={1.4} aria-hidden />} title="Users are an administrator’s to manage">Your own profile and password are in your account.</Empty> : list.error && !list.data ? (
+      {!may ? <Empty icon={<IconUsers size={26} stroke={1.4} aria-hidden />} title={t`Users are an administrator’s to manage`}><Trans>Your own profile and password are in your account.</Trans></Empty> : list.error && !list.data ? (
         <ProblemPanel error={list.error} retry={() => void list.refetch()} />
       ) : (
-        <DataTable label="Users" rows={list.data?.items ?? []} cols={cols} rowKey={(u) => u.username} loading={list.isPending} faded={(u) => u.disabled} />
+        <DataTable label={t`Users`} rows={list.data?.items ?? []} cols={cols} rowKey={(u) => u.username} loading={list.isPending} faded={(u) => u.disabled} />
       )}
       {params.get('invite') ? <Invite onClose={() => { setParams({}); refresh() }} /> : null}
       {acting?.act === 'edit' ? <Edit user={acting.user} own={acting.user.username === me} onClose={done} /> : null}
       {acting?.act === 'sessions' ? <Sessions user={acting.user} onClose={done} /> : null}
       {acting?.act === 'link' ? (
         <Confirm
-          title={acting.user.invited ? `New invitation for ${acting.user.username}` : `Reset the password of ${acting.user.username}`}
-          verb="Make a link"
+          title={acting.user.invited ? t`New invitation for ${acting.user.username}` : t`Reset the password of ${acting.user.username}`}
+          verb={t`Make a link`}
           onClose={() => setActing(null)}
           onConfirm={async () => {
             const link = await api.post('/api/v1/users/{username}/link', { path: { username: acting.user.username } })
@@ -70,39 +72,39 @@ export default function Users() {
             refresh()
           }}
         >
-          <p>{acting.user.invited ? 'The link that was given before ends.' : 'The password stays until the link is used; then every session of the user ends.'}</p>
+          <p>{acting.user.invited ? t`The link that was given before ends.` : t`The password stays until the link is used; then every session of the user ends.`}</p>
         </Confirm>
       ) : null}
       {acting?.act === 'factor' ? (
         <Confirm
-          title={`Reset the second factor of ${acting.user.username}`}
-          verb="Reset the second factor"
+          title={t`Reset the second factor of ${acting.user.username}`}
+          verb={t`Reset the second factor`}
           danger
           onClose={done}
           onConfirm={async () => {
             await api.delete('/api/v1/users/{username}/second-factor', { path: { username: acting.user.username } })
-            say(`${acting.user.username} signs in with the password alone now`)
+            say(t`${acting.user.username} signs in with the password alone now`)
           }}
         >
-          <p>Make sure that it is really this person who asks: from then on the password alone is enough, until a new second factor is set up.</p>
+          <p><Trans>Make sure that it is really this person who asks: from then on the password alone is enough, until a new second factor is set up.</Trans></p>
         </Confirm>
       ) : null}
       {acting?.act === 'delete' ? (
         <Confirm
-          title={`Delete ${acting.user.username}`}
-          verb="Delete the user"
+          title={t`Delete ${acting.user.username}`}
+          verb={t`Delete the user`}
           danger
           onClose={done}
           onConfirm={async () => {
             await api.delete('/api/v1/users/{username}', { path: { username: acting.user.username } })
-            say(`${acting.user.username} deleted`)
+            say(t`${acting.user.username} deleted`)
           }}
         >
-          <p>All sessions end. The audit trail keeps what the user did. To keep the account for later, disable it instead.</p>
+          <p><Trans>All sessions end. The audit trail keeps what the user did. To keep the account for later, disable it instead.</Trans></p>
         </Confirm>
       ) : null}
       {given ? (
-        <Modal opened onClose={() => setGiven(null)} title={`Link for ${given.user.username}`} size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
+        <Modal opened onClose={() => setGiven(null)} title={t`Link for ${given.user.username}`} size="lg" closeButtonProps={{ 'aria-label': t`Close` }}>
           <Given link={given.link} onDone={() => setGiven(null)} />
         </Modal>
       ) : null}
@@ -113,14 +115,14 @@ export default function Users() {
 function Actions({ user, own, onAct }: { user: User; own: boolean; onAct: (act: Act) => void }) {
   return (
     <Menu position="bottom-end" width={220}>
-      <Menu.Target><button type="button" className="link" aria-label={`Actions for ${user.username}`}>Actions</button></Menu.Target>
+      <Menu.Target><button type="button" className="link" aria-label={t`Actions for ${user.username}`}><Trans>Actions</Trans></button></Menu.Target>
       <Menu.Dropdown>
-        <Menu.Item onClick={() => onAct('edit')}>Edit</Menu.Item>
-        <Menu.Item disabled={user.disabled} onClick={() => onAct('link')}>{user.invited ? 'New invitation link' : 'Link for a new password'}</Menu.Item>
-        <Menu.Item onClick={() => onAct('sessions')}>Sessions</Menu.Item>
-        <Menu.Item disabled={!user.second_factor || own} onClick={() => onAct('factor')}>Reset the second factor</Menu.Item>
+        <Menu.Item onClick={() => onAct('edit')}><Trans>Edit</Trans></Menu.Item>
+        <Menu.Item disabled={user.disabled} onClick={() => onAct('link')}>{user.invited ? t`New invitation link` : t`Link for a new password`}</Menu.Item>
+        <Menu.Item onClick={() => onAct('sessions')}><Trans>Sessions</Trans></Menu.Item>
+        <Menu.Item disabled={!user.second_factor || own} onClick={() => onAct('factor')}><Trans>Reset the second factor</Trans></Menu.Item>
         <Menu.Divider />
-        <Menu.Item color="danger" disabled={own} onClick={() => onAct('delete')}>Delete</Menu.Item>
+        <Menu.Item color="danger" disabled={own} onClick={() => onAct('delete')}><Trans>Delete</Trans></Menu.Item>
       </Menu.Dropdown>
     </Menu>
   )
@@ -130,11 +132,11 @@ function Actions({ user, own, onAct }: { user: User; own: boolean; onAct: (act: 
 function Given({ link, onDone }: { link: UserLink; onDone: () => void }) {
   return (
     <div className="stack">
-      {link.mailed ? <p>It was sent by mail. You can hand it over yourself too:</p> : <p>Hand this over in a way that only this person reads. It is shown only now.</p>}
+      {link.mailed ? <p><Trans>It was sent by mail. You can hand it over yourself too:</Trans></p> : <p><Trans>Hand this over in a way that only this person reads. It is shown only now.</Trans></p>}
       {link.mail_problem ? <p role="alert">{link.mail_problem}</p> : null}
-      <Snippet label="the link" text={new URL(link.link, location.origin).toString()} />
-      <p className="muted">It sets the password once, and ends <When at={link.expires_at} />.</p>
-      <div><Button variant="filled" onClick={onDone}>Done</Button></div>
+      <Snippet label={t`the link`} text={new URL(link.link, location.origin).toString()} />
+      <p className="muted"><Trans>It sets the password once, and ends <When at={link.expires_at} />.</Trans></p>
+      <div><Button variant="filled" onClick={onDone}><Trans>Done</Trans></Button></div>
     </div>
   )
 }
@@ -151,10 +153,10 @@ function Fields({ draft, onChange, fields, own }: { draft: Draft; onChange: (d: 
   const groups = useGroupNames()
   return (
     <>
-      <TextInput label="Name" value={draft.display_name} onChange={(e) => onChange({ ...draft, display_name: e.currentTarget.value })} error={fields.get('/display_name')} autoComplete="off" />
-      <TextInput label="E-mail" type="email" value={draft.email} onChange={(e) => onChange({ ...draft, email: e.currentTarget.value })} error={fields.get('/email')} autoComplete="off" />
-      <Select label="Role" data={roles} value={draft.role} onChange={(v) => onChange({ ...draft, role: v ?? 'reader' })} error={fields.get('/role')} allowDeselect={false} disabled={own ?? false} description={own ? 'Another administrator can change yours.' : undefined} />
-      <MultiSelect label="Permission groups in place of the role" description="Leave it empty for those of the role." data={groups} value={draft.groups} onChange={(v) => onChange({ ...draft, groups: v })} error={fields.get('/groups')} disabled={own ?? false} clearable />
+      <TextInput label={t`Name`} value={draft.display_name} onChange={(e) => onChange({ ...draft, display_name: e.currentTarget.value })} error={fields.get('/display_name')} autoComplete="off" />
+      <TextInput label={t`E-mail`} type="email" value={draft.email} onChange={(e) => onChange({ ...draft, email: e.currentTarget.value })} error={fields.get('/email')} autoComplete="off" />
+      <Select label={t`Role`} data={roles} value={draft.role} onChange={(v) => onChange({ ...draft, role: v ?? 'reader' })} error={fields.get('/role')} allowDeselect={false} disabled={own ?? false} description={own ? t`Another administrator can change yours.` : undefined} />
+      <MultiSelect label={t`Permission groups in place of the role`} description={t`Leave it empty for those of the role.`} data={groups} value={draft.groups} onChange={(v) => onChange({ ...draft, groups: v })} error={fields.get('/groups')} disabled={own ?? false} clearable />
     </>
   )
 }
@@ -177,13 +179,13 @@ function Invite({ onClose }: { onClose: () => void }) {
     setBusy(false)
   }
   return (
-    <Modal opened onClose={onClose} title={link ? `${username} is invited` : 'Invite somebody'} size={link ? 'lg' : 'md'} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} title={link ? t`${username} is invited` : t`Invite somebody`} size={link ? 'lg' : 'md'} closeButtonProps={{ 'aria-label': t`Close` }}>
       {link ? <Given link={link} onDone={onClose} /> : (
         <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
-          <TextInput label="User name" required data-autofocus value={username} onChange={(e) => setUsername(e.currentTarget.value)} error={fields.get('/username')} autoComplete="off" autoCapitalize="none" />
+          <TextInput label={t`User name`} required data-autofocus value={username} onChange={(e) => setUsername(e.currentTarget.value)} error={fields.get('/username')} autoComplete="off" autoCapitalize="none" />
           <Fields draft={draft} onChange={setDraft} fields={fields} />
           {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
-          <div className="row"><Button type="submit" variant="filled" loading={busy}>Invite</Button><Button onClick={onClose}>Cancel</Button></div>
+          <div className="row"><Button type="submit" variant="filled" loading={busy}><Trans>Invite</Trans></Button><Button onClick={onClose}><Trans>Cancel</Trans></Button></div>
         </form>
       )}
     </Modal>
@@ -201,7 +203,7 @@ function Edit({ user, own, onClose }: { user: User; own: boolean; onClose: () =>
     setError(null)
     try {
       await api.put('/api/v1/users/{username}', { path: { username: user.username }, ifMatch: user.version, body: { ...draft, disabled } })
-      say(`${user.username} saved`)
+      say(t`${user.username} saved`)
       onClose()
     } catch (err) {
       setError(err)
@@ -209,12 +211,12 @@ function Edit({ user, own, onClose }: { user: User; own: boolean; onClose: () =>
     }
   }
   return (
-    <Modal opened onClose={onClose} title={`Edit ${user.username}`} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} title={t`Edit ${user.username}`} closeButtonProps={{ 'aria-label': t`Close` }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
         <Fields draft={draft} onChange={setDraft} fields={fields} own={own} />
-        <Checkbox label="Disabled" description="May not sign in; all sessions end at once." disabled={own} checked={disabled} onChange={(e) => setDisabled(e.currentTarget.checked)} />
+        <Checkbox label={t`Disabled`} description={t`May not sign in; all sessions end at once.`} disabled={own} checked={disabled} onChange={(e) => setDisabled(e.currentTarget.checked)} />
         {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
-        <div className="row"><Button type="submit" variant="filled" loading={busy}>Save</Button><Button onClick={onClose}>Cancel</Button></div>
+        <div className="row"><Button type="submit" variant="filled" loading={busy}><Trans>Save</Trans></Button><Button onClick={onClose}><Trans>Cancel</Trans></Button></div>
       </form>
     </Modal>
   )
@@ -228,7 +230,7 @@ function Sessions({ user, onClose }: { user: User; onClose: () => void }) {
     try {
       await api.delete('/api/v1/users/{username}/sessions', { path: { username: user.username } })
       void client.invalidateQueries({ queryKey: ['sessions'] })
-      say(`All sessions of ${user.username} have ended`)
+      say(t`All sessions of ${user.username} have ended`)
       onClose()
     } catch (err) {
       setError(err)
@@ -236,11 +238,11 @@ function Sessions({ user, onClose }: { user: User; onClose: () => void }) {
   }
   const rows = list.data?.items ?? []
   return (
-    <Modal opened onClose={onClose} title={`Sessions of ${user.username}`} size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} title={t`Sessions of ${user.username}`} size="lg" closeButtonProps={{ 'aria-label': t`Close` }}>
       <div className="stack">
-        {list.isPending ? <Loading what="the sessions" lines={3} /> : list.error && !list.data ? <ProblemPanel error={list.error} compact /> : <SessionList rows={rows} />}
+        {list.isPending ? <Loading what={t`the sessions`} lines={3} /> : list.error && !list.data ? <ProblemPanel error={list.error} compact /> : <SessionList rows={rows} />}
         {error ? <ProblemPanel error={error} compact /> : null}
-        <div className="row">{rows.length ? <Button color="danger" variant="filled" onClick={() => void end()}>End them all</Button> : null}<Button onClick={onClose}>Close</Button></div>
+        <div className="row">{rows.length ? <Button color="danger" variant="filled" onClick={() => void end()}><Trans>End them all</Trans></Button> : null}<Button onClick={onClose}><Trans>Close</Trans></Button></div>
       </div>
     </Modal>
   )

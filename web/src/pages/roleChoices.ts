@@ -1,13 +1,14 @@
 // What forms offer where a role or permission groups are given: only what the caller holds, since nobody gives more.
+import { t } from '@lingui/core/macro'
 import { useQuery } from '@tanstack/react-query'
 
 import { q } from '../api/queries'
 import { useMaySomewhere, useSession } from '../frame/session'
 
 const first = [
-  { name: 'admin', description: 'May do everything.', actions: [] as string[] },
-  { name: 'reader', description: 'Sees everything, changes nothing.', actions: [] },
-  { name: 'none', description: 'Has what everybody has, and what is granted.', actions: [] },
+  { name: 'admin', description: t`May do everything.`, actions: [] as string[] },
+  { name: 'reader', description: t`Sees everything, changes nothing.`, actions: [] },
+  { name: 'none', description: t`Has what everybody has, and what is granted.`, actions: [] },
 ]
 
 export function useRoles(): { value: string; label: string }[] {

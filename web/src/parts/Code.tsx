@@ -1,4 +1,5 @@
 // The second factor: what its sign-in asks for, and the picture that an authenticator reads.
+import { t } from '@lingui/core/macro'
 import { TextInput } from '@mantine/core'
 
 import { Problem } from '../api/problem'
@@ -25,8 +26,8 @@ interface Props {
 export function CodeField({ value, onChange, error, only, focus }: Props) {
   return (
     <TextInput
-      label="Code"
-      description={only ? 'The six digits that it shows now.' : 'The six digits that your authenticator shows, or a recovery code.'}
+      label={t`Code`}
+      description={only ? t`The six digits that it shows now.` : t`The six digits that your authenticator shows, or a recovery code.`}
       size="sm"
       value={value}
       onChange={(e) => onChange(e.currentTarget.value)}

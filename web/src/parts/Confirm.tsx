@@ -1,4 +1,6 @@
 // Asks before what cannot be taken back: names the thing and its consequences, takes a reason for the audit trail.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Modal, Textarea } from '@mantine/core'
 import { useState, type ReactNode } from 'react'
 
@@ -31,7 +33,7 @@ export function Confirm({ title, children, verb, danger, reason, onClose, onConf
     }
   }
   return (
-    <Modal opened onClose={onClose} title={title} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} title={title} closeButtonProps={{ 'aria-label': t`Close` }}>
       <form
         className="stack"
         onSubmit={(e) => {
@@ -42,8 +44,8 @@ export function Confirm({ title, children, verb, danger, reason, onClose, onConf
         <div className="stack-s">{children}</div>
         {reason ? (
           <Textarea
-            label="Reason"
-            description="Kept in the audit trail."
+            label={t`Reason`}
+            description={t`Kept in the audit trail.`}
             required={reason === 'required'}
             value={text}
             onChange={(e) => setText(e.currentTarget.value)}
@@ -53,7 +55,7 @@ export function Confirm({ title, children, verb, danger, reason, onClose, onConf
         {error ? <ProblemPanel error={error} compact /> : null}
         <div className="row">
           <Button type="submit" variant="filled" color={danger ? 'danger' : 'accent'} loading={busy}>{verb}</Button>
-          <Button onClick={onClose}>Cancel</Button>
+          <Button onClick={onClose}><Trans>Cancel</Trans></Button>
         </div>
       </form>
     </Modal>

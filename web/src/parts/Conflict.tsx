@@ -1,5 +1,7 @@
 // Two people wrote at the same time: what the other one wrote and what stands in this form, side by side, before anything
 // is overwritten.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
 import type { ReactNode } from 'react'
 
@@ -28,16 +30,16 @@ export function Conflict({ what, mine, theirs, busy, onMine, onTheirs, show }: P
   }
   return (
     <div className={css.conflict} role="alert" data-testid="conflict">
-      <p><strong>Somebody else changed {what} meanwhile.</strong> Nothing of yours is lost, and nothing of theirs yet.</p>
+      <p><Trans><strong>Somebody else changed {what} meanwhile.</strong> Nothing of yours is lost, and nothing of theirs yet.</Trans></p>
       {names.length ? (
-        <div className={css.scroll} tabIndex={0} role="region" aria-label="Both versions">
+        <div className={css.scroll} tabIndex={0} role="region" aria-label={t`Both versions`}>
           <table className={css.table}>
-            <thead><tr><th scope="col">Field</th><th scope="col">There now</th><th scope="col">Yours</th></tr></thead>
+            <thead><tr><th scope="col"><Trans>Field</Trans></th><th scope="col"><Trans>There now</Trans></th><th scope="col"><Trans>Yours</Trans></th></tr></thead>
             <tbody>{names.map((n) => <tr key={n}><th scope="row">{human(n)}</th><td>{of(theirs, n)}</td><td>{of(mine, n)}</td></tr>)}</tbody>
           </table>
         </div>
-      ) : <p>What they wrote is the same as what stands here.</p>}
-      <div className="row"><Button loading={busy ?? false} onClick={onMine}>Save mine over it</Button><Button onClick={onTheirs}>Take theirs</Button></div>
+      ) : <p><Trans>What they wrote is the same as what stands here.</Trans></p>}
+      <div className="row"><Button loading={busy ?? false} onClick={onMine}><Trans>Save mine over it</Trans></Button><Button onClick={onTheirs}><Trans>Take theirs</Trans></Button></div>
     </div>
   )
 }

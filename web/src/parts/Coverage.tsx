@@ -1,4 +1,6 @@
 // The coverage strip: one quiet line that says how far what stands below it can be trusted. Nobody else shows this.
+import { t } from '@lingui/core/macro'
+import { Plural, Trans } from '@lingui/react/macro'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link } from 'react-router'
@@ -8,7 +10,7 @@ import { q } from '../api/queries'
 import type { Coverage, CoverageException, KindInfo } from '../api/types'
 import { partition } from '../format/text'
 import { parseTime } from '../format/time'
-import { count, counted } from '../format/units'
+import { count } from '../format/units'
 import { exceptionWords, old, trust } from '../kinds/coverage'
 import css from './Coverage.module.css'
 import { Mark, State } from './marks'
@@ -18,8 +20,8 @@ import { useNow, When } from './When'
 export function CoverageStrip({ kind, total }: { kind?: KindInfo | undefined; total?: string | undefined }) {
   const { data, error } = useQuery({ ...q.coverage(kind?.name), enabled: useLater() })
   const [open, setOpen] = useState(false)
-  if (error && !data) return <div className={css.strip} data-tone="warn">How far this can be trusted is not known: {error.message}</div>
-  if (!data) return <div className={css.strip}>&nbsp;</div>
+  if (error && !data) return <div className={css.strip} data-tone="warn"><Trans>How far this can be trusted is not known: {error.message}</Trans></div>
+  if (!data) return <div className={css.strip}><Trans>&nbsp;</Trans></div>
   return (
     <div className="stack-s">
       <Line c={data} kind={kind} total={total} open={open} toggle={() => setOpen(!open)} />
@@ -30,29 +32,29 @@ export function CoverageStrip({ kind, total }: { kind?: KindInfo | undefined; to
 
 function Line({ c, kind, total, open, toggle }: { c: Coverage; kind: KindInfo | undefined; total: string | undefined; open: boolean; toggle: () => void }) {
   const now = useNow()
-  const t = trust(c)
-  const tone = t === 'complete' && !old(c, now) ? 'ok' : t === 'none' ? 'idle' : 'warn'
+  const it = trust(c)
+  const tone = it === 'complete' && !old(c, now) ? 'ok' : it === 'none' ? 'idle' : 'warn'
   const list = c.exceptions ?? []
   const filter = kind ? `/inventory/${kind.name}?filter=${encodeURIComponent('state = unwatched')}` : undefined
   return (
     <div className={css.strip} data-tone={tone} data-testid="coverage">
       <span className={css.staff} aria-hidden />
       {total ? <span className="strong">{total}</span> : null}
-      {t === 'none' ? (
-        <span><span>no connection reads {kind ? kind.plural.toLowerCase() : 'anything'} yet; <Link to="/connections">see connections</Link></span></span>
+      {it === 'none' ? (
+        <span><span><Trans>no connection reads {kind ? kind.plural.toLowerCase() : t`anything`} yet; <Link to="/connections">see connections</Link></Trans></span></span>
       ) : null}
-      {parseTime(c.as_of) ? <span><span>as of <When at={c.as_of} clock /></span></span> : t === 'none' ? null : <span>never read completely</span>}
-      {t === 'complete' ? <span className="row-n"><Mark state="complete" /> complete, {counted(c.scopes, 'scope')}</span> : null}
+      {parseTime(c.as_of) ? <span><span><Trans>as of <When at={c.as_of} clock /></Trans></span></span> : it === 'none' ? null : <span><Trans>never read completely</Trans></span>}
+      {it === 'complete' ? <span className="row-n"><Trans><Mark state="complete" /> complete, <Plural value={c.scopes} one="# scope" other="# scopes" /></Trans></span> : null}
       {list.length ? (
         <button type="button" className="link" onClick={toggle} aria-expanded={open}>
           <Mark state={list[0]!.status} />
-          <span>complete except <bdi>{exceptionWords(list[0]!)}</bdi>{list.length > 1 ? ` and ${count(list.length - 1)} more` : ''}</span>
+          <span><Trans>complete except <bdi>{exceptionWords(list[0]!)}</bdi>{list.length > 1 ? t` and ${count(list.length - 1)} more` : ''}</Trans></span>
         </button>
       ) : null}
       {c.unwatched ? (
-        <span className="row-n"><Mark state="unwatched" />{filter ? <Link to={filter}>{count(c.unwatched)} unwatched</Link> : `${count(c.unwatched)} unwatched`}</span>
+        <span className="row-n"><Mark state="unwatched" />{filter ? <Link to={filter}><Trans>{count(c.unwatched)} unwatched</Trans></Link> : t`${count(c.unwatched)} unwatched`}</span>
       ) : null}
-      {c.held ? <span className="row-n"><Mark state="held" /><Link to="/removals">{counted(c.held, 'removal')} held</Link></span> : null}
+      {c.held ? <span className="row-n"><Mark state="held" /><Link to="/removals"><Trans><Plural value={c.held} one="# removal" other="# removals" /> held</Trans></Link></span> : null}
     </div>
   )
 }
@@ -68,11 +70,11 @@ export function Exceptions({ list, withKind }: { list: CoverageException[]; with
             <Link to={`/connections/${e.connection.id}`}><Foreign text={e.connection.name || e.connection.id} /></Link>
             {withKind ? <span>{e.kind}</span> : null}
             <Foreign text={partition(e.partition)} />
-            <span className="muted">last complete <When at={e.last_complete} /></span>
-            <Link to={`/runs/${e.run_id}`}>see run</Link>
+            <span className="muted"><Trans>last complete <When at={e.last_complete} /></Trans></span>
+            <Link to={`/runs/${e.run_id}`}><Trans>see run</Trans></Link>
           </div>
           {e.error ? <Quote text={e.error} tone="warn" /> : null}
-          {e.advice ? <p className={css.advice}><strong>What to do:</strong> {e.advice}</p> : null}
+          {e.advice ? <p className={css.advice}><strong><Trans>What to do:</Trans></strong> {e.advice}</p> : null}
         </li>
       ))}
     </ul>

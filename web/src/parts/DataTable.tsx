@@ -1,5 +1,7 @@
 // The one table: dense rows, a header and a first column that stay, rows drawn only while they are in view, cards
 // where the window is narrow. Every row is led by a link, so that keyboard, middle click and screen readers work.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Skeleton } from '@mantine/core'
 import { useMediaQuery } from '@mantine/hooks'
 import { IconArrowDown, IconArrowUp } from '@tabler/icons-react'
@@ -109,7 +111,7 @@ function useTicks<T>(p: Props<T>, rows: Held<T>): Tick {
     }
     const ids = Array.from({ length: to - from + 1 }, (_, i) => rows.at(from + i)?.id)
     // Rows on the way that are not held are asked for.
-    if (p.window && ids.includes(undefined)) p.window.between(from, to).then(set, (err: unknown) => say(err instanceof Error ? err.message : 'The rows in between could not be read'))
+    if (p.window && ids.includes(undefined)) p.window.between(from, to).then(set, (err: unknown) => say(err instanceof Error ? err.message : t`The rows in between could not be read`))
     else set(ids)
   } : undefined
   const onKey = useEffectEvent((e: KeyboardEvent) => {
@@ -130,7 +132,7 @@ function useTicks<T>(p: Props<T>, rows: Held<T>): Tick {
 function Ticker({ index, name, on, tick }: { index: number; name: string; on: boolean; tick: NonNullable<Tick> }) {
   return (
     <label className={css.tick}>
-      <input type="checkbox" checked={on} aria-label={`Select ${name}`} onChange={() => undefined} onClick={(e) => tick(index, e.shiftKey)} />
+      <input type="checkbox" checked={on} aria-label={t`Select ${name}`} onChange={() => undefined} onClick={(e) => tick(index, e.shiftKey)} />
     </label>
   )
 }
@@ -187,7 +189,7 @@ function Grid<T>(p: Model<T> & { scroller: React.RefObject<HTMLDivElement | null
               <Head key={c.id} col={c} order={p.order} onOrder={p.onOrder} left={left[i]}>
                 {i === 0 && p.tick ? (
                   <label className={css.tick}>
-                    <input type="checkbox" checked={all ?? false} aria-label="Select all rows that are loaded" onChange={() => p.onTick?.(all ? new Set() : new Set(p.rowsModel.map((r) => r.id)))} />
+                    <input type="checkbox" checked={all ?? false} aria-label={t`Select all rows that are loaded`} onChange={() => p.onTick?.(all ? new Set() : new Set(p.rowsModel.map((r) => r.id)))} />
                   </label>
                 ) : null}
               </Head>
@@ -266,7 +268,7 @@ function Head<T>({ col, order, onOrder, left, children }: { col: Col<T>; order: 
       <div className={css.headCell}>
       {children}
       {by && onOrder ? (
-        <button type="button" onClick={() => onOrder(by, active ? !order.desc : false)} title={`Sort by ${col.label.toLowerCase()}`}>
+        <button type="button" onClick={() => onOrder(by, active ? !order.desc : false)} title={t`Sort by ${col.label.toLowerCase()}`}>
           <span className="clip">{col.label}</span>
           {active ? order.desc ? <IconArrowDown size={13} aria-hidden /> : <IconArrowUp size={13} aria-hidden /> : null}
         </button>
@@ -319,8 +321,8 @@ function Cards<T>(p: Model<T>) {
       </ul>
       {p.held.count > size ? (
         <div className={css.turn}>
-          <Button disabled={first === 0} onClick={() => turn(Math.max(0, first - size))}>Earlier</Button>
-          <Button disabled={last >= p.held.count} onClick={() => turn(first + size)}>Later</Button>
+          <Button disabled={first === 0} onClick={() => turn(Math.max(0, first - size))}><Trans>Earlier</Trans></Button>
+          <Button disabled={last >= p.held.count} onClick={() => turn(first + size)}><Trans>Later</Trans></Button>
         </div>
       ) : null}
       {awaited(p) ? <div className={css.awaited}><Waiting what={p.label} /></div> : null}

@@ -1,4 +1,6 @@
 // A change as a person would say it: "Memory 16 GiB -> 32 GiB".
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Fragment } from 'react'
 import { Link } from 'react-router'
 
@@ -28,14 +30,14 @@ export function FieldDiff({ change, kind }: { change: FieldChange; kind: KindInf
         <>
           {list.added.map((v, i) => <ins key={`+${i}`}>+ <Foreign text={valueText(v, elementField(field))} /></ins>)}
           {list.removed.map((v, i) => <del key={`-${i}`}>− <Foreign text={valueText(v, elementField(field))} /></del>)}
-          {list.added.length + list.removed.length === 0 ? <span className="muted">in another order</span> : null}
+          {list.added.length + list.removed.length === 0 ? <span className="muted"><Trans>in another order</Trans></span> : null}
         </>
       ) : absent(change.old) ? (
         <ins>{absent(change.new) ? '–' : show(change.new)}</ins>
       ) : absent(change.new) ? (
-        <><del>{show(change.old)}</del> <span className="muted">taken away</span></>
+        <><del>{show(change.old)}</del> <span className="muted"><Trans>taken away</Trans></span></>
       ) : (
-        <><del>{show(change.old)}</del><span aria-label="became" className={css.arrow}>→</span><ins>{show(change.new)}</ins></>
+        <><del>{show(change.old)}</del><span aria-label={t`became`} className={css.arrow}>→</span><ins>{show(change.new)}</ins></>
       )}
     </span>
   )
@@ -54,7 +56,7 @@ export function DiffLine({ diff, kind, max = 3 }: { diff: FieldChange[] | undefi
           <FieldDiff change={d} kind={kind} />
         </Fragment>
       ))}
-      {list.length > max ? <span className="muted"> and {list.length - max} more</span> : null}
+      {list.length > max ? <span className="muted"><Trans> and {list.length - max} more</Trans></span> : null}
     </span>
   )
 }
@@ -66,12 +68,12 @@ export function ActorText({ change }: { change: Pick<Change, 'actor' | 'run_id' 
     const id = change.run_id || a.name
     return (
       <span>
-        <Link to={`/runs/${id}`}>run</Link>
-        {change.connection ? <> of <Link to={`/connections/${change.connection.id}`}><Foreign text={change.connection.name || change.connection.id} max={40} /></Link></> : null}
+        <Link to={`/runs/${id}`}><Trans>run</Trans></Link>
+        {change.connection ? <><Trans> of <Link to={`/connections/${change.connection.id}`}><Foreign text={change.connection.name || change.connection.id} max={40} /></Link></Trans></> : null}
       </span>
     )
   }
   return <span>{a.type && a.type !== 'user' ? `${a.type} ` : ''}<Foreign text={a.name} max={40} /></span>
 }
 
-export const actionWord = (action: string) => (action === 'created' ? 'first seen' : stateWord(action))
+export const actionWord = (action: string) => (action === 'created' ? t`first seen` : stateWord(action))

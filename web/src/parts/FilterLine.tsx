@@ -1,5 +1,7 @@
 // The filter line: the same language as the API and the command line. What the collector refuses is marked at its
 // place, with what it expected there.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { useQuery } from '@tanstack/react-query'
 import { ActionIcon, Button, TextInput } from '@mantine/core'
 import { IconFilter, IconX } from '@tabler/icons-react'
@@ -51,10 +53,10 @@ export function FilterLine({ value, onApply, problem, kind, placeholder }: Props
     setAt(-1)
     input.current?.focus()
   }
-  const apply = (t: string) => {
+  const apply = (it: string) => {
     setOpen(false)
     setAt(-1)
-    onApply(t.trim())
+    onApply(it.trim())
   }
   return (
     <form
@@ -69,13 +71,13 @@ export function FilterLine({ value, onApply, problem, kind, placeholder }: Props
         <TextInput
           ref={input}
           className="grow"
-          aria-label="Filter"
+          aria-label={t`Filter`}
           leftSection={<IconFilter size={15} aria-hidden />}
           rightSection={
             value || text ? (
               <ActionIcon
                 size={24}
-                aria-label="Clear the filter line"
+                aria-label={t`Clear the filter line`}
                 onClick={() => {
                   setText('')
                   apply('')
@@ -119,9 +121,9 @@ export function FilterLine({ value, onApply, problem, kind, placeholder }: Props
             }
           }}
         />
-        <Button type="submit" variant={text.trim() === value ? 'default' : 'filled'}>Apply</Button>
+        <Button type="submit" variant={text.trim() === value ? 'default' : 'filled'}><Trans>Apply</Trans></Button>
       </div>
-      <ul id={list} role="listbox" aria-label="Completions" className={css.offers} hidden={offers.length === 0}>
+      <ul id={list} role="listbox" aria-label={t`Completions`} className={css.offers} hidden={offers.length === 0}>
         {offers.map((o, i) => (
           <li
             key={o.label}
@@ -138,12 +140,12 @@ export function FilterLine({ value, onApply, problem, kind, placeholder }: Props
           </li>
         ))}
       </ul>
-      {trouble ? <Trouble text={value} problem={trouble} id={`${list}-problem`} onTake={(t) => apply(t)} /> : null}
+      {trouble ? <Trouble text={value} problem={trouble} id={`${list}-problem`} onTake={(it) => apply(it)} /> : null}
     </form>
   )
 }
 
-function Trouble({ text, problem, id, onTake }: { text: string; problem: NonNullable<Problem['filter']>; id: string; onTake: (t: string) => void }) {
+function Trouble({ text, problem, id, onTake }: { text: string; problem: NonNullable<Problem['filter']>; id: string; onTake: (it: string) => void }) {
   const [before, bad, after] = marked(text, problem)
   return (
     <div id={id} role="alert" className={css.trouble} data-testid="filter-problem">
@@ -155,13 +157,13 @@ function Trouble({ text, problem, id, onTake }: { text: string; problem: NonNull
         </code>
       ) : null}
       <p>
-        <span className="muted">At character {problem.position + 1}: </span>
+        <span className="muted"><Trans>At character {problem.position + 1}: </Trans></span>
         {problem.message}
-        {problem.expected ? <span className="muted"> Expected: {problem.expected}.</span> : null}
+        {problem.expected ? <span className="muted"><Trans> Expected: {problem.expected}.</Trans></span> : null}
       </p>
       {problem.suggestion ? (
         <p>
-          Did you mean{' '}
+          <Trans>Did you mean{' '}
           {problem.parameter === 'filter' && /^\S+$/.test(problem.suggestion) ? (
             <button type="button" className="link" onClick={() => onTake(before + problem.suggestion! + after)}>
               <code>{problem.suggestion}</code>
@@ -169,7 +171,7 @@ function Trouble({ text, problem, id, onTake }: { text: string; problem: NonNull
           ) : (
             <code>{problem.suggestion}</code>
           )}
-          ?
+          ?</Trans>
         </p>
       ) : null}
     </div>

@@ -1,3 +1,4 @@
+import { t } from '@lingui/core/macro'
 import { PasswordInput } from '@mantine/core'
 
 interface Props {
@@ -13,12 +14,12 @@ interface Props {
 
 /** A new password, typed twice. */
 export function NewPassword({ next, again, onNext, onAgain, error, focus, small }: Props) {
-  const show = { 'aria-label': 'Show or hide the password' }
+  const show = { 'aria-label': t`Show or hide the password` }
   const differ = again !== '' && next !== again
   return (
     <>
-      <PasswordInput label="New password" size={small ? 'xs' : 'sm'} description={small ? undefined : 'At least 12 characters.'} autoComplete="new-password" required value={next} onChange={(e) => onNext(e.currentTarget.value)} error={error} visibilityToggleButtonProps={show} autoFocus={focus} />
-      <PasswordInput label="New password again" size={small ? 'xs' : 'sm'} autoComplete="new-password" required value={again} onChange={(e) => onAgain(e.currentTarget.value)} error={differ ? 'The two differ.' : undefined} visibilityToggleButtonProps={show} />
+      <PasswordInput label={t`New password`} size={small ? 'xs' : 'sm'} description={small ? undefined : t`At least 12 characters.`} autoComplete="new-password" required value={next} onChange={(e) => onNext(e.currentTarget.value)} error={error} visibilityToggleButtonProps={show} autoFocus={focus} />
+      <PasswordInput label={t`New password again`} size={small ? 'xs' : 'sm'} autoComplete="new-password" required value={again} onChange={(e) => onAgain(e.currentTarget.value)} error={differ ? t`The two differ.` : undefined} visibilityToggleButtonProps={show} />
     </>
   )
 }

@@ -1,3 +1,4 @@
+import { t } from '@lingui/core/macro'
 import { useEffect, type ReactNode } from 'react'
 import { Link } from 'react-router'
 
@@ -25,9 +26,9 @@ export function Page({ title, heading, trail, facts, actions, children, fill, na
       <header className={css.head}>
         <div className="grow">
           {trail?.length ? (
-            <nav aria-label="Where this page belongs" className={css.trail}>
-              {trail.map((t) => (
-                <Link key={t.to} to={t.to}>{t.label}</Link>
+            <nav aria-label={t`Where this page belongs`} className={css.trail}>
+              {trail.map((it) => (
+                <Link key={it.to} to={it.to}>{it.label}</Link>
               ))}
             </nav>
           ) : null}

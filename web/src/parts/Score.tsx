@@ -1,10 +1,10 @@
 // A connection's runs as beats on a staff: the newest at the right, colour and shape by how it ended.
+import { plural, t } from '@lingui/core/macro'
 import { Tooltip } from '@mantine/core'
 import { Link } from 'react-router'
 
 import type { Run } from '../api/types'
 import { absolute, parseTime } from '../format/time'
-import { counted } from '../format/units'
 import { Mark, stateWord } from './marks'
 import css from './Score.module.css'
 
@@ -16,7 +16,7 @@ export function Beats({ runs }: { runs: Run[] }) {
           const text = `${stateWord(r.state)}, ${whenText(r)}${r.unchanged ? ', unchanged' : changes(r)}`
           return (
             <Tooltip key={r.id} label={text}>
-              <Link to={`/runs/${r.id}`} aria-label={`Run: ${text}`} className={css.beat} tabIndex={i === 0 ? undefined : -1}><Mark state={r.state} /></Link>
+              <Link to={`/runs/${r.id}`} aria-label={t`Run: ${text}`} className={css.beat} tabIndex={i === 0 ? undefined : -1}><Mark state={r.state} /></Link>
             </Tooltip>
           )
         })}
@@ -27,10 +27,10 @@ export function Beats({ runs }: { runs: Run[] }) {
 
 function whenText(r: Run): string {
   const d = parseTime(r.finished_at) ?? parseTime(r.started_at) ?? parseTime(r.queued_at)
-  return d ? absolute(d) : 'not begun'
+  return d ? absolute(d) : t`not begun`
 }
 
 function changes(r: Run): string {
   const n = r.created + r.updated + r.gone + r.returned
-  return n ? `, ${counted(n, 'change')}` : ''
+  return n ? `, ${plural(n, { one: '# change', other: '# changes' })}` : ''
 }

@@ -1,5 +1,6 @@
 // Two moments of one thing side by side: a row per field that differs, what it was on the left and what it became on the
 // right. Long values keep their lines, so that a person can read across.
+import { Trans } from '@lingui/react/macro'
 import type { FieldChange, KindInfo } from '../api/types'
 import { parseTime } from '../format/time'
 import { fieldAt, pointerLabel } from '../kinds/fields'
@@ -18,12 +19,12 @@ interface Props {
 
 export function SideBySide({ label, diff, kind, before, after }: Props) {
   const list = diff ?? []
-  if (list.length === 0) return <p className="muted">No field differs.</p>
+  if (list.length === 0) return <p className="muted"><Trans>No field differs.</Trans></p>
   return (
     <div className={css.scroll} tabIndex={0} role="region" aria-label={label}>
       <table className={css.table}>
         <thead>
-          <tr><th scope="col">Field</th><th scope="col">{before}</th><th scope="col">{after}</th></tr>
+          <tr><th scope="col"><Trans>Field</Trans></th><th scope="col">{before}</th><th scope="col">{after}</th></tr>
         </thead>
         <tbody>
           {list.map((d) => (

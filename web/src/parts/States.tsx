@@ -1,4 +1,6 @@
 // The states every page has: loading in the final layout, empty with the next step, and what went wrong.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Skeleton } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { IconAlertTriangle, IconLock, IconMoodEmpty, IconPlugConnectedX, IconZoomQuestion } from '@tabler/icons-react'
@@ -12,10 +14,10 @@ import { Copy } from './Text'
 export function Waiting({ what }: { what: string }) {
   const [late, setLate] = useState(false)
   useEffect(() => {
-    const t = setTimeout(() => setLate(true), 1000)
-    return () => clearTimeout(t)
+    const it = setTimeout(() => setLate(true), 1000)
+    return () => clearTimeout(it)
   }, [])
-  return <p role="status" className="muted">{late ? `Waiting for ${what} …` : <span className="hidden-visually">Loading {what}</span>}</p>
+  return <p role="status" className="muted">{late ? t`Waiting for ${what} …` : <span className="hidden-visually"><Trans>Loading {what}</Trans></span>}</p>
 }
 
 /** Lines where text will stand, and what is being waited for. */
@@ -56,13 +58,13 @@ export function ProblemPanel({ error, retry, compact }: { error: unknown; retry?
         {p.detail ? <p className="break">{p.detail}</p> : null}
         {[...p.fields].filter(([pointer]) => pointer === '').map(([, text]) => <p key={text}>{text}</p>)}
         <p className="muted">{adviceFor(p)}</p>
-        {compact ? p.requestId && p.status >= 500 ? <p className={css.where}>id <Copy text={p.requestId} label="the id of this request" /></p> : null : (
+        {compact ? p.requestId && p.status >= 500 ? <p className={css.where}><Trans>id <Copy text={p.requestId} label={t`the id of this request`} /></Trans></p> : null : (
           <p className={css.where}>
             <span className="mono">{p.where}</span>
-            {p.requestId ? <> · id <Copy text={p.requestId} label="the id of this request" /></> : null}
+            {p.requestId ? <><Trans> · id <Copy text={p.requestId} label={t`the id of this request`} /></Trans></> : null}
           </p>
         )}
-        {again ? <div><Button onClick={again}>Try again</Button></div> : null}
+        {again ? <div><Button onClick={again}><Trans>Try again</Trans></Button></div> : null}
       </div>
     </div>
   )

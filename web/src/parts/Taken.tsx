@@ -1,4 +1,5 @@
 // Warns while a form is filled that a name or an address is in use already. A warning and no more: two things may have one.
+import { Plural, Trans } from '@lingui/react/macro'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from 'react-router'
 
@@ -21,13 +22,13 @@ export function Taken({ kind, name = '', address = '', datacenter = '', except }
   const whole = addressLike.test(address.trim()) ? address.trim() : ''
   const { data } = useQuery(q.taken(kind, name.trim(), datacenter, { ...(whole ? { address: whole } : {}), ...(except ? { except } : {}) }))
   const found = name.trim() || whole ? (data?.items ?? []) : []
-  const what = (['name', 'address'] as const).filter((w) => found.some((t) => t.what.includes(w))).join(' or ')
+  const what = (['name', 'address'] as const).filter((w) => found.some((it) => it.what.includes(w))).join(' or ')
   return (
     <p role="status">
       {found.length ? (
         <>
-          <Mark state="degraded" /> {found.length === 1 ? 'One has' : 'Some have'} this {what} already:{' '}
-          {found.map((t) => <span key={t.resource.id}><Link to={`/inventory/${t.resource.kind}/${t.resource.id}`}><Foreign text={t.resource.name || t.resource.id} max={60} /></Link> </span>)}
+          <Trans><Mark state="degraded" /> <Plural value={found.length} one="One has" other="Some have" /> this {what} already:{' '}
+          {found.map((it) => <span key={it.resource.id}><Link to={`/inventory/${it.resource.kind}/${it.resource.id}`}><Foreign text={it.resource.name || it.resource.id} max={60} /></Link> </span>)}</Trans>
         </>
       ) : null}
     </p>

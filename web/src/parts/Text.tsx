@@ -1,5 +1,7 @@
 // Foreign strings: names, messages and values that came from a provider. They are text, isolated for direction, cut
 // in the middle with the whole on hover.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Tooltip } from '@mantine/core'
 import { IconCheck, IconCopy } from '@tabler/icons-react'
 import { useState } from 'react'
@@ -31,9 +33,9 @@ export function Quote({ text, tone }: { text: string; tone?: string }) {
 export function Copy({ text, max = 60, label }: { text: string; max?: number; label?: string }) {
   const [copied, copy] = useCopy(text)
   return (
-    <Tooltip label={copied ? 'Copied' : 'Copy'} position="top">
+    <Tooltip label={copied ? t`Copied` : t`Copy`} position="top">
       <button type="button" className={css.copy} onClick={copy}>
-        <span className="hidden-visually">Copy {label ?? ''} </span>
+        <span className="hidden-visually"><Trans>Copy {label ?? ''} </Trans></span>
         <Foreign text={text} max={max} mono />
         {copied ? <IconCheck size={13} aria-hidden /> : <IconCopy size={13} aria-hidden />}
       </button>
@@ -55,9 +57,9 @@ export function Snippet({ text, label, tall }: { text: string; label: string; ta
 function CopyAll({ text, label }: { text: string; label: string }) {
   const [copied, copy] = useCopy(text)
   return (
-    <button type="button" className={css.all} aria-label={`Copy ${label}`} onClick={copy}>
+    <button type="button" className={css.all} aria-label={t`Copy ${label}`} onClick={copy}>
       {copied ? <IconCheck size={14} aria-hidden /> : <IconCopy size={14} aria-hidden />}
-      {copied ? 'Copied' : 'Copy'}
+      {copied ? t`Copied` : t`Copy`}
     </button>
   )
 }

@@ -1,4 +1,5 @@
 // A value of the inventory as it is shown: with its unit, in mono where it is an address, as a list where it is one.
+import { t } from '@lingui/core/macro'
 import type { Field } from '../api/types'
 import { human, safeLink } from '../format/text'
 import { parseTime } from '../format/time'
@@ -48,7 +49,7 @@ export function Value({ value, field }: { value: unknown; field: Field }) {
   if (isMono(field)) return <Copy text={text} label={labelOf(field)} max={120} />
   const link = typeof value === 'string' ? safeLink(/^https?:\/\//.test(value) ? value : undefined) : undefined
   if (link) return <a href={link} target="_blank" rel="noreferrer noopener"><Foreign text={text} max={120} /></a>
-  return <span title={field.unit === 'bytes' ? `${String(value)} bytes` : undefined}><Foreign text={text} max={400} /></span>
+  return <span title={field.unit === 'bytes' ? t`${String(value)} bytes` : undefined}><Foreign text={text} max={400} /></span>
 }
 
 function ListValue({ list, field }: { list: unknown[]; field: Field }) {

@@ -1,4 +1,6 @@
 // Where a credential is typed. What is typed is encrypted here, for each connection by itself, before anything is sent.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Modal, PasswordInput, TextInput } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -16,9 +18,9 @@ export const placesOf = (x: SealedCredential) => Object.entries((x.targets ?? {}
 const canSeal = () => typeof crypto !== 'undefined' && !!crypto.subtle
 
 export function SealDialog({ of, onClose, onDone }: { of: SealedCredential[]; onClose: () => void; onDone?: () => void }) {
-  const title = of.length === 1 ? `Credential of ${of[0]!.connection.name}` : `One credential for ${of.length} connections`
+  const title = of.length === 1 ? t`Credential of ${of[0]!.connection.name ?? ''}` : t`One credential for ${of.length} connections`
   return (
-    <Modal opened onClose={onClose} title={title} closeButtonProps={{ 'aria-label': 'Close' }} size="lg">
+    <Modal opened onClose={onClose} title={title} closeButtonProps={{ 'aria-label': t`Close` }} size="lg">
       <SealForm of={of} onClose={onClose} onDone={() => { onDone?.(); onClose() }} />
     </Modal>
   )
@@ -51,7 +53,7 @@ export function SealForm({ of, onClose, onDone }: { of: SealedCredential[]; onCl
       setRefused(bad)
       if (bad.length === 0) {
         setValues({})
-        say(of.length === 1 ? 'The credential is sealed' : `Sealed for ${of.length} connections`)
+        say(of.length === 1 ? t`The credential is sealed` : t`Sealed for ${of.length} connections`)
         onDone()
         return
       }
@@ -60,26 +62,26 @@ export function SealForm({ of, onClose, onDone }: { of: SealedCredential[]; onCl
     }
     setBusy(false)
   }
-  if (!canSeal()) return <p>This page came without TLS, and browsers encrypt nothing on such pages. Open it over https, or use <code>maestro seal</code> in a terminal.</p>
-  if (lost.length) return <p>No agent could open it yet: give {lost.length === 1 ? <Foreign text={lost[0]!.connection.name ?? ''} /> : `${lost.length} of these connections`} an agent that is up to date, then come back.</p>
-  if (wanted.length === 0) return <p>This provider takes nothing from a sealed credential. Put it into the agent’s own file.</p>
+  if (!canSeal()) return <p><Trans>This page came without TLS, and browsers encrypt nothing on such pages. Open it over https, or use <code>maestro seal</code> in a terminal.</Trans></p>
+  if (lost.length) return <p><Trans>No agent could open it yet: give {lost.length === 1 ? <Foreign text={lost[0]!.connection.name ?? ''} /> : t`${lost.length} of these connections`} an agent that is up to date, then come back.</Trans></p>
+  if (wanted.length === 0) return <p><Trans>This provider takes nothing from a sealed credential. Put it into the agent’s own file.</Trans></p>
   return (
     <form className="stack" noValidate autoComplete="off" onSubmit={(e) => { e.preventDefault(); void submit() }}>
-      <p>What you type is encrypted in this browser for the agents below. The collector keeps what it cannot read.</p>
+      <p><Trans>What you type is encrypted in this browser for the agents below. The collector keeps what it cannot read.</Trans></p>
       {wanted.map((v) => {
-        const common = { label: v.name, description: v.help || undefined, value: values[v.name] ?? '', spellCheck: false, autoComplete: v.secret ? 'new-password' : 'off', onChange: (e: { currentTarget: { value: string } }) => { const t = e.currentTarget.value; setValues((old) => ({ ...old, [v.name]: t })) } }
-        return v.secret ? <PasswordInput key={v.name} {...common} visibilityToggleButtonProps={{ 'aria-label': `Show ${v.name}` }} /> : <TextInput key={v.name} {...common} />
+        const common = { label: v.name, description: v.help || undefined, value: values[v.name] ?? '', spellCheck: false, autoComplete: v.secret ? 'new-password' : 'off', onChange: (e: { currentTarget: { value: string } }) => { const it = e.currentTarget.value; setValues((old) => ({ ...old, [v.name]: it })) } }
+        return v.secret ? <PasswordInput key={v.name} {...common} visibilityToggleButtonProps={{ 'aria-label': t`Show ${v.name}` }} /> : <TextInput key={v.name} {...common} />
       })}
       <dl className={css.terms}>
-        <div><dt>Will be sent to</dt><dd>{of.length > 1 ? `where each of the ${of.length} connections leads` : placesOf(first).length ? placesOf(first).map((p) => <Foreign key={p} text={p} max={160} />) : 'where the plugin signs in'}</dd></div>
-        <div><dt>Readable by</dt><dd>{[...new Map(of.flatMap((x) => x.recipients ?? []).map((r) => [r.fingerprint, r])).values()].map((r) => <span key={r.fingerprint}><Foreign text={r.name} /> <code className="break">{r.fingerprint}</code></span>)}</dd></div>
+        <div><dt><Trans>Will be sent to</Trans></dt><dd>{of.length > 1 ? t`where each of the ${of.length} connections leads` : placesOf(first).length ? placesOf(first).map((p) => <Foreign key={p} text={p} max={160} />) : t`where the plugin signs in`}</dd></div>
+        <div><dt><Trans>Readable by</Trans></dt><dd>{[...new Map(of.flatMap((x) => x.recipients ?? []).map((r) => [r.fingerprint, r])).values()].map((r) => <span key={r.fingerprint}><Foreign text={r.name} /> <code className="break">{r.fingerprint}</code></span>)}</dd></div>
       </dl>
-      <p className="muted">It is good for this connection and this place only. A hostile collector could serve you another page or name a key of its own: compare with <code>maestro-agent status</code>, or seal with <code>maestro seal --only</code>.</p>
+      <p className="muted"><Trans>It is good for this connection and this place only. A hostile collector could serve you another page or name a key of its own: compare with <code>maestro-agent status</code>, or seal with <code>maestro seal --only</code>.</Trans></p>
       {refused.map((r) => <Quote key={r} text={r} tone="bad" />)}
       {error ? <ProblemPanel error={error} compact /> : null}
       <div className="row">
-        <Button type="submit" variant="filled" loading={busy} disabled={Object.keys(given).length === 0}>{of.length === 1 ? 'Seal it' : `Seal it for ${of.length} connections`}</Button>
-        {onClose ? <Button onClick={onClose}>Cancel</Button> : null}
+        <Button type="submit" variant="filled" loading={busy} disabled={Object.keys(given).length === 0}>{of.length === 1 ? t`Seal it` : t`Seal it for ${of.length} connections`}</Button>
+        {onClose ? <Button onClick={onClose}><Trans>Cancel</Trans></Button> : null}
       </div>
     </form>
   )

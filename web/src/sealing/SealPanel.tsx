@@ -1,4 +1,6 @@
 // How the sealed credential of one connection stands.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -24,40 +26,40 @@ export function SealPanel({ c }: { c: Connection }) {
   const sealed = useQuery(q.sealedOf(c.id))
   const [dialog, setDialog] = useState<'seal' | 'forget' | null>(null)
   const x = sealed.data
-  if (sealed.error && !sealed.data) return <Panel title="Sealed credential"><ProblemPanel error={sealed.error} compact /></Panel>
+  if (sealed.error && !sealed.data) return <Panel title={t`Sealed credential`}><ProblemPanel error={sealed.error} compact /></Panel>
   if (!x || (x.state === 'none' && (x.wanted ?? []).length === 0)) return null
   return (
     <Panel
       id="credential"
-      title="Sealed credential"
+      title={t`Sealed credential`}
       actions={may ? (
         <>
-          <Button onClick={() => setDialog('seal')}>{x.state === 'none' ? 'Enter it' : 'Enter another'}</Button>
-          {x.state === 'none' ? null : <Button onClick={() => setDialog('forget')}>Forget …</Button>}
+          <Button onClick={() => setDialog('seal')}>{x.state === 'none' ? t`Enter it` : t`Enter another`}</Button>
+          {x.state === 'none' ? null : <Button onClick={() => setDialog('forget')}><Trans>Forget …</Trans></Button>}
         </>
       ) : null}
     >
-      {x.state === 'none' ? <p className="muted">Nothing is sealed for this connection{c.credential ? '; it uses a credential of the agent’s own file' : ''}.</p> : (
+      {x.state === 'none' ? <p className="muted"><Trans>Nothing is sealed for this connection{c.credential ? t`; it uses a credential of the agent’s own file` : ''}.</Trans></p> : (
         <dl className={css.terms}>
-          <div><dt>State</dt><dd><State state={stateOf(x.state)} word={wordOf(x.state)} />{x.reason ? <Quote text={x.reason} tone={x.state === 'reenter' ? 'bad' : undefined} /> : null}{x.advice ? <Quote text={x.advice} tone="bad" /> : null}</dd></div>
-          <div><dt>Sealed</dt><dd><span><Foreign text={(x.variables ?? []).join(', ')} mono /> <span className="muted"><When at={x.sealed_at} /> by <Foreign text={x.sealed_by ?? ''} max={60} /></span></span></dd></div>
-          <div><dt>Readable by</dt><dd>{(x.opened_by ?? []).length ? (x.opened_by ?? []).map((r) => <span key={r.fingerprint}><Foreign text={r.name} /> <code className="break">{r.fingerprint}</code></span>) : 'nobody'}</dd></div>
+          <div><dt><Trans>State</Trans></dt><dd><State state={stateOf(x.state)} word={wordOf(x.state)} />{x.reason ? <Quote text={x.reason} tone={x.state === 'reenter' ? 'bad' : undefined} /> : null}{x.advice ? <Quote text={x.advice} tone="bad" /> : null}</dd></div>
+          <div><dt><Trans>Sealed</Trans></dt><dd><span><Foreign text={(x.variables ?? []).join(', ')} mono /> <span className="muted"><Trans><When at={x.sealed_at} /> by <Foreign text={x.sealed_by ?? ''} max={60} /></Trans></span></span></dd></div>
+          <div><dt><Trans>Readable by</Trans></dt><dd>{(x.opened_by ?? []).length ? (x.opened_by ?? []).map((r) => <span key={r.fingerprint}><Foreign text={r.name} /> <code className="break">{r.fingerprint}</code></span>) : t`nobody`}</dd></div>
         </dl>
       )}
       {dialog === 'seal' ? <SealDialog of={[x]} onClose={() => setDialog(null)} /> : null}
       {dialog === 'forget' ? (
         <Confirm
-          title={`Forget the sealed credential of ${c.name}`}
-          verb="Forget it"
+          title={t`Forget the sealed credential of ${c.name}`}
+          verb={t`Forget it`}
           danger
           onClose={() => setDialog(null)}
           onConfirm={async () => {
             await api.delete('/api/v1/sealed-credentials/{id}', { path: { id: c.id } })
             void client.invalidateQueries({ queryKey: ['sealed'] })
-            say('The sealed credential is forgotten')
+            say(t`The sealed credential is forgotten`)
           }}
         >
-          <p>Runs go on with what the agent’s own file has, or fail. It cannot be taken back; it can be entered again.</p>
+          <p><Trans>Runs go on with what the agent’s own file has, or fail. It cannot be taken back; it can be entered again.</Trans></p>
         </Confirm>
       ) : null}
     </Panel>

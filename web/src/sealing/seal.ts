@@ -1,5 +1,6 @@
 // Seals credentials in the browser, so that the collector carries what it cannot read. The Go package internal/sealed has
 // the rules; both open what the other sealed (internal/sealed/testdata). This file is loaded only when somebody seals.
+import { t } from '@lingui/core/macro'
 import { Aes256Gcm, CipherSuite, DhkemP256HkdfSha256, HkdfSha256 } from '@hpke/core'
 
 import type { SealedCredential, SealedEnvelope, SealRecipient } from '../api/types'
@@ -50,7 +51,7 @@ function padded(text: string): Uint8Array<ArrayBuffer> {
 export type Terms = Pick<SealedCredential, 'id' | 'tenant' | 'provider' | 'targets'> & { recipients: Pick<SealRecipient, 'key' | 'fingerprint' | 'name'>[] }
 
 export async function seal(terms: Terms, values: Record<string, string>, now = new Date()): Promise<SealedEnvelope> {
-  if (terms.recipients.length === 0) throw new Error('there is nobody to seal to')
+  if (terms.recipients.length === 0) throw new Error(t`there is nobody to seal to`)
   const names = Object.keys(values).sort()
   const header = JSON.stringify({
     format: 1, tenant: terms.tenant, connection: terms.id, provider: terms.provider, targets: terms.targets ?? {}, variables: names,
@@ -65,7 +66,7 @@ export async function seal(terms: Terms, values: Record<string, string>, now = n
   const wraps = []
   for (const r of terms.recipients) {
     const point = fromBase64(r.key)
-    if ((await fingerprintOf(point)) !== r.fingerprint) throw new Error(`the key of ${r.name} is not the one it claims`)
+    if ((await fingerprintOf(point)) !== r.fingerprint) throw new Error(t`the key of ${r.name} is not the one it claims`)
     const { enc, ct } = await suite.seal({ recipientPublicKey: await suite.kem.deserializePublicKey(point), info }, content)
     wraps.push({ recipient: r.fingerprint, data: toBase64(joined(new Uint8Array(enc), new Uint8Array(ct))) })
   }

@@ -1,4 +1,6 @@
 // The filter as conditions to click: it reads what stands in the filter line and writes it back, so both say the same.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Checkbox, Modal, Select, TextInput, Autocomplete } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { IconPlus, IconX } from '@tabler/icons-react'
@@ -16,22 +18,22 @@ import css from './Builder.module.css'
 interface Props {
   kind: KindInfo
   filter: string
-  onFilter: (t: string) => void
+  onFilter: (it: string) => void
 }
 
 export function Chips({ kind, filter, onFilter }: Props) {
   const [editing, setEditing] = useState<string | null>(null)
   const list = filter.trim() ? terms(filter) ?? [filter] : []
   return (
-    <div className={css.chips} role="group" aria-label="Conditions">
-      {list.map((t, i) => (
-        <span key={`${i} ${t}`} className={css.chip}>
-          <button type="button" onClick={() => setEditing(t)} title="Edit this condition"><Foreign text={t} mono max={60} /></button>
-          <button type="button" className={css.off} aria-label={`Remove ${t}`} onClick={() => onFilter(without(filter, t))}><IconX size={12} aria-hidden /></button>
+    <div className={css.chips} role="group" aria-label={t`Conditions`}>
+      {list.map((it, i) => (
+        <span key={`${i} ${it}`} className={css.chip}>
+          <button type="button" onClick={() => setEditing(it)} title={t`Edit this condition`}><Foreign text={it} mono max={60} /></button>
+          <button type="button" className={css.off} aria-label={t`Remove ${it}`} onClick={() => onFilter(without(filter, it))}><IconX size={12} aria-hidden /></button>
         </span>
       ))}
-      <button type="button" className={css.add} onClick={() => setEditing('')}><IconPlus size={13} aria-hidden /> Condition</button>
-      {editing !== null ? <Editor kind={kind} term={editing} onClose={() => setEditing(null)} onTake={(t) => { onFilter(replaced(filter, editing, t)); setEditing(null) }} /> : null}
+      <button type="button" className={css.add} onClick={() => setEditing('')}><Trans><IconPlus size={13} aria-hidden /> Condition</Trans></button>
+      {editing !== null ? <Editor kind={kind} term={editing} onClose={() => setEditing(null)} onTake={(it) => { onFilter(replaced(filter, editing, it)); setEditing(null) }} /> : null}
     </div>
   )
 }
@@ -64,7 +66,7 @@ function choices(kind: KindInfo, kinds: readonly KindInfo[]): { group: string; i
   return groups
 }
 
-function Editor({ kind, term, onClose, onTake }: { kind: KindInfo; term: string; onClose: () => void; onTake: (t: string) => void }) {
+function Editor({ kind, term, onClose, onTake }: { kind: KindInfo; term: string; onClose: () => void; onTake: (it: string) => void }) {
   const kinds = useQuery(q.kinds())
   const known = term ? parts(term) : { not: false, field: '', op: '=', value: '' }
   const groups = choices(kind, kinds.data ?? [])
@@ -80,38 +82,38 @@ function Editor({ kind, term, onClose, onTake }: { kind: KindInfo; term: string;
   const values = useQuery({ ...q.facets(kind.name, '', c.field), enabled: understood && !!field && !c.field.includes('.') && !field.enum?.length && field.type === 'string' && field.sortable })
   const seen = values.data?.facets[0]?.values.map((v) => String(v.value)) ?? []
   return (
-    <Modal opened onClose={onClose} title={term ? 'Edit a condition' : 'Add a condition'} closeButtonProps={{ 'aria-label': 'Close' }} size={480}>
+    <Modal opened onClose={onClose} title={term ? t`Edit a condition` : t`Add a condition`} closeButtonProps={{ 'aria-label': t`Close` }} size={480}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); if (result) onTake(result) }}>
         {understood ? (
           <>
             <Select
-              label="Field"
+              label={t`Field`}
               searchable
               data-autofocus
-              data={[...groups.map((g) => ({ group: g.group, items: g.items.map(({ value, label }) => ({ value, label })) })), { group: 'Tags', items: [{ value: 'tags.', label: 'Tag …' }] }]}
+              data={[...groups.map((g) => ({ group: g.group, items: g.items.map(({ value, label }) => ({ value, label })) })), { group: t`Tags`, items: [{ value: 'tags.', label: t`Tag …` }] }]}
               value={tag ? 'tags.' : c.field || null}
               onChange={(v) => setC({ not: c.not, field: v ?? '', op: '=', value: '' })}
             />
-            {tag ? <TextInput label="Key of the tag" value={c.field.slice(5).replace(/^"|"$/g, '')} onChange={(e) => { const key = e.currentTarget.value; setC({ ...c, field: `tags.${/^\w*$/.test(key) ? key : JSON.stringify(key)}` }) }} /> : null}
-            <Select label="Comparison" allowDeselect={false} data={operators} value={c.op} onChange={(v) => setC({ ...c, op: v ?? '=' })} />
+            {tag ? <TextInput label={t`Key of the tag`} value={c.field.slice(5).replace(/^"|"$/g, '')} onChange={(e) => { const key = e.currentTarget.value; setC({ ...c, field: `tags.${/^\w*$/.test(key) ? key : JSON.stringify(key)}` }) }} /> : null}
+            <Select label={t`Comparison`} allowDeselect={false} data={operators} value={c.op} onChange={(v) => setC({ ...c, op: v ?? '=' })} />
             {bare ? null : field?.enum?.length ? (
-              <Select label="Value" searchable data={field.enum.map((v) => ({ value: v, label: human(v).toLowerCase() }))} value={c.value || null} onChange={(v) => setC({ ...c, value: v ?? '' })} />
+              <Select label={t`Value`} searchable data={field.enum.map((v) => ({ value: v, label: human(v).toLowerCase() }))} value={c.value || null} onChange={(v) => setC({ ...c, value: v ?? '' })} />
             ) : field?.type === 'boolean' || (field?.type as string) === 'bool' ? (
-              <Select label="Value" data={[{ value: 'true', label: 'yes' }, { value: 'false', label: 'no' }]} value={c.value || null} onChange={(v) => setC({ ...c, value: v ?? '' })} />
+              <Select label={t`Value`} data={[{ value: 'true', label: t`yes` }, { value: 'false', label: t`no` }]} value={c.value || null} onChange={(v) => setC({ ...c, value: v ?? '' })} />
             ) : seen.length ? (
-              <Autocomplete label="Value" description="A * at the end stands for any rest." data={[...new Set(seen)]} value={c.value} onChange={(v) => setC({ ...c, value: v })} />
+              <Autocomplete label={t`Value`} description={t`A * at the end stands for any rest.`} data={[...new Set(seen)]} value={c.value} onChange={(v) => setC({ ...c, value: v })} />
             ) : (
-              <TextInput label="Value" description={field?.type === 'time' ? 'A day such as 2026-01-31, or a span such as -30d.' : field?.type === 'number' ? 'A number.' : 'A * at the end stands for any rest.'} value={c.value} onChange={(e) => setC({ ...c, value: e.currentTarget.value })} />
+              <TextInput label={t`Value`} description={field?.type === 'time' ? t`A day such as 2026-01-31, or a span such as -30d.` : field?.type === 'number' ? t`A number.` : t`A * at the end stands for any rest.`} value={c.value} onChange={(e) => setC({ ...c, value: e.currentTarget.value })} />
             )}
-            <Checkbox label="The opposite of this" checked={c.not} onChange={(e) => setC({ ...c, not: e.currentTarget.checked })} />
+            <Checkbox label={t`The opposite of this`} checked={c.not} onChange={(e) => setC({ ...c, not: e.currentTarget.checked })} />
           </>
         ) : (
-          <TextInput label="Condition" description="This one is edited as text." value={free} onChange={(e) => setFree(e.currentTarget.value)} styles={{ input: { fontFamily: 'var(--font-mono)' } }} data-autofocus />
+          <TextInput label={t`Condition`} description={t`This one is edited as text.`} value={free} onChange={(e) => setFree(e.currentTarget.value)} styles={{ input: { fontFamily: 'var(--font-mono)' } }} data-autofocus />
         )}
-        <p className="muted">As text: <code>{result || '…'}</code></p>
+        <p className="muted"><Trans>As text: <code>{result || '…'}</code></Trans></p>
         <div className="row">
-          <Button type="submit" variant="filled" disabled={!result}>{term ? 'Change' : 'Add'}</Button>
-          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" variant="filled" disabled={!result}>{term ? t`Change` : t`Add`}</Button>
+          <Button onClick={onClose}><Trans>Cancel</Trans></Button>
         </div>
       </form>
     </Modal>

@@ -1,5 +1,7 @@
 // What can be done with rows that are ticked, or with all that the filter finds. An edit is looked at first, and can be
 // taken back.
+import { t } from '@lingui/core/macro'
+import { Plural, Trans } from '@lingui/react/macro'
 import { Button, Modal, Select, Textarea } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -8,7 +10,7 @@ import { Link } from 'react-router'
 import { api } from '../../api/client'
 import { q } from '../../api/queries'
 import type { Field, KindInfo, Operation } from '../../api/types'
-import { count, counted } from '../../format/units'
+import { count } from '../../format/units'
 import { commonFields, editable, labelOf, parseValue } from '../../kinds/fields'
 import { FieldDiff } from '../../parts/Diff'
 import { ProblemPanel } from '../../parts/States'
@@ -35,13 +37,13 @@ export function BulkBar({ kind, ticked, all, total, more, canEdit, onAll, onClea
   const n = all ? total : ticked.size
   const tooMany = !all && n > mostTicked
   return (
-    <div className={css.bar} role="region" aria-label="Selection">
-      <strong>{all && more ? 'over ' : ''}{count(n)} {(n === 1 ? kind.label : kind.plural).toLowerCase()} selected</strong>
-      {!all && total > ticked.size ? <button type="button" className="link" onClick={onAll}>Select all {more ? 'over ' : ''}{count(total)} that this filter finds</button> : null}
+    <div className={css.bar} role="region" aria-label={t`Selection`}>
+      <strong><Trans>{all && more ? t`over ` : ''}{count(n)} {(n === 1 ? kind.label : kind.plural).toLowerCase()} selected</Trans></strong>
+      {!all && total > ticked.size ? <button type="button" className="link" onClick={onAll}><Trans>Select all {more ? t`over ` : ''}{count(total)} that this filter finds</Trans></button> : null}
       <span className="grow" />
-      {tooMany ? <span className="muted">More than {count(mostTicked)} rows: select all that a filter finds instead.</span> : null}
-      {canEdit ? <Button variant="filled" disabled={tooMany} onClick={onEdit}>Edit</Button> : null}
-      <Button onClick={onClear}>Clear the selection</Button>
+      {tooMany ? <span className="muted"><Trans>More than {count(mostTicked)} rows: select all that a filter finds instead.</Trans></span> : null}
+      {canEdit ? <Button variant="filled" disabled={tooMany} onClick={onEdit}><Trans>Edit</Trans></Button> : null}
+      <Button onClick={onClear}><Trans>Clear the selection</Trans></Button>
     </div>
   )
 }
@@ -108,30 +110,30 @@ export function BulkEdit({ kind, filter, ids, what, onClose }: EditProps) {
   }
   const changed = () => setPreview('')
   return (
-    <Modal opened onClose={close} title={`Edit ${what}`} closeButtonProps={{ 'aria-label': 'Close' }} size={620}>
+    <Modal opened onClose={close} title={t`Edit ${what}`} closeButtonProps={{ 'aria-label': t`Close` }} size={620}>
       {done ? (
         <div className="stack">
-          <Outcome op={made} kind={kind} verb={made?.type === 'undo' ? 'Taken back' : 'Edited'} />
+          <Outcome op={made} kind={kind} verb={made?.type === 'undo' ? t`Taken back` : t`Edited`} />
           {error ? <ProblemPanel error={error} compact /> : null}
           <div className="row">
-            <Button variant="filled" onClick={close}>Done</Button>
-            {made?.type === 'edit' && made.state === 'done' && made.updated > 0 ? <Button onClick={() => void undo()}>Undo</Button> : null}
+            <Button variant="filled" onClick={close}><Trans>Done</Trans></Button>
+            {made?.type === 'edit' && made.state === 'done' && made.updated > 0 ? <Button onClick={() => void undo()}><Trans>Undo</Trans></Button> : null}
           </div>
         </div>
       ) : (
         <form className="stack" onSubmit={(e) => { e.preventDefault(); if (field) void send(field, true) }}>
-          <Select label="Field" searchable data-autofocus data={fields.map((f) => ({ value: f.pointer, label: labelOf(f) + (f.pointer.startsWith('/common/') ? '' : ` (${kind.label.toLowerCase()})`) }))} value={pointer || null} onChange={(v) => { setPointer(v ?? ''); setText(''); changed() }} />
-          {field ? <Select label="What to do" allowDeselect={false} data={[{ value: 'set', label: 'set it to' }, { value: 'reset', label: 'hand it back to discovery' }]} value={reset ? 'reset' : 'set'} onChange={(v) => { setReset(v === 'reset'); changed() }} /> : null}
-          {field && !reset ? <FieldInput key={pointer} kind={kind.name} field={field} text={text} setText={(t) => { setText(t); changed() }} error={wrong || undefined} /> : null}
-          <Textarea label="Reason" description="Kept in the audit trail." value={reason} onChange={(e) => setReason(e.currentTarget.value)} />
+          <Select label={t`Field`} searchable data-autofocus data={fields.map((f) => ({ value: f.pointer, label: labelOf(f) + (f.pointer.startsWith('/common/') ? '' : ` (${kind.label.toLowerCase()})`) }))} value={pointer || null} onChange={(v) => { setPointer(v ?? ''); setText(''); changed() }} />
+          {field ? <Select label={t`What to do`} allowDeselect={false} data={[{ value: 'set', label: t`set it to` }, { value: 'reset', label: t`hand it back to discovery` }]} value={reset ? 'reset' : 'set'} onChange={(v) => { setReset(v === 'reset'); changed() }} /> : null}
+          {field && !reset ? <FieldInput key={pointer} kind={kind.name} field={field} text={text} setText={(it) => { setText(it); changed() }} error={wrong || undefined} /> : null}
+          <Textarea label={t`Reason`} description={t`Kept in the audit trail.`} value={reason} onChange={(e) => setReason(e.currentTarget.value)} />
           {error ? <ProblemPanel error={error} compact /> : null}
-          {preview ? <Outcome op={looked} kind={kind} verb="Would change" /> : null}
+          {preview ? <Outcome op={looked} kind={kind} verb={t`Would change`} /> : null}
           <div className="row">
             {field && looked?.state === 'done' && looked.updated > 0 ? (
-              <Button variant="filled" loading={busy} onClick={() => void send(field, false, looked.rows)}>Change {counted(looked.updated, 'resource')}</Button>
+              <Button variant="filled" loading={busy} onClick={() => void send(field, false, looked.rows)}><Trans>Change <Plural value={looked.updated} one="# resource" other="# resources" /></Trans></Button>
             ) : null}
-            <Button type="submit" variant={looked?.state === 'done' && looked.updated > 0 ? 'default' : 'filled'} disabled={!field} loading={busy && !preview}>See what would change</Button>
-            <Button onClick={close}>Cancel</Button>
+            <Button type="submit" variant={looked?.state === 'done' && looked.updated > 0 ? 'default' : 'filled'} disabled={!field} loading={busy && !preview}><Trans>See what would change</Trans></Button>
+            <Button onClick={close}><Trans>Cancel</Trans></Button>
           </div>
         </form>
       )}
@@ -140,13 +142,13 @@ export function BulkEdit({ kind, filter, ids, what, onClose }: EditProps) {
 }
 
 function Outcome({ op, kind, verb }: { op: Operation | undefined; kind: KindInfo; verb: string }) {
-  if (!op) return <p role="status">Looking …</p>
-  if (op.state === 'running') return <p role="status">Working: {count(op.rows)} rows so far …</p>
+  if (!op) return <p role="status"><Trans>Looking …</Trans></p>
+  if (op.state === 'running') return <p role="status"><Trans>Working: {count(op.rows)} rows so far …</Trans></p>
   return (
     <div className="stack-s" role="status">
       <p>
-        <strong>{verb}: {counted(op.updated, 'resource')}</strong>, {count(op.unchanged)} are so already{op.refused ? `, ${count(op.refused)} cannot be` : ''}.
-        {op.state === 'done' ? null : <> The {op.type} is {op.state}.</>}
+        <Trans><strong>{verb}: <Plural value={op.updated} one="# resource" other="# resources" /></strong>, {count(op.unchanged)} are so already{op.refused ? t`, ${count(op.refused)} cannot be` : ''}.
+        {op.state === 'done' ? null : <><Trans> The {op.type} is {op.state}.</Trans></>}</Trans>
       </p>
       {op.error ? <p><Foreign text={op.error} max={400} /></p> : null}
       {op.errors?.length ? <ul>{op.errors.slice(0, 5).map((e, i) => <li key={i}><Foreign text={e.message} max={200} /></li>)}</ul> : null}
@@ -158,7 +160,7 @@ function Outcome({ op, kind, verb }: { op: Operation | undefined; kind: KindInfo
               {(s.diff ?? []).slice(0, 2).map((d) => <FieldDiff key={d.pointer} change={d} kind={kind} />)}
             </li>
           ))}
-          {op.updated > Math.min(8, op.sample.length) ? <li className="muted">and {count(op.updated - Math.min(8, op.sample.length))} more</li> : null}
+          {op.updated > Math.min(8, op.sample.length) ? <li className="muted"><Trans>and {count(op.updated - Math.min(8, op.sample.length))} more</Trans></li> : null}
         </ul>
       ) : null}
     </div>

@@ -1,5 +1,7 @@
 // The list as a file. All that a filter finds the browser fetches by itself, so that no page has to hold it; what is ticked is
 // named in a request, since thousands of ids fit into no address.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Checkbox, Popover } from '@mantine/core'
 import { IconDownload } from '@tabler/icons-react'
 import { useState } from 'react'
@@ -37,7 +39,7 @@ export function Export({ kind, filter, ids, what, tooMany, orderBy, asOf, column
       link.click()
       setTimeout(() => URL.revokeObjectURL(file), 60_000)
     } catch (err) {
-      say(err instanceof Error ? err.message : 'The file was not made')
+      say(err instanceof Error ? err.message : t`The file was not made`)
     }
     setBusy('')
   }
@@ -45,12 +47,12 @@ export function Export({ kind, filter, ids, what, tooMany, orderBy, asOf, column
   return (
     <Popover position="bottom-end" width={260}>
       <Popover.Target>
-        <Button leftSection={<IconDownload size={15} aria-hidden />}>Export</Button>
+        <Button leftSection={<IconDownload size={15} aria-hidden />}><Trans>Export</Trans></Button>
       </Popover.Target>
       <Popover.Dropdown>
         <div className="stack-s">
-          <p className="muted">{tooMany ? `More than ${count(mostTicked)} rows are ticked: select all that a filter finds instead.` : `${byName ? what : 'All that this filter finds'}, as a file that can be edited and imported again.`}</p>
-          <Checkbox label="All fields, not only these columns" checked={whole} onChange={(e) => setWhole(e.currentTarget.checked)} />
+          <p className="muted">{tooMany ? t`More than ${count(mostTicked)} rows are ticked: select all that a filter finds instead.` : t`${byName ? what : t`All that this filter finds`}, as a file that can be edited and imported again.`}</p>
+          <Checkbox label={t`All fields, not only these columns`} checked={whole} onChange={(e) => setWhole(e.currentTarget.checked)} />
           <div className="row">
             {tooMany ? null : ['csv', 'xlsx', 'json'].map((f) => byName
               ? <Button key={f} loading={busy === f} onClick={() => void named(f, ids)}>{f.toUpperCase()}</Button>

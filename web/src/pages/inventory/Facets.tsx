@@ -1,5 +1,7 @@
 // Which values the resources found have, and how many each: ticking one is a condition of the filter, and a condition of
 // the filter is ticked here.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { useQuery } from '@tanstack/react-query'
 
 import { useLater } from '../../api/later'
@@ -13,16 +15,16 @@ import { Loading, ProblemPanel } from '../../parts/States'
 import { Foreign } from '../../parts/Text'
 import css from './Facets.module.css'
 
-const titles: Record<string, string> = { state: 'State', datacenter: 'Datacenter', region: 'Region', tags: 'Tags', labels: 'Labels', zone: 'Zone' }
+const titles: Record<string, string> = { state: t`State`, datacenter: t`Datacenter`, region: t`Region`, tags: t`Tags`, labels: t`Labels`, zone: t`Zone` }
 
-export function Facets({ kind, filter, onFilter }: { kind: KindInfo; filter: string; onFilter: (t: string) => void }) {
+export function Facets({ kind, filter, onFilter }: { kind: KindInfo; filter: string; onFilter: (it: string) => void }) {
   const facets = useQuery({ ...q.facets(kind.name, filter), enabled: useLater() })
   const columns = columnsOf(kind)
   const title = (field: string) => titles[field] ?? columns.find((c) => c.id === field)?.label ?? human(field)
-  if (facets.error && !facets.data) return <aside className={css.panel} aria-label="Facets"><ProblemPanel error={facets.error} compact retry={() => void facets.refetch()} /></aside>
-  if (!facets.data) return <aside className={css.panel} aria-label="Facets"><Loading what="the values" lines={6} /></aside>
+  if (facets.error && !facets.data) return <aside className={css.panel} aria-label={t`Facets`}><ProblemPanel error={facets.error} compact retry={() => void facets.refetch()} /></aside>
+  if (!facets.data) return <aside className={css.panel} aria-label={t`Facets`}><Loading what={t`the values`} lines={6} /></aside>
   return (
-    <aside className={css.panel} aria-label="Facets" data-stale={facets.isPlaceholderData || undefined}>
+    <aside className={css.panel} aria-label={t`Facets`} data-stale={facets.isPlaceholderData || undefined}>
       {facets.data.facets.filter((f) => f.values.length > 0).map((f) => (
         <section key={f.field} aria-label={title(f.field)}>
           <h2>{title(f.field)}</h2>
@@ -39,12 +41,12 @@ export function Facets({ kind, filter, onFilter }: { kind: KindInfo; filter: str
                 </li>
               )
             })}
-            {f.more ? <li className="muted">and more: the filter line finds any value</li> : null}
+            {f.more ? <li className="muted"><Trans>and more: the filter line finds any value</Trans></li> : null}
             {f.without && f.field !== 'state' ? (
               <li>
                 <label>
                   <input type="checkbox" checked={has(filter, `${f.field} = null`)} onChange={() => onFilter(toggled(filter, `${f.field} = null`))} />
-                  <span className="clip grow muted">not known</span>
+                  <span className="clip grow muted"><Trans>not known</Trans></span>
                   <span className={css.count}>{count(f.without)}</span>
                 </label>
               </li>
@@ -52,7 +54,7 @@ export function Facets({ kind, filter, onFilter }: { kind: KindInfo; filter: str
           </ul>
         </section>
       ))}
-      {facets.data.facets.every((f) => f.values.length === 0) ? <p className="muted">Nothing to count.</p> : null}
+      {facets.data.facets.every((f) => f.values.length === 0) ? <p className="muted"><Trans>Nothing to count.</Trans></p> : null}
     </aside>
   )
 }

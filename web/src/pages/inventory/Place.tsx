@@ -1,4 +1,6 @@
 // Where in a long list one is, and the ways to elsewhere: its ends, a row by its number, or where a name would stand.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, TextInput } from '@mantine/core'
 import { useState, useSyncExternalStore, type ReactNode } from 'react'
 
@@ -44,7 +46,7 @@ export function Place({ pager, kind, filter, order, by, rows, total, over, error
       return
     }
     if (!order || !by) {
-      setWrong('Give the number of a row.')
+      setWrong(t`Give the number of a row.`)
       return
     }
     setBusy(true)
@@ -53,23 +55,23 @@ export function Place({ pager, kind, filter, order, by, rows, total, over, error
       const list = await api.get('/api/v1/resources/{kind}', { path: { kind }, query: { filter: before, count: 'exact', page_size: 1, fields: 'id' } })
       await toRow(list.total_size)
     } catch (err) {
-      setWrong(err instanceof Error ? err.message : 'It was not found.')
+      setWrong(err instanceof Error ? err.message : t`It was not found.`)
     }
     setBusy(false)
   }
-  const found: ReactNode = <>{over ? 'over ' : ''}{count(total)}</>
+  const found: ReactNode = <>{over ? t`over ` : ''}{count(total)}</>
   return (
     <>
-      <span role="status">{rows > 0 && end > 0 ? <>{count(Math.min(first + 1, end))} to {count(end)} of {found}</> : <>{found}</>}</span>
-      {rows < total ? <span>The bar holds the first {count(rows)}; a filter, or the other order, shows the rest.</span> : null}
-      {error ? <span role="alert">Some rows could not be read: {error instanceof Error ? error.message : 'no answer'} <button type="button" className="link" onClick={() => pager.retry()}>Try again</button></span> : null}
+      <span role="status">{rows > 0 && end > 0 ? <><Trans>{count(Math.min(first + 1, end))} to {count(end)} of {found}</Trans></> : <>{found}</>}</span>
+      {rows < total ? <span><Trans>The bar holds the first {count(rows)}; a filter, or the other order, shows the rest.</Trans></span> : null}
+      {error ? <span role="alert"><Trans>Some rows could not be read: {error instanceof Error ? error.message : t`no answer`} <button type="button" className="link" onClick={() => pager.retry()}>Try again</button></Trans></span> : null}
       <span className="grow" />
       {rows > 100 ? (
         <form className={css.jump} onSubmit={(e) => { e.preventDefault(); void jump() }}>
-          <TextInput size="xs" aria-label="Go to" placeholder={by ? `Row or ${by.toLowerCase()}` : 'Row'} value={to} onChange={(e) => setTo(e.currentTarget.value)} error={wrong || undefined} rightSectionPointerEvents="none" rightSection={busy ? '…' : null} />
-          <Button size="compact-sm" type="submit">Go</Button>
-          <Button size="compact-sm" onClick={() => onJump(0)}>Top</Button>
-          <Button size="compact-sm" onClick={() => void toRow(Infinity)}>End</Button>
+          <TextInput size="xs" aria-label={t`Go to`} placeholder={by ? t`Row or ${by.toLowerCase()}` : t`Row`} value={to} onChange={(e) => setTo(e.currentTarget.value)} error={wrong || undefined} rightSectionPointerEvents="none" rightSection={busy ? '…' : null} />
+          <Button size="compact-sm" type="submit"><Trans>Go</Trans></Button>
+          <Button size="compact-sm" onClick={() => onJump(0)}><Trans>Top</Trans></Button>
+          <Button size="compact-sm" onClick={() => void toRow(Infinity)}><Trans>End</Trans></Button>
         </form>
       ) : null}
     </>

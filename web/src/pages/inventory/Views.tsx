@@ -1,4 +1,6 @@
 // Saved lists: what is shown under a name, for oneself or for everybody.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Checkbox, Menu, Modal, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconBookmark, IconCheck, IconUsers } from '@tabler/icons-react'
@@ -47,14 +49,14 @@ export function Views({ kind, now, current, onOpen }: Props) {
     try {
       const next = await api.put('/api/v1/views/{id}', { path: { id: open.id }, ifMatch: open.version, body: { kind: kind.name, name: open.name, ...(open.description ? { description: open.description } : {}), ...(open.shared ? { shared: true } : {}), ...written(now) } })
       await refresh()
-      say(`View “${next.name}” saved`)
+      say(t`View “${next.name}” saved`)
     } catch (err) {
       void refresh()
-      say(err instanceof Problem && err.stale ? 'Somebody else changed this view meanwhile: look again, then save' : err instanceof Error ? err.message : 'The view was not saved')
+      say(err instanceof Problem && err.stale ? t`Somebody else changed this view meanwhile: look again, then save` : err instanceof Error ? err.message : t`The view was not saved`)
     }
   }
   const item = (v: View) => (
-    <Menu.Item key={v.id} leftSection={v.id === current ? <IconCheck size={14} aria-label="shown" /> : v.shared ? <IconUsers size={14} aria-label="shared" /> : <IconBookmark size={14} aria-hidden />} onClick={() => onOpen(v)}>
+    <Menu.Item key={v.id} leftSection={v.id === current ? <IconCheck size={14} aria-label={t`shown`} /> : v.shared ? <IconUsers size={14} aria-label={t`shared`} /> : <IconBookmark size={14} aria-hidden />} onClick={() => onOpen(v)}>
       <Foreign text={v.name} max={40} />
     </Menu.Item>
   )
@@ -62,27 +64,27 @@ export function Views({ kind, now, current, onOpen }: Props) {
     <>
       <Menu position="bottom-end" width={260}>
         <Menu.Target>
-          <Button leftSection={<IconBookmark size={15} aria-hidden />}>{open ? <><Foreign text={open.name} max={24} />{changed ? ' *' : ''}</> : 'Views'}</Button>
+          <Button leftSection={<IconBookmark size={15} aria-hidden />}>{open ? <><Foreign text={open.name} max={24} />{changed ? ' *' : ''}</> : t`Views`}</Button>
         </Menu.Target>
         <Menu.Dropdown>
-          {own.some((v) => v.shared) ? <Menu.Label>Everybody’s</Menu.Label> : null}
+          {own.some((v) => v.shared) ? <Menu.Label><Trans>Everybody’s</Trans></Menu.Label> : null}
           {own.filter((v) => v.shared).map(item)}
-          {own.some((v) => !v.shared) ? <Menu.Label>Yours</Menu.Label> : null}
+          {own.some((v) => !v.shared) ? <Menu.Label><Trans>Yours</Trans></Menu.Label> : null}
           {own.filter((v) => !v.shared).map(item)}
-          {own.length === 0 ? <Menu.Label>No list of {kind.plural.toLowerCase()} was saved yet</Menu.Label> : null}
+          {own.length === 0 ? <Menu.Label><Trans>No list of {kind.plural.toLowerCase()} was saved yet</Trans></Menu.Label> : null}
           <Menu.Divider />
-          {open?.managed_by ? <Menu.Label>Kept by the documents “<Foreign text={open.managed_by} max={30} />”: maestro apply writes it again</Menu.Label> : null}
-          {open && changed && open.editable ? <Menu.Item onClick={() => void update()}>Save the changes</Menu.Item> : null}
-          <Menu.Item onClick={() => setDialog('save')}>Save this list …</Menu.Item>
-          {open ? <Menu.Item onClick={() => onOpen(null)}>Back to the usual list</Menu.Item> : null}
-          {open?.editable ? <Menu.Item color="danger" onClick={() => setDialog('delete')}>Delete this view …</Menu.Item> : null}
+          {open?.managed_by ? <Menu.Label><Trans>Kept by the documents “<Foreign text={open.managed_by} max={30} />”: maestro apply writes it again</Trans></Menu.Label> : null}
+          {open && changed && open.editable ? <Menu.Item onClick={() => void update()}><Trans>Save the changes</Trans></Menu.Item> : null}
+          <Menu.Item onClick={() => setDialog('save')}><Trans>Save this list …</Trans></Menu.Item>
+          {open ? <Menu.Item onClick={() => onOpen(null)}><Trans>Back to the usual list</Trans></Menu.Item> : null}
+          {open?.editable ? <Menu.Item color="danger" onClick={() => setDialog('delete')}><Trans>Delete this view …</Trans></Menu.Item> : null}
         </Menu.Dropdown>
       </Menu>
       {dialog === 'save' ? <Save kind={kind} now={now} onClose={() => setDialog(null)} onSaved={(v) => { void refresh(); setDialog(null); onOpen(v) }} /> : null}
       {dialog === 'delete' && open ? (
         <Confirm
-          title={`Delete the view ${open.name}`}
-          verb="Delete"
+          title={t`Delete the view ${open.name}`}
+          verb={t`Delete`}
           danger
           onClose={() => setDialog(null)}
           onConfirm={async () => {
@@ -91,7 +93,7 @@ export function Views({ kind, now, current, onOpen }: Props) {
             onOpen(null)
           }}
         >
-          <p>{open.shared ? 'Nobody finds it in the list of views any more. ' : ''}Resources are not touched.</p>
+          <p><Trans>{open.shared ? t`Nobody finds it in the list of views any more. ` : ''}Resources are not touched.</Trans></p>
         </Confirm>
       ) : null}
     </>
@@ -117,15 +119,15 @@ function Save({ kind, now, onClose, onSaved }: { kind: KindInfo; now: Shown; onC
     }
   }
   return (
-    <Modal opened onClose={onClose} title="Save this list" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} title={t`Save this list`} closeButtonProps={{ 'aria-label': t`Close` }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
-        <TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus maxLength={100} />
-        {may ? <Checkbox label="For everybody" description="Otherwise nobody but you sees it." checked={shared} onChange={(e) => setShared(e.currentTarget.checked)} /> : null}
-        <p className="muted">Saved are the filter{now.filter ? <> (<code>{now.filter}</code>)</> : ''}, the order and the columns, not what is found today.</p>
+        <TextInput label={t`Name`} required value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus maxLength={100} />
+        {may ? <Checkbox label={t`For everybody`} description={t`Otherwise nobody but you sees it.`} checked={shared} onChange={(e) => setShared(e.currentTarget.checked)} /> : null}
+        <p className="muted"><Trans>Saved are the filter{now.filter ? <> (<code>{now.filter}</code>)</> : ''}, the order and the columns, not what is found today.</Trans></p>
         {error ? <ProblemPanel error={error} compact /> : null}
         <div className="row">
-          <Button type="submit" variant="filled" loading={busy}>Save</Button>
-          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" variant="filled" loading={busy}><Trans>Save</Trans></Button>
+          <Button onClick={onClose}><Trans>Cancel</Trans></Button>
         </div>
       </form>
     </Modal>

@@ -1,4 +1,6 @@
 // Who may do what with something, and through which role or grant; to grant and to revoke; why somebody can or cannot see it.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Select, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconLock } from '@tabler/icons-react'
@@ -15,18 +17,18 @@ import { Empty, Loading, ProblemPanel } from '../../parts/States'
 import { Foreign } from '../../parts/Text'
 import { say } from '../../parts/toast'
 
-const what = (t?: AccessTarget) => (t ? `${t.kind} ${t.name ?? ''}`.trim() : '')
+const what = (it?: AccessTarget) => (it ? `${it.kind} ${it.name ?? ''}`.trim() : '')
 const who = (s: { type: string; id: string; name?: string }) => s.name || s.id
 
 const standing = (r: AccessReason) => {
   const groups = (r.groups ?? []).join(', ')
-  if (r.level === 'user') return `${groups}, in place of a role`
-  if (r.level === 'tenant') return `${groups}, which everybody has`
-  return `the role ${r.role ?? ''}${groups ? ` (${groups})` : ''}`
+  if (r.level === 'user') return t`${groups}, in place of a role`
+  if (r.level === 'tenant') return t`${groups}, which everybody has`
+  return t`the role ${r.role ?? ''}${groups ? ` (${groups})` : ''}`
 }
 
 const through = (r: AccessReason) =>
-  r.through === 'role' ? `${r.right} by ${standing(r)}` : r.team ? `${r.right} of the team ${r.team}, on the ${what(r.target)}` : `${r.right} on the ${what(r.target)}`
+  r.through === 'role' ? t`${r.right} by ${standing(r)}` : r.team ? t`${r.right} of the team ${r.team}, on the ${what(r.target)}` : t`${r.right} on the ${what(r.target)}`
 
 export function Access({ kind, id }: { kind: string; id: string }) {
   const client = useQueryClient()
@@ -34,58 +36,58 @@ export function Access({ kind, id }: { kind: string; id: string }) {
   useQuery(q.teams()) // asked together, for the form below
   const [revoking, setRevoking] = useState<Grant | null>(null)
   const refresh = () => void client.invalidateQueries({ queryKey: ['access'] })
-  if (access.isPending) return <Loading what="who may do what" lines={6} />
+  if (access.isPending) return <Loading what={t`who may do what`} lines={6} />
   if (access.error instanceof Problem && access.error.status === 403) {
-    return <Empty icon={<IconLock size={26} stroke={1.4} aria-hidden />} title="Shown to those who administer it">{access.error.message}</Empty>
+    return <Empty icon={<IconLock size={26} stroke={1.4} aria-hidden />} title={t`Shown to those who administer it`}>{access.error.message}</Empty>
   }
   if (access.error && !access.data) return <ProblemPanel error={access.error} retry={() => void access.refetch()} />
   const { entries, grants, inherits } = access.data
   const cols: Col<AccessEntry>[] = [
-    { id: 'who', label: 'Who', width: 200, cell: (e) => <Foreign text={`${who(e.subject)}${e.subject.type === 'token' ? ' (token)' : ''}${e.off ? ' (off)' : ''}`} max={60} /> },
-    { id: 'right', label: 'Right', width: 80, cell: (e) => e.right },
-    { id: 'through', label: 'Through', width: 420, cell: (e) => <Foreign text={e.reasons.map(through).join('; ')} max={300} /> },
+    { id: 'who', label: t`Who`, width: 200, cell: (e) => <Foreign text={`${who(e.subject)}${e.subject.type === 'token' ? ' (token)' : ''}${e.off ? ' (off)' : ''}`} max={60} /> },
+    { id: 'right', label: t`Right`, width: 80, cell: (e) => e.right },
+    { id: 'through', label: t`Through`, width: 420, cell: (e) => <Foreign text={e.reasons.map(through).join('; ')} max={300} /> },
   ]
   const own: Col<Grant>[] = [
-    { id: 'who', label: 'To', width: 220, cell: (g) => <Foreign text={`${g.subject.type} ${who(g.subject)}`} max={60} /> },
-    { id: 'right', label: 'Right', width: 80, cell: (g) => g.right },
-    { id: 'by', label: 'Granted by', width: 180, wide: true, cell: (g) => <Foreign text={g.created_by} max={60} /> },
-    { id: 'act', label: 'Actions', act: true, width: 90, cell: (g) => <button type="button" className="link" aria-label={`Revoke ${g.right} of ${who(g.subject)}`} onClick={() => setRevoking(g)}>Revoke</button> },
+    { id: 'who', label: t`To`, width: 220, cell: (g) => <Foreign text={`${g.subject.type} ${who(g.subject)}`} max={60} /> },
+    { id: 'right', label: t`Right`, width: 80, cell: (g) => g.right },
+    { id: 'by', label: t`Granted by`, width: 180, wide: true, cell: (g) => <Foreign text={g.created_by} max={60} /> },
+    { id: 'act', label: t`Actions`, act: true, width: 90, cell: (g) => <button type="button" className="link" aria-label={t`Revoke ${g.right} of ${who(g.subject)}`} onClick={() => setRevoking(g)}><Trans>Revoke</Trans></button> },
   ]
   return (
     <>
-      <Panel title="Who may do what">
+      <Panel title={t`Who may do what`}>
         <div className="stack">
-          <p className="muted">{inherits.length ? <>Inherits from <Foreign text={inherits.map(what).join(', ')} max={300} />.</> : 'Inherits from nothing.'} Rights add up; read shows it, write changes it, admin grants.</p>
-          <DataTable label="Who may do what" rows={entries} cols={cols} rowKey={(e) => `${e.subject.type}:${e.subject.id}`} faded={(e) => e.off ?? false} />
+          <p className="muted"><Trans>{inherits.length ? <><Trans>Inherits from <Foreign text={inherits.map(what).join(', ')} max={300} />.</Trans></> : t`Inherits from nothing.`} Rights add up; read shows it, write changes it, admin grants.</Trans></p>
+          <DataTable label={t`Who may do what`} rows={entries} cols={cols} rowKey={(e) => `${e.subject.type}:${e.subject.id}`} faded={(e) => e.off ?? false} />
         </div>
       </Panel>
-      <Panel title="Granted on this one">
+      <Panel title={t`Granted on this one`}>
         <div className="stack">
-          {grants.length ? <DataTable label="Granted on this one" rows={grants} cols={own} rowKey={(g) => g.id} /> : <p className="muted">Nothing; all rights come from above.</p>}
+          {grants.length ? <DataTable label={t`Granted on this one`} rows={grants} cols={own} rowKey={(g) => g.id} /> : <p className="muted"><Trans>Nothing; all rights come from above.</Trans></p>}
           <Give kind={kind} id={id} onDone={refresh} />
         </div>
       </Panel>
-      <Panel title="Why can, or can’t, somebody see this?"><Why kind={kind} id={id} /></Panel>
+      <Panel title={t`Why can, or can’t, somebody see this?`}><Why kind={kind} id={id} /></Panel>
       {revoking ? (
         <Confirm
-          title={`Revoke ${revoking.right} of ${who(revoking.subject)}`}
-          verb="Revoke"
+          title={t`Revoke ${revoking.right} of ${who(revoking.subject)}`}
+          verb={t`Revoke`}
           danger
           onClose={() => setRevoking(null)}
           onConfirm={async () => {
             await api.delete('/api/v1/grants/{id}', { path: { id: revoking.id } })
             refresh()
-            say('Revoked')
+            say(t`Revoked`)
           }}
         >
-          <p>Whatever inherits from this loses the right too, at once, unless another grant gives it.</p>
+          <p><Trans>Whatever inherits from this loses the right too, at once, unless another grant gives it.</Trans></p>
         </Confirm>
       ) : null}
     </>
   )
 }
 
-const rights = [{ value: 'read', label: 'read' }, { value: 'write', label: 'write' }, { value: 'admin', label: 'admin' }]
+const rights = [{ value: 'read', label: t`read` }, { value: 'write', label: t`write` }, { value: 'admin', label: t`admin` }]
 
 function Give({ kind, id, onDone }: { kind: string; id: string; onDone: () => void }) {
   const teams = useQuery(q.teams())
@@ -99,7 +101,7 @@ function Give({ kind, id, onDone }: { kind: string; id: string; onDone: () => vo
     setError(null)
     try {
       await api.post('/api/v1/grants', { body: { subject: { type, id: subject.trim() }, right, target: { kind, id } } })
-      say('Granted')
+      say(t`Granted`)
       setSubject('')
       onDone()
     } catch (err) {
@@ -110,16 +112,16 @@ function Give({ kind, id, onDone }: { kind: string; id: string; onDone: () => vo
   return (
     <form className="stack-s" onSubmit={(e) => { e.preventDefault(); void submit() }}>
       <div className="row">
-        <Select label="To a" data={[{ value: 'team', label: 'team' }, { value: 'user', label: 'user' }, { value: 'token', label: 'token' }]} value={type} onChange={(v) => { setType((v as typeof type) ?? 'team'); setSubject('') }} allowDeselect={false} />
+        <Select label={t`To a`} data={[{ value: 'team', label: t`team` }, { value: 'user', label: t`user` }, { value: 'token', label: t`token` }]} value={type} onChange={(v) => { setType((v as typeof type) ?? 'team'); setSubject('') }} allowDeselect={false} />
         {type === 'team' ? (
-          <Select label="Team" data={teams.data?.items.map((t) => ({ value: t.id, label: t.name })) ?? []} value={subject || null} onChange={(v) => setSubject(v ?? '')} searchable nothingFoundMessage="No such team" />
+          <Select label={t`Team`} data={teams.data?.items.map((it) => ({ value: it.id, label: it.name })) ?? []} value={subject || null} onChange={(v) => setSubject(v ?? '')} searchable nothingFoundMessage={t`No such team`} />
         ) : (
-          <TextInput label={type === 'user' ? 'User name' : 'Id of the token'} value={subject} onChange={(e) => setSubject(e.currentTarget.value)} autoComplete="off" autoCapitalize="none" />
+          <TextInput label={type === 'user' ? t`User name` : t`Id of the token`} value={subject} onChange={(e) => setSubject(e.currentTarget.value)} autoComplete="off" autoCapitalize="none" />
         )}
-        <Select label="Right" data={rights} value={right} onChange={(v) => setRight((v as typeof right) ?? 'read')} allowDeselect={false} />
+        <Select label={t`Right`} data={rights} value={right} onChange={(v) => setRight((v as typeof right) ?? 'read')} allowDeselect={false} />
       </div>
       {error ? <ProblemPanel error={error} compact /> : null}
-      <div><Button type="submit" variant="filled" loading={busy} disabled={!subject.trim()}>Grant</Button></div>
+      <div><Button type="submit" variant="filled" loading={busy} disabled={!subject.trim()}><Trans>Grant</Trans></Button></div>
     </form>
   )
 }
@@ -135,8 +137,8 @@ function Why({ kind, id }: { kind: string; id: string }) {
   })
   return (
     <form className="stack-s" onSubmit={(e) => { e.preventDefault(); setAsked(`user:${name.trim()}`) }}>
-      <TextInput label="User name of whom to ask about" value={name} onChange={(e) => setName(e.currentTarget.value)} autoComplete="off" autoCapitalize="none" />
-      <div><Button type="submit" disabled={!name.trim()} loading={asked !== '' && answer.isPending}>Say why</Button></div>
+      <TextInput label={t`User name of whom to ask about`} value={name} onChange={(e) => setName(e.currentTarget.value)} autoComplete="off" autoCapitalize="none" />
+      <div><Button type="submit" disabled={!name.trim()} loading={asked !== '' && answer.isPending}><Trans>Say why</Trans></Button></div>
       {answer.error ? <ProblemPanel error={answer.error} compact /> : null}
       {answer.data ? <p role="status"><Foreign text={`${answer.data.found} ${answer.data.advice ?? ''}`} max={1000} /></p> : null}
     </form>

@@ -1,4 +1,6 @@
 // Facts in the schema's groups. Each says on hover where it came from; what a person set carries a dot.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { ActionIcon, Tooltip } from '@mantine/core'
 import { IconPencil } from '@tabler/icons-react'
 import { useState } from 'react'
@@ -46,12 +48,12 @@ export function Facts(p: Props) {
         })}
         {empty ? (
           <button type="button" className="link" onClick={() => setAll(!all)}>
-            {all ? 'Hide what nobody has said' : `Show ${empty} more that nobody has said`}
+            {all ? t`Hide what nobody has said` : t`Show ${empty} more that nobody has said`}
           </button>
         ) : null}
       </div>
       <div className="stack">
-        <Panel title="Identity">
+        <Panel title={t`Identity`}>
           <dl className={css.facts}>
             {head.map((f) => <Fact key={f.pointer} field={f} {...p} />)}
             {(p.r.identifiers ?? []).map((i) => (
@@ -60,10 +62,10 @@ export function Facts(p: Props) {
                 <dd><Copy text={i.value} label={i.type} /></dd>
               </div>
             ))}
-            <div className={css.fact}><dt>id</dt><dd><Copy text={p.r.id} label="the id" max={40} /></dd></div>
+            <div className={css.fact}><dt>id</dt><dd><Copy text={p.r.id} label={t`the id`} max={40} /></dd></div>
           </dl>
         </Panel>
-        <Panel title="Responsibility and life">
+        <Panel title={t`Responsibility and life`}>
           <dl className={css.facts}>{commonFields(p.kind)
               .filter((f) => all || usual.has(f.path) || !absent(at(p.r, f.pointer)) || p.editing === f.pointer)
               .map((f) => (f.path === 'links' ? <Links key={f.pointer} r={p.r} /> : <Fact key={f.pointer} field={f} {...p} />))}</dl>
@@ -77,7 +79,7 @@ export function Facts(p: Props) {
 function Links({ r }: { r: Resource }) {
   return (
     <div className={css.fact}>
-      <dt>Links</dt>
+      <dt><Trans>Links</Trans></dt>
       <dd className="stack-s">
         {(r.common.links ?? []).map((l) => {
           const to = safeLink(l.url)
@@ -93,25 +95,25 @@ function Tags({ r }: Props) {
   const labels = r.labels ?? []
   if (tags.length === 0 && labels.length === 0) return null
   return (
-    <Panel title="Tags">
+    <Panel title={t`Tags`}>
       <ul className={css.tags}>
-        {tags.map((t) => {
-          const source = r.provenance?.[`/tags/${escape(t.key)}`]
+        {tags.map((it) => {
+          const source = r.provenance?.[`/tags/${escape(it.key)}`]
           return (
-            <li key={t.key + '=' + t.value} title={source ? sourceText(source) : undefined}>
+            <li key={it.key + '=' + it.value} title={source ? sourceText(source) : undefined}>
               {source?.type === 'curated' ? <Dot source={source} /> : null}
-              <span className="muted"><Foreign text={t.key} max={40} /></span>
-              {t.value ? <Foreign text={t.value} max={60} /> : null}
+              <span className="muted"><Foreign text={it.key} max={40} /></span>
+              {it.value ? <Foreign text={it.value} max={60} /> : null}
             </li>
           )
         })}
       </ul>
       {labels.length ? (
         <div className={css.labels}>
-          <h3>As labels <span className="muted">the same in this organisation’s spelling; filters find them by <code>labels.key</code></span></h3>
+          <h3><Trans>As labels <span className="muted">the same in this organisation’s spelling; filters find them by <code>labels.key</code></span></Trans></h3>
           <ul className={css.tags}>
-            {labels.map((t) => (
-              <li key={t.key + '=' + t.value}><span className="muted"><Foreign text={t.key} max={40} /></span>{t.value ? <Foreign text={t.value} max={60} /> : null}</li>
+            {labels.map((it) => (
+              <li key={it.key + '=' + it.value}><span className="muted"><Foreign text={it.key} max={40} /></span>{it.value ? <Foreign text={it.value} max={60} /> : null}</li>
             ))}
           </ul>
         </div>
@@ -147,14 +149,14 @@ function Fact({ field, r, kind, canEdit, editing, setEditing, refresh }: Props &
           <div className={css.value}>
             {source?.type === 'curated' ? <Dot source={source} /> : null}
             <Value value={value} field={field} />
-            {stale ? <span className={css.note}><Mark state="partial" /> from before, not readable now</span> : null}
-            {withheld ? <span className={css.note}><Mark state="denied" /> withheld by the site</span> : null}
-            {r.conflicts?.includes(field.pointer) ? <span className={css.note}><Mark state="degraded" /> sources differ</span> : null}
-            {field.volatile && !absent(value) ? <span className={css.note}>as last sent</span> : null}
+            {stale ? <span className={css.note}><Trans><Mark state="partial" /> from before, not readable now</Trans></span> : null}
+            {withheld ? <span className={css.note}><Trans><Mark state="denied" /> withheld by the site</Trans></span> : null}
+            {r.conflicts?.includes(field.pointer) ? <span className={css.note}><Trans><Mark state="degraded" /> sources differ</Trans></span> : null}
+            {field.volatile && !absent(value) ? <span className={css.note}><Trans>as last sent</Trans></span> : null}
           </div>
         </Tooltip>
         {canEdit && editable(field) ? (
-          <ActionIcon className={css.edit} size={24} aria-label={`Edit ${label}`} onClick={() => setEditing(field.pointer)}><IconPencil size={14} /></ActionIcon>
+          <ActionIcon className={css.edit} size={24} aria-label={t`Edit ${label}`} onClick={() => setEditing(field.pointer)}><IconPencil size={14} /></ActionIcon>
         ) : null}
       </dd>
     </div>
@@ -175,9 +177,9 @@ function sourceOf(r: Resource, pointer: string): Source | undefined {
 export function sourceText(s: Source): string {
   const d = parseTime(s.at)
   const when = d ? `, ${absolute(d)}` : ''
-  const stale = s.stale ? '; could not be read the last time' : ''
-  if (s.type === 'curated') return `Set by ${s.actor ? actor(s.actor).name : 'a person'}${when}`
-  if (s.actor?.startsWith('rule:')) return `By the rule ${s.actor.slice(5)}${when}`
-  if (s.actor?.startsWith('reference:')) return `By reference: ${s.actor.slice(10)}${when}`
-  return `Discovered by ${s.connection?.name || (s.connection ? s.connection.id : 'another source')}${when}${stale}`
+  const stale = s.stale ? t`; could not be read the last time` : ''
+  if (s.type === 'curated') return t`Set by ${s.actor ? actor(s.actor).name : t`a person`}${when}`
+  if (s.actor?.startsWith('rule:')) return t`By the rule ${s.actor.slice(5)}${when}`
+  if (s.actor?.startsWith('reference:')) return t`By reference: ${s.actor.slice(10)}${when}`
+  return t`Discovered by ${s.connection?.name || (s.connection ? s.connection.id : 'another source')}${when}${stale}`
 }

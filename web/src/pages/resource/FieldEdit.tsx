@@ -1,5 +1,7 @@
 // Sets one field by hand, on the version that was seen: if somebody else wrote meanwhile, both values are shown and
 // nothing is overwritten.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Autocomplete, Button, Select, Textarea, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState, type KeyboardEvent } from 'react'
@@ -84,21 +86,21 @@ export function FieldEdit({ r, field, value, curated, onDone, refresh }: Props) 
       {field.type === 'ip' || field.items?.[0]?.type === 'ip' ? <Taken kind={r.kind} address={text.split('\n').at(-1) ?? ''} datacenter={r.datacenter?.id ?? ''} except={r.id} /> : null}
       {theirs ? (
         <div className={css.conflict} role="alert" data-testid="edit-conflict">
-          <strong>Somebody else changed this {r.kind} meanwhile.</strong>
+          <strong><Trans>Somebody else changed this {r.kind} meanwhile.</Trans></strong>
           <span>
-            When you began: <Foreign text={valueText(base.value, field) || 'nothing'} />. Now: <Foreign text={valueText(at(theirs, field.pointer), field) || 'nothing'} />. Yours: <Foreign text={text || 'nothing'} />.
+            <Trans>When you began: <Foreign text={valueText(base.value, field) || t`nothing`} />. Now: <Foreign text={valueText(at(theirs, field.pointer), field) || t`nothing`} />. Yours: <Foreign text={text || t`nothing`} />.</Trans>
           </span>
           <div className="row">
-            <Button variant="filled" loading={busy} onClick={() => { setTheirs(null); save(theirs.version) }}>Save mine</Button>
-            <Button onClick={onDone}>Keep theirs</Button>
+            <Button variant="filled" loading={busy} onClick={() => { setTheirs(null); save(theirs.version) }}><Trans>Save mine</Trans></Button>
+            <Button onClick={onDone}><Trans>Keep theirs</Trans></Button>
           </div>
         </div>
       ) : (
         <div className="row">
-          <Button type="submit" variant="filled" loading={busy}>Save</Button>
-          <Button onClick={onDone}>Cancel</Button>
-          {curated && !absent(r.provenance?.[field.pointer]?.discovered) ? <span className="muted">discovered: <Foreign text={valueText(r.provenance?.[field.pointer]?.discovered, field)} max={60} /></span> : null}
-          {curated ? <Button onClick={() => void send({ reset: [field.pointer] }, version)}>Back to what is discovered</Button> : null}
+          <Button type="submit" variant="filled" loading={busy}><Trans>Save</Trans></Button>
+          <Button onClick={onDone}><Trans>Cancel</Trans></Button>
+          {curated && !absent(r.provenance?.[field.pointer]?.discovered) ? <span className="muted"><Trans>discovered: <Foreign text={valueText(r.provenance?.[field.pointer]?.discovered, field)} max={60} /></Trans></span> : null}
+          {curated ? <Button onClick={() => void send({ reset: [field.pointer] }, version)}><Trans>Back to what is discovered</Trans></Button> : null}
         </div>
       )}
       {error ? <ProblemPanel error={error} compact /> : null}
@@ -106,16 +108,16 @@ export function FieldEdit({ r, field, value, curated, onDone, refresh }: Props) 
   )
 }
 
-export function FieldInput({ kind, field, text, setText, error }: { kind: string; field: Field; text: string; setText: (t: string) => void; error: string | undefined }) {
+export function FieldInput({ kind, field, text, setText, error }: { kind: string; field: Field; text: string; setText: (it: string) => void; error: string | undefined }) {
   const label = labelOf(field)
   const options = useQuery(q.options())
   const offered = options.data?.items.find((l) => l.fields.includes(field.pointer) || l.fields.includes(kind + field.pointer))?.values
   const common = { 'aria-label': label, autoFocus: true, error }
   if (field.enum?.length || field.type === 'boolean') {
-    const data = field.type === 'boolean' ? [{ value: 'true', label: 'yes' }, { value: 'false', label: 'no' }] : field.enum!.map((v) => ({ value: v, label: human(v).toLowerCase() }))
+    const data = field.type === 'boolean' ? [{ value: 'true', label: t`yes` }, { value: 'false', label: t`no` }] : field.enum!.map((v) => ({ value: v, label: human(v).toLowerCase() }))
     return <Select {...common} data={data} value={text || null} onChange={(v) => setText(v ?? '')} clearable />
   }
-  if (field.type === 'array') return <Textarea {...common} description="One in each line." value={text} onChange={(e) => setText(e.currentTarget.value)} />
+  if (field.type === 'array') return <Textarea {...common} description={t`One in each line.`} value={text} onChange={(e) => setText(e.currentTarget.value)} />
   if (offered && field.type === 'string') return <Autocomplete {...common} data={offered} value={text} onChange={setText} />
   if (field.pointer === '/common/notes' || field.path === 'description') return <Textarea {...common} value={text} onChange={(e) => setText(e.currentTarget.value)} />
   return (

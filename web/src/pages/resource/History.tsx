@@ -1,3 +1,5 @@
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -23,9 +25,9 @@ export function History({ kind, id, info }: { kind: string; id: string; info: Ki
     getNextPageParam: (last) => last.next_page_token || undefined,
   })
   if (list.error && !list.data) return <ProblemPanel error={list.error} retry={() => void list.refetch()} />
-  if (!list.data) return <Loading what="the history" />
+  if (!list.data) return <Loading what={t`the history`} />
   const changes = list.data.pages.flatMap((p) => p.items)
-  if (changes.length === 0) return <Empty title="Nothing has changed yet" />
+  if (changes.length === 0) return <Empty title={t`Nothing has changed yet`} />
   const pastOf = (at: string) => {
     const next = new URLSearchParams(params)
     next.delete('tab')
@@ -35,10 +37,10 @@ export function History({ kind, id, info }: { kind: string; id: string; info: Ki
   return (
     <div className="stack">
       {changes.length > 1 ? <Then kind={kind} id={id} changes={changes} info={info} /> : null}
-      <ol className={css.timeline} aria-label="Its changes">
+      <ol className={css.timeline} aria-label={t`Its changes`}>
         {changes.map((c) => <Entry key={c.id} c={c} info={info} past={pastOf(c.at)} />)}
       </ol>
-      {list.hasNextPage ? <div><Button onClick={() => void list.fetchNextPage()} loading={list.isFetchingNextPage}>Show older</Button></div> : null}
+      {list.hasNextPage ? <div><Button onClick={() => void list.fetchNextPage()} loading={list.isFetchingNextPage}><Trans>Show older</Trans></Button></div> : null}
     </div>
   )
 }
@@ -53,17 +55,17 @@ function Entry({ c, info, past }: { c: Change; info: KindInfo | undefined; past:
         <div className="row">
           <strong>{actionWord(c.action)}</strong>
           <When at={c.at} />
-          <span className="muted">by <ActorText change={c} /></span>
-          <Link to={past} className={css.version}>version {c.version}</Link>
-          {diff.length ? <button type="button" className="link" aria-expanded={beside} onClick={() => setBeside(!beside)}>{beside ? 'In lines' : 'Side by side'}</button> : null}
+          <span className="muted"><Trans>by <ActorText change={c} /></Trans></span>
+          <Link to={past} className={css.version}><Trans>version {c.version}</Trans></Link>
+          {diff.length ? <button type="button" className="link" aria-expanded={beside} onClick={() => setBeside(!beside)}>{beside ? t`In lines` : t`Side by side`}</button> : null}
         </div>
-        {c.reason ? <p><span className="muted">because </span><Foreign text={c.reason} max={400} /></p> : null}
+        {c.reason ? <p><span className="muted"><Trans>because </Trans></span><Foreign text={c.reason} max={400} /></p> : null}
         {beside ? (
-          <SideBySide label={`What version ${c.version} changed`} diff={diff} kind={info} before="before" after="after" />
+          <SideBySide label={t`What version ${c.version} changed`} diff={diff} kind={info} before="before" after="after" />
         ) : (
           <ul className={css.diffs}>{diff.map((d) => <li key={d.pointer}><FieldDiff change={d} kind={info} /></li>)}</ul>
         )}
-        {c.action === 'created' && c.diff?.length ? <span className="muted">with {c.diff.length} facts</span> : null}
+        {c.action === 'created' && c.diff?.length ? <span className="muted"><Trans>with {c.diff.length} facts</Trans></span> : null}
       </div>
     </li>
   )

@@ -1,4 +1,6 @@
 // Which things this one is: what was merged into it, and what is wrong with what its sources say.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from 'react-router'
 
@@ -22,17 +24,17 @@ export function Identity({ r, canEdit, onSplit }: { r: Resource; canEdit: boolea
   return (
     <>
       {warnings.length ? (
-        <Panel title="What is wrong with it">
+        <Panel title={t`What is wrong with it`}>
           <ul className="stack-s">{warnings.map((w) => <li key={w}><Foreign text={w} max={300} /></li>)}</ul>
         </Panel>
       ) : null}
       {merged.length ? (
-        <Panel title="Merged into this one">
+        <Panel title={t`Merged into this one`}>
           <ul className="stack-s">
             {merged.map((m) => (
               <li key={m.id} className="row">
                 <Foreign text={m.name || m.id} max={60} />
-                {canEdit ? <button type="button" className="link" onClick={() => onSplit({ name: m.name || m.id, body: { resource: m.id } })}>Split it off again</button> : null}
+                {canEdit ? <button type="button" className="link" onClick={() => onSplit({ name: m.name || m.id, body: { resource: m.id } })}><Trans>Split it off again</Trans></button> : null}
               </li>
             ))}
           </ul>
@@ -48,13 +50,13 @@ export function Split({ r, what, onClose, refresh }: { r: Resource; what: Splitt
   const split = async (reason: string) => {
     const off = await api.post('/api/v1/resources/{kind}/{id}/split', { path: { kind: r.kind, id: r.id }, ifMatch: r.version, body: { ...what.body, ...(reason ? { reason } : {}) } })
     for (const key of ['resources', 'reviews', 'changes', 'summary']) void client.invalidateQueries({ queryKey: [key] })
-    say(`${off.name || 'It'} is a resource of its own`)
+    say(t`${off.name || t`It`} is a resource of its own`)
     refresh()
     void navigate(`/inventory/${off.kind}/${off.id}`)
   }
   return (
-    <Confirm title={`Split off ${what.name}`} verb="Split" reason="optional" onClose={onClose} onConfirm={split}>
-      <p>It becomes a resource of its own, with its history if it had one. No later reading joins the two again; merging them by hand does.</p>
+    <Confirm title={t`Split off ${what.name}`} verb={t`Split`} reason="optional" onClose={onClose} onConfirm={split}>
+      <p><Trans>It becomes a resource of its own, with its history if it had one. No later reading joins the two again; merging them by hand does.</Trans></p>
     </Confirm>
   )
 }

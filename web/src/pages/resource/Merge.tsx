@@ -1,4 +1,6 @@
 // Says that another resource is the same thing: it is looked for by name and lives on as this one.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Modal, Textarea, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -27,7 +29,7 @@ export function Merge({ r, onClose, refresh }: { r: Resource; onClose: () => voi
     try {
       await api.post('/api/v1/resources/{kind}/{id}/merge', { path: { kind: r.kind, id: r.id }, ifMatch: r.version, body: { with: other.id, ...(reason.trim() ? { reason: reason.trim() } : {}) } })
       for (const key of ['resources', 'reviews', 'changes', 'summary']) void client.invalidateQueries({ queryKey: [key] })
-      say(`${other.name} lives on as this one`)
+      say(t`${other.name} lives on as this one`)
       refresh()
       onClose()
     } catch (err) {
@@ -36,21 +38,21 @@ export function Merge({ r, onClose, refresh }: { r: Resource; onClose: () => voi
     }
   }
   return (
-    <Modal opened onClose={onClose} title="Merge another one into this" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} title={t`Merge another one into this`} closeButtonProps={{ 'aria-label': t`Close` }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void merge() }}>
-        <TextInput label="The other one" description="A name, or the beginning of a word of it" value={text} data-autofocus onChange={(e) => { setText(e.currentTarget.value); setOther(null) }} />
-        <div className="stack-s" role="group" aria-label="Found">
+        <TextInput label={t`The other one`} description={t`A name, or the beginning of a word of it`} value={text} data-autofocus onChange={(e) => { setText(e.currentTarget.value); setOther(null) }} />
+        <div className="stack-s" role="group" aria-label={t`Found`}>
           {choices.map((x) => (
             <button key={x.id} type="button" className="link row" aria-pressed={other?.id === x.id} onClick={() => setOther(x)}>
-              <State state={x.state} /> <Foreign text={x.name || x.id} max={60} /> {other?.id === x.id ? <span className="muted">chosen</span> : null}
+              <State state={x.state} /> <Foreign text={x.name || x.id} max={60} /> {other?.id === x.id ? <span className="muted"><Trans>chosen</Trans></span> : null}
             </button>
           ))}
-          {text.trim() && found.data && choices.length === 0 ? <p className="muted">Nothing of this kind has such a name.</p> : null}
+          {text.trim() && found.data && choices.length === 0 ? <p className="muted"><Trans>Nothing of this kind has such a name.</Trans></p> : null}
         </div>
-        <Textarea label="Reason" description="For the audit trail; may be empty" value={reason} onChange={(e) => setReason(e.currentTarget.value)} autosize minRows={2} />
-        <p className="muted">It keeps its history and leads here. What people had set on both stays as it is here. It can be split off again under Sources.</p>
+        <Textarea label={t`Reason`} description={t`For the audit trail; may be empty`} value={reason} onChange={(e) => setReason(e.currentTarget.value)} autosize minRows={2} />
+        <p className="muted"><Trans>It keeps its history and leads here. What people had set on both stays as it is here. It can be split off again under Sources.</Trans></p>
         {error ? <ProblemPanel error={error} compact /> : null}
-        <div className="row"><Button type="submit" variant="filled" disabled={!other} loading={busy}>Merge</Button><Button onClick={onClose}>Cancel</Button></div>
+        <div className="row"><Button type="submit" variant="filled" disabled={!other} loading={busy}><Trans>Merge</Trans></Button><Button onClick={onClose}><Trans>Cancel</Trans></Button></div>
       </form>
     </Modal>
   )

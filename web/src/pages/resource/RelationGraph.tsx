@@ -1,5 +1,7 @@
 // A small map of what a resource is related to, one or two steps far. Every node is a link, every step a button: it is
 // walked with the keyboard as with the mouse, and the lists below say the same in words.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { useQueries, useQuery } from '@tanstack/react-query'
 import { useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from 'react'
 import { useNavigate } from 'react-router'
@@ -40,8 +42,8 @@ export function RelationGraph({ center, relations, asOf }: Props) {
   }, [graph.left])
   const toggle = (n: Node) => setOpened(opened.some((o) => keyOf(o.kind, o.id) === n.key) ? opened.filter((o) => keyOf(o.kind, o.id) !== n.key) : [...opened, { kind: n.kind, id: n.id }])
   return (
-    <Panel title="Map" flush actions={<span className="muted">a node leads to its page; + shows what it is related to</span>}>
-      <div className={css.scroll} ref={scroll} role="group" aria-label="Map of its relations">
+    <Panel title={t`Map`} flush actions={<span className="muted"><Trans>a node leads to its page; + shows what it is related to</Trans></span>}>
+      <div className={css.scroll} ref={scroll} role="group" aria-label={t`Map of its relations`}>
         <svg width={graph.width} height={graph.height} viewBox={`0 0 ${graph.width} ${graph.height}`} className={css.graph}>
           <defs>
             <marker id="relation-arrow" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path d="M0 .5L8 4L0 7.5z" className={css.arrow} /></marker>
@@ -52,13 +54,13 @@ export function RelationGraph({ center, relations, asOf }: Props) {
             <One key={n.key} g={graph} n={n} info={kindOf(n.kind)} center={n.column === 0} open={opened.some((o) => keyOf(o.kind, o.id) === n.key)} {...(Math.abs(n.column) === 1 && !n.wanted ? { onToggle: () => toggle(n) } : {})} />
           ))}
           {graph.mores.map((m) => (
-            <Press key={m.key} label={`Show ${count(m.rest)} more`} onPress={() => setShown(new Map(shown).set(m.key, (shown.get(m.key) ?? few) + 20))}>
-              <text x={columnX(graph, m.column) + 2} y={m.y + 14} className={css.more}>Show {count(m.rest)} more</text>
+            <Press key={m.key} label={t`Show ${count(m.rest)} more`} onPress={() => setShown(new Map(shown).set(m.key, (shown.get(m.key) ?? few) + 20))}>
+              <text x={columnX(graph, m.column) + 2} y={m.y + 14} className={css.more}><Trans>Show {count(m.rest)} more</Trans></text>
             </Press>
           ))}
         </svg>
       </div>
-      {further.some((f) => f.error) ? <p className={css.note} role="status">What one of them is related to could not be read: {further.find((f) => f.error)?.error?.message}</p> : null}
+      {further.some((f) => f.error) ? <p className={css.note} role="status"><Trans>What one of them is related to could not be read: {further.find((f) => f.error)?.error?.message}</Trans></p> : null}
     </Panel>
   )
 }
@@ -66,7 +68,7 @@ export function RelationGraph({ center, relations, asOf }: Props) {
 function One({ g, n, info, center, open, onToggle }: { g: Graph; n: Node; info: KindInfo | undefined; center: boolean; open: boolean; onToggle?: () => void }) {
   const navigate = useNavigate()
   const x = columnX(g, n.column)
-  const name = n.wanted === undefined ? n.name : `not known: ${n.wanted}`
+  const name = n.wanted === undefined ? n.name : t`not known: ${n.wanted}`
   const room = onToggle ? 19 : 22
   const to = `/inventory/${n.kind}/${n.id}?tab=relations`
   const body = (
@@ -83,7 +85,7 @@ function One({ g, n, info, center, open, onToggle }: { g: Graph; n: Node; info: 
         <a href={to} className={css.link} onClick={(e) => { if (e.metaKey || e.ctrlKey || e.shiftKey) return; e.preventDefault(); void navigate(to) }}>{body}</a>
       )}
       {onToggle ? (
-        <Press label={`${open ? 'Hide' : 'Show'} what ${plain(cut(name, 80))} is related to`} expanded={open} onPress={onToggle}>
+        <Press label={t`${open ? t`Hide` : t`Show`} what ${plain(cut(name, 80))} is related to`} expanded={open} onPress={onToggle}>
           <rect x={x + nodeWidth - 31} y={n.y + 7} width="24" height="24" rx="12" className={css.hit} />
           <path d={`M${x + nodeWidth - 24} ${n.y + 19}h10${open ? '' : 'm-5 -5v10'}`} className={css.plus} />
         </Press>

@@ -1,3 +1,5 @@
+import { t } from '@lingui/core/macro'
+import { Plural, Trans } from '@lingui/react/macro'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from 'react-router'
 
@@ -19,8 +21,8 @@ export function Relations({ r, asOf }: { r: Pick<Resource, 'kind' | 'id' | 'name
   const { data, error, refetch } = useQuery(q.relations(r.kind, r.id, asOf))
   const kinds = useQuery(q.kinds())
   if (error && !data) return <ProblemPanel error={error} retry={() => void refetch()} />
-  if (!data) return <Loading what="the relations" />
-  if (data.items.length === 0) return <Empty title="Nothing is related to this">No source has named a relation to or from it.</Empty>
+  if (!data) return <Loading what={t`the relations`} />
+  if (data.items.length === 0) return <Empty title={t`Nothing is related to this`}><Trans>No source has named a relation to or from it.</Trans></Empty>
   const groups = new Map<string, RelatedResource[]>()
   for (const e of data.items) {
     const key = `${e.direction}/${e.verb}/${e.resource?.kind ?? ''}`
@@ -29,9 +31,9 @@ export function Relations({ r, asOf }: { r: Pick<Resource, 'kind' | 'id' | 'name
   const kindOf = (name: string | undefined): KindInfo | undefined => kinds.data?.find((k) => k.name === name)
   return (
     <div className="stack">
-      {data.next_page_token ? <p className="muted">The first {data.items.length} of {data.total_size}.</p> : null}
+      {data.next_page_token ? <p className="muted"><Trans>The first {data.items.length} of {data.total_size}.</Trans></p> : null}
       <RelationGraph key={r.id} center={{ kind: r.kind, id: r.id, name: r.name || r.id, state: r.state }} relations={data.items} asOf={asOf} />
-      <Panel title={<>Relations <span className="muted">{counted(data.total_size, 'edge')}</span></>} flush>
+      <Panel title={<><Trans>Relations <span className="muted"><Plural value={data.total_size} one="# edge" other="# edges" /></span></Trans></>} flush>
         <dl className={css.groups}>
           {[...groups].map(([key, list]) => {
             const info = kindOf(list[0]!.resource?.kind)
@@ -55,11 +57,11 @@ function Edge({ e, info }: { e: RelatedResource; info: KindInfo | undefined }) {
         <>
           <span className={css.relatedIcon}><KindIcon kind={info ?? { name: e.resource.kind ?? '' }} /></span>
           <Link to={`/inventory/${e.resource.kind ?? ''}/${e.resource.id}`}><Foreign text={e.resource.name || e.resource.id} max={60} /></Link>
-          {e.source && e.source !== 'discovered' ? <span className="muted">{e.source === 'curated' ? 'stated by a person' : <>by the rule <Foreign text={e.source.replace(/^rule:/, '')} max={40} /></>}</span> : null}
+          {e.source && e.source !== 'discovered' ? <span className="muted">{e.source === 'curated' ? t`stated by a person` : <><Trans>by the rule <Foreign text={e.source.replace(/^rule:/, '')} max={40} /></Trans></>}</span> : null}
           {e.state && e.state !== 'active' ? <Mark state={e.state} title={e.state} /> : null}
         </>
       ) : (
-        <span className="muted"><Mark state="unwatched" /> not known here: <Foreign text={e.wanted ?? ''} mono max={60} /></span>
+        <span className="muted"><Trans><Mark state="unwatched" /> not known here: <Foreign text={e.wanted ?? ''} mono max={60} /></Trans></span>
       )}
       {e.warning ? <span className={css.note}><Mark state="degraded" /> <Foreign text={e.warning} /></span> : null}
     </li>

@@ -1,4 +1,6 @@
 // Who says what: what each connection saw, side by side, with the rows on which they differ marked.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { useState } from 'react'
 import { Link } from 'react-router'
 
@@ -17,7 +19,7 @@ import css from './Resource.module.css'
 import { CoveragePanel } from './Coverage'
 import { Identity, Split, type Splitting } from './Identity'
 
-const nameOf = (o: Observation) => o.connection?.name || o.connection?.id || 'another source'
+const nameOf = (o: Observation) => o.connection?.name || o.connection?.id || t`another source`
 
 export function Sources({ r, kind, canEdit, refresh }: { r: Resource; kind: KindInfo | undefined; canEdit: boolean; refresh: () => void }) {
   const [splitting, setSplitting] = useState<Splitting | null>(null)
@@ -28,7 +30,7 @@ export function Sources({ r, kind, canEdit, refresh }: { r: Resource; kind: Kind
   if (list.length === 0) {
     return (
       <div className="stack">
-        <Empty title="No connection has seen this">It was made by hand. Discovery adopts it when a connection sees one of its identifiers.</Empty>
+        <Empty title={t`No connection has seen this`}><Trans>It was made by hand. Discovery adopts it when a connection sees one of its identifiers.</Trans></Empty>
         {identity}
         {dialog}
       </div>
@@ -38,29 +40,29 @@ export function Sources({ r, kind, canEdit, refresh }: { r: Resource; kind: Kind
   const said = fields.filter((f) => list.some((o) => !absent(at(o.envelope, f.pointer))))
   return (
     <div className="stack">
-      <Panel title="What each source says" flush>
-        <div className={css.scroll} tabIndex={0} role="region" aria-label="Sources side by side">
+      <Panel title={t`What each source says`} flush>
+        <div className={css.scroll} tabIndex={0} role="region" aria-label={t`Sources side by side`}>
           <table className={css.sources}>
             <thead>
               <tr>
-                <th scope="col"><span className="hidden-visually">Field</span></th>
+                <th scope="col"><span className="hidden-visually"><Trans>Field</Trans></span></th>
                 {list.map((o, i) => (
                   <th key={i} scope="col">
                     {o.connection ? <Link to={`/connections/${o.connection.id}`}><Foreign text={nameOf(o)} max={40} /></Link> : nameOf(o)}
                   </th>
                 ))}
-                <th scope="col">Shown</th>
+                <th scope="col"><Trans>Shown</Trans></th>
               </tr>
             </thead>
             <tbody>
-              <Row label="State" cells={list.map((o) => <State key={nameOf(o)} state={o.state} />)} shown={<State state={r.state} />} />
-              <Row label="Its own id" cells={list.map((o, i) => <Copy key={i} text={o.external_id} max={36} label="the external id" />)} />
-              <Row label="Partition" cells={list.map((o, i) => <Foreign key={i} text={partition(o.partition)} />)} />
-              <Row label="Observed" cells={list.map((o, i) => <When key={i} at={o.observed_at} />)} />
-              <Row label="Seen" cells={list.map((o, i) => <When key={i} at={o.last_seen} />)} />
-              <Row label="Joined by" cells={list.map((o, i) => <Foreign key={i} text={o.match || 'its first sighting'} />)} />
+              <Row label={t`State`} cells={list.map((o) => <State key={nameOf(o)} state={o.state} />)} shown={<State state={r.state} />} />
+              <Row label={t`Its own id`} cells={list.map((o, i) => <Copy key={i} text={o.external_id} max={36} label={t`the external id`} />)} />
+              <Row label={t`Partition`} cells={list.map((o, i) => <Foreign key={i} text={partition(o.partition)} />)} />
+              <Row label={t`Observed`} cells={list.map((o, i) => <When key={i} at={o.observed_at} />)} />
+              <Row label={t`Seen`} cells={list.map((o, i) => <When key={i} at={o.last_seen} />)} />
+              <Row label={t`Joined by`} cells={list.map((o, i) => <Foreign key={i} text={o.match || t`its first sighting`} />)} />
               {canEdit && list.length > 1 ? (
-                <Row label="Not the same?" cells={list.map((o, i) => o.connection ? <button key={i} type="button" className="link" onClick={() => setSplitting({ name: nameOf(o), body: { observations: [{ connection: o.connection!.id, external_id: o.external_id }] } })}>Split it off</button> : null)} />
+                <Row label={t`Not the same?`} cells={list.map((o, i) => o.connection ? <button key={i} type="button" className="link" onClick={() => setSplitting({ name: nameOf(o), body: { observations: [{ connection: o.connection!.id, external_id: o.external_id }] } })}><Trans>Split it off</Trans></button> : null)} />
               ) : null}
               {said.map((f) => {
                 const values = list.map((o) => at(o.envelope, f.pointer))
@@ -74,16 +76,16 @@ export function Sources({ r, kind, canEdit, refresh }: { r: Resource; kind: Kind
       <CoveragePanel kind={r.kind} id={r.id} />
       {identity}
       {dialog}
-      <Panel title="As it travelled">
+      <Panel title={t`As it travelled`}>
         <div className="stack-s">
           {list.map((o, i) => (
             <div key={i} className="stack-s">
               <div className="row">
-                <button type="button" className="link" aria-expanded={raw === i} onClick={() => setRaw(raw === i ? null : i)}>{raw === i ? 'Hide' : 'Show'} the envelope of {nameOf(o)}</button>
-                {o.run_id ? <Link to={`/runs/${o.run_id}`}>its run</Link> : null}
-                <span className="muted">SHA-256 <Copy text={o.hash} max={20} label="the hash" /></span>
+                <button type="button" className="link" aria-expanded={raw === i} onClick={() => setRaw(raw === i ? null : i)}><Trans>{raw === i ? t`Hide` : t`Show`} the envelope of {nameOf(o)}</Trans></button>
+                {o.run_id ? <Link to={`/runs/${o.run_id}`}><Trans>its run</Trans></Link> : null}
+                <span className="muted"><Trans>SHA-256 <Copy text={o.hash} max={20} label={t`the hash`} /></Trans></span>
               </div>
-              {raw === i ? <Snippet label="the envelope" text={JSON.stringify(o.envelope, null, 2)} /> : null}
+              {raw === i ? <Snippet label={t`the envelope`} text={JSON.stringify(o.envelope, null, 2)} /> : null}
             </div>
           ))}
         </div>
@@ -95,7 +97,7 @@ export function Sources({ r, kind, canEdit, refresh }: { r: Resource; kind: Kind
 function Row({ label, cells, shown, differ }: { label: string; cells: React.ReactNode[]; shown?: React.ReactNode; differ?: boolean }) {
   return (
     <tr data-differ={differ || undefined}>
-      <th scope="row">{label}{differ ? <> <Mark state="degraded" title="The sources differ" /></> : null}</th>
+      <th scope="row">{label}{differ ? <> <Mark state="degraded" title={t`The sources differ`} /></> : null}</th>
       {cells.map((c, i) => <td key={i}>{c}</td>)}
       <td className={css.shown}>{shown}</td>
     </tr>

@@ -1,4 +1,6 @@
 // The as-of slider: the resource as it was after any of its changes, beside what it is now.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useDeferredValue, useState } from 'react'
@@ -27,22 +29,22 @@ export function Then({ kind, id, changes, info }: { kind: string; id: string; ch
   const stop = useDeferredValue(stops[index]!)
   const compared = useQuery({ ...q.compareResource(kind, id, stop.at), placeholderData: keepPreviousData })
   const at = parseTime(stops[index]!.at)
-  const words = `version ${stops[index]!.version}, ${actionWord(stops[index]!.action)}, ${at ? absolute(at) : ''}`
+  const words = t`version ${stops[index]!.version}, ${actionWord(stops[index]!.action)}, ${at ? absolute(at) : ''}`
   const link = new URLSearchParams(params)
   link.delete('tab')
   link.set('as_of', stop.at)
   return (
-    <Panel title="Then and now" actions={<Button component={Link} to={`?${link.toString()}`}>See the whole page as it was then</Button>}>
+    <Panel title={t`Then and now`} actions={<Button component={Link} to={`?${link.toString()}`}><Trans>See the whole page as it was then</Trans></Button>}>
       <div className="stack-s">
         <label className={css.slider}>
-          <span className="hidden-visually">The moment to compare with now</span>
-          <span className="muted">{stops[0]!.action === 'created' ? 'first seen' : `version ${stops[0]!.version}`}</span>
+          <span className="hidden-visually"><Trans>The moment to compare with now</Trans></span>
+          <span className="muted">{stops[0]!.action === 'created' ? t`first seen` : t`version ${stops[0]!.version}`}</span>
           <input type="range" min={0} max={last} step={1} value={index} aria-valuetext={words} onChange={(e) => setChosen(stops[Number(e.currentTarget.value)]!.id)} />
-          <span className="muted">newest</span>
+          <span className="muted"><Trans>newest</Trans></span>
         </label>
-        <p role="status"><strong>Version {stops[index]!.version}</strong> <span className="muted">{actionWord(stops[index]!.action)}</span> <When at={stops[index]!.at} /></p>
-        {compared.error && !compared.data ? <ProblemPanel error={compared.error} compact retry={() => void compared.refetch()} /> : !compared.data ? <Loading what="the comparison" lines={2} /> : (
-          <SideBySide label="Then and now" diff={compared.data.diff} kind={info} before={<>then, <When at={stop.at} clock /></>} after="now" />
+        <p role="status"><strong><Trans>Version {stops[index]!.version}</Trans></strong> <span className="muted">{actionWord(stops[index]!.action)}</span> <When at={stops[index]!.at} /></p>
+        {compared.error && !compared.data ? <ProblemPanel error={compared.error} compact retry={() => void compared.refetch()} /> : !compared.data ? <Loading what={t`the comparison`} lines={2} /> : (
+          <SideBySide label={t`Then and now`} diff={compared.data.diff} kind={info} before={<><Trans>then, <When at={stop.at} clock /></Trans></>} after="now" />
         )}
       </div>
     </Panel>

@@ -1,4 +1,6 @@
 // The questions of the wizard that are answered before anything is read.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Select, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
@@ -49,11 +51,11 @@ export function PlaceStep({ doc, change, fields }: StepProps) {
   if (datacenters.error && !datacenters.data) return <ProblemPanel error={datacenters.error} compact retry={() => void datacenters.refetch()} />
   return (
     <div className="stack">
-      <Select label="Where does what it reads belong?" description="A cloud account, a building, a private site. It can be changed later, and rules can divide what is read among several." placeholder="None" clearable searchable nothingFoundMessage="No datacenter is called so." data={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} value={doc.datacenter || null} onChange={(v) => change({ datacenter: v ?? '' })} error={fields.get('/datacenter')} />
+      <Select label={t`Where does what it reads belong?`} description={t`A cloud account, a building, a private site. It can be changed later, and rules can divide what is read among several.`} placeholder={t`None`} clearable searchable nothingFoundMessage={t`No datacenter is called so.`} data={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} value={doc.datacenter || null} onChange={(v) => change({ datacenter: v ?? '' })} error={fields.get('/datacenter')} />
       {may ? (
         <div className={css.new}>
-          <TextInput label="Or a new datacenter" placeholder="Its name" value={name} onChange={(e) => setName(e.currentTarget.value)} onKeyDown={(e) => { if (e.key === 'Enter' && name.trim()) { e.preventDefault(); void add() } }} />
-          <Button disabled={!name.trim()} loading={busy} onClick={() => void add()}>Add it</Button>
+          <TextInput label={t`Or a new datacenter`} placeholder={t`Its name`} value={name} onChange={(e) => setName(e.currentTarget.value)} onKeyDown={(e) => { if (e.key === 'Enter' && name.trim()) { e.preventDefault(); void add() } }} />
+          <Button disabled={!name.trim()} loading={busy} onClick={() => void add()}><Trans>Add it</Trans></Button>
         </div>
       ) : null}
       {error ? <ProblemPanel error={error} compact /> : null}
@@ -72,28 +74,28 @@ export function ProviderStep({ doc, change, plugin, plugins, agents, existing, t
   const agent = agents.find((a) => a.id === doc.agent)
   return (
     <div className="stack">
-      {existing ? <p>The provider is <strong><Foreign text={plugin?.title || doc.provider} /></strong>. It stays: what is read belongs to it.</p> : <Choice plugins={plugins} value={doc.provider} onChange={choose} />}
-      {tried && !doc.provider ? <p role="alert" className={css.wrong}>Choose the provider that is to be read.</p> : null}
+      {existing ? <p><Trans>The provider is <strong><Foreign text={plugin?.title || doc.provider} /></strong>. It stays: what is read belongs to it.</Trans></p> : <Choice plugins={plugins} value={doc.provider} onChange={choose} />}
+      {tried && !doc.provider ? <p role="alert" className={css.wrong}><Trans>Choose the provider that is to be read.</Trans></p> : null}
       {doc.provider ? (
-        <Select label="Agent" description="The one that can reach the provider. Only agents that have the plugin are offered." required placeholder="Choose one" data={able.map((a) => ({ value: a.id, label: `${a.name}${a.site ? ` (${a.site})` : ''}${a.status === 'online' ? '' : ', offline'}` }))} value={doc.agent || null} onChange={(v) => change({ agent: v ?? '', credential: '' })} error={fields.get('/agent') ?? (tried && !doc.agent ? 'This is needed.' : undefined)} />
+        <Select label={t`Agent`} description={t`The one that can reach the provider. Only agents that have the plugin are offered.`} required placeholder={t`Choose one`} data={able.map((a) => ({ value: a.id, label: `${a.name}${a.site ? ` (${a.site})` : ''}${a.status === 'online' ? '' : ', offline'}` }))} value={doc.agent || null} onChange={(v) => change({ agent: v ?? '', credential: '' })} error={fields.get('/agent') ?? (tried && !doc.agent ? t`This is needed.` : undefined)} />
       ) : null}
       {agent && agent.status !== 'online' ? <Away agent={agent} /> : null}
-      <p className="muted">A provider that is not here needs an agent with its plugin: <Link to="/agents?join=1">install an agent</Link>, or put the plugin into the agent’s plugin folder.</p>
+      <p className="muted"><Trans>A provider that is not here needs an agent with its plugin: <Link to="/agents?join=1">install an agent</Link>, or put the plugin into the agent’s plugin folder.</Trans></p>
     </div>
   )
 }
 
 /** What it means that the agent is not there, in every step that would ask it. */
 export function Away({ agent }: { agent: { id: string; name: string; last_contact?: string | undefined; status: string } }) {
-  return <p role="status"><State state="offline" word="The agent is away." /> <Link to={`/agents/${agent.id}`}><Foreign text={agent.name} /></Link> was last heard of <When at={agent.last_contact} />. The form can be filled in; what the agent has to say comes when it is back.</p>
+  return <p role="status"><Trans><State state="offline" word={t`The agent is away.`} /> <Link to={`/agents/${agent.id}`}><Foreign text={agent.name} /></Link> was last heard of <When at={agent.last_contact} />. The form can be filled in; what the agent has to say comes when it is back.</Trans></p>
 }
 
 export function SettingsStep({ doc, change, plugin, fields, tried }: StepProps) {
   const inputs = inputsFor(plugin)
   return (
     <div className="stack">
-      <TextInput label="Name" description="What people call this connection." required value={doc.name} onChange={(e) => change({ name: e.currentTarget.value })} error={fields.get('/name') ?? (tried && !doc.name.trim() ? 'This is needed.' : undefined)} />
-      {inputs.length ? <SchemaForm inputs={inputs} value={doc.settings} onChange={(settings) => change({ settings })} errors={fields} tried={tried} prefix="/settings" /> : <p className="muted">This provider has no settings.</p>}
+      <TextInput label={t`Name`} description={t`What people call this connection.`} required value={doc.name} onChange={(e) => change({ name: e.currentTarget.value })} error={fields.get('/name') ?? (tried && !doc.name.trim() ? t`This is needed.` : undefined)} />
+      {inputs.length ? <SchemaForm inputs={inputs} value={doc.settings} onChange={(settings) => change({ settings })} errors={fields} tried={tried} prefix="/settings" /> : <p className="muted"><Trans>This provider has no settings.</Trans></p>}
     </div>
   )
 }
@@ -106,7 +108,7 @@ export function CredentialStep({ doc, change, agents, existing, fields }: StepPr
   const names = (agent?.credentials ?? []).filter((c) => !c.providers?.length || c.providers.includes(doc.provider)).map((c) => c.name)
   const [picked, setPicked] = useState<Way | null>(null)
   if (sealed.error && !sealed.data) return <ProblemPanel error={sealed.error} compact retry={() => void sealed.refetch()} />
-  if (!sealed.data) return <Loading what="how its credential stands" lines={3} />
+  if (!sealed.data) return <Loading what={t`how its credential stands`} lines={3} />
   const x = sealed.data
   const takes = (x.wanted ?? []).length > 0
   const way = picked ?? (doc.credential ? 'named' : x.state !== 'none' || (takes && names.length === 0) ? 'sealed' : names.length ? 'named' : 'none')
@@ -117,19 +119,19 @@ export function CredentialStep({ doc, change, agents, existing, fields }: StepPr
   return (
     <div className="stack">
       <fieldset className={css.ways}>
-        <legend>How does the agent sign in?</legend>
-        {takes ? <label><input type="radio" name="way" checked={way === 'sealed'} onChange={() => pick('sealed')} /><span>With what I enter here. <span className="muted">It is encrypted in this browser for the agents of the site; the collector cannot read it.</span></span></label> : null}
-        <label><input type="radio" name="way" checked={way === 'named'} onChange={() => pick('named')} /><span>With a credential of the agent’s own file. <span className="muted">The collector knows its name alone.</span></span></label>
-        <label><input type="radio" name="way" checked={way === 'none'} onChange={() => pick('none')} /><span>With none. <span className="muted">The provider asks for nothing, or the agent’s machine has a role of its own.</span></span></label>
+        <legend><Trans>How does the agent sign in?</Trans></legend>
+        {takes ? <label><input type="radio" name="way" checked={way === 'sealed'} onChange={() => pick('sealed')} /><span><Trans>With what I enter here. <span className="muted">It is encrypted in this browser for the agents of the site; the collector cannot read it.</span></Trans></span></label> : null}
+        <label><input type="radio" name="way" checked={way === 'named'} onChange={() => pick('named')} /><span><Trans>With a credential of the agent’s own file. <span className="muted">The collector knows its name alone.</span></Trans></span></label>
+        <label><input type="radio" name="way" checked={way === 'none'} onChange={() => pick('none')} /><span><Trans>With none. <span className="muted">The provider asks for nothing, or the agent’s machine has a role of its own.</span></Trans></span></label>
       </fieldset>
       {way === 'named' ? (
         <div className={css.inset}>
-          <Select label="Credential" description={names.length ? 'A name from the agent’s own file.' : `${agent?.name ?? 'The agent'} reports no credential for this provider. Add one to its credentials file (docs/agent.md), and it appears here.`} placeholder="Choose one" data={doc.credential && !names.includes(doc.credential) ? [...names, doc.credential] : names} value={doc.credential || null} onChange={(v) => change({ credential: v ?? '' })} error={fields.get('/credential')} />
+          <Select label={t`Credential`} description={names.length ? t`A name from the agent’s own file.` : t`${agent?.name ?? t`The agent`} reports no credential for this provider. Add one to its credentials file (docs/agent.md), and it appears here.`} placeholder={t`Choose one`} data={doc.credential && !names.includes(doc.credential) ? [...names, doc.credential] : names} value={doc.credential || null} onChange={(v) => change({ credential: v ?? '' })} error={fields.get('/credential')} />
         </div>
       ) : null}
       {way === 'sealed' ? (
         <div className={css.inset}>
-          {x.state === 'none' ? null : <p className="row"><State state={stateOf(x.state)} word={wordOf(x.state)} /> <span className="muted">sealed <When at={x.sealed_at} /> by <Foreign text={x.sealed_by ?? ''} max={60} />. Entering it again replaces it.</span></p>}
+          {x.state === 'none' ? null : <p className="row"><State state={stateOf(x.state)} word={wordOf(x.state)} /> <span className="muted"><Trans>sealed <When at={x.sealed_at} /> by <Foreign text={x.sealed_by ?? ''} max={60} />. Entering it again replaces it.</Trans></span></p>}
           {x.reason && x.state !== 'none' ? <Quote text={[x.reason, x.advice].filter(Boolean).join(' ')} tone={x.state === 'reenter' ? 'bad' : undefined} /> : null}
           <SealForm key={x.sealed_at ?? ''} of={[x]} onDone={() => void sealed.refetch()} />
         </div>
@@ -156,23 +158,23 @@ export function CheckStep({ doc, change, agents, existing, onStep }: StepProps &
   return (
     <div className="stack">
       {agent && !online ? <Away agent={agent} /> : null}
-      {check ? <PermissionList check={check} kinds={kinds.data ?? []} /> : online ? <Loading what="the agent’s answer" lines={3} /> : null}
-      {broken ? <p>Mostly it is one of two: <button type="button" className="link" onClick={() => onStep('settings')}>the settings</button> lead elsewhere, or <button type="button" className="link" onClick={() => onStep('credential')}>the credential</button> is another. Mend it and come back.</p> : null}
+      {check ? <PermissionList check={check} kinds={kinds.data ?? []} /> : online ? <Loading what={t`the agent’s answer`} lines={3} /> : null}
+      {broken ? <p><Trans>Mostly it is one of two: <button type="button" className="link" onClick={() => onStep('settings')}>the settings</button> lead elsewhere, or <button type="button" className="link" onClick={() => onStep('credential')}>the credential</button> is another. Mend it and come back.</Trans></p> : null}
       {still.length ? (
-        <p>Grant what is missing and check again, or <button type="button" className="link" onClick={() => change({ kinds: (doc.kinds ?? []).map((k) => (lacking.includes(k.kind) ? { ...k, enabled: false } : k)) })}>leave out the kinds that may not be read</button>. Otherwise their scopes end as denied, which is said everywhere and calls nothing gone.</p>
+        <p><Trans>Grant what is missing and check again, or <button type="button" className="link" onClick={() => change({ kinds: (doc.kinds ?? []).map((k) => (lacking.includes(k.kind) ? { ...k, enabled: false } : k)) })}>leave out the kinds that may not be read</button>. Otherwise their scopes end as denied, which is said everywhere and calls nothing gone.</Trans></p>
       ) : null}
-      <div><Button onClick={() => void run()} loading={check?.busy ?? false}>Check again</Button></div>
+      <div><Button onClick={() => void run()} loading={check?.busy ?? false}><Trans>Check again</Trans></Button></div>
     </div>
   )
 }
 
 export function KindsStep({ doc, change, plugin, tried }: StepProps) {
-  if (!plugin) return <p className="muted">No agent reports the plugin “<Foreign text={doc.provider} />” now.</p>
+  if (!plugin) return <p className="muted"><Trans>No agent reports the plugin “<Foreign text={doc.provider} />” now.</Trans></p>
   const on = (doc.kinds ?? []).filter((k) => k.enabled)
   return (
     <div className="stack">
       <KindRows plugin={plugin} value={doc.kinds ?? []} onChange={(kinds) => change({ kinds })} />
-      {tried && on.length === 0 ? <p className={css.wrong}>Nothing is read while every kind is off.</p> : null}
+      {tried && on.length === 0 ? <p className={css.wrong}><Trans>Nothing is read while every kind is off.</Trans></p> : null}
       <Policy plugin={plugin} enabled={on.map((k) => k.kind)} />
     </div>
   )

@@ -1,5 +1,7 @@
 // From nothing to a first run, one question at a time. The connection is saved, paused, as soon as its settings are there: a credential
 // can only be sealed for a connection that exists, and only its agent can say what it may read.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState, type ReactNode } from 'react'
@@ -29,19 +31,19 @@ export default function Wizard() {
   const plugins = useQuery(q.plugins())
   const agents = useQuery(q.agents())
   const existing = useQuery({ ...q.connection(id), enabled: id !== '' })
-  const trail = [{ to: '/connections', label: 'Connections' }]
-  const title = 'Set up a connection'
+  const trail = [{ to: '/connections', label: t`Connections` }]
+  const title = t`Set up a connection`
   const failed = [plugins, agents, existing].find((asked) => asked.error && !asked.data)
-  if (!may) return <Page title={title} trail={trail}><Empty title="You may not set up connections">Who manages connections in this tenant can, or can give you the right to.</Empty></Page>
+  if (!may) return <Page title={title} trail={trail}><Empty title={t`You may not set up connections`}><Trans>Who manages connections in this tenant can, or can give you the right to.</Trans></Empty></Page>
   if (failed && failed === existing && asProblem(failed.error).status === 404) {
-    return <Page title={title} trail={trail}><Empty title="This connection is gone" action={<Button component={Link} to="/connections/setup" variant="filled">Begin anew</Button>}>Somebody deleted it meanwhile, or it never was.</Empty></Page>
+    return <Page title={title} trail={trail}><Empty title={t`This connection is gone`} action={<Button component={Link} to="/connections/setup" variant="filled"><Trans>Begin anew</Trans></Button>}><Trans>Somebody deleted it meanwhile, or it never was.</Trans></Empty></Page>
   }
   if (failed) return <Page title={title} trail={trail}><ProblemPanel error={failed.error} retry={() => void failed.refetch()} /></Page>
-  if (!session || !plugins.data || !agents.data || (id && !existing.data)) return <Page title={title} trail={trail}><Loading what="the plugins" /></Page>
+  if (!session || !plugins.data || !agents.data || (id && !existing.data)) return <Page title={title} trail={trail}><Loading what={t`the plugins`} /></Page>
   if (plugins.data.items.length === 0 && !id) {
     return (
       <Page title={title} trail={trail}>
-        <Empty title="No agent has reported a plugin yet" action={<Button component={Link} to="/agents?join=1" variant="filled">Install an agent</Button>}>A connection is run by an agent, with one of the plugins it has. Both report themselves here.</Empty>
+        <Empty title={t`No agent has reported a plugin yet`} action={<Button component={Link} to="/agents?join=1" variant="filled"><Trans>Install an agent</Trans></Button>}><Trans>A connection is run by an agent, with one of the plugins it has. Both report themselves here.</Trans></Empty>
       </Page>
     )
   }
@@ -129,9 +131,9 @@ function Walk({ storeKey, existing, plugins, agents }: { storeKey: string; exist
   const props: StepProps = { doc, change, plugin, plugins, agents, existing, fields, tried }
   const back = before(step)
   return (
-    <Page narrow title="Set up a connection" trail={[{ to: '/connections', label: 'Connections' }]} facts={<span>{existing ? 'It is saved and paused: nothing is read before the last step.' : 'What you enter stays in this tab until the settings are saved.'}</span>} actions={<Button component={Link} to={existing ? `/connections/${id}/edit` : '/connections/new'}>All on one page</Button>}>
+    <Page narrow title={t`Set up a connection`} trail={[{ to: '/connections', label: t`Connections` }]} facts={<span>{existing ? t`It is saved and paused: nothing is read before the last step.` : t`What you enter stays in this tab until the settings are saved.`}</span>} actions={<Button component={Link} to={existing ? `/connections/${id}/edit` : '/connections/new'}><Trans>All on one page</Trans></Button>}>
       <Steps step={step} doc={doc} saved={!!existing} id={id} />
-      {resumed ? <p className="muted" role="status">You began this earlier in this tab. <button type="button" className="link" onClick={() => { forget(sessionStorage, storeKey); setDoc(blank()); setResumed(false); to('place') }}>Start over</button></p> : null}
+      {resumed ? <p className="muted" role="status"><Trans>You began this earlier in this tab. <button type="button" className="link" onClick={() => { forget(sessionStorage, storeKey); setDoc(blank()); setResumed(false); to('place') }}>Start over</button></Trans></p> : null}
       <Entry plain={step === 'credential'} onNext={() => void next()}>
         <Panel title={titles[step]}>
           {step === 'place' ? <PlaceStep {...props} /> : null}
@@ -143,31 +145,31 @@ function Walk({ storeKey, existing, plugins, agents }: { storeKey: string; exist
           {step === 'credential' && existing ? <CredentialStep {...props} existing={existing} /> : null}
         </Panel>
         {theirs ? (
-          <Conflict what="this connection" mine={doc} theirs={writeOf(theirs)} busy={busy} onMine={() => { setTheirs(null); void next(theirs.version) }} onTheirs={() => { change(writeOf(theirs)); setVersion(theirs.version); setTheirs(null); setError(null) }} />
+          <Conflict what={t`this connection`} mine={doc} theirs={writeOf(theirs)} busy={busy} onMine={() => { setTheirs(null); void next(theirs.version) }} onTheirs={() => { change(writeOf(theirs)); setVersion(theirs.version); setTheirs(null); setError(null) }} />
         ) : error ? <ProblemPanel error={error} compact /> : null}
-        {tried && wrong ? <p role="alert" className={css.wrong}>Something above still needs your attention.</p> : null}
+        {tried && wrong ? <p role="alert" className={css.wrong}><Trans>Something above still needs your attention.</Trans></p> : null}
         <div className="row">
-          {back ? <Button onClick={() => to(back)}>Back</Button> : null}
-          {step === 'run' ? null : <Button type={step === 'credential' ? 'button' : 'submit'} {...(step === 'credential' ? { onClick: () => void next() } : {})} variant="filled" loading={busy}>{step === 'settings' && !existing ? 'Save and go on' : 'Next'}</Button>}
+          {back ? <Button onClick={() => to(back)}><Trans>Back</Trans></Button> : null}
+          {step === 'run' ? null : <Button type={step === 'credential' ? 'button' : 'submit'} {...(step === 'credential' ? { onClick: () => void next() } : {})} variant="filled" loading={busy}>{step === 'settings' && !existing ? t`Save and go on` : t`Next`}</Button>}
           <span className="grow" />
-          {existing && !existing.last_run ? <Button onClick={() => setDiscarding(true)}>Discard …</Button> : null}
+          {existing && !existing.last_run ? <Button onClick={() => setDiscarding(true)}><Trans>Discard …</Trans></Button> : null}
         </div>
       </Entry>
       {discarding && existing ? (
         <Confirm
-          title={`Discard ${existing.name}`}
-          verb="Discard it"
+          title={t`Discard ${existing.name}`}
+          verb={t`Discard it`}
           danger
           onClose={() => setDiscarding(false)}
           onConfirm={async () => {
             await api.delete('/api/v1/connections/{id}', { path: { id } })
             forget(sessionStorage, storeKey)
             void client.invalidateQueries({ queryKey: ['connections'] })
-            say(`${existing.name} discarded`)
+            say(t`${existing.name} discarded`)
             void navigate('/connections')
           }}
         >
-          <p>It has read nothing yet. What was entered for it, its sealed credential too, is deleted.</p>
+          <p><Trans>It has read nothing yet. What was entered for it, its sealed credential too, is deleted.</Trans></p>
         </Confirm>
       ) : null}
     </Page>
@@ -177,7 +179,7 @@ function Walk({ storeKey, existing, plugins, agents }: { storeKey: string; exist
 function Steps({ step, doc, saved, id }: { step: Step; doc: ConnectionWrite; saved: boolean; id: string }) {
   const at = steps.indexOf(step)
   return (
-    <nav aria-label="Steps">
+    <nav aria-label={t`Steps`}>
       <ol className={css.steps}>
         {steps.map((s, i) => (
           <li key={s} data-state={i === at ? 'now' : i < at ? 'done' : undefined}>

@@ -1,18 +1,19 @@
 // What somebody has entered in the wizard so far. It is kept in the tab, so that a reload loses nothing; secrets are never part of
 // it. Once the connection exists, paused, its document is the truth, and the draft is what differs from it.
+import { t } from '@lingui/core/macro'
 import type { ConnectionWrite } from '../../api/types'
 
 export const steps = ['place', 'provider', 'settings', 'credential', 'check', 'kinds', 'run'] as const
 export type Step = (typeof steps)[number]
 
 export const titles: Record<Step, string> = {
-  place: 'Datacenter',
-  provider: 'Provider',
-  settings: 'Settings',
-  credential: 'Credential',
-  check: 'Permissions',
-  kinds: 'Kinds and intervals',
-  run: 'First run',
+  place: t`Datacenter`,
+  provider: t`Provider`,
+  settings: t`Settings`,
+  credential: t`Credential`,
+  check: t`Permissions`,
+  kinds: t`Kinds and intervals`,
+  run: t`First run`,
 }
 
 export const isStep = (s: string | null): s is Step => steps.includes(s as Step)
@@ -49,7 +50,7 @@ export interface Store {
 }
 
 /** Of a tab, a tenant and a person: who signs in next at this screen is shown nothing of it. */
-export const keyOf = (tenant: string, username: string) => `maestro.wizard:${tenant}:${username}`
+export const keyOf = (tenant: string, username: string) => t`maestro.wizard:${tenant}:${username}`
 
 export function recall(store: Store, key: string, connection: string): ConnectionWrite | null {
   try {
