@@ -73,6 +73,7 @@ type app struct {
 	format  string
 	fields  []string
 	context string
+	tenant  string
 }
 
 // Main runs the command line and answers the exit code.
@@ -146,6 +147,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed i
 	root.PersistentFlags().StringVarP(&a.format, "output", "o", "table", "how to print: "+strings.Join(output.Formats, ", "))
 	root.PersistentFlags().StringSliceVar(&a.fields, "fields", nil, "`names` of the only fields to print, separated by commas: name,os.name,tags.env")
 	root.PersistentFlags().StringVar(&a.context, "context", "", "`name` of the collector to ask, as given to login")
+	root.PersistentFlags().StringVar(&a.tenant, "tenant", "", "`id` of the tenant to ask, of those that you have signed in to with login --tenant")
 	root.AddCommand(
 		a.login(),
 		a.contexts(),
@@ -175,6 +177,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed i
 		a.users(),
 		a.roles(),
 		a.teams(),
+		a.tenants(),
 		a.access(),
 		a.staleness(),
 		a.options(),
@@ -228,7 +231,7 @@ func (a *app) online(run func(cmd *cobra.Command, c *client.Client, args []strin
 // client is the one for the chosen collector.
 func (a *app) client() (*client.Client, error) {
 	if u := a.env.Getenv("MAESTRO_URL"); u != "" && a.context == "" {
-		return newClient(u, a.env.Getenv("MAESTRO_TOKEN"))
+		return a.inTenant(newClient(u, a.env.Getenv("MAESTRO_TOKEN")))
 	}
 	path, err := contexts.Path(a.env.Getenv)
 	if err != nil {
@@ -245,7 +248,18 @@ func (a *app) client() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newClient(chosen.URL, chosen.Token)
+	if chosen, err = file.In(chosen, a.tenant); err != nil {
+		return nil, usageError{err}
+	}
+	return a.inTenant(newClient(chosen.URL, chosen.Token))
+}
+
+// inTenant makes the collector refuse a token of another tenant than the one that was asked for.
+func (a *app) inTenant(c *client.Client, err error) (*client.Client, error) {
+	if err == nil {
+		c.Tenant = a.tenant
+	}
+	return c, err
 }
 
 // newClient fails only for an address that is none.

@@ -30,7 +30,8 @@ func (a *app) login() *cobra.Command {
 		Long: `Sign in to a collector and remember it.
 
 The password is asked for, or read from standard input with --password-stdin; it is used once, to make an API
-token, and forgotten. A user with a second factor is asked for a code too. A token that you have already comes in with --token-stdin.`,
+token, and forgotten. A user with a second factor is asked for a code too. A token that you have already comes in with --token-stdin.
+A token is of one tenant: --tenant makes one for another that you are in, and later chooses it.`,
 		Example: "  maestro login https://maestro.example.org --username anna\n  maestro login http://127.0.0.1:7070 --token-stdin < token.txt",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -73,7 +74,7 @@ func (a *app) obtainToken(ctx context.Context, base, username, role, code string
 	if err != nil {
 		return "", err
 	}
-	who := client.Credentials{Username: username, Password: password, Code: code, Ask: func() (string, error) {
+	who := client.Credentials{Username: username, Password: password, Code: code, Tenant: a.tenant, Ask: func() (string, error) {
 		if a.env.ReadPassword == nil {
 			return "", usageError{errors.New("a code of the second factor is needed and there is no terminal to ask for it: use --code, or --token-stdin")}
 		}
@@ -91,7 +92,7 @@ func (a *app) readLine() (string, error) {
 }
 
 func (a *app) remember(ctx context.Context, name, base, token string) error {
-	c, err := newClient(base, token)
+	c, err := a.inTenant(newClient(base, token))
 	if err != nil {
 		return err
 	}
@@ -113,8 +114,11 @@ func (a *app) remember(ctx context.Context, name, base, token string) error {
 			return fmt.Errorf("read collector address: %w", err)
 		}
 		name = u.Host
+		if a.tenant != "" {
+			name += "/" + a.tenant
+		}
 	}
-	file.Contexts[name] = contexts.Context{URL: base, Token: token}
+	file.Contexts[name] = contexts.Context{URL: base, Token: token, Tenant: who.Tenant}
 	file.Current = name
 	if err := file.Save(); err != nil {
 		return err
@@ -135,6 +139,7 @@ func (a *app) contexts() *cobra.Command {
 	type entry struct {
 		Name    string `json:"name"`
 		URL     string `json:"url"`
+		Tenant  string `json:"tenant,omitempty"`
 		Current bool   `json:"current"`
 	}
 	cmd.RunE = func(*cobra.Command, []string) error {
@@ -144,17 +149,17 @@ func (a *app) contexts() *cobra.Command {
 		}
 		list := []entry{}
 		for n, c := range file.Contexts {
-			list = append(list, entry{n, c.URL, n == file.Current})
+			list = append(list, entry{n, c.URL, c.Tenant, n == file.Current})
 		}
 		slices.SortFunc(list, func(x, y entry) int { return strings.Compare(x.Name, y.Name) })
 		return a.print(list, func() output.Table {
-			t := output.Table{Header: []string{"", "name", "url"}}
+			t := output.Table{Header: []string{"", "name", "url", "tenant"}}
 			for _, e := range list {
 				mark := ""
 				if e.Current {
 					mark = "*"
 				}
-				t.Rows = append(t.Rows, []string{mark, e.Name, e.URL})
+				t.Rows = append(t.Rows, []string{mark, e.Name, e.URL, e.Tenant})
 			}
 			if len(list) == 0 {
 				t.Note = "None yet: run `maestro login URL`."

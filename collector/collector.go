@@ -205,7 +205,7 @@ func (c *Collector) domain(ctx context.Context, key authority.Key) error {
 		return fmt.Errorf("prepare inventory: %w", err)
 	}
 	c.fleet = fleet.New(fleet.Options{Store: c.store, Inventory: c.inventory, Audit: c.audit, Fingerprint: c.authority.Fingerprint(),
-		AgentAddress: c.AgentAddress, Clock: c.opt.Now, Log: c.part("fleet")})
+		AgentAddress: c.AgentAddress, Closed: c.closed, Clock: c.opt.Now, Log: c.part("fleet")})
 	c.transfer = transfer.New(transfer.Options{Store: c.store, Audit: c.audit, Inventory: c.inventory, Datacenters: c.fleet.Datacenters, Clock: c.opt.Now,
 		Log: c.part("transfer")})
 	letters, err := c.cfg.SMTP.sender(c.opt.Now)
@@ -219,6 +219,16 @@ func (c *Collector) domain(ctx context.Context, key authority.Key) error {
 		Log: c.part("notify"), Lag: c.cfg.Notifications.Lag, Keep: c.cfg.Notifications.Keep})
 	c.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), c.storeSize())
 	return nil
+}
+
+// closed says to agents why their tenant lets nobody in.
+func (c *Collector) closed(ctx context.Context, tenant string) error {
+	err := c.access.Closed(ctx, tenant)
+	var disabled *access.DisabledError
+	if errors.As(err, &disabled) {
+		return &fleet.ClosedError{Why: disabled.Error()}
+	}
+	return err
 }
 
 func (c *Collector) storeSize() prometheus.Collector {
@@ -235,14 +245,23 @@ func (c *Collector) storeSize() prometheus.Collector {
 
 // bootstrap writes the usual rules of a new tenant and makes its first administrator. The password is left in a file that only the collector's user can read.
 func (c *Collector) bootstrap(ctx context.Context) error {
-	if err := c.inventory.SeedMapping(ctx, ingest.DefaultTenant); err != nil {
-		return fmt.Errorf("write the usual mapping rules: %w", err)
+	if err := c.access.EnsureTenant(ctx, access.HomeTenant, "Default"); err != nil {
+		return fmt.Errorf("write the first tenant: %w", err)
+	}
+	tenants, err := c.access.Tenants(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range tenants { // also of those whose making was cut short
+		if err := c.inventory.SeedMapping(ctx, t.ID); err != nil {
+			return fmt.Errorf("write the usual mapping rules: %w", err)
+		}
 	}
 	if err := c.inventory.FollowReference(ctx); err != nil {
 		return err
 	}
 	const username = "admin"
-	password, created, err := c.access.Bootstrap(ctx, ingest.DefaultTenant, username)
+	password, created, err := c.access.Bootstrap(ctx, access.HomeTenant, username)
 	if err != nil {
 		return fmt.Errorf("make first administrator: %w", err)
 	}

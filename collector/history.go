@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"maestro.internal/collector/internal/access"
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/authority"
-	"maestro.internal/collector/internal/ingest"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/ledger"
 	"maestro.internal/collector/internal/store"
@@ -51,7 +51,7 @@ func (c *Collector) purged(ctx context.Context, tenant, what string, before time
 
 func orDefault(tenant string) string {
 	if tenant == "" {
-		return ingest.DefaultTenant
+		return access.HomeTenant
 	}
 	return tenant
 }
@@ -67,7 +67,7 @@ func (c *Collector) auditRetention(ctx context.Context) error {
 	}
 	r := c.cfg.Retention
 	is := map[string]any{"gone": text(r.Gone), "unread_after": text(r.UnreadAfter), "changes": text(r.Changes), "audit": text(r.Audit), "runs": text(r.Runs)}
-	page, err := c.audit.List(ctx, ingest.DefaultTenant, audit.Query{Action: action, Limit: 1})
+	page, err := c.audit.List(ctx, access.HomeTenant, audit.Query{Action: action, Limit: 1})
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (c *Collector) auditRetention(ctx context.Context) error {
 	if was != nil {
 		detail["was"] = was
 	}
-	_, err = c.audit.Write(ctx, audit.Entry{Tenant: ingest.DefaultTenant, Actor: "system", Action: action, Detail: detail})
+	_, err = c.audit.Write(ctx, audit.Entry{Tenant: access.HomeTenant, Actor: "system", Action: action, Detail: detail})
 	return err
 }
 

@@ -61,7 +61,7 @@ type AccessReason struct {
 	Through string        `json:"through" enum:"role,grant"`
 	Right   string        `json:"right" enum:"read,write,admin"`
 	Role    string        `json:"role,omitempty"`
-	Level   string        `json:"level,omitempty" enum:"user,role,tenant" doc:"Where the permission groups come from: given to the user in place of the role, those of the role, or what everybody has"`
+	Level   string        `json:"level,omitempty" enum:"user,role,tenant,customer" doc:"Where the permission groups come from: given to the user in place of the role, those of the role, what everybody has, or what everybody of the tenant's group has"`
 	Groups  []string      `json:"groups,omitempty" doc:"Permission groups that give it"`
 	Grant   string        `json:"grant,omitempty" doc:"Id of the grant"`
 	Team    string        `json:"team,omitempty" doc:"Name of the team that it was given to"`
@@ -73,7 +73,7 @@ type AccessEntry struct {
 	Subject AccessSubject  `json:"subject"`
 	Right   string         `json:"right" enum:"none,read,write,admin"`
 	Role    string         `json:"role"`
-	Level   string         `json:"level,omitempty" enum:"user,role,tenant"`
+	Level   string         `json:"level,omitempty" enum:"user,role,tenant,customer"`
 	Groups  []string       `json:"groups,omitempty" doc:"Permission groups in the whole tenant, whether they give something here or not"`
 	Off     bool           `json:"off,omitempty" doc:"Disabled or invited only: may do nothing until that changes"`
 	Reasons []AccessReason `json:"reasons"`

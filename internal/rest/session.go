@@ -11,12 +11,15 @@ type SignIn struct {
 
 // Session is who one is.
 type Session struct {
-	Username  string    `json:"username"`
-	Tenant    string    `json:"tenant"`
-	Role      string    `json:"role"`
-	Actions   []string  `json:"actions" doc:"What the caller may do in the whole tenant; grants may allow more on single objects"`
-	Somewhere []string  `json:"somewhere" doc:"What the caller may do in the whole tenant or on some object; a client offers it, and the collector decides"`
-	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	Username string `json:"username"`
+	Tenant   string `json:"tenant"`
+	// TenantName is what people call it.
+	TenantName string    `json:"tenant_name"`
+	Home       string    `json:"home,omitempty" doc:"The tenant whose user one is, when it is another"`
+	Role       string    `json:"role"`
+	Actions    []string  `json:"actions" doc:"What the caller may do in the whole tenant; grants may allow more on single objects"`
+	Somewhere  []string  `json:"somewhere" doc:"What the caller may do in the whole tenant or on some object; a client offers it, and the collector decides"`
+	ExpiresAt  time.Time `json:"expires_at,omitzero"`
 	// Server facts the UI shows.
 	Version string `json:"version"`
 	Engine  string `json:"engine"`

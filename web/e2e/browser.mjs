@@ -181,6 +181,8 @@ export async function pages(facts) {
       ['users', '/settings/users'],
       ['teams', '/settings/teams'],
       ['roles', '/settings/roles'],
+      ['tenants', '/settings/tenants'],
+      ['mine', '/mine'],
       ['account', '/account'],
       ['empty', `/inventory/${kind}?filter=${encodeURIComponent('nothinghaslikethis')}`],
       ['filter-error', `/inventory/${kind}?filter=${encodeURIComponent('name = web AND nmae = 1')}`],

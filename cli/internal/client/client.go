@@ -24,6 +24,8 @@ type Client struct {
 	base  *url.URL
 	token Secret
 	http  *http.Client
+	// Tenant that the answers have to be of; empty is the token's.
+	Tenant string
 }
 
 // Secret is a token that does not print itself.
@@ -195,6 +197,9 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 	}
 	if r.IfMatch != "" {
 		req.Header.Set("If-Match", r.IfMatch)
+	}
+	if c.Tenant != "" {
+		req.Header.Set("X-Maestro-Tenant", c.Tenant)
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+string(c.token))

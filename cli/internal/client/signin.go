@@ -16,6 +16,8 @@ type Credentials struct {
 	// Code of the second factor; when it is empty and wanted, Ask is asked for it.
 	Code string
 	Ask  func() (string, error)
+	// Tenant to make the token in; empty is the one that signing in leads to.
+	Tenant string
 }
 
 // SignIn opens a session with a password, makes an API token in it, ends the session and answers the token.
@@ -29,6 +31,11 @@ func SignIn(ctx context.Context, base string, who Credentials, want rest.TokenCr
 	}
 	if err := open(ctx, c, who); err != nil {
 		return "", fmt.Errorf("sign in as %s: %w", who.Username, err)
+	}
+	if who.Tenant != "" {
+		if err := c.Do(ctx, Request{Method: http.MethodPut, Path: "/session/tenant", Body: rest.TenantChoice{ID: who.Tenant}}, nil); err != nil {
+			return "", fmt.Errorf("enter the tenant %s: %w", who.Tenant, err)
+		}
 	}
 	var token rest.Token
 	if err := c.Do(ctx, Request{Method: http.MethodPost, Path: "/tokens", Body: want}, &token); err != nil {

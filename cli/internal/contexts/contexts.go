@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/goccy/go-yaml"
 )
@@ -23,6 +25,21 @@ type File struct {
 type Context struct {
 	URL   string `yaml:"url"`
 	Token string `yaml:"token"`
+	// Tenant that the token is of; empty in files of older releases.
+	Tenant string `yaml:"tenant,omitempty"`
+}
+
+// In is the context of the same collector for another tenant; an empty tenant is that of c.
+func (f *File) In(c Context, tenant string) (Context, error) {
+	if tenant == "" || c.Tenant == tenant {
+		return c, nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Contexts)) {
+		if x := f.Contexts[name]; x.URL == c.URL && x.Tenant == tenant {
+			return x, nil
+		}
+	}
+	return Context{}, fmt.Errorf("there is no token for the tenant %q: run `maestro login %s --tenant %s`", tenant, c.URL, tenant)
 }
 
 // Path is where the file lies: $MAESTRO_CONFIG, or maestro/config.yaml in the user's configuration folder.

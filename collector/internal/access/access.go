@@ -55,7 +55,11 @@ func (e *LimitedError) Error() string { return "too many failed attempts" }
 
 // Caller is who asks, proven by a session or a token.
 type Caller struct {
+	// Tenant is the one that the caller is in now, Home that of a person whose user it is.
 	Tenant string
+	Home   string
+	// TenantName is what people call it.
+	TenantName string
 	// Name for the audit trail: "user:anna", "token:ci".
 	Name string
 	// Username, or the token's name.
@@ -80,6 +84,8 @@ type Caller struct {
 	Session string
 	// EnrolFirst says that the caller has to set up a second factor before anything else is allowed.
 	EnrolFirst bool
+	// Installation says that the caller administers the installation: may manage tenants in the first of them.
+	Installation bool
 	// Cookie says that the browser sent the proof by itself, so that writes need a proof of their own.
 	Cookie bool
 }
@@ -184,6 +190,9 @@ func Tables() []store.Table {
 		{Name: rolesTable},
 		{Name: groupsTable},
 		{Name: everybodyTable},
+		{Name: tenantsTable},
+		{Name: tenantGroupsTable},
+		{Name: membershipsTable, Indexes: []store.Index{{Name: "username", Fields: []filter.Field{fieldUsername}}}},
 		{Name: grantsTable, Indexes: []store.Index{
 			{Name: "subject", Fields: []filter.Field{fieldSubject}},
 			{Name: "root", Fields: []filter.Field{fieldRoot}},

@@ -2,8 +2,11 @@ package access
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+
+	"maestro.internal/collector/internal/store"
 )
 
 // Person is a user with the rights of now, for what is done on his behalf while he is not there.
@@ -19,18 +22,22 @@ func (s *Service) PersonOf(ctx context.Context, tenant, name string) (Person, er
 	if !ok {
 		return Person{}, fmt.Errorf("%s: %w", name, ErrNotFound)
 	}
-	row, d, err := s.user(ctx, tenant, username)
+	home, d, _, err := s.someone(ctx, tenant, username)
 	if err != nil {
 		return Person{}, err
 	}
-	_, f, err := s.factor(ctx, tenant, username)
+	_, f, err := s.factor(ctx, home, username)
 	if err != nil {
 		return Person{}, err
 	}
 	if d.Disabled || d.Password == "" {
 		return Person{}, fmt.Errorf("%s: %w", name, ErrNotFound)
 	}
-	c, err := s.callerOf(ctx, row, d, sessionDoc{Factor: f.active()})
+	c, err := s.callerOf(ctx, store.Row{Tenant: home}, d, sessionDoc{Factor: f.active(), Tenant: tenant})
+	var closed *DisabledError
+	if errors.As(err, &closed) {
+		return Person{}, fmt.Errorf("%s: %w", name, ErrNotFound)
+	}
 	if err != nil {
 		return Person{}, err
 	}

@@ -157,6 +157,13 @@ func (s *Service) holders(ctx context.Context, tenant string) ([]holder, error) 
 	if err != nil {
 		return nil, err
 	}
+	members, err := s.otherMembers(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	for name, m := range members {
+		out = append(out, holder{subject: SubjectUser(name), name: name, role: m.Role, has: book.standingOf(m.Role, nil, true), book: &book, teams: in[name]})
+	}
 	tokens, err := documents[tokenDoc](ctx, s.opt.Store, tokensTable, tenant, nil)
 	if err != nil {
 		return nil, err

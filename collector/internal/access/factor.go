@@ -148,6 +148,7 @@ func (s *Service) writeFactor(ctx context.Context, row store.Row, f factorDoc) (
 
 // BeginFactor makes a secret for the caller's authenticator. Nothing is asked for until a code confirmed it.
 func (s *Service) BeginFactor(ctx context.Context, c Caller, password Secret) (Enrolment, error) {
+	c = c.atHome()
 	_, d, err := s.person(ctx, c)
 	if err != nil {
 		return Enrolment{}, err
@@ -207,6 +208,7 @@ func picture(text string) ([]string, error) {
 // ConfirmFactor takes the first code: from now on signing in asks for one. The recovery codes are answered this
 // once.
 func (s *Service) ConfirmFactor(ctx context.Context, c Caller, code string) ([]Secret, error) {
+	c = c.atHome()
 	_, d, err := s.person(ctx, c)
 	if err != nil {
 		return nil, err
@@ -276,6 +278,7 @@ func (s *Service) markSession(ctx context.Context, c Caller) error {
 
 // StopFactor turns the caller's own off.
 func (s *Service) StopFactor(ctx context.Context, c Caller, password Secret, code string) error {
+	c = c.atHome()
 	_, d, err := s.person(ctx, c)
 	if err != nil {
 		return err
@@ -324,6 +327,7 @@ func (s *Service) dropFactor(ctx context.Context, c Caller, d userDoc, action st
 
 // Factor says since when the caller has a second factor, and how many recovery codes are left.
 func (s *Service) Factor(ctx context.Context, c Caller) (since time.Time, codesLeft int, err error) {
+	c = c.atHome()
 	_, d, err := s.person(ctx, c)
 	if err != nil {
 		return time.Time{}, 0, err

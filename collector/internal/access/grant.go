@@ -198,7 +198,7 @@ func (s *Service) subjectName(ctx context.Context, c Caller, subject Subject) (s
 	switch sort {
 	case "user":
 		var d userDoc
-		_, d, err = s.user(ctx, c.Tenant, id)
+		_, d, _, err = s.someone(ctx, c.Tenant, id)
 		name = d.Display
 	case "team":
 		var t stored[teamDoc]

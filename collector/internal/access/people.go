@@ -253,6 +253,9 @@ func (s *Service) DeleteUser(ctx context.Context, c Caller, username string) err
 	if err := s.dropSessions(ctx, c.Tenant, row.ID, ""); err != nil {
 		return err
 	}
+	if err := s.leaveTenants(ctx, row.ID); err != nil {
+		return err
+	}
 	if err := s.leaveTeams(ctx, c.Tenant, row.ID); err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ const (
 	ManageRoles       Action = "role.manage"
 	ManageTeams       Action = "team.manage"
 	ManageGrants      Action = "grant.manage"
+	ManageTenants     Action = "tenant.manage"
 )
 
 // Role is what a user or token was given in the whole tenant.
@@ -103,6 +104,12 @@ func Decide(caller Caller, action Action, object Object) Decision {
 		return Allowed
 	}
 	if caller.EnrolFirst {
+		return Forbidden
+	}
+	if action == ManageTenants { // concerns no tenant, so no role of one gives it
+		if caller.Installation {
+			return Allowed
+		}
 		return Forbidden
 	}
 	if caller.can(action) {

@@ -34,6 +34,7 @@ func (s *Service) person(ctx context.Context, c Caller) (store.Row, userDoc, err
 
 // Profile is the caller's own user.
 func (s *Service) Profile(ctx context.Context, c Caller) (User, error) {
+	c = c.atHome()
 	row, d, err := s.person(ctx, c)
 	if err != nil {
 		return User{}, err
@@ -45,6 +46,7 @@ func (s *Service) Profile(ctx context.Context, c Caller) (User, error) {
 // UpdateProfile writes what people decide of themselves. Another e-mail address needs the password: links to
 // set a password go there.
 func (s *Service) UpdateProfile(ctx context.Context, c Caller, name, email string, password Secret) (User, error) {
+	c = c.atHome()
 	row, d, err := s.person(ctx, c)
 	if err != nil {
 		return User{}, err
@@ -95,6 +97,7 @@ func (s *Service) provePassword(ctx context.Context, c Caller, d userDoc, passwo
 
 // Sessions are the caller's own, the one used last first.
 func (s *Service) Sessions(ctx context.Context, c Caller) ([]SessionInfo, error) {
+	c = c.atHome()
 	row, d, err := s.person(ctx, c)
 	if err != nil {
 		return nil, err
@@ -144,6 +147,7 @@ func (s *Service) eachSession(ctx context.Context, tenant, username string, fn f
 
 // EndSession ends one of the caller's own.
 func (s *Service) EndSession(ctx context.Context, c Caller, id string) error {
+	c = c.atHome()
 	_, d, err := s.person(ctx, c)
 	if err != nil {
 		return err
@@ -171,6 +175,7 @@ func (s *Service) EndSession(ctx context.Context, c Caller, id string) error {
 
 // EndOtherSessions ends all of the caller's own but the one that asks.
 func (s *Service) EndOtherSessions(ctx context.Context, c Caller) error {
+	c = c.atHome()
 	_, d, err := s.person(ctx, c)
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ func (s *Service) makeCodes(owner string) (codes []Secret, marks []string, err e
 // NewRecoveryCodes makes fresh ones in place of those that there are, for somebody who has few left or fears that others have them.
 // Password and code are asked for again.
 func (s *Service) NewRecoveryCodes(ctx context.Context, c Caller, password Secret, code string) ([]Secret, error) {
+	c = c.atHome()
 	_, d, err := s.person(ctx, c)
 	if err != nil {
 		return nil, err

@@ -9,11 +9,14 @@ import (
 )
 
 // The levels at which permission groups are given to a person. The first that gives any is the one that counts, nothing is merged:
-// what a user was given in place of the role, then the role, then what everybody of the tenant has.
+// what a user was given in place of the role, then the role, then what everybody of the tenant has, then what everybody of the
+// tenant's group has.
 const (
 	LevelUser   = "user"
 	LevelRole   = "role"
 	LevelTenant = "tenant"
+	// LevelCustomer is the group of tenants that the tenant is in.
+	LevelCustomer = "customer"
 )
 
 type groupDoc struct {
@@ -35,9 +38,11 @@ const everybodyID = "everybody"
 
 // rolebook is what is needed to say which actions somebody has: the groups and roles that were made, and what everybody has.
 type rolebook struct {
+	tenant    string
 	groups    map[string]stored[groupDoc]
 	roles     map[Role]stored[roleDoc]
 	everybody []string
+	customer  []string
 }
 
 // standing is what the order of levels selected for somebody.
@@ -55,6 +60,9 @@ func (b rolebook) standingOf(role Role, own []string, person bool) standing {
 	}
 	if len(st.groups) == 0 && person && len(b.everybody) > 0 {
 		st.level, st.groups = LevelTenant, b.everybody
+	}
+	if len(st.groups) == 0 && person && len(b.customer) > 0 {
+		st.level, st.groups = LevelCustomer, b.customer
 	}
 	st.actions = b.actionsOf(st.groups)
 	return st
@@ -77,6 +85,9 @@ func (b rolebook) actionsOf(groups []string) []Action {
 		}
 		all = append(all, b.groups[g].doc.Actions...)
 	}
+	if b.tenant != HomeTenant { // nobody manages the installation's tenants by what another tenant gives
+		all = slices.DeleteFunc(all, func(a Action) bool { return a == ManageTenants })
+	}
 	return inOrder(all)
 }
 
@@ -95,7 +106,7 @@ func (b rolebook) knowsRole(role Role) bool {
 
 // wholeBook reads everything of a tenant.
 func (s *Service) wholeBook(ctx context.Context, tenant string) (rolebook, error) {
-	b := rolebook{groups: map[string]stored[groupDoc]{}, roles: map[Role]stored[roleDoc]{}}
+	b := rolebook{tenant: tenant, groups: map[string]stored[groupDoc]{}, roles: map[Role]stored[roleDoc]{}}
 	groups, err := documents[groupDoc](ctx, s.opt.Store, groupsTable, tenant, nil)
 	if err != nil {
 		return b, err
@@ -111,7 +122,11 @@ func (s *Service) wholeBook(ctx context.Context, tenant string) (rolebook, error
 		b.roles[Role(r.id)] = r
 	}
 	e, err := s.everybody(ctx, tenant)
+	if err != nil {
+		return b, err
+	}
 	b.everybody = e.doc.Groups
+	b.customer, err = s.customer(ctx, tenant)
 	return b, err
 }
 
@@ -131,8 +146,9 @@ func (s *Service) everybody(ctx context.Context, tenant string) (stored[everybod
 
 // bookFor reads only what one caller needs, since every request asks: nothing at all for the role admin.
 func (s *Service) bookFor(ctx context.Context, tenant string, role Role, own []string, person bool) (rolebook, error) {
-	b := rolebook{groups: map[string]stored[groupDoc]{}, roles: map[Role]stored[roleDoc]{}}
+	b := rolebook{tenant: tenant, groups: map[string]stored[groupDoc]{}, roles: map[Role]stored[roleDoc]{}}
 	groups := own
+	var err error
 	if _, builtin := builtinRoles[role]; len(groups) == 0 && !builtin {
 		rows, err := s.opt.Store.Get(ctx, rolesTable, tenant, "", []string{string(role)})
 		if err != nil {
@@ -155,6 +171,11 @@ func (s *Service) bookFor(ctx context.Context, tenant string, role Role, own []s
 			return b, err
 		}
 		b.everybody, groups = e.doc.Groups, e.doc.Groups
+	}
+	if len(groups) == 0 && person {
+		if b.customer, err = s.customer(ctx, tenant); err != nil {
+			return b, err
+		}
 	}
 	return b, s.readGroups(ctx, s.opt.Store, tenant, groups, b.groups)
 }

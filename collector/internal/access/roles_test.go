@@ -246,7 +246,7 @@ func TestStandingAgreesWithAPlainModel(t *testing.T) {
 			return rapid.SliceOfNDistinct(rapid.SampledFrom(names), 0, 3, func(s string) string { return s }).Draw(t, label)
 		}
 		actions := rapid.SliceOfDistinct(rapid.SampledFrom(everyAction), func(a Action) Action { return a })
-		b := rolebook{groups: map[string]stored[groupDoc]{"a": {doc: groupDoc{Actions: actions.Draw(t, "a")}}, "b": {doc: groupDoc{Actions: actions.Draw(t, "b")}}},
+		b := rolebook{tenant: HomeTenant, groups: map[string]stored[groupDoc]{"a": {doc: groupDoc{Actions: actions.Draw(t, "a")}}, "b": {doc: groupDoc{Actions: actions.Draw(t, "b")}}},
 			roles: map[Role]stored[roleDoc]{"made": {doc: roleDoc{Groups: some("made")}}}, everybody: some("everybody")}
 		role := rapid.SampledFrom([]Role{RoleAdmin, RoleReader, RoleNone, "made", "nosuch"}).Draw(t, "role")
 		own, person := some("own"), rapid.Bool().Draw(t, "person")

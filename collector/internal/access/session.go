@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,9 @@ type Session struct {
 }
 
 type sessionDoc struct {
-	Username  string     `json:"username"`
+	Username string `json:"username"`
+	// Tenant is the one that the session is in, when it is not the user's own.
+	Tenant    string     `json:"tenant,omitempty"`
 	Hash      string     `json:"hash"`
 	StartedAt store.Time `json:"started_at"`
 	UsedAt    store.Time `json:"used_at"`
@@ -108,6 +111,11 @@ func (s *Service) letIn(ctx context.Context, tenant string, d userDoc, a Attempt
 		return Session{}, err
 	}
 	session, err := s.openSession(ctx, tenant, d, opening{now: s.now(), address: a.Address, browser: a.Browser, factor: withFactor})
+	var closed *DisabledError
+	if errors.As(err, &closed) {
+		e := audit.Entry{Tenant: tenant, Actor: "user:" + d.Username, Action: "sign_in", Outcome: audit.Refused, Address: a.Address, Reason: closed.Error()}
+		return Session{}, errors.Join(err, s.audit(ctx, e))
+	}
 	if err != nil {
 		return Session{}, err
 	}
@@ -132,18 +140,27 @@ func (s *Service) rehash(ctx context.Context, row store.Row, d userDoc, password
 
 // opening is how a session begins.
 type opening struct {
-	now              time.Time
+	now time.Time
+	// tenant to be in first; empty is the user's own.
+	tenant           string
 	address, browser string
 	factor           bool
 }
 
 func (s *Service) openSession(ctx context.Context, tenant string, d userDoc, o opening) (Session, error) {
+	in, err := s.landing(ctx, tenant, d, cmp.Or(o.tenant, tenant))
+	if err != nil {
+		return Session{}, err
+	}
 	cred, err := newCredential(tenant)
 	if err != nil {
 		return Session{}, err
 	}
 	sd := sessionDoc{Username: d.Username, Hash: cred.hash(), StartedAt: store.At(o.now), UsedAt: store.At(o.now),
 		ExpiresAt: store.At(o.now.Add(s.opt.SessionLife)), Address: o.address, Browser: clip(o.browser, maxBrowser), Factor: o.factor}
+	if in != tenant {
+		sd.Tenant = in
+	}
 	row, err := encodeRow(cred.id.String(), tenant, 1, sd)
 	if err != nil {
 		return Session{}, err
@@ -161,23 +178,48 @@ func (s *Service) openSession(ctx context.Context, tenant string, d userDoc, o o
 
 // callerOf is a person with all rights that he has today.
 func (s *Service) callerOf(ctx context.Context, row store.Row, d userDoc, sd sessionDoc) (Caller, error) {
-	c := Caller{Tenant: row.Tenant, Name: "user:" + d.Username, Username: d.Display, Role: d.Role,
-		ExpiresAt: sd.ExpiresAt.Time, Cookie: true, Session: row.ID, Browser: sd.Browser}
-	c, err := s.withStanding(ctx, c, d.Groups, true)
+	home := row.Tenant
+	tenant := cmp.Or(sd.Tenant, home)
+	st, err := s.standsIn(ctx, home, d, tenant)
 	if err != nil {
 		return Caller{}, err
 	}
+	c := Caller{Tenant: tenant, Home: home, TenantName: st.tenant, Name: "user:" + d.Username, Username: d.Display, Role: st.role,
+		ExpiresAt: sd.ExpiresAt.Time, Cookie: true, Session: row.ID, Browser: sd.Browser}
+	if c, err = s.withStanding(ctx, c, st.groups, true); err != nil {
+		return Caller{}, err
+	}
+	if c.Installation, err = s.administersInstallation(ctx, c, d); err != nil {
+		return Caller{}, err
+	}
 	c.EnrolFirst = s.mustHaveFactor(c) && !sd.Factor
-	return s.withRights(ctx, c, SubjectUser(d.Username), d.Roots)
+	return s.withRights(ctx, c, SubjectUser(d.Username), st.roots)
+}
+
+// administersInstallation says that a person may manage tenants, wherever he is now: it is what he has at home that counts.
+func (s *Service) administersInstallation(ctx context.Context, c Caller, d userDoc) (bool, error) {
+	switch {
+	case c.Home != HomeTenant:
+		return false, nil
+	case c.Tenant == c.Home:
+		return c.can(ManageTenants), nil
+	}
+	home, err := s.withStanding(ctx, Caller{Tenant: c.Home, Role: d.Role}, d.Groups, true)
+	return home.can(ManageTenants), err
 }
 
 // mustHaveFactor says that the installation demands a second factor of whoever can get at the rights of others.
 func (s *Service) mustHaveFactor(c Caller) bool {
-	return s.opt.RequireSecondFactor && slices.ContainsFunc(administrative, c.can)
+	return s.opt.RequireSecondFactor && (c.Installation || slices.ContainsFunc(administrative, c.can))
 }
 
-// FromCookie recognises the user of a session.
+// FromCookie recognises the user of a session, in the tenant that the session is in.
 func (s *Service) FromCookie(ctx context.Context, cookie Secret, address string) (Caller, error) {
+	return s.FromCookieIn(ctx, cookie, address, "")
+}
+
+// FromCookieIn recognises the user of a session in a tenant that the request names; an empty name is that of the session.
+func (s *Service) FromCookieIn(ctx context.Context, cookie Secret, address, tenant string) (Caller, error) {
 	cred, ok := parseCredential("", cookie.Reveal())
 	if !ok {
 		return Caller{}, ErrUnauthenticated
@@ -204,6 +246,7 @@ func (s *Service) FromCookie(ctx context.Context, cookie Secret, address string)
 		sd.UsedAt, sd.Address = store.At(now), address
 		s.touch(ctx, sessionsTable, row, sd)
 	}
+	sd.Tenant = cmp.Or(tenant, sd.Tenant)
 	c, err := s.callerOf(ctx, row, d, sd)
 	c.Address = address
 	return c, err

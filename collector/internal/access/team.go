@@ -81,8 +81,12 @@ func (s *Service) checkTeam(ctx context.Context, tenant, self string, e *TeamEdi
 		if err != nil {
 			return fmt.Errorf("read members: %w", err)
 		}
+		others, err := s.otherMembers(ctx, tenant)
+		if err != nil {
+			return err
+		}
 		for _, n := range names {
-			if _, ok := users[n]; !ok {
+			if _, ok := users[n]; !ok && others[n].Username == "" {
 				return &InvalidError{Field: "members", Problem: fmt.Sprintf("there is no user %q", n)}
 			}
 		}

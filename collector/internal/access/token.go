@@ -88,15 +88,23 @@ func (s *Service) FromToken(ctx context.Context, text Secret, address string) (C
 	if !cred.matches(d.Hash) || (!d.ExpiresAt.IsZero() && !now.Before(d.ExpiresAt.Time)) {
 		return Caller{}, ErrUnauthenticated
 	}
+	t, err := s.tenant(ctx, row.Tenant)
+	if err != nil {
+		return Caller{}, err
+	}
+	if t.doc.Disabled {
+		return Caller{}, &DisabledError{Name: t.doc.Name, Reason: t.doc.Reason}
+	}
 	if now.Sub(d.LastUsed.Time) >= usedEvery {
 		d.LastUsed = store.At(now)
 		s.touch(ctx, tokensTable, row, d)
 	}
-	c := Caller{Tenant: row.Tenant, Name: "token:" + d.Name, Username: d.Name, Role: d.Role, Address: address,
+	c := Caller{Tenant: row.Tenant, TenantName: t.doc.Name, Name: "token:" + d.Name, Username: d.Name, Role: d.Role, Address: address,
 		ExpiresAt: d.ExpiresAt.Time}
 	if c, err = s.withStanding(ctx, c, nil, false); err != nil {
 		return Caller{}, err
 	}
+	c.Installation = c.Tenant == HomeTenant && c.can(ManageTenants)
 	return s.withRights(ctx, c, SubjectToken(row.ID), nil)
 }
 

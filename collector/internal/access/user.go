@@ -135,6 +135,8 @@ func (s *Service) ChangePassword(ctx context.Context, c Caller, old, next Secret
 	if !c.Cookie {
 		return Session{}, &InvalidError{Field: "current_password", Problem: "a token has no password"}
 	}
+	in := c.Tenant
+	c = c.atHome()
 	name := foldUsername(c.Username)
 	now := s.now()
 	if err := s.guard(name, c.Address, now); err != nil {
@@ -172,7 +174,7 @@ func (s *Service) ChangePassword(ctx context.Context, c Caller, old, next Secret
 	if err != nil {
 		return Session{}, err
 	}
-	return s.openSession(ctx, c.Tenant, d, opening{now: now, address: c.Address, browser: c.Browser, factor: f.active() && !c.EnrolFirst})
+	return s.openSession(ctx, c.Tenant, d, opening{now: now, tenant: in, address: c.Address, browser: c.Browser, factor: f.active() && !c.EnrolFirst})
 }
 
 func (s *Service) replaceUser(ctx context.Context, row store.Row, d userDoc) error {

@@ -120,12 +120,16 @@ func (s *Server) credentialed(r *http.Request, req *request) (access.Caller, err
 		if !strings.EqualFold(scheme, "Bearer") {
 			return access.Caller{}, access.ErrUnauthenticated
 		}
-		return s.opt.Access.FromToken(r.Context(), access.NewSecret(strings.TrimSpace(token)), req.address)
+		c, err := s.opt.Access.FromToken(r.Context(), access.NewSecret(strings.TrimSpace(token)), req.address)
+		if wanted := r.Header.Get(headerTenant); err == nil && wanted != "" && wanted != c.Tenant {
+			err = problem(http.StatusForbidden, "This token is of the tenant %s. Make one in the tenant that you want to ask.", c.Tenant)
+		}
+		return c, err
 	}
 	if req.cookie.Reveal() == "" {
 		return access.Caller{}, access.ErrUnauthenticated
 	}
-	return s.opt.Access.FromCookie(r.Context(), req.cookie, req.address)
+	return s.opt.Access.FromCookieIn(r.Context(), req.cookie, req.address, r.Header.Get(headerTenant))
 }
 
 func (s *Server) refuse(ctx huma.Context, err error) {
@@ -204,6 +208,10 @@ func sessionCookieOf(ctx context.Context, value access.Secret, life int) http.Co
 }
 
 func (s *Server) sessionDocument(ctx context.Context, c access.Caller) rest.Session {
-	return rest.Session{Username: c.Username, Tenant: c.Tenant, Role: string(c.Role), Actions: held(c, access.Object{}), Somewhere: held(c, access.Object{Anywhere: true}), ExpiresAt: c.ExpiresAt,
+	doc := rest.Session{Username: c.Username, Tenant: c.Tenant, TenantName: c.TenantName, Role: string(c.Role), Actions: held(c, access.Object{}), Somewhere: held(c, access.Object{Anywhere: true}), ExpiresAt: c.ExpiresAt,
 		Version: s.opt.Version, Engine: s.opt.Engine, Demo: s.opt.Demo, EnrolFirst: c.EnrolFirst, Picture: s.ownPicture(ctx, c)}
+	if c.Home != c.Tenant {
+		doc.Home = c.Home
+	}
+	return doc
 }

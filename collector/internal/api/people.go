@@ -84,10 +84,15 @@ func peopleProblem(err error) *problemError {
 		conflict *access.ConflictError
 		staleErr *access.StaleError
 		beyond   *access.BeyondError
+		closed   *access.DisabledError
 	)
 	switch {
 	case errors.As(err, &beyond):
 		return problem(http.StatusForbidden, "%s: %s.", beyond.Problem, strings.Join(beyond.Missing, ", "))
+	case errors.As(err, &closed):
+		return problem(http.StatusForbidden, "%s. Who administers the installation can enable it; nothing is lost.", strings.ToUpper(closed.Error()[:1])+closed.Error()[1:])
+	case errors.Is(err, access.ErrNotMember):
+		return problem(http.StatusForbidden, "You are not a member of this tenant, or there is none of this name.")
 	case errors.As(err, &conflict):
 		return problem(http.StatusConflict, "%s", conflict.Problem)
 	case errors.As(err, &staleErr) && staleErr.Current > 0:

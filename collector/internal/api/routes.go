@@ -171,6 +171,8 @@ func (s *Server) routes() {
 	s.peopleRoutes()
 	s.teamRoutes()
 	s.pictureRoutes()
+	s.tenantRoutes()
+	s.mineRoutes()
 	s.roleRoutes()
 	s.grantRoutes()
 	s.inventoryRoutes()

@@ -269,7 +269,8 @@ func (s *Service) Authenticate(ctx context.Context, tenant, id string, keyHash [
 	return Known{Tenant: tenant, ID: id, Name: o.doc.Name, Capability: o.doc.Capability}, nil
 }
 
-// Admitted says whether an agent that was let in before still may be here: ErrRevoked, or ErrStranger when it is gone.
+// Admitted says whether an agent that was let in before still may be here: ErrRevoked, ErrStranger when it is gone,
+// or *ClosedError while its tenant is disabled.
 func (s *Service) Admitted(ctx context.Context, k Known) error {
 	o, err := load[agentDoc](ctx, s.opt.Store, tAgents, k.Tenant, k.ID)
 	switch {
@@ -280,7 +281,7 @@ func (s *Service) Admitted(ctx context.Context, k Known) error {
 	case !o.doc.RevokedAt.IsZero():
 		return ErrRevoked
 	}
-	return nil
+	return s.Admits(ctx, k.Tenant)
 }
 
 // Greeting is an agent's hello.

@@ -60,6 +60,8 @@ type Options struct {
 	AgentAddress func() string
 	Clock        func() time.Time
 	Log          *slog.Logger
+	// Closed answers a *ClosedError for a tenant that lets nobody in; nil lets everybody in.
+	Closed func(ctx context.Context, tenant string) error
 	// Silence (45 s) without a sign of life makes an agent offline.
 	Silence time.Duration
 }
@@ -87,6 +89,21 @@ func New(opt Options) *Service {
 		opt.Silence = 45 * time.Second
 	}
 	return &Service{opt: opt, wake: map[string]map[chan struct{}]bool{}}
+}
+
+// ClosedError says that an agent's tenant lets nobody in for now.
+type ClosedError struct{ Why string }
+
+func (e *ClosedError) Error() string {
+	return e.Why + "; nothing is lost: the agent keeps what it reads and sends it when the tenant is enabled again"
+}
+
+// Admits answers *ClosedError for a tenant that lets no agent in.
+func (s *Service) Admits(ctx context.Context, tenant string) error {
+	if s.opt.Closed == nil {
+		return nil
+	}
+	return s.opt.Closed(ctx, tenant)
 }
 
 func (s *Service) now() time.Time { return store.At(s.opt.Clock()).Time }

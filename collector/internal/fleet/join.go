@@ -135,6 +135,12 @@ func (s *Service) Enroll(ctx context.Context, j Join, certify Certify) (Known, e
 	if s.now().After(o.doc.ExpiresAt.Time) {
 		return Known{}, s.refuseJoin(ctx, o.tenant, j, "it expired at "+o.doc.ExpiresAt.Format(time.RFC3339))
 	}
+	var closed *ClosedError
+	if err := s.Admits(ctx, o.tenant); errors.As(err, &closed) {
+		return Known{}, s.refuseJoin(ctx, o.tenant, j, closed.Why)
+	} else if err != nil {
+		return Known{}, err
+	}
 	agentID, err := s.use(ctx, o, j)
 	if err != nil {
 		return Known{}, err

@@ -96,7 +96,7 @@ func (s *Server) Recover(ctx context.Context, req *uplinkv1.RecoverRequest) (*up
 	k, err := s.opt.Fleet.Recover(ctx, req.GetAgentId(), csr.KeyHash, addressOf(ctx))
 	switch {
 	case errors.Is(err, fleet.ErrStranger):
-		s.refused(ctx, audit.Entry{Tenant: DefaultTenant, Actor: "stranger", Action: "agent.recover", Address: addressOf(ctx), Reason: err.Error()})
+		s.refused(ctx, audit.Entry{Tenant: installation, Actor: "stranger", Action: "agent.recover", Address: addressOf(ctx), Reason: err.Error()})
 		return nil, status.Error(codes.PermissionDenied, err.Error())
 	case errors.Is(err, fleet.ErrRecovery), errors.Is(err, fleet.ErrRevoked):
 		return nil, status.Error(codes.PermissionDenied, err.Error())

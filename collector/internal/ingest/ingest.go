@@ -220,10 +220,14 @@ func (s *Server) known(ctx context.Context, method string) (context.Context, err
 	if err == nil {
 		k, err = s.opt.Fleet.Authenticate(ctx, who.Tenant, who.AgentID, who.KeyHash)
 	}
+	if err == nil && method != uplinkv1.Uplink_Renew_FullMethodName { // so that no certificate ends while a tenant is disabled
+		err = s.opt.Fleet.Admits(ctx, who.Tenant)
+	}
+	var closed *fleet.ClosedError
 	switch {
 	case err == nil:
 		return context.WithValue(ctx, peerKey{}, k), nil
-	case errors.Is(err, fleet.ErrRevoked):
+	case errors.Is(err, fleet.ErrRevoked), errors.As(err, &closed):
 		s.refused(ctx, audit.Entry{Tenant: who.Tenant, Actor: "agent:" + who.AgentID, Action: "agent.connect", Reason: err.Error(),
 			Object: &audit.Ref{ID: who.AgentID, Kind: "agent"}, Address: addressOf(ctx), Detail: map[string]any{"method": method}})
 		return ctx, status.Error(codes.PermissionDenied, err.Error())
@@ -241,11 +245,11 @@ func tenantOf(who authority.Peer) string {
 	if who.Tenant != "" {
 		return who.Tenant
 	}
-	return DefaultTenant
+	return installation
 }
 
-// DefaultTenant is the one tenant of a fresh installation.
-const DefaultTenant = "default"
+// installation is the tenant whose trail has what concerns no other: attempts of strangers.
+const installation = "default"
 
 func certificatesOf(ctx context.Context) []*x509.Certificate {
 	p, ok := peer.FromContext(ctx)

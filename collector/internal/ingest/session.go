@@ -300,8 +300,9 @@ func (se *session) tell(ctx context.Context, first bool) error {
 // admitted ends the streams of an agent that was shut out meanwhile.
 func (s *Server) admitted(ctx context.Context, k fleet.Known) error {
 	err := s.opt.Fleet.Admitted(ctx, k)
+	var closed *fleet.ClosedError
 	switch {
-	case errors.Is(err, fleet.ErrRevoked), errors.Is(err, fleet.ErrStranger):
+	case errors.Is(err, fleet.ErrRevoked), errors.Is(err, fleet.ErrStranger), errors.As(err, &closed):
 		return status.Error(codes.PermissionDenied, err.Error())
 	case err != nil:
 		return s.internal(ctx, "look the agent up", err)
@@ -362,7 +363,11 @@ func (se *session) equip(ctx context.Context, at *uplinkv1.PluginsAtHand) error 
 func (se *session) beat(ctx context.Context, h *uplinkv1.Heartbeat) error {
 	err := se.s.opt.Fleet.Heard(ctx, se.peer, fleet.Beat{Clock: moment(h.GetClock()), Notices: h.GetNotices(), NotAfter: moment(h.GetCertificateNotAfter()),
 		Spool: rest.SpoolStatus{Captures: int(h.GetSpoolCaptures()), Bytes: h.GetSpoolBytes()}, Running: len(h.GetRunning())})
-	if errors.Is(err, fleet.ErrRevoked) {
+	if err == nil {
+		err = se.s.opt.Fleet.Admits(ctx, se.peer.Tenant)
+	}
+	var closed *fleet.ClosedError
+	if errors.Is(err, fleet.ErrRevoked) || errors.As(err, &closed) {
 		return status.Error(codes.PermissionDenied, err.Error())
 	}
 	if err != nil {

@@ -75,6 +75,7 @@ type world struct {
 	fleet     *fleet.Service
 	inventory *inventory.Service
 	clock     func() time.Time
+	closed    atomic.Bool  // the tenant default is disabled
 	skip      atomic.Int64 // how far the collector's clock has been moved
 }
 
@@ -122,7 +123,12 @@ func newWorldOn(t *testing.T, st store.Store, keyFile string) *world {
 	w.inventory = inventory.New(inventory.Options{Store: w.store, Audit: w.audit, Clock: clock})
 	must(t, w.inventory.Prepare(t.Context()))
 	w.fleet = fleet.New(fleet.Options{Store: w.store, Inventory: w.inventory, Audit: w.audit, Clock: clock, Fingerprint: w.authority.Fingerprint(),
-		AgentAddress: func() string { return w.address }})
+		AgentAddress: func() string { return w.address }, Closed: func(_ context.Context, tenant string) error {
+			if w.closed.Load() && tenant == "default" {
+				return &fleet.ClosedError{Why: `the tenant "default" is disabled: unpaid`}
+			}
+			return nil
+		}})
 	w.clock = clock
 	w.address = w.serve("collector-1")
 	return w

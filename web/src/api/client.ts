@@ -1,6 +1,7 @@
 // The only place that talks HTTP. Paths, parameters, bodies and answers are typed by the OpenAPI document.
 import { t } from '@lingui/core/macro'
 import { contact } from './contact'
+import { place } from './place'
 import { Problem } from './problem'
 import type { paths } from './schema.gen'
 import type { Operation as Bulk, ProblemDocument } from './types'
@@ -58,7 +59,7 @@ export function addressOf(template: string, path?: Record<string, unknown>, quer
 
 async function call(method: Method, template: string, o: AnyOptions = {}): Promise<unknown> {
   const where = addressOf(template, o.path, o.query)
-  const headers: Record<string, string> = { Accept: 'application/json' }
+  const headers: Record<string, string> = { Accept: 'application/json', ...(method === 'get' || template !== '/api/v1/session' ? place.header(template) : {}) }
   if (method !== 'get') headers['X-Maestro-CSRF'] = '1'
   if (o.body !== undefined) headers['Content-Type'] = 'application/json'
   if (o.raw !== undefined) headers['Content-Type'] = 'application/octet-stream'

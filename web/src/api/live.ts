@@ -3,6 +3,7 @@
 import type { QueryClient } from '@tanstack/react-query'
 
 import { contact } from './contact'
+import { place } from './place'
 import { eventReader, outdatedBy, pauseBefore, type Told } from './events'
 
 type Listener = () => void
@@ -72,7 +73,7 @@ export function listen(client: QueryClient, expired: () => void): Live {
     let pause = -1
     try {
       const response = await fetch('/api/v1/events' + (last ? `?last_event_id=${encodeURIComponent(last)}` : ''), {
-        headers: { Accept: 'text/event-stream' }, credentials: 'same-origin', signal: line.signal, cache: 'no-store',
+        headers: { Accept: 'text/event-stream', ...place.header('/api/v1/events') }, credentials: 'same-origin', signal: line.signal, cache: 'no-store',
       })
       if (response.status === 401) {
         expired()

@@ -3,6 +3,7 @@ import { QueryClient, keepPreviousData, queryOptions } from '@tanstack/react-que
 
 import { api } from './client'
 import { every, live as stream } from './live'
+import { place } from './place'
 import { Problem } from './problem'
 import type { KindInfo, Run, Session } from './types'
 
@@ -33,9 +34,12 @@ export const q = {
       queryKey: ['session'],
       queryFn: async ({ signal, client }): Promise<Session | null> => {
         try {
-          return await api.get('/api/v1/session', { signal })
+          const session = await api.get('/api/v1/session', { signal })
+          place.set(session.tenant)
+          return session
         } catch (err) {
-          if (!(err instanceof Problem) || err.status !== 401) throw err
+          // 403 is a tenant that has shut its people out; signing in again leads to another, or says so.
+          if (!(err instanceof Problem) || (err.status !== 401 && err.status !== 403)) throw err
           // Who was signed in stays on the page, and is asked to sign in again over it.
           const before = client.getQueryData<Session | null>(['session']) ?? null
           if (before) client.setQueryData(['session', 'expired'], true)
@@ -235,6 +239,18 @@ export const q = {
   permissionGroups: () => queryOptions({ queryKey: ['permission-groups'], queryFn: ({ signal }) => api.get('/api/v1/permission-groups', { query: all, signal }) }),
   actions: () => queryOptions({ queryKey: ['actions'], queryFn: ({ signal }) => api.get('/api/v1/actions', { query: all, signal }) }),
   everybody: () => queryOptions({ queryKey: ['everybody'], queryFn: ({ signal }) => api.get('/api/v1/everybody', { signal }) }),
+  places: () => queryOptions({ queryKey: ['places'], queryFn: ({ signal }) => api.get('/api/v1/session/tenants', { query: all, signal }), staleTime: 60_000 }),
+  mine: () => queryOptions({ queryKey: ['mine'], queryFn: ({ signal }) => api.get('/api/v1/mine', { query: all, signal }), refetchInterval: slow }),
+  searchMine: (text: string) =>
+    queryOptions({
+      queryKey: ['mine', 'search', text],
+      queryFn: ({ signal }) => api.get('/api/v1/mine/search', { query: { q: text, page_size: 100 }, signal }),
+      placeholderData: keepPreviousData,
+      enabled: text.trim() !== '',
+    }),
+  tenants: () => queryOptions({ queryKey: ['tenants'], queryFn: ({ signal }) => api.get('/api/v1/tenants', { query: all, signal }) }),
+  tenantMembers: (id: string) => queryOptions({ queryKey: ['tenants', id, 'members'], queryFn: ({ signal }) => api.get('/api/v1/tenants/{id}/members', { path: { id }, query: all, signal }), enabled: id !== '' }),
+  tenantGroups: () => queryOptions({ queryKey: ['tenant-groups'], queryFn: ({ signal }) => api.get('/api/v1/tenant-groups', { query: all, signal }) }),
   teams: () => queryOptions({ queryKey: ['teams'], queryFn: ({ signal }) => api.get('/api/v1/teams', { query: all, signal }) }),
   access: (kind: string, id: string) =>
     queryOptions({ queryKey: ['access', kind, id], queryFn: ({ signal }) => api.get('/api/v1/access/{kind}/{id}', { path: { kind, id }, signal }), retry: false }),

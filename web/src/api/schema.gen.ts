@@ -852,6 +852,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/mine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What there is in each tenant that one is in */
+        get: operations["list-own-summaries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mine/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Agents of all tenants that one is in */
+        get: operations["list-own-agents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mine/connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Connections of all tenants that one is in */
+        get: operations["list-own-connections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mine/resources/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Resources of a kind in all tenants that one is in, one tenant after the other */
+        get: operations["list-own-resources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mine/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Runs in all tenants that one is in */
+        get: operations["list-own-runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mine/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Search resources of all kinds in all tenants that one is in */
+        get: operations["search-own-tenants"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/notifications": {
         parameters: {
             query?: never;
@@ -1961,6 +2063,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/tenant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Be in another tenant, with this session */
+        put: operations["enter-tenant"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/tenants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The tenants that one can be in */
+        get: operations["list-own-tenants"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/staleness": {
         parameters: {
             query?: never;
@@ -2134,6 +2270,114 @@ export interface paths {
         post?: never;
         /** Remove a team's picture; its leads may */
         delete: operations["delete-team-picture"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenant-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Customers of several tenants */
+        get: operations["list-tenant-groups"];
+        put?: never;
+        /** Make a tenant group */
+        post: operations["create-tenant-group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenant-groups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One tenant group */
+        get: operations["get-tenant-group"];
+        /** Edit a tenant group, its people and their roles */
+        put: operations["update-tenant-group"];
+        post?: never;
+        /** Remove a group that no tenant is in */
+        delete: operations["delete-tenant-group"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tenants of the installation; for its administrators */
+        get: operations["list-tenants"];
+        put?: never;
+        /** Make a tenant, with its first administrator */
+        post: operations["create-tenant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenants/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One tenant */
+        get: operations["get-tenant"];
+        /** Rename, group, disable or enable a tenant */
+        put: operations["update-tenant"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenants/{id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** People of other tenants who are in this one */
+        get: operations["list-tenant-members"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenants/{id}/members/{username}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Make a member of a person, or give a member another role; administrators of the installation appoint, those of the tenant change */
+        put: operations["put-tenant-member"];
+        post?: never;
+        /** End a membership, with the teams and grants in that tenant */
+        delete: operations["remove-tenant-member"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2343,7 +2587,7 @@ export interface components {
             /** @description Permission groups in the whole tenant, whether they give something here or not */
             groups?: string[];
             /** @enum {string} */
-            level?: "user" | "role" | "tenant";
+            level?: "user" | "role" | "tenant" | "customer";
             /** @description Disabled or invited only: may do nothing until that changes */
             off?: boolean;
             reasons: components["schemas"]["AccessReason"][];
@@ -2366,10 +2610,10 @@ export interface components {
             /** @description Permission groups that give it */
             groups?: string[];
             /**
-             * @description Where the permission groups come from: given to the user in place of the role, those of the role, or what everybody has
+             * @description Where the permission groups come from: given to the user in place of the role, those of the role, what everybody has, or what everybody of the tenant's group has
              * @enum {string}
              */
-            level?: "user" | "role" | "tenant";
+            level?: "user" | "role" | "tenant" | "customer";
             /** @enum {string} */
             right: "read" | "write" | "admin";
             role?: string;
@@ -3331,6 +3575,11 @@ export interface components {
             key: string;
             value: string;
         };
+        LeftOut: {
+            name: string;
+            tenant: string;
+            why: string;
+        };
         Limit: {
             /** Format: int64 */
             burst?: number;
@@ -3539,6 +3788,22 @@ export interface components {
             total_size: number;
             total_size_is_lower_bound?: boolean;
         };
+        ListPlace: {
+            items: components["schemas"]["Place"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
+        ListPlaceSummary: {
+            items: components["schemas"]["PlaceSummary"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
         ListPlugin: {
             items: components["schemas"]["Plugin"][];
             /** @description Pass as page_token for the next page; absent at the end */
@@ -3691,6 +3956,30 @@ export interface components {
             total_size: number;
             total_size_is_lower_bound?: boolean;
         };
+        ListTenant: {
+            items: components["schemas"]["Tenant"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
+        ListTenantGroup: {
+            items: components["schemas"]["TenantGroup"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
+        ListTenantMember: {
+            items: components["schemas"]["TenantMember"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
         ListToken: {
             items: components["schemas"]["Token"][];
             /** @description Pass as page_token for the next page; absent at the end */
@@ -3806,6 +4095,96 @@ export interface components {
              * @description 1 is the strongest
              */
             rank: number;
+        };
+        MineAgent: {
+            item: components["schemas"]["Agent"];
+            tenant: string;
+            tenant_name: string;
+        };
+        MineConnection: {
+            item: components["schemas"]["Connection"];
+            tenant: string;
+            tenant_name: string;
+        };
+        MineListAgent: {
+            items: components["schemas"]["MineAgent"][];
+            /** @description Tenants that are not in this list, and why */
+            left_out?: components["schemas"]["LeftOut"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /**
+             * Format: int64
+             * @description Over all tenants
+             */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
+        MineListConnection: {
+            items: components["schemas"]["MineConnection"][];
+            /** @description Tenants that are not in this list, and why */
+            left_out?: components["schemas"]["LeftOut"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /**
+             * Format: int64
+             * @description Over all tenants
+             */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
+        MineListResource: {
+            items: components["schemas"]["MineResource"][];
+            /** @description Tenants that are not in this list, and why */
+            left_out?: components["schemas"]["LeftOut"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /**
+             * Format: int64
+             * @description Over all tenants
+             */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
+        MineListResourceHead: {
+            items: components["schemas"]["MineResourceHead"][];
+            /** @description Tenants that are not in this list, and why */
+            left_out?: components["schemas"]["LeftOut"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /**
+             * Format: int64
+             * @description Over all tenants
+             */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
+        MineListRun: {
+            items: components["schemas"]["MineRun"][];
+            /** @description Tenants that are not in this list, and why */
+            left_out?: components["schemas"]["LeftOut"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /**
+             * Format: int64
+             * @description Over all tenants
+             */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
+        MineResource: {
+            item: components["schemas"]["Resource"];
+            tenant: string;
+            tenant_name: string;
+        };
+        MineResourceHead: {
+            item: components["schemas"]["ResourceHead"];
+            tenant: string;
+            tenant_name: string;
+        };
+        MineRun: {
+            item: components["schemas"]["Run"];
+            tenant: string;
+            tenant_name: string;
         };
         Notification: {
             /** Format: date-time */
@@ -4044,6 +4423,23 @@ export interface components {
             size_bytes: number;
             /** Format: date-time */
             uploaded_at: string;
+        };
+        Place: {
+            current?: boolean;
+            disabled?: boolean;
+            /** @description Name of the tenant group that leads there */
+            group?: string;
+            /** @description One's own: password and second factor are there */
+            home?: boolean;
+            name: string;
+            role: string;
+            tenant: string;
+        };
+        PlaceSummary: {
+            place: components["schemas"]["Place"];
+            /** Format: int64 */
+            resources: number;
+            summary: components["schemas"]["Summary"];
         };
         Plugin: {
             agents: components["schemas"]["Ref"][];
@@ -4733,11 +5129,14 @@ export interface components {
             enrol_first?: boolean;
             /** Format: date-time */
             expires_at?: string;
+            /** @description The tenant whose user one is, when it is another */
+            home?: string;
             picture?: string;
             role: string;
             /** @description What the caller may do in the whole tenant or on some object; a client offers it, and the collector decides */
             somewhere: string[];
             tenant: string;
+            tenant_name: string;
             username: string;
             version: string;
         };
@@ -4964,6 +5363,83 @@ export interface components {
             email?: string;
             members: components["schemas"]["TeamMember"][];
             name: string;
+        };
+        Tenant: {
+            /** Format: date-time */
+            created_at?: string;
+            /** @description Nobody gets in: neither people nor tokens nor agents. Nothing is lost */
+            disabled: boolean;
+            /** Format: date-time */
+            disabled_at?: string;
+            disabled_by?: string;
+            group?: components["schemas"]["Ref"];
+            id: string;
+            name: string;
+            /** @description Why it is disabled; those who are kept out read it */
+            reason?: string;
+            /** Format: int64 */
+            version: number;
+        };
+        TenantChoice: {
+            id: string;
+        };
+        TenantCreate: {
+            /** @description User of any tenant who becomes its first administrator; without it, the one who asks. A token has to name somebody */
+            administrator?: string;
+            /** @description Id of a tenant group */
+            group?: string;
+            /**
+             * @description Lower-case letters, digits and hyphens; it stays for good
+             * @example acme
+             */
+            id: string;
+            name: string;
+        };
+        TenantGroup: {
+            /** Format: date-time */
+            created_at?: string;
+            /** @description Permission groups of everybody in its tenants who is given none at any other level */
+            everybody: string[];
+            id: string;
+            members: components["schemas"]["TenantGroupMember"][];
+            name: string;
+            /** @description The tenants that are in it */
+            tenants: components["schemas"]["Ref"][];
+            /** Format: int64 */
+            version: number;
+        };
+        TenantGroupMember: {
+            role: string;
+            username: string;
+        };
+        TenantGroupWrite: {
+            /** @description Names of built-in permission groups */
+            everybody?: string[];
+            members: components["schemas"]["TenantGroupMember"][];
+            name: string;
+        };
+        TenantMember: {
+            /** Format: date-time */
+            added_at?: string;
+            added_by?: string;
+            /** @description Name of the tenant group that makes a member of the person */
+            group?: string;
+            /** @description The tenant whose user it is: password and second factor are there */
+            home: string;
+            role: string;
+            username: string;
+        };
+        TenantMemberWrite: {
+            /** @description admin, reader, none or one that the tenant has made */
+            role: string;
+        };
+        TenantWrite: {
+            disabled?: boolean;
+            /** @description Id of a tenant group; absent: none */
+            group?: string;
+            name: string;
+            /** @description Needed to disable it */
+            reason?: string;
         };
         Token: {
             /** Format: date-time */
@@ -7485,6 +7961,250 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MappingEffect"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-own-summaries": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPlaceSummary"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-own-agents": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MineListAgent"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-own-connections": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MineListConnection"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-own-resources": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path: {
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MineListResource"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-own-runs": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MineListRun"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "search-own-tenants": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+                /** @description Words, each the beginning of some word of the resource; or an address, a range or a MAC, which finds who has it */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MineListResourceHead"];
                 };
             };
             /** @description A problem document (RFC 9457) */
@@ -10497,6 +11217,79 @@ export interface operations {
             };
         };
     };
+    "enter-tenant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TenantChoice"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-own-tenants": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPlace"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-staleness": {
         parameters: {
             query?: never;
@@ -11081,6 +11874,433 @@ export interface operations {
             header?: never;
             path: {
                 id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-tenant-groups": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListTenantGroup"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-tenant-group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TenantGroupWrite"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantGroup"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-tenant-group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantGroup"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "update-tenant-group": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version edited, as in the ETag; required */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TenantGroupWrite"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantGroup"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-tenant-group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-tenants": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListTenant"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-tenant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TenantCreate"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tenant"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-tenant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tenant"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "update-tenant": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version edited, as in the ETag; required */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TenantWrite"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tenant"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-tenant-members": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListTenantMember"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-tenant-member": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TenantMemberWrite"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantMember"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "remove-tenant-member": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                username: string;
             };
             cookie?: never;
         };

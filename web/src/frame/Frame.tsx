@@ -21,6 +21,7 @@ import { NotRefreshed } from './NotRefreshed'
 import { Rail } from './Rail'
 import { useSession, useSignOut } from './session'
 import { Sign } from './Sign'
+import { TenantSwitcher } from './TenantSwitcher'
 import { useFocusBack } from './useFocusBack'
 
 const Palette = lazy(() => import('./Palette'))
@@ -62,6 +63,7 @@ export function Frame() {
           <kbd><Trans>Ctrl K</Trans></kbd>
         </button>
         <span className="grow" />
+        <TenantSwitcher />
         <AsOfClock />
         <Bell />
         <Account onHelp={() => setDialog('help')} />
@@ -160,7 +162,7 @@ function Account({ onHelp }: { onHelp: () => void }) {
         <ActionIcon aria-label={t`Account of ${session?.username ?? ''}`} size="lg"><IconUserCircle size={20} /></ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Label><Trans>{session?.username} · {session?.role} of tenant {session?.tenant}</Trans></Menu.Label>
+        <Menu.Label><Trans>{session?.username} · {session?.role} of tenant {session?.tenant_name}</Trans></Menu.Label>
         <Menu.Item leftSection={dark ? <IconSun size={15} /> : <IconMoon size={15} />} onClick={() => setColorScheme(dark ? 'light' : 'dark')}>
           {dark ? t`Light` : t`Dark`}
         </Menu.Item>

@@ -10,9 +10,11 @@ import { useLater } from '../api/later'
 import { q } from '../api/queries'
 import type { KindInfo } from '../api/types'
 import { count } from '../format/units'
+import { Foreign } from '../parts/Text'
 import css from './Rail.module.css'
 import { KindIcon } from './icons'
 import { RailViews } from './RailViews'
+import { useSession } from './session'
 
 const groups: [key: string, title: string][] = [
   ['compute', t`Compute`],
@@ -39,6 +41,7 @@ export function Rail({ closed }: { closed: boolean }) {
   const counts = new Map((summary.data?.kinds ?? []).map((k) => [k.kind, k.active]))
   const held = summary.data?.held_removals ?? 0
   const pending = summary.data?.pending_kinds ?? 0
+  const version = useSession()?.version
   const size = 16
   const of = (group: string) =>
     (kinds.data ?? []).filter((k) => k.approval === 'approved' && known(k.group) === group && (counts.get(k.name) ?? 0) + (k.built_in ? 0 : 1) > 0)
@@ -87,6 +90,7 @@ export function Rail({ closed }: { closed: boolean }) {
         </Section>
       </div>
       <Items closed={closed} items={[{ to: '/settings', label: t`Settings`, icon: <IconSettings size={size} stroke={1.6} /> }]} />
+      {closed ? null : <p className={css.version}>Maestro <Foreign text={version || t`development build`} max={30} /></p>}
     </nav>
   )
 }

@@ -1,6 +1,7 @@
 import { useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query'
 
 import { api } from '../api/client'
+import { place } from '../api/place'
 import { q } from '../api/queries'
 import type { Session } from '../api/types'
 
@@ -18,13 +19,14 @@ export const useMaySomewhere = (action: Action) => useSession()?.somewhere.inclu
 /** What the pages ask about; all that there is comes from the collector. */
 export type Action =
   | 'agent.manage' | 'audit.verify' | 'connection.manage' | 'datacenter.manage' | 'kind.approve' | 'kind.define' | 'mapping.manage' | 'options.manage' | 'removal.decide'
-  | 'settings.read' | 'resource.edit' | 'role.manage' | 'run.request' | 'team.manage' | 'token.manage' | 'user.manage' | 'view.share'
+  | 'settings.read' | 'resource.edit' | 'role.manage' | 'run.request' | 'team.manage' | 'tenant.manage' | 'token.manage' | 'user.manage' | 'view.share'
 
 /** Another caller, or none: nothing that the one before was shown may stay. The same one again goes on where he was. */
 export function enter(client: QueryClient, session: Session | null) {
   const before = client.getQueryData(q.session().queryKey)
   const same = before && session && before.username === session.username && before.tenant === session.tenant && String(before.somewhere) === String(session.somewhere)
   if (!same) client.removeQueries({ predicate: (query) => query.queryKey[0] !== 'session' })
+  place.set(session?.tenant ?? '')
   client.setQueryData(q.session().queryKey, session)
   client.setQueryData(q.expired().queryKey, false)
   if (same) void client.invalidateQueries({ predicate: (query) => query.queryKey[0] !== 'session' })

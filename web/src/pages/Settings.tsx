@@ -30,6 +30,7 @@ import { SourcesPanel } from './Staleness'
 export default function Settings() {
   const session = useSession()
   const users = useMay('user.manage')
+  const tenants = useMay('tenant.manage')
   const tokens = useMay('token.manage')
   const options = useMay('options.manage')
   const settings = session?.actions.includes('settings.read')
@@ -42,6 +43,7 @@ export default function Settings() {
           {users ? <p><Trans><Link to="/settings/users">Users</Link>: who may sign in, invitations, roles.</Trans></p> : null}
           {settings ? <p><Trans><Link to="/settings/roles">Roles</Link>: what they allow, and the permission groups they are made of.</Trans></p> : null}
           <p><Trans><Link to="/settings/teams">Teams</Link>: who gets rights together.</Trans></p>
+          {tenants ? <p><Trans><Link to="/settings/tenants">Tenants</Link>: whose inventories are kept apart, and who is in them.</Trans></p> : null}
           <p><Trans><Link to="/account">Profile and security</Link>: your password, second factor and sessions.</Trans></p>
         </div>
       </Panel>
@@ -50,7 +52,7 @@ export default function Settings() {
       {options ? <Options /> : null}
       <Panel title={t`About`}>
         <dl className={css.facts}>
-          <div><dt><Trans>Signed in as</Trans></dt><dd><Trans>{session?.username}, {session?.role} of tenant {session?.tenant}</Trans></dd></div>
+          <div><dt><Trans>Signed in as</Trans></dt><dd><Trans>{session?.username}, {session?.role} of tenant {session?.tenant_name}</Trans></dd></div>
           <div><dt><Trans>Session ends</Trans></dt><dd><When at={session?.expires_at} never={t`when the browser is closed`} /></dd></div>
           <div><dt><Trans>Collector</Trans></dt><dd><Trans>{session?.version || t`development build`}, store {session?.engine}</Trans></dd></div>
           {reference.data?.items.map((f) => <div key={f.name}><dt>{f.name === 'prices.yaml' ? t`List prices` : t`End of support`}</dt><dd><Trans>{f.entries} entries, version <Foreign text={f.version} max={40} /> of {f.date.slice(0, 10)}, {f.shipped ? t`shipped with the product` : t`from the collector’s own folder`}</Trans></dd></div>)}

@@ -22,6 +22,7 @@ import { say } from '../parts/toast'
 import { When } from '../parts/When'
 import { useGroupNames, useRoles } from './roleChoices'
 import { SessionList } from './Sessions'
+import { Members } from './TenantMembers'
 
 type Act = 'edit' | 'link' | 'sessions' | 'factor' | 'delete'
 
@@ -29,7 +30,8 @@ const stateOf = (u: User) => (u.disabled ? <State state="revoked" word={t`disabl
 
 export default function Users() {
   const may = useMay('user.manage')
-  const me = useSession()?.username
+  const session = useSession()
+  const me = session?.username
   const client = useQueryClient()
   const list = useQuery({ ...q.users(), enabled: may })
   const [params, setParams] = useSearchParams()
@@ -51,13 +53,14 @@ export default function Users() {
     <Page
       title={t`Users`}
       trail={[{ to: '/settings', label: t`Settings` }]}
-      actions={may ? <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setParams({ invite: '1' })}><Trans>Invite somebody</Trans></Button> : null}
+      actions={may ? <><Button onClick={() => setParams({ members: '1' })}><Trans>Members of other tenants</Trans></Button><Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setParams({ invite: '1' })}><Trans>Invite somebody</Trans></Button></> : null}
     >
       {!may ? <Empty icon={<IconUsers size={26} stroke={1.4} aria-hidden />} title={t`Users are an administrator’s to manage`}><Trans>Your own profile and password are in your account.</Trans></Empty> : list.error && !list.data ? (
         <ProblemPanel error={list.error} retry={() => void list.refetch()} />
       ) : (
         <DataTable label={t`Users`} rows={list.data?.items ?? []} cols={cols} rowKey={(u) => u.username} loading={list.isPending} faded={(u) => u.disabled} />
       )}
+      {params.get('members') && session ? <Members id={session.tenant} name={session.tenant_name} appoint={session.actions.includes('tenant.manage')} onClose={() => setParams({})} /> : null}
       {params.get('invite') ? <Invite onClose={() => { setParams({}); refresh() }} /> : null}
       {acting?.act === 'edit' ? <Edit user={acting.user} own={acting.user.username === me} onClose={done} /> : null}
       {acting?.act === 'sessions' ? <Sessions user={acting.user} onClose={done} /> : null}

@@ -1,0 +1,85 @@
+// All tenants that one is in, at once: how much is in each, what waits there, and a search over all of them. Nothing is edited here.
+import { TextInput } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { IconBuildings, IconSearch } from '@tabler/icons-react'
+import { useDeferredValue } from 'react'
+import { useNavigate, useSearchParams } from 'react-router'
+
+import { q } from '../api/queries'
+import { asProblem } from '../api/problem'
+import type { PlaceSummary } from '../api/types'
+import { count } from '../format/units'
+import { useSession } from '../frame/session'
+import { useEnterTenant } from '../frame/TenantSwitcher'
+import { DataTable, type Col } from '../parts/DataTable'
+import { Page, Panel } from '../parts/Page'
+import { Empty, ProblemPanel } from '../parts/States'
+import { Foreign } from '../parts/Text'
+import { say } from '../parts/toast'
+
+function useGo() {
+  const session = useSession()
+  const enterTenant = useEnterTenant()
+  const navigate = useNavigate()
+  return async (tenant: string, to: string) => {
+    try {
+      if (tenant !== session?.tenant) await enterTenant(tenant)
+      void navigate(to)
+    } catch (err) {
+      say(asProblem(err).message)
+    }
+  }
+}
+
+export default function Mine() {
+  const list = useQuery(q.mine())
+  const go = useGo()
+  const [params, setParams] = useSearchParams()
+  const text = params.get('q') ?? ''
+  const cols: Col<PlaceSummary>[] = [
+    { id: 'tenant', label: 'Tenant', width: 220, cell: (s) => <button type="button" className="link" onClick={() => void go(s.place.tenant, '/')}><Foreign text={s.place.name} max={60} /></button> },
+    { id: 'role', label: 'Your role', width: 120, cell: (s) => s.place.role },
+    { id: 'resources', label: 'Resources', width: 110, cell: (s) => count(s.resources) },
+    { id: 'connections', label: 'Connections', width: 110, cell: (s) => count(s.summary.connections) },
+    { id: 'agents', label: 'Agents online', width: 120, cell: (s) => `${count(s.summary.agents_online)} of ${count(s.summary.agents)}` },
+    { id: 'waits', label: 'Waits for somebody', width: 150, cell: (s) => (s.summary.held_removals + s.summary.pending_kinds ? count(s.summary.held_removals + s.summary.pending_kinds) : 'nothing') },
+  ]
+  return (
+    <Page title="All mine" facts={<span>What you may read in each tenant that you are in.</span>}>
+      {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data?.items.length === 0 ? (
+        <Empty icon={<IconBuildings size={26} stroke={1.4} aria-hidden />} title="There is no tenant that you may read">Who administers one of your tenants can give you rights in it.</Empty>
+      ) : (
+        <div className="stack">
+          <DataTable label="Tenants" rows={list.data?.items ?? []} cols={cols} rowKey={(s) => s.place.tenant} loading={list.isPending} />
+          <Panel title="Find in all of them">
+            <div className="stack">
+              <TextInput aria-label="Find in all tenants" placeholder="Words, an address, a range or a MAC" leftSection={<IconSearch size={15} aria-hidden />} value={text} onChange={(e) => setParams(e.currentTarget.value ? { q: e.currentTarget.value } : {}, { replace: true })} />
+              {text.trim() ? <Found text={text} /> : null}
+            </div>
+          </Panel>
+        </div>
+      )}
+    </Page>
+  )
+}
+
+function Found({ text }: { text: string }) {
+  const go = useGo()
+  const late = useDeferredValue(text)
+  const found = useQuery(q.searchMine(late))
+  if (found.error && !found.data) return <ProblemPanel error={found.error} compact />
+  const items = found.data?.items ?? []
+  type Row = (typeof items)[number]
+  const cols: Col<Row>[] = [
+    { id: 'tenant', label: 'Tenant', width: 180, cell: (x) => <Foreign text={x.tenant_name} max={40} /> },
+    { id: 'name', label: 'Name', width: 260, cell: (x) => <button type="button" className="link" onClick={() => void go(x.tenant, `/inventory/${x.item.kind}/${x.item.id}`)}><Foreign text={x.item.name || x.item.id} max={80} /></button> },
+    { id: 'kind', label: 'Kind', width: 140, cell: (x) => x.item.kind },
+  ]
+  return (
+    <>
+      {found.data && items.length === 0 ? <p className="muted">Nothing is called that in any of your tenants.</p> : <DataTable label="Found" rows={items} cols={cols} rowKey={(x) => `${x.tenant} ${x.item.id}`} loading={found.isPending} />}
+      {found.data?.next_page_token ? <p className="muted">There is more. Narrow the words, or look in one tenant.</p> : null}
+      {found.data?.left_out?.map((l) => <p key={l.tenant} className="muted"><Foreign text={l.name} max={60} />: {l.why}</p>)}
+    </>
+  )
+}

@@ -1,0 +1,201 @@
+// Tenants: whose inventories are kept apart, who is in them, and the customers that have several. For administrators of the installation.
+import { Button, Menu, Modal, MultiSelect, Select, TagsInput, TextInput } from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { IconBuildings, IconPlus } from '@tabler/icons-react'
+import { useState } from 'react'
+import { useSearchParams } from 'react-router'
+
+import { api } from '../api/client'
+import { Problem } from '../api/problem'
+import { q } from '../api/queries'
+import type { Tenant, TenantGroup } from '../api/types'
+import { useMay, useSession } from '../frame/session'
+import { useEnterTenant } from '../frame/TenantSwitcher'
+import { Confirm } from '../parts/Confirm'
+import { DataTable, type Col } from '../parts/DataTable'
+import { State } from '../parts/marks'
+import { Page, Panel } from '../parts/Page'
+import { Empty, ProblemPanel } from '../parts/States'
+import { Foreign } from '../parts/Text'
+import { say } from '../parts/toast'
+import { When } from '../parts/When'
+import { Members } from './TenantMembers'
+
+type Act = 'edit' | 'members' | 'disable' | 'enable'
+
+export default function Tenants() {
+  const may = useMay('tenant.manage')
+  const session = useSession()
+  const client = useQueryClient()
+  const list = useQuery({ ...q.tenants(), enabled: may })
+  const groups = useQuery({ ...q.tenantGroups(), enabled: may })
+  const places = useQuery(q.places())
+  const enterTenant = useEnterTenant()
+  const [params, setParams] = useSearchParams()
+  const [acting, setActing] = useState<{ tenant: Tenant; act: Act } | null>(null)
+  const refresh = () => {
+    void client.invalidateQueries({ queryKey: ['tenants'] })
+    void client.invalidateQueries({ queryKey: ['tenant-groups'] })
+    void client.invalidateQueries({ queryKey: ['places'] })
+  }
+  const done = () => { setActing(null); refresh() }
+  const mine = new Set((places.data?.items ?? []).filter((p) => !p.disabled).map((p) => p.tenant))
+  const cols: Col<Tenant>[] = [
+    { id: 'name', label: 'Name', width: 220, cell: (t) => <Foreign text={t.name} max={60} /> },
+    { id: 'id', label: 'Id', width: 140, cell: (t) => <Foreign text={t.id} mono /> },
+    { id: 'group', label: 'Group', width: 160, cell: (t) => (t.group ? <Foreign text={t.group.name ?? ''} max={40} /> : null) },
+    { id: 'state', label: 'State', width: 240, cell: (t) => (t.disabled ? <span title={t.reason}><State state="revoked" word="disabled" /> <Foreign text={t.reason ?? ''} max={40} /></span> : <State state="active" word="open" />) },
+    { id: 'created', label: 'Made', width: 110, wide: true, cell: (t) => <When at={t.created_at} never="at first start" /> },
+    { id: 'act', label: 'Actions', act: true, width: 90, cell: (t) => (
+      <Menu position="bottom-end" width={200}>
+        <Menu.Target><button type="button" className="link" aria-label={`Actions for ${t.name}`}>Actions</button></Menu.Target>
+        <Menu.Dropdown>
+          {mine.has(t.id) && t.id !== session?.tenant ? <Menu.Item onClick={() => void enterTenant(t.id)}>Go there</Menu.Item> : null}
+          <Menu.Item onClick={() => setActing({ tenant: t, act: 'edit' })}>Edit</Menu.Item>
+          <Menu.Item onClick={() => setActing({ tenant: t, act: 'members' })}>Members</Menu.Item>
+          {t.disabled ? <Menu.Item onClick={() => setActing({ tenant: t, act: 'enable' })}>Enable</Menu.Item> : t.id === 'default' ? null : <Menu.Item color="danger" onClick={() => setActing({ tenant: t, act: 'disable' })}>Disable</Menu.Item>}
+        </Menu.Dropdown>
+      </Menu>
+    ) },
+  ]
+  const put = (t: Tenant, change: { disabled: boolean; reason?: string }) =>
+    api.put('/api/v1/tenants/{id}', { path: { id: t.id }, ifMatch: t.version, body: { name: t.name, ...(t.group ? { group: t.group.id } : {}), ...change } })
+  return (
+    <Page
+      title="Tenants"
+      trail={[{ to: '/settings', label: 'Settings' }]}
+      actions={may ? <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setParams({ tenant: 'new' })}>Make a tenant</Button> : null}
+    >
+      {!may ? <Empty icon={<IconBuildings size={26} stroke={1.4} aria-hidden />} title="Tenants are managed by the installation’s administrators">Those are the administrators of its first tenant.</Empty> : list.error && !list.data ? (
+        <ProblemPanel error={list.error} retry={() => void list.refetch()} />
+      ) : (
+        <div className="stack">
+          <DataTable label="Tenants" rows={list.data?.items ?? []} cols={cols} rowKey={(t) => t.id} loading={list.isPending} faded={(t) => t.disabled} />
+          <Groups groups={groups.data?.items ?? []} error={groups.data ? null : groups.error} onChange={refresh} />
+        </div>
+      )}
+      {may && params.get('tenant') === 'new' ? <Edit groups={groups.data?.items ?? []} onClose={() => { setParams({}); refresh() }} /> : null}
+      {acting?.act === 'edit' ? <Edit key={acting.tenant.id} tenant={acting.tenant} groups={groups.data?.items ?? []} onClose={done} /> : null}
+      {acting?.act === 'members' ? <Members id={acting.tenant.id} name={acting.tenant.name} appoint onClose={done} /> : null}
+      {acting?.act === 'disable' ? (
+        <Confirm title={`Disable ${acting.tenant.name}`} verb="Disable the tenant" danger reason="required" onClose={done} onConfirm={async (reason) => { await put(acting.tenant, { disabled: true, reason }); say(`${acting.tenant.name} is disabled`) }}>
+          <p>Nobody gets in any more: people, tokens and agents are refused and told the reason that you give. Nothing is deleted; agents keep what they read until it is enabled again.</p>
+        </Confirm>
+      ) : null}
+      {acting?.act === 'enable' ? (
+        <Confirm title={`Enable ${acting.tenant.name}`} verb="Enable the tenant" onClose={done} onConfirm={async () => { await put(acting.tenant, { disabled: false }); say(`${acting.tenant.name} is open again`) }}>
+          <p>It was disabled: <Foreign text={acting.tenant.reason ?? ''} max={200} />. People, tokens and agents get in again.</p>
+        </Confirm>
+      ) : null}
+    </Page>
+  )
+}
+
+function Edit({ tenant, groups, onClose }: { tenant?: Tenant; groups: TenantGroup[]; onClose: () => void }) {
+  const me = useSession()?.username ?? ''
+  const [id, setID] = useState('')
+  const [name, setName] = useState(tenant?.name ?? '')
+  const [group, setGroup] = useState<string | null>(tenant?.group?.id ?? null)
+  const [administrator, setAdministrator] = useState(me)
+  const [error, setError] = useState<unknown>(null)
+  const [busy, setBusy] = useState(false)
+  const fields = error instanceof Problem ? error.fields : new Map<string, string>()
+  const submit = async () => {
+    setBusy(true)
+    setError(null)
+    const part = { name: name.trim(), ...(group ? { group } : {}) }
+    try {
+      const saved = tenant
+        ? await api.put('/api/v1/tenants/{id}', { path: { id: tenant.id }, ifMatch: tenant.version, body: { ...part, disabled: tenant.disabled, ...(tenant.reason ? { reason: tenant.reason } : {}) } })
+        : await api.post('/api/v1/tenants', { body: { id: id.trim(), administrator: administrator.trim(), ...part } })
+      say(`${saved.name} saved`)
+      onClose()
+    } catch (err) {
+      setError(err)
+      setBusy(false)
+    }
+  }
+  return (
+    <Modal opened onClose={onClose} title={tenant ? `Edit ${tenant.name}` : 'Make a tenant'} closeButtonProps={{ 'aria-label': 'Close' }}>
+      <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
+        <TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} error={fields.get('/name')} data-autofocus autoComplete="off" />
+        {tenant ? null : <TextInput label="Id" description="Short: it is in addresses and certificates, and stays for good." required value={id} onChange={(e) => setID(e.currentTarget.value)} error={fields.get('/id')} autoComplete="off" />}
+        {groups.length ? <Select label="Group" clearable data={groups.map((g) => ({ value: g.id, label: g.name }))} value={group} onChange={setGroup} error={fields.get('/group')} /> : null}
+        {tenant ? null : <TextInput label="First administrator" description="User name of somebody who is a user already." required value={administrator} onChange={(e) => setAdministrator(e.currentTarget.value)} error={fields.get('/administrator')} autoComplete="off" />}
+        {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
+        <div className="row"><Button type="submit" variant="filled" loading={busy}>Save</Button><Button onClick={onClose}>Cancel</Button></div>
+      </form>
+    </Modal>
+  )
+}
+
+const builtin = ['full_access', 'read_only', 'resources', 'resources_read_only', 'manage', 'manage_read_only']
+
+function Groups({ groups, error, onChange }: { groups: TenantGroup[]; error: unknown; onChange: () => void }) {
+  const [editing, setEditing] = useState<TenantGroup | 'new' | null>(null)
+  const [deleting, setDeleting] = useState<TenantGroup | null>(null)
+  const cols: Col<TenantGroup>[] = [
+    { id: 'name', label: 'Name', width: 180, cell: (g) => <Foreign text={g.name} max={60} /> },
+    { id: 'tenants', label: 'Tenants', width: 220, cell: (g) => <Foreign text={g.tenants.map((t) => t.name ?? t.id).join(', ') || 'none'} max={80} /> },
+    { id: 'people', label: 'People', width: 260, cell: (g) => <Foreign text={g.members.map((m) => `${m.username} (${m.role})`).join(', ') || 'nobody'} max={120} /> },
+    { id: 'act', label: 'Actions', act: true, width: 90, cell: (g) => (
+      <Menu position="bottom-end" width={160}>
+        <Menu.Target><button type="button" className="link" aria-label={`Actions for the group ${g.name}`}>Actions</button></Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Item onClick={() => setEditing(g)}>Edit</Menu.Item>
+          <Menu.Item color="danger" onClick={() => setDeleting(g)}>Delete</Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+    ) },
+  ]
+  return (
+    <Panel title="Tenant groups" actions={<Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setEditing('new')}>Make a group</Button>}>
+      {error ? <ProblemPanel error={error} compact /> : groups.length === 0 ? <p className="muted">A group is a customer with several tenants: its people have their role in each of them.</p> : (
+        <DataTable label="Tenant groups" rows={groups} cols={cols} rowKey={(g) => g.id} />
+      )}
+      {editing ? <EditGroup {...(editing === 'new' ? {} : { group: editing })} onClose={() => { setEditing(null); onChange() }} /> : null}
+      {deleting ? (
+        <Confirm title={`Delete the group ${deleting.name}`} verb="Delete the group" danger onClose={() => setDeleting(null)} onConfirm={async () => { await api.delete('/api/v1/tenant-groups/{id}', { path: { id: deleting.id } }); onChange(); say(`${deleting.name} deleted`) }}>
+          <p>A group that a tenant is in stays; take the tenants out first.</p>
+        </Confirm>
+      ) : null}
+    </Panel>
+  )
+}
+
+function EditGroup({ group, onClose }: { group?: TenantGroup; onClose: () => void }) {
+  const [name, setName] = useState(group?.name ?? '')
+  const [people, setPeople] = useState(group?.members.map((m) => m.username) ?? [])
+  const [roles, setRoles] = useState(new Map(group?.members.map((m) => [m.username, m.role])))
+  const [everybody, setEverybody] = useState(group?.everybody ?? [])
+  const [error, setError] = useState<unknown>(null)
+  const [busy, setBusy] = useState(false)
+  const fields = error instanceof Problem ? error.fields : new Map<string, string>()
+  const submit = async () => {
+    setBusy(true)
+    setError(null)
+    const body = { name: name.trim(), members: people.map((username) => ({ username, role: roles.get(username) ?? 'reader' })), everybody }
+    try {
+      const saved = group ? await api.put('/api/v1/tenant-groups/{id}', { path: { id: group.id }, ifMatch: group.version, body }) : await api.post('/api/v1/tenant-groups', { body })
+      say(`${saved.name} saved`)
+      onClose()
+    } catch (err) {
+      setError(err)
+      setBusy(false)
+    }
+  }
+  return (
+    <Modal opened onClose={onClose} title={group ? `Edit ${group.name}` : 'Make a tenant group'} closeButtonProps={{ 'aria-label': 'Close' }}>
+      <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
+        <TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} error={fields.get('/name')} data-autofocus autoComplete="off" />
+        <TagsInput label="People" description="User names of any tenant; press Enter after each." value={people} onChange={setPeople} error={fields.get('/members')} />
+        {people.map((p) => (
+          <Select key={p} label={`Role of ${p} in each tenant`} data={['admin', 'reader', 'none']} value={roles.get(p) ?? 'reader'} allowDeselect={false} onChange={(v) => setRoles(new Map(roles).set(p, v ?? 'reader'))} />
+        ))}
+        <MultiSelect label="Everybody in its tenants has" description="For those who are given nothing else." data={builtin} value={everybody} onChange={setEverybody} error={fields.get('/everybody')} />
+        {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
+        <div className="row"><Button type="submit" variant="filled" loading={busy}>Save</Button><Button onClick={onClose}>Cancel</Button></div>
+      </form>
+    </Modal>
+  )
+}
