@@ -97,6 +97,12 @@ type Coverage struct {
 	Exceptions []CoverageException `json:"exceptions,omitempty" doc:"The first 100"`
 }
 
+// KindCoverage is the coverage of one kind.
+type KindCoverage struct {
+	Kind string `json:"kind"`
+	Coverage
+}
+
 // CoverageException is a scope whose latest outcome is not complete.
 type CoverageException struct {
 	Connection   Ref                `json:"connection"`

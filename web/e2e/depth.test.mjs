@@ -45,7 +45,9 @@ async function rounds(page, path) {
       still = 0
       if (!asked) return out
       const round = held.splice(0)
-      out.push(round.map((r) => r.request().url().replace(`${facts.url}/api/v1`, '')))
+      // What was asked before is asked again because something has happened in the inventory, and hangs on no answer.
+      const fresh = round.map((r) => r.request().url().replace(`${facts.url}/api/v1`, '')).filter((u) => !out.flat().includes(u))
+      if (fresh.length) out.push(fresh)
       await Promise.all(round.map((r) => r.continue()))
     }
   } finally {

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"maestro.internal/collector/internal/access"
 	"maestro.internal/collector/internal/inventory"
@@ -26,6 +28,8 @@ func (s *Server) whyRoutes() {
 		summary: "Say what another file of end-of-support dates or list prices would change"}, s.previewReference)
 	handle(s, route{method: "GET", path: "/coverage/scopes", id: "list-scopes", tag: tag, action: access.Read,
 		summary: "The coverage ledger: how each scope of each connection stands; the filter may name connection, kind, status (an outcome, never, incomplete)"}, s.listScopes)
+	handle(s, route{method: "GET", path: "/coverage/kinds", id: "list-coverage", tag: tag, action: access.Read,
+		summary: "How far the list of each kind can be trusted, all kinds at once: those that a connection reads, or that something is unwatched or held of"}, s.listCoverage)
 	handle(s, route{method: "GET", path: "/resources/{kind}/{id}/coverage", id: "list-resource-coverage", tag: tag, action: access.Read,
 		summary: "The scopes that a resource's own observations lie in, and how each stands"}, s.listResourceCoverage)
 }
@@ -36,6 +40,22 @@ func (s *Server) askWhy(ctx context.Context, c access.Caller, in *whyIn) (*out[r
 		return nil, err
 	}
 	return &out[rest.Why]{Body: answer}, nil
+}
+
+func (s *Server) listCoverage(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.KindCoverage]], error) {
+	found, err := s.opt.Inventory.CoverageOfKinds(ctx, domainCaller(c))
+	if err != nil {
+		return nil, err
+	}
+	names, err := s.names(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]rest.KindCoverage, 0, len(found))
+	for _, kind := range slices.Sorted(maps.Keys(found)) {
+		items = append(items, rest.KindCoverage{Kind: kind, Coverage: coverageDocument(found[kind], names)})
+	}
+	return small(s, in, items, func(k rest.KindCoverage) string { return k.Kind }, "kind")
 }
 
 func (s *Server) listScopes(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.Scope]], error) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/url"
+	"reflect"
 	"testing"
 
 	"maestro.internal/internal/rest"
@@ -60,4 +61,24 @@ func TestCoverageLedger(t *testing.T) {
 		t.Errorf("a resource's own: %+v", own)
 	}
 	w.ask(w.stranger, "GET", path, nil).problem(404)
+}
+
+func TestCoverageOfAllKindsIsThatOfEach(t *testing.T) {
+	w := newWorld(t)
+	src := w.source("fra")
+	src.sync("server", server("1", "web-1", 1<<30))
+	src.sync("volume")
+	all := documentOf[rest.List[rest.KindCoverage]](w.ask(w.reader, "GET", "/api/v1/coverage/kinds", nil).is(200))
+	if len(all.Items) != 2 || all.Items[0].Kind != "server" || all.Items[1].Kind != "volume" {
+		t.Fatalf("the kinds: %+v", all)
+	}
+	for _, k := range all.Items {
+		one := documentOf[rest.Coverage](w.ask(w.reader, "GET", "/api/v1/coverage?kind="+k.Kind, nil).is(200))
+		if !reflect.DeepEqual(k.Coverage, one) || one.Scopes != 1 {
+			t.Errorf("%s: %+v here, %+v there", k.Kind, k.Coverage, one)
+		}
+	}
+	if other := documentOf[rest.List[rest.KindCoverage]](w.ask(w.stranger, "GET", "/api/v1/coverage/kinds", nil).is(200)); len(other.Items) != 0 {
+		t.Errorf("another tenant's: %+v", other)
+	}
 }

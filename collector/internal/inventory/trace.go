@@ -466,7 +466,7 @@ func (s *Service) RejectedRows(ctx context.Context, c Caller, connection string,
 		if err != nil {
 			return err
 		}
-		r := RejectedRow{Key: doc.Key, Name: doc.Name, Reason: doc.Reason, Asked: asked != "" && (doc.Name == asked || doc.Key == asked || strings.Contains(doc.Key, asked))}
+		r := RejectedRow{Key: doc.Key, Name: doc.Name, Reason: doc.Reason, Asked: asked != "" && (strings.TrimSpace(doc.Name) == strings.TrimSpace(asked) || doc.Key == asked || strings.Contains(doc.Key, asked))}
 		switch {
 		case r.Asked:
 			out = slices.Insert(out, 0, r)

@@ -112,7 +112,7 @@ type sighting struct {
 // Ask walks the way. Its error for a connection or kind that is not there is an *inventory.InvalidError.
 func (s *Service) Ask(ctx context.Context, c inventory.Caller, q Question) (rest.Why, error) {
 	w := &walk{s: s, c: c, q: q, now: s.opt.Clock()}
-	if w.q.Text = strings.TrimSpace(q.Text); w.q.Text == "" {
+	if strings.TrimSpace(q.Text) == "" {
 		return rest.Why{}, &inventory.InvalidError{Pointer: "/name", Problem: "say what is missing: a name, an id, the value of an identifier, or an address"}
 	}
 	if err := w.load(ctx); err != nil {
@@ -199,14 +199,20 @@ func (w *walk) look(ctx context.Context) error {
 			external[x.ID] = append(external[x.ID], k.Kind)
 		}
 	}
-	var err error
-	w.traces, err = w.s.opt.Inventory.Trace(ctx, w.c, inventory.TraceQuery{Text: w.q.Text, Kind: w.q.Kind, External: external})
-	if err != nil {
-		return fmt.Errorf("ask why: %w", err)
-	}
-	for _, t := range w.traces {
-		if t.How != inventory.ByWords {
-			w.found = append(w.found, t)
+	// Names may begin and end with blanks. Only where nothing is called exactly so are they taken for a slip of who asks.
+	for _, text := range slices.Compact([]string{w.q.Text, strings.TrimSpace(w.q.Text)}) {
+		var err error
+		w.q.Text = text
+		if w.traces, err = w.s.opt.Inventory.Trace(ctx, w.c, inventory.TraceQuery{Text: text, Kind: w.q.Kind, External: external}); err != nil {
+			return fmt.Errorf("ask why: %w", err)
+		}
+		for _, t := range w.traces {
+			if t.How != inventory.ByWords {
+				w.found = append(w.found, t)
+			}
+		}
+		if len(w.found) > 0 {
+			break
 		}
 	}
 	for i, t := range w.found {

@@ -78,6 +78,20 @@ func TestItIsThere(t *testing.T) {
 	}
 }
 
+// Blanks belong to a name: only where nothing is called so with them are they taken for a slip.
+func TestBlanksAreOfTheName(t *testing.T) {
+	w := newWorld(t)
+	x := w.connect("fra")
+	w.sync(x, complete("a", server("k1", "web-1"), server("k2", "web-1 "), server("k3", " db")))
+	for text, want := range map[string]string{"web-1": "web-1", "web-1 ": "web-1 ", " web-1": "web-1", " db": " db"} {
+		a := w.ask(text)
+		stop(t, a, "ok", "")
+		if len(a.Resources) != 1 || a.Resources[0].Resource.Name != want {
+			t.Errorf("%q is found as %+v, want %q", text, a.Resources, want)
+		}
+	}
+}
+
 // Whatever it was that took a resource away is told by the first step.
 func TestItLeft(t *testing.T) {
 	w := newWorld(t)

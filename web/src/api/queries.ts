@@ -64,6 +64,8 @@ export const q = {
       queryFn: ({ signal }) => api.get('/api/v1/coverage', { query: kind ? { kind } : {}, signal }),
       refetchInterval: every(slow),
     }),
+  coverageOfKinds: () =>
+    queryOptions({ queryKey: ['coverage', 'kinds'], queryFn: ({ signal }) => api.get('/api/v1/coverage/kinds', { query: all, signal }), refetchInterval: every(slow) }),
   why: (asked: { name: string; kind: string; connection: string }) =>
     queryOptions({
       queryKey: ['why', asked],

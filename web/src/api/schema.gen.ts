@@ -431,6 +431,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/coverage/kinds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far the list of each kind can be trusted, all kinds at once: those that a connection reads, or that something is unwatched or held of */
+        get: operations["list-coverage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/coverage/scopes": {
         parameters: {
             query?: never;
@@ -3509,6 +3526,27 @@ export interface components {
             /** Format: int64 */
             unwatched: number;
         };
+        KindCoverage: {
+            /** Format: date-time */
+            as_of?: string;
+            /** Format: int64 */
+            complete: number;
+            /** @description The first 100 */
+            exceptions?: components["schemas"]["CoverageException"][];
+            /**
+             * Format: int64
+             * @description Removals waiting
+             */
+            held: number;
+            kind: string;
+            /** Format: int64 */
+            scopes: number;
+            /**
+             * Format: int64
+             * @description Resources
+             */
+            unwatched: number;
+        };
         KindExtension: {
             /** @enum {string} */
             approval: "approved" | "pending";
@@ -3710,6 +3748,14 @@ export interface components {
         };
         ListJoinToken: {
             items: components["schemas"]["JoinToken"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
+        ListKindCoverage: {
+            items: components["schemas"]["KindCoverage"][];
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -6679,6 +6725,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Coverage"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-coverage": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListKindCoverage"];
                 };
             };
             /** @description A problem document (RFC 9457) */

@@ -1,7 +1,7 @@
 // How far each list can be trusted, in one place: a strip for every kind, with what is missing.
 import { t } from '@lingui/core/macro'
 import { Plural, Trans } from '@lingui/react/macro'
-import { useQueries, useQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { Link } from 'react-router'
 
 import { q } from '../api/queries'
@@ -9,7 +9,7 @@ import { lower } from '../format/text'
 import { KindIcon } from '../frame/icons'
 import { count } from '../format/units'
 import { trust } from '../kinds/coverage'
-import { CoverageStrip, Exceptions } from '../parts/Coverage'
+import { Exceptions, Strip } from '../parts/Coverage'
 import { Page, Panel } from '../parts/Page'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
 import css from './Coverage.module.css'
@@ -18,20 +18,25 @@ export default function Coverage() {
   const kinds = useQuery(q.kinds())
   const summary = useQuery(q.summary())
   const whole = useQuery(q.coverage())
-  const all = useQueries({ queries: (kinds.data ?? []).map((k) => q.coverage(k.name)) })
-  if (whole.error && !whole.data) return <Page title={t`Coverage`}><ProblemPanel error={whole.error} retry={() => void whole.refetch()} /></Page>
-  if (!whole.data || !kinds.data) return <Page title={t`Coverage`}><Loading what={t`the coverage`} /></Page>
-  const read = kinds.data.filter((_, i) => all[i]?.data && trust(all[i].data) !== 'none')
-  const unread = kinds.data.filter((_, i) => all[i]?.data && trust(all[i].data) === 'none')
+  const each = useQuery(q.coverageOfKinds())
+  const failed = [kinds, whole, each].find((x) => x.error && !x.data)
+  if (failed) return <Page title={t`Coverage`}><ProblemPanel error={failed.error} retry={() => void failed.refetch()} /></Page>
+  if (!whole.data || !kinds.data || !each.data) return <Page title={t`Coverage`}><Loading what={t`the coverage`} /></Page>
+  const of = new Map(each.data.items.map((c) => [c.kind, c]))
+  const read = kinds.data.flatMap((k) => {
+    const c = of.get(k.name)
+    return c && trust(c) !== 'none' ? [{ k, c }] : []
+  })
+  const unread = kinds.data.filter((k) => !read.some((r) => r.k === k))
   const active = (kind: string) => summary.data?.kinds.find((k) => k.kind === kind)?.active ?? 0
   return (
     <Page title={t`Coverage`} facts={<span><Trans>What was read, when it was last complete, and what could not be read. Nothing is called gone that was not looked for.</Trans></span>}>
       {whole.data.scopes === 0 ? <Empty title={t`Nothing has been read yet`}><Trans>Once a connection has run, every kind it reads has its line here.</Trans></Empty> : null}
       <ul className={css.list}>
-        {read.map((k) => (
+        {read.map(({ k, c }) => (
           <li key={k.name}>
             <Link to={`/inventory/${k.name}`} className={css.kind}><KindIcon kind={k} />{k.plural}</Link>
-            <CoverageStrip kind={k} total={`${count(active(k.name))} ${(active(k.name) === 1 ? k.label : k.plural).toLowerCase()}`} />
+            <Strip c={c} kind={k} total={`${count(active(k.name))} ${(active(k.name) === 1 ? k.label : k.plural).toLowerCase()}`} />
           </li>
         ))}
       </ul>

@@ -19,13 +19,18 @@ import { useNow, When } from './When'
 
 export function CoverageStrip({ kind, total }: { kind?: KindInfo | undefined; total?: string | undefined }) {
   const { data, error } = useQuery({ ...q.coverage(kind?.name), enabled: useLater() })
-  const [open, setOpen] = useState(false)
   if (error && !data) return <div className={css.strip} data-tone="warn"><Trans>How far this can be trusted is not known: {error.message}</Trans></div>
   if (!data) return <div className={css.strip}><Trans>&nbsp;</Trans></div>
+  return <Strip c={data} kind={kind} total={total} />
+}
+
+/** The strip of what was read already. */
+export function Strip({ c, kind, total }: { c: Coverage; kind?: KindInfo | undefined; total?: string | undefined }) {
+  const [open, setOpen] = useState(false)
   return (
     <div className="stack-s">
-      <Line c={data} kind={kind} total={total} open={open} toggle={() => setOpen(!open)} />
-      {open ? <Exceptions list={data.exceptions ?? []} withKind={!kind} /> : null}
+      <Line c={c} kind={kind} total={total} open={open} toggle={() => setOpen(!open)} />
+      {open ? <Exceptions list={c.exceptions ?? []} withKind={!kind} /> : null}
     </div>
   )
 }

@@ -118,8 +118,10 @@ export function FieldInput({ kind, field, text, setText, error }: { kind: string
     return <Select {...common} data={data} value={text || null} onChange={(v) => setText(v ?? '')} clearable />
   }
   if (field.type === 'array') return <Textarea {...common} description={t`One in each line.`} value={text} onChange={(e) => setText(e.currentTarget.value)} />
-  if (offered && field.type === 'string') return <Autocomplete {...common} data={offered} value={text} onChange={setText} />
-  if (field.pointer === '/common/notes' || field.path === 'description') return <Textarea {...common} value={text} onChange={(e) => setText(e.currentTarget.value)} />
+  const long = field.pointer === '/common/notes' || field.path === 'description'
+  // The same input before and after the offered values are known: who types already must not lose his place.
+  if (field.type === 'string' && !field.unit && (offered || !long)) return <Autocomplete {...common} data={offered ?? []} value={text} onChange={setText} />
+  if (long) return <Textarea {...common} value={text} onChange={(e) => setText(e.currentTarget.value)} />
   return (
     <TextInput
       {...common}

@@ -1,0 +1,69 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/store"
+	"maestro.internal/sdk/resource"
+)
+
+// CoverageOfKinds says of each kind that is read, or of which something is unwatched or held, what Coverage says of it: one walk
+// through the scopes and one count of each, instead of one per kind. By name of the kind.
+func (s *Service) CoverageOfKinds(ctx context.Context, c Caller) (map[string]*Coverage, error) {
+	out := map[string]*Coverage{}
+	never := map[string]*bool{}
+	of := func(kind string) *Coverage {
+		if out[kind] == nil {
+			out[kind], never[kind] = &Coverage{}, new(bool)
+		}
+		return out[kind]
+	}
+	err := store.Each(ctx, s.opt.Store, store.Query{Table: tScopes, Tenant: c.Tenant}, func(row store.Row) error {
+		chunk, err := decodeRow[scopeChunk](row)
+		if err != nil || !c.sees(chunk.Connection) {
+			return err
+		}
+		for i := range chunk.States {
+			st := &chunk.States[i]
+			if !st.Planned {
+				continue
+			}
+			scope, err := resource.ParseScopeKey(st.Key)
+			if err != nil {
+				return err
+			}
+			of(scope.Kind).add(st, scope, chunk.Connection, never[scope.Kind])
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read scopes: %w", err)
+	}
+	for kind, n := range never {
+		if *n {
+			out[kind].AsOf = time.Time{}
+		}
+	}
+	for _, counted := range []struct {
+		table string
+		where filter.Expr
+		to    func(*Coverage) *int
+	}{
+		{tHeads, filter.And{c.may(), eq(text("state"), string(Unwatched))}, func(cov *Coverage) *int { return &cov.Unwatched }},
+		{tHeld, eq(text("state"), "held"), func(cov *Coverage) *int { return &cov.Held }},
+	} {
+		groups, err := s.opt.Store.Group(ctx, store.Query{Table: counted.table, Tenant: c.Tenant, Where: counted.where, Limit: 10_000}, []filter.Field{text("kind")})
+		if err != nil {
+			return nil, fmt.Errorf("count by kind in %s: %w", counted.table, err)
+		}
+		for _, g := range groups {
+			if kind, ok := g.Values[0].(string); ok {
+				*counted.to(of(kind)) = g.Count
+			}
+		}
+	}
+	return out, nil
+}
