@@ -9,20 +9,14 @@ import { after, before } from 'node:test'
 
 import { ask, launch, patience, serverFacts, settled, test } from './browser.mjs'
 import { fit, make, open, send, unique } from './tools.mjs'
+import { twinsOf } from './twins.mjs'
 
 const facts = await serverFacts()
 let browser
 // Duplicates are looked for every minute: these are made first, and asked for last.
 let twins
-async function makeTwins() {
-  const name = unique('double')
-  const ip = `203.0.113.${1 + Math.floor(Math.random() * 250)}`
-  const older = await make(facts, 'server', { name, attributes: { primary_ip: ip, cpu_count: 4 } })
-  const newer = await make(facts, 'server', { name: `${name}-b`, attributes: { primary_ip: ip, memory_bytes: 8589934592 } })
-  return { name, older, newer }
-}
 before(async () => {
-  twins = makeTwins()
+  twins = twinsOf(facts, 'merged')
   browser = await launch()
   await twins
 })

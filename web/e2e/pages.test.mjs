@@ -80,6 +80,12 @@ const fits = () => {
 const spared = /\/api\/v1\/(session|events)$/
 let mood = 'calm'
 const held = []
+/** The collector does something else from now on. What it kept silent about until then it answers likewise: else the page would wait for it, half a minute of real time. */
+async function turn(to) {
+  mood = to
+  // What the page has given up waiting for cannot be answered any more.
+  for (const route of held.splice(0)) await answer(route).catch(() => undefined)
+}
 const problem = (status, title, detail) => ({ status, contentType: 'application/problem+json', headers: { 'X-Request-Id': 'REQUEST1' }, body: JSON.stringify({ title, status, detail }) })
 function answer(route) {
   if (mood === 'silent') return void held.push(route)
@@ -118,7 +124,7 @@ const goesOn = () => {
         await pass(page, 31_000, page.locator('main').getByText('The collector has not answered').first())
         await again.waitFor()
 
-        mood = 'failing'
+        await turn('failing')
         await again.click()
         await page.locator('main').getByText('The store is away.').first().waitFor()
         await page.getByText('REQUEST1').first().waitFor()

@@ -4,20 +4,14 @@ import { after, before } from 'node:test'
 
 import { ask, launch, patience, serverFacts, settled, test } from './browser.mjs'
 import { fit, make, open, send, unique } from './tools.mjs'
+import { twinsOf } from './twins.mjs'
 
 const facts = await serverFacts()
 let browser
 // Duplicates are looked for every minute: these are made first, and asked for last.
 let twins
-async function makeTwins() {
-  const one = unique('twin')
-  const ip = `198.51.100.${1 + Math.floor(Math.random() * 250)}`
-  const a = await make(facts, 'server', { name: one, attributes: { primary_ip: ip } })
-  await make(facts, 'server', { name: `${one}-b`, attributes: { primary_ip: ip } })
-  return { one, a, ip }
-}
 before(async () => {
-  twins = makeTwins()
+  twins = twinsOf(facts, 'apart')
   browser = await launch()
   await twins
 })
@@ -93,7 +87,7 @@ test('a field of one’s own is defined, typed into a form, and found by the fil
   await go(`/inventory/application/${r.id}`)
   await page.getByRole('button', { name: /more that nobody has said$/ }).click()
   await page.getByRole('button', { name: `Edit ${label}` }).click()
-  await page.locator(`[aria-label="${label}"]`).fill('R7')
+  await page.locator(`input[aria-label="${label}"]`).fill('R7')
   await page.getByRole('button', { name: 'Save', exact: true }).click()
   await page.getByText(`${label} saved`).waitFor()
   assert.deepEqual((await ask(facts, `/resources/application?filter=${encodeURIComponent(`${field.path} = "R7"`)}`)).items.map((x) => x.id), [r.id])
