@@ -152,6 +152,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed i
 		a.login(),
 		a.contexts(),
 		a.get(),
+		a.search(),
 		a.why(),
 		a.coverage(),
 		a.reference(),

@@ -79,12 +79,8 @@ func (a *app) get() *cobra.Command {
 		Long: "Print resources of a kind, or one of them with everything that is known of it.\nBeside the kinds there are: changes, audit, runs, datacenters, removals, reviews, views, kinds.",
 		Args: cobra.RangeArgs(1, 2),
 		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
-			if flags.asOf != "" {
-				at, err := moment(flags.asOf, a.env.Now())
-				if err != nil {
-					return usageError{fmt.Errorf("--as-of: %w", err)}
-				}
-				flags.asOf = at.UTC().Format(time.RFC3339Nano)
+			if err := flags.past(a.env.Now()); err != nil {
+				return err
 			}
 			if len(args) == 2 {
 				return a.getOne(cmd, c, args[0], args[1], flags)
@@ -100,7 +96,7 @@ func (a *app) get() *cobra.Command {
 	}
 	flags.add(cmd)
 	flags.addWatch(cmd)
-	cmd.Flags().StringVar(&flags.asOf, "as-of", "", "`moment` to look back to: 2026-11-01, 2026-11-01T08:00:00Z, -3d, monday")
+	flags.addPast(cmd)
 	return cmd
 }
 

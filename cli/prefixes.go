@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"net/url"
@@ -27,11 +28,15 @@ func (a *app) prefixes() *cobra.Command {
 		Example: `  maestro prefixes domains
   maestro prefixes --domain Frankfurt
   maestro prefixes --domain Frankfurt --within 10.1.0.0/16
-  maestro prefixes --domain Frankfurt 10.1.4.0/24`,
+  maestro prefixes --domain Frankfurt 10.1.4.0/24
+  maestro prefixes --domain Frankfurt --as-of monday`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
+			if err := flags.past(a.env.Now()); err != nil {
+				return err
+			}
 			if len(args) == 1 {
-				return a.onePrefix(cmd, c, domain, args[0])
+				return a.onePrefix(cmd, c, domain, args[0], flags.asOf)
 			}
 			query := flags.query()
 			query.Set("domain", domain)
@@ -40,10 +45,15 @@ func (a *app) prefixes() *cobra.Command {
 			if err != nil {
 				return whichDomain(cmd.Context(), c, domain, err)
 			}
-			return a.print(list, func() output.Table { return prefixTable(list.Items) })
+			return a.print(list, func() output.Table {
+				t := prefixTable(list.Items)
+				t.Note = asItWas(t.Note, flags.asOf)
+				return t
+			})
 		}),
 	}
 	flags.add(cmd)
+	flags.addPast(cmd)
 	cmd.PersistentFlags().StringVar(&domain, "domain", "", "`name or id` of the routing domain")
 	cmd.Flags().StringVar(&within, "within", "", "only `range` and what lies in it")
 	cmd.AddCommand(a.routingDomains())
@@ -138,8 +148,14 @@ func amount(n float64, atLeast bool) string {
 }
 
 // onePrefix prints a range, what is free in it and its addresses.
-func (a *app) onePrefix(cmd *cobra.Command, c *client.Client, domain, text string) error {
-	found, err := client.All[rest.Prefix](cmd.Context(), c, "/prefixes", url.Values{"domain": {domain}, "within": {text}, "filter": {`prefix = "` + text + `"`}}, 1)
+func (a *app) onePrefix(cmd *cobra.Command, c *client.Client, domain, text, asOf string) error {
+	moment := url.Values{}
+	if asOf != "" {
+		moment.Set("as_of", asOf)
+	}
+	asked := url.Values{"domain": {domain}, "within": {text}, "filter": {`prefix = "` + text + `"`}}
+	maps.Copy(asked, moment)
+	found, err := client.All[rest.Prefix](cmd.Context(), c, "/prefixes", asked, 1)
 	if err != nil {
 		return whichDomain(cmd.Context(), c, domain, err)
 	}
@@ -148,11 +164,11 @@ func (a *app) onePrefix(cmd *cobra.Command, c *client.Client, domain, text strin
 			Detail: fmt.Sprintf("Nothing says that it is %s in this routing domain. `maestro prefixes` lists the ranges there are.", text)}
 	}
 	at := "/prefixes/" + url.PathEscape(found.Items[0].ID)
-	detail, err := client.Get[rest.PrefixDetail](cmd.Context(), c, at, nil)
+	detail, err := client.Get[rest.PrefixDetail](cmd.Context(), c, at, moment)
 	if err != nil {
 		return err
 	}
-	used, err := client.All[rest.PrefixAddress](cmd.Context(), c, at+"/addresses", nil, 0)
+	used, err := client.All[rest.PrefixAddress](cmd.Context(), c, at+"/addresses", moment, 0)
 	if err != nil {
 		return err
 	}
@@ -179,6 +195,7 @@ func (a *app) onePrefix(cmd *cobra.Command, c *client.Client, domain, text strin
 		if trouble := prefixTrouble(p); trouble != "" {
 			t.Note += "\nLook at: " + trouble
 		}
+		t.Note = asItWas(t.Note, asOf)
 		return t
 	})
 }

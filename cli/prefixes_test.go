@@ -29,6 +29,8 @@ func TestPrefixes(t *testing.T) {
 	mux.HandleFunc("GET /api/v1/prefixes", func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
 		switch {
+		case q.Get("as_of") == "2026-11-01T08:00:00Z" && q.Get("filter") == "":
+			answer(w, rest.List[rest.Prefix]{Items: []rest.Prefix{lan}, TotalSize: 1})
 		case q.Get("domain") != "North":
 			w.WriteHeader(http.StatusBadRequest)
 			answer(w, rest.Problem{Status: 400, Title: "Bad Request", Detail: "Say which routing domain."})
@@ -61,6 +63,8 @@ func TestPrefixes(t *testing.T) {
 		{"prefixes --domain North 10.1.0.0/24", 0, []string{"10.1.0.5", "server web, server db", "duplicate", "254 free of 256; 1 ranges around it, 0 within", "Free: 10.1.0.128/25, ..."}},
 		{"prefixes --domain North 10.1.0.0/24 -o json", 0, []string{`"free_blocks"`, `"addresses"`}},
 		{"prefixes --domain North 10.9.0.0/24", 5, []string{"Nothing says that it is 10.9.0.0/24"}},
+		{"prefixes --domain North --as-of 2026-11-01T08:00:00Z", 0, []string{"fd00::/48", "As it was at 2026-11-01T08:00:00Z."}},
+		{"prefixes --as-of never", 2, []string{"--as-of"}},
 		{"prefixes", 2, []string{"say which routing domain with --domain", `"North", "lab"`}},
 		{"prefixes 10.1.0.0/24", 2, []string{`"North", "lab"`}},
 		{"prefixes domains", 0, []string{"datacenter:d1", "North"}},

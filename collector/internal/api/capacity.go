@@ -7,11 +7,11 @@ import (
 	"maestro.internal/internal/rest"
 )
 
-func (s *Server) listCapacity(ctx context.Context, c access.Caller, in *idIn) (*out[rest.List[rest.Capacity]], error) {
+func (s *Server) listCapacity(ctx context.Context, c access.Caller, in *countsIn) (*out[rest.List[rest.Capacity]], error) {
 	if _, err := s.opt.Fleet.Datacenter(ctx, domainCaller(c), in.ID); err != nil {
 		return nil, orNotFound(err, "datacenter")
 	}
-	found, err := s.opt.Inventory.Capacity(ctx, domainCaller(c), in.ID)
+	found, err := s.opt.Inventory.Capacity(ctx, domainCaller(c), in.ID, in.AsOf)
 	if err != nil {
 		return nil, err
 	}

@@ -207,8 +207,8 @@ func (s *Server) names(ctx context.Context, c access.Caller) (*names, error) {
 	return n, nil
 }
 
-func (s *Server) getSummary(ctx context.Context, c access.Caller, _ *empty) (*out[rest.Summary], error) {
-	sum, err := s.opt.Inventory.Summary(ctx, domainCaller(c))
+func (s *Server) getSummary(ctx context.Context, c access.Caller, in *summaryIn) (*out[rest.Summary], error) {
+	sum, err := s.opt.Inventory.Summary(ctx, domainCaller(c), in.AsOf)
 	if err != nil {
 		return nil, err
 	}

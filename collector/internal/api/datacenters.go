@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"maestro.internal/collector/internal/access"
 	"maestro.internal/internal/rest"
@@ -61,7 +62,7 @@ func (s *Server) withCounts(ctx context.Context, c access.Caller, list []rest.Da
 	for i, d := range list {
 		ids[i] = d.ID
 	}
-	counts, err := s.opt.Inventory.CountBy(ctx, domainCaller(c), ids)
+	counts, err := s.opt.Inventory.CountBy(ctx, domainCaller(c), ids, time.Time{})
 	if err != nil {
 		return err
 	}

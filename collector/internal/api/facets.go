@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"maestro.internal/collector/internal/access"
 	"maestro.internal/collector/internal/inventory"
@@ -11,10 +12,11 @@ import (
 )
 
 type facetsIn struct {
-	Kind   string `path:"kind" maxLength:"200"`
-	Filter string `query:"filter" doc:"As for the list"`
-	Fields string `query:"fields" maxLength:"2000" example:"state,tags,power_state" doc:"Whose values are counted, up to 12; absent: state, datacenter, region, tags, and the kind's own enumerations and flags"`
-	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"12" doc:"Of values for each"`
+	Kind   string    `path:"kind" maxLength:"200"`
+	Filter string    `query:"filter" doc:"As for the list"`
+	AsOf   time.Time `query:"as_of" doc:"Of the list as the collector had it at that moment"`
+	Fields string    `query:"fields" maxLength:"2000" example:"state,tags,power_state" doc:"Whose values are counted, up to 12; absent: state, datacenter, region, tags, and the kind's own enumerations and flags"`
+	Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"12" doc:"Of values for each"`
 }
 
 func (s *Server) facetRoutes() {
@@ -35,7 +37,7 @@ func (s *Server) listFacets(ctx context.Context, c access.Caller, in *facetsIn) 
 	if err != nil {
 		return nil, err
 	}
-	q.Kind = in.Kind
+	q.Kind, q.AsOf = in.Kind, in.AsOf
 	var names []string
 	for name := range strings.SplitSeq(in.Fields, ",") {
 		if name = strings.TrimSpace(name); name != "" {

@@ -124,11 +124,11 @@ func (s *Server) listTaken(ctx context.Context, c access.Caller, in *takenIn) (*
 	return listOf(items, "taken", "", len(items), false)
 }
 
-func (s *Server) listOrigins(ctx context.Context, c access.Caller, in *idIn) (*out[rest.List[rest.OriginCount]], error) {
+func (s *Server) listOrigins(ctx context.Context, c access.Caller, in *countsIn) (*out[rest.List[rest.OriginCount]], error) {
 	if _, err := s.opt.Fleet.Datacenter(ctx, domainCaller(c), in.ID); err != nil {
 		return nil, orNotFound(err, "datacenter")
 	}
-	found, err := s.opt.Inventory.Origins(ctx, domainCaller(c), in.ID)
+	found, err := s.opt.Inventory.Origins(ctx, domainCaller(c), in.ID, in.AsOf)
 	if err != nil {
 		return nil, err
 	}

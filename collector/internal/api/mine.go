@@ -76,7 +76,7 @@ func (s *Server) listMine(ctx context.Context, c access.Caller, in *ListIn) (*ou
 	}
 	docs := []rest.PlaceSummary{}
 	for _, e := range open {
-		sum, err := s.getSummary(ctx, e.c, &empty{})
+		sum, err := s.getSummary(ctx, e.c, &summaryIn{})
 		if err != nil {
 			return nil, err
 		}

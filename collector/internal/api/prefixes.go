@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"maestro.internal/collector/internal/access"
 	"maestro.internal/collector/internal/filter"
@@ -18,6 +19,7 @@ import (
 
 type prefixesIn struct {
 	ListIn
+	AtIn
 	Domain string `query:"domain" maxLength:"300" doc:"Id or name of a routing domain; may be absent where there is one"`
 	Within string `query:"within" maxLength:"60" example:"10.0.0.0/8" doc:"Only ranges in this one, and those around it"`
 }
@@ -27,9 +29,25 @@ type PrefixIn struct {
 	ID string `path:"id" maxLength:"500"`
 }
 
+// AtIn asks for a moment; which datacenters share a routing domain is settings, and as it is now.
+type AtIn struct {
+	AsOf time.Time `query:"as_of" doc:"The address space as the collector had it at that moment"`
+}
+
+type domainsIn struct {
+	ListIn
+	AtIn
+}
+
+type prefixIn struct {
+	PrefixIn
+	AtIn
+}
+
 type prefixListIn struct {
 	ListIn
 	PrefixIn
+	AtIn
 }
 
 func (s *Server) prefixRoutes() {
@@ -54,13 +72,13 @@ const (
 
 // routingDomains are those that the caller may know of: every name that resources or datacenters give, every other datacenter
 // and every connection without one. addresses of records in none of them are in a domain of their own.
-func (s *Server) routingDomains(ctx context.Context, c access.Caller) ([]inventory.RoutingDomain, *names, error) {
+func (s *Server) routingDomains(ctx context.Context, c access.Caller, at time.Time) ([]inventory.RoutingDomain, *names, error) {
 	who := domainCaller(c)
 	names, err := s.names(ctx, c)
 	if err != nil {
 		return nil, nil, err
 	}
-	named, err := s.opt.Inventory.RoutingDomainNames(ctx, who)
+	named, err := s.opt.Inventory.RoutingDomainNames(ctx, who, at)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -73,12 +91,12 @@ func (s *Server) routingDomains(ctx context.Context, c access.Caller) ([]invento
 		return nil, nil, err
 	}
 	var out []inventory.RoutingDomain
-	at := map[string]int{}
+	place := map[string]int{}
 	byName := func(name string) *inventory.RoutingDomain {
-		i, ok := at[name]
+		i, ok := place[name]
 		if !ok {
 			i = len(out)
-			at[name] = i
+			place[name] = i
 			out = append(out, inventory.RoutingDomain{ID: domainNamed + name, Name: name, Named: name})
 		}
 		return &out[i]
@@ -106,8 +124,8 @@ func (s *Server) routingDomains(ctx context.Context, c access.Caller) ([]invento
 	return out, names, nil
 }
 
-func (s *Server) listRoutingDomains(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.RoutingDomain]], error) {
-	domains, names, err := s.routingDomains(ctx, c)
+func (s *Server) listRoutingDomains(ctx context.Context, c access.Caller, in *domainsIn) (*out[rest.List[rest.RoutingDomain]], error) {
+	domains, names, err := s.routingDomains(ctx, c, in.AsOf)
 	if err != nil {
 		return nil, err
 	}
@@ -124,13 +142,13 @@ func (s *Server) listRoutingDomains(ctx context.Context, c access.Caller, in *Li
 		}
 		docs = append(docs, doc)
 	}
-	return small(s, in, docs, func(d rest.RoutingDomain) string { return d.ID }, "name")
+	return small(s, &in.ListIn, docs, func(d rest.RoutingDomain) string { return d.ID }, "name")
 }
 
 // routingDomain finds a domain by its id or, where that says enough, by its name. Without either there has to be but one with
 // ranges in it.
-func (s *Server) routingDomain(ctx context.Context, c access.Caller, given string) (inventory.RoutingDomain, error) {
-	domains, _, err := s.routingDomains(ctx, c)
+func (s *Server) routingDomain(ctx context.Context, c access.Caller, given string, at time.Time) (inventory.RoutingDomain, error) {
+	domains, _, err := s.routingDomains(ctx, c, at)
 	if err != nil {
 		return inventory.RoutingDomain{}, err
 	}
@@ -164,14 +182,14 @@ func prefixID(domain string, p netip.Prefix) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(p.String() + " " + domain))
 }
 
-func (s *Server) prefixOf(ctx context.Context, c access.Caller, id string) (inventory.RoutingDomain, netip.Prefix, error) {
+func (s *Server) prefixOf(ctx context.Context, c access.Caller, id string, at time.Time) (inventory.RoutingDomain, netip.Prefix, error) {
 	raw, err := base64.RawURLEncoding.DecodeString(id)
 	text, domain, ok := strings.Cut(string(raw), " ")
 	p, bad := netip.ParsePrefix(text)
 	if err != nil || !ok || bad != nil || p != p.Masked() {
 		return inventory.RoutingDomain{}, p, notFound("range")
 	}
-	domains, _, err := s.routingDomains(ctx, c)
+	domains, _, err := s.routingDomains(ctx, c, at)
 	if err != nil {
 		return inventory.RoutingDomain{}, p, err
 	}
@@ -182,8 +200,8 @@ func (s *Server) prefixOf(ctx context.Context, c access.Caller, id string) (inve
 	return domains[i], p, nil
 }
 
-func (s *Server) ranges(ctx context.Context, c access.Caller, d inventory.RoutingDomain, within netip.Prefix) (*inventory.RangeTree, error) {
-	tree, err := s.opt.Inventory.Ranges(ctx, domainCaller(c), d, within)
+func (s *Server) ranges(ctx context.Context, c access.Caller, d inventory.RoutingDomain, within netip.Prefix, at time.Time) (*inventory.RangeTree, error) {
+	tree, err := s.opt.Inventory.Ranges(ctx, domainCaller(c), d, within, at)
 	var broad *inventory.FilterError
 	if errors.As(err, &broad) {
 		return nil, problem(http.StatusBadRequest, "%s Ask for a narrower range with within.", sentence(broad.Problem.Message)).at("query.within", "is too wide")
@@ -200,23 +218,23 @@ func (s *Server) listPrefixes(ctx context.Context, c access.Caller, in *prefixes
 			return nil, problem(http.StatusBadRequest, "%s", sentence(why)).at("query.within", why)
 		}
 	}
-	d, err := s.routingDomain(ctx, c, in.Domain)
+	d, err := s.routingDomain(ctx, c, in.Domain, in.AsOf)
 	if err != nil {
 		return nil, err
 	}
-	tree, err := s.ranges(ctx, c, d, within)
+	tree, err := s.ranges(ctx, c, d, within, in.AsOf)
 	if err != nil {
 		return nil, err
 	}
 	return small(s, &in.ListIn, prefixDocuments(d, tree, tree.Ranges), func(p rest.Prefix) string { return p.ID }, "key")
 }
 
-func (s *Server) getPrefix(ctx context.Context, c access.Caller, in *PrefixIn) (*out[rest.PrefixDetail], error) {
-	d, p, err := s.prefixOf(ctx, c, in.ID)
+func (s *Server) getPrefix(ctx context.Context, c access.Caller, in *prefixIn) (*out[rest.PrefixDetail], error) {
+	d, p, err := s.prefixOf(ctx, c, in.ID, in.AsOf)
 	if err != nil {
 		return nil, err
 	}
-	tree, err := s.ranges(ctx, c, d, p)
+	tree, err := s.ranges(ctx, c, d, p, in.AsOf)
 	if err != nil {
 		return nil, err
 	}
@@ -245,11 +263,11 @@ func (s *Server) getPrefix(ctx context.Context, c access.Caller, in *PrefixIn) (
 }
 
 func (s *Server) listPrefixAddresses(ctx context.Context, c access.Caller, in *prefixListIn) (*out[rest.List[rest.PrefixAddress]], error) {
-	d, p, err := s.prefixOf(ctx, c, in.ID)
+	d, p, err := s.prefixOf(ctx, c, in.ID, in.AsOf)
 	if err != nil {
 		return nil, err
 	}
-	tree, err := s.ranges(ctx, c, d, p)
+	tree, err := s.ranges(ctx, c, d, p, in.AsOf)
 	if err != nil {
 		return nil, err
 	}

@@ -85,15 +85,11 @@ func (s *Server) listResources(ctx context.Context, c access.Caller, in *resourc
 	if err != nil {
 		return nil, err
 	}
-	moment := ""
-	if !in.AsOf.IsZero() {
-		moment = in.AsOf.UTC().Format(time.RFC3339Nano)
-	}
 	fields, err := s.fieldsOfKind(ctx, c, k.Name)
 	if err != nil {
 		return nil, err
 	}
-	q, question, err := s.listQuery(&in.ListIn, fields, in.Filter, "resources", in.Kind, moment)
+	q, question, err := s.listQuery(&in.ListIn, fields, in.Filter, "resources", in.Kind, momentText(in.AsOf))
 	if err != nil {
 		return nil, err
 	}
@@ -117,11 +113,20 @@ func (s *Server) listResources(ctx context.Context, c access.Caller, in *resourc
 	return listOf(items, question, found.Next, found.Total, found.More)
 }
 
+// momentText is part of what a question is; empty for now.
+func momentText(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339Nano)
+}
+
 func (s *Server) searchResources(ctx context.Context, c access.Caller, in *searchIn) (*out[rest.List[rest.ResourceHead]], error) {
-	q, question, err := s.listQuery(&in.ListIn, inventory.HeadFields().Naming(s.naming(ctx, c)), in.Filter, "heads", in.Q)
+	q, question, err := s.listQuery(&in.ListIn, inventory.HeadFields().Naming(s.naming(ctx, c)), in.Filter, "heads", in.Q, momentText(in.AsOf))
 	if err != nil {
 		return nil, err
 	}
+	q.AsOf = in.AsOf
 	if words := filter.Words(in.Q); len(words) > 0 {
 		field, ok := inventory.HeadFields().Text()
 		if !ok {
@@ -163,7 +168,7 @@ func (s *Server) heldBy(ctx context.Context, c access.Caller, q *inventory.ListQ
 	if !strings.ContainsAny(word, ".:-") || strings.ContainsAny(word, " \t") {
 		return false, nil
 	}
-	ids, more, ok, err := s.opt.Inventory.Holders(ctx, domainCaller(c), word)
+	ids, more, ok, err := s.opt.Inventory.Holders(ctx, domainCaller(c), word, in.AsOf)
 	if err != nil || !ok {
 		return false, err
 	}

@@ -42,7 +42,8 @@ type resourcesIn struct {
 
 type searchIn struct {
 	ListIn
-	Q string `query:"q" maxLength:"500" doc:"Words, each the beginning of some word of the resource; or an address, a range or a MAC, which finds who has it"`
+	AsOf time.Time `query:"as_of" doc:"The resources as the collector had them at that moment"`
+	Q    string    `query:"q" maxLength:"500" doc:"Words, each the beginning of some word of the resource; or an address, a range or a MAC, which finds who has it"`
 }
 
 type kindIn struct {
@@ -51,6 +52,16 @@ type kindIn struct {
 
 type idIn struct {
 	ID string `path:"id" maxLength:"200"`
+}
+
+// countsIn asks for counts of something's resources.
+type countsIn struct {
+	ID   string    `path:"id" maxLength:"200"`
+	AsOf time.Time `query:"as_of" doc:"Of the resources as the collector had them at that moment"`
+}
+
+type summaryIn struct {
+	AsOf time.Time `query:"as_of" doc:"Resources are counted as the collector had them at that moment; connections, agents and what waits for a decision as they are now"`
 }
 
 type listOfIn struct {

@@ -160,15 +160,11 @@ func (s *Server) exportResources(ctx context.Context, c access.Caller, in *expor
 	if err != nil {
 		return nil, err
 	}
-	moment := ""
-	if !in.AsOf.IsZero() {
-		moment = in.AsOf.UTC().Format(time.RFC3339Nano)
-	}
 	fields, err := s.fieldsOfKind(ctx, c, k.Name)
 	if err != nil {
 		return nil, err
 	}
-	q, _, err := s.listQuery(&ListIn{OrderBy: in.OrderBy}, fields, in.Filter, "export", in.Kind, moment)
+	q, _, err := s.listQuery(&ListIn{OrderBy: in.OrderBy}, fields, in.Filter, "export", in.Kind, momentText(in.AsOf))
 	if err != nil {
 		return nil, err
 	}

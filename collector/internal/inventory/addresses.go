@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
@@ -196,9 +197,9 @@ func routed(a netip.Addr) bool {
 // mostHolders bounds, by kind, the resources that are found across kinds by what they hold.
 const mostHolders = 1000
 
-// Holders are the resources of all kinds that hold what a text is: an address, a range or a MAC. ok is false when it is none of
-// these; more says that there are more of a kind than are told.
-func (s *Service) Holders(ctx context.Context, c Caller, word string) (ids []string, more, ok bool, err error) {
+// Holders are the resources of all kinds that hold what a text is, or held it at a moment: an address, a range or a MAC. ok is false
+// when it is none of these; more says that there are more of a kind than are told.
+func (s *Service) Holders(ctx context.Context, c Caller, word string, at time.Time) (ids []string, more, ok bool, err error) {
 	kinds, err := s.Kinds(ctx, c.Tenant)
 	if err != nil {
 		return nil, false, false, err
@@ -213,15 +214,31 @@ func (s *Service) Holders(ctx context.Context, c Caller, word string) (ids []str
 		if err := s.ensureKind(ctx, k.Kind); err != nil {
 			return nil, false, false, err
 		}
-		page, err := s.opt.Store.Find(ctx, store.Query{Table: tResources, Tenant: c.Tenant, Part: k.Name, Limit: mostHolders,
-			Where: filter.And{c.may(), shown(false), where}})
+		found, others, err := s.holdersOf(ctx, c, k.Kind, filter.And{c.may(), shown(false), where}, at)
 		if err != nil {
 			return nil, false, false, fmt.Errorf("look for %s among %s: %w", word, k.Name, err)
 		}
-		more = more || page.Next != ""
+		more, ids = more || others, append(ids, found...)
+	}
+	return ids, more, ok, nil
+}
+
+func (s *Service) holdersOf(ctx context.Context, c Caller, k *schema.Kind, where filter.And, at time.Time) (ids []string, more bool, err error) {
+	take := func(row store.Row) error { ids = append(ids, row.ID); return nil }
+	if at.IsZero() {
+		page, err := s.opt.Store.Find(ctx, store.Query{Table: tResources, Tenant: c.Tenant, Part: k.Name, Limit: mostHolders, Where: where})
 		for _, row := range page.Rows {
 			ids = append(ids, row.ID)
 		}
+		return ids, page.Next != "", err
 	}
-	return ids, more, ok, nil
+	if err := s.withinHorizon(ctx, c.Tenant, at); err != nil {
+		return nil, false, err
+	}
+	err = s.differing(ctx, c.Tenant, k, at, true, func(p *pastSet) (err error) {
+		ids = nil
+		more, err = upTo(mostHolders, take, func(fn func(store.Row) error) error { return s.eachThen(ctx, c, p, where, fn) })
+		return err
+	})
+	return ids, more, err
 }

@@ -3,9 +3,9 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"maestro.internal/collector/internal/filter"
-	"maestro.internal/collector/internal/store"
 )
 
 // Capacity is what the active resources of one sort hold together: of servers by their type, since a hypervisor's memory and
@@ -37,8 +37,8 @@ var capacities = []struct {
 // distinctSizes bounds how many different sizes of one sort are summed up. Sizes repeat: they are chosen from catalogues.
 const distinctSizes = 100_000
 
-// Capacity sums up what a datacenter's active resources that the caller may read hold.
-func (s *Service) Capacity(ctx context.Context, c Caller, datacenter string) ([]Capacity, error) {
+// Capacity sums up what a datacenter's active resources that the caller may read hold, or held at a moment.
+func (s *Service) Capacity(ctx context.Context, c Caller, datacenter string, at time.Time) ([]Capacity, error) {
 	var out []Capacity
 	for _, of := range capacities {
 		k, err := s.kind(ctx, c.Tenant, of.kind)
@@ -48,20 +48,19 @@ func (s *Service) Capacity(ctx context.Context, c Caller, datacenter string) ([]
 		if err := s.ensureKind(ctx, k.Kind); err != nil {
 			return nil, err
 		}
-		q := store.Query{Table: tResources, Tenant: c.Tenant, Part: of.kind, Limit: distinctSizes,
-			Where: filter.And{c.may(), eq(text("datacenter"), datacenter), eq(text("state"), string(Active))}}
+		where := filter.And{c.may(), eq(text("datacenter"), datacenter), eq(text("state"), string(Active))}
 		types := []filter.Field{text("kind")}
 		if of.typ != "" {
 			types = []filter.Field{text("attributes", of.typ)}
 		}
-		groups, err := s.opt.Store.Group(ctx, q, types)
+		groups, err := s.groupsAt(ctx, c, at, k.Kind, where, types, distinctSizes)
 		if err != nil {
 			return nil, fmt.Errorf("count %s: %w", of.kind, err)
 		}
-		at := map[string]int{}
+		line := map[string]int{}
 		for _, g := range groups {
 			typ, _ := g.Values[0].(string)
-			at[typ] = len(out)
+			line[typ] = len(out)
 			one := Capacity{Kind: of.kind, Count: g.Count}
 			if of.typ != "" {
 				one.Type = typ
@@ -69,7 +68,7 @@ func (s *Service) Capacity(ctx context.Context, c Caller, datacenter string) ([]
 			out = append(out, one)
 		}
 		for _, name := range keysOf(of.sums) {
-			groups, err := s.opt.Store.Group(ctx, q, append(types[:1:1], number("attributes", name)))
+			groups, err := s.groupsAt(ctx, c, at, k.Kind, where, append(types[:1:1], number("attributes", name)), distinctSizes)
 			if err != nil {
 				return nil, fmt.Errorf("sum up %s of %s: %w", name, of.kind, err)
 			}
@@ -77,7 +76,7 @@ func (s *Service) Capacity(ctx context.Context, c Caller, datacenter string) ([]
 				typ, _ := g.Values[0].(string)
 				size, said := g.Values[1].(float64)
 				// What was added between two counts has no line yet; it is in the next answer.
-				if i, known := at[typ]; known && said {
+				if i, known := line[typ]; known && said {
 					*of.sums[name](&out[i]) += int64(size) * int64(g.Count)
 				}
 			}

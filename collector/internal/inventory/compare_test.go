@@ -148,7 +148,7 @@ func TestTwoWaysIntoThePast(t *testing.T) {
 		moments = append(moments, c.now())
 	}
 	server := s.builtin["server"].Kind
-	pages := func(at time.Time, where filter.Expr, order store.Order, list func(ListQuery, filter.And) (*ResourceList, error)) string {
+	pages := func(at time.Time, where filter.Expr, order store.Order, list func(ListQuery, filter.And) (pastFound, error)) string {
 		t.Helper()
 		out := ""
 		q := ListQuery{Kind: "server", AsOf: at, Limit: 3, Order: []store.Order{order}}
@@ -157,30 +157,37 @@ func TestTwoWaysIntoThePast(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			out += fmt.Sprintf("(%d:", page.Total)
-			for _, r := range page.Items {
-				out += fmt.Sprintf(" %s/%d %s", r.Name, r.Version, r.Attributes)
+			out += fmt.Sprintf("(%d:", page.total)
+			for _, row := range page.rows {
+				r, err := decodeRow[resourceDoc](row)
+				if err != nil {
+					t.Fatal(err)
+				}
+				out += fmt.Sprintf(" %s/%d %s", r.Name, row.Version, r.Attributes)
 			}
 			out += ")\n"
-			if page.Next == "" {
+			if page.next == "" {
 				return out
 			}
-			q.After = page.Next
+			q.After = page.next
 		}
 	}
 	for i, at := range moments {
 		for _, where := range []filter.Expr{filter.Const(true), eq(text("attributes", "hostname"), "h1"), filter.Compare{Field: number("attributes", "cpu_count"), Op: filter.Ge, Value: 6.0}} {
 			for _, order := range []store.Order{{Field: text("name")}, {Field: number("attributes", "cpu_count"), Desc: true}} {
-				want := pages(at, where, order, func(q ListQuery, w filter.And) (*ResourceList, error) {
-					return s.listAllPast(ctx, everyone, server, q, w)
-				})
-				got := pages(at, where, order, func(q ListQuery, w filter.And) (*ResourceList, error) {
-					list, ok, err := s.listRecentPast(ctx, everyone, server, q, w)
-					if !ok && err == nil {
-						t.Fatal("gave up")
+				list := func(recent bool) func(ListQuery, filter.And) (pastFound, error) {
+					return func(q ListQuery, w filter.And) (found pastFound, err error) {
+						err = s.differing(ctx, tenant, server, at, recent, func(p *pastSet) (err error) {
+							if recent != (p.changed != nil) {
+								t.Fatal("gave up")
+							}
+							found, err = s.pageThen(ctx, everyone, p, q, w)
+							return err
+						})
+						return found, err
 					}
-					return list, err
-				})
+				}
+				want, got := pages(at, where, order, list(false)), pages(at, where, order, list(true))
 				if got != want {
 					t.Errorf("as of round %d, %s by %v: got\n%swant\n%s", i, filter.Format(where), order, got, want)
 				}

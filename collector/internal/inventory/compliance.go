@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
@@ -29,7 +30,7 @@ func (s *Service) Compliance(ctx context.Context, c Caller, kind string) ([]Comp
 	if err != nil {
 		return nil, fmt.Errorf("read tag policy: %w", err)
 	}
-	summary, err := s.Summary(ctx, c)
+	summary, err := s.Summary(ctx, c, time.Time{})
 	if err != nil {
 		return nil, err
 	}

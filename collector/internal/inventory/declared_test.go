@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
@@ -195,7 +196,7 @@ func TestFieldsWait(t *testing.T) {
 	if got := l.find("billing"); len(got) != 0 {
 		t.Error("words that wait are found")
 	}
-	sum, err := l.s.Summary(l.ctx, everyone)
+	sum, err := l.s.Summary(l.ctx, everyone, time.Time{})
 	if err != nil || sum.PendingKinds != 1 {
 		t.Fatalf("%+v %v", sum, err)
 	}
@@ -205,7 +206,7 @@ func TestFieldsWait(t *testing.T) {
 	if tools, _ = k.Field("vsphere.tools_version"); !tools.Indexed || !tools.Column || k.Waits() {
 		t.Errorf("%+v", tools)
 	}
-	if sum, err = l.s.Summary(l.ctx, everyone); err != nil || sum.PendingKinds != 0 {
+	if sum, err = l.s.Summary(l.ctx, everyone, time.Time{}); err != nil || sum.PendingKinds != 0 {
 		t.Errorf("%+v %v", sum, err)
 	}
 	l.run(a, complete(one, thing(one, "k1", attrs(`{"vsphere":{"tools_version":12,"annotation":"Billing"}}`))))

@@ -50,8 +50,8 @@ func DefaultFacets(k *schema.Kind) []string {
 	return out
 }
 
-// Facets counts values under a filter, as far as the caller may see resources; at most limit values of each field. Order,
-// position and moment of the question are not looked at.
+// Facets counts values under a filter, as far as the caller may see resources; at most limit values of each field. Order and
+// position of the question are not looked at.
 func (s *Service) Facets(ctx context.Context, c Caller, q ListQuery, fields []string, limit int) ([]Facet, error) {
 	k, err := s.kind(ctx, c.Tenant, q.Kind)
 	if err != nil {
@@ -64,9 +64,6 @@ func (s *Service) Facets(ctx context.Context, c Caller, q ListQuery, fields []st
 	if err != nil {
 		return nil, err
 	}
-	if q.Where, err = s.resolveHops(ctx, c, q.Kind, q.Where); err != nil {
-		return nil, err
-	}
 	counted := make([]filter.Field, len(fields))
 	state := -1
 	for i, name := range fields {
@@ -77,29 +74,77 @@ func (s *Service) Facets(ctx context.Context, c Caller, q ListQuery, fields []st
 			state = i
 		}
 	}
-	question := func(stateNamed bool) store.Query {
-		where := filter.And{c.may(), shown(stateNamed)}
-		if q.Where != nil {
-			where = append(where, q.Where)
-		}
-		return store.Query{Table: tResources, Tenant: c.Tenant, Part: q.Kind, Where: where, Limit: limit + 2}
-	}
-	groups, err := s.opt.Store.Tally(ctx, question(q.StateNamed), counted)
+	groups, err := s.facetGroups(ctx, c, q, k.Kind, counted, state, limit+2)
 	if err != nil {
-		return nil, fmt.Errorf("count values: %w", err)
-	}
-	if state >= 0 && !q.StateNamed { // among the states, those that lists hide are offered too
-		all, err := s.opt.Store.Tally(ctx, question(true), counted[state:state+1])
-		if err != nil {
-			return nil, fmt.Errorf("count states: %w", err)
-		}
-		groups[state] = all[0]
+		return nil, err
 	}
 	out := make([]Facet, len(fields))
 	for i, name := range fields {
 		out[i] = facetOf(name, groups[i], limit)
 	}
 	return out, nil
+}
+
+// facetGroups counts each field's values, of the state's also those that lists hide: it is offered to find them.
+func (s *Service) facetGroups(ctx context.Context, c Caller, q ListQuery, k *schema.Kind, counted []filter.Field, state, limit int) ([][]store.Group, error) {
+	if !q.AsOf.IsZero() {
+		return s.facetGroupsThen(ctx, c, q, k, counted, state, limit)
+	}
+	var err error
+	if q.Where, err = s.resolveHops(ctx, c, q.Kind, q.Where); err != nil {
+		return nil, err
+	}
+	question := func(stateNamed bool) store.Query {
+		where := filter.And{c.may(), shown(stateNamed)}
+		if q.Where != nil {
+			where = append(where, q.Where)
+		}
+		return store.Query{Table: tResources, Tenant: c.Tenant, Part: q.Kind, Where: where, Limit: limit}
+	}
+	groups, err := s.opt.Store.Tally(ctx, question(q.StateNamed), counted)
+	if err != nil {
+		return nil, fmt.Errorf("count values: %w", err)
+	}
+	if state >= 0 && !q.StateNamed {
+		all, err := s.opt.Store.Tally(ctx, question(true), counted[state:state+1])
+		if err != nil {
+			return nil, fmt.Errorf("count states: %w", err)
+		}
+		groups[state] = all[0]
+	}
+	return groups, nil
+}
+
+func (s *Service) facetGroupsThen(ctx context.Context, c Caller, q ListQuery, k *schema.Kind, counted []filter.Field, state, limit int) ([][]store.Group, error) {
+	where, err := s.conditionThen(ctx, c, &q)
+	if err != nil {
+		return nil, err
+	}
+	bys := make([][]filter.Field, len(counted))
+	for i, f := range counted {
+		bys[i] = []filter.Field{f}
+	}
+	var groups [][]store.Group
+	err = s.differing(ctx, c.Tenant, k, q.AsOf, !q.StateNamed, func(p *pastSet) error {
+		var err error
+		if groups, err = s.countThen(ctx, c, p, where, bys, limit); err != nil || state < 0 || q.StateNamed {
+			return err
+		}
+		hidden := q
+		hidden.StateNamed = true
+		if where, err := s.conditionThen(ctx, c, &hidden); err != nil {
+			return err
+		} else if all, err := s.countThen(ctx, c, p, where, bys[state:state+1], limit); err != nil {
+			return err
+		} else {
+			groups[state] = all[0]
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count values: %w", err)
+	}
+	return groups, nil
 }
 
 // facetIndex has all default facets of a kind together, so that they are counted without reading a resource.

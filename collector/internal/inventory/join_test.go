@@ -349,7 +349,7 @@ func TestAccessRoots(t *testing.T) {
 	if got := l.server("name of k2"); got.Datacenter != "dc3" || string(got.Common) != `{}` {
 		t.Fatalf("%+v", got)
 	}
-	counts, err := l.s.CountBy(l.ctx, everyone, []string{"dc1", "dc3"})
+	counts, err := l.s.CountBy(l.ctx, everyone, []string{"dc1", "dc3"}, time.Time{})
 	if err != nil || fmt.Sprint(counts) != "map[dc3:map[server:2]]" {
 		t.Fatalf("%v %v", counts, err)
 	}

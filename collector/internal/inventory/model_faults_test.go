@@ -190,7 +190,7 @@ func (x *comparison) restore() {
 	fresh := x.open(x.rt)
 	x.copyStore(x.saved.store, fresh)
 	poison := x.m.poison
-	x.m = x.saved.model.copy()
+	x.m, x.marks = x.saved.model.copy(), nil // the history is an older one
 	x.m.poison = poison
 	if x.bad.word != "" && !x.m.hasSeen(poison) {
 		x.bad.at = tChanges

@@ -46,7 +46,7 @@ func (w *world) envelope(scope resource.Scope, key string) resource.Envelope {
 	v := w.ver[key]
 	env := thing(scope, key, named(fmt.Sprintf("%s %s v%d", w.conn, key, v)))
 	if w.conn == "a" {
-		env.Attributes = []byte(fmt.Sprintf(`{"cpu_count":%d}`, cpuOf(key, v)))
+		env.Attributes = []byte(fmt.Sprintf(`{"cpu_count":%d,"ip_addresses":[%q]}`, cpuOf(key, v), addressOf(cpuOf(key, v))))
 	} else {
 		env.Attributes = []byte(fmt.Sprintf(`{"hostname":%q}`, hostSeen(key, v)))
 	}
@@ -120,7 +120,9 @@ func RunModel(t *testing.T, open func(t tb) store.Store) {
 		for range rapid.IntRange(3, 28).Draw(rt, "steps") {
 			x.step()
 			x.compare()
+			x.mark()
 		}
+		x.comparePast()
 		x.compareHistory()
 		x.compareSelected()
 		x.compareSeal()
@@ -141,6 +143,7 @@ type comparison struct {
 	m        *model
 	worlds   map[string]*world
 	story    []string
+	marks    []mark
 }
 
 func (x *comparison) tell(format string, args ...any) {

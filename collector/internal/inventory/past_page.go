@@ -3,12 +3,10 @@ package inventory
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
-	"maestro.internal/sdk/schema"
 )
 
 // pastPage is the first rows after a position in an order, of rows that come in none. It holds a few pages, however many come.
@@ -68,47 +66,24 @@ func (p *pastPage) cut() {
 	}
 }
 
-// pastRows takes the revisions of changes that meet the condition, and answers the first ones as rows of the kind's table.
-func (s *Service) pastRows(ctx context.Context, c Caller, kind *schema.Kind, where filter.And, changes []string, into *pastPage) ([]store.Row, error) {
-	asItWas := saidByRevision(where) && !slices.ContainsFunc(into.order, func(o store.Order) bool { return isDerivedField(o.Field) })
-	slices.Sort(changes)
-	for keys := range slices.Chunk(changes, rowsPerUnit) {
-		found, err := getRows(ctx, s.opt.Store, tChanges, c.Tenant, "", keys)
-		if err != nil {
-			return nil, err
-		}
-		rows := make([]pastRow, 0, len(found))
-		for _, row := range found {
-			was, err := revisionOf(row)
-			if err != nil {
-				return nil, err
-			}
-			rows = append(rows, was)
-		}
-		if !asItWas {
-			if err := s.complete(ctx, c, kind, rows); err != nil {
-				return nil, err
-			}
-		}
-		for _, was := range rows {
-			doc, err := filter.NewRowReader(was.id, was.doc)
-			if err != nil {
-				return nil, err
-			}
-			if doc.Match(where) {
-				into.take(was, doc)
-			}
-		}
+// pastRows takes the revisions that meet the condition, of what is not as today, and answers the first ones as rows.
+func (s *Service) pastRows(ctx context.Context, c Caller, p *pastSet, where filter.And, into *pastPage) ([]store.Row, error) {
+	// Whether a row is complete shows where something asks for what only a complete one has.
+	complete := slices.ContainsFunc(into.order, func(o store.Order) bool { return isDerivedField(o.Field) }) ||
+		slices.ContainsFunc(flattened(where), func(e filter.Expr) bool { return !saidByRevision(e) })
+	err := s.eachChanged(ctx, c, p, where, complete, func(was pastRow, doc filter.Reader) error { into.take(was, doc); return nil })
+	if err != nil {
+		return nil, err
 	}
 	into.cut()
-	if asItWas {
-		if err := s.complete(ctx, c, kind, into.first); err != nil {
+	if !complete {
+		if err := s.complete(ctx, c, p.kind, into.first); err != nil {
 			return nil, err
 		}
 	}
 	out := make([]store.Row, len(into.first))
 	for i, r := range into.first {
-		out[i] = store.Row{ID: r.id, Tenant: c.Tenant, Part: kind.Name, Version: r.version, Doc: r.doc}
+		out[i] = r.row(c, p)
 	}
 	return out, nil
 }
@@ -122,42 +97,9 @@ func revisionOf(change store.Row) (pastRow, error) {
 	return pastRow{id: ch.ResourceID, version: ch.Version, doc: ch.Revision}, err
 }
 
-// complete adds what a resource's row has beside its revision. Rights are today's.
-func (s *Service) complete(ctx context.Context, c Caller, kind *schema.Kind, rows []pastRow) error {
-	ids := make([]string, len(rows))
-	for i, r := range rows {
-		ids[i] = r.id
-	}
-	today, err := getRows(ctx, s.opt.Store, tHeads, c.Tenant, "", ids)
-	if err != nil {
-		return err
-	}
-	for i := range rows {
-		r := &rows[i]
-		var doc resourceDoc
-		if err := json.Unmarshal(r.doc, &doc.revision); err != nil {
-			return fmt.Errorf("decode revision of %s: %w", r.id, err)
-		}
-		if row, ok := today[r.id]; ok {
-			head, err := decodeRow[headDoc](row)
-			if err != nil {
-				return err
-			}
-			doc.AccessRoots = head.AccessRoots
-		}
-		doc.derive(kind)
-		row, err := encodeRow(r.id, c.Tenant, kind.Name, r.version, doc)
-		if err != nil {
-			return err
-		}
-		r.doc = row.Doc
-	}
-	return nil
-}
-
 // isDerivedField says that a row's document has the field and its revision has not, or has it as it was where rights are meant.
 func isDerivedField(f filter.Field) bool {
-	return len(f.Path) > 0 && slices.Contains([]string{"access_roots", "tag_pairs", "label_pairs", "words", "nets", "origin"}, f.Path[0])
+	return len(f.Path) > 0 && slices.Contains([]string{"access_roots", "tag_pairs", "label_pairs", "words", "nets", "origin", "addresses"}, f.Path[0])
 }
 
 // saidByRevision says that a condition can be answered by a revision alone.

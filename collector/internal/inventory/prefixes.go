@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
@@ -75,8 +76,8 @@ type RangeTree struct {
 	More bool
 }
 
-// RoutingDomainNames are the routing domains that resources name.
-func (s *Service) RoutingDomainNames(ctx context.Context, c Caller) ([]string, error) {
+// RoutingDomainNames are the routing domains that resources name, or named at a moment; a zero one is now.
+func (s *Service) RoutingDomainNames(ctx context.Context, c Caller, at time.Time) ([]string, error) {
 	var out []string
 	field := text("attributes", "routing_domain")
 	for _, kind := range []string{"prefix", "address"} {
@@ -87,8 +88,7 @@ func (s *Service) RoutingDomainNames(ctx context.Context, c Caller) ([]string, e
 		if err := s.ensureKind(ctx, k.Kind); err != nil {
 			return nil, err
 		}
-		groups, err := s.opt.Store.Group(ctx, store.Query{Table: tResources, Tenant: c.Tenant, Part: kind, Limit: 10_000,
-			Where: filter.And{c.may(), shown(false), filter.Exists{Field: field}}}, []filter.Field{field})
+		groups, err := s.groupsAt(ctx, c, at, k.Kind, filter.And{c.may(), shown(false), filter.Exists{Field: field}}, []filter.Field{field}, 10_000)
 		if err != nil {
 			return nil, fmt.Errorf("list routing domains: %w", err)
 		}
@@ -101,8 +101,26 @@ func (s *Service) RoutingDomainNames(ctx context.Context, c Caller) ([]string, e
 	return unique(out), nil
 }
 
-// Ranges is the tree of a routing domain; with a valid prefix what lies within it, and the ranges around it.
-func (s *Service) Ranges(ctx context.Context, c Caller, d RoutingDomain, within netip.Prefix) (*RangeTree, error) {
+// Ranges is the tree of a routing domain, now or at a moment; with a valid prefix what lies within it, and the ranges around it.
+func (s *Service) Ranges(ctx context.Context, c Caller, d RoutingDomain, within netip.Prefix, at time.Time) (*RangeTree, error) {
+	if at.IsZero() {
+		return s.rangesFrom(d, within, c, func(where filter.And, fn func(store.Row) error) error {
+			return store.Each(ctx, s.opt.Store, store.Query{Table: tHeads, Tenant: c.Tenant, Where: where}, fn)
+		})
+	}
+	if err := s.withinHorizon(ctx, c.Tenant, at); err != nil {
+		return nil, err
+	}
+	var tree *RangeTree
+	err := s.differing(ctx, c.Tenant, nil, at, true, func(p *pastSet) (err error) {
+		tree, err = s.rangesFrom(d, within, c, func(where filter.And, fn func(store.Row) error) error { return s.eachThen(ctx, c, p, where, fn) })
+		return err
+	})
+	return tree, err
+}
+
+// rangesFrom makes the tree of the heads that each goes through.
+func (s *Service) rangesFrom(d RoutingDomain, within netip.Prefix, c Caller, each func(filter.And, func(store.Row) error) error) (*RangeTree, error) {
 	places := d.places()
 	spans := spansOf(places, within)
 	if len(spans) == 0 {
@@ -131,26 +149,33 @@ func (s *Service) Ranges(ctx context.Context, c Caller, d RoutingDomain, within 
 	if within.IsValid() {
 		around = in(texts("addresses"), keysAround(places, within))
 	}
-	q := store.Query{Table: tHeads, Tenant: c.Tenant, Where: filter.And{c.may(), kinds, filter.Or{where, around}}}
-	if more, err := s.eachUpTo(ctx, q, mostRanges, collect(ranges, true)); err != nil {
+	if more, err := upTo(mostRanges, collect(ranges, true), func(fn func(store.Row) error) error {
+		return each(filter.And{c.may(), kinds, filter.Or{where, around}}, fn)
+	}); err != nil {
 		return nil, fmt.Errorf("read ranges: %w", err)
 	} else if more {
 		return nil, &FilterError{Of: ErrTooBroad, Problem: &filter.Error{Message: fmt.Sprintf("the routing domain %s has more than %d ranges there", d.Name, mostRanges),
 			Expected: "a narrower range"}}
 	}
-	q.Where = filter.And{c.may(), filter.Not{Of: kinds}, where}
-	more, err := s.eachUpTo(ctx, q, mostAddresses, collect(addresses, false))
+	more, err := upTo(mostAddresses, collect(addresses, false), func(fn func(store.Row) error) error {
+		return each(filter.And{c.may(), filter.Not{Of: kinds}, where}, fn)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read addresses: %w", err)
 	}
 	return rangeTree(ranges, addresses, more), nil
 }
 
-// eachUpTo goes through rows and says whether there were more than most.
+// eachUpTo goes through what a query finds, and says whether there was more than most.
 func (s *Service) eachUpTo(ctx context.Context, q store.Query, most int, fn func(store.Row) error) (bool, error) {
+	return upTo(most, fn, func(fn func(store.Row) error) error { return store.Each(ctx, s.opt.Store, q, fn) })
+}
+
+// upTo goes through rows and says whether there were more than most.
+func upTo(most int, fn func(store.Row) error, each func(func(store.Row) error) error) (bool, error) {
 	n := 0
 	stop := fmt.Errorf("enough")
-	err := store.Each(ctx, s.opt.Store, q, func(row store.Row) error {
+	err := each(func(row store.Row) error {
 		if n++; n > most {
 			return stop
 		}

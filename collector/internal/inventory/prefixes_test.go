@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -20,7 +21,7 @@ func (l *lab) tree(c Caller, d RoutingDomain, within string) *RangeTree {
 	if within != "" {
 		p = netip.MustParsePrefix(within)
 	}
-	tree, err := l.s.Ranges(l.ctx, c, d, p)
+	tree, err := l.s.Ranges(l.ctx, c, d, p, time.Time{})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -91,7 +92,7 @@ func TestRanges(t *testing.T) {
 	// The other site's addresses are others, though they are written alike.
 	l.want(l.tree(everyone, dc2, "").lines(), "10.0.0.0/8 network lan: used 1, allocated 0, free 1.6777215e+07", "10.1.0.5 server web")
 	l.want(l.tree(everyone, RoutingDomain{ID: "3", Named: "lab"}, "").lines(), "192.168.0.0/16 prefix shared: used 0, allocated 0, free 65536")
-	if names, err := l.s.RoutingDomainNames(l.ctx, everyone); err != nil || !slices.Equal(names, []string{"lab"}) {
+	if names, err := l.s.RoutingDomainNames(l.ctx, everyone, time.Time{}); err != nil || !slices.Equal(names, []string{"lab"}) {
 		t.Errorf("%v %v", names, err)
 	}
 	// Sites that are one routing domain share their addresses.

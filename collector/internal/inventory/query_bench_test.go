@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"testing"
+	"time"
 
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
@@ -72,7 +73,7 @@ func BenchmarkQuery(b *testing.B) {
 	for name, within := range map[string]netip.Prefix{"tree": {}, "range": netip.MustParsePrefix("10.0.7.0/24")} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				tree, err := s.Ranges(ctx, everyone, RoutingDomain{Datacenters: []string{"dc1"}}, within)
+				tree, err := s.Ranges(ctx, everyone, RoutingDomain{Datacenters: []string{"dc1"}}, within, time.Time{})
 				if err != nil || len(tree.Addresses) == 0 {
 					b.Fatalf("%+v %v", tree, err)
 				}

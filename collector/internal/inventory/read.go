@@ -336,6 +336,9 @@ var ErrTooBroad = fmt.Errorf("filter too broad")
 
 // Heads is a page of resources across kinds; q.Kind is ignored, the fields are those of HeadFields.
 func (s *Service) Heads(ctx context.Context, c Caller, q ListQuery) (*HeadList, error) {
+	if !q.AsOf.IsZero() {
+		return s.headsPast(ctx, c, q)
+	}
 	where := filter.And{c.may(), shown(q.StateNamed)}
 	if q.Where != nil {
 		where = append(where, q.Where)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
@@ -41,11 +42,10 @@ type OriginCount struct {
 	Recorded, Discovered, Both int
 }
 
-// Origins are the three lists of a datacenter, counted by kind.
-func (s *Service) Origins(ctx context.Context, c Caller, datacenter string) ([]OriginCount, error) {
-	groups, err := s.opt.Store.Group(ctx, store.Query{Table: tHeads, Tenant: c.Tenant, Limit: 10_000,
-		Where: filter.And{c.may(), eq(text("datacenter"), datacenter), eq(text("state"), string(Active))}},
-		[]filter.Field{text("kind"), text("origin")})
+// Origins are the three lists of a datacenter, counted by kind, now or at a moment.
+func (s *Service) Origins(ctx context.Context, c Caller, datacenter string, at time.Time) ([]OriginCount, error) {
+	groups, err := s.groupsAt(ctx, c, at, nil, filter.And{c.may(), eq(text("datacenter"), datacenter), eq(text("state"), string(Active))},
+		[]filter.Field{text("kind"), text("origin")}, 10_000)
 	if err != nil {
 		return nil, fmt.Errorf("count resources: %w", err)
 	}

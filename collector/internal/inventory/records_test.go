@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/sdk/resource"
@@ -61,11 +62,11 @@ func TestDiscoveryAdoptsRecords(t *testing.T) {
 			t.Errorf("%s: %s", origin, got)
 		}
 	}
-	counts, err := l.s.Origins(l.ctx, everyone, "dc1")
+	counts, err := l.s.Origins(l.ctx, everyone, "dc1", time.Time{})
 	if err != nil || len(counts) != 1 || counts[0] != (OriginCount{Kind: "server", Recorded: 1, Discovered: 1, Both: 2}) {
 		t.Errorf("%+v %v", counts, err)
 	}
-	if none, err := l.s.Origins(l.ctx, Caller{Tenant: tenant}, "dc1"); err != nil || len(none) != 0 {
+	if none, err := l.s.Origins(l.ctx, Caller{Tenant: tenant}, "dc1", time.Time{}); err != nil || len(none) != 0 {
 		t.Errorf("somebody without rights: %+v %v", none, err)
 	}
 	got := l.get(first.ID)

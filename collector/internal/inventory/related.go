@@ -341,10 +341,9 @@ func (cov *Coverage) add(st *scopeState, scope resource.Scope, connection string
 	}
 }
 
-// Summary is the tenant's counts, as far as the caller may see.
-func (s *Service) Summary(ctx context.Context, c Caller) (*Summary, error) {
-	groups, err := s.opt.Store.Group(ctx, store.Query{Table: tHeads, Tenant: c.Tenant, Where: c.may(), Limit: 10_000},
-		[]filter.Field{text("kind"), text("state")})
+// Summary is the tenant's counts, as far as the caller may see; of resources at a moment unless it is zero, of what waits for a decision always now.
+func (s *Service) Summary(ctx context.Context, c Caller, at time.Time) (*Summary, error) {
+	groups, err := s.groupsAt(ctx, c, at, nil, filter.And{c.may()}, []filter.Field{text("kind"), text("state")}, 10_000)
 	if err != nil {
 		return nil, fmt.Errorf("count resources: %w", err)
 	}
@@ -385,15 +384,14 @@ func (s *Service) Summary(ctx context.Context, c Caller) (*Summary, error) {
 	return out, nil
 }
 
-// CountBy counts the caller's active resources by kind for each of the given datacenters.
-func (s *Service) CountBy(ctx context.Context, c Caller, datacenters []string) (map[string]map[string]int, error) {
+// CountBy counts the caller's active resources by kind for each of the given datacenters, now or at a moment.
+func (s *Service) CountBy(ctx context.Context, c Caller, datacenters []string, at time.Time) (map[string]map[string]int, error) {
 	out := map[string]map[string]int{}
 	if len(datacenters) == 0 {
 		return out, nil
 	}
-	groups, err := s.opt.Store.Group(ctx, store.Query{Table: tHeads, Tenant: c.Tenant, Limit: 100_000,
-		Where: filter.And{c.may(), eq(text("state"), string(Active)), in(text("datacenter"), datacenters)}},
-		[]filter.Field{text("datacenter"), text("kind")})
+	groups, err := s.groupsAt(ctx, c, at, nil, filter.And{c.may(), eq(text("state"), string(Active)), in(text("datacenter"), datacenters)},
+		[]filter.Field{text("datacenter"), text("kind")}, 100_000)
 	if err != nil {
 		return nil, fmt.Errorf("count resources: %w", err)
 	}

@@ -75,7 +75,7 @@ func TestScale(t *testing.T) {
 		x.compare(ctx, hand, q)
 	}
 	counts := median(func() {
-		sum, err := x.s.Summary(ctx, everyone)
+		sum, err := x.s.Summary(ctx, everyone, time.Time{})
 		x.must(err)
 		if len(sum.Kinds) != 1 || sum.Kinds[0].Active != n {
 			t.Errorf("the dashboard counts %+v", sum.Kinds)

@@ -21,12 +21,14 @@ const (
 	// What was and is no more; related_past.go.
 	tPastRelations = "past_relations"
 	tPastHolders   = "past_holders"
-	tHeld          = "held_removals"
-	tReviews       = "reviews"
-	tOperations    = "operations"
-	tPins          = "identity_pins"
-	tMarks         = "marks"
-	tKinds         = "kinds"
+	// What was forgotten, for lists of before; past_set.go.
+	tPruned     = "pruned"
+	tHeld       = "held_removals"
+	tReviews    = "reviews"
+	tOperations = "operations"
+	tPins       = "identity_pins"
+	tMarks      = "marks"
+	tKinds      = "kinds"
 	// Rules from tags to meaning; rules.go.
 	tMappings    = "mappings"
 	tMappingJobs = "mapping_jobs"
@@ -72,6 +74,7 @@ func Tables() []store.Table {
 		{Name: tRelations, Indexes: []store.Index{idx("from", text("from")), idx("want", text("want"))}},
 		{Name: tPastRelations, Indexes: []store.Index{idx("from", text("from")), idx("want", text("want"))}},
 		{Name: tPastHolders, Indexes: []store.Index{idx("resource", text("resource_id")), idx("want", text("want"))}},
+		{Name: tPruned, Indexes: []store.Index{idx("at", when("at"))}},
 		{Name: tHeld, Indexes: []store.Index{idx("state", text("state"), when("held_at"))}},
 		{Name: tReviews, Indexes: []store.Index{idx("state", text("state"))}},
 		{Name: tOperations, Indexes: []store.Index{idx("state", text("state"))}},

@@ -162,7 +162,7 @@ func (s *Service) Sweep(ctx context.Context, now time.Time) error {
 		do   func(context.Context, time.Time) error
 	}{
 		{"carry out decisions on removals", s.sweepHeld}, {"unwatch what is not read", s.sweepUnread}, {"let others speak for what is silent", s.sweepSilent}, {"look for duplicates", s.sweepDuplicates},
-		{"follow mapping rules", s.sweepMappings}, {"fail runs without news", s.sweepRuns}, {"prune", s.prune},
+		{"follow mapping rules", s.sweepMappings}, {"fail runs without news", s.sweepRuns}, {"prune", s.prune}, {"forget what was pruned", s.forgetPruned},
 		{"write relations by people", s.sweepRelinks},
 	} {
 		if e := step.do(ctx, now); e != nil {
@@ -283,15 +283,15 @@ func (s *Service) prune(ctx context.Context, now time.Time) error {
 		if head.UpdatedAt.UTC().Format(store.TimeLayout) >= limit {
 			continue
 		}
-		if err := s.pruneOne(ctx, row.Tenant, head.Kind, row.ID); err != nil {
+		if err := s.pruneOne(ctx, row.Tenant, head.Kind, row.ID, now); err != nil {
 			return fmt.Errorf("prune %s: %w", row.ID, err)
 		}
 	}
 	return nil
 }
 
-// pruneOne deletes index rows first, so that a key is asked for again, and the resource last.
-func (s *Service) pruneOne(ctx context.Context, tenant, kind, id string) error {
+// pruneOne notes it, deletes index rows first, so that a key is asked for again, and the resource last.
+func (s *Service) pruneOne(ctx context.Context, tenant, kind, id string, now time.Time) error {
 	return s.opt.Store.Update(ctx, func(tx store.Tx) error {
 		rows, err := getRows(ctx, tx, tResources, tenant, kind, []string{id})
 		if err != nil {
@@ -306,6 +306,11 @@ func (s *Service) pruneOne(ctx context.Context, tenant, kind, id string) error {
 			if err != nil {
 				return err
 			}
+			note, err := rememberPruned(tenant, kind, id, row.Version, now)
+			if err != nil {
+				return err
+			}
+			ops = append(ops, note)
 			var sources []string
 			for _, src := range doc.Sources {
 				sources = append(sources, src.Observation)

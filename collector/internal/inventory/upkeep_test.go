@@ -79,7 +79,7 @@ func TestUnwatchKindAndRunRows(t *testing.T) {
 	if err := l.s.UnwatchKind(l.ctx, tenant, "a", "volume", "user:anna", "kind disabled"); err != nil {
 		t.Fatal(err)
 	}
-	sum, err := l.s.Summary(l.ctx, everyone)
+	sum, err := l.s.Summary(l.ctx, everyone, time.Time{})
 	if err != nil || len(sum.Kinds) != 2 || sum.Kinds[0].Active != 1 || sum.Kinds[1].Unwatched != 1 {
 		t.Fatalf("%+v %v", sum, err)
 	}
@@ -154,7 +154,7 @@ func TestPluginKinds(t *testing.T) {
 	if info.Rejected != 1 || info.Created != 0 {
 		t.Fatalf("a kind that waits: %+v", info)
 	}
-	sum, err := l.s.Summary(l.ctx, everyone)
+	sum, err := l.s.Summary(l.ctx, everyone, time.Time{})
 	if err != nil || sum.PendingKinds != 1 {
 		t.Fatalf("%+v %v", sum, err)
 	}

@@ -28,6 +28,9 @@ export const moving = (r: Pick<Run, 'state'>) => r.state === 'queued' || r.state
 const fast = (ms: number) => (stream.stands() ? 15_000 : ms)
 export const pace = (runs: readonly Run[] | undefined, idle = 10_000) => (runs?.some(moving) ? fast(2000) : every(idle)())
 
+/** The moment as a parameter, if the page shows the past. */
+const then = (asOf: string | undefined) => (asOf ? { as_of: asOf } : {})
+
 export const q = {
   session: () =>
     queryOptions({
@@ -56,8 +59,8 @@ export const q = {
       staleTime: 60_000,
       refetchInterval: every(120_000),
     }),
-  summary: () =>
-    queryOptions({ queryKey: ['summary'], queryFn: ({ signal }) => api.get('/api/v1/summary', { signal }), refetchInterval: every(10_000) }),
+  summary: (asOf?: string) =>
+    queryOptions({ queryKey: asOf ? ['summary', asOf] : ['summary'], queryFn: ({ signal }) => api.get('/api/v1/summary', { query: then(asOf), signal }), refetchInterval: asOf ? false : every(10_000) }),
   coverage: (kind?: string) =>
     queryOptions({
       queryKey: ['coverage', kind ?? ''],
@@ -88,10 +91,10 @@ export const q = {
       placeholderData: keepPreviousData,
       enabled: text.trim() !== '',
     }),
-  facets: (kind: string, filter: string, fields = '') =>
+  facets: (kind: string, filter: string, fields = '', asOf?: string) =>
     queryOptions({
-      queryKey: ['facets', kind, filter, fields],
-      queryFn: ({ signal }) => api.get('/api/v1/resources/{kind}/facets', { path: { kind }, query: { filter, fields }, signal }),
+      queryKey: ['facets', kind, filter, fields, asOf ?? ''],
+      queryFn: ({ signal }) => api.get('/api/v1/resources/{kind}/facets', { path: { kind }, query: { filter, fields, ...then(asOf) }, signal }),
       placeholderData: keepPreviousData,
       staleTime: slow,
     }),
@@ -196,14 +199,14 @@ export const q = {
     queryOptions({ queryKey: ['datacenters', 'origins', id], queryFn: ({ signal }) => api.get('/api/v1/datacenters/{id}/origins', { path: { id }, signal }), refetchInterval: every(60_000) }),
   capacity: (id: string) =>
     queryOptions({ queryKey: ['datacenters', 'capacity', id], queryFn: ({ signal }) => api.get('/api/v1/datacenters/{id}/capacity', { path: { id }, signal }), staleTime: slow }),
-  routingDomains: () =>
-    queryOptions({ queryKey: ['routing-domains'], queryFn: ({ signal }) => api.get('/api/v1/routing_domains', { query: all, signal }), staleTime: slow }),
-  prefixes: (domain: string) =>
-    queryOptions({ queryKey: ['prefixes', domain], queryFn: ({ signal }) => api.get('/api/v1/prefixes', { query: { ...all, domain }, signal }), refetchInterval: every(60_000) }),
-  prefix: (id: string) =>
-    queryOptions({ queryKey: ['prefixes', 'one', id], queryFn: ({ signal }) => api.get('/api/v1/prefixes/{id}', { path: { id }, signal }) }),
-  prefixAddresses: (id: string) =>
-    queryOptions({ queryKey: ['prefixes', 'addresses', id], queryFn: ({ signal }) => api.get('/api/v1/prefixes/{id}/addresses', { path: { id }, query: all, signal }) }),
+  routingDomains: (asOf?: string) =>
+    queryOptions({ queryKey: ['routing-domains', asOf ?? ''], queryFn: ({ signal }) => api.get('/api/v1/routing_domains', { query: { ...all, ...then(asOf) }, signal }), staleTime: slow }),
+  prefixes: (domain: string, asOf?: string) =>
+    queryOptions({ queryKey: ['prefixes', domain, asOf ?? ''], queryFn: ({ signal }) => api.get('/api/v1/prefixes', { query: { ...all, domain, ...then(asOf) }, signal }), refetchInterval: asOf ? false : every(60_000) }),
+  prefix: (id: string, asOf?: string) =>
+    queryOptions({ queryKey: ['prefixes', 'one', id, asOf ?? ''], queryFn: ({ signal }) => api.get('/api/v1/prefixes/{id}', { path: { id }, query: then(asOf), signal }) }),
+  prefixAddresses: (id: string, asOf?: string) =>
+    queryOptions({ queryKey: ['prefixes', 'addresses', id, asOf ?? ''], queryFn: ({ signal }) => api.get('/api/v1/prefixes/{id}/addresses', { path: { id }, query: { ...all, ...then(asOf) }, signal }) }),
   mapping: () =>
     queryOptions({ queryKey: ['mapping'], queryFn: ({ signal }) => api.get('/api/v1/mapping', { signal }), refetchInterval: (x) => (x.state.data?.job?.running ? 2000 : slow) }),
   options: () =>

@@ -6994,7 +6994,10 @@ export interface operations {
     };
     "list-datacenter-capacity": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of the resources as the collector had them at that moment */
+                as_of?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -7025,7 +7028,10 @@ export interface operations {
     };
     "list-datacenter-origins": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Of the resources as the collector had them at that moment */
+                as_of?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -8939,6 +8945,8 @@ export interface operations {
     "list-prefixes": {
         parameters: {
             query?: {
+                /** @description The address space as the collector had it at that moment */
+                as_of?: string;
                 /** @description Count beyond 10,000 too */
                 count?: "exact";
                 /** @description Id or name of a routing domain; may be absent where there is one */
@@ -8982,7 +8990,10 @@ export interface operations {
     };
     "get-prefix": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The address space as the collector had it at that moment */
+                as_of?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -9014,6 +9025,8 @@ export interface operations {
     "list-prefix-addresses": {
         parameters: {
             query?: {
+                /** @description The address space as the collector had it at that moment */
+                as_of?: string;
                 /** @description Count beyond 10,000 too */
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
@@ -9359,6 +9372,8 @@ export interface operations {
     "search-resources": {
         parameters: {
             query?: {
+                /** @description The resources as the collector had them at that moment */
+                as_of?: string;
                 /** @description Count beyond 10,000 too */
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
@@ -9953,6 +9968,8 @@ export interface operations {
     "list-facets": {
         parameters: {
             query?: {
+                /** @description Of the list as the collector had it at that moment */
+                as_of?: string;
                 /** @description Whose values are counted, up to 12; absent: state, datacenter, region, tags, and the kind's own enumerations and flags */
                 fields?: string;
                 /** @description As for the list */
@@ -10344,6 +10361,8 @@ export interface operations {
     "list-routing-domains": {
         parameters: {
             query?: {
+                /** @description The address space as the collector had it at that moment */
+                as_of?: string;
                 /** @description Count beyond 10,000 too */
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
@@ -11680,7 +11699,10 @@ export interface operations {
     };
     "get-summary": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Resources are counted as the collector had them at that moment; connections, agents and what waits for a decision as they are now */
+                as_of?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;

@@ -19,6 +19,11 @@ export function useAsOf(): string | undefined {
   return at && text ? (/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(text) ? text : at.toISOString()) : undefined
 }
 
+/** What a link adds to stay at the moment that the page shows. */
+export function asOfSearch(asOf: string | undefined): string {
+  return asOf ? `?as_of=${encodeURIComponent(asOf)}` : ''
+}
+
 export function AsOfClock() {
   const { pathname } = useLocation()
   const now = useNow()
@@ -26,8 +31,8 @@ export function AsOfClock() {
   const [params, setParams] = useSearchParams()
   const [open, setOpen] = useState(false)
   const [text, setText] = useState('')
-  // Only the inventory can be shown as it was.
-  if (!pathname.startsWith('/inventory/')) return null
+  // Only the inventory can be shown as it was, and the address space that is made of it.
+  if (!pathname.startsWith('/inventory/') && !/^\/prefixes(\/|$)/.test(pathname)) return null
   const set = (at: Date | null) => {
     const next = new URLSearchParams(params)
     if (at) next.set('as_of', at.toISOString())

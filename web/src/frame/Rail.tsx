@@ -11,6 +11,7 @@ import { q } from '../api/queries'
 import type { KindInfo } from '../api/types'
 import { count } from '../format/units'
 import { Foreign } from '../parts/Text'
+import { asOfSearch, useAsOf } from './AsOf'
 import css from './Rail.module.css'
 import { KindIcon } from './icons'
 import { RailViews } from './RailViews'
@@ -35,8 +36,10 @@ interface Item {
 
 export function Rail({ closed }: { closed: boolean }) {
   const kinds = useQuery(q.kinds())
+  const asOf = useAsOf()
+  const search = asOfSearch(asOf)
   const enabled = useLater()
-  const summary = useQuery({ ...q.summary(), enabled })
+  const summary = useQuery({ ...q.summary(asOf), enabled })
   const reviews = useQuery({ ...q.reviews('state = open'), enabled })
   const counts = new Map((summary.data?.kinds ?? []).map((k) => [k.kind, k.active]))
   const held = summary.data?.held_removals ?? 0
@@ -57,7 +60,7 @@ export function Rail({ closed }: { closed: boolean }) {
           const list = of(key)
           return list.length ? (
             <Section key={key} title={title} closed={closed}>
-              <Items closed={closed} items={list.map((k) => kindItem(k, counts.get(k.name)))} />
+              <Items closed={closed} items={list.map((k) => kindItem(k, counts.get(k.name), search))} />
             </Section>
           ) : null
         })}
@@ -72,7 +75,7 @@ export function Rail({ closed }: { closed: boolean }) {
               { to: '/runs', label: t`Runs`, icon: <IconActivity size={size} stroke={1.6} /> },
               { to: '/coverage', label: t`Coverage`, icon: <IconChecklist size={size} stroke={1.6} /> },
               { to: '/datacenters', label: t`Datacenters`, icon: <IconBuilding size={size} stroke={1.6} /> },
-              { to: '/prefixes', label: t`Address space`, icon: <IconHierarchy size={size} stroke={1.6} /> },
+              { to: `/prefixes${search}`, label: t`Address space`, icon: <IconHierarchy size={size} stroke={1.6} /> },
             ]}
           />
         </Section>
@@ -97,7 +100,7 @@ export function Rail({ closed }: { closed: boolean }) {
 
 const known = (group: string) => (groups.some(([g]) => g === group) ? group : 'other')
 
-const kindItem = (k: KindInfo, n: number | undefined): Item => ({ to: `/inventory/${k.name}`, label: k.plural, icon: <KindIcon kind={k} />, count: n })
+const kindItem = (k: KindInfo, n: number | undefined, search: string): Item => ({ to: `/inventory/${k.name}${search}`, label: k.plural, icon: <KindIcon kind={k} />, count: n })
 
 function Section({ title, closed, children }: { title: string; closed: boolean; children: ReactNode }) {
   return (

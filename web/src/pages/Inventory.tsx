@@ -12,7 +12,7 @@ import { Problem } from '../api/problem'
 import { q } from '../api/queries'
 import type { KindInfo, Resource, View } from '../api/types'
 import { count } from '../format/units'
-import { useAsOf } from '../frame/AsOf'
+import { asOfSearch, useAsOf } from '../frame/AsOf'
 import { KindIcon } from '../frame/icons'
 import { useMaySomewhere } from '../frame/session'
 import { alignsRight, chosen, columnsOf, type Column } from '../kinds/fields'
@@ -102,7 +102,7 @@ function KindList({ kind }: { kind: KindInfo }) {
   const size = rows.total
   const over = rows.over ? 'over ' : ''
   const total = first ? `${over}${count(size)} ${(size === 1 ? kind.label : kind.plural).toLowerCase()}${filter ? ' found' : ''}` : undefined
-  const search = asOf ? `?as_of=${encodeURIComponent(asOf)}` : ''
+  const search = asOfSearch(asOf)
   // What is ticked belongs to one filter.
   const ticked = selection.of === filter ? selection.ticked : new Set<string>()
   const everything = selection.of === filter && selection.all
@@ -120,7 +120,7 @@ function KindList({ kind }: { kind: KindInfo }) {
       facts={kind.summary ? <span>{kind.summary}</span> : null}
       actions={
         <>
-          {asOf ? null : <Button leftSection={<IconAdjustmentsHorizontal size={15} aria-hidden />} aria-pressed={view.facets} variant={view.facets ? 'light' : 'default'} onClick={() => view.set({ facets: view.facets ? '' : '1' })}><Trans>Facets</Trans></Button>}
+          <Button leftSection={<IconAdjustmentsHorizontal size={15} aria-hidden />} aria-pressed={view.facets} variant={view.facets ? 'light' : 'default'} onClick={() => view.set({ facets: view.facets ? '' : '1' })}><Trans>Facets</Trans></Button>
           <Views kind={kind} now={view.shown} current={view.view} onOpen={open} />
           <Columns all={all} shown={shown} pinned={view.shown.pinned} onChange={(ids, pinned) => view.set({ columns: ids, pinned: pinned ? String(pinned) : '' })} />
           <Export kind={kind} filter={filter} ids={some ? ticked : undefined} what={some ? t`The rows that are ticked` : t`All that this filter finds`} tooMany={some && ticked.size > mostTicked} orderBy={view.orderBy} asOf={asOf} columns={shown} />
@@ -148,7 +148,7 @@ function KindList({ kind }: { kind: KindInfo }) {
         <Names kind={kind} />
       ) : (
         <div className={css.body}>
-          {view.facets && !asOf ? <Facets kind={kind} filter={filter} onFilter={onFilter} /> : null}
+          {view.facets ? <Facets kind={kind} filter={filter} onFilter={onFilter} asOf={asOf} /> : null}
           {!list.isPending && rows.rows.length === 0 ? (
             <div className="grow"><Nothing kind={kind} filter={filter} onFilter={onFilter} /></div>
           ) : (

@@ -9,6 +9,7 @@ import { Link, useSearchParams } from 'react-router'
 import { q } from '../api/queries'
 import type { Prefix, Ref } from '../api/types'
 import { amount } from '../format/units'
+import { asOfSearch, useAsOf } from '../frame/AsOf'
 import { Bar } from '../parts/Bar'
 import { DataTable, type Col } from '../parts/DataTable'
 import { Page } from '../parts/Page'
@@ -18,9 +19,11 @@ import css from './Prefixes.module.css'
 
 export default function Prefixes() {
   const [params, setParams] = useSearchParams()
-  const domains = useQuery(q.routingDomains())
+  const asOf = useAsOf()
+  const search = asOfSearch(asOf)
+  const domains = useQuery(q.routingDomains(asOf))
   const domain = params.get('domain') ?? domains.data?.items[0]?.id ?? ''
-  const tree = useQuery({ ...q.prefixes(domain), enabled: domain !== '' })
+  const tree = useQuery({ ...q.prefixes(domain, asOf), enabled: domain !== '' })
   const choose = (
     <Select
       aria-label={t`Routing domain`}
@@ -29,7 +32,7 @@ export default function Prefixes() {
       searchable
       data={(domains.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))}
       value={domain || null}
-      onChange={(v) => v && setParams({ domain: v })}
+      onChange={(v) => v && setParams(asOf ? { domain: v, as_of: asOf } : { domain: v })}
     />
   )
   if (domains.error && !domains.data) return <Page title={t`Address space`}><ProblemPanel error={domains.error} retry={() => void domains.refetch()} /></Page>
@@ -38,19 +41,20 @@ export default function Prefixes() {
       {tree.error && !tree.data ? <ProblemPanel error={tree.error} retry={() => void tree.refetch()} /> : !tree.data && (domain || !domains.data) ? <Loading what={t`the prefixes`} /> : !tree.data?.items.length ? (
         <Empty icon={<IconHierarchy size={28} stroke={1.4} aria-hidden />} title={t`No ranges of addresses here`}><Trans>Networks and subnets that are discovered, and prefixes that people record, appear here.</Trans></Empty>
       ) : (
-        <DataTable label={t`Prefixes`} rows={tree.data.items} cols={rangeColumns} rowKey={(p) => p.id} to={(p) => `/prefixes/${p.id}`} />
+        <DataTable label={t`Prefixes`} rows={tree.data.items} cols={rangeColumns(search)} rowKey={(p) => p.id} to={(p) => `/prefixes/${p.id}${search}`} />
       )}
     </Page>
   )
 }
 
-export const rangeColumns: Col<Prefix>[] = [
-  { id: 'range', label: t`Range`, width: 250, cell: (p) => <span>{Array.from({ length: p.depth }, (_, i) => <i key={i} className={css.step} />)}<Link to={`/prefixes/${p.id}`}><code>{p.prefix}</code></Link></span> },
-  { id: 'is', label: t`Is`, width: 260, cell: (p) => <Refs list={p.resources} /> },
+/** search keeps the links at the moment that the page shows. */
+export const rangeColumns = (search: string): Col<Prefix>[] => [
+  { id: 'range', label: t`Range`, width: 250, cell: (p) => <span>{Array.from({ length: p.depth }, (_, i) => <i key={i} className={css.step} />)}<Link to={`/prefixes/${p.id}${search}`}><code>{p.prefix}</code></Link></span> },
+  { id: 'is', label: t`Is`, width: 260, cell: (p) => <Refs list={p.resources} search={search} /> },
   { id: 'used', label: t`Used`, width: 190, cell: (p) => <Used p={p} /> },
   { id: 'free', label: t`Free`, width: 110, right: true, cell: (p) => amount(p.free) },
   { id: 'size', label: t`Addresses`, width: 110, right: true, cell: (p) => amount(p.size) },
-  { id: 'look', label: t`Look at`, width: 230, cell: (p) => <Trouble p={p} /> },
+  { id: 'look', label: t`Look at`, width: 230, cell: (p) => <Trouble p={p} search={search} /> },
 ]
 
 /** Taken is what is used, or given to ranges within. */
@@ -64,23 +68,23 @@ function Used({ p }: { p: Prefix }) {
   )
 }
 
-export function Trouble({ p }: { p: Prefix }) {
+export function Trouble({ p, search }: { p: Prefix; search: string }) {
   if (!p.duplicate && !p.overlaps?.length) return null
   return (
     <span className={css.warn}>
       {p.duplicate ? t`duplicate` : null}
       {p.duplicate && p.overlaps?.length ? ', ' : null}
-      {p.overlaps?.length ? <><Trans>lies in <Refs list={p.overlaps} /></Trans></> : null}
+      {p.overlaps?.length ? <><Trans>lies in <Refs list={p.overlaps} search={search} /></Trans></> : null}
     </span>
   )
 }
 
-export function Refs({ list }: { list: Ref[] }) {
+export function Refs({ list, search }: { list: Ref[]; search: string }) {
   const most = 3
   return (
     <span className="clip">
       {list.slice(0, most).map((r, i) => (
-        <span key={r.id}>{i > 0 ? ', ' : ''}<Link to={`/inventory/${r.kind ?? ''}/${r.id}`}><Foreign text={r.name || r.id} max={28} /></Link></span>
+        <span key={r.id}>{i > 0 ? ', ' : ''}<Link to={`/inventory/${r.kind ?? ''}/${r.id}${search}`}><Foreign text={r.name || r.id} max={28} /></Link></span>
       ))}
       {list.length > most ? <span className="muted"> +{list.length - most}</span> : null}
     </span>

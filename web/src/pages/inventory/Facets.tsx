@@ -17,8 +17,8 @@ import css from './Facets.module.css'
 
 const titles: Record<string, string> = { state: t`State`, datacenter: t`Datacenter`, region: t`Region`, tags: t`Tags`, labels: t`Labels`, zone: t`Zone` }
 
-export function Facets({ kind, filter, onFilter }: { kind: KindInfo; filter: string; onFilter: (it: string) => void }) {
-  const facets = useQuery({ ...q.facets(kind.name, filter), enabled: useLater() })
+export function Facets({ kind, filter, onFilter, asOf }: { kind: KindInfo; filter: string; onFilter: (it: string) => void; asOf: string | undefined }) {
+  const facets = useQuery({ ...q.facets(kind.name, filter, '', asOf), enabled: useLater() })
   const columns = columnsOf(kind)
   const title = (field: string) => titles[field] ?? columns.find((c) => c.id === field)?.label ?? human(field)
   if (facets.error && !facets.data) return <aside className={css.panel} aria-label={t`Facets`}><ProblemPanel error={facets.error} compact retry={() => void facets.refetch()} /></aside>
