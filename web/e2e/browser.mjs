@@ -153,6 +153,7 @@ export async function pages(facts) {
       ['connection', `/connections/${connection.id}`],
       ['connection-edit', `/connections/${connection.id}/edit`],
       ['connection-new', '/connections/new'],
+      ['connection-health', '/connections/health'],
       ['connection-setup', '/connections/setup'],
       ['credentials', '/connections/credentials'],
       ['runs', '/runs'],

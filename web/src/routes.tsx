@@ -10,6 +10,7 @@ const pages: [path: string, load: Load][] = [
   ['inventory/:kind', () => import('./pages/Inventory')],
   ['inventory/:kind/:id', () => import('./pages/Resource')],
   ['connections', () => import('./pages/Connections')],
+  ['connections/health', () => import('./pages/Health')],
   ['connections/setup', () => import('./pages/wizard/Wizard')],
   ['connections/new', () => import('./pages/ConnectionEdit')],
   ['connections/credentials', () => import('./pages/Credentials')],

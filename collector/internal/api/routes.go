@@ -190,6 +190,7 @@ func (s *Server) routes() {
 	s.identityRoutes()
 	s.prefixRoutes()
 	s.fleetRoutes()
+	s.healthRoutes()
 	s.transferRoutes()
 	s.eventRoutes()
 	s.whyRoutes()

@@ -123,6 +123,8 @@ export const q = {
       queryFn: ({ signal }) => api.get('/api/v1/connections', { query: all, signal }),
       refetchInterval: (query) => pace(query.state.data?.items.flatMap((c) => (c.last_run ? [c.last_run] : []))),
     }),
+  health: () =>
+    queryOptions({ queryKey: ['connections', 'health'], queryFn: ({ signal }) => api.get('/api/v1/connections/health', { query: all, signal }), refetchInterval: every(slow) }),
   connection: (id: string) =>
     queryOptions({
       queryKey: ['connections', id],

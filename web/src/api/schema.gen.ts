@@ -414,6 +414,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/connections/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The health matrix: how each kind of each connection stands, and when it was last read completely */
+        get: operations["list-connection-health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/coverage": {
         parameters: {
             query?: never;
@@ -2987,6 +3004,17 @@ export interface components {
             uploaded_at: string;
             uploaded_by: string;
         };
+        ConnectionHealth: {
+            agent?: components["schemas"]["Ref"];
+            datacenter?: components["schemas"]["Ref"];
+            /** @enum {string} */
+            health: "ok" | "degraded" | "failing" | "never" | "paused" | "no_agent";
+            id: string;
+            /** @description What is switched on, by name */
+            kinds: components["schemas"]["KindHealth"][];
+            name: string;
+            provider: string;
+        };
         ConnectionsEvent: {
             connections?: components["schemas"]["StandingEvent"][];
         };
@@ -3553,6 +3581,36 @@ export interface components {
             plugin_version: string;
             provider: string;
         };
+        KindHealth: {
+            advice?: string;
+            /**
+             * Format: int64
+             * @description Those of them that were read to their end last time
+             */
+            complete: number;
+            error?: string;
+            kind: string;
+            /**
+             * Format: date-time
+             * @description When the kind was last read to its end everywhere: of its scopes the one that was so longest ago; absent while one never was
+             */
+            last_complete?: string;
+            /** @description The last complete read is older than two of its intervals */
+            late?: boolean;
+            /** Format: int64 */
+            listed: number;
+            /** Format: int64 */
+            rejected: number;
+            /** @description The latest run of the worst scope */
+            run_id?: string;
+            /**
+             * Format: int64
+             * @description Those of the latest plan
+             */
+            scopes: number;
+            /** @description The worst outcome among the scopes: complete, partial, denied, throttled, unreachable, unsupported, failed, not_tried, or never for what was never read */
+            status: string;
+        };
         KindInfo: {
             /** @enum {string} */
             approval: "approved" | "pending";
@@ -3700,6 +3758,14 @@ export interface components {
         };
         ListConnectionFile: {
             items: components["schemas"]["ConnectionFile"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
+        ListConnectionHealth: {
+            items: components["schemas"]["ConnectionHealth"][];
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -6693,6 +6759,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-connection-health": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListConnectionHealth"];
                 };
             };
             /** @description A problem document (RFC 9457) */
