@@ -89,7 +89,7 @@ function Cell({ k }: { k: KindHealth }) {
   const body = (
     <>
       <State state={k.status} word={word} />
-      <span className={css.under}>{k.last_complete ? <><When at={k.last_complete} />{k.late ? <span className={css.late}><Trans> late</Trans></span> : null}</> : <span className="muted"><Trans>never complete</Trans></span>}</span>
+      <span className={css.under}>{k.last_complete ? <><When at={k.last_complete} />{k.late ? <>{' '}<span className={css.late}><Trans>late</Trans></span></> : null}</> : <span className="muted"><Trans>never complete</Trans></span>}</span>
     </>
   )
   return k.run_id ? <Link to={`/runs/${k.run_id}`} className={css.cell} title={[k.error, k.advice].filter(Boolean).join(' ') || undefined}>{body}</Link> : <span className={css.cell}>{body}</span>
