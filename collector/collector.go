@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -64,6 +65,7 @@ type Collector struct {
 	metrics   *prometheus.Registry
 	leases    *lease.Leases
 	authority *authority.Authority
+	key       authority.Key
 	audit     *audit.Log
 	inventory *inventory.Service
 	ledger    *ledger.Ledger
@@ -134,6 +136,7 @@ func (c *Collector) open(ctx context.Context) error {
 	if c.authority, err = authority.Open(ctx, c.store, key, c.opt.Now); err != nil {
 		return err
 	}
+	c.key = key
 	if err := c.domain(ctx, key); err != nil {
 		return err
 	}
@@ -148,7 +151,11 @@ func (c *Collector) open(ctx context.Context) error {
 	}
 	c.closeUploads = closeUploads
 	c.pictures = picture.New(picture.Options{Store: c.store, Contents: contents, Audit: c.audit, Clock: c.opt.Now, Log: c.part("pictures")})
-	server, err := api.New(api.Options{Pictures: c.pictures, Access: c.access, Audit: c.audit, Inventory: c.inventory, Fleet: c.fleet, Transfer: c.transfer, Notify: c.notify, Views: view.New(c.store, c.audit, c.opt.Now, c.part("views")), Ledger: c.ledger, Clock: c.opt.Now,
+	signIn, err := c.cfg.oidc(c.key, c.opt.Now, c.part("sign-in"))
+	if err != nil {
+		return err
+	}
+	server, err := api.New(api.Options{SignIn: signIn, BehindTLS: strings.HasPrefix(c.cfg.PublicURL, "https://"), Pictures: c.pictures, Access: c.access, Audit: c.audit, Inventory: c.inventory, Fleet: c.fleet, Transfer: c.transfer, Notify: c.notify, Views: view.New(c.store, c.audit, c.opt.Now, c.part("views")), Ledger: c.ledger, Clock: c.opt.Now,
 		Why: why.New(why.Options{Inventory: c.inventory, Fleet: c.fleet, Clock: c.opt.Now}),
 		Log: c.part("api"), Metrics: c.metrics, Version: build.Version(), Engine: c.store.Engine(), Demo: c.cfg.Demo, PublicURL: c.cfg.PublicURL})
 	if err != nil {
@@ -212,8 +219,13 @@ func (c *Collector) domain(ctx context.Context, key authority.Key) error {
 	if err != nil {
 		return err
 	}
+	dir, directed, err := c.cfg.directory(c.part("directory"))
+	if err != nil {
+		return err
+	}
 	c.access = access.New(access.Options{Store: c.store, Audit: c.audit, Clock: c.opt.Now, Log: c.part("access"), SecretKey: key.Derive("second factor"),
-		RequireSecondFactor: c.cfg.SignIn.RequireSecondFactor, Mail: letters, PublicURL: c.cfg.PublicURL})
+		RequireSecondFactor: c.cfg.SignIn.RequireSecondFactor, Mail: letters, PublicURL: c.cfg.PublicURL,
+		Directory: dir, Directed: directed, BreakGlass: c.cfg.SignIn.breakGlass()})
 	c.notify = notify.New(notify.Options{Store: c.store, History: c.inventory, Audit: c.audit, Leases: c.leases, Mail: letters, PublicURL: c.cfg.PublicURL,
 		Webhooks: webhook.New(webhook.Options{Clock: c.opt.Now, Allow: webhook.Public(c.cfg.Notifications.networks())}), Key: key.Derive("webhooks"), Clock: c.opt.Now,
 		Log: c.part("notify"), Lag: c.cfg.Notifications.Lag, Keep: c.cfg.Notifications.Keep})

@@ -132,6 +132,7 @@ func DefaultConfig() Config {
 		Store: StoreConfig{Engine: "sqlite", Database: "maestro"}, CertificateLife: 24 * time.Hour,
 		Removals: RemovalsConfig{HoldItems: 20, HoldPercent: 20}, Identity: IdentityConfig{SilentAfter: 7 * 24 * time.Hour}, Retention: RetentionConfig{UnreadAfter: 30 * 24 * time.Hour, Runs: 90 * 24 * time.Hour},
 		Notifications: NotificationsConfig{Lag: time.Minute, Keep: 90 * 24 * time.Hour},
+		SignIn:        defaultSignIn(),
 		Uploads:       UploadsConfig{Store: "database", S3: S3Config{Region: "us-east-1"}},
 		SMTP:          SMTPConfig{Port: 587, TLS: mail.StartTLS}, ShutdownAfter: 10 * time.Second, Log: LogConfig{Level: "info", Format: "text"},
 	}
@@ -180,6 +181,9 @@ func (c *Config) Validate() error {
 		return err
 	}
 	if err := c.Notifications.check(); err != nil {
+		return err
+	}
+	if err := c.SignIn.check(c.PublicURL); err != nil {
 		return err
 	}
 	if err := c.Uploads.check(); err != nil {

@@ -18,6 +18,11 @@ import (
 // SignInConfig says what people need to sign in.
 type SignInConfig struct {
 	RequireSecondFactor bool `yaml:"require_second_factor" help:"Administrators must have a second factor; until then they can only set one up."`
+	// Passwords other than the break-glass administrator's can be switched off where somebody else signs people in.
+	Passwords  string     `yaml:"passwords" help:"Whose passwords kept here are taken: everybody, or break_glass."`
+	BreakGlass string     `yaml:"break_glass" help:"User whose password is taken even then, for when nothing else works."`
+	OIDC       OIDCConfig `yaml:"oidc"`
+	LDAP       LDAPConfig `yaml:"ldap"`
 }
 
 // SMTPConfig says which mail server takes letters. Without a host none are sent.

@@ -16,6 +16,8 @@ type Team struct {
 type TeamMember struct {
 	Username string `json:"username" minLength:"1" maxLength:"200"`
 	Role     string `json:"role" enum:"member,lead" doc:"A lead may change the team"`
+	// Mapped is the sign-in provider whose groups put somebody here; what a client sends of it does not count.
+	Mapped string `json:"mapped,omitempty" maxLength:"20"`
 }
 
 // TeamWrite is what people decide of a team.

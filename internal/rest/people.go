@@ -4,15 +4,17 @@ import "time"
 
 // User is somebody who signs in.
 type User struct {
-	Username    string    `json:"username"`
-	DisplayName string    `json:"display_name"`
-	Email       string    `json:"email"`
-	Role        string    `json:"role"`
-	Groups      []string  `json:"groups,omitempty" doc:"Permission groups in place of those of the role"`
-	Disabled    bool      `json:"disabled"`
-	Invited     bool      `json:"invited" doc:"No password was set yet"`
-	Factor      bool      `json:"second_factor" doc:"Signing in asks for a code"`
-	CreatedAt   time.Time `json:"created_at"`
+	Username    string   `json:"username"`
+	DisplayName string   `json:"display_name"`
+	Email       string   `json:"email"`
+	Role        string   `json:"role"`
+	Groups      []string `json:"groups,omitempty" doc:"Permission groups in place of those of the role"`
+	Disabled    bool     `json:"disabled"`
+	Invited     bool     `json:"invited" doc:"No password was set yet"`
+	Factor      bool     `json:"second_factor" doc:"Signing in asks for a code"`
+	// Providers are the sign-in providers that lead to this user.
+	Providers []string  `json:"providers,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
 	// LinkUntil is set while a link to set a password was given and not used.
 	LinkUntil time.Time `json:"link_until,omitzero"`
 	Version   int64     `json:"version"`

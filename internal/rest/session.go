@@ -28,6 +28,8 @@ type Session struct {
 	EnrolFirst bool `json:"enrol_first,omitempty"`
 	// Picture is the id of one's own, when there is one.
 	Picture string `json:"picture,omitempty"`
+	// SignOutURL is where a browser ends the session at the sign-in provider, after this one.
+	SignOutURL string `json:"sign_out_url,omitempty"`
 }
 
 // Token is an API token; its secret is only in the answer to its creation.

@@ -80,6 +80,8 @@ type Caller struct {
 	Browser string
 	// ExpiresAt is the end of the session or token; zero is never.
 	ExpiresAt time.Time
+	// Provider is who proved it, when it was not a password of our own.
+	Provider string
 	// Session is the id of the session, for a caller who has one.
 	Session string
 	// EnrolFirst says that the caller has to set up a second factor before anything else is allowed.
@@ -113,6 +115,11 @@ type Options struct {
 	// Mail sends letters; nil is none. PublicURL is what links in them begin with.
 	Mail      Mail
 	PublicURL string
+	// Directory checks passwords of people who have none here; nil is none. Directed is what follows from its answer.
+	Directory Directory
+	Directed  Provider
+	// BreakGlass is the one user whose password is taken; empty: everybody's is.
+	BreakGlass string
 }
 
 // Mail sends a letter of plain text.
@@ -179,6 +186,7 @@ func Tables() []store.Table {
 		{Name: usersTable, Indexes: []store.Index{
 			{Name: "username", Fields: []filter.Field{fieldUsername}},
 			{Name: "email", Fields: []filter.Field{fieldEmail}},
+			{Name: "external", Fields: []filter.Field{fieldExternal}},
 		}},
 		{Name: sessionsTable, Indexes: []store.Index{
 			{Name: "username", Fields: []filter.Field{fieldUsername}},

@@ -130,6 +130,9 @@ func (s *Service) UseLink(ctx context.Context, token Secret, a Attempt) (Session
 	if err != nil {
 		return Session{}, err
 	}
+	if !s.takesPassword(row.ID) {
+		return Session{}, ErrPasswordsOff
+	}
 	if err := checkPassword("new_password", a.Password.Reveal(), d.Username, d.Email, d.Name); err != nil {
 		return Session{}, err
 	}
@@ -278,7 +281,7 @@ func (s *Service) mailForgotten(ctx context.Context, f forgotten) error {
 		if err != nil {
 			return err
 		}
-		if d.Disabled || d.Email == "" || d.Link != nil && s.now().Sub(d.Link.MadeAt.Time) < mailEvery {
+		if d.Disabled || d.Email == "" || !s.takesPassword(row.ID) || d.Password == "" && len(d.External) > 0 || d.Link != nil && s.now().Sub(d.Link.MadeAt.Time) < mailEvery {
 			continue
 		}
 		link, err := s.newLink(row.Tenant, &d, mailedLife)

@@ -86,6 +86,10 @@ func (e UserEdit) into(d *userDoc) {
 func (s *Service) userOf(row store.Row, d userDoc, f factorDoc) User {
 	u := User{Tenant: row.Tenant, Username: d.Display, DisplayName: d.Name, Email: d.Email, Role: d.Role, Groups: d.Groups, Roots: d.Roots, Disabled: d.Disabled,
 		CreatedAt: d.CreatedAt.Time, Version: row.Version, Invited: d.Password == "", SecondFactor: f.active()}
+	for _, x := range d.External {
+		u.Providers = append(u.Providers, x.Provider)
+	}
+	u.Invited = u.Invited && len(d.External) == 0
 	if d.Link != nil && s.now().Before(d.Link.ExpiresAt.Time) {
 		u.LinkUntil = d.Link.ExpiresAt.Time
 	}

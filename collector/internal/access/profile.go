@@ -77,6 +77,9 @@ func (s *Service) UpdateProfile(ctx context.Context, c Caller, name, email strin
 
 // provePassword asks whoever is signed in for the password again; wrong ones count as failed sign-ins do.
 func (s *Service) provePassword(ctx context.Context, c Caller, d userDoc, password Secret) error {
+	if d.Password == "" && len(d.External) > 0 {
+		return s.proveFresh(ctx, c)
+	}
 	limits := limitKeys(d.Username, limitAddressOf(c.Address))
 	if err := s.guardBy(limits, s.now()); err != nil {
 		return err

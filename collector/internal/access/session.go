@@ -33,6 +33,8 @@ type sessionDoc struct {
 	Browser string `json:"browser,omitempty"`
 	// Factor says that a second factor was shown.
 	Factor bool `json:"factor,omitempty"`
+	// Provider is who proved it; empty is a password of our own.
+	Provider string `json:"provider,omitempty"`
 }
 
 const maxBrowser = 300
@@ -51,6 +53,8 @@ type Attempt struct {
 	Browser string
 	// Previous is the cookie that the browser had; it ends, so that nobody can plant one.
 	Previous Secret
+	// provider has proven who it is.
+	provider string
 }
 
 // guard refuses when too many attempts failed, and counts this one as failed until it is known better.
@@ -80,15 +84,28 @@ func (s *Service) SignIn(ctx context.Context, a Attempt) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
-	phc := s.hasher.decoy
-	if found && d.Password != "" {
+	phc, own := s.hasher.decoy, found && d.Password != "" && s.takesPassword(name)
+	if own {
 		phc = d.Password
 	}
 	ok, stale, err := s.hasher.verify(ctx, phc, a.Password.Reveal())
 	if err != nil {
 		return Session{}, fmt.Errorf("verify password of %s: %w", name, err)
 	}
-	if !found || !ok || d.Disabled || d.Password == "" {
+	person, proven, err := s.askDirectory(ctx, own, name, a)
+	switch {
+	case proven:
+		// As below: only the whole sign-in forgives earlier failures.
+		s.limiter.takeBack(limitKeys(name, limitAddressOf(a.Address)))
+		session, err := s.SignInExternal(ctx, s.opt.Directed, person, a)
+		if err == nil {
+			s.limiter.succeed(limitKeys(name, limitAddressOf(a.Address)))
+		}
+		return session, err
+	case err != nil:
+		return Session{}, err
+	}
+	if !found || !ok || d.Disabled || !own {
 		e := audit.Entry{Tenant: row.Tenant, Actor: "user:" + name, Action: "sign_in", Outcome: audit.Refused, Address: a.Address}
 		return Session{}, errors.Join(ErrUnauthenticated, s.audit(ctx, e))
 	}
@@ -110,7 +127,7 @@ func (s *Service) letIn(ctx context.Context, tenant string, d userDoc, a Attempt
 	if err := s.SignOut(ctx, a.Previous); err != nil {
 		return Session{}, err
 	}
-	session, err := s.openSession(ctx, tenant, d, opening{now: s.now(), address: a.Address, browser: a.Browser, factor: withFactor})
+	session, err := s.openSession(ctx, tenant, d, opening{now: s.now(), address: a.Address, browser: a.Browser, factor: withFactor, provider: a.provider})
 	var closed *DisabledError
 	if errors.As(err, &closed) {
 		e := audit.Entry{Tenant: tenant, Actor: "user:" + d.Username, Action: "sign_in", Outcome: audit.Refused, Address: a.Address, Reason: closed.Error()}
@@ -119,7 +136,11 @@ func (s *Service) letIn(ctx context.Context, tenant string, d userDoc, a Attempt
 	if err != nil {
 		return Session{}, err
 	}
-	if err := s.audit(ctx, audit.Entry{Tenant: tenant, Actor: session.Caller.Name, Action: "sign_in", Address: a.Address}); err != nil {
+	e := audit.Entry{Tenant: tenant, Actor: session.Caller.Name, Action: "sign_in", Address: a.Address}
+	if a.provider != "" {
+		e.Detail = map[string]any{"provider": a.provider}
+	}
+	if err := s.audit(ctx, e); err != nil {
 		return Session{}, err
 	}
 	s.noteBrowser(ctx, tenant, d.Username, a)
@@ -145,6 +166,7 @@ type opening struct {
 	tenant           string
 	address, browser string
 	factor           bool
+	provider         string
 }
 
 func (s *Service) openSession(ctx context.Context, tenant string, d userDoc, o opening) (Session, error) {
@@ -157,7 +179,7 @@ func (s *Service) openSession(ctx context.Context, tenant string, d userDoc, o o
 		return Session{}, err
 	}
 	sd := sessionDoc{Username: d.Username, Hash: cred.hash(), StartedAt: store.At(o.now), UsedAt: store.At(o.now),
-		ExpiresAt: store.At(o.now.Add(s.opt.SessionLife)), Address: o.address, Browser: clip(o.browser, maxBrowser), Factor: o.factor}
+		ExpiresAt: store.At(o.now.Add(s.opt.SessionLife)), Address: o.address, Browser: clip(o.browser, maxBrowser), Factor: o.factor, Provider: o.provider}
 	if in != tenant {
 		sd.Tenant = in
 	}
@@ -185,7 +207,7 @@ func (s *Service) callerOf(ctx context.Context, row store.Row, d userDoc, sd ses
 		return Caller{}, err
 	}
 	c := Caller{Tenant: tenant, Home: home, TenantName: st.tenant, Name: "user:" + d.Username, Username: d.Display, Role: st.role,
-		ExpiresAt: sd.ExpiresAt.Time, Cookie: true, Session: row.ID, Browser: sd.Browser}
+		ExpiresAt: sd.ExpiresAt.Time, Cookie: true, Session: row.ID, Browser: sd.Browser, Provider: sd.Provider}
 	if c, err = s.withStanding(ctx, c, st.groups, true); err != nil {
 		return Caller{}, err
 	}

@@ -28,6 +28,8 @@ type Team struct {
 type Member struct {
 	Username string `json:"username"`
 	Lead     bool   `json:"lead,omitempty"`
+	// Mapped is the provider whose groups put him here; such a membership goes with the group.
+	Mapped string `json:"mapped,omitempty"`
 }
 
 // Membership is a team that a caller is in.
@@ -165,6 +167,7 @@ func (s *Service) UpdateTeam(ctx context.Context, c Caller, id string, version i
 	if err := s.checkTeam(ctx, c.Tenant, id, &e); err != nil {
 		return Team{}, err
 	}
+	keepMapped(t.doc.Members, e.Members)
 	if joins(t.doc.Members, e.Members) {
 		if err := s.mustHoldGrants(ctx, c, "The team has rights that you do not have yourself", SubjectTeam(id)); err != nil {
 			return Team{}, err
@@ -189,7 +192,7 @@ func (s *Service) UpdateTeam(ctx context.Context, c Caller, id string, version i
 // joins says that somebody is in the team, or leads it, who did not before.
 func joins(was, is []Member) bool {
 	return slices.ContainsFunc(is, func(m Member) bool {
-		return !slices.Contains(was, m) && !slices.Contains(was, Member{Username: m.Username, Lead: true})
+		return !slices.ContainsFunc(was, func(w Member) bool { return w.Username == m.Username && (w.Lead || !m.Lead) })
 	})
 }
 

@@ -33,6 +33,8 @@ type User struct {
 	// Invited says that no password was set yet, SecondFactor that a code is asked for.
 	Invited      bool
 	SecondFactor bool
+	// Providers are those that lead to this user.
+	Providers []string
 	// LinkUntil is when a link that was given and not used ends; zero is none.
 	LinkUntil time.Time
 }
@@ -56,6 +58,8 @@ type userDoc struct {
 	SessionsFrom store.Time `json:"sessions_from"`
 	// Seen are the browsers that were signed in from, as hashes, the latest last.
 	Seen []string `json:"seen,omitempty"`
+	// External are the sign-ins at providers that lead to this user.
+	External []externalDoc `json:"external,omitempty"`
 	// Link lies here so that using it and setting the password are one write.
 	Link *linkDoc `json:"link,omitempty"`
 }

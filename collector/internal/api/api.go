@@ -55,6 +55,9 @@ type Options struct {
 	Demo    bool
 	// PublicURL is what links to the web UI begin with; empty: they are paths.
 	PublicURL string
+	// BehindTLS says that people reach us by TLS that somebody before us ends, so that cookies are for encrypted connections only.
+	BehindTLS bool
+	SignIn    SignIn
 }
 
 // Server answers the human plane, everything below /api/v1.

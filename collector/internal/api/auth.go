@@ -202,14 +202,14 @@ func cookieOf(r *http.Request) access.Secret {
 	return access.NewSecret(c.Value)
 }
 
-func sessionCookieOf(ctx context.Context, value access.Secret, life int) http.Cookie {
+func (s *Server) sessionCookieOf(ctx context.Context, value access.Secret, life int) http.Cookie {
 	return http.Cookie{Name: sessionCookie, Value: value.Reveal(), Path: "/", MaxAge: life, HttpOnly: true,
-		Secure: requestOf(ctx).tls, SameSite: http.SameSiteLaxMode}
+		Secure: s.secure(requestOf(ctx)), SameSite: http.SameSiteLaxMode}
 }
 
 func (s *Server) sessionDocument(ctx context.Context, c access.Caller) rest.Session {
 	doc := rest.Session{Username: c.Username, Tenant: c.Tenant, TenantName: c.TenantName, Role: string(c.Role), Actions: held(c, access.Object{}), Somewhere: held(c, access.Object{Anywhere: true}), ExpiresAt: c.ExpiresAt,
-		Version: s.opt.Version, Engine: s.opt.Engine, Demo: s.opt.Demo, EnrolFirst: c.EnrolFirst, Picture: s.ownPicture(ctx, c)}
+		Version: s.opt.Version, Engine: s.opt.Engine, Demo: s.opt.Demo, EnrolFirst: c.EnrolFirst, Picture: s.ownPicture(ctx, c), SignOutURL: s.signOutURL(c)}
 	if c.Home != c.Tenant {
 		doc.Home = c.Home
 	}

@@ -81,10 +81,11 @@ func (s *Server) peopleRoutes() {
 // peopleProblem words what access refuses; nil is not its own.
 func peopleProblem(err error) *problemError {
 	var (
-		conflict *access.ConflictError
-		staleErr *access.StaleError
-		beyond   *access.BeyondError
-		closed   *access.DisabledError
+		conflict  *access.ConflictError
+		notLinked *access.NotLinkedError
+		staleErr  *access.StaleError
+		beyond    *access.BeyondError
+		closed    *access.DisabledError
 	)
 	switch {
 	case errors.As(err, &beyond):
@@ -103,6 +104,18 @@ func peopleProblem(err error) *problemError {
 		return problem(http.StatusConflict, "This user name is in use. Choose another one.").at("body.username", "is in use")
 	case errors.Is(err, access.ErrLink):
 		return problem(http.StatusNotFound, "This link does not work: it was used, it has expired, a newer one was made, or it was not copied whole. Ask for another one.")
+	case errors.As(err, &notLinked) && notLinked.Taken:
+		return problem(http.StatusForbidden, "There is an account %q here that is not linked to this sign-in. Whoever has its password links it under the account menu; an administrator can help.", notLinked.Username)
+	case errors.As(err, &notLinked):
+		return problem(http.StatusForbidden, "There is no account for you here yet. Ask an administrator of Maestro for one.")
+	case errors.Is(err, access.ErrDisabled):
+		return problem(http.StatusForbidden, "Your account is disabled here. Ask an administrator of Maestro.")
+	case errors.Is(err, access.ErrExternal):
+		return problem(http.StatusForbidden, "The directory names you in a way that cannot be used as a user name. Whoever runs Maestro has to look at its settings.")
+	case errors.Is(err, access.ErrDirectory):
+		return problem(http.StatusServiceUnavailable, "The directory that checks your password does not answer. Try again in a moment; the collector's log says why.")
+	case errors.Is(err, access.ErrPasswordsOff):
+		return problem(http.StatusConflict, "Passwords are switched off here, so there is none to set. Sign in as you do elsewhere in your organisation.")
 	case errors.Is(err, access.ErrNoMail):
 		return problem(http.StatusConflict, "This collector sends no mail. Ask an administrator for a link to set your password.")
 	case errors.Is(err, access.ErrCodeNeeded):
@@ -119,7 +132,7 @@ func peopleProblem(err error) *problemError {
 
 func userDocument(u access.User) rest.User {
 	return rest.User{Username: u.Username, DisplayName: u.DisplayName, Email: u.Email, Role: string(u.Role), Groups: u.Groups, Disabled: u.Disabled, Invited: u.Invited,
-		Factor: u.SecondFactor, CreatedAt: u.CreatedAt, LinkUntil: u.LinkUntil, Version: u.Version}
+		Factor: u.SecondFactor, Providers: u.Providers, CreatedAt: u.CreatedAt, LinkUntil: u.LinkUntil, Version: u.Version}
 }
 
 func (s *Server) linkDocument(l access.Link) rest.UserLink {

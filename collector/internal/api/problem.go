@@ -187,7 +187,10 @@ func orNotFound(err error, what string) error {
 }
 
 // signInProblem does not tell a wrong name from a wrong password.
-func signInProblem(err error) error {
+func (s *Server) signInProblem(err error) error {
+	if errors.Is(err, access.ErrUnauthenticated) && s.opt.SignIn.NoPasswords {
+		return problem(http.StatusUnauthorized, "Username or password is wrong. Passwords of the collector's own are switched off here: sign in as you do elsewhere in your organisation.")
+	}
 	if errors.Is(err, access.ErrUnauthenticated) {
 		return problem(http.StatusUnauthorized, "Username or password is wrong.")
 	}

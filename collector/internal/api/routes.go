@@ -184,6 +184,7 @@ func (s *Server) routes() {
 	s.pictureRoutes()
 	s.tenantRoutes()
 	s.mineRoutes()
+	s.providerRoutes()
 	s.roleRoutes()
 	s.grantRoutes()
 	s.inventoryRoutes()

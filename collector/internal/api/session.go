@@ -13,7 +13,7 @@ func (s *Server) signIn(ctx context.Context, _ access.Caller, in *bodyIn[rest.Si
 	session, err := s.opt.Access.SignIn(ctx, access.Attempt{Username: in.Body.Username, Password: access.NewSecret(in.Body.Password), Code: in.Body.Code,
 		Address: req.address, Browser: req.browser, Previous: req.cookie})
 	if err != nil {
-		return nil, signInProblem(err)
+		return nil, s.signInProblem(err)
 	}
 	req.caller = session.Caller.Name
 	return s.withCookie(ctx, session), nil
@@ -21,7 +21,7 @@ func (s *Server) signIn(ctx context.Context, _ access.Caller, in *bodyIn[rest.Si
 
 func (s *Server) withCookie(ctx context.Context, session access.Session) *sessionOut {
 	life := int(session.Caller.ExpiresAt.Sub(s.opt.Clock()).Seconds())
-	return &sessionOut{SetCookie: sessionCookieOf(ctx, session.Cookie, life), Body: s.sessionDocument(ctx, session.Caller)}
+	return &sessionOut{SetCookie: s.sessionCookieOf(ctx, session.Cookie, life), Body: s.sessionDocument(ctx, session.Caller)}
 }
 
 func (s *Server) getSession(ctx context.Context, c access.Caller, _ *empty) (*out[rest.Session], error) {
@@ -32,7 +32,7 @@ func (s *Server) signOut(ctx context.Context, _ access.Caller, _ *empty) (*signO
 	if err := s.opt.Access.SignOut(ctx, requestOf(ctx).cookie); err != nil {
 		return nil, err
 	}
-	return &signOutOut{SetCookie: sessionCookieOf(ctx, access.Secret{}, -1)}, nil
+	return &signOutOut{SetCookie: s.sessionCookieOf(ctx, access.Secret{}, -1)}, nil
 }
 
 func (s *Server) changePassword(ctx context.Context, c access.Caller, in *bodyIn[rest.PasswordChange]) (*sessionOut, error) {

@@ -28,7 +28,7 @@ func teamDocument(t access.Team) rest.Team {
 		if m.Lead {
 			role = "lead"
 		}
-		d.Members = append(d.Members, rest.TeamMember{Username: m.Username, Role: role})
+		d.Members = append(d.Members, rest.TeamMember{Username: m.Username, Role: role, Mapped: m.Mapped})
 	}
 	return d
 }

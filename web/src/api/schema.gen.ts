@@ -1907,6 +1907,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring the code of the second factor after a provider has proven who it is */
+        post: operations["sign-in-code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/forgotten": {
         parameters: {
             query?: never;
@@ -2123,6 +2140,23 @@ export interface paths {
         };
         /** The tenants that one can be in */
         get: operations["list-own-tenants"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/ways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which ways to sign in there are */
+        get: operations["list-sign-in-ways"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2519,6 +2553,23 @@ export interface paths {
         post?: never;
         /** Remove a user's picture */
         delete: operations["delete-user-picture"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{username}/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take all links to sign-in providers from a user; sessions end */
+        delete: operations["unlink-user"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3063,6 +3114,25 @@ export interface components {
             settings?: unknown;
             /** @description Of cron expressions and quiet hours, such as Europe/Lisbon; UTC when absent */
             time_zone?: string;
+        };
+        Cookie: {
+            Domain: string;
+            /** Format: date-time */
+            Expires: string;
+            HttpOnly: boolean;
+            /** Format: int64 */
+            MaxAge: number;
+            Name: string;
+            Partitioned: boolean;
+            Path: string;
+            Quoted: boolean;
+            Raw: string;
+            RawExpires: string;
+            /** Format: int64 */
+            SameSite: number;
+            Secure: boolean;
+            Unparsed: string[];
+            Value: string;
         };
         Cost: {
             /** Format: double */
@@ -4697,6 +4767,7 @@ export interface components {
             invited: boolean;
             /** Format: date-time */
             link_until?: string;
+            providers?: string[];
             /** Format: int64 */
             recovery_codes_left: number;
             role: string;
@@ -5245,6 +5316,7 @@ export interface components {
             home?: string;
             picture?: string;
             role: string;
+            sign_out_url?: string;
             /** @description What the caller may do in the whole tenant or on some object; a client offers it, and the collector decides */
             somewhere: string[];
             tenant: string;
@@ -5274,6 +5346,22 @@ export interface components {
             code?: string;
             password: string;
             username: string;
+        };
+        SignInCode: {
+            code: string;
+        };
+        SignInProvider: {
+            id: string;
+            name: string;
+            start: string;
+        };
+        SignInWays: {
+            /** @description What people call the directory whose passwords are taken */
+            directory?: string;
+            /** @description A link to set a password can be asked for by mail */
+            forgotten: boolean;
+            passwords: boolean;
+            providers: components["schemas"]["SignInProvider"][];
         };
         Source: {
             actor?: string;
@@ -5464,6 +5552,7 @@ export interface components {
             version: number;
         };
         TeamMember: {
+            mapped?: string;
             /**
              * @description A lead may change the team
              * @enum {string}
@@ -5591,6 +5680,7 @@ export interface components {
             invited: boolean;
             /** Format: date-time */
             link_until?: string;
+            providers?: string[];
             role: string;
             /** @description Signing in asks for a code */
             second_factor: boolean;
@@ -10979,6 +11069,42 @@ export interface operations {
             };
         };
     };
+    "sign-in-code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: {
+                maestro_pending?: components["schemas"]["Cookie"];
+            };
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInCode"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "forgotten-password": {
         parameters: {
             query?: never;
@@ -11488,6 +11614,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListPlace"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-sign-in-ways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInWays"];
                 };
             };
             /** @description A problem document (RFC 9457) */
@@ -12880,6 +13035,35 @@ export interface operations {
         };
     };
     "delete-user-picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "unlink-user": {
         parameters: {
             query?: never;
             header?: never;
