@@ -8467,6 +8467,8 @@ export interface operations {
     "search-own-tenants": {
         parameters: {
             query?: {
+                /** @description The resources as the collector had them at that moment */
+                as_of?: string;
                 /** @description Count beyond 10,000 too */
                 count?: "exact";
                 /** @description Only these properties of the items, dotted, separated by commas; id is always there */
