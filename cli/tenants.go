@@ -32,7 +32,7 @@ Members are people of other tenants; a tenant's own people are its users.`,
 		RunE: a.online(func(cmd *cobra.Command, _ *client.Client, _ []string) error { return a.listTenants(cmd) })}
 	cmd.AddCommand(list, a.tenantCreate(), a.tenantChange("rename ID NAME", "Give a tenant another name", 2, func(w *rest.TenantWrite, args []string) { w.Name = args[1] }),
 		a.tenantDisable(), a.tenantChange("enable ID", "Let people, tokens and agents in again", 1, func(w *rest.TenantWrite, _ []string) { w.Disabled, w.Reason = false, "" }),
-		a.tenantMembers(), a.tenantMember(), a.tenantRemove(), a.tenantGroups(), a.ownTenants())
+		a.tenantMail(), a.tenantMembers(), a.tenantMember(), a.tenantRemove(), a.tenantGroups(), a.ownTenants())
 	return cmd
 }
 
@@ -82,7 +82,7 @@ func (a *app) changeTenant(cmd *cobra.Command, c *client.Client, id string, chan
 	if err != nil {
 		return err
 	}
-	w := rest.TenantWrite{Name: was.Name, Disabled: was.Disabled, Reason: was.Reason}
+	w := rest.TenantWrite{Name: was.Name, Disabled: was.Disabled, Reason: was.Reason, MailName: was.MailName, MailReplyTo: was.MailReplyTo}
 	if was.Group != nil {
 		w.Group = was.Group.ID
 	}
@@ -111,6 +111,19 @@ func (a *app) tenantDisable() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "`why`; those who are kept out read it")
 	_ = cmd.MarkFlagRequired("reason")
+	return cmd
+}
+
+func (a *app) tenantMail() *cobra.Command {
+	var name, reply string
+	cmd := &cobra.Command{
+		Use: "mail ID", Short: "Say how the letters of a tenant introduce themselves; their address stays the installation's", Args: cobra.ExactArgs(1),
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
+			return a.changeTenant(cmd, c, args[0], func(w *rest.TenantWrite) { w.MailName, w.MailReplyTo = name, reply })
+		}),
+	}
+	cmd.Flags().StringVar(&name, "name", "", "`name` of the sender; without it the installation's")
+	cmd.Flags().StringVar(&reply, "reply-to", "", "`address` that answers go to")
 	return cmd
 }
 

@@ -33,6 +33,7 @@ import (
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/lease"
 	"maestro.internal/collector/internal/ledger"
+	"maestro.internal/collector/internal/mail"
 	"maestro.internal/collector/internal/notify"
 	"maestro.internal/collector/internal/picture"
 	"maestro.internal/collector/internal/reference"
@@ -215,7 +216,7 @@ func (c *Collector) domain(ctx context.Context, key authority.Key) error {
 		AgentAddress: c.AgentAddress, Closed: c.closed, Clock: c.opt.Now, Log: c.part("fleet")})
 	c.transfer = transfer.New(transfer.Options{Store: c.store, Audit: c.audit, Inventory: c.inventory, Datacenters: c.fleet.Datacenters, Clock: c.opt.Now,
 		Log: c.part("transfer")})
-	letters, err := c.cfg.SMTP.sender(c.opt.Now)
+	letters, err := c.cfg.SMTP.sender(c.opt.Now, func(ctx context.Context, tenant string) (mail.Voice, error) { return c.access.Voice(ctx, tenant) })
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -52,11 +53,11 @@ func (c *Config) checkPublicURL() error {
 }
 
 // sender is nil when no mail server is configured.
-func (c SMTPConfig) sender(clock func() time.Time) (access.Mail, error) {
+func (c SMTPConfig) sender(clock func() time.Time, voice func(context.Context, string) (mail.Voice, error)) (access.Mail, error) {
 	if c.Host == "" {
 		return nil, nil
 	}
-	opt := mail.Options{Address: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), Security: c.TLS, From: c.From, Username: mail.Secret(c.Username), Clock: clock}
+	opt := mail.Options{Address: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), Security: c.TLS, From: c.From, Username: mail.Secret(c.Username), Clock: clock, Voice: voice}
 	if c.CA != "" {
 		pem, err := os.ReadFile(c.CA)
 		if err != nil {

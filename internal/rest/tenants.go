@@ -7,13 +7,15 @@ type Tenant struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 	// Group is the tenant group that it is in.
-	Group      *Ref      `json:"group,omitempty"`
-	Disabled   bool      `json:"disabled" doc:"Nobody gets in: neither people nor tokens nor agents. Nothing is lost"`
-	Reason     string    `json:"reason,omitempty" doc:"Why it is disabled; those who are kept out read it"`
-	DisabledAt time.Time `json:"disabled_at,omitzero"`
-	DisabledBy string    `json:"disabled_by,omitempty"`
-	CreatedAt  time.Time `json:"created_at,omitzero"`
-	Version    int64     `json:"version"`
+	Group       *Ref      `json:"group,omitempty"`
+	Disabled    bool      `json:"disabled" doc:"Nobody gets in: neither people nor tokens nor agents. Nothing is lost"`
+	Reason      string    `json:"reason,omitempty" doc:"Why it is disabled; those who are kept out read it"`
+	DisabledAt  time.Time `json:"disabled_at,omitzero"`
+	DisabledBy  string    `json:"disabled_by,omitempty"`
+	MailName    string    `json:"mail_name,omitempty" doc:"Name of the sender of its letters"`
+	MailReplyTo string    `json:"mail_reply_to,omitempty" doc:"Where answers to its letters go"`
+	CreatedAt   time.Time `json:"created_at,omitzero"`
+	Version     int64     `json:"version"`
 }
 
 // TenantCreate makes a tenant with its first administrator.
@@ -31,6 +33,9 @@ type TenantWrite struct {
 	Group    string `json:"group,omitempty" maxLength:"100" doc:"Id of a tenant group; absent: none"`
 	Disabled bool   `json:"disabled,omitempty"`
 	Reason   string `json:"reason,omitempty" maxLength:"500" doc:"Needed to disable it"`
+	// The letters' address stays the installation's.
+	MailName    string `json:"mail_name,omitempty" maxLength:"100" doc:"Name of the sender of its letters; absent: the installation's"`
+	MailReplyTo string `json:"mail_reply_to,omitempty" maxLength:"254" doc:"Where answers to its letters go; absent: nowhere else"`
 }
 
 // TenantMember is a person of another tenant.

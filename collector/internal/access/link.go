@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/mail"
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
 )
@@ -107,7 +108,7 @@ func (s *Service) GiveLink(ctx context.Context, c Caller, username string) (Link
 	if err := s.auditUser(ctx, c, "user.give_link", d, map[string]any{"purpose": link.Purpose}); err != nil {
 		return Link{}, err
 	}
-	return s.send(ctx, d, link), nil
+	return s.send(ctx, row.Tenant, d, link), nil
 }
 
 // ReadLink says what a link is for.
@@ -198,7 +199,7 @@ func (s *Service) findLink(ctx context.Context, token Secret, address string) (s
 
 // send mails a link when the user has an address and the installation a mail server. That it did not work is
 // told and not an error: the link can be handed over in another way.
-func (s *Service) send(ctx context.Context, d userDoc, link Link) Link {
+func (s *Service) send(ctx context.Context, tenant string, d userDoc, link Link) Link {
 	if s.opt.Mail == nil || d.Email == "" {
 		return link
 	}
@@ -206,7 +207,7 @@ func (s *Service) send(ctx context.Context, d userDoc, link Link) Link {
 	if err == nil {
 		ctx, cancel := context.WithTimeout(ctx, mailWithin)
 		defer cancel()
-		err = s.opt.Mail.Send(ctx, d.Email, subject, text)
+		err = s.opt.Mail.Send(mail.For(ctx, tenant), d.Email, subject, text)
 	}
 	if err != nil {
 		s.opt.Log.Warn("mail link", "user", d.Username, "error", err)
@@ -291,7 +292,7 @@ func (s *Service) mailForgotten(ctx context.Context, f forgotten) error {
 		if err := s.replaceUser(ctx, row, d); err != nil {
 			return err
 		}
-		link = s.send(ctx, d, link)
+		link = s.send(ctx, row.Tenant, d, link)
 		err = s.audit(ctx, audit.Entry{Tenant: row.Tenant, Actor: "user:" + d.Username, Action: "user.forgotten", Address: f.address,
 			Object: &audit.Ref{ID: d.Username, Name: d.Display, Kind: "user"}, Detail: map[string]any{"mailed": link.Mailed}})
 		if err != nil {

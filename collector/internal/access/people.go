@@ -174,7 +174,7 @@ func (s *Service) Invite(ctx context.Context, c Caller, username string, e UserE
 	if err := s.auditUser(ctx, c, "user.create", d, changesOf(userDoc{Name: d.Name, Email: d.Email}, d)); err != nil {
 		return User{}, Link{}, err
 	}
-	return s.userOf(row, d, factorDoc{}), s.send(ctx, d, link), nil
+	return s.userOf(row, d, factorDoc{}), s.send(ctx, c.Tenant, d, link), nil
 }
 
 // UpdateUser writes what an administrator decided, based on a version. Nobody takes rights from himself, and

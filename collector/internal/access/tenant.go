@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/mail"
 	"maestro.internal/collector/internal/store"
 )
 
@@ -33,11 +34,10 @@ type Tenant struct {
 	Reason     string
 	DisabledAt time.Time
 	DisabledBy string
-	// MailName and MailReplyTo are what letters of the tenant have in place of the installation's.
-	MailName    string
-	MailReplyTo string
-	CreatedAt   time.Time
-	Version     int64
+	// Voice is how its letters introduce themselves.
+	Voice     mail.Voice
+	CreatedAt time.Time
+	Version   int64
 }
 
 // TenantEdit is what an administrator of the installation decides of a tenant.
@@ -46,6 +46,8 @@ type TenantEdit struct {
 	Group    string
 	Disabled bool
 	Reason   string
+	// Voice is how its letters introduce themselves.
+	Voice mail.Voice
 }
 
 type tenantDoc struct {
@@ -106,7 +108,7 @@ func (s *Service) Closed(ctx context.Context, tenant string) error {
 func tenantOf(t stored[tenantDoc]) Tenant {
 	d := t.doc
 	return Tenant{ID: t.id, Name: d.Name, Group: d.Group, Disabled: d.Disabled, Reason: d.Reason, DisabledAt: d.DisabledAt.Time, DisabledBy: d.DisabledBy,
-		MailName: d.MailName, MailReplyTo: d.MailReplyTo, CreatedAt: d.CreatedAt.Time, Version: t.version}
+		Voice: mail.Voice{Name: d.MailName, ReplyTo: d.MailReplyTo}, CreatedAt: d.CreatedAt.Time, Version: t.version}
 }
 
 // Tenants are all of the installation's, by id.
@@ -124,6 +126,12 @@ func (s *Service) Tenants(ctx context.Context) ([]Tenant, error) {
 	}
 	slices.SortFunc(out, func(a, b Tenant) int { return strings.Compare(a.ID, b.ID) })
 	return out, nil
+}
+
+// Voice is how letters of a tenant introduce themselves.
+func (s *Service) Voice(ctx context.Context, tenant string) (mail.Voice, error) {
+	t, err := s.tenant(ctx, tenant)
+	return mail.Voice{Name: t.doc.MailName, ReplyTo: t.doc.MailReplyTo}, err
 }
 
 // KnowsUser says whether anybody in the installation has a name.
@@ -154,6 +162,10 @@ func (s *Service) Tenant(ctx context.Context, id string) (Tenant, error) {
 
 func (s *Service) checkTenant(ctx context.Context, id string, e *TenantEdit) error {
 	e.Name, e.Reason = strings.TrimSpace(e.Name), strings.TrimSpace(e.Reason)
+	e.Voice = mail.Voice{Name: strings.TrimSpace(e.Voice.Name), ReplyTo: strings.TrimSpace(e.Voice.ReplyTo)}
+	if field, problem := e.Voice.Check(); problem != "" {
+		return &InvalidError{Field: field, Problem: problem}
+	}
 	if !tenantIDs.MatchString(id) {
 		return &InvalidError{Field: "id", Problem: "needs 1 to 40 lower-case letters, digits and hyphens, and begins with none of the last"}
 	}
@@ -227,7 +239,7 @@ func (s *Service) UpdateTenant(ctx context.Context, c Caller, id string, version
 		return Tenant{}, err
 	}
 	was := t.doc
-	t.doc.Name, t.doc.Group = e.Name, e.Group
+	t.doc.Name, t.doc.Group, t.doc.MailName, t.doc.MailReplyTo = e.Name, e.Group, e.Voice.Name, e.Voice.ReplyTo
 	action := "tenant.update"
 	switch {
 	case e.Disabled && !was.Disabled:
@@ -248,7 +260,8 @@ func (s *Service) UpdateTenant(ctx context.Context, c Caller, id string, version
 		return Tenant{}, err
 	}
 	detail := map[string]any{}
-	for field, pair := range map[string][2]string{"name": {was.Name, t.doc.Name}, "group": {was.Group, t.doc.Group}} {
+	for field, pair := range map[string][2]string{"name": {was.Name, t.doc.Name}, "group": {was.Group, t.doc.Group},
+		"mail_name": {was.MailName, t.doc.MailName}, "mail_reply_to": {was.MailReplyTo, t.doc.MailReplyTo}} {
 		if pair[0] != pair[1] {
 			detail[field] = pair[1]
 		}

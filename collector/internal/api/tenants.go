@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/mail"
 	"maestro.internal/internal/rest"
 )
 
@@ -68,7 +69,7 @@ func (s *Server) groupNames(ctx context.Context) (map[string]string, error) {
 }
 
 func tenantDocument(t access.Tenant, groups map[string]string) rest.Tenant {
-	d := rest.Tenant{ID: t.ID, Name: t.Name, Disabled: t.Disabled, Reason: t.Reason, DisabledAt: t.DisabledAt, DisabledBy: t.DisabledBy, CreatedAt: t.CreatedAt, Version: t.Version}
+	d := rest.Tenant{ID: t.ID, Name: t.Name, Disabled: t.Disabled, Reason: t.Reason, DisabledAt: t.DisabledAt, DisabledBy: t.DisabledBy, MailName: t.Voice.Name, MailReplyTo: t.Voice.ReplyTo, CreatedAt: t.CreatedAt, Version: t.Version}
 	if t.Group != "" {
 		d.Group = &rest.Ref{ID: t.Group, Name: groups[t.Group]}
 	}
@@ -140,7 +141,8 @@ func (s *Server) updateTenant(ctx context.Context, c access.Caller, in *putIn[re
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.opt.Access.UpdateTenant(ctx, c, in.ID, version, access.TenantEdit{Name: in.Body.Name, Group: in.Body.Group, Disabled: in.Body.Disabled, Reason: in.Body.Reason})
+	t, err := s.opt.Access.UpdateTenant(ctx, c, in.ID, version, access.TenantEdit{Name: in.Body.Name, Group: in.Body.Group, Disabled: in.Body.Disabled, Reason: in.Body.Reason,
+		Voice: mail.Voice{Name: in.Body.MailName, ReplyTo: in.Body.MailReplyTo}})
 	return s.oneTenant(ctx, t, err)
 }
 

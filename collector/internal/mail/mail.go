@@ -4,6 +4,7 @@ package mail
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -50,6 +51,8 @@ type Options struct {
 	// CA is what certificates are trusted by; nil: what the system trusts.
 	CA    *x509.CertPool
 	Clock func() time.Time
+	// Voice is how a tenant's letters introduce themselves; nil: as the installation's.
+	Voice func(ctx context.Context, tenant string) (Voice, error)
 }
 
 // Sender sends letters.
@@ -92,7 +95,7 @@ const sendWithin = time.Minute
 
 // Send hands a letter over. to is an address and nothing else.
 func (s *Sender) Send(ctx context.Context, to, subject, text string) (err error) {
-	letter, rcpt, err := s.letter(to, subject, text)
+	letter, rcpt, err := s.letter(ctx, to, subject, text)
 	if err != nil {
 		return err
 	}
@@ -165,7 +168,7 @@ func (s *Sender) signIn(c *smtp.Client) error {
 }
 
 // letter writes headers and text. Nothing that stands in them can begin another header or another recipient.
-func (s *Sender) letter(to, subject, text string) (letter []byte, rcpt string, err error) {
+func (s *Sender) letter(ctx context.Context, to, subject, text string) (letter []byte, rcpt string, err error) {
 	a, err := mail.ParseAddress(to)
 	if err != nil || a.Address != to {
 		return nil, "", fmt.Errorf("address letter: not an e-mail address")
@@ -173,15 +176,24 @@ func (s *Sender) letter(to, subject, text string) (letter []byte, rcpt string, e
 	if strings.ContainsAny(subject, "\r\n") {
 		return nil, "", errors.New("write letter: the subject has more than one line")
 	}
+	v, err := s.voice(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	from := s.from
+	from.Name = cmp.Or(v.Name, from.Name)
 	_, domain, _ := strings.Cut(s.from.Address, "@")
 	var b bytes.Buffer
 	for _, h := range [][2]string{
-		{"From", s.from.String()}, {"To", a.String()}, {"Subject", mime.QEncoding.Encode("utf-8", subject)},
+		{"From", from.String()}, {"To", a.String()}, {"Subject", mime.QEncoding.Encode("utf-8", subject)},
 		{"Date", s.opt.Clock().Format(time.RFC1123Z)}, {"Message-ID", "<" + rand.Text() + "@" + domain + ">"},
 		{"Auto-Submitted", "auto-generated"}, {"MIME-Version", "1.0"}, {"Content-Type", "text/plain; charset=utf-8"},
 		{"Content-Transfer-Encoding", "quoted-printable"},
 	} {
 		b.WriteString(h[0] + ": " + h[1] + "\r\n")
+	}
+	if v.ReplyTo != "" {
+		b.WriteString("Reply-To: " + (&mail.Address{Address: v.ReplyTo}).String() + "\r\n")
 	}
 	b.WriteString("\r\n")
 	w := quotedprintable.NewWriter(&b)

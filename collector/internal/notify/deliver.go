@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/mail"
 	"maestro.internal/collector/internal/store"
 )
 
@@ -151,7 +152,7 @@ func (s *Service) mail(ctx context.Context, p Person, n *notice) error {
 	if err != nil {
 		return err
 	}
-	return s.opt.Mail.Send(ctx, p.Email, subject, body)
+	return s.opt.Mail.Send(mail.For(ctx, p.Tenant), p.Email, subject, body)
 }
 
 func (s *Service) toSend(ctx context.Context, tenant string, d delivery) (*notice, *subscription, error) {

@@ -5575,6 +5575,10 @@ export interface components {
             disabled_by?: string;
             group?: components["schemas"]["Ref"];
             id: string;
+            /** @description Name of the sender of its letters */
+            mail_name?: string;
+            /** @description Where answers to its letters go */
+            mail_reply_to?: string;
             name: string;
             /** @description Why it is disabled; those who are kept out read it */
             reason?: string;
@@ -5638,6 +5642,10 @@ export interface components {
             disabled?: boolean;
             /** @description Id of a tenant group; absent: none */
             group?: string;
+            /** @description Name of the sender of its letters; absent: the installation's */
+            mail_name?: string;
+            /** @description Where answers to its letters go; absent: nowhere else */
+            mail_reply_to?: string;
             name: string;
             /** @description Needed to disable it */
             reason?: string;

@@ -59,7 +59,7 @@ export default function Tenants() {
     ) },
   ]
   const put = (t: Tenant, change: { disabled: boolean; reason?: string }) =>
-    api.put('/api/v1/tenants/{id}', { path: { id: t.id }, ifMatch: t.version, body: { name: t.name, ...(t.group ? { group: t.group.id } : {}), ...change } })
+    api.put('/api/v1/tenants/{id}', { path: { id: t.id }, ifMatch: t.version, body: { name: t.name, ...(t.group ? { group: t.group.id } : {}), ...(t.mail_name ? { mail_name: t.mail_name } : {}), ...(t.mail_reply_to ? { mail_reply_to: t.mail_reply_to } : {}), ...change } })
   return (
     <Page
       title="Tenants"
@@ -97,6 +97,8 @@ function Edit({ tenant, groups, onClose }: { tenant?: Tenant; groups: TenantGrou
   const [name, setName] = useState(tenant?.name ?? '')
   const [group, setGroup] = useState<string | null>(tenant?.group?.id ?? null)
   const [administrator, setAdministrator] = useState(me)
+  const [mailName, setMailName] = useState(tenant?.mail_name ?? '')
+  const [mailReply, setMailReply] = useState(tenant?.mail_reply_to ?? '')
   const [error, setError] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
   const fields = error instanceof Problem ? error.fields : new Map<string, string>()
@@ -106,7 +108,7 @@ function Edit({ tenant, groups, onClose }: { tenant?: Tenant; groups: TenantGrou
     const part = { name: name.trim(), ...(group ? { group } : {}) }
     try {
       const saved = tenant
-        ? await api.put('/api/v1/tenants/{id}', { path: { id: tenant.id }, ifMatch: tenant.version, body: { ...part, disabled: tenant.disabled, ...(tenant.reason ? { reason: tenant.reason } : {}) } })
+        ? await api.put('/api/v1/tenants/{id}', { path: { id: tenant.id }, ifMatch: tenant.version, body: { ...part, disabled: tenant.disabled, ...(tenant.reason ? { reason: tenant.reason } : {}), mail_name: mailName.trim(), mail_reply_to: mailReply.trim() } })
         : await api.post('/api/v1/tenants', { body: { id: id.trim(), administrator: administrator.trim(), ...part } })
       say(`${saved.name} saved`)
       onClose()
@@ -122,6 +124,12 @@ function Edit({ tenant, groups, onClose }: { tenant?: Tenant; groups: TenantGrou
         {tenant ? null : <TextInput label="Id" description="Short: it is in addresses and certificates, and stays for good." required value={id} onChange={(e) => setID(e.currentTarget.value)} error={fields.get('/id')} autoComplete="off" />}
         {groups.length ? <Select label="Group" clearable data={groups.map((g) => ({ value: g.id, label: g.name }))} value={group} onChange={setGroup} error={fields.get('/group')} /> : null}
         {tenant ? null : <TextInput label="First administrator" description="User name of somebody who is a user already." required value={administrator} onChange={(e) => setAdministrator(e.currentTarget.value)} error={fields.get('/administrator')} autoComplete="off" />}
+        {tenant ? (
+          <>
+            <TextInput label="Sender of its letters" description="A name; the address stays the installation’s." value={mailName} onChange={(e) => setMailName(e.currentTarget.value)} error={fields.get('/mail_name')} autoComplete="off" />
+            <TextInput label="Answers to its letters go to" type="email" value={mailReply} onChange={(e) => setMailReply(e.currentTarget.value)} error={fields.get('/mail_reply_to')} autoComplete="off" />
+          </>
+        ) : null}
         {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
         <div className="row"><Button type="submit" variant="filled" loading={busy}>Save</Button><Button onClick={onClose}>Cancel</Button></div>
       </form>
