@@ -9,6 +9,7 @@ import { q } from '../api/queries'
 import { ProblemPanel, Waiting } from '../parts/States'
 import { Foreign } from '../parts/Text'
 import { say } from '../parts/toast'
+import css from './TenantMembers.module.css'
 
 const roles = ['admin', 'reader', 'none']
 
@@ -43,7 +44,7 @@ export function Members({ id, name, appoint, onClose }: { id: string; name: stri
       <div className="stack">
         <p className="muted">People of other tenants who are in this one. Its own people are its users.</p>
         {list.error && !list.data ? <ProblemPanel error={list.error} compact /> : !list.data ? <Waiting what="the members" /> : list.data.items.length === 0 ? <p>Nobody of another tenant is in this one.</p> : (
-          <table className="plain">
+          <table className={css.people}>
             <thead><tr><th>User name</th><th>Of tenant</th><th>Role</th><th><span className="hidden-visually">Remove</span></th></tr></thead>
             <tbody>
               {list.data.items.map((m) => (
@@ -53,14 +54,14 @@ export function Members({ id, name, appoint, onClose }: { id: string; name: stri
                   <td>{m.group ? <>{m.role}, by the group <Foreign text={m.group} max={40} /></> : (
                     <Select size="xs" aria-label={`Role of ${m.username}`} data={[...new Set([...roles, m.role])]} value={m.role} allowDeselect={false} onChange={(v) => void act(() => put(m.username, v ?? m.role), `${m.username} is ${v ?? m.role} now`)} />
                   )}</td>
-                  <td>{m.group ? null : <button type="button" className="link" aria-label={`Take ${m.username} out`} onClick={() => void act(() => api.delete('/api/v1/tenants/{id}/members/{username}', { path: { id, username: m.username } }), `${m.username} is out of ${name}`)}>Take out</button>}</td>
+                  <td>{m.group ? null : <button type="button" className="link" aria-label={`Take out ${m.username}`} onClick={() => void act(() => api.delete('/api/v1/tenants/{id}/members/{username}', { path: { id, username: m.username } }), `${m.username} is out of ${name}`)}>Take out</button>}</td>
                 </tr>
               ))}
             </tbody>
           </table>
         )}
         {appoint ? (
-          <form className="row" onSubmit={(e) => { e.preventDefault(); void add() }}>
+          <form className={css.add} onSubmit={(e) => { e.preventDefault(); void add() }}>
             <TextInput label="User name" required value={username} onChange={(e) => setUsername(e.currentTarget.value)} error={fields.get('/username')} autoComplete="off" />
             <Select label="Role" data={roles} value={role} allowDeselect={false} onChange={(v) => setRole(v ?? 'reader')} />
             <Button type="submit" variant="filled">Let in</Button>
