@@ -199,6 +199,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed i
 	}
 	cobra.CheckErr(root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml", "csv", "template="}, cobra.ShellCompDirectiveNoFileComp)))
 	a.complete(root)
+	root.SetOut(a.env.Out)
+	completeInPlainBash(root)
 	return root
 }
 

@@ -36,13 +36,19 @@ func (a *app) complete(c *cobra.Command) {
 				return a.suggested(cmd, args, begun, connectionNames)
 			case "NAME-OR-ID":
 				return a.suggested(cmd, args, begun, resourceNames)
+			case "AGENT":
+				return a.suggested(cmd, args, begun, agentNames)
+			case "ID":
+				if what := idsOf(cmd); what != nil {
+					return a.suggested(cmd, args, begun, what)
+				}
 			case "FILE", "FOLDER", "PATH":
 				return nil, cobra.ShellCompDirectiveDefault
 			}
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 	}
-	for flag, what := range map[string]suggest{"kind": kindNames, "datacenter": datacenterNames, "fields": fieldNames, "columns": fieldNames, "order-by": fieldNames} {
+	for flag, what := range map[string]suggest{"kind": kindNames, "connection": connectionNames, "datacenter": datacenterNames, "fields": fieldNames, "columns": fieldNames, "order-by": fieldNames} {
 		if c.LocalFlags().Lookup(flag) == nil {
 			continue
 		}
@@ -100,6 +106,45 @@ func datacenterNames(ctx context.Context, c *client.Client, _ []string, _ string
 		names = append(names, x.Name)
 	}
 	return names, err
+}
+
+func agentNames(ctx context.Context, c *client.Client, _ []string, _ string) ([]string, error) {
+	list, err := client.All[rest.Agent](ctx, c, "/agents", nil, 0)
+	var names []string
+	for _, x := range list.Items {
+		names = append(names, x.Name)
+	}
+	return names, err
+}
+
+// idsOf are the things that a command is about where these have no names: the newest runs, the removals that wait.
+func idsOf(cmd *cobra.Command) suggest {
+	for ; cmd != nil; cmd = cmd.Parent() {
+		switch cmd.Name() {
+		case "runs":
+			return newest("/runs", "")
+		case "removals":
+			return newest("/removals", "state = held")
+		}
+	}
+	return nil
+}
+
+func newest(path, filter string) suggest {
+	return func(ctx context.Context, c *client.Client, _ []string, _ string) ([]string, error) {
+		q := url.Values{"page_size": {"50"}}
+		if filter != "" {
+			q.Set("filter", filter)
+		}
+		list, err := client.Get[rest.List[struct {
+			ID string `json:"id"`
+		}]](ctx, c, path, q)
+		var ids []string
+		for _, x := range list.Items {
+			ids = append(ids, x.ID)
+		}
+		return ids, err
+	}
 }
 
 // resourceNames are the first that begin as what was typed does.

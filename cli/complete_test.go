@@ -1,6 +1,9 @@
 package cli_test
 
 import (
+	"fmt"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -23,6 +26,9 @@ func TestCompletion(t *testing.T) {
 		{[]string{"diff", "--kind", "vol"}, "volume", "server"},
 		{[]string{"run", ""}, "", "server"},
 		{[]string{"appl"}, "apply", "agents"},
+		{[]string{"why", "--connection", ""}, "", "server"},
+		{[]string{"runs", "logs", ""}, "", "server"},
+		{[]string{"agents", "drain", ""}, "", "server"},
 	} {
 		out := s.run(append([]string{"__complete"}, tc.args...)...)
 		lines := strings.Split(out, "\n")
@@ -56,3 +62,52 @@ func TestCompletion(t *testing.T) {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
 }
+
+// TestCompletionInPlainBash: where the package bash-completion is not installed, words are put together by the script itself. What
+// it would ask is told by a command in maestro's place.
+func TestCompletionInPlainBash(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("bash is not here")
+	}
+	script := newSite(t).run("completion", "bash")
+	for _, tc := range []struct {
+		line  string
+		point int // where the cursor is; 0: at the end
+		words string
+		want  string
+	}{
+		{line: "maestro get ser", words: "maestro get ser", want: "<__complete><get><ser>"},
+		{line: "maestro get ", words: "maestro get ''", want: "<__complete><get><>"},
+		{line: "maestro get server --output=js", words: "maestro get server --output = js", want: "<__complete><get><server><--output=js>"},
+		{line: "maestro get server --output=", words: "maestro get server --output =", want: "<__complete><get><server><--output=>"},
+		{line: "maestro get server --filter name:we", words: "maestro get server --filter name : we", want: "<__complete><get><server><--filter><name:we>"},
+		{line: "maestro  get   server  w", words: "maestro get server w", want: "<__complete><get><server><w>"},
+		{line: "maestro get server web", point: len("maestro get ser"), words: "maestro get server web", want: "<__complete><get><ser>"},
+	} {
+		point, at := tc.point, "$((${#COMP_WORDS[@]} - 1))"
+		if point == 0 {
+			point = len(tc.line)
+		} else {
+			at = "2"
+		}
+		run := script + `
+maestro() { printf '<%s>' "$@" >>"$ASKED"; echo :4; }
+COMP_LINE=` + quoted(tc.line) + ` COMP_POINT=` + fmt.Sprint(point) + `
+COMP_WORDS=(` + tc.words + `) COMP_TYPE=9
+COMP_CWORD=` + at + `
+compopt() { :; }
+__start_maestro
+`
+		cmd := exec.CommandContext(t.Context(), bash, "--norc", "--noprofile", "-c", run)
+		asked := t.TempDir() + "/asked"
+		cmd.Env = []string{"ASKED=" + asked, "PATH=/usr/bin:/bin"}
+		said, err := cmd.CombinedOutput()
+		got, _ := os.ReadFile(asked)
+		if err != nil || string(got) != tc.want || len(said) > 0 {
+			t.Errorf("%q asks %s, want %s; %v: %s", tc.line, got, tc.want, err, said)
+		}
+	}
+}
+
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
