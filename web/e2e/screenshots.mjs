@@ -41,6 +41,9 @@ const answers = {
 }
 
 const made = new Map()
+const failed = []
+const began = performance.now()
+let taken = 0
 
 /** The page as it stands, in every look; it is loaded once. */
 async function shoot(page, what, state, only) {
@@ -50,8 +53,22 @@ async function shoot(page, what, state, only) {
     await settled(page)
     const path = join(folder, `${[what, state, look].filter(Boolean).join('-')}.png`)
     await page.screenshot({ path })
+    taken++
     const sheet = `${state || 'more'}-${look}`
     made.set(sheet, [...(made.get(sheet) ?? []), [what, path, width]])
+  }
+}
+
+/** Takes pictures of one thing and says how long it took. One that cannot be made is named at the end; the others are made. */
+async function picture(what, state, make) {
+  const from = performance.now()
+  const name = [what, state].filter(Boolean).join(', ')
+  try {
+    await make()
+    console.log(`${name}: ${((performance.now() - from) / 1000).toFixed(1)} s; ${taken} pictures in ${((performance.now() - began) / 1000).toFixed(0)} s`)
+  } catch (err) {
+    failed.push(`${name}: ${err?.message ?? err}`)
+    console.log(`${name}: NOT MADE`)
   }
 }
 
@@ -60,41 +77,62 @@ const context = await browser.newContext()
 const page = await context.newPage()
 for (const [what, path] of [['sign-in', '/'], ['forgotten', '/forgotten'], ['link', '/link#nothing']]) {
   if (!wanted(what)) continue
-  await page.goto(facts.url + path)
-  await page.getByRole('heading').first().waitFor()
-  await shoot(page, what, '')
+  await picture(what, '', async () => {
+    await page.goto(facts.url + path)
+    await page.getByRole('heading').first().waitFor()
+    await shoot(page, what, '')
+  })
 }
 await signIn(page, facts)
-for (const [state, answer] of Object.entries(answers)) {
-  if (process.env.STATE && process.env.STATE !== state) continue
-  if (answer) await page.route((url) => url.pathname.startsWith('/api/v1/') && !spared.test(url.pathname), (route) => answer(route, new URL(route.request().url())))
-  for (const [what, path] of list) {
-    if (!wanted(what)) continue
-    await page.goto(facts.url + path)
-    await settled(page)
-    await shoot(page, what, state)
-  }
-  await page.unrouteAll({ behavior: 'wait' })
+
+/** The pages in one state. Two windows share them: while one waits for its page, the other draws. */
+async function walk(state, answer) {
+  const left = list.filter(([what]) => wanted(what))
+  await Promise.all([0, 1].map(async () => {
+    const own = await browser.newContext()
+    const page = await own.newPage()
+    await signIn(page, facts)
+    if (answer) await page.route((url) => url.pathname.startsWith('/api/v1/') && !spared.test(url.pathname), (route) => answer(route, new URL(route.request().url())))
+    for (let next = left.shift(); next; next = left.shift()) {
+      const [what, path] = next
+      await picture(what, state, async () => {
+        await page.goto(facts.url + path)
+        await settled(page)
+        await shoot(page, what, state)
+      })
+    }
+    await page.unrouteAll({ behavior: 'ignoreErrors' })
+    await own.close()
+  }))
+  // Two windows end out of turn; the sheets are in the pages' order.
+  const order = new Map(list.map(([what], i) => [what, i]))
+  for (const pictures of made.values()) pictures.sort(([a], [b]) => (order.get(a) ?? 0) - (order.get(b) ?? 0))
 }
+for (const [state, answer] of Object.entries(answers)) if (!process.env.STATE || process.env.STATE === state) await walk(state, answer)
+
 if (!process.env.STATE || process.env.STATE === 'scenes') {
   for (const scene of (await prepare(facts, world)).filter(([name]) => wanted(name))) {
     // A dialog is opened once for a desk and once for a phone: it is laid out when it is opened.
     for (const [width, height] of [[1440, 900], [390, 844]]) {
       if (!looks.some(([, w]) => w === width)) continue
-      await page.setViewportSize({ width, height })
-      await show(page, facts, scene)
-      await shoot(page, scene[0], 'scene', width)
-      await page.unrouteAll({ behavior: 'wait' })
+      await picture(scene[0], 'scene', async () => {
+        await page.setViewportSize({ width, height })
+        await show(page, facts, scene)
+        await shoot(page, scene[0], 'scene', width)
+      })
+      await page.unrouteAll({ behavior: 'ignoreErrors' })
     }
   }
 }
 if (wanted('palette')) {
-  await page.goto(facts.url)
-  await settled(page)
-  await page.keyboard.press('Control+k')
-  await page.getByRole('combobox').fill('db')
-  await page.getByRole('option').nth(1).waitFor()
-  await shoot(page, 'palette', '')
+  await picture('palette', '', async () => {
+    await page.goto(facts.url)
+    await settled(page)
+    await page.keyboard.press('Control+k')
+    await page.getByRole('combobox').fill('db')
+    await page.getByRole('option').nth(1).waitFor()
+    await shoot(page, 'palette', '')
+  })
 }
 await context.close()
 
@@ -111,3 +149,7 @@ for (const [name, pictures] of made) {
   }
 }
 await browser.close()
+if (failed.length) {
+  console.error(`\n${failed.length} could not be made:\n${failed.join('\n')}`)
+  process.exitCode = 1
+}
