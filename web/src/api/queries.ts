@@ -263,6 +263,7 @@ export const q = {
     queryOptions({ queryKey: ['access', kind, id], queryFn: ({ signal }) => api.get('/api/v1/access/{kind}/{id}', { path: { kind, id }, signal }), retry: false }),
   userSessions: (username: string) =>
     queryOptions({ queryKey: ['sessions', username], queryFn: ({ signal }) => api.get('/api/v1/users/{username}/sessions', { path: { username }, query: all, signal }) }),
+  ways: () => queryOptions({ queryKey: ['session', 'ways'], queryFn: ({ signal }) => api.get('/api/v1/session/ways', { signal }), staleTime: Infinity }),
   profile: () => queryOptions({ queryKey: ['profile'], queryFn: ({ signal }) => api.get('/api/v1/session/profile', { signal }), refetchOnWindowFocus: false }),
   ownSessions: () => queryOptions({ queryKey: ['sessions'], queryFn: ({ signal }) => api.get('/api/v1/session/sessions', { query: all, signal }) }),
   tokens: () => queryOptions({ queryKey: ['tokens'], queryFn: ({ signal }) => api.get('/api/v1/tokens', { query: all, signal }) }),

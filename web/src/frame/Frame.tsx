@@ -159,7 +159,7 @@ function Account({ onHelp }: { onHelp: () => void }) {
   return (
     <Menu position="bottom-end" width={220}>
       <Menu.Target>
-        <ActionIcon aria-label={t`Account of ${session?.username ?? ''}`} size="lg"><IconUserCircle size={20} /></ActionIcon>
+        <ActionIcon aria-label={t`Account of ${session?.username ?? ''}`} size="lg">{session?.picture ? <img className={css.face} src={`/api/v1/pictures/${session.picture}`} width={26} height={26} alt="" /> : <IconUserCircle size={20} />}</ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label><Trans>{session?.username} · {session?.role} of tenant {session?.tenant_name}</Trans></Menu.Label>

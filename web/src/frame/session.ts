@@ -35,7 +35,9 @@ export function enter(client: QueryClient, session: Session | null) {
 export function useSignOut() {
   const client = useQueryClient()
   return async () => {
+    const elsewhere = client.getQueryData(q.session().queryKey)?.sign_out_url
     await api.delete('/api/v1/session').catch(() => undefined)
+    if (elsewhere) window.location.assign(elsewhere)
     enter(client, null)
   }
 }

@@ -1,7 +1,7 @@
 // One's own account: name, password, second factor, sessions.
 import { t } from '@lingui/core/macro'
 import { Plural, Trans } from '@lingui/react/macro'
-import { Button, Modal, PasswordInput, TextInput } from '@mantine/core'
+import { Avatar, Button, FileButton, Modal, PasswordInput, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 
@@ -16,6 +16,7 @@ import { Loading, ProblemPanel } from '../parts/States'
 import { say } from '../parts/toast'
 import { When } from '../parts/When'
 import css from './Account.module.css'
+import { meaning, ProviderButtons, word } from './Providers'
 import { FactorOff, FreshCodes, SetUpFactor } from './SecondFactor'
 import { SessionList } from './Sessions'
 
@@ -28,6 +29,8 @@ export default function Account() {
       {profile.isPending ? <Loading what={t`your account`} /> : !profile.data ? <ProblemPanel error={profile.error} retry={() => void profile.refetch()} /> : (
         <>
           <Person key={profile.data.version} profile={profile.data} />
+          <Picture />
+          <Providers linked={profile.data.providers?.length ?? 0} />
           <Password username={profile.data.username} />
           <Factor profile={profile.data} />
           <Sessions />
@@ -70,6 +73,50 @@ function Person({ profile }: { profile: Profile }) {
         {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
         <div><Button type="submit" loading={busy} disabled={!another && name.trim() === profile.display_name}><Trans>Save the profile</Trans></Button></div>
       </form>
+    </Panel>
+  )
+}
+
+function Providers({ linked }: { linked: number }) {
+  const ways = useQuery(q.ways())
+  if (!ways.data?.providers.length) return null
+  const said = meaning(word())
+  return (
+    <Panel title={t`Sign-in with a provider`}>
+      <div className="stack-s">
+        <p>{linked ? t`Your account is linked: the provider signs you in, without a password of Maestro.` : t`Link your account, and the provider signs you in without a password of Maestro.`}</p>
+        {said ? <p role="status">{said}</p> : null}
+        {linked ? null : <div className="row"><ProviderButtons link /></div>}
+      </div>
+    </Panel>
+  )
+}
+
+function Picture() {
+  const client = useQueryClient()
+  const session = useQuery(q.session()).data
+  const [error, setError] = useState<unknown>(null)
+  const attempt = async (what: () => Promise<unknown>, done: string) => {
+    setError(null)
+    try {
+      await what()
+      say(done)
+    } catch (err) {
+      setError(err)
+    }
+    void client.invalidateQueries({ queryKey: q.session().queryKey })
+  }
+  return (
+    <Panel title={t`Picture`}>
+      <div className="row">
+        <Avatar size="lg" name={session?.username ?? ''} src={session?.picture ? `/api/v1/pictures/${session.picture}` : null} alt="" />
+        <FileButton accept="image/png,image/jpeg,image/gif,image/webp" onChange={(file) => { if (file) void attempt(() => api.put('/api/v1/session/picture', { raw: file } as never), t`Your picture is saved`) }}>
+          {(props) => <Button {...props}><Trans>Choose a picture</Trans></Button>}
+        </FileButton>
+        {session?.picture ? <Button onClick={() => void attempt(() => api.delete('/api/v1/session/picture'), t`Your picture is removed`)}><Trans>Remove it</Trans></Button> : null}
+      </div>
+      <p className="muted"><Trans>PNG, JPEG, GIF or WebP of up to 4 MiB; the middle is cut out as a square.</Trans></p>
+      {error ? <ProblemPanel error={error} compact /> : null}
     </Panel>
   )
 }

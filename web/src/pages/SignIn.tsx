@@ -11,6 +11,7 @@ import { enter } from '../frame/session'
 import { CodeField, codeAsked } from '../parts/Code'
 import { ProblemPanel } from '../parts/States'
 import { Outside } from './Outside'
+import { meaning, OwedCode, ProviderButtons, word } from './Providers'
 import css from './SignIn.module.css'
 
 export default function SignIn() {
@@ -36,6 +37,8 @@ export default function SignIn() {
   }
   const asked = codeAsked(error)
   const wrong = !asked && error instanceof Problem && (error.status === 401 || error.status === 403)
+  const said = word()
+  if (said === 'code') return <Outside title={t`Sign in`}><OwedCode /></Outside>
   const other = () => { setFactor(false); setCode('') }
   return (
     <Outside title={t`Sign in`}>
@@ -53,6 +56,8 @@ export default function SignIn() {
         {factor ? <CodeField value={code} onChange={setCode} focus error={asked === 'wrong' ? t`Wrong, or used already. Wait for the next one.` : undefined} /> : null}
         {wrong ? <p className={css.wrong} role="alert"><Trans>That user name and password do not belong together.</Trans></p> : error && !asked ? <ProblemPanel error={error} compact /> : null}
         <Button type="submit" variant="filled" size="sm" loading={busy} fullWidth><Trans>Sign in</Trans></Button>
+        <ProviderButtons />
+        {meaning(said) && !error ? <p className={css.wrong} role="alert">{meaning(said)}</p> : null}
         <p><Link to="/forgotten"><Trans>Forgotten password?</Trans></Link></p>
         <p className="muted"><Trans>The first administrator’s password is printed once, when the collector starts for the first time.</Trans></p>
       </form>
