@@ -1,4 +1,6 @@
 // In which tenant one works. Who is in one only, and manages none, is not shown any of it.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Menu } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconAffiliate, IconBuildings, IconCheck, IconSettings } from '@tabler/icons-react'
@@ -36,26 +38,26 @@ export function TenantSwitcher() {
   return (
     <Menu position="bottom-end" width={280}>
       <Menu.Target>
-        <button type="button" className={css.tenant} aria-label={`Tenant ${session.tenant_name}; change it`}>
+        <button type="button" className={css.tenant} aria-label={t`Tenant ${session.tenant_name}; change it`}>
           <IconBuildings size={16} aria-hidden />
           <span className="clip">{session.tenant_name}</span>
         </button>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Label>Tenants that you are in</Menu.Label>
+        <Menu.Label><Trans>Tenants that you are in</Trans></Menu.Label>
         {list.map((p) => (
           <Menu.Item
             key={p.tenant}
             disabled={p.disabled ?? false}
-            leftSection={p.tenant === session.tenant ? <IconCheck size={15} aria-label="You are here" /> : <span className={css.noMark} />}
+            leftSection={p.tenant === session.tenant ? <IconCheck size={15} aria-label={t`You are here`} /> : <span className={css.noMark} />}
             onClick={() => (p.tenant === session.tenant ? undefined : void go(p.tenant))}
           >
-            <Foreign text={p.name} max={40} /> <span className="muted">{p.disabled ? 'disabled' : p.role}</span>
+            <Foreign text={p.name} max={40} /> <span className="muted">{p.disabled ? t`disabled` : p.role}</span>
           </Menu.Item>
         ))}
         <Menu.Divider />
-        <Menu.Item leftSection={<IconAffiliate size={15} />} component={Link} to="/mine">All mine</Menu.Item>
-        {manages ? <Menu.Item leftSection={<IconSettings size={15} />} component={Link} to="/settings/tenants">Manage tenants</Menu.Item> : null}
+        <Menu.Item leftSection={<IconAffiliate size={15} />} component={Link} to="/mine"><Trans>All mine</Trans></Menu.Item>
+        {manages ? <Menu.Item leftSection={<IconSettings size={15} />} component={Link} to="/settings/tenants"><Trans>Manage tenants</Trans></Menu.Item> : null}
       </Menu.Dropdown>
     </Menu>
   )

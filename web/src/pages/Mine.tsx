@@ -1,4 +1,6 @@
 // All tenants that one is in, at once: how much is in each, what waits there, and a search over all of them. Nothing is edited here.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { IconBuildings, IconSearch } from '@tabler/icons-react'
@@ -37,23 +39,23 @@ export default function Mine() {
   const [params, setParams] = useSearchParams()
   const text = params.get('q') ?? ''
   const cols: Col<PlaceSummary>[] = [
-    { id: 'tenant', label: 'Tenant', width: 220, cell: (s) => <button type="button" className="link" onClick={() => void go(s.place.tenant, '/')}><Foreign text={s.place.name} max={60} /></button> },
-    { id: 'role', label: 'Your role', width: 120, cell: (s) => s.place.role },
-    { id: 'resources', label: 'Resources', width: 110, cell: (s) => count(s.resources) },
-    { id: 'connections', label: 'Connections', width: 110, cell: (s) => count(s.summary.connections) },
-    { id: 'agents', label: 'Agents online', width: 120, cell: (s) => `${count(s.summary.agents_online)} of ${count(s.summary.agents)}` },
-    { id: 'waits', label: 'Waits for somebody', width: 150, cell: (s) => (s.summary.held_removals + s.summary.pending_kinds ? count(s.summary.held_removals + s.summary.pending_kinds) : 'nothing') },
+    { id: 'tenant', label: t`Tenant`, width: 220, cell: (s) => <button type="button" className="link" onClick={() => void go(s.place.tenant, '/')}><Foreign text={s.place.name} max={60} /></button> },
+    { id: 'role', label: t`Your role`, width: 120, cell: (s) => s.place.role },
+    { id: 'resources', label: t`Resources`, width: 110, cell: (s) => count(s.resources) },
+    { id: 'connections', label: t`Connections`, width: 110, cell: (s) => count(s.summary.connections) },
+    { id: 'agents', label: t`Agents online`, width: 120, cell: (s) => t`${count(s.summary.agents_online)} of ${count(s.summary.agents)}` },
+    { id: 'waits', label: t`Waits for somebody`, width: 150, cell: (s) => (s.summary.held_removals + s.summary.pending_kinds ? count(s.summary.held_removals + s.summary.pending_kinds) : 'nothing') },
   ]
   return (
-    <Page title="All mine" facts={<span>What you may read in each tenant that you are in.</span>}>
+    <Page title={t`All mine`} facts={<span><Trans>What you may read in each tenant that you are in.</Trans></span>}>
       {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data?.items.length === 0 ? (
-        <Empty icon={<IconBuildings size={26} stroke={1.4} aria-hidden />} title="There is no tenant that you may read">Who administers one of your tenants can give you rights in it.</Empty>
+        <Empty icon={<IconBuildings size={26} stroke={1.4} aria-hidden />} title={t`There is no tenant that you may read`}><Trans>Who administers one of your tenants can give you rights in it.</Trans></Empty>
       ) : (
         <div className="stack">
-          <DataTable label="Tenants" rows={list.data?.items ?? []} cols={cols} rowKey={(s) => s.place.tenant} loading={list.isPending} />
-          <Panel title="Find in all of them">
+          <DataTable label={t`Tenants`} rows={list.data?.items ?? []} cols={cols} rowKey={(s) => s.place.tenant} loading={list.isPending} />
+          <Panel title={t`Find in all of them`}>
             <div className="stack">
-              <TextInput aria-label="Find in all tenants" placeholder="Words, an address, a range or a MAC" leftSection={<IconSearch size={15} aria-hidden />} value={text} onChange={(e) => setParams(e.currentTarget.value ? { q: e.currentTarget.value } : {}, { replace: true })} />
+              <TextInput aria-label={t`Find in all tenants`} placeholder={t`Words, an address, a range or a MAC`} leftSection={<IconSearch size={15} aria-hidden />} value={text} onChange={(e) => setParams(e.currentTarget.value ? { q: e.currentTarget.value } : {}, { replace: true })} />
               {text.trim() ? <Found text={text} /> : null}
             </div>
           </Panel>
@@ -71,14 +73,14 @@ function Found({ text }: { text: string }) {
   const items = found.data?.items ?? []
   type Row = (typeof items)[number]
   const cols: Col<Row>[] = [
-    { id: 'tenant', label: 'Tenant', width: 180, cell: (x) => <Foreign text={x.tenant_name} max={40} /> },
-    { id: 'name', label: 'Name', width: 260, cell: (x) => <button type="button" className="link" onClick={() => void go(x.tenant, `/inventory/${x.item.kind}/${x.item.id}`)}><Foreign text={x.item.name || x.item.id} max={80} /></button> },
-    { id: 'kind', label: 'Kind', width: 140, cell: (x) => x.item.kind },
+    { id: 'tenant', label: t`Tenant`, width: 180, cell: (x) => <Foreign text={x.tenant_name} max={40} /> },
+    { id: 'name', label: t`Name`, width: 260, cell: (x) => <button type="button" className="link" onClick={() => void go(x.tenant, `/inventory/${x.item.kind}/${x.item.id}`)}><Foreign text={x.item.name || x.item.id} max={80} /></button> },
+    { id: 'kind', label: t`Kind`, width: 140, cell: (x) => x.item.kind },
   ]
   return (
     <>
-      {found.data && items.length === 0 ? <p className="muted">Nothing is called that in any of your tenants.</p> : <DataTable label="Found" rows={items} cols={cols} rowKey={(x) => `${x.tenant} ${x.item.id}`} loading={found.isPending} />}
-      {found.data?.next_page_token ? <p className="muted">There is more. Narrow the words, or look in one tenant.</p> : null}
+      {found.data && items.length === 0 ? <p className="muted"><Trans>Nothing is called that in any of your tenants.</Trans></p> : <DataTable label={t`Found`} rows={items} cols={cols} rowKey={(x) => `${x.tenant} ${x.item.id}`} loading={found.isPending} />}
+      {found.data?.next_page_token ? <p className="muted"><Trans>There is more. Narrow the words, or look in one tenant.</Trans></p> : null}
       {found.data?.left_out?.map((l) => <p key={l.tenant} className="muted"><Foreign text={l.name} max={60} />: {l.why}</p>)}
     </>
   )

@@ -1,4 +1,6 @@
 // Tenants: whose inventories are kept apart, who is in them, and the customers that have several. For administrators of the installation.
+import { t } from '@lingui/core/macro'
+import { Trans } from '@lingui/react/macro'
 import { Button, Menu, Modal, MultiSelect, Select, TagsInput, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconBuildings, IconPlus } from '@tabler/icons-react'
@@ -41,36 +43,36 @@ export default function Tenants() {
   const done = () => { setActing(null); refresh() }
   const mine = new Set((places.data?.items ?? []).filter((p) => !p.disabled).map((p) => p.tenant))
   const cols: Col<Tenant>[] = [
-    { id: 'name', label: 'Name', width: 220, cell: (t) => <Foreign text={t.name} max={60} /> },
-    { id: 'id', label: 'Id', width: 140, cell: (t) => <Foreign text={t.id} mono /> },
-    { id: 'group', label: 'Group', width: 160, cell: (t) => (t.group ? <Foreign text={t.group.name ?? ''} max={40} /> : null) },
-    { id: 'state', label: 'State', width: 240, cell: (t) => (t.disabled ? <span title={t.reason}><State state="revoked" word="disabled" /> <Foreign text={t.reason ?? ''} max={40} /></span> : <State state="active" word="open" />) },
-    { id: 'created', label: 'Made', width: 110, wide: true, cell: (t) => <When at={t.created_at} never="at first start" /> },
-    { id: 'act', label: 'Actions', act: true, width: 90, cell: (t) => (
+    { id: 'name', label: t`Name`, width: 220, cell: (it) => <Foreign text={it.name} max={60} /> },
+    { id: 'id', label: t`Id`, width: 140, cell: (it) => <Foreign text={it.id} mono /> },
+    { id: 'group', label: t`Group`, width: 160, cell: (it) => (it.group ? <Foreign text={it.group.name ?? ''} max={40} /> : null) },
+    { id: 'state', label: t`State`, width: 240, cell: (it) => (it.disabled ? <span title={it.reason}><State state="revoked" word={t`disabled`} /> <Foreign text={it.reason ?? ''} max={40} /></span> : <State state="active" word={t`open`} />) },
+    { id: 'created', label: t`Made`, width: 110, wide: true, cell: (it) => <When at={it.created_at} never={t`at first start`} /> },
+    { id: 'act', label: t`Actions`, act: true, width: 90, cell: (it) => (
       <Menu position="bottom-end" width={200}>
-        <Menu.Target><button type="button" className="link" aria-label={`Actions for ${t.name}`}>Actions</button></Menu.Target>
+        <Menu.Target><button type="button" className="link" aria-label={t`Actions for ${it.name}`}><Trans>Actions</Trans></button></Menu.Target>
         <Menu.Dropdown>
-          {mine.has(t.id) && t.id !== session?.tenant ? <Menu.Item onClick={() => void enterTenant(t.id)}>Go there</Menu.Item> : null}
-          <Menu.Item onClick={() => setActing({ tenant: t, act: 'edit' })}>Edit</Menu.Item>
-          <Menu.Item onClick={() => setActing({ tenant: t, act: 'members' })}>Members</Menu.Item>
-          {t.disabled ? <Menu.Item onClick={() => setActing({ tenant: t, act: 'enable' })}>Enable</Menu.Item> : t.id === 'default' ? null : <Menu.Item color="danger" onClick={() => setActing({ tenant: t, act: 'disable' })}>Disable</Menu.Item>}
+          {mine.has(it.id) && it.id !== session?.tenant ? <Menu.Item onClick={() => void enterTenant(it.id)}><Trans>Go there</Trans></Menu.Item> : null}
+          <Menu.Item onClick={() => setActing({ tenant: it, act: 'edit' })}><Trans>Edit</Trans></Menu.Item>
+          <Menu.Item onClick={() => setActing({ tenant: it, act: 'members' })}><Trans>Members</Trans></Menu.Item>
+          {it.disabled ? <Menu.Item onClick={() => setActing({ tenant: it, act: 'enable' })}><Trans>Enable</Trans></Menu.Item> : it.id === 'default' ? null : <Menu.Item color="danger" onClick={() => setActing({ tenant: it, act: 'disable' })}><Trans>Disable</Trans></Menu.Item>}
         </Menu.Dropdown>
       </Menu>
     ) },
   ]
-  const put = (t: Tenant, change: { disabled: boolean; reason?: string }) =>
-    api.put('/api/v1/tenants/{id}', { path: { id: t.id }, ifMatch: t.version, body: { name: t.name, ...(t.group ? { group: t.group.id } : {}), ...(t.mail_name ? { mail_name: t.mail_name } : {}), ...(t.mail_reply_to ? { mail_reply_to: t.mail_reply_to } : {}), ...change } })
+  const put = (it: Tenant, change: { disabled: boolean; reason?: string }) =>
+    api.put('/api/v1/tenants/{id}', { path: { id: it.id }, ifMatch: it.version, body: { name: it.name, ...(it.group ? { group: it.group.id } : {}), ...(it.mail_name ? { mail_name: it.mail_name } : {}), ...(it.mail_reply_to ? { mail_reply_to: it.mail_reply_to } : {}), ...change } })
   return (
     <Page
-      title="Tenants"
-      trail={[{ to: '/settings', label: 'Settings' }]}
-      actions={may ? <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setParams({ tenant: 'new' })}>Make a tenant</Button> : null}
+      title={t`Tenants`}
+      trail={[{ to: '/settings', label: t`Settings` }]}
+      actions={may ? <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setParams({ tenant: 'new' })}><Trans>Make a tenant</Trans></Button> : null}
     >
-      {!may ? <Empty icon={<IconBuildings size={26} stroke={1.4} aria-hidden />} title="Tenants are managed by the installation’s administrators">Those are the administrators of its first tenant.</Empty> : list.error && !list.data ? (
+      {!may ? <Empty icon={<IconBuildings size={26} stroke={1.4} aria-hidden />} title={t`Tenants are managed by the installation’s administrators`}><Trans>Those are the administrators of its first tenant.</Trans></Empty> : list.error && !list.data ? (
         <ProblemPanel error={list.error} retry={() => void list.refetch()} />
       ) : (
         <div className="stack">
-          <DataTable label="Tenants" rows={list.data?.items ?? []} cols={cols} rowKey={(t) => t.id} loading={list.isPending} faded={(t) => t.disabled} />
+          <DataTable label={t`Tenants`} rows={list.data?.items ?? []} cols={cols} rowKey={(it) => it.id} loading={list.isPending} faded={(it) => it.disabled} />
           <Groups groups={groups.data?.items ?? []} error={groups.data ? null : groups.error} onChange={refresh} />
         </div>
       )}
@@ -78,13 +80,13 @@ export default function Tenants() {
       {acting?.act === 'edit' ? <Edit key={acting.tenant.id} tenant={acting.tenant} groups={groups.data?.items ?? []} onClose={done} /> : null}
       {acting?.act === 'members' ? <Members id={acting.tenant.id} name={acting.tenant.name} appoint onClose={done} /> : null}
       {acting?.act === 'disable' ? (
-        <Confirm title={`Disable ${acting.tenant.name}`} verb="Disable the tenant" danger reason="required" onClose={done} onConfirm={async (reason) => { await put(acting.tenant, { disabled: true, reason }); say(`${acting.tenant.name} is disabled`) }}>
-          <p>Nobody gets in any more: people, tokens and agents are refused and told the reason that you give. Nothing is deleted; agents keep what they read until it is enabled again.</p>
+        <Confirm title={t`Disable ${acting.tenant.name}`} verb={t`Disable the tenant`} danger reason="required" onClose={done} onConfirm={async (reason) => { await put(acting.tenant, { disabled: true, reason }); say(t`${acting.tenant.name} is disabled`) }}>
+          <p><Trans>Nobody gets in any more: people, tokens and agents are refused and told the reason that you give. Nothing is deleted; agents keep what they read until it is enabled again.</Trans></p>
         </Confirm>
       ) : null}
       {acting?.act === 'enable' ? (
-        <Confirm title={`Enable ${acting.tenant.name}`} verb="Enable the tenant" onClose={done} onConfirm={async () => { await put(acting.tenant, { disabled: false }); say(`${acting.tenant.name} is open again`) }}>
-          <p>It was disabled: <Foreign text={acting.tenant.reason ?? ''} max={200} />. People, tokens and agents get in again.</p>
+        <Confirm title={t`Enable ${acting.tenant.name}`} verb={t`Enable the tenant`} onClose={done} onConfirm={async () => { await put(acting.tenant, { disabled: false }); say(t`${acting.tenant.name} is open again`) }}>
+          <p><Trans>It was disabled: <Foreign text={acting.tenant.reason ?? ''} max={200} />. People, tokens and agents get in again.</Trans></p>
         </Confirm>
       ) : null}
     </Page>
@@ -110,7 +112,7 @@ function Edit({ tenant, groups, onClose }: { tenant?: Tenant; groups: TenantGrou
       const saved = tenant
         ? await api.put('/api/v1/tenants/{id}', { path: { id: tenant.id }, ifMatch: tenant.version, body: { ...part, disabled: tenant.disabled, ...(tenant.reason ? { reason: tenant.reason } : {}), mail_name: mailName.trim(), mail_reply_to: mailReply.trim() } })
         : await api.post('/api/v1/tenants', { body: { id: id.trim(), administrator: administrator.trim(), ...part } })
-      say(`${saved.name} saved`)
+      say(t`${saved.name} saved`)
       onClose()
     } catch (err) {
       setError(err)
@@ -118,20 +120,20 @@ function Edit({ tenant, groups, onClose }: { tenant?: Tenant; groups: TenantGrou
     }
   }
   return (
-    <Modal opened onClose={onClose} title={tenant ? `Edit ${tenant.name}` : 'Make a tenant'} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} title={tenant ? t`Edit ${tenant.name}` : t`Make a tenant`} closeButtonProps={{ 'aria-label': t`Close` }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
-        <TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} error={fields.get('/name')} data-autofocus autoComplete="off" />
-        {tenant ? null : <TextInput label="Id" description="Short: it is in addresses and certificates, and stays for good." required value={id} onChange={(e) => setID(e.currentTarget.value)} error={fields.get('/id')} autoComplete="off" />}
-        {groups.length ? <Select label="Group" clearable data={groups.map((g) => ({ value: g.id, label: g.name }))} value={group} onChange={setGroup} error={fields.get('/group')} /> : null}
-        {tenant ? null : <TextInput label="First administrator" description="User name of somebody who is a user already." required value={administrator} onChange={(e) => setAdministrator(e.currentTarget.value)} error={fields.get('/administrator')} autoComplete="off" />}
+        <TextInput label={t`Name`} required value={name} onChange={(e) => setName(e.currentTarget.value)} error={fields.get('/name')} data-autofocus autoComplete="off" />
+        {tenant ? null : <TextInput label={t`Id`} description={t`Short: it is in addresses and certificates, and stays for good.`} required value={id} onChange={(e) => setID(e.currentTarget.value)} error={fields.get('/id')} autoComplete="off" />}
+        {groups.length ? <Select label={t`Group`} clearable data={groups.map((g) => ({ value: g.id, label: g.name }))} value={group} onChange={setGroup} error={fields.get('/group')} /> : null}
+        {tenant ? null : <TextInput label={t`First administrator`} description={t`User name of somebody who is a user already.`} required value={administrator} onChange={(e) => setAdministrator(e.currentTarget.value)} error={fields.get('/administrator')} autoComplete="off" />}
         {tenant ? (
           <>
-            <TextInput label="Sender of its letters" description="A name; the address stays the installation’s." value={mailName} onChange={(e) => setMailName(e.currentTarget.value)} error={fields.get('/mail_name')} autoComplete="off" />
-            <TextInput label="Answers to its letters go to" type="email" value={mailReply} onChange={(e) => setMailReply(e.currentTarget.value)} error={fields.get('/mail_reply_to')} autoComplete="off" />
+            <TextInput label={t`Sender of its letters`} description={t`A name; the address stays the installation’s.`} value={mailName} onChange={(e) => setMailName(e.currentTarget.value)} error={fields.get('/mail_name')} autoComplete="off" />
+            <TextInput label={t`Answers to its letters go to`} type="email" value={mailReply} onChange={(e) => setMailReply(e.currentTarget.value)} error={fields.get('/mail_reply_to')} autoComplete="off" />
           </>
         ) : null}
         {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
-        <div className="row"><Button type="submit" variant="filled" loading={busy}>Save</Button><Button onClick={onClose}>Cancel</Button></div>
+        <div className="row"><Button type="submit" variant="filled" loading={busy}><Trans>Save</Trans></Button><Button onClick={onClose}><Trans>Cancel</Trans></Button></div>
       </form>
     </Modal>
   )
@@ -143,28 +145,28 @@ function Groups({ groups, error, onChange }: { groups: TenantGroup[]; error: unk
   const [editing, setEditing] = useState<TenantGroup | 'new' | null>(null)
   const [deleting, setDeleting] = useState<TenantGroup | null>(null)
   const cols: Col<TenantGroup>[] = [
-    { id: 'name', label: 'Name', width: 180, cell: (g) => <Foreign text={g.name} max={60} /> },
-    { id: 'tenants', label: 'Tenants', width: 220, cell: (g) => <Foreign text={g.tenants.map((t) => t.name ?? t.id).join(', ') || 'none'} max={80} /> },
-    { id: 'people', label: 'People', width: 260, cell: (g) => <Foreign text={g.members.map((m) => `${m.username} (${m.role})`).join(', ') || 'nobody'} max={120} /> },
-    { id: 'act', label: 'Actions', act: true, width: 90, cell: (g) => (
+    { id: 'name', label: t`Name`, width: 180, cell: (g) => <Foreign text={g.name} max={60} /> },
+    { id: 'tenants', label: t`Tenants`, width: 220, cell: (g) => <Foreign text={g.tenants.map((it) => it.name ?? it.id).join(', ') || t`none`} max={80} /> },
+    { id: 'people', label: t`People`, width: 260, cell: (g) => <Foreign text={g.members.map((m) => `${m.username} (${m.role})`).join(', ') || t`nobody`} max={120} /> },
+    { id: 'act', label: t`Actions`, act: true, width: 90, cell: (g) => (
       <Menu position="bottom-end" width={160}>
-        <Menu.Target><button type="button" className="link" aria-label={`Actions for the group ${g.name}`}>Actions</button></Menu.Target>
+        <Menu.Target><button type="button" className="link" aria-label={t`Actions for the group ${g.name}`}><Trans>Actions</Trans></button></Menu.Target>
         <Menu.Dropdown>
-          <Menu.Item onClick={() => setEditing(g)}>Edit</Menu.Item>
-          <Menu.Item color="danger" onClick={() => setDeleting(g)}>Delete</Menu.Item>
+          <Menu.Item onClick={() => setEditing(g)}><Trans>Edit</Trans></Menu.Item>
+          <Menu.Item color="danger" onClick={() => setDeleting(g)}><Trans>Delete</Trans></Menu.Item>
         </Menu.Dropdown>
       </Menu>
     ) },
   ]
   return (
-    <Panel title="Tenant groups" actions={<Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setEditing('new')}>Make a group</Button>}>
-      {error ? <ProblemPanel error={error} compact /> : groups.length === 0 ? <p className="muted">A group is a customer with several tenants: its people have their role in each of them.</p> : (
-        <DataTable label="Tenant groups" rows={groups} cols={cols} rowKey={(g) => g.id} />
+    <Panel title={t`Tenant groups`} actions={<Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setEditing('new')}><Trans>Make a group</Trans></Button>}>
+      {error ? <ProblemPanel error={error} compact /> : groups.length === 0 ? <p className="muted"><Trans>A group is a customer with several tenants: its people have their role in each of them.</Trans></p> : (
+        <DataTable label={t`Tenant groups`} rows={groups} cols={cols} rowKey={(g) => g.id} />
       )}
       {editing ? <EditGroup {...(editing === 'new' ? {} : { group: editing })} onClose={() => { setEditing(null); onChange() }} /> : null}
       {deleting ? (
-        <Confirm title={`Delete the group ${deleting.name}`} verb="Delete the group" danger onClose={() => setDeleting(null)} onConfirm={async () => { await api.delete('/api/v1/tenant-groups/{id}', { path: { id: deleting.id } }); onChange(); say(`${deleting.name} deleted`) }}>
-          <p>A group that a tenant is in stays; take the tenants out first.</p>
+        <Confirm title={t`Delete the group ${deleting.name}`} verb={t`Delete the group`} danger onClose={() => setDeleting(null)} onConfirm={async () => { await api.delete('/api/v1/tenant-groups/{id}', { path: { id: deleting.id } }); onChange(); say(t`${deleting.name} deleted`) }}>
+          <p><Trans>A group that a tenant is in stays; take the tenants out first.</Trans></p>
         </Confirm>
       ) : null}
     </Panel>
@@ -185,7 +187,7 @@ function EditGroup({ group, onClose }: { group?: TenantGroup; onClose: () => voi
     const body = { name: name.trim(), members: people.map((username) => ({ username, role: roles.get(username) ?? 'reader' })), everybody }
     try {
       const saved = group ? await api.put('/api/v1/tenant-groups/{id}', { path: { id: group.id }, ifMatch: group.version, body }) : await api.post('/api/v1/tenant-groups', { body })
-      say(`${saved.name} saved`)
+      say(t`${saved.name} saved`)
       onClose()
     } catch (err) {
       setError(err)
@@ -193,16 +195,16 @@ function EditGroup({ group, onClose }: { group?: TenantGroup; onClose: () => voi
     }
   }
   return (
-    <Modal opened onClose={onClose} title={group ? `Edit ${group.name}` : 'Make a tenant group'} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} title={group ? t`Edit ${group.name}` : t`Make a tenant group`} closeButtonProps={{ 'aria-label': t`Close` }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
-        <TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} error={fields.get('/name')} data-autofocus autoComplete="off" />
-        <TagsInput label="People" description="User names of any tenant; press Enter after each." value={people} onChange={setPeople} error={fields.get('/members')} />
+        <TextInput label={t`Name`} required value={name} onChange={(e) => setName(e.currentTarget.value)} error={fields.get('/name')} data-autofocus autoComplete="off" />
+        <TagsInput label={t`People`} description={t`User names of any tenant; press Enter after each.`} value={people} onChange={setPeople} error={fields.get('/members')} />
         {people.map((p) => (
-          <Select key={p} label={`Role of ${p} in each tenant`} data={['admin', 'reader', 'none']} value={roles.get(p) ?? 'reader'} allowDeselect={false} onChange={(v) => setRoles(new Map(roles).set(p, v ?? 'reader'))} />
+          <Select key={p} label={t`Role of ${p} in each tenant`} data={['admin', 'reader', 'none']} value={roles.get(p) ?? 'reader'} allowDeselect={false} onChange={(v) => setRoles(new Map(roles).set(p, v ?? 'reader'))} />
         ))}
-        <MultiSelect label="Everybody in its tenants has" description="For those who are given nothing else." data={builtin} value={everybody} onChange={setEverybody} error={fields.get('/everybody')} />
+        <MultiSelect label={t`Everybody in its tenants has`} description={t`For those who are given nothing else.`} data={builtin} value={everybody} onChange={setEverybody} error={fields.get('/everybody')} />
         {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
-        <div className="row"><Button type="submit" variant="filled" loading={busy}>Save</Button><Button onClick={onClose}>Cancel</Button></div>
+        <div className="row"><Button type="submit" variant="filled" loading={busy}><Trans>Save</Trans></Button><Button onClick={onClose}><Trans>Cancel</Trans></Button></div>
       </form>
     </Modal>
   )
