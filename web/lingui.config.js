@@ -4,6 +4,6 @@ import { formatter } from '@lingui/format-po'
 export default {
   sourceLocale: 'en',
   locales: ['pt'],
-  catalogs: [{ path: '<rootDir>/src/texts/{locale}', include: ['<rootDir>/src'], exclude: ['**/*.test.ts', '**/*.gen.ts'] }],
+  catalogs: [{ path: '<rootDir>/src/texts/{locale}', include: ['<rootDir>/src'], exclude: ['**/*.test.ts'] }],
   format: formatter({ lineNumbers: false }),
 }

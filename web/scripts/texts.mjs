@@ -12,9 +12,11 @@ async function compiled(id) {
   const { locale, catalog } = getCatalogForFile(id.slice(config.rootDir.length + 1), await getCatalogs(config))
   const own = (await catalog.read(locale)) ?? {}
   const messages = Object.fromEntries(Object.entries(own).filter(([, m]) => m.translation).map(([key, m]) => [key, m.translation]))
+  // What is looked up by its English name, because the API says it: the names of kinds and fields, words of states.
+  const names = Object.fromEntries(Object.values(own).filter((m) => m.translation && m.origin?.some(([file]) => file.endsWith('names.gen.ts'))).map((m) => [m.message, m.translation]))
   const { source, errors } = createCompiledCatalog(locale, messages, { namespace: 'es', strict: true })
   if (errors.length) throw new Error(`compile ${id}: ${errors.map((e) => `${e.source}: ${e.error.message}`).join('; ')}`)
-  return { code: source, map: null }
+  return { code: `${source}\nexport const names = ${JSON.stringify(names)}`, map: null }
 }
 
 async function expanded(code, id) {

@@ -6,6 +6,7 @@ import { every, live as stream } from './live'
 import { place } from './place'
 import { Problem } from './problem'
 import type { KindInfo, Run, Session } from './types'
+import { inLanguage } from '../kinds/language'
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -55,7 +56,7 @@ export const q = {
   kinds: () =>
     queryOptions({
       queryKey: ['kinds'],
-      queryFn: async ({ signal }): Promise<KindInfo[]> => (await api.get('/api/v1/kinds', { query: all, signal })).items,
+      queryFn: async ({ signal }): Promise<KindInfo[]> => (await api.get('/api/v1/kinds', { query: all, signal })).items.map(inLanguage),
       staleTime: 60_000,
       refetchInterval: every(120_000),
     }),

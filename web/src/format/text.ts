@@ -1,5 +1,6 @@
 // Foreign text as it is shown: whole where it fits, else cut in the middle, and never able to turn the direction
 // of what stands around it.
+import { named } from '../texts/language'
 
 const unsafe = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]/g
 const picture = /\p{Extended_Pictographic}[\ufe0f\u{1f3fb}-\u{1f3ff}]?$/u
@@ -27,7 +28,7 @@ export function human(name: string): string {
     .filter(Boolean)
     .map((w) => words[w] ?? w)
     .join(' ')
-  return out.charAt(0).toUpperCase() + out.slice(1)
+  return named(out.charAt(0).toUpperCase() + out.slice(1))
 }
 
 /** user:anna -> anna; run:... -> a run. */

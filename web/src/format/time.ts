@@ -15,8 +15,8 @@ const steps: [limit: number, size: number, unit: string][] = [
   [3_600_000, 60_000, 'min'],
   [36 * 3_600_000, 3_600_000, 'h'],
   [60 * 86_400_000, 86_400_000, 'd'],
-  [730 * 86_400_000, 30.44 * 86_400_000, 'months'],
-  [Infinity, 365.25 * 86_400_000, 'years'],
+  [730 * 86_400_000, 30.44 * 86_400_000, t`months`],
+  [Infinity, 365.25 * 86_400_000, t`years`],
 ]
 
 /** "3 h ago", "in 5 d", "just now". */
@@ -64,8 +64,8 @@ export function duration(ms: number): string {
 
 /** An interval as it is set: "every 15 min". */
 export function every(seconds: number): string {
-  if (seconds % 86400 === 0) return seconds === 86400 ? 'daily' : t`every ${seconds / 86400} d`
-  if (seconds % 3600 === 0) return seconds === 3600 ? 'hourly' : t`every ${seconds / 3600} h`
+  if (seconds % 86400 === 0) return seconds === 86400 ? t`daily` : t`every ${seconds / 86400} d`
+  if (seconds % 3600 === 0) return seconds === 3600 ? t`hourly` : t`every ${seconds / 3600} h`
   return seconds % 60 === 0 ? t`every ${seconds / 60} min` : t`every ${seconds} s`
 }
 

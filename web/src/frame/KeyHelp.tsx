@@ -4,6 +4,7 @@ import { Modal } from '@mantine/core'
 import css from './KeyHelp.module.css'
 import { jumps } from './keys'
 
+/* eslint-disable lingui/no-unlocalized-strings -- keys are named as they are printed */
 const rows: [string[], string][] = [
   [['Ctrl', 'K'], t`Find things, pages and actions`],
   [['/'], t`Go to the filter`],
@@ -14,6 +15,7 @@ const rows: [string[], string][] = [
   [['Esc'], t`Leave a field or close`],
   [['?'], t`This list`],
 ]
+/* eslint-enable lingui/no-unlocalized-strings */
 
 export default function KeyHelp({ onClose }: { onClose: () => void }) {
   return (

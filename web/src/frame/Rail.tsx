@@ -93,7 +93,7 @@ export function Rail({ closed }: { closed: boolean }) {
         </Section>
       </div>
       <Items closed={closed} items={[{ to: '/settings', label: t`Settings`, icon: <IconSettings size={size} stroke={1.6} /> }]} />
-      {closed ? null : <p className={css.version}>Maestro <Foreign text={version || t`development build`} max={30} /></p>}
+      {closed ? null : <p className={css.version}><Trans>Maestro <Foreign text={version || t`development build`} max={30} /></Trans></p>}
     </nav>
   )
 }

@@ -1,4 +1,5 @@
 // Saved lists in the rail, by kind. They are asked for once the rest of the rail is there: nobody waits for them.
+import { t } from '@lingui/core/macro'
 import { Trans } from '@lingui/react/macro'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useSearchParams } from 'react-router'
@@ -24,7 +25,7 @@ export function RailViews({ kinds, ready }: { kinds: readonly KindInfo[]; ready:
       <ul>
         {groups.flatMap(({ kind, views }) => views.map((v) => (
           <li key={v.id}>
-            <Link to={addressOfView(v)} className={css.item} aria-current={params.get('view') === v.id ? 'page' : undefined} title={`${kind.plural}${v.shared ? ', everybody’s' : ''}`}>
+            <Link to={addressOfView(v)} className={css.item} aria-current={params.get('view') === v.id ? 'page' : undefined} title={`${kind.plural}${v.shared ? t`, everybody’s` : ''}`}>
               <span className={css.icon}><KindIcon kind={kind} /></span>
               <span className="clip grow"><Foreign text={v.name} max={40} /></span>
             </Link>

@@ -1,5 +1,6 @@
 // Takes a filter apart into the conditions that AND joins, and puts it together again. What it does not understand stays
 // one piece: the collector decides what a filter means, this only says where its pieces end.
+import { t } from '@lingui/core/macro'
 import type { FilterField } from '../api/types'
 import { narrowed, quoted } from './filter'
 
@@ -124,12 +125,12 @@ export function operatorsOf(f: Pick<FilterField, 'type'> | undefined): { value: 
   switch (f?.type) {
     case 'number':
     case 'time':
-      return [['=', 'is'], ['!=', 'is not'], ['>', f.type === 'time' ? 'after' : 'more than'], ['>=', 'at least'], ['<', f.type === 'time' ? 'before' : 'less than'], ['<=', 'at most'], ['= *', 'is known'], ['= null', 'is not known']].map(([value, label]) => ({ value: value!, label: label! }))
+      return [['=', t`is`], ['!=', t`is not`], ['>', f.type === 'time' ? t`after` : t`more than`], ['>=', t`at least`], ['<', f.type === 'time' ? t`before` : t`less than`], ['<=', t`at most`], ['= *', t`is known`], ['= null', t`is not known`]].map(([value, label]) => ({ value: value!, label: label! }))
     case 'bool':
     case 'boolean':
-      return [['=', 'is'], ['= null', 'is not known']].map(([value, label]) => ({ value: value!, label: label! }))
+      return [['=', t`is`], ['= null', t`is not known`]].map(([value, label]) => ({ value: value!, label: label! }))
     default:
-      return [['=', 'is'], ['!=', 'is not'], ['~', 'contains'], ['= *', 'is known'], ['= null', 'is not known']].map(([value, label]) => ({ value: value!, label: label! }))
+      return [['=', t`is`], ['!=', t`is not`], ['~', t`contains`], ['= *', t`is known`], ['= null', t`is not known`]].map(([value, label]) => ({ value: value!, label: label! }))
   }
 }
 

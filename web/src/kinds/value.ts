@@ -1,4 +1,5 @@
 // A field's value in words, for cells, facts and diffs alike.
+import { t } from '@lingui/core/macro'
 import type { Field } from '../api/types'
 import { dateOnly, parseTime } from '../format/time'
 import { human } from '../format/text'
@@ -13,7 +14,7 @@ const isTag = (v: unknown): v is { key: string; value: string } =>
 /** The value as text; '' when there is none. Times are left to the page, which shows them relative. */
 export function valueText(v: unknown, f?: Pick<Field, 'type' | 'unit' | 'enum' | 'path' | 'items'>): string {
   if (absent(v)) return ''
-  if (typeof v === 'boolean') return v ? 'yes' : 'no'
+  if (typeof v === 'boolean') return v ? t`yes` : t`no`
   if (typeof v === 'number') return isLabelNumber(f?.path ?? '') ? String(v) : quantity(v, f?.unit)
   if (typeof v === 'string') {
     if (f?.type === 'time') {

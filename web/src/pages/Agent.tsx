@@ -57,12 +57,12 @@ function One({ a }: { a: Document }) {
         <div className="stack">
           <Panel title={t`The process`}>
             <dl className={css.facts}>
-              <Fact name="Version">{a.version ? <Foreign text={a.version} /> : <span className="muted"><Trans>unknown</Trans></span>}</Fact>
-              <Fact name="Machine"><Foreign text={[a.hostname, [a.os, a.arch].filter(Boolean).join('/')].filter(Boolean).join(', ') || t`unknown`} /></Fact>
-              <Fact name="Waiting to be sent"><Spool a={a} /></Fact>
-              <Fact name="Clock">{skew < 1000 ? t`in step` : <span className="row-n"><Mark state={skew > 60_000 ? 'failing' : 'degraded'} /> {duration(skew)} {a.clock_skew_ms > 0 ? t`ahead` : t`behind`}</span>}</Fact>
-              <Fact name="Certificate ends"><Certificate at={a.certificate_not_after} /></Fact>
-              <Fact name="Joined"><When at={a.enrolled_at} /></Fact>
+              <Fact name={t`Version`}>{a.version ? <Foreign text={a.version} /> : <span className="muted"><Trans>unknown</Trans></span>}</Fact>
+              <Fact name={t`Machine`}><Foreign text={[a.hostname, [a.os, a.arch].filter(Boolean).join('/')].filter(Boolean).join(', ') || t`unknown`} /></Fact>
+              <Fact name={t`Waiting to be sent`}><Spool a={a} /></Fact>
+              <Fact name={t`Clock`}>{skew < 1000 ? t`in step` : <span className="row-n"><Mark state={skew > 60_000 ? 'failing' : 'degraded'} /> {duration(skew)} {a.clock_skew_ms > 0 ? t`ahead` : t`behind`}</span>}</Fact>
+              <Fact name={t`Certificate ends`}><Certificate at={a.certificate_not_after} /></Fact>
+              <Fact name={t`Joined`}><When at={a.enrolled_at} /></Fact>
               <Fact name="id"><Copy text={a.id} label={t`the id`} /></Fact>
             </dl>
           </Panel>

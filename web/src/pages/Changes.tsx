@@ -93,7 +93,7 @@ function ChangeList() {
   return (
     <>
       <CoverageStrip />
-      <Listing filter={filter} setFilter={setFilter} error={list.data ? null : list.error} refetch={() => void list.refetch()} fields={fields} placeholder="For example action = gone AND kind = server" empty={!list.isPending && rows.length === 0} what={t`changes`}>
+      <Listing filter={filter} setFilter={setFilter} error={list.data ? null : list.error} refetch={() => void list.refetch()} fields={fields} placeholder={t`For example action = gone AND kind = server`} empty={!list.isPending && rows.length === 0} what={t`changes`}>
         <DataTable label={t`Changes`} fill rows={rows} cols={cols} rowKey={(c) => c.id} to={(c) => `/inventory/${c.kind}/${c.resource_id}?tab=history`} loading={list.isPending || list.isFetchingNextPage} onEnd={() => { if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage() }} />
       </Listing>
     </>

@@ -188,7 +188,7 @@ function Kinds({ c, kinds }: { c: Document; kinds: KindInfo[] }) {
         return (
           <li key={k.kind} data-off={!k.enabled || undefined}>
             <Link to={`/inventory/${k.kind}`} className="grow">{kinds.find((i) => i.name === k.kind)?.plural ?? k.kind}</Link>
-            {bad.length ? <Link to={`/runs/${bad[0]!.run_id}`}><State state={bad[0]!.status} word={`${bad[0]!.status.replace('_', ' ')}${bad.length > 1 ? ` in ${bad.length} scopes` : ''}`} /></Link> : null}
+            {bad.length ? <Link to={`/runs/${bad[0]!.run_id}`}><State state={bad[0]!.status} word={`${bad[0]!.status.replace('_', ' ')}${bad.length > 1 ? t` in ${bad.length} scopes` : ''}`} /></Link> : null}
             <span className="muted">{k.enabled ? (k.cron ? <code>{k.cron}</code> : every(k.interval_seconds ?? 3600)) : t`not read`}</span>
           </li>
         )

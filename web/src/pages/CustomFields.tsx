@@ -103,7 +103,7 @@ export function DefineKind({ onClose }: { onClose: () => void }) {
   const submit = async () => {
     setBusy(true)
     setError(null)
-    const relations = kinds.filter((k) => holds.includes(k.name)).map((k) => ({ alias: nameOf(k.plural), verb: t`contains`, target: k.name }))
+    const relations = kinds.filter((k) => holds.includes(k.name)).map((k) => ({ alias: nameOf(k.plural), verb: 'contains', target: k.name }))
     try {
       const made = await api.post('/api/v1/kinds', { body: { name, label: label.trim(), plural: plural.trim() || `${label.trim()}s`, group, ...(summary.trim() ? { summary: summary.trim() } : {}), ...(serial ? { identifiers: { serial: 1 } } : {}), ...(relations.length ? { relations } : {}) } })
       for (const key of ['kinds', 'summary']) void client.invalidateQueries({ queryKey: [key] })

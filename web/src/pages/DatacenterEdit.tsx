@@ -51,7 +51,7 @@ export function DatacenterEdit({ existing, onClose }: { existing: Datacenter | n
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit(version) }}>
         <ManagedNote by={existing?.managed_by} />
         <TextInput label={t`Name`} required value={doc.name} onChange={(e) => set({ name: e.currentTarget.value })} data-autofocus />
-        <TextInput label={t`Provider`} placeholder="vsphere, aws, or none" value={doc.provider ?? ''} onChange={(e) => set({ provider: e.currentTarget.value })} />
+        <TextInput label={t`Provider`} placeholder={t`vsphere, aws, or none`} value={doc.provider ?? ''} onChange={(e) => set({ provider: e.currentTarget.value })} />
         <TagsInput label={t`Regions`} value={doc.regions ?? []} onChange={(regions) => set({ regions })} />
         <TagsInput label={t`Zones`} value={doc.zones ?? []} onChange={(zones) => set({ zones })} />
         <TextInput label={t`Routing domain`} description={t`Datacenters that name the same one share their addresses. Empty: its addresses are its own.`} value={doc.routing_domain ?? ''} onChange={(e) => set({ routing_domain: e.currentTarget.value })} />

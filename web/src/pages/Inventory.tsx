@@ -100,7 +100,7 @@ function KindList({ kind }: { kind: KindInfo }) {
   const problem = !list.data && list.error instanceof Problem ? list.error : null
   const refused = problem?.filter ? problem : null
   const size = rows.total
-  const over = rows.over ? 'over ' : ''
+  const over = rows.over ? t`over ` : ''
   const total = first ? `${over}${count(size)} ${(size === 1 ? kind.label : kind.plural).toLowerCase()}${filter ? ' found' : ''}` : undefined
   const search = asOfSearch(asOf)
   // What is ticked belongs to one filter.

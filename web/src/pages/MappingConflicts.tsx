@@ -31,7 +31,7 @@ export function Conflicts({ e, rules, kinds, onRule }: Props) {
   if (!list.length) {
     return (
       <Panel title={t`Conflicts between rules`}>
-        <Empty icon={<IconCircleCheck size={28} stroke={1.4} aria-hidden />} title={t`No two rules disagree`}><Trans>{looked} {e.looked === 1 && e.total === 1 ? t`resource was` : t`resources were`} looked at.</Trans></Empty>
+        <Empty icon={<IconCircleCheck size={28} stroke={1.4} aria-hidden />} title={t`No two rules disagree`}><Trans>{looked} resources looked at.</Trans></Empty>
       </Panel>
     )
   }

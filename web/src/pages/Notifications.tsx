@@ -120,7 +120,7 @@ function One({ n, onRead, onAgain }: { n: Notification; onRead: (ids: string[], 
       ) : null}
       {(n.deliveries ?? []).map((d) => (
         <p key={d.channel} className={css.way}>
-          <State state={d.state === 'sent' ? 'done' : d.state === 'failed' ? 'failed' : 'queued'} word={`${d.channel === 'mail' ? 'E-mail' : t`Webhook`} ${d.state === 'sent' ? 'sent' : d.state === 'failed' ? 'given up' : 'waits'}`} />
+          <State state={d.state === 'sent' ? 'done' : d.state === 'failed' ? 'failed' : 'queued'} word={`${d.channel === 'mail' ? t`E-mail` : t`Webhook`} ${d.state === 'sent' ? t`sent` : d.state === 'failed' ? t`given up` : t`waits`}`} />
           {d.error ? <span className="muted"><Foreign text={d.error} max={200} />{d.next_at ? <><Trans>; tried again <When at={d.next_at} /></Trans></> : null}</span> : null}
         </p>
       ))}

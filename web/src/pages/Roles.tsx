@@ -130,7 +130,7 @@ function Edit({ open, onClose, onDone }: { open: Open; onClose: () => void; onDo
       setBusy(false)
     }
   }
-  const word = { role: 'role', group: 'permission group', everybody: 'what everybody has' }[open.what]
+  const word = { role: t`role`, group: t`permission group`, everybody: t`what everybody has` }[open.what]
   return (
     <Modal opened onClose={onClose} size="lg" title={was ? t`Edit ${was.name}` : open.what === 'everybody' ? t`What everybody has` : t`Make a ${word}`} closeButtonProps={{ 'aria-label': t`Close` }}>
       <form className="stack" onSubmit={(e) => void submit(e)}>

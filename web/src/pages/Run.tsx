@@ -105,13 +105,13 @@ export function Live({ r }: { r: Document }) {
 }
 
 export function Totals({ r }: { r: Document }) {
-  const all: [string, number][] = [[t`Read`, r.listed], [t`New`, r.created], [t`Changed`, r.updated], [t`Returned`, r.returned], [t`Gone`, r.gone], [t`Held`, r.held], [t`Rejected`, r.rejected]]
+  const all: [string, number, string?][] = [[t`Read`, r.listed], [t`New`, r.created], [t`Changed`, r.updated], [t`Returned`, r.returned], [t`Gone`, r.gone], [t`Held`, r.held, '/removals'], [t`Rejected`, r.rejected]]
   return (
     <dl className={css.totals}>
-      {all.map(([name, n]) => (
+      {all.map(([name, n, to]) => (
         <div key={name} data-zero={n === 0 || undefined}>
           <dt>{name}</dt>
-          <dd>{name === 'Held' && n ? <Link to="/removals">{count(n)}</Link> : count(n)}</dd>
+          <dd>{to && n ? <Link to={to}>{count(n)}</Link> : count(n)}</dd>
         </div>
       ))}
     </dl>

@@ -13,17 +13,17 @@ export function resultWords(r: Run): string {
   }
   if (r.unchanged) return t`nothing changed`
   const parts = [
-    r.created ? `${count(r.created)} new` : '',
-    r.updated ? `${count(r.updated)} changed` : '',
-    r.returned ? `${count(r.returned)} returned` : '',
-    r.gone ? `${count(r.gone)} gone` : '',
-    r.held ? `${count(r.held)} held` : '',
-    r.rejected ? `${count(r.rejected)} rejected` : '',
+    r.created ? t`${count(r.created)} new` : '',
+    r.updated ? t`${count(r.updated)} changed` : '',
+    r.returned ? t`${count(r.returned)} returned` : '',
+    r.gone ? t`${count(r.gone)} gone` : '',
+    r.held ? t`${count(r.held)} held` : '',
+    r.rejected ? t`${count(r.rejected)} rejected` : '',
   ].filter(Boolean)
   if (parts.length) return parts.join(', ')
   // A run that had nothing to read says why: "waiting for the first upload".
   if (r.state === 'succeeded' && !r.plan_complete && !r.scopes_total && r.warnings?.length) return r.warnings[0]!.split(':')[0]!
-  return r.state === 'failed' ? r.error || 'failed' : r.state === 'canceled' ? 'canceled' : t`nothing changed`
+  return r.state === 'failed' ? r.error || t`failed` : r.state === 'canceled' ? t`canceled` : t`nothing changed`
 }
 
 export function RunResult({ run }: { run: Run }) {

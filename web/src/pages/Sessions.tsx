@@ -28,7 +28,9 @@ export function SessionList({ rows, action }: { rows: readonly SessionInfo[]; ac
 
 /** browserName makes "Firefox on Linux" of what browsers say; what it does not know stays as it is. */
 export function browserName(text: string): string {
+  // eslint-disable-next-line lingui/no-unlocalized-strings -- names of products
   const names: [RegExp, string][] = [[/Edg\//, 'Edge'], [/OPR\//, 'Opera'], [/Firefox\//, 'Firefox'], [/Chrom(e|ium)\//, 'Chrome'], [/Safari\//, 'Safari']]
+  // eslint-disable-next-line lingui/no-unlocalized-strings -- names of products
   const systems: [RegExp, string][] = [[/Android/, 'Android'], [/iPhone|iPad/, 'iOS'], [/Windows/, 'Windows'], [/Mac OS X/, 'macOS'], [/Linux/, 'Linux']]
   const name = names.find(([r]) => r.test(text))?.[1]
   const system = systems.find(([r]) => r.test(text))?.[1]

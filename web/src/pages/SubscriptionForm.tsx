@@ -25,7 +25,7 @@ export const events: { id: Event; label: string; about: string }[] = [
 ]
 
 const actions: Partial<Record<Event, { id: string; label: string }[]>> = {
-  resources: [['created', 'new'], ['gone', 'gone'], ['returned', 'returned'], ['updated', 'changed'], ['merged', 'merged'], ['split', 'split']].map(([id, label]) => ({ id: id!, label: label! })),
+  resources: [['created', t`new`], ['gone', t`gone`], ['returned', t`returned`], ['updated', t`changed`], ['merged', t`merged`], ['split', t`split`]].map(([id, label]) => ({ id: id!, label: label! })),
   runs: [{ id: 'failed', label: t`failed` }, { id: 'partial', label: t`incomplete` }],
 }
 const usual: Partial<Record<Event, string[]>> = { resources: ['created', 'gone'], runs: ['failed', 'partial'] }
@@ -36,7 +36,7 @@ export const blank: SubscriptionWrite = { name: '', event: 'resources' }
 export function describe(s: SubscriptionWrite, kinds: KindInfo[], connections: Connection[]): string {
   const kind = s.kind ? (kinds.find((k) => k.name === s.kind)?.plural ?? s.kind) : t`Anything`
   const of = s.connection ? t` of ${connections.find((c) => c.id === s.connection)?.name ?? s.connection}` : ''
-  const which = (s.actions?.length ? s.actions : (usual[s.event] ?? [])).map((a) => actions[s.event]?.find((x) => x.id === a)?.label ?? a).join(' or ')
+  const which = (s.actions?.length ? s.actions : (usual[s.event] ?? [])).map((a) => actions[s.event]?.find((x) => x.id === a)?.label ?? a).join(t` or `)
   switch (s.event) {
     case 'resources':
       return `${kind}: ${which}${s.filter ? t`, as this filter finds them:` : '.'}`

@@ -45,7 +45,7 @@ export default function Users() {
     { id: 'email', label: t`E-mail`, width: 190, cell: (u) => (u.email ? <Foreign text={u.email} max={40} /> : null) },
     { id: 'role', label: t`Role`, width: 130, cell: (u) => (u.groups?.length ? <span title={t`In place of a role`}>{u.groups.join(', ')}</span> : u.role) },
     { id: 'state', label: t`State`, width: 110, cell: stateOf },
-    { id: 'factor', label: t`Second factor`, width: 110, cell: (u) => (u.second_factor ? 'yes' : 'no') },
+    { id: 'factor', label: t`Second factor`, width: 110, cell: (u) => (u.second_factor ? t`yes` : t`no`) },
     { id: 'link', label: t`Link ends`, width: 100, wide: true, cell: (u) => <When at={u.link_until} never={t`none`} /> },
     { id: 'act', label: t`Actions`, act: true, width: 90, cell: (u) => <Actions user={u} own={u.username === me} onAct={(act) => setActing({ user: u, act })} /> },
   ]

@@ -53,7 +53,7 @@ export function VerifyHistory({ onClose }: { onClose: () => void }) {
 function Found({ v }: { v: AuditVerification }) {
   return (
     <div className={css.found} role="status" data-testid="verification">
-      <p className="row"><State state={v.ok ? 'ok' : 'failing'} pill word={v.ok ? t`the history is whole` : `${v.more ? 'more than ' : ''}${plural(v.findings.length, { one: '# finding', other: '# findings' })}`} /></p>
+      <p className="row"><State state={v.ok ? 'ok' : 'failing'} pill word={v.ok ? t`the history is whole` : `${v.more ? t`more than ` : ''}${plural(v.findings.length, { one: '# finding', other: '# findings' })}`} /></p>
       <p>
         <Trans><Plural value={v.entries} one="# entry" other="# entries" /> read, {count(v.sealed)} of them sealed by <Plural value={v.checkpoints} one="# checkpoint" other="# checkpoints" />
         {v.entries > v.sealed ? t`; the newest wait for the next checkpoint` : ''}{v.purged ? t`; ${count(v.purged)} were purged as the settings say` : ''}.</Trans>

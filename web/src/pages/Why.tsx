@@ -24,7 +24,7 @@ const questions: Record<WhyStep['step'], string> = {
   inventory: t`Is it there after all?`, connection: t`Does anything look for it?`, permission: t`May it be seen at the provider?`, run: t`Was its place read?`,
   spool: t`Did the agent send it?`, receipt: t`Was it taken?`, merge: t`Was it joined into something else?`, access: t`May you see it?`,
 }
-const words = { ok: 'ok', stops_here: 'stops here', cannot_tell: 'cannot tell' } as const
+const words = { ok: t`ok`, stops_here: t`stops here`, cannot_tell: t`cannot tell` } as const
 
 export default function Why() {
   const [params, setParams] = useSearchParams()

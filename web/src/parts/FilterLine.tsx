@@ -87,7 +87,7 @@ export function FilterLine({ value, onApply, problem, kind, placeholder }: Props
               </ActionIcon>
             ) : null
           }
-          placeholder={placeholder ?? 'Words, or conditions such as power_state = on AND cpu_count > 4'}
+          placeholder={placeholder ?? t`Words, or conditions such as power_state = on AND cpu_count > 4`}
           value={text}
           error={trouble ? true : undefined}
           autoComplete="off"

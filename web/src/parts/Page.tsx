@@ -19,6 +19,7 @@ interface Props {
 
 export function Page({ title, heading, trail, facts, actions, children, fill, narrow }: Props) {
   useEffect(() => {
+    // eslint-disable-next-line lingui/no-unlocalized-strings -- the product's name
     document.title = `${title} · Maestro`
   }, [title])
   return (

@@ -13,7 +13,7 @@ export function Beats({ runs }: { runs: Run[] }) {
     <span className={css.staff}>
       <span className={css.beats}>
         {runs.map((r, i) => {
-          const text = `${stateWord(r.state)}, ${whenText(r)}${r.unchanged ? ', unchanged' : changes(r)}`
+          const text = `${stateWord(r.state)}, ${whenText(r)}${r.unchanged ? t`, unchanged` : changes(r)}`
           return (
             <Tooltip key={r.id} label={text}>
               <Link to={`/runs/${r.id}`} aria-label={t`Run: ${text}`} className={css.beat} tabIndex={i === 0 ? undefined : -1}><Mark state={r.state} /></Link>

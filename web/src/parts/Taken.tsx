@@ -1,4 +1,5 @@
 // Warns while a form is filled that a name or an address is in use already. A warning and no more: two things may have one.
+import { t } from '@lingui/core/macro'
 import { Plural, Trans } from '@lingui/react/macro'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from 'react-router'
@@ -22,7 +23,7 @@ export function Taken({ kind, name = '', address = '', datacenter = '', except }
   const whole = addressLike.test(address.trim()) ? address.trim() : ''
   const { data } = useQuery(q.taken(kind, name.trim(), datacenter, { ...(whole ? { address: whole } : {}), ...(except ? { except } : {}) }))
   const found = name.trim() || whole ? (data?.items ?? []) : []
-  const what = (['name', 'address'] as const).filter((w) => found.some((it) => it.what.includes(w))).join(' or ')
+  const what = (['name', 'address'] as const).filter((w) => found.some((it) => it.what.includes(w))).map((w) => (w === 'name' ? t`name` : t`address`)).join(t` or `)
   return (
     <p role="status">
       {found.length ? (

@@ -1,3 +1,4 @@
+import { t } from '@lingui/core/macro'
 import { useSyncExternalStore } from 'react'
 
 import { absolute, parseTime, relative, short } from '../format/time'
@@ -25,7 +26,7 @@ function subscribe(l: () => void) {
 export const useNow = () => useSyncExternalStore(subscribe, () => now)
 
 /** A moment: relative in the text, absolute on hover; `clock` gives the time of day instead. */
-export function When({ at, clock, never = 'never' }: { at: string | undefined | null; clock?: boolean; never?: string }) {
+export function When({ at, clock, never = t`never` }: { at: string | undefined | null; clock?: boolean; never?: string }) {
   const current = Math.max(useNow(), 0)
   const d = parseTime(at)
   if (!d) return <span className="muted">{never}</span>

@@ -1,4 +1,5 @@
 // State is colour, shape and word together. The shapes are told apart without colour, and at ten pixels.
+import { t } from '@lingui/core/macro'
 import type { ReactNode } from 'react'
 
 import { human } from '../format/text'
@@ -109,7 +110,7 @@ export function Mark({ state, title }: { state: string; title?: string }) {
   )
 }
 
-const wordsOf: Record<string, string> = { ok: 'healthy', never: 'never run', no_agent: 'no agent', not_tried: 'not tried' }
+const wordsOf: Record<string, string> = { ok: t`healthy`, never: t`never run`, no_agent: t`no agent`, not_tried: t`not tried` }
 
 export const stateWord = (state: string) => wordsOf[state] ?? human(state).toLowerCase()
 

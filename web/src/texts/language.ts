@@ -12,11 +12,16 @@ export const languages = [
 ] as const
 export type Language = (typeof languages)[number]['id']
 
-const catalogues: Record<Exclude<Language, 'en'>, () => Promise<{ messages: Messages }>> = {
+const catalogues: Record<Exclude<Language, 'en'>, () => Promise<{ messages: Messages; names: Record<string, string> }>> = {
   pt: () => import('./pt.po'),
 }
 
 const find = (tag: string | null) => languages.find((l) => tag?.toLowerCase().split('-')[0] === l.id)
+
+let names: ReadonlyMap<string, string> = new Map()
+
+/** What the API calls a kind, a field or a state, in the language of the page; what is not known stays as it is. */
+export const named = (english: string) => names.get(english) ?? english
 
 /** What the reader chose in this browser, else the first of the browser's languages that there is. */
 export function languageWanted(): Language {
@@ -42,7 +47,9 @@ export async function start() {
   const wanted = languageWanted()
   if (wanted === 'en') return speak('en')
   try {
-    speak(wanted, (await catalogues[wanted]()).messages)
+    const catalogue = await catalogues[wanted]()
+    names = new Map(Object.entries(catalogue.names))
+    speak(wanted, catalogue.messages)
     document.documentElement.lang = formats()
   } catch {
     speak('en')

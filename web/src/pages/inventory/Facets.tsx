@@ -30,7 +30,7 @@ export function Facets({ kind, filter, onFilter, asOf }: { kind: KindInfo; filte
           <h2>{title(f.field)}</h2>
           <ul>
             {f.values.map((v) => {
-              const text = v.label ?? (typeof v.value === 'boolean' ? (v.value ? 'yes' : 'no') : String(v.value))
+              const text = v.label ?? (typeof v.value === 'boolean' ? (v.value ? t`yes` : t`no`) : String(v.value))
               return (
                 <li key={v.where}>
                   <label>

@@ -51,7 +51,7 @@ export function FieldEdit({ r, field, value, curated, onDone, refresh }: Props) 
       void client.invalidateQueries({ queryKey: ['resources', r.kind] })
       void client.invalidateQueries({ queryKey: ['history', r.id] })
       refresh()
-      say(`${labelOf(field)} ${change.reset ? 'handed back to discovery' : 'saved'}`)
+      say(`${labelOf(field)} ${change.reset ? t`handed back to discovery` : t`saved`}`)
       onDone()
     } catch (err) {
       setBusy(false)

@@ -1,4 +1,5 @@
 // A relation in words, seen from either end.
+import { t } from '@lingui/core/macro'
 import { human } from '../../format/text'
 
 const inverse: Record<string, string> = {
@@ -6,4 +7,4 @@ const inverse: Record<string, string> = {
 }
 
 /** "runs on", or seen from the other end "runs". */
-export const relationWords = (direction: string, verb: string) => human(direction === 'out' ? verb : (inverse[verb] ?? `${human(verb).toLowerCase()} this`))
+export const relationWords = (direction: string, verb: string) => human(direction === 'out' ? verb : (inverse[verb] ?? `${human(verb).toLowerCase()} ${t`this`}`))

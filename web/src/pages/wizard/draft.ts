@@ -50,7 +50,7 @@ export interface Store {
 }
 
 /** Of a tab, a tenant and a person: who signs in next at this screen is shown nothing of it. */
-export const keyOf = (tenant: string, username: string) => t`maestro.wizard:${tenant}:${username}`
+export const keyOf = (tenant: string, username: string) => `maestro.wizard:${tenant}:${username}`
 
 export function recall(store: Store, key: string, connection: string): ConnectionWrite | null {
   try {
