@@ -53,7 +53,7 @@ func (s *Service) CoverageOfKinds(ctx context.Context, c Caller) (map[string]*Co
 		to    func(*Coverage) *int
 	}{
 		{tHeads, filter.And{c.may(), eq(text("state"), string(Unwatched))}, func(cov *Coverage) *int { return &cov.Unwatched }},
-		{tHeld, eq(text("state"), "held"), func(cov *Coverage) *int { return &cov.Held }},
+		{tHeld, c.waitsHeld(), func(cov *Coverage) *int { return &cov.Held }},
 	} {
 		groups, err := s.opt.Store.Group(ctx, store.Query{Table: counted.table, Tenant: c.Tenant, Where: counted.where, Limit: 10_000}, []filter.Field{text("kind")})
 		if err != nil {

@@ -30,6 +30,15 @@ func (c Caller) sees(connection string) bool {
 	return c.TenantWide || slices.Contains(c.Connections, connection)
 }
 
+// waitsHeld is the condition on removals that wait for a decision and may be known to the caller: those of his connections.
+func (c Caller) waitsHeld() filter.And {
+	where := filter.And{eq(text("state"), "held")}
+	if !c.TenantWide {
+		where = append(where, in(text("connection"), c.Connections))
+	}
+	return where
+}
+
 func (c Caller) name(connection string) string {
 	if c.sees(connection) {
 		return connection

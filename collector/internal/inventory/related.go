@@ -314,7 +314,7 @@ func (s *Service) Coverage(ctx context.Context, c Caller, kind string) (*Coverag
 	if out.Unwatched, _, err = s.countUpTo(ctx, store.Query{Table: tHeads, Tenant: c.Tenant, Where: where}, false); err != nil {
 		return nil, err
 	}
-	held := filter.And{eq(text("state"), "held")}
+	held := c.waitsHeld()
 	if kind != "" {
 		held = append(held, eq(text("kind"), kind))
 	}
@@ -369,7 +369,7 @@ func (s *Service) Summary(ctx context.Context, c Caller, at time.Time) (*Summary
 	for _, kind := range keysOf(byKind) {
 		out.Kinds = append(out.Kinds, *byKind[kind])
 	}
-	if out.Held, _, err = s.countUpTo(ctx, store.Query{Table: tHeld, Tenant: c.Tenant, Where: eq(text("state"), "held")}, false); err != nil {
+	if out.Held, _, err = s.countUpTo(ctx, store.Query{Table: tHeld, Tenant: c.Tenant, Where: c.waitsHeld()}, false); err != nil {
 		return nil, err
 	}
 	kinds, err := s.declared(ctx, c.Tenant)

@@ -199,6 +199,46 @@ func TestHeldRemovals(t *testing.T) {
 		l.want(l.servers(), "name of k1 active a", "name of k2 active a", "name of k3 active a", "name of k4 active a")
 		return l, a, h
 	}
+	t.Run("counted only for those who may know the connection", func(t *testing.T) {
+		l, _, h := setup(t)
+		counts := func(c Caller) [4]int {
+			t.Helper()
+			cov, err := l.s.Coverage(l.ctx, c, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			kinds, err := l.s.CoverageOfKinds(l.ctx, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ofKinds := 0
+			for _, k := range kinds {
+				ofKinds += k.Held
+			}
+			sum, err := l.s.Summary(l.ctx, c, time.Time{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			waits, err := l.s.Waits(l.ctx, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return [4]int{cov.Held, ofKinds, sum.Held, waits.Held}
+		}
+		for name, c := range map[string]struct {
+			caller Caller
+			want   [4]int
+		}{
+			"everyone":                     {everyone, [4]int{1, 1, 1, 1}},
+			"a reader of that connection":  {Caller{Tenant: everyone.Tenant, Connections: []string{h.Connection}}, [4]int{1, 1, 1, 1}},
+			"a reader of another one":      {Caller{Tenant: everyone.Tenant, Connections: []string{"another"}}, [4]int{}},
+			"one who may know none at all": {Caller{Tenant: everyone.Tenant}, [4]int{}},
+		} {
+			if got := counts(c.caller); got != c.want {
+				t.Errorf("%s: coverage, coverage of kinds, summary and waits count %v, want %v", name, got, c.want)
+			}
+		}
+	})
 	t.Run("approved", func(t *testing.T) {
 		l, a, h := setup(t)
 		if _, err := l.s.Approve(l.ctx, everyone, h.ID, "decommissioned"); err != nil {

@@ -323,11 +323,7 @@ type Waits struct{ Held, Reviews int }
 func (s *Service) Waits(ctx context.Context, c Caller) (Waits, error) {
 	var out Waits
 	var err error
-	held := filter.And{eq(text("state"), "held")}
-	if !c.TenantWide {
-		held = append(held, in(text("connection"), c.Connections))
-	}
-	if out.Held, err = s.opt.Store.Count(ctx, store.Query{Table: tHeld, Tenant: c.Tenant, Where: held}, countMax); err != nil {
+	if out.Held, err = s.opt.Store.Count(ctx, store.Query{Table: tHeld, Tenant: c.Tenant, Where: c.waitsHeld()}, countMax); err != nil {
 		return out, fmt.Errorf("count held removals: %w", err)
 	}
 	if c.TenantWide { // what one may see of a review is decided by both its resources, which only others need to ask
