@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"maestro.internal/collector/internal/audit"
-	"maestro.internal/collector/internal/mail"
 	"maestro.internal/collector/internal/filter"
+	"maestro.internal/collector/internal/mail"
 	"maestro.internal/collector/internal/store"
 )
 

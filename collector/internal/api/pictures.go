@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -75,6 +76,13 @@ func by(c access.Caller) picture.By {
 	return picture.By{Tenant: c.Tenant, Name: c.Name, Address: c.Address}
 }
 
+// homeBy is who changes his own picture: it is kept where he is a user, whatever tenant he is in.
+func homeBy(c access.Caller) picture.By {
+	return picture.By{Tenant: homeOf(c), Name: c.Name, Address: c.Address}
+}
+
+func homeOf(c access.Caller) string { return cmp.Or(c.Home, c.Tenant) }
+
 func userOwner(username string) picture.Owner {
 	return picture.Owner{Kind: picture.User, ID: access.FoldUsername(username)}
 }
@@ -103,6 +111,9 @@ func (s *Server) listPictures(ctx context.Context, c access.Caller, in *ListIn) 
 
 func (s *Server) getPicture(ctx context.Context, c access.Caller, in *idIn) (*pictureOut, error) {
 	content, contentType, err := s.opt.Pictures.Read(ctx, c.Tenant, in.ID)
+	if errors.Is(err, picture.ErrNotFound) && homeOf(c) != c.Tenant {
+		content, contentType, err = s.opt.Pictures.Read(ctx, homeOf(c), in.ID)
+	}
 	if err != nil {
 		return nil, orNotFound(err, "picture")
 	}
@@ -111,8 +122,8 @@ func (s *Server) getPicture(ctx context.Context, c access.Caller, in *idIn) (*pi
 		CacheControl: "private, max-age=31536000, immutable", Policy: picturePolicy, Body: content}, nil
 }
 
-func (s *Server) setPicture(ctx context.Context, c access.Caller, o picture.Owner, name string, file []byte) (*out[rest.Picture], error) {
-	p, err := s.opt.Pictures.Set(ctx, by(c), o, name, picture.Face, file)
+func (s *Server) setPicture(ctx context.Context, by picture.By, o picture.Owner, name string, file []byte) (*out[rest.Picture], error) {
+	p, err := s.opt.Pictures.Set(ctx, by, o, name, picture.Face, file)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +135,7 @@ func (s *Server) setOwnPicture(ctx context.Context, c access.Caller, in *picture
 	if err != nil {
 		return nil, err
 	}
-	return s.setPicture(ctx, c, userOwner(u.Username), u.Username, in.RawBody)
+	return s.setPicture(ctx, homeBy(c), userOwner(u.Username), u.Username, in.RawBody)
 }
 
 func (s *Server) deleteOwnPicture(ctx context.Context, c access.Caller, _ *empty) (*none, error) {
@@ -132,7 +143,7 @@ func (s *Server) deleteOwnPicture(ctx context.Context, c access.Caller, _ *empty
 	if err != nil {
 		return nil, err
 	}
-	return nothing(s.opt.Pictures.Remove(ctx, by(c), userOwner(u.Username), u.Username), "picture")
+	return nothing(s.opt.Pictures.Remove(ctx, homeBy(c), userOwner(u.Username), u.Username), "picture")
 }
 
 func (s *Server) setUserPicture(ctx context.Context, c access.Caller, in *userPictureIn) (*out[rest.Picture], error) {
@@ -140,7 +151,7 @@ func (s *Server) setUserPicture(ctx context.Context, c access.Caller, in *userPi
 	if err != nil {
 		return nil, orNotFound(err, "user")
 	}
-	return s.setPicture(ctx, c, userOwner(u.Username), u.Username, in.RawBody)
+	return s.setPicture(ctx, by(c), userOwner(u.Username), u.Username, in.RawBody)
 }
 
 func (s *Server) deleteUserPicture(ctx context.Context, c access.Caller, in *UserIn) (*none, error) {
@@ -156,7 +167,7 @@ func (s *Server) setTeamPicture(ctx context.Context, c access.Caller, in *teamPi
 	if err != nil {
 		return nil, orNotFound(err, "team")
 	}
-	return s.setPicture(ctx, c, teamOwner(t.ID), t.Name, in.RawBody)
+	return s.setPicture(ctx, by(c), teamOwner(t.ID), t.Name, in.RawBody)
 }
 
 func (s *Server) deleteTeamPicture(ctx context.Context, c access.Caller, in *idIn) (*none, error) {
@@ -172,7 +183,7 @@ func (s *Server) ownPicture(ctx context.Context, c access.Caller) string {
 	if c.Session == "" {
 		return ""
 	}
-	p, err := s.opt.Pictures.Of(ctx, c.Tenant, userOwner(c.Username))
+	p, err := s.opt.Pictures.Of(ctx, homeOf(c), userOwner(c.Username))
 	if err != nil && !errors.Is(err, picture.ErrNotFound) {
 		s.opt.Log.WarnContext(ctx, "find own picture", "error", err)
 	}
