@@ -1,56 +1,23 @@
 // A collector of its own is killed under an open page and started again with the same address and data: the page says that it
 // is away, goes on by itself when it is back, and keeps what was typed. Nobody has to sign in again.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before } from 'node:test'
-import { fileURLToPath } from 'node:url'
 
-import { ask, launch, patience, settled, test } from './browser.mjs'
+import { ask, launch, settled, test } from './browser.mjs'
+import { missing, ownCollector } from './collector.mjs'
 import { listening, make, unique } from './tools.mjs'
 
-const binary = process.env.MAESTRO_E2E_COLLECTOR ?? fileURLToPath(new URL('../../bin/maestro-collector', import.meta.url))
-let browser, folder, child
+let browser, collector
 before(async () => { browser = await launch() })
 after(async () => {
   await browser?.close()
-  await stop()
-  if (folder) await rm(folder, { recursive: true, force: true })
+  await collector?.remove()
 })
 
-async function stop() {
-  if (!child || child.exitCode !== null || child.signalCode !== null) return
-  const ended = new Promise((done) => child.once('exit', done))
-  child.kill('SIGKILL')
-  await ended
-}
-
-/** Starts it and waits until it listens; what it said is told when it does not. */
-async function start(listen) {
-  const ready = join(folder, 'ready.json')
-  await rm(ready, { force: true })
-  await writeFile(join(folder, 'collector.json'), JSON.stringify({ data_dir: join(folder, 'data'), listen, agent_listen: '127.0.0.1:0', ready_file: ready }))
-  let said = ''
-  child = spawn(binary, ['serve', '--config', join(folder, 'collector.json')], { stdio: ['ignore', 'pipe', 'pipe'] })
-  for (const out of [child.stdout, child.stderr]) out.on('data', (d) => { said += d })
-  const late = Date.now() + patience
-  for (;;) {
-    const text = await readFile(ready, 'utf8').catch(() => '')
-    if (text) return JSON.parse(text).url
-    assert.equal(child.exitCode, null, said)
-    assert.ok(Date.now() < late, `the collector does not become ready: ${said}`)
-    await new Promise((r) => setTimeout(r, 50))
-  }
-}
-
-const built = process.env.MAESTRO_E2E_REQUIRED === '1' || (await access(binary).then(() => true, () => false))
-
-test('a collector killed and started again under an open page: it reconnects, and nothing typed is lost', { skip: !built && `${binary} is not built` }, async () => {
-  folder = await mkdtemp(join(tmpdir(), 'maestro-restart-'))
-  const url = await start('127.0.0.1:0')
-  const admin = JSON.parse(await readFile(join(folder, 'data', 'initial-admin.json'), 'utf8'))
+test('a collector killed and started again under an open page: it reconnects, and nothing typed is lost', { skip: missing }, async () => {
+  collector = await ownCollector()
+  const url = await collector.start({ listen: '127.0.0.1:0' })
+  const admin = await collector.admin()
   const context = await browser.newContext()
   const page = await context.newPage()
   const errors = listening(page)
@@ -66,14 +33,14 @@ test('a collector killed and started again under an open page: it reconnects, an
   await dialog.getByRole('textbox', { name: 'Name' }).fill(name)
   await dialog.getByLabel('Reason').fill(reason)
 
-  await stop()
+  await collector.stop()
   await page.getByText(/No answer from the collector since/).waitFor()
   // Sent into the void, it says so and stays.
   await dialog.getByRole('button', { name: 'Add', exact: true }).click()
   await dialog.getByRole('alert').getByText('No answer from the collector').waitFor()
   assert.equal(await dialog.getByLabel('Reason').inputValue(), reason)
 
-  assert.equal(await start(new URL(url).host), url, 'it is back at its address')
+  assert.equal(await collector.start({ listen: new URL(url).host }), url, 'it is back at its address')
   await page.getByText(/No answer from the collector since/).waitFor({ state: 'detached' })
   assert.equal(await page.getByRole('dialog', { name: 'Your session has ended' }).count(), 0, 'its session outlives the restart')
   assert.equal(await dialog.getByRole('textbox', { name: 'Name' }).inputValue(), name)

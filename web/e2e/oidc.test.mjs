@@ -1,0 +1,96 @@
+// Signing in with an OpenID Connect provider, in a browser: who comes the first time gets an account and the team of his group;
+// who turns back is told; an account that was there is linked by its owner; signing out ends the provider's session too.
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before } from 'node:test'
+
+import { launch, settled, test } from './browser.mjs'
+import { missing, ownCollector } from './collector.mjs'
+import { freePort, provider } from './provider.mjs'
+import { fit, listening } from './tools.mjs'
+
+let browser, collector, idp, url, admin
+before(async () => {
+  if (missing) return
+  browser = await launch()
+  idp = await provider({
+    'I am Anna': { sub: 'a-1', preferred_username: 'anna', name: 'Anna A', email: 'anna@example.org', email_verified: true, groups: ['ops'] },
+    'I run this': { sub: 'a-2', preferred_username: 'somebody-else' },
+  })
+  collector = await ownCollector()
+  const secret = join(collector.folder, 'oidc-secret')
+  await writeFile(secret, idp.client.secret, { mode: 0o600 })
+  const listen = `127.0.0.1:${await freePort()}`
+  url = await collector.start({
+    listen, public_url: `http://${listen}`,
+    sign_in: { oidc: { issuer: idp.url, client_id: idp.client.id, client_secret_file: secret, groups_claim: 'groups', username_claim: 'preferred_username', sign_out: true, accounts: { name: 'Example ID', create: true, role: 'reader', teams: ['ops => default/Operations'] } } },
+  })
+  admin = await collector.admin()
+})
+after(async () => {
+  await browser?.close()
+  await collector?.remove()
+  idp?.close()
+})
+
+const visit = async (path) => {
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  const errors = listening(page)
+  await page.goto(url + path)
+  return { page, close: async () => { assert.deepEqual(errors, []); await context.close() } }
+}
+
+const withPassword = async (page) => {
+  await page.getByLabel('User name').fill(admin.username)
+  await page.locator('input[type=password]').fill(admin.password)
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+}
+
+test('the first sign-in makes an account, in the team of the group, and leads back to the page that was asked for', { skip: missing }, async () => {
+  const office = await visit('/settings/teams')
+  await withPassword(office.page)
+  await office.page.getByRole('heading', { name: 'Teams', level: 1 }).waitFor()
+  assert.equal(await office.page.evaluate(async () => (await fetch('/api/v1/teams', { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-Maestro-CSRF': '1' }, body: JSON.stringify({ name: 'Operations', email: '', members: [] }) })).status), 201)
+
+  const { page, close } = await visit('/inventory/server?filter=web')
+  await page.getByRole('link', { name: 'Sign in with Example ID' }).waitFor()
+  await fit(page, 'the sign-in page with a provider')
+  await page.getByRole('link', { name: 'Sign in with Example ID' }).click()
+  await page.getByRole('link', { name: 'Turn back' }).click()
+  await page.getByText('The sign-in provider did not let you in').waitFor()
+  await page.getByRole('link', { name: 'Sign in with Example ID' }).click()
+  await page.getByRole('link', { name: 'I am Anna' }).click()
+  await page.getByRole('heading', { name: 'Servers', level: 1 }).waitFor()
+  assert.equal(new URL(page.url()).search, '?filter=web', 'where it was asked for, without what came of it')
+  await page.goto(`${url}/account`)
+  await settled(page)
+  const { items: [team] } = await office.page.evaluate(async () => (await fetch('/api/v1/teams')).json())
+  assert.deepEqual(team.members.map((m) => m.username), ['anna'], 'the team of the group')
+  await fit(page, 'the account of somebody whom a provider signed in')
+
+  await page.getByRole('button', { name: /^Account/ }).click()
+  await page.getByRole('menuitem', { name: 'Sign out' }).click()
+  await page.getByRole('heading', { name: 'Signed out of everything' }).waitFor()
+  await page.goto(`${url}/`)
+  await page.getByRole('link', { name: 'Sign in with Example ID' }).waitFor()
+  await close()
+  await office.close()
+})
+
+test('who has an account links it, and then needs no password', { skip: missing }, async () => {
+  const { page, close } = await visit('/account')
+  await withPassword(page)
+  await page.getByRole('link', { name: 'Link Example ID' }).click()
+  await page.getByRole('link', { name: 'I run this' }).click()
+  await page.getByText('Signing in with the provider is linked to your account.').waitFor()
+  await close()
+
+  const later = await visit('/settings/users')
+  await later.page.getByRole('link', { name: 'Sign in with Example ID' }).click()
+  await later.page.getByRole('link', { name: 'I run this' }).click()
+  await later.page.getByRole('heading', { name: 'Users', level: 1 }).waitFor()
+  await later.page.getByRole('row', { name: /anna/ }).first().waitFor()
+  await later.close()
+})
