@@ -85,6 +85,7 @@ type ForgottenAnswer struct {
 // Profile is one's own user.
 type Profile struct {
 	User
+	HasPassword bool      `json:"has_password" doc:"Otherwise only a provider signs in, and a recent sign-in stands for the password"`
 	FactorSince time.Time `json:"second_factor_since,omitzero"`
 	CodesLeft   int       `json:"recovery_codes_left"`
 }

@@ -68,6 +68,7 @@ test('the first sign-in makes an account, in the team of the group, and leads ba
   await settled(page)
   const { items: [team] } = await office.page.evaluate(async () => (await fetch('/api/v1/teams')).json())
   assert.deepEqual(team.members.map((m) => m.username), ['anna'], 'the team of the group')
+  assert.equal(await page.getByLabel('Current password').count(), 0, 'there is no password to change')
   await fit(page, 'the account of somebody whom a provider signed in')
 
   await page.getByRole('button', { name: /^Account/ }).click()

@@ -85,7 +85,7 @@ func (e UserEdit) into(d *userDoc) {
 
 func (s *Service) userOf(row store.Row, d userDoc, f factorDoc) User {
 	u := User{Tenant: row.Tenant, Username: d.Display, DisplayName: d.Name, Email: d.Email, Role: d.Role, Groups: d.Groups, Roots: d.Roots, Disabled: d.Disabled,
-		CreatedAt: d.CreatedAt.Time, Version: row.Version, Invited: d.Password == "", SecondFactor: f.active()}
+		CreatedAt: d.CreatedAt.Time, Version: row.Version, HasPassword: d.Password != "", Invited: d.Password == "", SecondFactor: f.active()}
 	for _, x := range d.External {
 		u.Providers = append(u.Providers, x.Provider)
 	}

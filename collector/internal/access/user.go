@@ -30,7 +30,9 @@ type User struct {
 	Disabled  bool
 	CreatedAt time.Time
 	Version   int64
-	// Invited says that no password was set yet, SecondFactor that a code is asked for.
+	// HasPassword is false for whom only a provider signs in. Invited says that no password was set yet, SecondFactor that a code
+	// is asked for.
+	HasPassword  bool
 	Invited      bool
 	SecondFactor bool
 	// Providers are those that lead to this user.

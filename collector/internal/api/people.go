@@ -280,7 +280,7 @@ func (s *Server) profile(ctx context.Context, c access.Caller, u access.User, er
 	if err != nil {
 		return nil, err
 	}
-	return &out[rest.Profile]{Body: rest.Profile{User: userDocument(u), FactorSince: since, CodesLeft: left}}, nil
+	return &out[rest.Profile]{Body: rest.Profile{User: userDocument(u), HasPassword: u.HasPassword, FactorSince: since, CodesLeft: left}}, nil
 }
 
 func (s *Server) getProfile(ctx context.Context, c access.Caller, _ *empty) (*out[rest.Profile], error) {

@@ -133,6 +133,9 @@ func TestSigningInWithAProvider(t *testing.T) {
 	if s.Username != "anna" || s.Role != "reader" || !strings.HasPrefix(s.SignOutURL, w.provider.URL+"/logout?") {
 		t.Errorf("%+v", s)
 	}
+	if p := documentOf[rest.Profile](w.ask("", "GET", "/api/v1/session/profile", nil, "Cookie", b.cookie()).is(200)); p.HasPassword {
+		t.Error("a password that was never set")
+	}
 	u := documentOf[rest.User](w.ask(w.admin, "GET", "/api/v1/users/anna", nil).is(200))
 	if u.DisplayName != "Anna A" || u.Email != "anna@example.org" || u.Invited || len(u.Providers) != 1 {
 		t.Errorf("%+v", u)

@@ -4763,6 +4763,8 @@ export interface components {
             email: string;
             /** @description Permission groups in place of those of the role */
             groups?: string[];
+            /** @description Otherwise only a provider signs in, and a recent sign-in stands for the password */
+            has_password: boolean;
             /** @description No password was set yet */
             invited: boolean;
             /** Format: date-time */

@@ -31,7 +31,7 @@ export default function Account() {
           <Person key={profile.data.version} profile={profile.data} />
           <Picture />
           <Providers linked={profile.data.providers?.length ?? 0} />
-          <Password username={profile.data.username} />
+          {profile.data.has_password ? <Password username={profile.data.username} /> : null}
           <Factor profile={profile.data} />
           <Sessions />
         </>
@@ -68,7 +68,7 @@ function Person({ profile }: { profile: Profile }) {
           <TextInput label={t`User name`} value={profile.username} readOnly disabled />
           <TextInput label={t`Name`} value={name} onChange={(e) => setName(e.currentTarget.value)} error={fields.get('/display_name')} autoComplete="name" />
           <TextInput label={t`E-mail`} type="email" value={email} onChange={(e) => setEmail(e.currentTarget.value)} error={fields.get('/email')} autoComplete="email" />
-          {another ? <PasswordInput label={t`Your password`} description={t`Links to set a password go to the new address.`} required value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={fields.get('/current_password')} autoComplete="current-password" visibilityToggleButtonProps={show} /> : null}
+          {another && profile.has_password ? <PasswordInput label={t`Your password`} description={t`Links to set a password go to the new address.`} required value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={fields.get('/current_password')} autoComplete="current-password" visibilityToggleButtonProps={show} /> : null}
         </div>
         {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
         <div><Button type="submit" loading={busy} disabled={!another && name.trim() === profile.display_name}><Trans>Save the profile</Trans></Button></div>
@@ -168,7 +168,7 @@ function Factor({ profile }: { profile: Profile }) {
           <p><Trans><State state="active" word={t`on`} /> since <When at={profile.second_factor_since} />. Signing in asks for a code of your authenticator.</Trans></p>
           <p className={profile.recovery_codes_left > 2 ? 'muted' : undefined}><Trans>{profile.recovery_codes_left} recovery <Plural value={profile.recovery_codes_left} one="code is" other="codes are" /> left.{profile.recovery_codes_left > 2 ? '' : t` Make new ones before you need them.`}</Trans></p>
         </div>
-      ) : <p><Trans>Signing in asks for the password alone. With a second factor somebody who learns your password cannot get in.</Trans></p>}
+      ) : profile.has_password ? <p><Trans>Signing in asks for the password alone. With a second factor somebody who learns your password cannot get in.</Trans></p> : <p><Trans>Your provider decides what signing in asks for. A second factor of Maestro is asked for as well where its operator wants that.</Trans></p>}
       {dialog === 'up' ? (
         <Modal opened onClose={close} title={t`Set up a second factor`} size="lg" closeOnClickOutside={false} closeButtonProps={{ 'aria-label': t`Close` }}>
           <SetUpFactor onDone={() => { close(); say(t`Your second factor is on`) }} onCancel={close} />

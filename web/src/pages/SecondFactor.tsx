@@ -2,11 +2,12 @@
 import { t } from '@lingui/core/macro'
 import { Trans } from '@lingui/react/macro'
 import { Button, Modal, PasswordInput } from '@mantine/core'
-import { useQueryClient } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 
 import { api } from '../api/client'
 import { Problem } from '../api/problem'
+import { q } from '../api/queries'
 import type { FactorPending } from '../api/types'
 import { CodeField, Qr } from '../parts/Code'
 import { ProblemPanel } from '../parts/States'
@@ -50,7 +51,7 @@ export function SetUpFactor({ onDone, onCancel }: { onDone: () => void; onCancel
     return (
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void begin() }}>
         <p><Trans>An authenticator app on your phone shows a code that changes every 30 seconds. Signing in asks for it after the password.</Trans></p>
-        <PasswordInput label={t`Your password`} autoComplete="current-password" required value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={fields.get('/current_password')} visibilityToggleButtonProps={show} data-autofocus />
+        <YourPassword value={password} onChange={setPassword} error={fields.get('/current_password')} />
         {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
         <div className="row"><Button type="submit" variant="filled" loading={busy}><Trans>Go on</Trans></Button>{onCancel ? <Button onClick={onCancel}><Trans>Cancel</Trans></Button> : null}</div>
       </form>
@@ -70,6 +71,13 @@ export function SetUpFactor({ onDone, onCancel }: { onDone: () => void; onCancel
       <div className="row"><Button type="submit" variant="filled" loading={busy}><Trans>Confirm the code</Trans></Button>{onCancel ? <Button onClick={onCancel}><Trans>Cancel</Trans></Button> : null}</div>
     </form>
   )
+}
+
+/** Proves who asks. Whom only a provider signs in has no password: then a recent sign-in stands for it, and nothing is asked. */
+function YourPassword({ value, onChange, error }: { value: string; onChange: (v: string) => void; error: string | undefined }) {
+  const own = useQuery(q.profile()).data?.has_password !== false
+  if (!own) return error ? <p role="alert">{error}</p> : null
+  return <PasswordInput label={t`Your password`} autoComplete="current-password" required value={value} onChange={(e) => onChange(e.currentTarget.value)} error={error} visibilityToggleButtonProps={show} data-autofocus />
 }
 
 export function FactorOff({ onClose }: { onClose: () => void }) {
@@ -96,7 +104,7 @@ export function FactorOff({ onClose }: { onClose: () => void }) {
     <Modal opened onClose={onClose} title={t`Turn the second factor off`} closeButtonProps={{ 'aria-label': t`Close` }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
         <p><Trans>Signing in asks for the password alone from then on. The recovery codes end too.</Trans></p>
-        <PasswordInput label={t`Your password`} autoComplete="current-password" required value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={fields.get('/current_password')} visibilityToggleButtonProps={show} data-autofocus />
+        <YourPassword value={password} onChange={setPassword} error={fields.get('/current_password')} />
         <CodeField value={code} onChange={setCode} error={fields.get('/code')} />
         {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
         <div className="row"><Button type="submit" variant="filled" color="danger" loading={busy}><Trans>Turn it off</Trans></Button><Button onClick={onClose}><Trans>Cancel</Trans></Button></div>
@@ -136,7 +144,7 @@ export function FreshCodes({ onClose }: { onClose: () => void }) {
       ) : (
         <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
           <p><Trans>The codes that you kept before do not work any more from then on.</Trans></p>
-          <PasswordInput label={t`Your password`} autoComplete="current-password" required value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={fields.get('/current_password')} visibilityToggleButtonProps={show} data-autofocus />
+          <YourPassword value={password} onChange={setPassword} error={fields.get('/current_password')} />
           <CodeField value={code} onChange={setCode} error={fields.get('/code')} />
           {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
           <div className="row"><Button type="submit" variant="filled" loading={busy}><Trans>Make new codes</Trans></Button><Button onClick={onClose}><Trans>Cancel</Trans></Button></div>
