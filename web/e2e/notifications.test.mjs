@@ -30,7 +30,7 @@ for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 
     const shown = page.getByRole('dialog', { name: /secret/ })
     await shown.getByText(/whs_[0-9a-f]{20}/).waitFor()
     await shown.getByRole('button', { name: 'I have it' }).click()
-    await page.getByRole('heading', { name }).waitFor()
+    await page.getByRole('heading', { name, exact: true }).waitFor()
     await fit(page, 'subscriptions')
     await make(facts, 'server', { name: unique('another') })
     const made = await make(facts, 'server', { name })
@@ -50,7 +50,7 @@ for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 
       await go('/notifications?tab=subscriptions')
       await page.getByRole('button', { name: `Delete ${name}` }).click()
       await page.getByRole('dialog').getByRole('button', { name: 'Delete the subscription' }).click()
-      await page.getByRole('heading', { name }).waitFor({ state: 'detached' })
+      await page.getByRole('heading', { name, exact: true }).waitFor({ state: 'detached' })
     } finally {
       await send(facts, 'DELETE', `/resources/server/${made.id}`, undefined, { 'If-Match': '"1"' })
     }
