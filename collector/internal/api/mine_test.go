@@ -135,7 +135,7 @@ func TestAllMineIsTheSumOfWhatOneSeesInEach(t *testing.T) {
 		}
 	}
 	w.ask("", "GET", "/api/v1/mine/resources/server?page_token=x", nil, "Cookie", w.cookie).problem(400)
-	w.ask("", "GET", "/api/v1/mine/resources/server?filter=nmae%3Dx", nil, "Cookie", w.cookie).problem(400)
+	w.ask("", "GET", "/api/v1/mine/resources/server?filter=nosuchfield%3Dx", nil, "Cookie", w.cookie).problem(400)
 }
 
 func TestTenantsAreManagedByTheInstallationsAdministrators(t *testing.T) {
