@@ -27,6 +27,7 @@ import (
 	"maestro.internal/collector/internal/archive"
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/authority"
+	"maestro.internal/collector/internal/blob"
 	"maestro.internal/collector/internal/feed"
 	"maestro.internal/collector/internal/fleet"
 	"maestro.internal/collector/internal/ingest"
@@ -40,7 +41,6 @@ import (
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/transfer"
 	"maestro.internal/collector/internal/upgrade"
-	"maestro.internal/collector/internal/upload"
 	"maestro.internal/collector/internal/view"
 	"maestro.internal/collector/internal/webhook"
 	"maestro.internal/collector/internal/why"
@@ -90,7 +90,7 @@ type Collector struct {
 // tables of all parts.
 func tables() []store.Table {
 	return slices.Concat(access.Tables(), archive.Tables(), audit.Tables(), authority.Tables(), feed.Tables(), fleet.Tables(), inventory.Tables(), lease.Tables(),
-		ledger.Tables(), notify.Tables(), picture.Tables(), upload.Tables(), transfer.Tables(), view.Tables(),
+		ledger.Tables(), notify.Tables(), picture.Tables(), blob.Tables(), transfer.Tables(), view.Tables(),
 		upgrade.Tables())
 }
 

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"maestro.internal/collector/internal/blob"
 	"maestro.internal/collector/internal/store"
-	"maestro.internal/collector/internal/upload"
 )
 
 // UploadsConfig says where pictures that people brought are kept.
@@ -43,7 +43,7 @@ func (c *UploadsConfig) check() error {
 }
 
 // contents opens the store of uploads; close is to be called at the end.
-func (c *Config) contents(rows store.Store) (contents upload.Store, closeIt func() error, err error) {
+func (c *Config) contents(rows store.Store) (contents blob.Store, closeIt func() error, err error) {
 	nothing := func() error { return nil }
 	switch c.Uploads.Store {
 	case "disk":
@@ -51,7 +51,7 @@ func (c *Config) contents(rows store.Store) (contents upload.Store, closeIt func
 		if dir == "" {
 			dir = filepath.Join(c.DataDir, "uploads")
 		}
-		d, err := upload.NewDisk(dir)
+		d, err := blob.NewDisk(dir)
 		if err != nil {
 			return nil, nothing, fmt.Errorf("uploads.dir: %w", err)
 		}
@@ -62,12 +62,12 @@ func (c *Config) contents(rows store.Store) (contents upload.Store, closeIt func
 		if err != nil {
 			return nil, nothing, fmt.Errorf("uploads.s3.secret_key_file: %w", err)
 		}
-		s, err := upload.NewS3(upload.S3Options{Endpoint: x.Endpoint, Region: x.Region, Bucket: x.Bucket, Prefix: x.Prefix, AccessKey: x.AccessKey,
-			SecretKey: upload.Secret(strings.TrimSpace(string(secret))), PathStyle: x.PathStyle})
+		s, err := blob.NewS3(blob.S3Options{Endpoint: x.Endpoint, Region: x.Region, Bucket: x.Bucket, Prefix: x.Prefix, AccessKey: x.AccessKey,
+			SecretKey: blob.Secret(strings.TrimSpace(string(secret))), PathStyle: x.PathStyle})
 		if err != nil {
 			return nil, nothing, fmt.Errorf("uploads.s3: %w", err)
 		}
 		return s, nothing, nil
 	}
-	return upload.NewRows(rows), nothing, nil
+	return blob.NewRows(rows), nothing, nil
 }

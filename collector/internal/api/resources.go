@@ -113,7 +113,7 @@ func (s *Server) listResources(ctx context.Context, c access.Caller, in *resourc
 	return listOf(items, question, found.Next, found.Total, found.More)
 }
 
-// momentText is part of what a question is; empty for now.
+// momentText is part of what a question is: empty means the moment of asking.
 func momentText(at time.Time) string {
 	if at.IsZero() {
 		return ""

@@ -18,6 +18,7 @@ import (
 
 	"maestro.internal/collector/internal/access"
 	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/blob"
 	"maestro.internal/collector/internal/fleet"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/ledger"
@@ -26,7 +27,6 @@ import (
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/store/sqlite"
 	"maestro.internal/collector/internal/transfer"
-	"maestro.internal/collector/internal/upload"
 	"maestro.internal/collector/internal/view"
 	"maestro.internal/collector/internal/webhook"
 	"maestro.internal/collector/internal/why"
@@ -55,7 +55,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, log: &lockedBuffer{}}
-	tables := slices.Concat(access.Tables(), audit.Tables(), inventory.Tables(), fleet.Tables(), ledger.Tables(), transfer.Tables(), view.Tables(), notify.Tables(), picture.Tables(), upload.Tables())
+	tables := slices.Concat(access.Tables(), audit.Tables(), inventory.Tables(), fleet.Tables(), ledger.Tables(), transfer.Tables(), view.Tables(), notify.Tables(), picture.Tables(), blob.Tables())
 	st, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "maestro.db"), Tables: tables})
 	must(t, err)
 	t.Cleanup(func() { must(t, st.Close()) })
@@ -78,7 +78,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { stop(); mailing.Wait() })
 	w.notify = notify.New(notify.Options{Store: st, History: w.inventory, Audit: w.audit, Mail: w, PublicURL: "https://maestro.example", Key: bytes.Repeat([]byte{6}, 32), Clock: time.Now, Log: log,
 		Lag: time.Millisecond, Webhooks: webhook.New(webhook.Options{Clock: time.Now})})
-	pictures := picture.New(picture.Options{Store: st, Contents: upload.NewRows(st), Audit: w.audit, Log: log})
+	pictures := picture.New(picture.Options{Store: st, Contents: blob.NewRows(st), Audit: w.audit, Log: log})
 	s, err := New(Options{Pictures: pictures, Notify: w.notify, PublicURL: "https://maestro.example", Views: view.New(st, w.audit, time.Now, log), Transfer: moves, Ledger: w.ledger, Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: w.fleet, Why: why.New(why.Options{Inventory: w.inventory, Fleet: w.fleet}), Log: log, Metrics: prometheus.NewRegistry(),
 		Version: "1.2.3", Engine: st.Engine()})
 	must(t, err)

@@ -21,23 +21,8 @@ func (s *Service) CoverageOfKinds(ctx context.Context, c Caller) (map[string]*Co
 		}
 		return out[kind]
 	}
-	err := store.Each(ctx, s.opt.Store, store.Query{Table: tScopes, Tenant: c.Tenant}, func(row store.Row) error {
-		chunk, err := decodeRow[scopeChunk](row)
-		if err != nil || !c.sees(chunk.Connection) {
-			return err
-		}
-		for i := range chunk.States {
-			st := &chunk.States[i]
-			if !st.Planned {
-				continue
-			}
-			scope, err := resource.ParseScopeKey(st.Key)
-			if err != nil {
-				return err
-			}
-			of(scope.Kind).add(st, scope, chunk.Connection, never[scope.Kind])
-		}
-		return nil
+	err := s.eachPlanned(ctx, c, func(st *scopeState, scope resource.Scope, connection string) {
+		of(scope.Kind).add(st, scope, connection, never[scope.Kind])
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read scopes: %w", err)

@@ -283,23 +283,10 @@ func (s *Service) incoming(ctx context.Context, c Caller, kind, id string, rev *
 func (s *Service) Coverage(ctx context.Context, c Caller, kind string) (*Coverage, error) {
 	out := &Coverage{}
 	never := false
-	err := store.Each(ctx, s.opt.Store, store.Query{Table: tScopes, Tenant: c.Tenant}, func(row store.Row) error {
-		chunk, err := decodeRow[scopeChunk](row)
-		if err != nil || !c.sees(chunk.Connection) {
-			return err
+	err := s.eachPlanned(ctx, c, func(st *scopeState, scope resource.Scope, connection string) {
+		if kind == "" || scope.Kind == kind {
+			out.add(st, scope, connection, &never)
 		}
-		for i := range chunk.States {
-			st := &chunk.States[i]
-			scope, err := resource.ParseScopeKey(st.Key)
-			if err != nil {
-				return err
-			}
-			if !st.Planned || kind != "" && scope.Kind != kind {
-				continue
-			}
-			out.add(st, scope, chunk.Connection, &never)
-		}
-		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read scopes: %w", err)
@@ -320,6 +307,26 @@ func (s *Service) Coverage(ctx context.Context, c Caller, kind string) (*Coverag
 	}
 	out.Held, _, err = s.countUpTo(ctx, store.Query{Table: tHeld, Tenant: c.Tenant, Where: held}, false)
 	return out, err
+}
+
+// eachPlanned hands out the scopes that are read, of connections that the caller may know.
+func (s *Service) eachPlanned(ctx context.Context, c Caller, fn func(st *scopeState, scope resource.Scope, connection string)) error {
+	return store.Each(ctx, s.opt.Store, store.Query{Table: tScopes, Tenant: c.Tenant}, func(row store.Row) error {
+		chunk, err := decodeRow[scopeChunk](row)
+		if err != nil || !c.sees(chunk.Connection) {
+			return err
+		}
+		for i := range chunk.States {
+			if st := &chunk.States[i]; st.Planned {
+				scope, err := resource.ParseScopeKey(st.Key)
+				if err != nil {
+					return err
+				}
+				fn(st, scope, chunk.Connection)
+			}
+		}
+		return nil
+	})
 }
 
 func (cov *Coverage) add(st *scopeState, scope resource.Scope, connection string, never *bool) {

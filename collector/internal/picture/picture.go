@@ -17,9 +17,9 @@ import (
 	"time"
 
 	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/blob"
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
-	"maestro.internal/collector/internal/upload"
 )
 
 // ErrNotFound says that there is no such picture.
@@ -95,7 +95,7 @@ type Auditor interface {
 // Options of a Service.
 type Options struct {
 	Store    store.Store
-	Contents upload.Store
+	Contents blob.Store
 	Audit    Auditor
 	Clock    func() time.Time
 	Log      *slog.Logger
@@ -132,7 +132,7 @@ func (s *Service) Set(ctx context.Context, by By, o Owner, name string, shape Sh
 	if err != nil {
 		return Picture{}, err
 	}
-	id, err := upload.NewID()
+	id, err := blob.NewID()
 	if err != nil {
 		return Picture{}, err
 	}
@@ -231,7 +231,7 @@ func (s *Service) All(ctx context.Context, tenant, kind string) ([]Picture, erro
 // Read answers a picture's content. One that is kept but cannot be had (a folder that was lost) is ErrNotFound too: people
 // then see initials.
 func (s *Service) Read(ctx context.Context, tenant, id string) (content []byte, contentType string, err error) {
-	if upload.CheckID(id) != nil {
+	if blob.CheckID(id) != nil {
 		return nil, "", ErrNotFound
 	}
 	d, err := get[contentDoc](ctx, s.opt.Store, contentsTable, tenant, contentKey(tenant, id))
@@ -239,7 +239,7 @@ func (s *Service) Read(ctx context.Context, tenant, id string) (content []byte, 
 		return nil, "", err
 	}
 	content, err = s.opt.Contents.Get(ctx, tenant, id)
-	if errors.Is(err, upload.ErrNotFound) {
+	if errors.Is(err, blob.ErrNotFound) {
 		return nil, "", ErrNotFound
 	}
 	return content, d.Type, err

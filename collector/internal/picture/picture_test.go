@@ -18,29 +18,29 @@ import (
 	"time"
 
 	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/blob"
 	"maestro.internal/collector/internal/picture"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/store/sqlite"
-	"maestro.internal/collector/internal/upload"
 )
 
 type world struct {
 	*picture.Service
 	store    store.Store
-	contents upload.Store
+	contents blob.Store
 	log      *audit.Log
 	now      time.Time
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	tables := append(append(picture.Tables(), audit.Tables()...), upload.Tables()...)
+	tables := append(append(picture.Tables(), audit.Tables()...), blob.Tables()...)
 	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "test.db"), Tables: tables})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	w := &world{store: s, contents: upload.NewRows(s), now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	w := &world{store: s, contents: blob.NewRows(s), now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	clock := func() time.Time { return w.now }
 	w.log = audit.New(s, clock)
 	w.Service = picture.New(picture.Options{Store: s, Contents: w.contents, Audit: w.log, Clock: clock})
@@ -203,7 +203,7 @@ func TestAnotherPictureReplacesAndRemovingForgets(t *testing.T) {
 	if err := w.Remove(ctx, by, anna, "anna"); err != nil {
 		t.Errorf("again: %v", err)
 	}
-	if _, err := w.contents.Get(ctx, "default", second.ID); !errors.Is(err, upload.ErrNotFound) {
+	if _, err := w.contents.Get(ctx, "default", second.ID); !errors.Is(err, blob.ErrNotFound) {
 		t.Errorf("the content is still there: %v", err)
 	}
 	page, err := w.log.List(ctx, "default", audit.Query{Limit: 10})
@@ -264,7 +264,7 @@ func count(t *testing.T, w *world) int {
 var errCrash = errors.New("crash")
 
 // noNaming keeps the content and then dies.
-type noNaming struct{ upload.Store }
+type noNaming struct{ blob.Store }
 
 func (s noNaming) Put(ctx context.Context, tenant, id string, content []byte) error {
 	return errors.Join(errCrash, s.Store.Put(ctx, tenant, id, content))

@@ -74,7 +74,7 @@ function Matrix({ rows, columns, kinds }: { rows: ConnectionHealth[]; columns: s
                   <Link to={`/connections/${c.id}`}><Foreign text={c.name} max={36} /></Link>
                   <span className={css.under}><State state={c.health} /></span>
                 </th>
-                {columns.map((k) => <td key={k}>{of.has(k) ? <Cell k={of.get(k)!} /> : <span className="muted" title={t`Not read by this connection`}>·</span>}</td>)}
+                {columns.map((k) => <td key={k}>{of.has(k) ? <Cell k={of.get(k)!} /> : <span className="muted" title={t`Not read by this connection`}>–</span>}</td>)}
               </tr>
             )
           })}

@@ -1,8 +1,8 @@
-// Package upload keeps contents that people brought (pictures, files) by an opaque id, in the collector's own store, on the
+// Package blob keeps contents that people brought (pictures, files) by an opaque id, in the collector's own store, on the
 // local disk or in any S3-compatible store. Where contents lie is a matter of how much there is of them and who shares them,
 // so it is a choice of whoever runs the collector; what they mean is known elsewhere, and nothing that a person types ever
 // becomes part of a path: ids are drawn here and tenants are folded into safe names.
-package upload
+package blob
 
 import (
 	"context"
@@ -26,7 +26,7 @@ var (
 	ErrBadID = errors.New("this is no id of a content")
 )
 
-// Store keeps contents. Every implementation passes uploadtest.Run.
+// Store keeps contents. Every implementation passes blobtest.Run.
 type Store interface {
 	// Put keeps a content. It is there whole or not at all, and the same again is no error.
 	Put(ctx context.Context, tenant, id string, content []byte) error

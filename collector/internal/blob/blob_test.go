@@ -1,36 +1,33 @@
-package upload_test
+package blob_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"maestro.internal/collector/internal/blob"
+	"maestro.internal/collector/internal/blob/blobtest"
 	"maestro.internal/collector/internal/store/sqlite"
-	"maestro.internal/collector/internal/upload"
-	"maestro.internal/collector/internal/upload/uploadtest"
+	"maestro.internal/test/moto"
 )
 
 func TestDisk(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "uploads")
-	d, err := upload.NewDisk(dir)
+	d, err := blob.NewDisk(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.Close() })
-	uploadtest.Run(t, d)
+	blobtest.Run(t, d)
 	// Nothing lies beside the folder, nothing in it is for others to read, and nothing is left of what was written beside.
 	form := regexp.MustCompile(`^(_[0-9a-f]{32}|[a-z0-9-]+)/[0-9a-f]{2}/[0-9a-f]{32}$`)
 	files := 0
@@ -66,7 +63,7 @@ func TestDiskDoesNotFollowLinksOutside(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(dir, "default")); err != nil {
 		t.Fatal(err)
 	}
-	d, err := upload.NewDisk(dir)
+	d, err := blob.NewDisk(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,12 +77,12 @@ func TestDiskDoesNotFollowLinksOutside(t *testing.T) {
 }
 
 func TestRows(t *testing.T) {
-	s, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(t.TempDir(), "test.db"), Tables: upload.Tables()})
+	s, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(t.TempDir(), "test.db"), Tables: blob.Tables()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	uploadtest.Run(t, upload.NewRows(s))
+	blobtest.Run(t, blob.NewRows(s))
 }
 
 // TestS3 runs against moto, which .ci/peers/aws.sh installs.
@@ -95,44 +92,44 @@ func TestS3(t *testing.T) {
 	if _, err := client.CreateBucket(context.Background(), &s3.CreateBucketInput{Bucket: aws.String("maestro")}); err != nil {
 		t.Fatal(err)
 	}
-	opt := upload.S3Options{Endpoint: url, Region: "us-east-1", Bucket: "maestro", Prefix: "uploads/", AccessKey: "test", SecretKey: "test", PathStyle: true}
-	s, err := upload.NewS3(opt)
+	opt := blob.S3Options{Endpoint: url, Region: "us-east-1", Bucket: "maestro", Prefix: "uploads/", AccessKey: "test", SecretKey: "test", PathStyle: true}
+	s, err := blob.NewS3(opt)
 	if err != nil {
 		t.Fatal(err)
 	}
-	uploadtest.Run(t, s)
+	blobtest.Run(t, s)
 	opt.Bucket = "none"
-	gone, err := upload.NewS3(opt)
+	gone, err := blob.NewS3(opt)
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := upload.NewID()
+	id, err := blob.NewID()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := gone.Get(context.Background(), "default", id); err == nil || errors.Is(err, upload.ErrNotFound) {
+	if _, err := gone.Get(context.Background(), "default", id); err == nil || errors.Is(err, blob.ErrNotFound) {
 		t.Errorf("a bucket that is not there looks like a content that is not: %v", err)
 	}
 }
 
 func TestS3Options(t *testing.T) {
-	good := upload.S3Options{Endpoint: "https://s3.example.org", Region: "r", Bucket: "b", Prefix: "p/", AccessKey: "a", SecretKey: "very secret"}
-	if _, err := upload.NewS3(good); err != nil {
+	good := blob.S3Options{Endpoint: "https://s3.example.org", Region: "r", Bucket: "b", Prefix: "p/", AccessKey: "a", SecretKey: "very secret"}
+	if _, err := blob.NewS3(good); err != nil {
 		t.Error(err)
 	}
-	for name, change := range map[string]func(*upload.S3Options){
-		"no bucket":    func(o *upload.S3Options) { o.Bucket = "" },
-		"no key":       func(o *upload.S3Options) { o.AccessKey = "" },
-		"no secret":    func(o *upload.S3Options) { o.SecretKey = "" },
-		"no address":   func(o *upload.S3Options) { o.Endpoint = "s3.example.org" },
-		"another plan": func(o *upload.S3Options) { o.Endpoint = "file:///etc" },
-		"prefix":       func(o *upload.S3Options) { o.Prefix = "/p/" },
-		"prefix's end": func(o *upload.S3Options) { o.Prefix = "p" },
-		"no region":    func(o *upload.S3Options) { o.Region = "" },
+	for name, change := range map[string]func(*blob.S3Options){
+		"no bucket":    func(o *blob.S3Options) { o.Bucket = "" },
+		"no key":       func(o *blob.S3Options) { o.AccessKey = "" },
+		"no secret":    func(o *blob.S3Options) { o.SecretKey = "" },
+		"no address":   func(o *blob.S3Options) { o.Endpoint = "s3.example.org" },
+		"another plan": func(o *blob.S3Options) { o.Endpoint = "file:///etc" },
+		"prefix":       func(o *blob.S3Options) { o.Prefix = "/p/" },
+		"prefix's end": func(o *blob.S3Options) { o.Prefix = "p" },
+		"no region":    func(o *blob.S3Options) { o.Region = "" },
 	} {
 		bad := good
 		change(&bad)
-		if _, err := upload.NewS3(bad); err == nil {
+		if _, err := blob.NewS3(bad); err == nil {
 			t.Errorf("%s: taken", name)
 		}
 	}
@@ -141,53 +138,12 @@ func TestS3Options(t *testing.T) {
 	}
 }
 
-// startMoto starts the emulator on a free port and ends it with the test.
+// startMoto starts the emulator and ends it with the test.
 func startMoto(t *testing.T) string {
 	t.Helper()
-	home := os.Getenv("MAESTRO_MOTO")
-	if home == "" {
-		user, err := os.UserHomeDir()
-		if err != nil {
-			t.Fatal(err)
-		}
-		home = filepath.Join(user, ".cache", "maestro", "moto")
+	bin := moto.Bin(t)
+	if bin == "" {
+		t.Skip("the emulator is missing: run " + moto.Install)
 	}
-	bin := filepath.Join(home, "bin", "moto_server")
-	if _, err := os.Stat(bin); err != nil {
-		t.Skip("the emulator is missing: run .ci/peers/aws.sh")
-	}
-	cmd := exec.Command(bin, "-H", "127.0.0.1", "-p", "0")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ready, drained := make(chan string, 1), make(chan struct{})
-	go func() {
-		defer close(drained)
-		where := regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			if url := where.FindString(lines.Text()); url != "" {
-				select {
-				case ready <- url:
-				default:
-				}
-			}
-		}
-	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-drained
-		_ = cmd.Wait() // killed
-	})
-	select {
-	case url := <-ready:
-		return url
-	case <-time.After(120 * time.Second):
-		t.Fatal("the emulator does not start")
-		return ""
-	}
+	return moto.Start(t, bin)
 }

@@ -1,5 +1,5 @@
-// Package uploadtest is what every implementation of upload.Store has to pass.
-package uploadtest
+// Package blobtest is what every implementation of blob.Store has to pass.
+package blobtest
 
 import (
 	"bytes"
@@ -9,16 +9,16 @@ import (
 	"sync"
 	"testing"
 
-	"maestro.internal/collector/internal/upload"
+	"maestro.internal/collector/internal/blob"
 )
 
 // Run tries a store that is empty.
-func Run(t *testing.T, s upload.Store) {
+func Run(t *testing.T, s blob.Store) {
 	t.Helper()
 	ctx := context.Background()
 	id := func() string {
 		t.Helper()
-		text, err := upload.NewID()
+		text, err := blob.NewID()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -26,7 +26,7 @@ func Run(t *testing.T, s upload.Store) {
 	}
 	absent := func(tenant, id string) {
 		t.Helper()
-		if b, err := s.Get(ctx, tenant, id); !errors.Is(err, upload.ErrNotFound) {
+		if b, err := s.Get(ctx, tenant, id); !errors.Is(err, blob.ErrNotFound) {
 			t.Errorf("get %s of %s: %d bytes, %v; want ErrNotFound", id, tenant, len(b), err)
 		}
 	}
@@ -60,10 +60,10 @@ func Run(t *testing.T, s upload.Store) {
 		absent("default", a)
 	})
 	t.Run("the largest, one byte more, and nothing at all", func(t *testing.T) {
-		a, b, most := id(), id(), bytes.Repeat([]byte{7}, upload.MaxContent)
+		a, b, most := id(), id(), bytes.Repeat([]byte{7}, blob.MaxContent)
 		put("default", a, most)
 		present("default", a, most)
-		if err := s.Put(ctx, "default", b, append(most, 1)); !errors.Is(err, upload.ErrTooLarge) {
+		if err := s.Put(ctx, "default", b, append(most, 1)); !errors.Is(err, blob.ErrTooLarge) {
 			t.Errorf("too large: %v", err)
 		}
 		absent("default", b)
@@ -86,7 +86,7 @@ func Run(t *testing.T, s upload.Store) {
 	})
 	t.Run("what is no id of ours is refused and finds nothing", func(t *testing.T) {
 		for _, bad := range []string{"", ".", "..", "../../etc/passwd", "/etc/passwd", "a/../b", strings.Repeat("A", 32), strings.Repeat("a", 31), strings.Repeat("a", 33), strings.Repeat("a", 31) + "\n"} {
-			if err := s.Put(ctx, "default", bad, []byte("x")); !errors.Is(err, upload.ErrBadID) {
+			if err := s.Put(ctx, "default", bad, []byte("x")); !errors.Is(err, blob.ErrBadID) {
 				t.Errorf("put %q: %v", bad, err)
 			}
 			absent("default", bad)
