@@ -128,3 +128,32 @@ func TestLongAnswersTravelCompressed(t *testing.T) {
 		t.Errorf("long %q, short %q", long.header.Get("Content-Encoding"), short.header.Get("Content-Encoding"))
 	}
 }
+
+// A page of another site can neither read an answer nor send what a plain form can send; a browser takes no answer for a page.
+func TestOtherSitesReadAndSendNothing(t *testing.T) {
+	w := newWorld(t)
+	for _, op := range operations(t) {
+		a := w.ask(w.admin, "OPTIONS", op.path, nil, "Origin", "https://elsewhere.example", "Access-Control-Request-Method", op.method)
+		if a.status < 400 {
+			t.Errorf("%s answers a browser's question whether others may: %d", op.path, a.status)
+		}
+		if op.method == "POST" && !op.own() { // what is one's own would be done here
+			for _, form := range []string{"application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x"} {
+				if f := w.ask(w.admin, op.method, op.path, json.RawMessage(`{}`), "Content-Type", form, "Origin", "https://elsewhere.example"); f.status < 400 {
+					t.Errorf("%s %s as %s: %d", op.method, op.path, form, f.status)
+				}
+			}
+		}
+		if op.method == "GET" && !strings.HasSuffix(op.path, "/events") {
+			a = w.ask(w.admin, "GET", op.path, nil, "Origin", "https://elsewhere.example")
+		}
+		for name := range a.header {
+			if strings.HasPrefix(name, "Access-Control-") {
+				t.Errorf("%s %s: %s: %s", op.method, op.path, name, a.header.Get(name))
+			}
+		}
+		if kind := a.header.Get("Content-Type"); strings.Contains(kind, "html") || a.header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s %s: %q may be taken for a page", op.method, op.path, kind)
+		}
+	}
+}
