@@ -91,6 +91,8 @@ func (r Reader) Match(e Expr) bool {
 		return slices.ContainsFunc(r.Values(e.Field), func(v any) bool {
 			return slices.ContainsFunc(e.Values, func(w any) bool { return compares(Eq, v, w) })
 		})
+	case set:
+		return slices.ContainsFunc(r.Values(e.field), func(v any) bool { text, ok := v.(string); return ok && e.texts[text] })
 	case Within:
 		return slices.ContainsFunc(r.Values(e.Field), func(v any) bool {
 			text, _ := v.(string)
@@ -108,6 +110,45 @@ func (r Reader) Match(e Expr) bool {
 		return slices.ContainsFunc(r.Values(e.Field), func(v any) bool { return compares(e.Op, v, e.Value) })
 	}
 	return false
+}
+
+// set is an In of texts only, for Match.
+type set struct {
+	field Field
+	texts map[string]bool
+}
+
+func (set) isExpr() {}
+
+// Prepared is e for a Reader's Match that is asked often: it does not go through long lists. Stores do not know what it answers.
+func Prepared(e Expr) Expr {
+	switch e := e.(type) {
+	case And:
+		out := make(And, len(e))
+		for i, x := range e {
+			out[i] = Prepared(x)
+		}
+		return out
+	case Or:
+		out := make(Or, len(e))
+		for i, x := range e {
+			out[i] = Prepared(x)
+		}
+		return out
+	case Not:
+		return Not{Prepared(e.Of)}
+	case In:
+		texts := make(map[string]bool, len(e.Values))
+		for _, v := range e.Values {
+			text, ok := v.(string)
+			if !ok {
+				return e
+			}
+			texts[text] = true
+		}
+		return set{e.Field, texts}
+	}
+	return e
 }
 
 func compares(op Op, have, want any) bool {

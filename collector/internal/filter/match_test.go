@@ -88,6 +88,13 @@ func TestMatch(t *testing.T) {
 		if got := filter.Match(c.e, doc); got != c.want {
 			t.Errorf("%s: %v, want %v", filter.Format(c.e), got, c.want)
 		}
+		reader, err := filter.NewReader(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := reader.Match(filter.Prepared(filter.And{filter.Or{c.e}})); got != c.want {
+			t.Errorf("%#v prepared: %t", c.e, got)
+		}
 		if got := filter.Match(filter.Not{Of: filter.And{filter.And(nil), orAll(c.e)}}, doc); got == c.want {
 			t.Errorf("NOT %s: %v", filter.Format(c.e), got)
 		}

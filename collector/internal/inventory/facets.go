@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
@@ -91,7 +92,7 @@ func (s *Service) facetGroups(ctx context.Context, c Caller, q ListQuery, k *sch
 		return s.facetGroupsThen(ctx, c, q, k, counted, state, limit)
 	}
 	var err error
-	if q.Where, err = s.resolveHops(ctx, c, q.Kind, q.Where); err != nil {
+	if q.Where, err = s.resolveHops(ctx, c, q.Kind, q.Where, time.Time{}); err != nil {
 		return nil, err
 	}
 	question := func(stateNamed bool) store.Query {

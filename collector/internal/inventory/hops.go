@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
@@ -51,13 +52,19 @@ func (s *Service) Fields(ctx context.Context, tenant, kind string) (*FieldSet, e
 }
 
 // resolveHops puts in the place of every relation the resources of the kind that it holds for. The caller's rights decide at
-// every step: what one may not see, no filter tells of.
-func (s *Service) resolveHops(ctx context.Context, c Caller, kind string, e filter.Expr) (filter.Expr, error) {
+// every step: what one may not see, no filter tells of. A moment has relations be followed as they were then.
+func (s *Service) resolveHops(ctx context.Context, c Caller, kind string, e filter.Expr, at time.Time) (filter.Expr, error) {
+	follow := s.hop
+	if !at.IsZero() {
+		follow = func(ctx context.Context, c Caller, kind string, h filter.Hop) ([]string, error) {
+			return s.hopThen(ctx, c, kind, h, at)
+		}
+	}
 	return filter.ResolveFrom(e, kind, func(from string, h filter.Hop) (filter.Expr, error) {
 		var ids []string
 		for _, r := range alike(from, h.Relation) {
 			h.Relation = r
-			found, err := s.hop(ctx, c, from, h)
+			found, err := follow(ctx, c, from, h)
 			if err != nil {
 				return nil, fmt.Errorf("follow %s: %w", h.Name, err)
 			}
@@ -68,16 +75,6 @@ func (s *Service) resolveHops(ctx context.Context, c Caller, kind string, e filt
 		}
 		return in(filter.RowID, unique(ids)), nil
 	})
-}
-
-// withoutHops is an error when there are relations in e: those of a past moment are not followed by filters.
-func withoutHops(e filter.Expr) error {
-	_, err := filter.Resolve(e, func(h filter.Hop) (filter.Expr, error) {
-		return nil, &FilterError{Problem: &filter.Error{Offset: h.Offset, Rune: h.Rune,
-			Message:  "filters follow relations as they are now, so a list of the past cannot be filtered by " + h.Name,
-			Expected: "the filter without it, or the list without as_of"}}
-	})
-	return err
 }
 
 // hop finds the resources of a kind that the relation leads from, to some resource for which the hop's condition holds.

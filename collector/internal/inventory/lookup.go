@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
@@ -206,7 +207,7 @@ func (s *Service) IDs(ctx context.Context, c Caller, q ListQuery, most int) ([]s
 		return nil, err
 	}
 	where := filter.And{c.may(), shown(q.StateNamed)}
-	if q.Where, err = s.resolveHops(ctx, c, q.Kind, q.Where); err != nil {
+	if q.Where, err = s.resolveHops(ctx, c, q.Kind, q.Where, time.Time{}); err != nil {
 		return nil, err
 	}
 	if q.Where != nil {

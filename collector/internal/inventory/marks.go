@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
@@ -55,7 +56,7 @@ func (s *Service) listed(ctx context.Context, c Caller, q ListQuery) (store.Quer
 		return store.Query{}, nil, err
 	}
 	where := filter.And{c.may(), shown(q.StateNamed)}
-	if q.Where, err = s.resolveHops(ctx, c, q.Kind, q.Where); err != nil {
+	if q.Where, err = s.resolveHops(ctx, c, q.Kind, q.Where, time.Time{}); err != nil {
 		return store.Query{}, nil, err
 	}
 	if q.Where != nil {

@@ -83,16 +83,20 @@ func (s *Service) listThen(ctx context.Context, c Caller, q ListQuery, kind *sch
 	})
 }
 
-// conditionThen is what a list of the past has to meet.
+// conditionThen is what a list of the past has to meet. Relations in the query's condition are resolved in place.
 func (s *Service) conditionThen(ctx context.Context, c Caller, q *ListQuery) (filter.And, error) {
-	if err := withoutHops(q.Where); err != nil {
+	if err := s.withinHorizon(ctx, c.Tenant, q.AsOf); err != nil {
+		return nil, err
+	}
+	var err error
+	if q.Where, err = s.resolveHops(ctx, c, q.Kind, q.Where, q.AsOf); err != nil {
 		return nil, err
 	}
 	where := filter.And{c.may(), shown(q.StateNamed)}
 	if q.Where != nil {
 		where = append(where, q.Where)
 	}
-	return where, s.withinHorizon(ctx, c.Tenant, q.AsOf)
+	return where, nil
 }
 
 func (s *Service) pageThen(ctx context.Context, c Caller, p *pastSet, q ListQuery, where filter.And) (pastFound, error) {

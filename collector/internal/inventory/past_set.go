@@ -141,6 +141,7 @@ func (s *Service) eachChanged(ctx context.Context, c Caller, p *pastSet, where f
 			words = append(words, t.Words...)
 		}
 	}
+	meets, meetsLate := filter.Prepared(early), filter.Prepared(late)
 	slices.Sort(p.changes)
 	for keys := range slices.Chunk(p.changes, rowsPerUnit) {
 		found, err := getRows(ctx, s.opt.Store, tChanges, c.Tenant, "", keys)
@@ -165,7 +166,7 @@ func (s *Service) eachChanged(ctx context.Context, c Caller, p *pastSet, where f
 				if err != nil {
 					return err
 				}
-				if !doc.Match(early) {
+				if !doc.Match(meets) {
 					continue
 				}
 				if len(late) == 0 && !needed {
@@ -185,7 +186,7 @@ func (s *Service) eachChanged(ctx context.Context, c Caller, p *pastSet, where f
 			if err != nil {
 				return err
 			}
-			if !doc.Match(late) {
+			if !doc.Match(meetsLate) {
 				continue
 			}
 			if err := fn(was, doc); err != nil {

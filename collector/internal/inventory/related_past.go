@@ -356,34 +356,36 @@ func (s *Service) outgoingThen(ctx context.Context, c Caller, me *wasThen, at ti
 	return out, nil
 }
 
-// everHeld are the keys of a resource at a moment, and those of all identifiers that it ever claimed.
-func (s *Service) everHeld(ctx context.Context, tenant string, me *wasThen) (map[string]bool, error) {
-	keys := maps.Clone(me.holds)
-	claimed, err := s.claimsOf(ctx, tenant, []string{me.ID})
+// everHeld adds to keys all identifiers that any of some resources ever claimed.
+func (s *Service) everHeld(ctx context.Context, tenant string, ids []string, keys map[string]bool) error {
+	claimed, err := s.claimsOf(ctx, tenant, ids)
 	if err != nil {
-		return nil, err
-	}
-	for _, want := range claimed[me.ID] {
-		keys[want] = true
-	}
-	err = store.Each(ctx, s.opt.Store, store.Query{Table: tPastHolders, Tenant: tenant, Where: eq(text("resource_id"), me.ID)}, func(row store.Row) error {
-		doc, err := decodeRow[pastHolderDoc](row)
-		if pair, ok := strings.CutPrefix(doc.Want, "i|"); ok {
-			keys[doc.Want], keys[store.Key("s", doc.Kind)+"|"+pair] = true, true
-		}
 		return err
-	})
-	return keys, err
+	}
+	for _, wants := range claimed {
+		for _, want := range wants {
+			keys[want] = true
+		}
+	}
+	for part := range slices.Chunk(ids, 200) {
+		err = store.Each(ctx, s.opt.Store, store.Query{Table: tPastHolders, Tenant: tenant, Where: in(text("resource_id"), part)}, func(row store.Row) error {
+			doc, err := decodeRow[pastHolderDoc](row)
+			if pair, ok := strings.CutPrefix(doc.Want, "i|"); ok {
+				keys[doc.Want], keys[store.Key("s", doc.Kind)+"|"+pair] = true, true
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (s *Service) incomingThen(ctx context.Context, c Caller, me *wasThen, at time.Time) ([]Related, error) {
-	keys, err := s.everHeld(ctx, c.Tenant, me)
-	if err != nil {
-		return nil, err
-	}
-	wants := keysOf(keys)
+// everWanting are those that have or once had an edge to one of some keys, as they were at a moment.
+func (s *Service) everWanting(ctx context.Context, c Caller, keys map[string]bool, at time.Time) (map[string]*wasThen, error) {
 	var ids []string
-	for part := range slices.Chunk(wants, 200) {
+	for part := range slices.Chunk(keysOf(keys), 200) {
 		for _, table := range []string{tRelations, tPastRelations} {
 			err := store.Each(ctx, s.opt.Store, store.Query{Table: table, Tenant: c.Tenant, Where: in(text("want"), part)}, func(row store.Row) error {
 				doc, err := decodeRow[pastEdgeDoc](row)
@@ -395,7 +397,15 @@ func (s *Service) incomingThen(ctx context.Context, c Caller, me *wasThen, at ti
 			}
 		}
 	}
-	sources, err := s.then(ctx, c, ids, at)
+	return s.then(ctx, c, ids, at)
+}
+
+func (s *Service) incomingThen(ctx context.Context, c Caller, me *wasThen, at time.Time) ([]Related, error) {
+	keys := maps.Clone(me.holds)
+	if err := s.everHeld(ctx, c.Tenant, []string{me.ID}, keys); err != nil {
+		return nil, err
+	}
+	sources, err := s.everWanting(ctx, c, keys, at)
 	if err != nil {
 		return nil, err
 	}
