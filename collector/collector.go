@@ -24,6 +24,7 @@ import (
 
 	"maestro.internal/collector/internal/access"
 	"maestro.internal/collector/internal/api"
+	"maestro.internal/collector/internal/approval"
 	"maestro.internal/collector/internal/archive"
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/authority"
@@ -76,6 +77,7 @@ type Collector struct {
 	transfer  *transfer.Service
 	notify    *notify.Service
 	pictures  *picture.Service
+	approvals *approval.Service
 	server    *api.Server
 	// closeUploads releases where uploads are kept.
 	closeUploads func() error
@@ -89,7 +91,7 @@ type Collector struct {
 
 // tables of all parts.
 func tables() []store.Table {
-	return slices.Concat(access.Tables(), archive.Tables(), audit.Tables(), authority.Tables(), feed.Tables(), fleet.Tables(), inventory.Tables(), lease.Tables(),
+	return slices.Concat(access.Tables(), approval.Tables(), archive.Tables(), audit.Tables(), authority.Tables(), feed.Tables(), fleet.Tables(), inventory.Tables(), lease.Tables(),
 		ledger.Tables(), notify.Tables(), picture.Tables(), blob.Tables(), transfer.Tables(), view.Tables(),
 		upgrade.Tables())
 }
@@ -156,7 +158,7 @@ func (c *Collector) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	server, err := api.New(api.Options{SignIn: signIn, BehindTLS: strings.HasPrefix(c.cfg.PublicURL, "https://"), Pictures: c.pictures, Access: c.access, Audit: c.audit, Inventory: c.inventory, Fleet: c.fleet, Transfer: c.transfer, Notify: c.notify, Views: view.New(c.store, c.audit, c.opt.Now, c.part("views")), Ledger: c.ledger, Clock: c.opt.Now,
+	server, err := api.New(api.Options{SignIn: signIn, BehindTLS: strings.HasPrefix(c.cfg.PublicURL, "https://"), Pictures: c.pictures, Approvals: c.approvals, Access: c.access, Audit: c.audit, Inventory: c.inventory, Fleet: c.fleet, Transfer: c.transfer, Notify: c.notify, Views: view.New(c.store, c.audit, c.opt.Now, c.part("views")), Ledger: c.ledger, Clock: c.opt.Now,
 		Why: why.New(why.Options{Inventory: c.inventory, Fleet: c.fleet, Clock: c.opt.Now}),
 		Log: c.part("api"), Metrics: c.metrics, Version: build.Version(), Engine: c.store.Engine(), Demo: c.cfg.Demo, PublicURL: c.cfg.PublicURL})
 	if err != nil {
@@ -230,6 +232,7 @@ func (c *Collector) domain(ctx context.Context, key authority.Key) error {
 	c.notify = notify.New(notify.Options{Store: c.store, History: c.inventory, Audit: c.audit, Leases: c.leases, Mail: letters, PublicURL: c.cfg.PublicURL,
 		Webhooks: webhook.New(webhook.Options{Clock: c.opt.Now, Allow: webhook.Public(c.cfg.Notifications.networks())}), Key: key.Derive("webhooks"), Clock: c.opt.Now,
 		Log: c.part("notify"), Lag: c.cfg.Notifications.Lag, Keep: c.cfg.Notifications.Keep})
+	c.approvals = newApprovals(c)
 	c.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), c.storeSize())
 	return nil
 }

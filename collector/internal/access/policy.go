@@ -30,8 +30,16 @@ const (
 	ManageRoles       Action = "role.manage"
 	ManageTeams       Action = "team.manage"
 	ManageGrants      Action = "grant.manage"
+	ManageApprovals   Action = "approval.manage"
 	ManageTenants     Action = "tenant.manage"
 )
+
+// DecideApprovals is deciding whatever somebody else asked for. No group holds it: it is of whoever may do one of the things that
+// are asked for.
+const DecideApprovals Action = "approval.decide"
+
+// decided are the actions that are asked for.
+var decided = []Action{DecideRemovals, ApproveKinds, ManageAgents, EditResources}
 
 // Role is what a user or token was given in the whole tenant.
 type Role string
@@ -108,6 +116,12 @@ func Decide(caller Caller, action Action, object Object) Decision {
 	}
 	if action == ManageTenants { // concerns no tenant, so no role of one gives it
 		if caller.Installation {
+			return Allowed
+		}
+		return Forbidden
+	}
+	if action == DecideApprovals {
+		if slices.ContainsFunc(decided, func(a Action) bool { return Decide(caller, a, Object{Anywhere: true}) == Allowed }) {
 			return Allowed
 		}
 		return Forbidden

@@ -16,7 +16,7 @@ const (
 
 // everyAction is all that a permission group can hold.
 var everyAction = []Action{Read, ReadSensitive, ReadSettings, ReadAudit, VerifyAudit, EditResources, ManageImports, ApproveKinds, DefineKinds, ManageOptions, ManageMapping,
-	ManageConnections, RequestRuns, ManageAgents, ManageDatacenters, DecideRemovals, ManageTokens, ShareViews, ManageUsers, ManageRoles, ManageTeams, ManageGrants, ManageTenants}
+	ManageConnections, RequestRuns, ManageAgents, ManageDatacenters, DecideRemovals, ManageTokens, ShareViews, ManageUsers, ManageRoles, ManageTeams, ManageGrants, ManageApprovals, ManageTenants}
 
 // builtinGroups are the groups that every installation has.
 var builtinGroups = map[string][]Action{
@@ -77,12 +77,13 @@ var actionWords = map[Action]string{
 	ManageRoles:       "Make roles and permission groups",
 	ManageTeams:       "Make teams and edit their members",
 	ManageGrants:      "Grant and revoke rights everywhere",
+	ManageApprovals:   "Say what has to be approved, and by whom",
 	ManageTenants:     "Manage tenants, for who has it in the installation's own tenant",
 }
 
 // administrative are the actions by which one gets at the rights of others: who has one of them is an administrator as far as a
 // second factor is demanded of administrators.
-var administrative = []Action{ManageUsers, ManageRoles, ManageTokens, ManageTeams, ManageGrants}
+var administrative = []Action{ManageUsers, ManageRoles, ManageTokens, ManageTeams, ManageGrants, ManageApprovals}
 
 // Actions are all that there are, with what each is in words.
 func Actions() []Action { return slices.Clone(everyAction) }

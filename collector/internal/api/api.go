@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/approval"
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/ledger"
@@ -45,6 +46,7 @@ type Options struct {
 	Ledger    *ledger.Ledger
 	Why       *why.Service
 	Pictures  *picture.Service
+	Approvals *approval.Service
 	Clock     func() time.Time
 	Log       *slog.Logger
 	// Metrics is where the metrics are registered; nil is nowhere.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/approval"
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/internal/rest"
@@ -181,12 +182,26 @@ func (s *Server) getRemoval(ctx context.Context, c access.Caller, in *idIn) (*ou
 }
 
 func (s *Server) approveRemoval(ctx context.Context, c access.Caller, in *decideIn) (*out[rest.HeldRemoval], error) {
-	h, err := s.opt.Inventory.Approve(ctx, domainCaller(c), in.ID, in.reason())
-	return s.oneRemoval(ctx, c, h, err)
+	return s.decideRemoval(ctx, c, in, true)
 }
 
 func (s *Server) refuseRemoval(ctx context.Context, c access.Caller, in *decideIn) (*out[rest.HeldRemoval], error) {
-	h, err := s.opt.Inventory.Refuse(ctx, domainCaller(c), in.ID, in.reason())
+	return s.decideRemoval(ctx, c, in, false)
+}
+
+// decideRemoval decides the approval of a held removal; where more people are needed it stays held.
+func (s *Server) decideRemoval(ctx context.Context, c access.Caller, in *decideIn, yes bool) (*out[rest.HeldRemoval], error) {
+	h, err := s.opt.Inventory.HeldRemoval(ctx, domainCaller(c), in.ID)
+	if err != nil {
+		return nil, orNotFound(err, "held removal")
+	}
+	if h.State != "held" {
+		return nil, inventory.ErrNotHeld
+	}
+	if _, err := s.decideSubject(ctx, c, approval.Removal, in.ID, yes, in.reason()); err != nil {
+		return nil, orNotFound(err, "held removal")
+	}
+	h, err = s.opt.Inventory.HeldRemoval(ctx, domainCaller(c), in.ID)
 	return s.oneRemoval(ctx, c, h, err)
 }
 

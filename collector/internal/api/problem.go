@@ -80,6 +80,8 @@ func (s *Server) asProblem(ctx context.Context, err error) error {
 		return p
 	case pictureProblem(err) != nil:
 		return pictureProblem(err)
+	case approvalProblem(err) != nil:
+		return approvalProblem(err)
 	case peopleProblem(err) != nil:
 		return peopleProblem(err)
 	case errors.As(err, &staleErr):

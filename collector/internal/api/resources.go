@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/approval"
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/store"
@@ -49,7 +51,17 @@ func (s *Server) approveKind(ctx context.Context, c access.Caller, in *decideKin
 	if _, err := s.kind(ctx, c, in.Kind); err != nil {
 		return nil, err
 	}
-	k, err := s.opt.Inventory.ApproveKind(ctx, domainCaller(c), in.Kind, in.reason())
+	pending, err := s.opt.Inventory.PendingKinds(ctx, c.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	// One that nobody waits for is let in already, which is no mistake.
+	if i := slices.IndexFunc(pending, func(p inventory.PendingKind) bool { return p.Name == in.Kind }); i >= 0 {
+		if _, err := s.decideSubject(ctx, c, approval.PluginKind, pending[i].Key, true, in.reason()); err != nil {
+			return nil, err
+		}
+	}
+	k, err := s.kind(ctx, c, in.Kind)
 	if err != nil {
 		return nil, err
 	}

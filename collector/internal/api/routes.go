@@ -200,6 +200,7 @@ func (s *Server) routes() {
 	s.stalenessRoutes()
 	s.viewRoutes()
 	s.notifyRoutes()
+	s.approvalRoutes()
 }
 
 func (s *Server) sessionRoutes() {

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/approval"
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/blob"
 	"maestro.internal/collector/internal/fleet"
@@ -48,6 +49,7 @@ type world struct {
 	mailbox   chan letter
 	notify    *notify.Service
 	server    *Server
+	approvals *approval.Service
 	// Tokens of an administrator and a reader of tenant default, and of an administrator of tenant other.
 	admin, reader, stranger string
 }
@@ -55,7 +57,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, log: &lockedBuffer{}}
-	tables := slices.Concat(access.Tables(), audit.Tables(), inventory.Tables(), fleet.Tables(), ledger.Tables(), transfer.Tables(), view.Tables(), notify.Tables(), picture.Tables(), blob.Tables())
+	tables := slices.Concat(access.Tables(), audit.Tables(), inventory.Tables(), fleet.Tables(), ledger.Tables(), transfer.Tables(), view.Tables(), notify.Tables(), picture.Tables(), blob.Tables(), approval.Tables())
 	st, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "maestro.db"), Tables: tables})
 	must(t, err)
 	t.Cleanup(func() { must(t, st.Close()) })
@@ -79,7 +81,12 @@ func newWorld(t *testing.T) *world {
 	w.notify = notify.New(notify.Options{Store: st, History: w.inventory, Audit: w.audit, Mail: w, PublicURL: "https://maestro.example", Key: bytes.Repeat([]byte{6}, 32), Clock: time.Now, Log: log,
 		Lag: time.Millisecond, Webhooks: webhook.New(webhook.Options{Clock: time.Now})})
 	pictures := picture.New(picture.Options{Store: st, Contents: blob.NewRows(st), Audit: w.audit, Log: log})
-	s, err := New(Options{Pictures: pictures, Notify: w.notify, PublicURL: "https://maestro.example", Views: view.New(st, w.audit, time.Now, log), Transfer: moves, Ledger: w.ledger, Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: w.fleet, Why: why.New(why.Options{Inventory: w.inventory, Fleet: w.fleet}), Log: log, Metrics: prometheus.NewRegistry(),
+	w.approvals = approval.New(approval.Options{Store: st, Audit: w.audit, Log: log, Tenants: func(context.Context) ([]string, error) { return []string{"default", "other"}, nil },
+		Subjects: map[approval.Kind]approval.Subject{
+			approval.Removal:    approval.Removals{Inventory: w.inventory, Names: w.fleet.ConnectionNames},
+			approval.PluginKind: approval.PluginKinds{Inventory: w.inventory},
+		}})
+	s, err := New(Options{Approvals: w.approvals, Pictures: pictures, Notify: w.notify, PublicURL: "https://maestro.example", Views: view.New(st, w.audit, time.Now, log), Transfer: moves, Ledger: w.ledger, Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: w.fleet, Why: why.New(why.Options{Inventory: w.inventory, Fleet: w.fleet}), Log: log, Metrics: prometheus.NewRegistry(),
 		Version: "1.2.3", Engine: st.Engine()})
 	must(t, err)
 	w.server = s

@@ -596,3 +596,16 @@ func facts(o object[connectionDoc]) inventory.Connection {
 	}
 	return f
 }
+
+// ConnectionNames are what people call the tenant's connections, by id.
+func (s *Service) ConnectionNames(ctx context.Context, tenant string) (map[string]string, error) {
+	list, err := all[connectionDoc](ctx, s.opt.Store, tConnections, tenant, nil)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	for _, o := range list {
+		names[o.id] = o.doc.Name
+	}
+	return names, nil
+}

@@ -3,6 +3,8 @@ package inventory
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -203,15 +205,21 @@ func adds(old, new *schema.Kind) string {
 	return ""
 }
 
-// ApproveKind lets a pending kind in; its rows are asked for with the next capture. Of a built-in kind it lets in
-// the fields that plugins want to add.
+// ApproveKind lets in what waits of a kind, whatever it is.
 func (s *Service) ApproveKind(ctx context.Context, c Caller, name, reason string) (*KindInfo, error) {
+	return s.ApproveDeclared(ctx, c, name, "", reason)
+}
+
+// ApproveDeclared lets a pending kind in; its rows are asked for with the next capture. Of a built-in kind it lets in
+// the fields that plugins want to add. key is the PendingKind.Key of what was looked at: if something else waits now, it is a
+// *ConflictError; that none waits any more is none.
+func (s *Service) ApproveDeclared(ctx context.Context, c Caller, name, key, reason string) (*KindInfo, error) {
 	entry, err := s.opt.Audit.Begin(ctx, audit.Entry{Tenant: c.Tenant, Actor: c.Name, Action: "kind.approve", Address: c.Address,
 		Object: &audit.Ref{ID: name, Name: name, Kind: "kind"}, Reason: reason})
 	if err != nil {
 		return nil, err
 	}
-	err = s.approve(ctx, c.Tenant, name)
+	err = s.approve(ctx, c.Tenant, name, key)
 	if err = s.finish(ctx, c.Tenant, entry, err); err != nil {
 		return nil, fmt.Errorf("approve kind %s: %w", name, err)
 	}
@@ -219,13 +227,16 @@ func (s *Service) ApproveKind(ctx context.Context, c Caller, name, reason string
 	return s.kind(ctx, c.Tenant, name)
 }
 
-func (s *Service) approve(ctx context.Context, tenant, name string) error {
+func (s *Service) approve(ctx context.Context, tenant, name, key string) error {
 	docs, err := s.kindDocs(ctx, store.Query{Table: tKinds, Tenant: tenant, Where: eq(text("name"), name)})
 	if err != nil {
 		return err
 	}
 	if len(docs) == 0 {
 		return ErrNotFound
+	}
+	if is := pendingKey(docs); key != "" && is != "" && is != key {
+		return &ConflictError{Problem: "a plugin declares something else of kind " + name + " meanwhile; look at it again"}
 	}
 	var ids []string
 	for _, d := range docs {
@@ -256,6 +267,61 @@ func (s *Service) approve(ctx context.Context, tenant, name string) error {
 		}
 		return nil
 	})
+}
+
+// PendingKind is what plugins declared of one kind and nobody let in yet.
+type PendingKind struct {
+	Name string
+	// Key is another one as soon as something else is declared.
+	Key       string
+	Providers []string
+	// Extends says that it is fields of a kind that works without them.
+	Extends bool
+	Fields  int
+	Since   time.Time
+}
+
+// PendingKinds are what waits for somebody to let it in, by name.
+func (s *Service) PendingKinds(ctx context.Context, tenant string) ([]PendingKind, error) {
+	docs, err := s.kindDocs(ctx, store.Query{Table: tKinds, Tenant: tenant, Where: eq(text("approval"), Pending)})
+	if err != nil {
+		return nil, err
+	}
+	var out []PendingKind
+	for name, of := range byName(docs) {
+		k := PendingKind{Name: name, Key: pendingKey(of), Extends: true}
+		for _, d := range of {
+			parsed, err := d.parse()
+			if err != nil {
+				return nil, fmt.Errorf("read kind %s: %w", name, err)
+			}
+			k.Fields += len(parsed.Fields)
+			k.Extends = k.Extends && d.Extends
+			k.Providers = append(k.Providers, d.Provider)
+			if k.Since.IsZero() || d.At.Before(k.Since) {
+				k.Since = d.At.Time
+			}
+		}
+		out = append(out, k)
+	}
+	slices.SortFunc(out, func(a, b PendingKind) int { return cmp.Compare(a.Name, b.Name) })
+	return out, nil
+}
+
+// pendingKey names what of the declarations waits; "" is nothing.
+func pendingKey(docs []declaredKind) string {
+	var parts []string
+	for _, d := range docs {
+		if d.Approval == Pending {
+			parts = append(parts, d.Provider+" "+d.Digest)
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	slices.Sort(parts)
+	sum := sha256.Sum256([]byte(docs[0].Name + "\n" + strings.Join(parts, "\n")))
+	return docs[0].Name + "@" + hex.EncodeToString(sum[:8])
 }
 
 // finish ends an audit entry with the outcome of what it was begun for, and answers that outcome.

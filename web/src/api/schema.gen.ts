@@ -171,6 +171,109 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/approval-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What has to be approved, and by whom */
+        get: operations["get-approval-rules"];
+        /** Say what has to be approved, and by whom */
+        put: operations["put-approval-rules"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What waits, or waited, for somebody to decide it, newest first */
+        get: operations["list-approvals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One approval: what it does and who has decided */
+        get: operations["get-approval"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say yes; it is carried out as soon as enough people have */
+        post: operations["approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{id}/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say no, which ends it */
+        post: operations["refuse"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take back what one asked for */
+        post: operations["withdraw-approval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -2835,6 +2938,119 @@ export interface components {
         AgentsEvent: {
             agents?: components["schemas"]["StandingEvent"][];
         };
+        Approval: {
+            /**
+             * Format: int64
+             * @description How many have
+             */
+            approvals: number;
+            /**
+             * Format: int64
+             * @description How much it concerns
+             */
+            count: number;
+            /** @description Roles and teams that decide; absent: everybody who may do the thing itself */
+            deciders?: components["schemas"]["Ref"][];
+            decisions?: components["schemas"]["ApprovalDecision"][];
+            edit?: components["schemas"]["ApprovalEdit"];
+            /** Format: date-time */
+            ended_at?: string;
+            /**
+             * Format: date-time
+             * @description Absent: it waits until it is decided
+             */
+            expires_at?: string;
+            id: string;
+            /** @enum {string} */
+            kind: "removal" | "plugin_kind" | "bulk_edit" | "merge" | "enrolment";
+            may_decide: boolean;
+            /**
+             * Format: int64
+             * @description How many people have to approve
+             */
+            needed: number;
+            /** @description The operation that waits for it, with a preview of what it does */
+            operation?: string;
+            /** @description Why it failed, or why it ended without a decision */
+            problem?: string;
+            reason?: string;
+            /** @description The first of what it concerns */
+            refs?: components["schemas"]["Ref"][];
+            /** Format: date-time */
+            requested_at: string;
+            requested_by: string;
+            /** @description What follows from the state was carried out */
+            settled: boolean;
+            /**
+             * @description failed: it was approved and could not be carried out as it was asked
+             * @enum {string}
+             */
+            state: "pending" | "approved" | "refused" | "expired" | "withdrawn" | "failed";
+            /** @description What is decided: id of the held removal, name of the kind with a digest, id of the operation, the resource or the join token */
+            subject: string;
+            /** @description What would be done, in one line */
+            title: string;
+            /** @description Why the caller cannot decide it */
+            why_not?: string;
+        };
+        ApprovalDecision: {
+            /** Format: date-time */
+            at: string;
+            by: string;
+            reason?: string;
+            /** @enum {string} */
+            verdict: "approve" | "refuse";
+        };
+        ApprovalEdit: {
+            /** @description JSON pointers that are set; the operation shows the values to whoever may read them */
+            fields?: string[];
+            filter: string;
+            kind: string;
+            /** @description JSON pointers that are handed back to discovery */
+            reset?: string[];
+        };
+        ApprovalRule: {
+            /**
+             * Format: int64
+             * @description After which nobody can decide it any more and everything stays as it is; 0: never
+             */
+            expires_after_hours: number;
+            /** @enum {string} */
+            kind: "removal" | "plugin_kind" | "bulk_edit" | "merge" | "enrolment";
+            /**
+             * Format: int64
+             * @description Of bulk_edit: so many resources may be edited without asking
+             */
+            over?: number;
+            /**
+             * Format: int64
+             * @description How many people have to approve
+             */
+            persons: number;
+            /** @description Whether who asked counts too */
+            requester_may_decide: boolean;
+            /** @description Whether it is asked at all; always so of removal and plugin_kind */
+            required: boolean;
+            /** @description Only people of these roles and teams decide; absent both: everybody who may do the thing itself */
+            roles?: string[];
+            /** @description Ids of teams */
+            teams?: string[];
+        };
+        ApprovalRules: {
+            items: components["schemas"]["ApprovalRule"][];
+            /** Format: date-time */
+            updated_at?: string;
+            updated_by?: string;
+            /**
+             * Format: int64
+             * @description 0: nobody has changed them
+             */
+            version: number;
+        };
+        ApprovalRulesWrite: {
+            items: components["schemas"]["ApprovalRule"][];
+            reason?: string;
+        };
         AuditEntry: {
             /** @description verb.object: sign_in, connection.update, run.request ... */
             action: string;
@@ -3788,6 +4004,14 @@ export interface components {
         };
         ListAgent: {
             items: components["schemas"]["Agent"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
+        ListApproval: {
+            items: components["schemas"]["Approval"][];
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -6185,6 +6409,249 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-approval-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalRules"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-approval-rules": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version edited, as in the ETag; required */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApprovalRulesWrite"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalRules"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-approvals": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListApproval"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-approval": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refuse: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "withdraw-approval": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
                 };
             };
             /** @description A problem document (RFC 9457) */

@@ -1,0 +1,28 @@
+package collector
+
+import (
+	"context"
+	"fmt"
+
+	"maestro.internal/collector/internal/approval"
+)
+
+// newApprovals puts before people what the parts wait for.
+func newApprovals(c *Collector) *approval.Service {
+	subjects := map[approval.Kind]approval.Subject{
+		approval.Removal:    approval.Removals{Inventory: c.inventory, Names: c.fleet.ConnectionNames},
+		approval.PluginKind: approval.PluginKinds{Inventory: c.inventory},
+	}
+	tenants := func(ctx context.Context) ([]string, error) {
+		all, err := c.access.Tenants(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list tenants: %w", err)
+		}
+		ids := make([]string, len(all))
+		for i, t := range all {
+			ids[i] = t.ID
+		}
+		return ids, nil
+	}
+	return approval.New(approval.Options{Store: c.store, Audit: c.audit, Subjects: subjects, Tenants: tenants, Clock: c.opt.Now, Log: c.part("approvals")})
+}

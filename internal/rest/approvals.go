@@ -1,0 +1,76 @@
+package rest
+
+import "time"
+
+// Approval is a question that somebody decides before something is done.
+type Approval struct {
+	ID    string `json:"id"`
+	Kind  string `json:"kind" enum:"removal,plugin_kind,bulk_edit,merge,enrolment"`
+	State string `json:"state" enum:"pending,approved,refused,expired,withdrawn,failed" doc:"failed: it was approved and could not be carried out as it was asked"`
+	Title string `json:"title" doc:"What would be done, in one line"`
+	// Subject is the held removal, kind, operation, resource or join token.
+	Subject string `json:"subject" doc:"What is decided: id of the held removal, name of the kind with a digest, id of the operation, the resource or the join token"`
+	Refs    []Ref  `json:"refs,omitempty" doc:"The first of what it concerns"`
+	Count   int    `json:"count" doc:"How much it concerns"`
+	// RequestedBy is system for what waits by itself.
+	RequestedBy string             `json:"requested_by"`
+	RequestedAt time.Time          `json:"requested_at"`
+	Reason      string             `json:"reason,omitempty"`
+	ExpiresAt   time.Time          `json:"expires_at,omitzero" doc:"Absent: it waits until it is decided"`
+	Needed      int                `json:"needed" doc:"How many people have to approve"`
+	Approvals   int                `json:"approvals" doc:"How many have"`
+	Decisions   []ApprovalDecision `json:"decisions,omitempty"`
+	// Deciders narrow who decides among those who may do the thing itself.
+	Deciders  []Ref     `json:"deciders,omitempty" doc:"Roles and teams that decide; absent: everybody who may do the thing itself"`
+	MayDecide bool      `json:"may_decide"`
+	WhyNot    string    `json:"why_not,omitempty" doc:"Why the caller cannot decide it"`
+	Settled   bool      `json:"settled" doc:"What follows from the state was carried out"`
+	EndedAt   time.Time `json:"ended_at,omitzero"`
+	Problem   string    `json:"problem,omitempty" doc:"Why it failed, or why it ended without a decision"`
+	Operation string    `json:"operation,omitempty" doc:"The operation that waits for it, with a preview of what it does"`
+	// Edit says what a bulk edit does.
+	Edit *ApprovalEdit `json:"edit,omitempty"`
+}
+
+// ApprovalDecision is one person's word.
+type ApprovalDecision struct {
+	By      string    `json:"by"`
+	At      time.Time `json:"at"`
+	Verdict string    `json:"verdict" enum:"approve,refuse"`
+	Reason  string    `json:"reason,omitempty"`
+}
+
+// ApprovalEdit is a bulk edit that waits.
+type ApprovalEdit struct {
+	Kind   string   `json:"kind"`
+	Filter string   `json:"filter"`
+	Fields []string `json:"fields,omitempty" doc:"JSON pointers that are set; the operation shows the values to whoever may read them"`
+	Reset  []string `json:"reset,omitempty" doc:"JSON pointers that are handed back to discovery"`
+}
+
+// ApprovalRules say what a tenant wants to have approved, and by whom.
+type ApprovalRules struct {
+	Version   int64          `json:"version" doc:"0: nobody has changed them"`
+	Items     []ApprovalRule `json:"items"`
+	UpdatedBy string         `json:"updated_by,omitempty"`
+	UpdatedAt time.Time      `json:"updated_at,omitzero"`
+}
+
+// ApprovalRulesWrite replaces the rules; kinds that are not named get the defaults.
+type ApprovalRulesWrite struct {
+	Items  []ApprovalRule `json:"items" maxItems:"5"`
+	Reason string         `json:"reason,omitempty" maxLength:"1000"`
+}
+
+// ApprovalRule is the rule of one kind.
+type ApprovalRule struct {
+	Kind string `json:"kind" enum:"removal,plugin_kind,bulk_edit,merge,enrolment"`
+	// Required is always true of removal and plugin_kind.
+	Required           bool     `json:"required" doc:"Whether it is asked at all; always so of removal and plugin_kind"`
+	Over               int      `json:"over,omitempty" minimum:"0" maximum:"1000000" doc:"Of bulk_edit: so many resources may be edited without asking"`
+	ExpiresAfterHours  int      `json:"expires_after_hours" minimum:"0" maximum:"87840" doc:"After which nobody can decide it any more and everything stays as it is; 0: never"`
+	Persons            int      `json:"persons" minimum:"1" maximum:"2" doc:"How many people have to approve"`
+	RequesterMayDecide bool     `json:"requester_may_decide" doc:"Whether who asked counts too"`
+	Roles              []string `json:"roles,omitempty" maxItems:"100" doc:"Only people of these roles and teams decide; absent both: everybody who may do the thing itself"`
+	Teams              []string `json:"teams,omitempty" maxItems:"100" doc:"Ids of teams"`
+}
