@@ -3,7 +3,7 @@ import lingui from 'eslint-plugin-lingui'
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['dist', 'node_modules', 'src/api/schema.gen.ts'] },
+  { ignores: ['dist', 'node_modules'] },
   ...tseslint.configs.recommended,
   { files: ['src/**/*.{ts,tsx}'], ...hooks.configs.flat['recommended-latest'] },
   {
