@@ -47,7 +47,7 @@ type DifferenceList struct {
 	Touched int
 }
 
-// compareMax is how many changes a comparison goes through.
+// compareMax is how many changes a comparison holds.
 const compareMax = 200_000
 
 // span is what happened to a resource between two moments.
@@ -140,11 +140,14 @@ func (s *Service) CompareOne(ctx context.Context, c Caller, kind, id string, sin
 
 // spans are the versions that resources got by the changes that are asked for; kind is what these are all of, "" when they are of several.
 func (s *Service) spans(ctx context.Context, tenant, kind string, where filter.Expr) (map[string]span, error) {
-	spans, n := map[string]span{}, 0
-	err := store.Each(ctx, s.opt.Store, store.Query{Table: tChanges, Tenant: tenant, Where: where, Order: []store.Order{{Field: when("at")}}}, func(row store.Row) error {
-		if n++; n > compareMax {
-			return fmt.Errorf("compare: %w: more than %d changes lie between the two moments", ErrTooBroad, compareMax)
-		}
+	q := store.Query{Table: tChanges, Tenant: tenant, Where: where, Order: []store.Order{{Field: when("at")}}}
+	if n, err := s.opt.Store.Count(ctx, q, compareMax+1); err != nil {
+		return nil, fmt.Errorf("count changes: %w", err)
+	} else if n > compareMax {
+		return nil, fmt.Errorf("compare: %w: more than %d changes lie between the two moments; choose moments closer to each other, or one kind", ErrTooBroad, compareMax)
+	}
+	spans := map[string]span{}
+	err := store.Each(ctx, s.opt.Store, q, func(row store.Row) error {
 		id, version, err := changeOf(row.ID)
 		if err != nil {
 			return err

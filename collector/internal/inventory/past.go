@@ -12,9 +12,6 @@ import (
 	"maestro.internal/sdk/schema"
 )
 
-// asOfMax is how many changes a list of the past goes through.
-const asOfMax = 200_000
-
 // listPast is a list of the past: from today backwards where little happened since, from the beginning otherwise. That is slower
 // than a list of today: nothing is indexed by what a resource once was.
 func (s *Service) listPast(ctx context.Context, c Caller, q ListQuery) (*ResourceList, error) {

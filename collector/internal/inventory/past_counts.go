@@ -15,6 +15,9 @@ import (
 // mostRisers is how many values are counted by themselves because they may have been among the most frequent once.
 const mostRisers = 200
 
+// mostValues is how many values of a field are held to be counted.
+const mostValues = 200_000
+
 // tuple is the values of up to two fields.
 type tuple [2]any
 
@@ -78,6 +81,9 @@ func (s *Service) moreThen(ctx context.Context, c Caller, p *pastSet, where filt
 		for i, by := range bys {
 			for _, t := range tuplesOf(doc, by) {
 				more[i][t]++
+			}
+			if len(more[i]) > mostValues {
+				return fmt.Errorf("count %s of the past: %w: there were more than %d values", by[0], ErrTooBroad, mostValues)
 			}
 		}
 		return nil

@@ -19,10 +19,9 @@ import (
 type pastSet struct {
 	// kind is nil where rows are heads, of all kinds.
 	kind *schema.Kind
-	// changes are the ids of those whose revisions were current at the moment, of what is not as it is today.
-	changes []string
 	// changed is what is not as today; nil where nothing is taken from today.
 	changed map[string]span
+	at      time.Time
 }
 
 // moments of collectors' clocks may differ by this much.
@@ -44,13 +43,7 @@ func (s *Service) differing(ctx context.Context, tenant string, kind *schema.Kin
 		if err != nil {
 			return err
 		}
-		p := &pastSet{kind: kind, changed: changed}
-		for id, sp := range changed {
-			if sp.first > 1 {
-				p.changes = append(p.changes, changeID(id, sp.first-1))
-			}
-		}
-		if err := fn(p); err != nil {
+		if err := fn(&pastSet{kind: kind, changed: changed, at: at}); err != nil {
 			return err
 		}
 		again, err := s.changedSince(ctx, tenant, kind, latest(at, begun.Add(-clockMargin)))
@@ -61,11 +54,7 @@ func (s *Service) differing(ctx context.Context, tenant string, kind *schema.Kin
 			return nil
 		}
 	}
-	p, err := s.everythingThen(ctx, tenant, kind, at)
-	if err != nil {
-		return err
-	}
-	return fn(p)
+	return fn(&pastSet{kind: kind, at: at})
 }
 
 // changedSince is what changed after a moment, and what was forgotten since then without a change.
@@ -88,26 +77,74 @@ func (s *Service) changedSince(ctx context.Context, tenant string, kind *schema.
 	return changed, err
 }
 
-// everythingThen goes through all changes up to a moment.
-func (s *Service) everythingThen(ctx context.Context, tenant string, kind *schema.Kind, at time.Time) (*pastSet, error) {
-	newest, n, what := map[string]int64{}, 0, "resources"
-	where := filter.And{filter.Compare{Field: when("at"), Op: filter.Le, Value: at.UTC().Format(store.TimeLayout)}}
-	if kind != nil {
-		what, where = kind.Name, append(filter.And{eq(text("kind"), kind.Name)}, where...)
+// revisions hands fn the changes that made what is not as today what it was at the moment, some at a time.
+func (s *Service) revisions(ctx context.Context, tenant string, p *pastSet, fn func([]store.Row) error) error {
+	if p.changed == nil {
+		return s.everyRevision(ctx, tenant, p, fn)
 	}
-	err := store.Each(ctx, s.opt.Store, store.Query{Table: tChanges, Tenant: tenant, Where: where}, func(row store.Row) error {
-		if n++; n > asOfMax {
-			return fmt.Errorf("list %s as of %s: %w: more than %d changes", what, at.Format(time.RFC3339), ErrTooBroad, asOfMax)
+	var keys []string
+	for id, sp := range p.changed {
+		if sp.first > 1 {
+			keys = append(keys, changeID(id, sp.first-1))
 		}
-		id, version, err := changeOf(row.ID)
-		newest[id] = max(newest[id], version)
-		return err
-	})
-	p := &pastSet{kind: kind, changes: make([]string, 0, len(newest))}
-	for id, version := range newest {
-		p.changes = append(p.changes, changeID(id, version))
 	}
-	return p, err
+	slices.Sort(keys)
+	for part := range slices.Chunk(keys, rowsPerUnit) {
+		found, err := getRows(ctx, s.opt.Store, tChanges, tenant, "", part)
+		if err != nil {
+			return err
+		}
+		rows := make([]store.Row, 0, len(part))
+		for _, key := range part {
+			if row, ok := found[key]; ok {
+				rows = append(rows, row)
+			}
+		}
+		if err := fn(rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// everyRevision goes through all changes there are, one resource's after the other's, and keeps of each the last one until the
+// moment: it takes as long as there are changes, and a few rows of memory.
+func (s *Service) everyRevision(ctx context.Context, tenant string, p *pastSet, fn func([]store.Row) error) error {
+	var batch []store.Row
+	var of string // the resource whose changes come
+	var version int64
+	err := store.Each(ctx, s.opt.Store, store.Query{Table: tChanges, Tenant: tenant}, func(row store.Row) error {
+		ch, err := decodeRow[struct {
+			Kind string     `json:"kind"`
+			At   store.Time `json:"at"`
+		}](row)
+		if err != nil {
+			return err
+		}
+		if ch.At.After(p.at) || p.kind != nil && ch.Kind != p.kind.Name {
+			return nil
+		}
+		id, v, err := changeOf(row.ID)
+		switch {
+		case err != nil:
+			return err
+		case id != of:
+			if len(batch) >= rowsPerUnit {
+				if err := fn(batch); err != nil {
+					return err
+				}
+				batch = nil
+			}
+			batch, of, version = append(batch, row), id, v
+		case v > version:
+			batch[len(batch)-1], version = row, v
+		}
+		return nil
+	})
+	if err != nil || len(batch) == 0 {
+		return err
+	}
+	return fn(batch)
 }
 
 // today asks the table of what the set is of for its rows of today.
@@ -142,18 +179,9 @@ func (s *Service) eachChanged(ctx context.Context, c Caller, p *pastSet, where f
 		}
 	}
 	meets, meetsLate := filter.Prepared(early), filter.Prepared(late)
-	slices.Sort(p.changes)
-	for keys := range slices.Chunk(p.changes, rowsPerUnit) {
-		found, err := getRows(ctx, s.opt.Store, tChanges, c.Tenant, "", keys)
-		if err != nil {
-			return err
-		}
+	return s.revisions(ctx, c.Tenant, p, func(found []store.Row) error {
 		var rows []pastRow
-		for _, key := range keys {
-			row, ok := found[key]
-			if !ok {
-				continue
-			}
+		for _, row := range found {
 			was, err := revisionOf(row)
 			if err != nil {
 				return err
@@ -193,8 +221,8 @@ func (s *Service) eachChanged(ctx context.Context, c Caller, p *pastSet, where f
 				return err
 			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // eachThen hands fn the rows of all that met the condition at the moment, in no order.
