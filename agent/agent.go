@@ -252,6 +252,8 @@ type Status struct {
 	Running             []Activity  `json:"running,omitempty"`
 	// SealingKey is the fingerprint of the key that credentials are sealed to.
 	SealingKey string `json:"sealing_key,omitempty"`
+	// Copy is this process as the collector names it where an agent was copied: what "maestro agents release --keep" takes.
+	Copy string `json:"copy,omitempty"`
 	// PID and At say who wrote this and when.
 	PID int       `json:"pid"`
 	At  time.Time `json:"at"`
@@ -270,7 +272,7 @@ type Activity struct {
 // Status says how the agent stands.
 func (a *Agent) Status() Status {
 	st := Status{AgentID: a.identity.AgentID(), Version: build.Version(), Collector: a.identity.Collector(),
-		CertificateNotAfter: a.identity.NotAfter(), Spool: a.spool.Stats(), SealingKey: a.sealing.Fingerprint(), PID: os.Getpid(), At: a.opt.Now().UTC()}
+		CertificateNotAfter: a.identity.NotAfter(), Spool: a.spool.Stats(), SealingKey: a.sealing.Fingerprint(), Copy: a.info.Copy(), PID: os.Getpid(), At: a.opt.Now().UTC()}
 	a.mu.Lock()
 	link := a.uplink
 	a.mu.Unlock()

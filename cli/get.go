@@ -199,6 +199,8 @@ func countText(info rest.KindInfo, list rest.List[rest.Resource]) string {
 func coverageLine(info rest.KindInfo, list rest.List[rest.Resource], cov rest.Coverage, now time.Time) string {
 	parts := []string{countText(info, list)}
 	switch {
+	case info.Approval == "pending":
+		parts = append(parts, "the kind waits for approval, nothing of it is taken until then: maestro kinds approve "+info.Name)
 	case cov.Scopes == 0:
 		parts = append(parts, "no connection reads this kind")
 	case cov.Complete == cov.Scopes:

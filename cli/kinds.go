@@ -20,16 +20,52 @@ func (a *app) kinds() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "kinds", Short: "List the kinds; define kinds and fields of your own", Args: cobra.NoArgs,
 		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
-			return printList(a, cmd, c, "/kinds", listFlags{}, []string{"kind", "label", "version", "from", "fields", "custom fields"}, func(k rest.KindInfo, _ time.Time) []string {
+			return printList(a, cmd, c, "/kinds", listFlags{}, []string{"kind", "label", "version", "from", "fields", "custom fields", "approval"}, func(k rest.KindInfo, _ time.Time) []string {
 				from := "Maestro"
 				if provider, _, ok := strings.Cut(k.Name, "."); ok {
 					from = provider
 				}
-				return []string{k.Name, k.Label, strconv.Itoa(k.Major) + "." + strconv.Itoa(k.Minor), from, strconv.Itoa(len(k.Fields)), strconv.Itoa(len(k.CustomFields))}
+				return []string{k.Name, k.Label, strconv.Itoa(k.Major) + "." + strconv.Itoa(k.Minor), from, strconv.Itoa(len(k.Fields)), strconv.Itoa(len(k.CustomFields)), approvalOf(k)}
 			})
 		}),
 	}
-	cmd.AddCommand(a.kindFields(), a.kindDefine(), a.kindDrop())
+	cmd.AddCommand(a.kindApprove(), a.kindFields(), a.kindDefine(), a.kindDrop())
+	return cmd
+}
+
+// approvalOf says what of a kind waits for an administrator.
+func approvalOf(k rest.KindInfo) string {
+	var waiting []string
+	for _, f := range k.Extensions {
+		if f.Approval == "pending" {
+			waiting = append(waiting, f.Provider)
+		}
+	}
+	if len(waiting) > 0 && k.Approval != "pending" {
+		return "fields of " + strings.Join(waiting, ", ") + " pending"
+	}
+	return k.Approval
+}
+
+func (a *app) kindApprove() *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use: "approve KIND", Short: "Let in a kind that a plugin declares, or the fields that plugins add to a kind", Args: cobra.ExactArgs(1),
+		Long: "Let in a kind that a plugin declares, or the fields that plugins add to a kind. Until then resources of the kind are not\ntaken, and added fields have no index and no column, and are not searched.",
+		Example: `  maestro kinds
+  maestro explain acme.rack
+  maestro kinds approve acme.rack --reason 'reviewed with the storage team'`,
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
+			var k rest.KindInfo
+			if err := c.Do(cmd.Context(), client.Request{Method: http.MethodPost, Path: "/kinds/" + url.PathEscape(args[0]) + "/approve", Body: rest.Decision{Reason: reason}}, &k); err != nil {
+				return err
+			}
+			return a.print(k, func() output.Table {
+				return output.Table{Note: "Approved " + k.Name + ". Its resources come with the next run."}
+			})
+		}),
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "`why`, for the audit log")
 	return cmd
 }
 

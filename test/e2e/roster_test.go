@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -258,11 +259,16 @@ func TestACopiedAgentIsHeld(t *testing.T) {
 	if stdout, stderr, code := s.cli(s.env, "agents", "release", held.ID); code != 0 || strings.Count(stdout, held.Hostname) < 2 || len(held.Hold.Copies) != 2 {
 		t.Fatalf("exit code %d:\n%s%s", code, stdout, stderr)
 	}
+	out, err := exec.Command(filepath.Join(s.work, "bin", "maestro-agent"), "status", "--config", file, "-o", "json").Output()
+	var here struct{ Copy string }
+	if err != nil || json.Unmarshal(out, &here) != nil || !slices.ContainsFunc(held.Hold.Copies, func(c rest.AgentCopy) bool { return c.ID == here.Copy }) {
+		t.Fatalf("the copy calls itself %s (%v), the collector knows %+v", out, err, held.Hold.Copies)
+	}
 	s.write(t, "roster-a", "roster-c")
 	s.call("POST", "/connections/"+s.conn.ID+"/runs", nil, nil)
 	time.Sleep(10 * time.Second)
 	s.want("roster-a", "roster-b")
-	if stdout, stderr, code := s.cli(s.env, "agents", "release", held.ID, "--keep", held.Hold.Copies[0].ID, "--reason", "the other is a test"); code != 0 {
+	if stdout, stderr, code := s.cli(s.env, "agents", "release", held.ID, "--keep", here.Copy, "--reason", "the other is a test"); code != 0 {
 		t.Fatalf("exit code %d:\n%s%s", code, stdout, stderr)
 	}
 	eventually(t, "the one that is kept goes on", 4*time.Minute, func() bool {

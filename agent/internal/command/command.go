@@ -234,6 +234,7 @@ func showStatus(out io.Writer, st agent.Status) error {
 	fmt.Fprintf(w, "collector\t%s, %s\n", st.Collector, link)
 	fmt.Fprintf(w, "certificate\tvalid until %s\n", st.CertificateNotAfter.Local().Format(time.DateTime))
 	fmt.Fprintf(w, "sealing key\t%s\n", st.SealingKey)
+	fmt.Fprintf(w, "copy\t%s\n", st.Copy)
 	fmt.Fprintf(w, "spool\t%d captures of %d runs wait, %d of %d bytes\n", st.Spool.Captures, st.Spool.Runs, st.Spool.Bytes, st.Spool.MaxBytes)
 	for _, r := range st.Running {
 		fmt.Fprintf(w, "running\t%s of connection %s: %s, %d resources\n", r.RunID, r.Connection, r.Phase, r.Listed)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/status"
@@ -30,6 +31,9 @@ type Info struct {
 	// Instance is random and of this process: two copies of one data directory may share machine and boot.
 	Instance string
 }
+
+// Copy is how the collector names this process among the copies of an agent.
+func (i Info) Copy() string { return strings.Trim(i.BootID+"/"+i.Instance, "/") }
 
 func (i Info) proto() *uplinkv1.AgentInfo {
 	return &uplinkv1.AgentInfo{Version: i.Version, Os: i.OS, Arch: i.Arch, Hostname: i.Hostname, Site: i.Site,
