@@ -148,6 +148,44 @@ func (f *fieldSet) document(item any) ([]byte, error) {
 	return b, nil
 }
 
+// placed is an item as far as an order looks at it, which is little of what a large document has.
+func (f *fieldSet) placed(item any, order []store.Order) ([]byte, error) {
+	v := reflect.ValueOf(item)
+	if _, own := item.(json.Marshaler); own || v.Kind() != reflect.Struct {
+		return f.document(item)
+	}
+	var fields []reflect.StructField
+	var values []reflect.Value
+	for _, o := range order {
+		sf, field, ok := member(v, o.Field.Path[0])
+		if ok && !slices.ContainsFunc(fields, func(f reflect.StructField) bool { return f.Name == sf.Name }) {
+			fields, values = append(fields, reflect.StructField{Name: sf.Name, Type: sf.Type, Tag: sf.Tag}), append(values, field)
+		}
+	}
+	part := reflect.New(reflect.StructOf(fields)).Elem()
+	for i, field := range values {
+		part.Field(i).Set(field)
+	}
+	return f.document(part.Interface())
+}
+
+// member is the field of a struct that JSON calls so, as addStruct finds it.
+func member(v reflect.Value, name string) (reflect.StructField, reflect.Value, bool) {
+	for i := range v.NumField() {
+		sf := v.Type().Field(i)
+		called, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
+		if called == name && sf.IsExported() {
+			return sf, v.Field(i), true
+		}
+		if sf.Anonymous && called == "" && sf.Type.Kind() == reflect.Struct {
+			if sf, found, ok := member(v.Field(i), name); ok {
+				return sf, found, true
+			}
+		}
+	}
+	return reflect.StructField{}, reflect.Value{}, false
+}
+
 func collectWords(v any, into map[string]bool) {
 	switch v := v.(type) {
 	case string:

@@ -132,7 +132,13 @@ type smallRow[T any] struct {
 func matching[T any](items []T, id func(T) string, fields *fieldSet, where filter.Expr, order []store.Order) ([]smallRow[T], error) {
 	rows := make([]smallRow[T], 0, len(items))
 	for _, item := range items {
-		doc, err := fields.document(item)
+		var doc []byte
+		var err error
+		if where == nil {
+			doc, err = fields.placed(item, order)
+		} else {
+			doc, err = fields.document(item)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -3,10 +3,13 @@ package api
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/filter"
 	"maestro.internal/internal/rest"
 )
 
@@ -173,6 +176,44 @@ func TestListsInMemoryAreFiltered(t *testing.T) {
 		got := strings.Join(w.pages(url.Values{"filter": {text}, "order_by": {"name"}}, func() {}), " ")
 		if got != want {
 			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+type placedBase struct {
+	Name string `json:"name,omitempty"`
+}
+
+type placedThing struct {
+	placedBase
+	ID    string     `json:"id"`
+	At    *time.Time `json:"at,omitempty"`
+	Agent struct {
+		ID   string `json:"id,omitempty"`
+		Name string `json:"name,omitempty"`
+	} `json:"agent"`
+}
+
+// A list without a filter looks at no more of its items than its order needs; it must come out as if it looked at all.
+func TestOrderLooksAtNoMoreThanItNeeds(t *testing.T) {
+	at := func(s string) *time.Time { x, err := time.Parse(time.RFC3339, s); must(t, err); return &x }
+	items := []placedThing{{ID: "a", At: at("2026-01-02T00:00:00+02:00")}, {ID: "b", placedBase: placedBase{"x"}}, {ID: "c", placedBase: placedBase{"b"}, At: at("2026-01-01T23:00:00Z")}, {ID: "d"}}
+	items[2].Agent.ID, items[3].Agent.ID = "z", "y"
+	fields := fieldsOf[placedThing]()
+	for _, by := range []string{"name", "name desc", "at", "at desc,name", "agent", "agent.name,id desc", "id"} {
+		order, err := filter.ParseOrder(by, fields)
+		must(t, err)
+		sorted := func(where filter.Expr) (ids []string) {
+			rows, err := matching(items, func(x placedThing) string { return x.ID }, fields, where, order)
+			must(t, err)
+			slices.SortStableFunc(rows, compareRows[placedThing](order))
+			for _, r := range rows {
+				ids = append(ids, r.item.ID+fmt.Sprint(r.cursor.Values))
+			}
+			return ids
+		}
+		if got, want := sorted(nil), sorted(filter.Const(true)); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, looking at all of it %v", by, got, want)
 		}
 	}
 }
