@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -32,6 +33,9 @@ type request struct {
 	address   string
 	cookie    access.Secret
 	browser   string
+	// start is when the request came, recognised when the caller of one that only reads was known.
+	start      time.Time
+	recognised time.Time
 }
 
 func requestOf(ctx context.Context) *request {
@@ -89,7 +93,10 @@ func (s *Server) recognise(r *http.Request, req *request) (access.Caller, error)
 	if err != nil {
 		return c, err
 	}
-	return s.reach(r.Context(), c)
+	if c, err = s.reach(r.Context(), c); err == nil && !unsafeMethod(r.Method) {
+		req.recognised = time.Now()
+	}
+	return c, err
 }
 
 // reach completes the grants by what they lead to: the parts of systems, and the connections that may be named.

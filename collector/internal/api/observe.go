@@ -43,21 +43,28 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 // recorder remembers what was answered.
 type recorder struct {
 	http.ResponseWriter
+	req    *request
 	status int
 	bytes  int64
 }
 
 func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 {
-		r.status = status
-	}
+	r.begin(status)
 	r.ResponseWriter.WriteHeader(status)
 }
 
-func (r *recorder) Write(b []byte) (int, error) {
-	if r.status == 0 {
-		r.status = http.StatusOK
+func (r *recorder) begin(status int) {
+	if r.status != 0 {
+		return
 	}
+	r.status = status
+	if status < 300 && !r.req.recognised.IsZero() {
+		r.Header().Set("Server-Timing", r.req.timing(time.Now()))
+	}
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	r.begin(http.StatusOK)
 	n, err := r.ResponseWriter.Write(b)
 	r.bytes += int64(n)
 	return n, err
@@ -71,8 +78,8 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		req := &request{id: rand.Text()[:12], address: addressOf(r), cookie: cookieOf(r), tls: r.TLS != nil, browser: r.UserAgent()}
-		rec := &recorder{ResponseWriter: w}
+		req := &request{start: start, id: rand.Text()[:12], address: addressOf(r), cookie: cookieOf(r), tls: r.TLS != nil, browser: r.UserAgent()}
+		rec := &recorder{ResponseWriter: w, req: req}
 		h := rec.Header()
 		h.Set("X-Request-Id", req.id)
 		h.Set("Cache-Control", "no-store")
@@ -89,6 +96,14 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(rec, r.WithContext(ctx))
 	})
+}
+
+// timing tells the caller's own tools where the time went, as the header Server-Timing has it: until the caller was recognised, and
+// until the answer began. It is told of what was read, and only when that was found: by the exact time neither may a sign-in tell
+// how far it came, nor a 404 whether there is something that the caller may not know of.
+func (r *request) timing(now time.Time) string {
+	ms := func(d time.Duration) string { return strconv.FormatFloat(float64(d.Microseconds())/1000, 'f', 1, 64) }
+	return "auth;dur=" + ms(r.recognised.Sub(r.start)) + ", answer;dur=" + ms(now.Sub(r.recognised)) + ", total;dur=" + ms(now.Sub(r.start))
 }
 
 func (s *Server) caught(w *recorder, r *http.Request, req *request, cause any) {

@@ -77,17 +77,31 @@ await button('Go').click()
 await page.getByRole('link', { name, exact: true }).waitFor({ timeout: 60_000 })
 say('jump to a name', `${(performance.now() - begun).toFixed(0)} ms`)
 
-// The same request by the page's own clock and by curl, in turns: whoever asks second finds warm what the first one asked.
+// The same request by the page's own clock and by curl, in turns: whoever asks second finds warm what the first one asked. Server-Timing
+// tells apart what the collector worked from what the browser waited.
 const path = (i) => `/api/v1/resources/server?filter=${encodeURIComponent(`cpu_count > ${i}`)}&order_by=name&page_size=100`
 const config = `header = "Authorization: Bearer ${facts.api_token}"\n`
+const worked = (header) => Number(/total;dur=([\d.]+)/.exec(header)?.[1])
 const curl = (url) => new Promise((done, fail) => {
-  const child = execFile('curl', ['-s', '--compressed', '-o', '/dev/null', '-w', '%{time_total}', '-K', '-', url], (err, out) => (err ? fail(err) : done(Number(out) * 1000)))
+  const child = execFile('curl', ['-s', '--compressed', '-o', '/dev/null', '-w', '%{time_total} %{time_pretransfer} %{time_starttransfer} %header{server-timing}', '-K', '-', url], (err, out) => {
+    if (err) return fail(err)
+    const [total, sent, begun] = out.split(' ').map((s) => Number(s) * 1000)
+    done({ total, before: sent, server: worked(out), after: total - begun })
+  })
   child.stdin.end(config)
 })
-const timings = () => page.evaluate(() => performance.getEntriesByType('resource').filter((e) => e.name.includes('/resources/server?')).map((e) => e.responseEnd - e.startTime))
+const timings = () => page.evaluate(() => performance.getEntriesByType('resource').filter((e) => e.name.includes('/resources/server?')).map((e) => ({
+  total: e.responseEnd - e.startTime, before: e.requestStart - e.startTime, server: e.serverTiming.find((t) => t.name === 'total')?.duration ?? NaN, after: e.responseEnd - e.responseStart,
+})))
 const line = page.getByRole('combobox', { name: 'Filter' })
+const rounds = Number(process.env.MAESTRO_BENCH_ROUNDS ?? 16)
+const part = (list, name) => median(list.map((x) => x[name])).toFixed(1)
+const compare = (what, page, curl) => {
+  const by = (list) => `${part(list, 'total')} (before ${part(list, 'before')}, server ${part(list, 'server')}, body ${part(list, 'after')})`
+  say(what, `page ${by(page)}, curl ${by(curl)} ms, ratio ${(part(page, 'total') / part(curl, 'total')).toFixed(2)}, server's ${(part(page, 'server') / part(curl, 'server')).toFixed(2)}`)
+}
 const warm = { page: [], curl: [] }
-for (let i = 1; i <= 16; i++) {
+for (let i = 1; i <= rounds; i++) {
   await page.evaluate(() => performance.clearResourceTimings())
   if (i % 2) warm.curl.push(await curl(facts.url + path(i)))
   await line.fill(`cpu_count > ${i}`)
@@ -97,20 +111,23 @@ for (let i = 1; i <= 16; i++) {
   warm.page.push((await timings())[0])
   if (i % 2 === 0) warm.curl.push(await curl(facts.url + path(i)))
 }
-say('another filter in an open list, page and curl', `${median(warm.page).toFixed(1)} and ${median(warm.curl).toFixed(1)} ms, ratio ${(median(warm.page) / median(warm.curl)).toFixed(2)}`)
+compare('another filter in an open list', warm.page, warm.curl)
 const cold = { page: [], curl: [] }
-for (let i = 1; i <= 12; i++) {
+const opened = []
+for (let i = 1; i <= rounds; i++) {
   if (i % 2) cold.curl.push(await curl(facts.url + path(i)))
   await page.goto(`${facts.url}/inventory/server?filter=${encodeURIComponent(`cpu_count > ${i}`)}`)
   await read()
   cold.page.push((await timings())[0])
+  opened.push(await page.evaluate(() => performance.getEntriesByType('resource').filter((e) => e.name.includes('/resources/server?'))[0].responseEnd))
   if (i % 2 === 0) cold.curl.push(await curl(facts.url + path(i)))
 }
-say('first request of a cold page, page and curl', `${median(cold.page).toFixed(1)} and ${median(cold.curl).toFixed(1)} ms, ratio ${(median(cold.page) / median(cold.curl)).toFixed(2)}`)
+compare('first request of a cold page', cold.page, cold.curl)
+say('a cold page until its rows have come', `${median(opened).toFixed(0)} ms`)
 
 for (const [what, p] of [['facets', '/resources/server/facets'], ['exact count', '/resources/server?page_size=1&count=exact'], ['marks', '/resources/server/marks?order_by=name'], ['summary', '/summary'], ['who has an address', '/resources?q=10.0.7.7']]) {
   const times = []
-  for (let i = 0; i < 3; i++) times.push(await curl(`${facts.url}/api/v1${p}`))
+  for (let i = 0; i < 3; i++) times.push((await curl(`${facts.url}/api/v1${p}`)).total)
   say(what, `${median(times).toFixed(0)} ms`)
 }
 say('collector, resident, after', `${(await resident()).toFixed(0)} MiB`)
