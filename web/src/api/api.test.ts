@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 
-import { addressOf, api } from './client'
+import { addressOf } from './address'
+import { api } from './client'
 import { contact } from './contact'
 import { adviceFor, asProblem, pointerOf, Problem } from './problem'
 

@@ -1,7 +1,9 @@
 // The only place that talks HTTP. Paths, parameters, bodies and answers are typed by the OpenAPI document.
 import { t } from '@lingui/core/macro'
+import { addressOf } from './address'
 import { contact } from './contact'
-import { place } from './place'
+import { takeEarly } from './early'
+import { place, tenantHeader } from './place'
 import { Problem } from './problem'
 import type { paths } from './schema.gen'
 import type { Operation as Bulk, ProblemDocument } from './types'
@@ -45,18 +47,6 @@ interface AnyOptions {
   signal?: AbortSignal
 }
 
-/** The address of a call: parameters put into the template, absent ones left out. */
-export function addressOf(template: string, path?: Record<string, unknown>, query?: Record<string, unknown>): string {
-  const filled = template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(path?.[name] ?? '')))
-  const search = new URLSearchParams()
-  for (const [name, value] of Object.entries(query ?? {})) {
-    if (value === undefined || value === null || value === '') continue
-    search.set(name, Array.isArray(value) ? value.join(',') : String(value))
-  }
-  const text = search.toString()
-  return text ? `${filled}?${text}` : filled
-}
-
 async function call(method: Method, template: string, o: AnyOptions = {}): Promise<unknown> {
   const where = addressOf(template, o.path, o.query)
   const headers: Record<string, string> = { Accept: 'application/json', ...(method === 'get' || template !== '/api/v1/session' ? place.header(template) : {}) }
@@ -68,13 +58,14 @@ async function call(method: Method, template: string, o: AnyOptions = {}): Promi
   const wait = o.raw === undefined ? waitFor(method, o.signal) : { signal: o.signal ?? null, over: () => false, done: () => undefined }
   const read = method === 'get'
   try {
-    const response = await fetch(where, {
+    const early = read ? takeEarly(where, headers[tenantHeader] ?? '', wait.signal) : undefined
+    const response = await (early ?? fetch(where, {
       method: method.toUpperCase(),
       headers,
       body: o.raw ?? (o.body === undefined ? null : JSON.stringify(o.body)),
       credentials: 'same-origin',
       signal: wait.signal,
-    })
+    }))
     contact.made()
     if (response.status === 204) return undefined
     if (response.ok) return o.file ? await response.blob() : await response.json()

@@ -2,6 +2,7 @@
 import { QueryClient, keepPreviousData, queryOptions } from '@tanstack/react-query'
 
 import { api } from './client'
+import { kindsPage } from './early'
 import { every, live as stream } from './live'
 import { place } from './place'
 import { Problem } from './problem'
@@ -56,7 +57,7 @@ export const q = {
   kinds: () =>
     queryOptions({
       queryKey: ['kinds'],
-      queryFn: async ({ signal }): Promise<KindInfo[]> => (await api.get('/api/v1/kinds', { query: all, signal })).items.map(inLanguage),
+      queryFn: async ({ signal }): Promise<KindInfo[]> => (await api.get('/api/v1/kinds', { query: kindsPage, signal })).items.map(inLanguage),
       staleTime: 60_000,
       refetchInterval: every(120_000),
     }),

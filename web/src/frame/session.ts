@@ -1,6 +1,7 @@
 import { useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query'
 
 import { api } from '../api/client'
+import { forgetEarly } from '../api/early'
 import { place } from '../api/place'
 import { q } from '../api/queries'
 import type { Session } from '../api/types'
@@ -25,6 +26,7 @@ export type Action =
 export function enter(client: QueryClient, session: Session | null) {
   const before = client.getQueryData(q.session().queryKey)
   const same = before && session && before.username === session.username && before.tenant === session.tenant && String(before.somewhere) === String(session.somewhere)
+  if (!same) forgetEarly()
   if (!same) client.removeQueries({ predicate: (query) => query.queryKey[0] !== 'session' })
   place.set(session?.tenant ?? '')
   client.setQueryData(q.session().queryKey, session)

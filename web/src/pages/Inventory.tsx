@@ -7,6 +7,7 @@ import { IconAdjustmentsHorizontal, IconPlus, IconTerminal2 } from '@tabler/icon
 import { useEffect, useMemo, useState } from 'react'
 import { Link, useParams, useSearchParams } from 'react-router'
 
+import { usualOrder } from '../api/early'
 import { live } from '../api/live'
 import { Problem } from '../api/problem'
 import { q } from '../api/queries'
@@ -55,7 +56,7 @@ export default function Inventory() {
 /** What is shown is in the address, all of it, and this is how it is changed. */
 function useView() {
   const [params, setParams] = useSearchParams()
-  const order = params.get('order_by') ?? 'name'
+  const order = params.get('order_by') ?? usualOrder
   const [by = '', direction] = order.split(' ')
   const set = (values: Record<string, string>) => {
     const next = new URLSearchParams(params)

@@ -3,12 +3,12 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react'
 
 import { api } from '../../api/client'
+import { firstPage, pageSize } from '../../api/early'
 import { live } from '../../api/live'
 import { Problem } from '../../api/problem'
 import type { Resource } from '../../api/types'
 import { Pager } from './pager'
 
-const pageSize = 100
 /** Who has read so far does not want the list to be read again by itself: it would jump under him. */
 const farRow = 300
 
@@ -28,7 +28,7 @@ export function useRows(kind: string, filter: string, orderBy: string, asOf: str
     queryFn: ({ signal }) =>
       api.get('/api/v1/resources/{kind}', {
         path: { kind },
-        query: { filter, order_by: orderBy, page_size: pageSize, ...(asOf ? { as_of: asOf } : {}) },
+        query: firstPage(filter, orderBy, asOf),
         signal,
       }),
     placeholderData: keepPreviousData,
