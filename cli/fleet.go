@@ -224,7 +224,7 @@ func (a *app) connections() *cobra.Command {
 			})
 		}),
 	}
-	cmd.AddCommand(a.connectionCreate(), a.connectionSet(), a.connectionHealth(), a.connectionCheck(), a.connectionFiles(), a.connectionUpload(), a.connectionResend(), a.connectionRejected(), a.connectionDelete())
+	cmd.AddCommand(a.connectionCreate(), a.connectionSet(), a.connectionHealth(), a.connectionCheck(), a.connectionChoices(), a.connectionFiles(), a.connectionUpload(), a.connectionResend(), a.connectionRejected(), a.connectionDelete())
 	return cmd
 }
 

@@ -20,10 +20,22 @@ import (
 //
 //	1  the first version
 //	2  lists in parts: the collector may send the sums of a scope's parts when it asks for a list
-const Capability = 2
+//	3  the collector may ask what a setting may be
+const Capability = 3
 
 // CapabilityParts is the least of a peer that lists in parts.
 const CapabilityParts = 2
+
+// CapabilityChoices is the least of an agent that can ask a plugin what a setting may be.
+const CapabilityChoices = 3
+
+// Problem is what the result of a command that failed says beside its error, as JSON.
+type Problem struct {
+	// Advice is what to do about it.
+	Advice string `json:"advice,omitempty"`
+	// Setting is the JSON pointer of the setting that is wrong.
+	Setting string `json:"setting,omitempty"`
+}
 
 // Limits of messages on the uplink.
 const (

@@ -92,6 +92,24 @@ type CheckResult struct {
 	Error  string                `json:"error,omitempty"`
 }
 
+// ChoicesRequest asks what a setting of a plugin may be, of a connection that is there or might be.
+type ChoicesRequest struct {
+	Setting    string          `json:"setting" minLength:"2" maxLength:"500" doc:"JSON pointer of the setting: /regions"`
+	Connection string          `json:"connection,omitempty" doc:"Id of a connection: its agent, credentials and settings are used where the request has none"`
+	Agent      string          `json:"agent,omitempty" doc:"Id of the agent that is to ask"`
+	Credential string          `json:"credential,omitempty" doc:"Name of a credential in the agent's own file"`
+	Settings   json.RawMessage `json:"settings,omitempty" doc:"The settings so far"`
+}
+
+// ChoicesResult is what a setting may be, as the provider says. Something else may be typed all the same.
+type ChoicesResult struct {
+	State   string            `json:"state" enum:"pending,done,failed,unsupported"`
+	Choices *provider.Choices `json:"choices,omitempty"`
+	Error   string            `json:"error,omitempty" doc:"Why there are none"`
+	Advice  string            `json:"advice,omitempty" doc:"What to do about it"`
+	Setting string            `json:"setting,omitempty" doc:"JSON pointer of another setting that is wrong or missing"`
+}
+
 // Datacenter is where resources live.
 type Datacenter struct {
 	ID          string   `json:"id"`

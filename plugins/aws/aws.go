@@ -53,6 +53,7 @@ func (*Provider) Describe() provider.Description {
 		},
 		Limits:            limits(),
 		MaxParallelScopes: 16,
+		Choices:           choosable(),
 	}
 }
 

@@ -356,7 +356,7 @@ func TestConformance(t *testing.T) {
 	if *record != "" {
 		t.Skip("recording")
 	}
-	f := startFake(t, nil)
+	f := startFake(t, choosing)
 	least := map[string]int{}
 	for _, k := range kindSupport() {
 		least[k.Kind] = 1

@@ -58,7 +58,7 @@ func (*Provider) Describe() provider.Description {
 			// Resource Graph answers an identity 15 times in 5 seconds.
 			{Name: graphLimit, PerSecond: 2.5, Burst: 10, MaxConcurrent: 4},
 		},
-		MaxParallelScopes: 12,
+		MaxParallelScopes: 12, Choices: choosable(),
 	}
 }
 

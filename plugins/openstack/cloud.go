@@ -84,7 +84,7 @@ func (s *session) signIn(ctx context.Context) error {
 	if err := answer.ExtractInto(&s.grant); err != nil {
 		return provider.Permanent(errors.New("Keystone's answer is none of version 3: check the address"))
 	}
-	if s.grant.Project.ID == "" {
+	if s.grant.Project.ID == "" && !s.login.unscoped {
 		return provider.Denied(errors.New("the token belongs to no project"), "name a project in the settings or in the credential")
 	}
 	s.admin = slices.ContainsFunc(s.grant.Roles, func(r tokens.Role) bool { return r.Name == s.settings.AdminRole })

@@ -194,7 +194,13 @@ func (c *cloud) token(w http.ResponseWriter, r *http.Request) {
 	c.mu.Unlock()
 	w.Header().Set("X-Subject-Token", id)
 	w.WriteHeader(http.StatusCreated)
-	_ = json.NewEncoder(w).Encode(c.grant())
+	grant := c.grant()
+	if auth, _ := body["auth"].(map[string]any); auth["scope"] == nil && strings.Contains(string(text), testPassword) {
+		for _, of := range []string{"project", "roles", "catalog"} { // who signs in to no project is told nothing of one
+			delete(grant["token"].(map[string]any), of)
+		}
+	}
+	_ = json.NewEncoder(w).Encode(grant)
 }
 
 func (c *cloud) grant() map[string]any {
@@ -271,6 +277,7 @@ func (c *cloud) list(w http.ResponseWriter, r *http.Request) {
 			{"/snapshots/detail", "snapshots", "snapshots"}, {"/network/v2.0/networks", "networks", "networks"}, {"/network/v2.0/subnets", "subnets", "subnets"},
 			{"/network/v2.0/ports", "ports", "ports"}, {"/network/v2.0/routers", "routers", "routers"}, {"/network/v2.0/security-groups", "security-groups", "security_groups"},
 			{"/network/v2.0/floatingips", "floatingips", "floatingips"}, {"/image/v2/images", "images", "images"}, {"/identity/v3/projects", "projects", "projects"},
+			{"/identity/v3/auth/projects", "projects", "projects"},
 			{"/lb/v2.0/lbaas/loadbalancers", "loadbalancers", "loadbalancers"}, {"/lb/v2.0/lbaas/listeners", "listeners", "listeners"}, {"/lb/v2.0/lbaas/pools", "pools", "pools"},
 			{"/lb/v2.0/lbaas/healthmonitors", "healthmonitors", "healthmonitors"},
 		} {

@@ -44,11 +44,20 @@ type login struct {
 	wanted string
 	// how names the method, for people.
 	how string
+	// unscoped signs in to no project: to ask which there are.
+	unscoped bool
 }
 
 // readLogin makes one of the settings and the credential in the environment.
 func readLogin(s Settings) (login, error) {
-	l := login{options: optionsFromEnv()}
+	return readLoginAs(s, false)
+}
+
+// readUnscoped makes one for no project in particular.
+func readUnscoped(s Settings) (login, error) { return readLoginAs(s, true) }
+
+func readLoginAs(s Settings, unscoped bool) (login, error) {
+	l := login{options: optionsFromEnv(), unscoped: unscoped}
 	l.options.IdentityEndpoint, l.wanted = s.AuthURL, "public"
 	conf, err := httpclient.TLS(httpclient.Options{CA: []byte(s.CA), Fingerprint: s.Fingerprint, InsecureSkipVerify: s.Insecure})
 	if err != nil {
@@ -64,7 +73,10 @@ func readLogin(s Settings) (login, error) {
 		l.wanted = s.Interface
 	}
 	o := &l.options
-	if s.Project != "" {
+	switch {
+	case unscoped:
+		o.Scope = nil
+	case s.Project != "":
 		chooseProject(o, s)
 	}
 	return l, l.chooseMethod()
@@ -188,7 +200,7 @@ func (l *login) chooseMethod() error {
 	case o.Password != "" && (o.Username != "" || o.UserID != ""):
 		l.how = "password"
 		o.TokenID = ""
-		if o.Scope == nil {
+		if o.Scope == nil && !l.unscoped {
 			return provider.Denied(errors.New("no project is given to sign in to"), "give the credential OS_PROJECT_NAME, or name the project in the settings")
 		}
 	case o.TokenID != "":

@@ -44,6 +44,7 @@ func (*Provider) Describe() provider.Description {
 		Settings:      schema.SettingsOf(Settings{}),
 		Policy:        policyText(lists()),
 		CredentialEnv: credentialEnv(),
+		Choices:       choosable(),
 		Limits:        []provider.Limit{{Name: apiLimit, MaxConcurrent: 4, Per: []string{labelRegion}}},
 	}
 }

@@ -77,7 +77,8 @@ func (*Provider) Describe() provider.Description {
 			{Name: envUsername, Help: "A vCenter user with the role Read-only, for example maestro@vsphere.local.", Sealable: true},
 			{Name: envPassword, Help: "Its password.", Secret: true},
 		},
-		Limits: []provider.Limit{{Name: apiLimit, MaxConcurrent: 4}},
+		Limits:  []provider.Limit{{Name: apiLimit, MaxConcurrent: 4}},
+		Choices: []string{"/datacenters"},
 	}
 }
 

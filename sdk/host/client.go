@@ -46,6 +46,19 @@ func (c *client) Check(ctx context.Context, conn provider.Connection, kinds []st
 	return wire.ToCheck(r), nil
 }
 
+func (c *client) Choices(ctx context.Context, conn provider.Connection, setting string) (provider.Choices, error) {
+	ctx, cancel := c.bound(ctx)
+	defer cancel()
+	r, err := c.process.calls.Choices(ctx, &pluginv1.ChoicesRequest{Connection: wire.FromConnection(conn), Setting: setting})
+	if notServed(err) {
+		return provider.Choices{}, errNoChoices
+	}
+	if err != nil {
+		return provider.Choices{}, c.failed(ctx, "choices", err)
+	}
+	return wire.ToChoices(r), nil
+}
+
 func (c *client) Plan(ctx context.Context, conn provider.Connection, kinds []string) (provider.Plan, error) {
 	ctx, cancel := c.bound(ctx)
 	defer cancel()

@@ -312,7 +312,11 @@ func checkDescription(d provider.Description) (*settingsChecker, error) {
 		}
 		names[l.Name] = true
 	}
-	return newSettingsChecker(d.Settings)
+	checker, err := newSettingsChecker(d.Settings)
+	if err != nil {
+		return nil, err
+	}
+	return checker, checkChoices(d)
 }
 
 func word(s string) bool {

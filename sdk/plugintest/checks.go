@@ -290,7 +290,7 @@ func (s *suite) returnsSoon(ctx context.Context, done <-chan error, canceled cha
 
 func (s *suite) secrets(context.Context) {
 	var said []any
-	said = append(said, s.description, s.planned, s.report)
+	said = append(said, s.description, s.planned, s.report, s.offered)
 	if s.first != nil {
 		said = append(said, s.first.resources, s.first.outcomes)
 		for _, list := range s.first.resources {

@@ -49,6 +49,7 @@ type demo struct {
 	connect  func(context.Context, provider.Connection) error
 	plan     func(kinds []string) (provider.Plan, error)
 	check    func() (provider.CheckReport, error)
+	choices  func(provider.Connection, string) (provider.Choices, error)
 	discover func(context.Context, resource.Scope, provider.Emitter) error
 }
 
@@ -61,6 +62,10 @@ func (d *demo) Connect(ctx context.Context, c provider.Connection) (provider.Ses
 		return nil, err
 	}
 	return session{d}, nil
+}
+
+func (d *demo) Choices(_ context.Context, c provider.Connection, setting string) (provider.Choices, error) {
+	return d.choices(c, setting)
 }
 
 func (s session) Plan(_ context.Context, kinds []string) (provider.Plan, error) { return s.plan(kinds) }
@@ -130,8 +135,9 @@ func good() *demo {
 					{Kind: "demo.group", Major: 1, Schema: json.RawMessage(`{"type":"object"}`)},
 					{Kind: "server", Major: 1, Schema: schema.FieldsOf(fields{})},
 				},
-				Settings:      json.RawMessage(`{"type":"object","properties":{"url":{"type":"string"}},"required":["url"],"additionalProperties":false}`),
+				Settings:      json.RawMessage(`{"type":"object","properties":{"url":{"type":"string"},"regions":{"type":"array","items":{"type":"string","maxLength":9}}},"required":["url"],"additionalProperties":false}`),
 				CredentialEnv: []provider.EnvVar{{Name: "DEMO_TOKEN", Help: "A token.", Secret: true}},
+				Choices:       []string{"/regions"},
 			}
 		},
 		connect: func(context.Context, provider.Connection) error { return nil },
@@ -146,6 +152,9 @@ func good() *demo {
 		},
 		check: func() (provider.CheckReport, error) {
 			return provider.CheckReport{Items: []provider.CheckItem{{Kind: "demo.thing", Name: "things.list", OK: true}}}, nil
+		},
+		choices: func(provider.Connection, string) (provider.Choices, error) {
+			return provider.Choices{Items: []provider.Choice{{Value: "north", Label: "North"}, {Value: "south"}}}, nil
 		},
 		discover: func(ctx context.Context, scope resource.Scope, out provider.Emitter) error {
 			switch scope.Kind {
@@ -233,7 +242,7 @@ func TestTheSuiteBites(t *testing.T) {
 			of := d.describe
 			d.describe = func() provider.Description {
 				x := of()
-				x.Settings = json.RawMessage(`{}`)
+				x.Settings, x.Choices = json.RawMessage(`{}`), nil
 				return x
 			}
 		}, "settings", `{"no_such_setting":1} are accepted`},
@@ -272,6 +281,29 @@ func TestTheSuiteBites(t *testing.T) {
 				return provider.CheckReport{Items: []provider.CheckItem{{Name: "x"}}}, nil
 			}
 		}, "check", "does not say why"},
+		{"choices fail", func(d *demo) {
+			d.choices = func(provider.Connection, string) (provider.Choices, error) {
+				return provider.Choices{}, errors.New("no idea")
+			}
+		}, "choices", "no idea"},
+		{"no choices", func(d *demo) {
+			d.choices = func(provider.Connection, string) (provider.Choices, error) { return provider.Choices{}, nil }
+		}, "choices", "/regions has no choices"},
+		{"choices that the setting refuses", func(d *demo) {
+			d.choices = func(provider.Connection, string) (provider.Choices, error) {
+				return provider.Choices{Items: []provider.Choice{{Value: "north-by-north-west"}}}, nil
+			}
+		}, "choices", "offered for /regions and refused"},
+		{"choices that repeat", func(d *demo) {
+			d.choices = func(provider.Connection, string) (provider.Choices, error) {
+				return provider.Choices{Items: []provider.Choice{{Value: "north"}, {Value: "north"}}}, nil
+			}
+		}, "choices", "1 of 2 are empty, repeated"},
+		{"secret in a choice", func(d *demo) {
+			d.choices = func(provider.Connection, string) (provider.Choices, error) {
+				return provider.Choices{Items: []provider.Choice{{Value: "north", Note: os.Getenv("DEMO_TOKEN")}}}, nil
+			}
+		}, "secrets", "DEMO_TOKEN"},
 		{"panic", with(func(*resource.Envelope) { panic("seeded") }), "discover", "panic: seeded"},
 		{"another kind", with(func(e *resource.Envelope) { e.Kind = "demo.group" }), "discover", `kind "demo.group" in a scope of kind "demo.thing"`},
 		{"another partition", with(func(e *resource.Envelope) { e.Partition = resource.Partition{{Key: "a", Value: "b"}} }), "discover", "partition {a=b}"},

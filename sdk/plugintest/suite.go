@@ -46,6 +46,8 @@ type Case struct {
 	Incomplete []string
 	// Moving are the kinds that change between two reads even when nobody touches anything.
 	Moving []string
+	// NoChoices are settings that the provider behind this case knows no choices of, or refuses to say.
+	NoChoices []string
 	// ExtraFields allows attributes that the kind's schema does not have.
 	ExtraFields bool
 	// Timeout bounds each call; 0 means a minute.
@@ -102,6 +104,7 @@ var checks = []struct {
 	{"settings", "Wrong settings are refused with an error that says which.", (*suite).badSettings},
 	{"plan", "Plan answers scopes of the kinds asked for, each once, the same every time.", (*suite).plan},
 	{"check", "Check answers for a connection that works.", (*suite).check},
+	{"choices", "Choices answers for the settings that the description names, with what they accept.", (*suite).choices},
 	{"unknown_kind", "A kind that the plugin does not read is unsupported or failed, never a crash, and spoils nothing else.", (*suite).unknownKind},
 	{"discover", "Every scope ends with one outcome, and emits only what belongs to it.", (*suite).discover},
 	{"resources", "Resources are valid: ids, sizes, attributes after the kind's schema, relations, numbers.", (*suite).resources},
@@ -119,6 +122,7 @@ type suite struct {
 	rules       *seal.Rules
 	planned     provider.Plan
 	report      provider.CheckReport
+	offered     []provider.Choices
 	first       *reading
 	problems    []string
 }

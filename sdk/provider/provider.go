@@ -3,7 +3,7 @@
 // An author implements Provider and Session: Describe says what the plugin can do, Connect turns a
 // connection's settings and credential into a session, Discover reads one scope. Everything else is
 // optional and is an interface of its own: Planner (which scopes are there), Checker (may I read them),
-// io.Closer (end the session). The SDK does the rest: it asks for scopes side by side and fairly, limits,
+// io.Closer (end the session), Chooser (what may the settings be). The SDK does the rest: it asks for scopes side by side and fairly, limits,
 // retries, batches, and turns errors into outcomes.
 //
 // # Lifecycle
@@ -73,6 +73,31 @@ type Checker interface {
 	Check(ctx context.Context, kinds []string) (CheckReport, error)
 }
 
+// Chooser is a Provider that knows what some settings may be: the regions, projects or datacenters that a credential
+// sees. Description.Choices names them. The form offers what it answers; people may type other things all the same.
+type Chooser interface {
+	// Choices answers for one setting, by JSON pointer. conn has the settings so far, without that one. It makes its own
+	// session: some questions are asked before a sign-in could be complete.
+	Choices(ctx context.Context, conn Connection, setting string) (Choices, error)
+}
+
+// Choices are what a setting may be, in the order in which people should see them.
+type Choices struct {
+	Items []Choice `json:"items"`
+	// More says that there are others, which are not listed.
+	More bool `json:"more,omitempty"`
+}
+
+// Choice is one of them.
+type Choice struct {
+	// Value is what the setting would hold.
+	Value string `json:"value"`
+	// Label is for people; empty where the value speaks for itself.
+	Label string `json:"label,omitempty"`
+	// Note is a few words that help to choose.
+	Note string `json:"note,omitempty"`
+}
+
 // Emitter takes what Discover reads.
 type Emitter interface {
 	// Emit hands over one resource. Its error means that the scope is over (canceled, or an id repeated
@@ -119,6 +144,9 @@ type Description struct {
 	// write there. The variable is absent where the files were never fetched: a plugin that needs them fails then, since
 	// an empty folder would say that everything is gone.
 	Files bool `json:"files,omitempty"`
+	// Choices are JSON pointers of the settings that the provider, a Chooser then, can say the choices of. Each is text or a
+	// list of texts, and may be left out of the settings.
+	Choices []string `json:"choices,omitempty"`
 }
 
 // FilesEnv is the environment variable that names the folder of the connection's files.
@@ -219,12 +247,14 @@ type CheckItem struct {
 	Advice  string `json:"advice,omitempty"`
 }
 
-// Plugin is a provider as its caller sees it: four calls on a running plugin, in this process
+// Plugin is a provider as its caller sees it: five calls on a running plugin, in this process
 // (serve.Local), in a child process (host.Launch) or in any other language. The conformance suite runs on it.
 type Plugin interface {
 	Describe(ctx context.Context) (Description, error)
 	Check(ctx context.Context, conn Connection, kinds []string) (CheckReport, error)
 	Plan(ctx context.Context, conn Connection, kinds []string) (Plan, error)
+	// Choices are what a setting may be; Unsupported where the plugin does not say.
+	Choices(ctx context.Context, conn Connection, setting string) (Choices, error)
 	// Discover reads the scopes and hands everything to sink, then returns nil. Its error means that the
 	// call itself broke; scopes for which sink saw no ScopeDone are then StatusFailed.
 	Discover(ctx context.Context, conn Connection, scopes []resource.Scope, sink Sink) error

@@ -145,6 +145,9 @@ func (d *document) resolve(root *document) (*document, error) {
 	}
 }
 
+// isText says whether a value of it is text.
+func (d *document) isText() bool { return d != nil && len(d.Type) == 1 && d.Type[0] == "string" }
+
 func cutDefs(ref string) (string, bool) {
 	const prefix = "#/$defs/"
 	if len(ref) <= len(prefix) || ref[:len(prefix)] != prefix {

@@ -60,6 +60,8 @@ type Setting struct {
 	Narrows          bool
 	Secret           bool
 	CredentialTarget bool
+	// Text says that it is text or a list of texts.
+	Text bool
 }
 
 // ParseSettings reads the JSON Schema of a plugin's settings and refuses it with ErrInvalid when it is not
@@ -126,6 +128,7 @@ func (s *Settings) add(root, d *document, pointer string, depth int) error {
 		s.Fields = append(s.Fields, Setting{
 			Pointer: at, Label: cmp.Or(child.Label, child.Title, labelOf(name)), Required: slices.Contains(d.Required, name),
 			Narrows: child.Narrows, Secret: child.Secret, CredentialTarget: child.CredentialTarget,
+			Text: child.isText() || slices.Contains(child.Type, "array") && child.Items.isText(),
 		})
 	}
 	return nil

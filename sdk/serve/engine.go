@@ -92,6 +92,15 @@ func (e *engine) Plan(ctx context.Context, conn provider.Connection, kinds []str
 	return plan, err
 }
 
+func (e *engine) Choices(ctx context.Context, conn provider.Connection, setting string) (c provider.Choices, err error) {
+	defer recovered("choices", &err)
+	chooser, ok := e.provider.(provider.Chooser)
+	if !ok {
+		return c, provider.Unsupported(errors.New("the plugin does not know what its settings may be"))
+	}
+	return chooser.Choices(ceiling.With(ctx, conn.Ceiling), conn, setting)
+}
+
 // wholeKinds is the plan of a provider without partitions.
 func wholeKinds(kinds []string) provider.Plan {
 	plan := provider.Plan{Complete: true}

@@ -68,6 +68,16 @@ func (s *server) Check(ctx context.Context, req *pluginv1.CheckRequest) (*plugin
 	return wire.FromCheck(r), nil
 }
 
+func (s *server) Choices(ctx context.Context, req *pluginv1.ChoicesRequest) (*pluginv1.ChoicesResponse, error) {
+	ctx, end := s.call(ctx)
+	defer end()
+	c, err := s.plugin.Choices(ctx, wire.ToConnection(req.GetConnection()), req.GetSetting())
+	if err != nil {
+		return nil, wire.FromError(err)
+	}
+	return wire.FromChoices(c), nil
+}
+
 func (s *server) Plan(ctx context.Context, req *pluginv1.PlanRequest) (*pluginv1.PlanResponse, error) {
 	ctx, end := s.call(ctx)
 	defer end()

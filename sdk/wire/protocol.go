@@ -4,7 +4,10 @@ import "maestro.internal/sdk/resource"
 
 // Capability is the version of plugin.proto's meaning that this SDK speaks. It rises when a side may rely on
 // something that an older one does not do.
-const Capability = 1
+//
+//	1  the first version
+//	2  the call Choices, for the settings that the description names
+const Capability = 2
 
 // ProtocolVersion is the application version in the handshake line. It changes only when old and new cannot
 // talk at all.

@@ -23,6 +23,7 @@ func FromDescription(d provider.Description) *pluginv1.DescribeResponse {
 		Capability: Capability, Provider: d.Provider, Version: d.Version, Title: d.Title, Summary: d.Summary,
 		SettingsSchema: d.Settings, MaxParallelScopes: clamp(d.MaxParallelScopes),
 		StatelessConnections: d.StatelessConnections, Policy: d.Policy, Files: d.Files,
+		Choices: d.Choices,
 	}
 	for _, k := range d.Kinds {
 		out.Kinds = append(out.Kinds, &pluginv1.KindSupport{Kind: k.Kind, Major: clamp(k.Major), Schema: k.Schema,
@@ -45,6 +46,7 @@ func ToDescription(in *pluginv1.DescribeResponse) provider.Description {
 		Provider: in.GetProvider(), Version: in.GetVersion(), Title: in.GetTitle(), Summary: in.GetSummary(),
 		Settings: in.GetSettingsSchema(), MaxParallelScopes: int(in.GetMaxParallelScopes()),
 		StatelessConnections: in.GetStatelessConnections(), Policy: in.GetPolicy(), Files: in.GetFiles(),
+		Choices: in.GetChoices(),
 	}
 	for _, k := range in.GetKinds() {
 		d.Kinds = append(d.Kinds, provider.KindSupport{Kind: k.GetKind(), Major: int(k.GetMajor()), Schema: k.GetSchema(),
@@ -93,6 +95,24 @@ func ToCheck(in *pluginv1.CheckResponse) provider.CheckReport {
 			Message: i.GetMessage(), Advice: i.GetAdvice()})
 	}
 	return r
+}
+
+// FromChoices makes the answer to Choices.
+func FromChoices(c provider.Choices) *pluginv1.ChoicesResponse {
+	out := &pluginv1.ChoicesResponse{More: c.More}
+	for _, i := range c.Items {
+		out.Choices = append(out.Choices, &pluginv1.Choice{Value: i.Value, Label: i.Label, Note: i.Note})
+	}
+	return out
+}
+
+// ToChoices reads the answer to Choices.
+func ToChoices(in *pluginv1.ChoicesResponse) provider.Choices {
+	c := provider.Choices{More: in.GetMore()}
+	for _, i := range in.GetChoices() {
+		c.Items = append(c.Items, provider.Choice{Value: i.GetValue(), Label: i.GetLabel(), Note: i.GetNote()})
+	}
+	return c
 }
 
 // FromPlan makes the answer to Plan.

@@ -279,6 +279,11 @@ func (d *Dispatcher) Check(ctx context.Context, a Assignment) (provider.CheckRep
 	return d.cfg.Runner.Check(ctx, d.job(a, a.Kinds(), true, d.cfg.Log.With("connection", a.ConnectionID)))
 }
 
+// Choices asks the plugin of an assignment, which may be nobody's yet, what one of its settings may be.
+func (d *Dispatcher) Choices(ctx context.Context, a Assignment, setting string) (provider.Choices, error) {
+	return d.cfg.Runner.Choices(ctx, d.job(a, nil, true, d.cfg.Log.With("connection", a.ConnectionID)), setting)
+}
+
 // Run begins runs until ctx is done, then ends those that go on and waits for them.
 func (d *Dispatcher) Run(ctx context.Context) {
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -15,6 +15,7 @@ import (
 	"maestro.internal/agent/internal/runner"
 	"maestro.internal/internal/protocol"
 	"maestro.internal/internal/protocol/uplinkv1"
+	"maestro.internal/sdk/provider"
 )
 
 // errRenewed ends a session so that the next one is opened with the new certificate.
@@ -261,6 +262,8 @@ func (s *session) obey(ctx context.Context, c *uplinkv1.Command) *uplinkv1.Comma
 		err = s.uplink.cfg.Spool.ForgetConnection(m.Resend.GetConnectionId())
 	case *uplinkv1.Command_Check:
 		result.Detail, err = s.check(ctx, m.Check.GetAssignment())
+	case *uplinkv1.Command_Choices:
+		result.Detail, err = s.choices(ctx, m.Choices.GetAssignment(), m.Choices.GetSetting())
 	default:
 		err = fmt.Errorf("this agent (capability %d) does not know the command", protocol.Capability)
 	}
@@ -268,6 +271,25 @@ func (s *session) obey(ctx context.Context, c *uplinkv1.Command) *uplinkv1.Comma
 		result.Ok, result.Error = false, err.Error()
 	}
 	return result
+}
+
+// choices answers with what the setting may be, or with what to do about an error.
+func (s *session) choices(ctx context.Context, a *uplinkv1.Assignment, setting string) ([]byte, error) {
+	got, err := s.uplink.cfg.Dispatcher.Choices(ctx, assignmentOf(a), setting)
+	if err == nil {
+		return json.Marshal(got)
+	}
+	var why protocol.Problem
+	var classed *provider.Error
+	var wrong *provider.SettingsError
+	switch {
+	case errors.As(err, &wrong):
+		why.Setting = wrong.Pointer
+	case errors.As(err, &classed):
+		why.Advice = classed.Advice
+	}
+	detail, merr := json.Marshal(why)
+	return detail, errors.Join(err, merr)
 }
 
 func (s *session) check(ctx context.Context, a *uplinkv1.Assignment) ([]byte, error) {

@@ -35,6 +35,7 @@ type Dispatcher interface {
 	Request(r dispatch.Request) error
 	Cancel(runID string) error
 	Check(ctx context.Context, a dispatch.Assignment) (provider.CheckReport, error)
+	Choices(ctx context.Context, a dispatch.Assignment, setting string) (provider.Choices, error)
 	Running() []dispatch.Running
 }
 

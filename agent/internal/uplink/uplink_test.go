@@ -79,6 +79,13 @@ func (o *orders) Cancel(id string) error {
 	return errors.New("no such run is going on")
 }
 
+func (o *orders) Choices(_ context.Context, a dispatch.Assignment, setting string) (provider.Choices, error) {
+	if setting == "/denied" {
+		return provider.Choices{}, provider.Denied(errors.New("no such key"), "make another key")
+	}
+	return provider.Choices{Items: []provider.Choice{{Value: a.Provider + " " + setting}}}, nil
+}
+
 func (o *orders) Check(_ context.Context, a dispatch.Assignment) (provider.CheckReport, error) {
 	return provider.CheckReport{Items: []provider.CheckItem{{Name: a.Provider, OK: true}}}, nil
 }
@@ -372,22 +379,30 @@ func TestASession(t *testing.T) {
 		command("2", &uplinkv1.Command{Command: &uplinkv1.Command_Cancel{Cancel: &uplinkv1.CancelCommand{RunId: "r9"}}}),
 		command("3", &uplinkv1.Command{Command: &uplinkv1.Command_Check{Check: &uplinkv1.CheckCommand{Assignment: &uplinkv1.Assignment{Provider: "demo"}}}}),
 		command("4", &uplinkv1.Command{}),
+		command("5", &uplinkv1.Command{Command: &uplinkv1.Command_Choices{Choices: &uplinkv1.ChoicesCommand{Assignment: &uplinkv1.Assignment{Provider: "demo"}, Setting: "/regions"}}}),
+		command("6", &uplinkv1.Command{Command: &uplinkv1.Command_Choices{Choices: &uplinkv1.ChoicesCommand{Assignment: &uplinkv1.Assignment{Provider: "demo"}, Setting: "/denied"}}}),
 		&uplinkv1.CollectorMessage{Message: &uplinkv1.CollectorMessage_WantPlugins{WantPlugins: &uplinkv1.WantPlugins{Digests: []string{"d1", "d2"}}}},
 	)
 	s.start()
 	eventually(t, "all is answered", func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return len(c.results) == 4 && len(c.plugins) == 1 && c.beats > 0
+		return len(c.results) == 6 && len(c.plugins) == 1 && c.beats > 0
 	})
 	c.mu.Lock()
-	for id, want := range map[string]bool{"1": true, "2": false, "3": true, "4": false} {
+	for id, want := range map[string]bool{"1": true, "2": false, "3": true, "4": false, "5": true, "6": false} {
 		if c.results[id].GetOk() != want {
 			t.Errorf("command %s: %v", id, c.results[id])
 		}
 	}
 	if !strings.Contains(string(c.results["3"].GetDetail()), `"ok":true`) {
 		t.Errorf("check: %s", c.results["3"].GetDetail())
+	}
+	if got := string(c.results["5"].GetDetail()); got != `{"items":[{"value":"demo /regions"}]}` {
+		t.Errorf("choices: %s", got)
+	}
+	if got := string(c.results["6"].GetDetail()); got != `{"advice":"make another key"}` || !strings.Contains(c.results["6"].GetError(), "no such key") {
+		t.Errorf("refused choices: %s, %s", got, c.results["6"].GetError())
 	}
 	hello := c.hellos[0]
 	c.mu.Unlock()

@@ -146,6 +146,14 @@ func (s *Server) checkConnection(ctx context.Context, c access.Caller, in *runRe
 	return &out[rest.CheckResult]{Body: result}, nil
 }
 
+func (s *Server) listChoices(ctx context.Context, c access.Caller, in *choicesIn) (*out[rest.ChoicesResult], error) {
+	result, err := s.opt.Fleet.Choices(ctx, domainCaller(c), in.Provider, in.Body, checkWait)
+	if err != nil {
+		return nil, orNotFound(err, "connection")
+	}
+	return &out[rest.ChoicesResult]{Body: result}, nil
+}
+
 func (s *Server) resendConnection(ctx context.Context, c access.Caller, in *decideIn) (*versioned[rest.Connection], error) {
 	if err := s.mayRun(ctx, c, in.ID); err != nil {
 		return nil, err

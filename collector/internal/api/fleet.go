@@ -51,6 +51,7 @@ type Fleet interface {
 	// Check asks the agent what the credential may read, and waits for its answer for at most wait; the state is
 	// pending when it took longer, and the same call again goes on waiting.
 	Check(ctx context.Context, c inventory.Caller, id string, kinds []string, wait time.Duration) (rest.CheckResult, error)
+	Choices(ctx context.Context, c inventory.Caller, provider string, w rest.ChoicesRequest, wait time.Duration) (rest.ChoicesResult, error)
 
 	SealedCredentials(ctx context.Context, c inventory.Caller) ([]rest.SealedCredential, error)
 	SealedCredential(ctx context.Context, c inventory.Caller, connection string) (rest.SealedCredential, error)

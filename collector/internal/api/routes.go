@@ -159,6 +159,11 @@ type uploadManyIn struct {
 	RawBody []byte `contentType:"application/x-tar"`
 }
 
+type choicesIn struct {
+	Provider string `path:"provider" maxLength:"200"`
+	Body     rest.ChoicesRequest
+}
+
 type providerIn struct {
 	Provider string `path:"provider" maxLength:"200"`
 }
@@ -335,6 +340,8 @@ func (s *Server) fleetRoutes() {
 		summary: "Plugins that agents have reported"}, s.listPlugins)
 	handle(s, route{method: "GET", path: "/plugins/{provider}", id: "get-plugin", tag: tag, action: access.Read,
 		summary: "One plugin, with the schema of its settings"}, s.getPlugin)
+	handle(s, route{method: "POST", path: "/plugins/{provider}/choices", id: "list-choices", tag: tag, action: access.ManageConnections,
+		summary: "What a setting may be, as the provider says; waits some seconds for the agent's answer"}, s.listChoices)
 
 	tag = "connections"
 	handle(s, route{method: "GET", path: "/connections", id: "list-connections", tag: tag, action: access.Read,

@@ -25,6 +25,8 @@ const (
 	CommandCheck  = "check"
 	CommandCancel = "cancel"
 	CommandResend = "resend"
+	// CommandChoices asks what a setting may be.
+	CommandChoices = "choices"
 
 	statePending = "pending"
 	stateSent    = "sent"
@@ -40,8 +42,10 @@ type Command struct {
 	Connection string
 	Epoch      int64
 	Kinds      []string
-	// Assignment of a check: the connection as it is.
+	// Assignment of a check: the connection as it is; of choices: as it might be.
 	Assignment Assignment
+	// Setting whose choices are asked for.
+	Setting string
 }
 
 type commandDoc struct {
@@ -51,6 +55,7 @@ type commandDoc struct {
 	Connection string     `json:"connection"`
 	Epoch      int64      `json:"epoch"`
 	Kinds      []string   `json:"kinds,omitempty"`
+	Question   *question  `json:"question,omitempty"`
 	State      string     `json:"state"`
 	Error      string     `json:"error,omitempty"`
 	Detail     string     `json:"detail,omitempty"` // JSON as text
@@ -126,7 +131,9 @@ func (s *Service) Check(ctx context.Context, c inventory.Caller, id string, kind
 	if o.doc.Agent == "" {
 		return rest.CheckResult{}, &inventory.ConflictError{ResourceID: id, Problem: "the connection has no agent that could check it"}
 	}
-	commandID, err := s.openCheck(ctx, o)
+	commandID, err := s.open(ctx, o.tenant, o.doc.Agent, func(x commandDoc) bool {
+		return x.Type == CommandCheck && x.Connection == o.id && x.Epoch == o.doc.Epoch
+	})
 	if err != nil {
 		return rest.CheckResult{}, err
 	}
@@ -141,50 +148,22 @@ func (s *Service) Check(ctx context.Context, c inventory.Caller, id string, kind
 	return s.awaitCheck(ctx, c.Tenant, commandID, wait)
 }
 
-// openCheck is the check of the connection as it is now that has not been answered.
-func (s *Service) openCheck(ctx context.Context, o object[connectionDoc]) (string, error) {
-	for _, state := range []string{statePending, stateSent} {
-		list, err := all[commandDoc](ctx, s.opt.Store, tCommands, o.tenant, filter.And{eq(text("agent"), o.doc.Agent), eq(text("state"), state)})
-		if err != nil {
-			return "", err
-		}
-		for _, x := range list {
-			if x.doc.Type == CommandCheck && x.doc.Connection == o.id && x.doc.Epoch == o.doc.Epoch {
-				return x.id, nil
-			}
-		}
-	}
-	return "", nil
-}
-
 func (s *Service) awaitCheck(ctx context.Context, tenant, id string, wait time.Duration) (rest.CheckResult, error) {
-	deadline := time.NewTimer(wait)
-	defer deadline.Stop()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		o, err := load[commandDoc](ctx, s.opt.Store, tCommands, tenant, id)
-		if err != nil {
-			return rest.CheckResult{}, err
-		}
-		switch o.doc.State {
-		case stateFailed:
-			return rest.CheckResult{State: "failed", Error: o.doc.Error}, nil
-		case stateDone:
-			var report provider.CheckReport
-			if err := json.Unmarshal([]byte(o.doc.Detail), &report); err != nil {
-				return rest.CheckResult{State: "failed", Error: "the agent's answer cannot be read"}, nil
-			}
-			return rest.CheckResult{State: "done", Report: &report}, nil
-		}
-		select {
-		case <-ctx.Done():
-			return rest.CheckResult{}, ctx.Err()
-		case <-deadline.C:
-			return rest.CheckResult{State: "pending"}, nil
-		case <-tick.C:
-		}
+	o, err := s.answer(ctx, tenant, id, wait)
+	if err != nil {
+		return rest.CheckResult{}, err
 	}
+	switch o.doc.State {
+	case stateFailed:
+		return rest.CheckResult{State: "failed", Error: o.doc.Error}, nil
+	case stateDone:
+		var report provider.CheckReport
+		if err := json.Unmarshal([]byte(o.doc.Detail), &report); err != nil {
+			return rest.CheckResult{State: "failed", Error: "the agent's answer cannot be read"}, nil
+		}
+		return rest.CheckResult{State: "done", Report: &report}, nil
+	}
+	return rest.CheckResult{State: "pending"}, nil
 }
 
 // Resume puts back what was sent in a session that broke before the agent answered: it is sent again, since an agent
@@ -234,13 +213,15 @@ func (s *Service) Due(ctx context.Context, k Known) ([]Command, error) {
 		if s.now().Sub(o.doc.CreatedAt.Time) > commandLife {
 			continue // the sweeper ends it
 		}
-		x, err := load[connectionDoc](ctx, s.opt.Store, tConnections, k.Tenant, o.doc.Connection)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return nil, err
-		}
+		var x object[connectionDoc]
 		next := stateSent
-		if err != nil || !x.doc.DeletedAt.IsZero() {
-			next = stateFailed
+		if o.doc.Connection != "" || o.doc.Question == nil { // a question may come before there is a connection
+			if x, err = load[connectionDoc](ctx, s.opt.Store, tConnections, k.Tenant, o.doc.Connection); err != nil && !errors.Is(err, store.ErrNotFound) {
+				return nil, err
+			}
+			if err != nil || !x.doc.DeletedAt.IsZero() {
+				next = stateFailed
+			}
 		}
 		if o.doc.Type == CommandRun && draining { // asked for while the drain began, or given back by a session that broke
 			next = stateFailed
@@ -264,12 +245,17 @@ func (s *Service) Due(ctx context.Context, k Known) ([]Command, error) {
 		if next == stateSent {
 			// The epoch is today's: an edit between asking and delivering must not void the request.
 			a := []Assignment{assignment(x)}
-			if o.doc.Type == CommandCheck {
+			command := Command{ID: o.id, Type: o.doc.Type, RunID: o.doc.RunID, Connection: o.doc.Connection, Epoch: x.doc.Epoch, Kinds: o.doc.Kinds}
+			if o.doc.Type == CommandChoices {
+				a[0], command.Setting = questioned(o, x), o.doc.Question.Setting
+			}
+			if o.doc.Type == CommandCheck || o.doc.Type == CommandChoices {
 				if err := s.withSealed(ctx, k, a); err != nil {
 					return nil, err
 				}
 			}
-			out = append(out, Command{ID: o.id, Type: o.doc.Type, RunID: o.doc.RunID, Connection: o.doc.Connection, Epoch: x.doc.Epoch, Kinds: o.doc.Kinds, Assignment: a[0]})
+			command.Assignment = a[0]
+			out = append(out, command)
 		}
 	}
 	return out, nil

@@ -430,6 +430,8 @@ func commandProto(c fleet.Command) *uplinkv1.Command {
 			}
 		}
 		out.Command = &uplinkv1.Command_Check{Check: &uplinkv1.CheckCommand{Assignment: assignmentProto(a)}}
+	case fleet.CommandChoices:
+		out.Command = &uplinkv1.Command_Choices{Choices: &uplinkv1.ChoicesCommand{Assignment: assignmentProto(c.Assignment), Setting: c.Setting}}
 	}
 	return out
 }

@@ -2362,6 +2362,7 @@ type Command struct {
 	//	*Command_Check
 	//	*Command_Cancel
 	//	*Command_Resend
+	//	*Command_Choices
 	Command       isCommand_Command `protobuf_oneof:"command"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2447,6 +2448,15 @@ func (x *Command) GetResend() *ResendCommand {
 	return nil
 }
 
+func (x *Command) GetChoices() *ChoicesCommand {
+	if x != nil {
+		if x, ok := x.Command.(*Command_Choices); ok {
+			return x.Choices
+		}
+	}
+	return nil
+}
+
 type isCommand_Command interface {
 	isCommand_Command()
 }
@@ -2467,6 +2477,10 @@ type Command_Resend struct {
 	Resend *ResendCommand `protobuf:"bytes,5,opt,name=resend,proto3,oneof"`
 }
 
+type Command_Choices struct {
+	Choices *ChoicesCommand `protobuf:"bytes,6,opt,name=choices,proto3,oneof"`
+}
+
 func (*Command_Run) isCommand_Command() {}
 
 func (*Command_Check) isCommand_Command() {}
@@ -2474,6 +2488,8 @@ func (*Command_Check) isCommand_Command() {}
 func (*Command_Cancel) isCommand_Command() {}
 
 func (*Command_Resend) isCommand_Command() {}
+
+func (*Command_Choices) isCommand_Command() {}
 
 type RunCommand struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
@@ -2589,6 +2605,61 @@ func (x *CheckCommand) GetAssignment() *Assignment {
 	return nil
 }
 
+// ChoicesCommand asks the plugin what a setting may be.
+type ChoicesCommand struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The connection as it is or as it might be saved; its connection_id is empty while there is none.
+	Assignment *Assignment `protobuf:"bytes,1,opt,name=assignment,proto3" json:"assignment,omitempty"`
+	// JSON pointer of the setting.
+	Setting       string `protobuf:"bytes,2,opt,name=setting,proto3" json:"setting,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChoicesCommand) Reset() {
+	*x = ChoicesCommand{}
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChoicesCommand) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChoicesCommand) ProtoMessage() {}
+
+func (x *ChoicesCommand) ProtoReflect() protoreflect.Message {
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChoicesCommand.ProtoReflect.Descriptor instead.
+func (*ChoicesCommand) Descriptor() ([]byte, []int) {
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ChoicesCommand) GetAssignment() *Assignment {
+	if x != nil {
+		return x.Assignment
+	}
+	return nil
+}
+
+func (x *ChoicesCommand) GetSetting() string {
+	if x != nil {
+		return x.Setting
+	}
+	return ""
+}
+
 type CancelCommand struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	RunId         string                 `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
@@ -2598,7 +2669,7 @@ type CancelCommand struct {
 
 func (x *CancelCommand) Reset() {
 	*x = CancelCommand{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[32]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2610,7 +2681,7 @@ func (x *CancelCommand) String() string {
 func (*CancelCommand) ProtoMessage() {}
 
 func (x *CancelCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[32]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2623,7 +2694,7 @@ func (x *CancelCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelCommand.ProtoReflect.Descriptor instead.
 func (*CancelCommand) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{32}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *CancelCommand) GetRunId() string {
@@ -2642,7 +2713,7 @@ type ResendCommand struct {
 
 func (x *ResendCommand) Reset() {
 	*x = ResendCommand{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[33]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2654,7 +2725,7 @@ func (x *ResendCommand) String() string {
 func (*ResendCommand) ProtoMessage() {}
 
 func (x *ResendCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[33]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2667,7 +2738,7 @@ func (x *ResendCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResendCommand.ProtoReflect.Descriptor instead.
 func (*ResendCommand) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{33}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ResendCommand) GetConnectionId() string {
@@ -2682,7 +2753,7 @@ type CommandResult struct {
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Ok    bool                   `protobuf:"varint,2,opt,name=ok,proto3" json:"ok,omitempty"`
 	Error string                 `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
-	// provider.CheckReport as JSON for a check.
+	// provider.CheckReport as JSON for a check, provider.Choices for choices.
 	Detail        []byte `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2690,7 +2761,7 @@ type CommandResult struct {
 
 func (x *CommandResult) Reset() {
 	*x = CommandResult{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[34]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2702,7 +2773,7 @@ func (x *CommandResult) String() string {
 func (*CommandResult) ProtoMessage() {}
 
 func (x *CommandResult) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[34]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2715,7 +2786,7 @@ func (x *CommandResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandResult.ProtoReflect.Descriptor instead.
 func (*CommandResult) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{34}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *CommandResult) GetId() string {
@@ -2755,7 +2826,7 @@ type WantPlugins struct {
 
 func (x *WantPlugins) Reset() {
 	*x = WantPlugins{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[35]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2767,7 +2838,7 @@ func (x *WantPlugins) String() string {
 func (*WantPlugins) ProtoMessage() {}
 
 func (x *WantPlugins) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[35]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2780,7 +2851,7 @@ func (x *WantPlugins) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WantPlugins.ProtoReflect.Descriptor instead.
 func (*WantPlugins) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{35}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WantPlugins) GetDigests() []string {
@@ -2806,7 +2877,7 @@ type PushRequest struct {
 
 func (x *PushRequest) Reset() {
 	*x = PushRequest{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[36]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2818,7 +2889,7 @@ func (x *PushRequest) String() string {
 func (*PushRequest) ProtoMessage() {}
 
 func (x *PushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[36]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2831,7 +2902,7 @@ func (x *PushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushRequest.ProtoReflect.Descriptor instead.
 func (*PushRequest) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{36}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *PushRequest) GetMessage() isPushRequest_Message {
@@ -2940,7 +3011,7 @@ type PushResponse struct {
 
 func (x *PushResponse) Reset() {
 	*x = PushResponse{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[37]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2952,7 +3023,7 @@ func (x *PushResponse) String() string {
 func (*PushResponse) ProtoMessage() {}
 
 func (x *PushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[37]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2965,7 +3036,7 @@ func (x *PushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushResponse.ProtoReflect.Descriptor instead.
 func (*PushResponse) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{37}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *PushResponse) GetRetryAfterMs() int64 {
@@ -3083,7 +3154,7 @@ type RunOpen struct {
 
 func (x *RunOpen) Reset() {
 	*x = RunOpen{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[38]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3095,7 +3166,7 @@ func (x *RunOpen) String() string {
 func (*RunOpen) ProtoMessage() {}
 
 func (x *RunOpen) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[38]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3108,7 +3179,7 @@ func (x *RunOpen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunOpen.ProtoReflect.Descriptor instead.
 func (*RunOpen) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{38}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RunOpen) GetRunId() string {
@@ -3199,7 +3270,7 @@ type RunReply struct {
 
 func (x *RunReply) Reset() {
 	*x = RunReply{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[39]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3211,7 +3282,7 @@ func (x *RunReply) String() string {
 func (*RunReply) ProtoMessage() {}
 
 func (x *RunReply) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[39]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3224,7 +3295,7 @@ func (x *RunReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunReply.ProtoReflect.Descriptor instead.
 func (*RunReply) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{39}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RunReply) GetRunId() string {
@@ -3263,7 +3334,7 @@ type RunPlan struct {
 
 func (x *RunPlan) Reset() {
 	*x = RunPlan{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[40]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3275,7 +3346,7 @@ func (x *RunPlan) String() string {
 func (*RunPlan) ProtoMessage() {}
 
 func (x *RunPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[40]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3288,7 +3359,7 @@ func (x *RunPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunPlan.ProtoReflect.Descriptor instead.
 func (*RunPlan) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{40}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *RunPlan) GetRunId() string {
@@ -3343,7 +3414,7 @@ type Scope struct {
 
 func (x *Scope) Reset() {
 	*x = Scope{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[41]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3355,7 +3426,7 @@ func (x *Scope) String() string {
 func (*Scope) ProtoMessage() {}
 
 func (x *Scope) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[41]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3368,7 +3439,7 @@ func (x *Scope) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scope.ProtoReflect.Descriptor instead.
 func (*Scope) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{41}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Scope) GetKind() string {
@@ -3395,7 +3466,7 @@ type Label struct {
 
 func (x *Label) Reset() {
 	*x = Label{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[42]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3407,7 +3478,7 @@ func (x *Label) String() string {
 func (*Label) ProtoMessage() {}
 
 func (x *Label) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[42]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3420,7 +3491,7 @@ func (x *Label) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Label.ProtoReflect.Descriptor instead.
 func (*Label) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{42}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Label) GetKey() string {
@@ -3460,7 +3531,7 @@ type CaptureOpen struct {
 
 func (x *CaptureOpen) Reset() {
 	*x = CaptureOpen{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[43]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3472,7 +3543,7 @@ func (x *CaptureOpen) String() string {
 func (*CaptureOpen) ProtoMessage() {}
 
 func (x *CaptureOpen) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[43]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3485,7 +3556,7 @@ func (x *CaptureOpen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaptureOpen.ProtoReflect.Descriptor instead.
 func (*CaptureOpen) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{43}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *CaptureOpen) GetRunId() string {
@@ -3577,7 +3648,7 @@ type Baseline struct {
 
 func (x *Baseline) Reset() {
 	*x = Baseline{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[44]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3589,7 +3660,7 @@ func (x *Baseline) String() string {
 func (*Baseline) ProtoMessage() {}
 
 func (x *Baseline) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[44]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3602,7 +3673,7 @@ func (x *Baseline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Baseline.ProtoReflect.Descriptor instead.
 func (*Baseline) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{44}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Baseline) GetEpoch() int64 {
@@ -3652,7 +3723,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[45]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3664,7 +3735,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[45]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3677,7 +3748,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{45}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Outcome) GetStatus() string {
@@ -3765,7 +3836,7 @@ type CaptureReply struct {
 
 func (x *CaptureReply) Reset() {
 	*x = CaptureReply{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[46]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3777,7 +3848,7 @@ func (x *CaptureReply) String() string {
 func (*CaptureReply) ProtoMessage() {}
 
 func (x *CaptureReply) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[46]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3790,7 +3861,7 @@ func (x *CaptureReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaptureReply.ProtoReflect.Descriptor instead.
 func (*CaptureReply) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{46}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *CaptureReply) GetRunId() string {
@@ -3849,7 +3920,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[47]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3861,7 +3932,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[47]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3874,7 +3945,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{47}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Batch) GetRunId() string {
@@ -3946,7 +4017,7 @@ type Item struct {
 
 func (x *Item) Reset() {
 	*x = Item{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[48]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3958,7 +4029,7 @@ func (x *Item) String() string {
 func (*Item) ProtoMessage() {}
 
 func (x *Item) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[48]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3971,7 +4042,7 @@ func (x *Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Item.ProtoReflect.Descriptor instead.
 func (*Item) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{48}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Item) GetCanonical() []byte {
@@ -4005,7 +4076,7 @@ type Row struct {
 
 func (x *Row) Reset() {
 	*x = Row{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[49]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4017,7 +4088,7 @@ func (x *Row) String() string {
 func (*Row) ProtoMessage() {}
 
 func (x *Row) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[49]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4030,7 +4101,7 @@ func (x *Row) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Row.ProtoReflect.Descriptor instead.
 func (*Row) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{49}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Row) GetKey() string {
@@ -4070,7 +4141,7 @@ type BatchReceipt struct {
 
 func (x *BatchReceipt) Reset() {
 	*x = BatchReceipt{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[50]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4082,7 +4153,7 @@ func (x *BatchReceipt) String() string {
 func (*BatchReceipt) ProtoMessage() {}
 
 func (x *BatchReceipt) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[50]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4095,7 +4166,7 @@ func (x *BatchReceipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchReceipt.ProtoReflect.Descriptor instead.
 func (*BatchReceipt) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{50}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *BatchReceipt) GetRunId() string {
@@ -4178,7 +4249,7 @@ type Rejection struct {
 
 func (x *Rejection) Reset() {
 	*x = Rejection{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[51]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4190,7 +4261,7 @@ func (x *Rejection) String() string {
 func (*Rejection) ProtoMessage() {}
 
 func (x *Rejection) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[51]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4203,7 +4274,7 @@ func (x *Rejection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejection.ProtoReflect.Descriptor instead.
 func (*Rejection) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{51}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Rejection) GetKey() string {
@@ -4234,7 +4305,7 @@ type RunClose struct {
 
 func (x *RunClose) Reset() {
 	*x = RunClose{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[52]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4246,7 +4317,7 @@ func (x *RunClose) String() string {
 func (*RunClose) ProtoMessage() {}
 
 func (x *RunClose) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[52]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4259,7 +4330,7 @@ func (x *RunClose) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunClose.ProtoReflect.Descriptor instead.
 func (*RunClose) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{52}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *RunClose) GetRunId() string {
@@ -4301,7 +4372,7 @@ type RunReceipt struct {
 
 func (x *RunReceipt) Reset() {
 	*x = RunReceipt{}
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[53]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4313,7 +4384,7 @@ func (x *RunReceipt) String() string {
 func (*RunReceipt) ProtoMessage() {}
 
 func (x *RunReceipt) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[53]
+	mi := &file_maestro_uplink_v1_uplink_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4326,7 +4397,7 @@ func (x *RunReceipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunReceipt.ProtoReflect.Descriptor instead.
 func (*RunReceipt) Descriptor() ([]byte, []int) {
-	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{53}
+	return file_maestro_uplink_v1_uplink_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *RunReceipt) GetRunId() string {
@@ -4543,13 +4614,14 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aenabled\x18\x02 \x01(\bR\aenabled\x12)\n" +
 	"\x10interval_seconds\x18\x03 \x01(\x03R\x0fintervalSeconds\x12\x12\n" +
-	"\x04cron\x18\x04 \x01(\tR\x04cron\"\x88\x02\n" +
+	"\x04cron\x18\x04 \x01(\tR\x04cron\"\xc7\x02\n" +
 	"\aCommand\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x121\n" +
 	"\x03run\x18\x02 \x01(\v2\x1d.maestro.uplink.v1.RunCommandH\x00R\x03run\x127\n" +
 	"\x05check\x18\x03 \x01(\v2\x1f.maestro.uplink.v1.CheckCommandH\x00R\x05check\x12:\n" +
 	"\x06cancel\x18\x04 \x01(\v2 .maestro.uplink.v1.CancelCommandH\x00R\x06cancel\x12:\n" +
-	"\x06resend\x18\x05 \x01(\v2 .maestro.uplink.v1.ResendCommandH\x00R\x06resendB\t\n" +
+	"\x06resend\x18\x05 \x01(\v2 .maestro.uplink.v1.ResendCommandH\x00R\x06resend\x12=\n" +
+	"\achoices\x18\x06 \x01(\v2!.maestro.uplink.v1.ChoicesCommandH\x00R\achoicesB\t\n" +
 	"\acommand\"t\n" +
 	"\n" +
 	"RunCommand\x12\x15\n" +
@@ -4560,7 +4632,12 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\fCheckCommand\x12=\n" +
 	"\n" +
 	"assignment\x18\x01 \x01(\v2\x1d.maestro.uplink.v1.AssignmentR\n" +
-	"assignment\"&\n" +
+	"assignment\"i\n" +
+	"\x0eChoicesCommand\x12=\n" +
+	"\n" +
+	"assignment\x18\x01 \x01(\v2\x1d.maestro.uplink.v1.AssignmentR\n" +
+	"assignment\x12\x18\n" +
+	"\asetting\x18\x02 \x01(\tR\asetting\"&\n" +
 	"\rCancelCommand\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\"4\n" +
 	"\rResendCommand\x12#\n" +
@@ -4739,7 +4816,7 @@ func file_maestro_uplink_v1_uplink_proto_rawDescGZIP() []byte {
 }
 
 var file_maestro_uplink_v1_uplink_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_maestro_uplink_v1_uplink_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
+var file_maestro_uplink_v1_uplink_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
 var file_maestro_uplink_v1_uplink_proto_goTypes = []any{
 	(Verdict)(0),                  // 0: maestro.uplink.v1.Verdict
 	(*FilesRequest)(nil),          // 1: maestro.uplink.v1.FilesRequest
@@ -4774,114 +4851,117 @@ var file_maestro_uplink_v1_uplink_proto_goTypes = []any{
 	(*Command)(nil),               // 30: maestro.uplink.v1.Command
 	(*RunCommand)(nil),            // 31: maestro.uplink.v1.RunCommand
 	(*CheckCommand)(nil),          // 32: maestro.uplink.v1.CheckCommand
-	(*CancelCommand)(nil),         // 33: maestro.uplink.v1.CancelCommand
-	(*ResendCommand)(nil),         // 34: maestro.uplink.v1.ResendCommand
-	(*CommandResult)(nil),         // 35: maestro.uplink.v1.CommandResult
-	(*WantPlugins)(nil),           // 36: maestro.uplink.v1.WantPlugins
-	(*PushRequest)(nil),           // 37: maestro.uplink.v1.PushRequest
-	(*PushResponse)(nil),          // 38: maestro.uplink.v1.PushResponse
-	(*RunOpen)(nil),               // 39: maestro.uplink.v1.RunOpen
-	(*RunReply)(nil),              // 40: maestro.uplink.v1.RunReply
-	(*RunPlan)(nil),               // 41: maestro.uplink.v1.RunPlan
-	(*Scope)(nil),                 // 42: maestro.uplink.v1.Scope
-	(*Label)(nil),                 // 43: maestro.uplink.v1.Label
-	(*CaptureOpen)(nil),           // 44: maestro.uplink.v1.CaptureOpen
-	(*Baseline)(nil),              // 45: maestro.uplink.v1.Baseline
-	(*Outcome)(nil),               // 46: maestro.uplink.v1.Outcome
-	(*CaptureReply)(nil),          // 47: maestro.uplink.v1.CaptureReply
-	(*Batch)(nil),                 // 48: maestro.uplink.v1.Batch
-	(*Item)(nil),                  // 49: maestro.uplink.v1.Item
-	(*Row)(nil),                   // 50: maestro.uplink.v1.Row
-	(*BatchReceipt)(nil),          // 51: maestro.uplink.v1.BatchReceipt
-	(*Rejection)(nil),             // 52: maestro.uplink.v1.Rejection
-	(*RunClose)(nil),              // 53: maestro.uplink.v1.RunClose
-	(*RunReceipt)(nil),            // 54: maestro.uplink.v1.RunReceipt
-	nil,                           // 55: maestro.uplink.v1.Hello.PluginBuildsEntry
-	nil,                           // 56: maestro.uplink.v1.PluginsAtHand.BuildsEntry
-	(*timestamppb.Timestamp)(nil), // 57: google.protobuf.Timestamp
+	(*ChoicesCommand)(nil),        // 33: maestro.uplink.v1.ChoicesCommand
+	(*CancelCommand)(nil),         // 34: maestro.uplink.v1.CancelCommand
+	(*ResendCommand)(nil),         // 35: maestro.uplink.v1.ResendCommand
+	(*CommandResult)(nil),         // 36: maestro.uplink.v1.CommandResult
+	(*WantPlugins)(nil),           // 37: maestro.uplink.v1.WantPlugins
+	(*PushRequest)(nil),           // 38: maestro.uplink.v1.PushRequest
+	(*PushResponse)(nil),          // 39: maestro.uplink.v1.PushResponse
+	(*RunOpen)(nil),               // 40: maestro.uplink.v1.RunOpen
+	(*RunReply)(nil),              // 41: maestro.uplink.v1.RunReply
+	(*RunPlan)(nil),               // 42: maestro.uplink.v1.RunPlan
+	(*Scope)(nil),                 // 43: maestro.uplink.v1.Scope
+	(*Label)(nil),                 // 44: maestro.uplink.v1.Label
+	(*CaptureOpen)(nil),           // 45: maestro.uplink.v1.CaptureOpen
+	(*Baseline)(nil),              // 46: maestro.uplink.v1.Baseline
+	(*Outcome)(nil),               // 47: maestro.uplink.v1.Outcome
+	(*CaptureReply)(nil),          // 48: maestro.uplink.v1.CaptureReply
+	(*Batch)(nil),                 // 49: maestro.uplink.v1.Batch
+	(*Item)(nil),                  // 50: maestro.uplink.v1.Item
+	(*Row)(nil),                   // 51: maestro.uplink.v1.Row
+	(*BatchReceipt)(nil),          // 52: maestro.uplink.v1.BatchReceipt
+	(*Rejection)(nil),             // 53: maestro.uplink.v1.Rejection
+	(*RunClose)(nil),              // 54: maestro.uplink.v1.RunClose
+	(*RunReceipt)(nil),            // 55: maestro.uplink.v1.RunReceipt
+	nil,                           // 56: maestro.uplink.v1.Hello.PluginBuildsEntry
+	nil,                           // 57: maestro.uplink.v1.PluginsAtHand.BuildsEntry
+	(*timestamppb.Timestamp)(nil), // 58: google.protobuf.Timestamp
 }
 var file_maestro_uplink_v1_uplink_proto_depIdxs = []int32{
 	3,  // 0: maestro.uplink.v1.FilesResponse.list:type_name -> maestro.uplink.v1.FileList
 	5,  // 1: maestro.uplink.v1.FilesResponse.chunk:type_name -> maestro.uplink.v1.FileChunk
 	4,  // 2: maestro.uplink.v1.FileList.files:type_name -> maestro.uplink.v1.ConnectionFile
 	10, // 3: maestro.uplink.v1.EnrollRequest.info:type_name -> maestro.uplink.v1.AgentInfo
-	57, // 4: maestro.uplink.v1.RecoverRequest.at:type_name -> google.protobuf.Timestamp
+	58, // 4: maestro.uplink.v1.RecoverRequest.at:type_name -> google.protobuf.Timestamp
 	13, // 5: maestro.uplink.v1.AgentMessage.hello:type_name -> maestro.uplink.v1.Hello
 	17, // 6: maestro.uplink.v1.AgentMessage.plugin:type_name -> maestro.uplink.v1.PluginDescription
 	18, // 7: maestro.uplink.v1.AgentMessage.heartbeat:type_name -> maestro.uplink.v1.Heartbeat
 	19, // 8: maestro.uplink.v1.AgentMessage.progress:type_name -> maestro.uplink.v1.RunProgress
-	35, // 9: maestro.uplink.v1.AgentMessage.result:type_name -> maestro.uplink.v1.CommandResult
+	36, // 9: maestro.uplink.v1.AgentMessage.result:type_name -> maestro.uplink.v1.CommandResult
 	16, // 10: maestro.uplink.v1.AgentMessage.plugins_at_hand:type_name -> maestro.uplink.v1.PluginsAtHand
 	26, // 11: maestro.uplink.v1.AgentMessage.rewrapped:type_name -> maestro.uplink.v1.Rewrapped
 	20, // 12: maestro.uplink.v1.CollectorMessage.welcome:type_name -> maestro.uplink.v1.Welcome
 	21, // 13: maestro.uplink.v1.CollectorMessage.assignments:type_name -> maestro.uplink.v1.Assignments
 	30, // 14: maestro.uplink.v1.CollectorMessage.command:type_name -> maestro.uplink.v1.Command
-	36, // 15: maestro.uplink.v1.CollectorMessage.want_plugins:type_name -> maestro.uplink.v1.WantPlugins
+	37, // 15: maestro.uplink.v1.CollectorMessage.want_plugins:type_name -> maestro.uplink.v1.WantPlugins
 	24, // 16: maestro.uplink.v1.CollectorMessage.rewrap:type_name -> maestro.uplink.v1.Rewrap
 	10, // 17: maestro.uplink.v1.Hello.info:type_name -> maestro.uplink.v1.AgentInfo
 	22, // 18: maestro.uplink.v1.Hello.assignments:type_name -> maestro.uplink.v1.SignedAssignment
 	14, // 19: maestro.uplink.v1.Hello.credentials:type_name -> maestro.uplink.v1.CredentialName
-	57, // 20: maestro.uplink.v1.Hello.clock:type_name -> google.protobuf.Timestamp
+	58, // 20: maestro.uplink.v1.Hello.clock:type_name -> google.protobuf.Timestamp
 	15, // 21: maestro.uplink.v1.Hello.positions:type_name -> maestro.uplink.v1.Position
-	55, // 22: maestro.uplink.v1.Hello.plugin_builds:type_name -> maestro.uplink.v1.Hello.PluginBuildsEntry
-	56, // 23: maestro.uplink.v1.PluginsAtHand.builds:type_name -> maestro.uplink.v1.PluginsAtHand.BuildsEntry
-	57, // 24: maestro.uplink.v1.Heartbeat.clock:type_name -> google.protobuf.Timestamp
-	57, // 25: maestro.uplink.v1.Heartbeat.certificate_not_after:type_name -> google.protobuf.Timestamp
-	57, // 26: maestro.uplink.v1.RunProgress.started_at:type_name -> google.protobuf.Timestamp
-	57, // 27: maestro.uplink.v1.Welcome.clock:type_name -> google.protobuf.Timestamp
+	56, // 22: maestro.uplink.v1.Hello.plugin_builds:type_name -> maestro.uplink.v1.Hello.PluginBuildsEntry
+	57, // 23: maestro.uplink.v1.PluginsAtHand.builds:type_name -> maestro.uplink.v1.PluginsAtHand.BuildsEntry
+	58, // 24: maestro.uplink.v1.Heartbeat.clock:type_name -> google.protobuf.Timestamp
+	58, // 25: maestro.uplink.v1.Heartbeat.certificate_not_after:type_name -> google.protobuf.Timestamp
+	58, // 26: maestro.uplink.v1.RunProgress.started_at:type_name -> google.protobuf.Timestamp
+	58, // 27: maestro.uplink.v1.Welcome.clock:type_name -> google.protobuf.Timestamp
 	22, // 28: maestro.uplink.v1.Assignments.assignments:type_name -> maestro.uplink.v1.SignedAssignment
 	29, // 29: maestro.uplink.v1.Assignment.kinds:type_name -> maestro.uplink.v1.KindSchedule
-	57, // 30: maestro.uplink.v1.Assignment.run_until:type_name -> google.protobuf.Timestamp
+	58, // 30: maestro.uplink.v1.Assignment.run_until:type_name -> google.protobuf.Timestamp
 	25, // 31: maestro.uplink.v1.Rewrap.items:type_name -> maestro.uplink.v1.RewrapItem
 	27, // 32: maestro.uplink.v1.Rewrapped.items:type_name -> maestro.uplink.v1.RewrappedItem
 	28, // 33: maestro.uplink.v1.RewrappedItem.wraps:type_name -> maestro.uplink.v1.SealedWrap
 	31, // 34: maestro.uplink.v1.Command.run:type_name -> maestro.uplink.v1.RunCommand
 	32, // 35: maestro.uplink.v1.Command.check:type_name -> maestro.uplink.v1.CheckCommand
-	33, // 36: maestro.uplink.v1.Command.cancel:type_name -> maestro.uplink.v1.CancelCommand
-	34, // 37: maestro.uplink.v1.Command.resend:type_name -> maestro.uplink.v1.ResendCommand
-	23, // 38: maestro.uplink.v1.CheckCommand.assignment:type_name -> maestro.uplink.v1.Assignment
-	39, // 39: maestro.uplink.v1.PushRequest.open:type_name -> maestro.uplink.v1.RunOpen
-	41, // 40: maestro.uplink.v1.PushRequest.plan:type_name -> maestro.uplink.v1.RunPlan
-	44, // 41: maestro.uplink.v1.PushRequest.capture:type_name -> maestro.uplink.v1.CaptureOpen
-	48, // 42: maestro.uplink.v1.PushRequest.batch:type_name -> maestro.uplink.v1.Batch
-	53, // 43: maestro.uplink.v1.PushRequest.close:type_name -> maestro.uplink.v1.RunClose
-	40, // 44: maestro.uplink.v1.PushResponse.run:type_name -> maestro.uplink.v1.RunReply
-	47, // 45: maestro.uplink.v1.PushResponse.capture:type_name -> maestro.uplink.v1.CaptureReply
-	51, // 46: maestro.uplink.v1.PushResponse.batch:type_name -> maestro.uplink.v1.BatchReceipt
-	54, // 47: maestro.uplink.v1.PushResponse.close:type_name -> maestro.uplink.v1.RunReceipt
-	57, // 48: maestro.uplink.v1.RunOpen.started_at:type_name -> google.protobuf.Timestamp
-	57, // 49: maestro.uplink.v1.RunOpen.finished_at:type_name -> google.protobuf.Timestamp
-	0,  // 50: maestro.uplink.v1.RunReply.verdict:type_name -> maestro.uplink.v1.Verdict
-	42, // 51: maestro.uplink.v1.RunPlan.scopes:type_name -> maestro.uplink.v1.Scope
-	43, // 52: maestro.uplink.v1.Scope.partition:type_name -> maestro.uplink.v1.Label
-	46, // 53: maestro.uplink.v1.CaptureOpen.outcome:type_name -> maestro.uplink.v1.Outcome
-	45, // 54: maestro.uplink.v1.CaptureOpen.baseline:type_name -> maestro.uplink.v1.Baseline
-	57, // 55: maestro.uplink.v1.CaptureOpen.read_at:type_name -> google.protobuf.Timestamp
-	0,  // 56: maestro.uplink.v1.CaptureReply.verdict:type_name -> maestro.uplink.v1.Verdict
-	49, // 57: maestro.uplink.v1.Batch.upserts:type_name -> maestro.uplink.v1.Item
-	50, // 58: maestro.uplink.v1.Batch.list:type_name -> maestro.uplink.v1.Row
-	52, // 59: maestro.uplink.v1.BatchReceipt.rejected:type_name -> maestro.uplink.v1.Rejection
-	0,  // 60: maestro.uplink.v1.BatchReceipt.verdict:type_name -> maestro.uplink.v1.Verdict
-	50, // 61: maestro.uplink.v1.BatchReceipt.index:type_name -> maestro.uplink.v1.Row
-	57, // 62: maestro.uplink.v1.RunClose.finished_at:type_name -> google.protobuf.Timestamp
-	0,  // 63: maestro.uplink.v1.RunReceipt.verdict:type_name -> maestro.uplink.v1.Verdict
-	6,  // 64: maestro.uplink.v1.Uplink.Enroll:input_type -> maestro.uplink.v1.EnrollRequest
-	7,  // 65: maestro.uplink.v1.Uplink.Renew:input_type -> maestro.uplink.v1.RenewRequest
-	8,  // 66: maestro.uplink.v1.Uplink.Recover:input_type -> maestro.uplink.v1.RecoverRequest
-	11, // 67: maestro.uplink.v1.Uplink.Session:input_type -> maestro.uplink.v1.AgentMessage
-	37, // 68: maestro.uplink.v1.Uplink.Push:input_type -> maestro.uplink.v1.PushRequest
-	1,  // 69: maestro.uplink.v1.Uplink.Files:input_type -> maestro.uplink.v1.FilesRequest
-	9,  // 70: maestro.uplink.v1.Uplink.Enroll:output_type -> maestro.uplink.v1.EnrollResponse
-	9,  // 71: maestro.uplink.v1.Uplink.Renew:output_type -> maestro.uplink.v1.EnrollResponse
-	9,  // 72: maestro.uplink.v1.Uplink.Recover:output_type -> maestro.uplink.v1.EnrollResponse
-	12, // 73: maestro.uplink.v1.Uplink.Session:output_type -> maestro.uplink.v1.CollectorMessage
-	38, // 74: maestro.uplink.v1.Uplink.Push:output_type -> maestro.uplink.v1.PushResponse
-	2,  // 75: maestro.uplink.v1.Uplink.Files:output_type -> maestro.uplink.v1.FilesResponse
-	70, // [70:76] is the sub-list for method output_type
-	64, // [64:70] is the sub-list for method input_type
-	64, // [64:64] is the sub-list for extension type_name
-	64, // [64:64] is the sub-list for extension extendee
-	0,  // [0:64] is the sub-list for field type_name
+	34, // 36: maestro.uplink.v1.Command.cancel:type_name -> maestro.uplink.v1.CancelCommand
+	35, // 37: maestro.uplink.v1.Command.resend:type_name -> maestro.uplink.v1.ResendCommand
+	33, // 38: maestro.uplink.v1.Command.choices:type_name -> maestro.uplink.v1.ChoicesCommand
+	23, // 39: maestro.uplink.v1.CheckCommand.assignment:type_name -> maestro.uplink.v1.Assignment
+	23, // 40: maestro.uplink.v1.ChoicesCommand.assignment:type_name -> maestro.uplink.v1.Assignment
+	40, // 41: maestro.uplink.v1.PushRequest.open:type_name -> maestro.uplink.v1.RunOpen
+	42, // 42: maestro.uplink.v1.PushRequest.plan:type_name -> maestro.uplink.v1.RunPlan
+	45, // 43: maestro.uplink.v1.PushRequest.capture:type_name -> maestro.uplink.v1.CaptureOpen
+	49, // 44: maestro.uplink.v1.PushRequest.batch:type_name -> maestro.uplink.v1.Batch
+	54, // 45: maestro.uplink.v1.PushRequest.close:type_name -> maestro.uplink.v1.RunClose
+	41, // 46: maestro.uplink.v1.PushResponse.run:type_name -> maestro.uplink.v1.RunReply
+	48, // 47: maestro.uplink.v1.PushResponse.capture:type_name -> maestro.uplink.v1.CaptureReply
+	52, // 48: maestro.uplink.v1.PushResponse.batch:type_name -> maestro.uplink.v1.BatchReceipt
+	55, // 49: maestro.uplink.v1.PushResponse.close:type_name -> maestro.uplink.v1.RunReceipt
+	58, // 50: maestro.uplink.v1.RunOpen.started_at:type_name -> google.protobuf.Timestamp
+	58, // 51: maestro.uplink.v1.RunOpen.finished_at:type_name -> google.protobuf.Timestamp
+	0,  // 52: maestro.uplink.v1.RunReply.verdict:type_name -> maestro.uplink.v1.Verdict
+	43, // 53: maestro.uplink.v1.RunPlan.scopes:type_name -> maestro.uplink.v1.Scope
+	44, // 54: maestro.uplink.v1.Scope.partition:type_name -> maestro.uplink.v1.Label
+	47, // 55: maestro.uplink.v1.CaptureOpen.outcome:type_name -> maestro.uplink.v1.Outcome
+	46, // 56: maestro.uplink.v1.CaptureOpen.baseline:type_name -> maestro.uplink.v1.Baseline
+	58, // 57: maestro.uplink.v1.CaptureOpen.read_at:type_name -> google.protobuf.Timestamp
+	0,  // 58: maestro.uplink.v1.CaptureReply.verdict:type_name -> maestro.uplink.v1.Verdict
+	50, // 59: maestro.uplink.v1.Batch.upserts:type_name -> maestro.uplink.v1.Item
+	51, // 60: maestro.uplink.v1.Batch.list:type_name -> maestro.uplink.v1.Row
+	53, // 61: maestro.uplink.v1.BatchReceipt.rejected:type_name -> maestro.uplink.v1.Rejection
+	0,  // 62: maestro.uplink.v1.BatchReceipt.verdict:type_name -> maestro.uplink.v1.Verdict
+	51, // 63: maestro.uplink.v1.BatchReceipt.index:type_name -> maestro.uplink.v1.Row
+	58, // 64: maestro.uplink.v1.RunClose.finished_at:type_name -> google.protobuf.Timestamp
+	0,  // 65: maestro.uplink.v1.RunReceipt.verdict:type_name -> maestro.uplink.v1.Verdict
+	6,  // 66: maestro.uplink.v1.Uplink.Enroll:input_type -> maestro.uplink.v1.EnrollRequest
+	7,  // 67: maestro.uplink.v1.Uplink.Renew:input_type -> maestro.uplink.v1.RenewRequest
+	8,  // 68: maestro.uplink.v1.Uplink.Recover:input_type -> maestro.uplink.v1.RecoverRequest
+	11, // 69: maestro.uplink.v1.Uplink.Session:input_type -> maestro.uplink.v1.AgentMessage
+	38, // 70: maestro.uplink.v1.Uplink.Push:input_type -> maestro.uplink.v1.PushRequest
+	1,  // 71: maestro.uplink.v1.Uplink.Files:input_type -> maestro.uplink.v1.FilesRequest
+	9,  // 72: maestro.uplink.v1.Uplink.Enroll:output_type -> maestro.uplink.v1.EnrollResponse
+	9,  // 73: maestro.uplink.v1.Uplink.Renew:output_type -> maestro.uplink.v1.EnrollResponse
+	9,  // 74: maestro.uplink.v1.Uplink.Recover:output_type -> maestro.uplink.v1.EnrollResponse
+	12, // 75: maestro.uplink.v1.Uplink.Session:output_type -> maestro.uplink.v1.CollectorMessage
+	39, // 76: maestro.uplink.v1.Uplink.Push:output_type -> maestro.uplink.v1.PushResponse
+	2,  // 77: maestro.uplink.v1.Uplink.Files:output_type -> maestro.uplink.v1.FilesResponse
+	72, // [72:78] is the sub-list for method output_type
+	66, // [66:72] is the sub-list for method input_type
+	66, // [66:66] is the sub-list for extension type_name
+	66, // [66:66] is the sub-list for extension extendee
+	0,  // [0:66] is the sub-list for field type_name
 }
 
 func init() { file_maestro_uplink_v1_uplink_proto_init() }
@@ -4914,15 +4994,16 @@ func file_maestro_uplink_v1_uplink_proto_init() {
 		(*Command_Check)(nil),
 		(*Command_Cancel)(nil),
 		(*Command_Resend)(nil),
+		(*Command_Choices)(nil),
 	}
-	file_maestro_uplink_v1_uplink_proto_msgTypes[36].OneofWrappers = []any{
+	file_maestro_uplink_v1_uplink_proto_msgTypes[37].OneofWrappers = []any{
 		(*PushRequest_Open)(nil),
 		(*PushRequest_Plan)(nil),
 		(*PushRequest_Capture)(nil),
 		(*PushRequest_Batch)(nil),
 		(*PushRequest_Close)(nil),
 	}
-	file_maestro_uplink_v1_uplink_proto_msgTypes[37].OneofWrappers = []any{
+	file_maestro_uplink_v1_uplink_proto_msgTypes[38].OneofWrappers = []any{
 		(*PushResponse_Run)(nil),
 		(*PushResponse_Capture)(nil),
 		(*PushResponse_Batch)(nil),
@@ -4934,7 +5015,7 @@ func file_maestro_uplink_v1_uplink_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_maestro_uplink_v1_uplink_proto_rawDesc), len(file_maestro_uplink_v1_uplink_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   56,
+			NumMessages:   57,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

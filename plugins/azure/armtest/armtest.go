@@ -302,6 +302,14 @@ func (a *Azure) list(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	path := "/" + strings.ToLower(parts[2])
+	if path == "/locations" {
+		a.page(w, req, []json.RawMessage{
+			encode(map[string]any{"name": "westeurope", "displayName": "West Europe", "metadata": map[string]any{"regionType": "Physical"}}),
+			encode(map[string]any{"name": "europe", "displayName": "Europe", "metadata": map[string]any{"regionType": "Logical"}}),
+			encode(map[string]any{"name": "northeurope", "displayName": "North Europe", "metadata": map[string]any{"regionType": "Physical"}}),
+		})
+		return
+	}
 	if !strings.Contains(path, "/providers/") {
 		refuse(w, 404, "InvalidResourceType", "The resource type could not be found.")
 		return

@@ -146,7 +146,9 @@ type DescribeResponse struct {
 	// Text to paste at the provider that grants what all kinds need.
 	Policy string `protobuf:"bytes,12,opt,name=policy,proto3" json:"policy,omitempty"`
 	// The plugin reads files that people upload to the connection, from the folder that the variable MAESTRO_FILES names.
-	Files         bool `protobuf:"varint,13,opt,name=files,proto3" json:"files,omitempty"`
+	Files bool `protobuf:"varint,13,opt,name=files,proto3" json:"files,omitempty"`
+	// JSON pointers of settings that Choices answers for: "/regions". Each may be left out of the settings, and is text or a list of texts.
+	Choices       []string `protobuf:"bytes,14,rep,name=choices,proto3" json:"choices,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -270,6 +272,13 @@ func (x *DescribeResponse) GetFiles() bool {
 		return x.Files
 	}
 	return false
+}
+
+func (x *DescribeResponse) GetChoices() []string {
+	if x != nil {
+		return x.Choices
+	}
+	return nil
 }
 
 type KindSupport struct {
@@ -923,6 +932,177 @@ func (x *CheckItem) GetAdvice() string {
 	return ""
 }
 
+type ChoicesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The settings so far, without the one that is asked for.
+	Connection *Connection `protobuf:"bytes,1,opt,name=connection,proto3" json:"connection,omitempty"`
+	// JSON pointer of the setting.
+	Setting       string `protobuf:"bytes,2,opt,name=setting,proto3" json:"setting,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChoicesRequest) Reset() {
+	*x = ChoicesRequest{}
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChoicesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChoicesRequest) ProtoMessage() {}
+
+func (x *ChoicesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChoicesRequest.ProtoReflect.Descriptor instead.
+func (*ChoicesRequest) Descriptor() ([]byte, []int) {
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ChoicesRequest) GetConnection() *Connection {
+	if x != nil {
+		return x.Connection
+	}
+	return nil
+}
+
+func (x *ChoicesRequest) GetSetting() string {
+	if x != nil {
+		return x.Setting
+	}
+	return ""
+}
+
+type ChoicesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order in which people should see them; at most 1,000.
+	Choices []*Choice `protobuf:"bytes,1,rep,name=choices,proto3" json:"choices,omitempty"`
+	// There are more than were listed.
+	More          bool `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChoicesResponse) Reset() {
+	*x = ChoicesResponse{}
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChoicesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChoicesResponse) ProtoMessage() {}
+
+func (x *ChoicesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChoicesResponse.ProtoReflect.Descriptor instead.
+func (*ChoicesResponse) Descriptor() ([]byte, []int) {
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ChoicesResponse) GetChoices() []*Choice {
+	if x != nil {
+		return x.Choices
+	}
+	return nil
+}
+
+func (x *ChoicesResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+type Choice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the setting would hold.
+	Value string `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	// For people; empty where the value speaks for itself.
+	Label string `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
+	// A few words that help to choose.
+	Note          string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Choice) Reset() {
+	*x = Choice{}
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Choice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Choice) ProtoMessage() {}
+
+func (x *Choice) ProtoReflect() protoreflect.Message {
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Choice.ProtoReflect.Descriptor instead.
+func (*Choice) Descriptor() ([]byte, []int) {
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Choice) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *Choice) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *Choice) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
 type PlanRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Connection    *Connection            `protobuf:"bytes,1,opt,name=connection,proto3" json:"connection,omitempty"`
@@ -933,7 +1113,7 @@ type PlanRequest struct {
 
 func (x *PlanRequest) Reset() {
 	*x = PlanRequest{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[12]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -945,7 +1125,7 @@ func (x *PlanRequest) String() string {
 func (*PlanRequest) ProtoMessage() {}
 
 func (x *PlanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[12]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -958,7 +1138,7 @@ func (x *PlanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanRequest.ProtoReflect.Descriptor instead.
 func (*PlanRequest) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{12}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PlanRequest) GetConnection() *Connection {
@@ -988,7 +1168,7 @@ type PlanResponse struct {
 
 func (x *PlanResponse) Reset() {
 	*x = PlanResponse{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[13]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1000,7 +1180,7 @@ func (x *PlanResponse) String() string {
 func (*PlanResponse) ProtoMessage() {}
 
 func (x *PlanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[13]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1013,7 +1193,7 @@ func (x *PlanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanResponse.ProtoReflect.Descriptor instead.
 func (*PlanResponse) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{13}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PlanResponse) GetScopes() []*Scope {
@@ -1047,7 +1227,7 @@ type DiscoverRequest struct {
 
 func (x *DiscoverRequest) Reset() {
 	*x = DiscoverRequest{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[14]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1059,7 +1239,7 @@ func (x *DiscoverRequest) String() string {
 func (*DiscoverRequest) ProtoMessage() {}
 
 func (x *DiscoverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[14]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1072,7 +1252,7 @@ func (x *DiscoverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiscoverRequest.ProtoReflect.Descriptor instead.
 func (*DiscoverRequest) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{14}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DiscoverRequest) GetConnection() *Connection {
@@ -1105,7 +1285,7 @@ type DiscoverResponse struct {
 
 func (x *DiscoverResponse) Reset() {
 	*x = DiscoverResponse{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[15]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1117,7 +1297,7 @@ func (x *DiscoverResponse) String() string {
 func (*DiscoverResponse) ProtoMessage() {}
 
 func (x *DiscoverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[15]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1130,7 +1310,7 @@ func (x *DiscoverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiscoverResponse.ProtoReflect.Descriptor instead.
 func (*DiscoverResponse) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{15}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DiscoverResponse) GetScope() int32 {
@@ -1206,7 +1386,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[16]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1218,7 +1398,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[16]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1231,7 +1411,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{16}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Batch) GetResources() []*Resource {
@@ -1251,7 +1431,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[17]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1263,7 +1443,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[17]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1276,7 +1456,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{17}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Progress) GetListed() int32 {
@@ -1319,7 +1499,7 @@ type Resource struct {
 
 func (x *Resource) Reset() {
 	*x = Resource{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[18]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1331,7 +1511,7 @@ func (x *Resource) String() string {
 func (*Resource) ProtoMessage() {}
 
 func (x *Resource) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[18]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1344,7 +1524,7 @@ func (x *Resource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resource.ProtoReflect.Descriptor instead.
 func (*Resource) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{18}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Resource) GetKind() string {
@@ -1455,7 +1635,7 @@ type Tag struct {
 
 func (x *Tag) Reset() {
 	*x = Tag{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[19]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1467,7 +1647,7 @@ func (x *Tag) String() string {
 func (*Tag) ProtoMessage() {}
 
 func (x *Tag) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[19]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1480,7 +1660,7 @@ func (x *Tag) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tag.ProtoReflect.Descriptor instead.
 func (*Tag) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{19}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Tag) GetKey() string {
@@ -1507,7 +1687,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[20]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1519,7 +1699,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[20]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1532,7 +1712,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{20}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Identifier) GetType() string {
@@ -1562,7 +1742,7 @@ type Relation struct {
 
 func (x *Relation) Reset() {
 	*x = Relation{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[21]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1574,7 +1754,7 @@ func (x *Relation) String() string {
 func (*Relation) ProtoMessage() {}
 
 func (x *Relation) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[21]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1587,7 +1767,7 @@ func (x *Relation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Relation.ProtoReflect.Descriptor instead.
 func (*Relation) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{21}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Relation) GetVerb() string {
@@ -1636,7 +1816,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[22]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1648,7 +1828,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[22]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1661,7 +1841,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{22}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Outcome) GetStatus() Status {
@@ -1739,7 +1919,7 @@ var File_maestro_plugin_v1_plugin_proto protoreflect.FileDescriptor
 const file_maestro_plugin_v1_plugin_proto_rawDesc = "" +
 	"\n" +
 	"\x1emaestro/plugin/v1/plugin.proto\x12\x11maestro.plugin.v1\"\x11\n" +
-	"\x0fDescribeRequest\"\xfe\x03\n" +
+	"\x0fDescribeRequest\"\x98\x04\n" +
 	"\x10DescribeResponse\x12\x1e\n" +
 	"\n" +
 	"capability\x18\x01 \x01(\x05R\n" +
@@ -1756,7 +1936,8 @@ const file_maestro_plugin_v1_plugin_proto_rawDesc = "" +
 	" \x01(\x05R\x11maxParallelScopes\x123\n" +
 	"\x15stateless_connections\x18\v \x01(\bR\x14statelessConnections\x12\x16\n" +
 	"\x06policy\x18\f \x01(\tR\x06policy\x12\x14\n" +
-	"\x05files\x18\r \x01(\bR\x05files\"\xfe\x01\n" +
+	"\x05files\x18\r \x01(\bR\x05files\x12\x18\n" +
+	"\achoices\x18\x0e \x03(\tR\achoices\"\xfe\x01\n" +
 	"\vKindSupport\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05major\x18\x02 \x01(\x05R\x05major\x12\x16\n" +
@@ -1807,7 +1988,19 @@ const file_maestro_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x0e\n" +
 	"\x02ok\x18\x03 \x01(\bR\x02ok\x12\x18\n" +
 	"\amessage\x18\x04 \x01(\tR\amessage\x12\x16\n" +
-	"\x06advice\x18\x05 \x01(\tR\x06advice\"b\n" +
+	"\x06advice\x18\x05 \x01(\tR\x06advice\"i\n" +
+	"\x0eChoicesRequest\x12=\n" +
+	"\n" +
+	"connection\x18\x01 \x01(\v2\x1d.maestro.plugin.v1.ConnectionR\n" +
+	"connection\x12\x18\n" +
+	"\asetting\x18\x02 \x01(\tR\asetting\"Z\n" +
+	"\x0fChoicesResponse\x123\n" +
+	"\achoices\x18\x01 \x03(\v2\x19.maestro.plugin.v1.ChoiceR\achoices\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"H\n" +
+	"\x06Choice\x12\x14\n" +
+	"\x05value\x18\x01 \x01(\tR\x05value\x12\x14\n" +
+	"\x05label\x18\x02 \x01(\tR\x05label\x12\x12\n" +
+	"\x04note\x18\x03 \x01(\tR\x04note\"b\n" +
 	"\vPlanRequest\x12=\n" +
 	"\n" +
 	"connection\x18\x01 \x01(\v2\x1d.maestro.plugin.v1.ConnectionR\n" +
@@ -1890,14 +2083,15 @@ const file_maestro_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x12STATUS_UNREACHABLE\x10\x05\x12\x16\n" +
 	"\x12STATUS_UNSUPPORTED\x10\x06\x12\x11\n" +
 	"\rSTATUS_FAILED\x10\a\x12\x14\n" +
-	"\x10STATUS_NOT_TRIED\x10\b2\x9a\x03\n" +
+	"\x10STATUS_NOT_TRIED\x10\b2\xec\x03\n" +
 	"\x06Plugin\x12S\n" +
 	"\bDescribe\x12\".maestro.plugin.v1.DescribeRequest\x1a#.maestro.plugin.v1.DescribeResponse\x12J\n" +
 	"\x05Check\x12\x1f.maestro.plugin.v1.CheckRequest\x1a .maestro.plugin.v1.CheckResponse\x12G\n" +
 	"\x04Plan\x12\x1e.maestro.plugin.v1.PlanRequest\x1a\x1f.maestro.plugin.v1.PlanResponse\x12O\n" +
 	"\n" +
 	"PlanStream\x12\x1e.maestro.plugin.v1.PlanRequest\x1a\x1f.maestro.plugin.v1.PlanResponse0\x01\x12U\n" +
-	"\bDiscover\x12\".maestro.plugin.v1.DiscoverRequest\x1a#.maestro.plugin.v1.DiscoverResponse0\x01B.Z,maestro.internal/sdk/proto/pluginv1;pluginv1b\x06proto3"
+	"\bDiscover\x12\".maestro.plugin.v1.DiscoverRequest\x1a#.maestro.plugin.v1.DiscoverResponse0\x01\x12P\n" +
+	"\aChoices\x12!.maestro.plugin.v1.ChoicesRequest\x1a\".maestro.plugin.v1.ChoicesResponseB.Z,maestro.internal/sdk/proto/pluginv1;pluginv1b\x06proto3"
 
 var (
 	file_maestro_plugin_v1_plugin_proto_rawDescOnce sync.Once
@@ -1912,7 +2106,7 @@ func file_maestro_plugin_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_maestro_plugin_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_maestro_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_maestro_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_maestro_plugin_v1_plugin_proto_goTypes = []any{
 	(Status)(0),              // 0: maestro.plugin.v1.Status
 	(*DescribeRequest)(nil),  // 1: maestro.plugin.v1.DescribeRequest
@@ -1927,17 +2121,20 @@ var file_maestro_plugin_v1_plugin_proto_goTypes = []any{
 	(*CheckRequest)(nil),     // 10: maestro.plugin.v1.CheckRequest
 	(*CheckResponse)(nil),    // 11: maestro.plugin.v1.CheckResponse
 	(*CheckItem)(nil),        // 12: maestro.plugin.v1.CheckItem
-	(*PlanRequest)(nil),      // 13: maestro.plugin.v1.PlanRequest
-	(*PlanResponse)(nil),     // 14: maestro.plugin.v1.PlanResponse
-	(*DiscoverRequest)(nil),  // 15: maestro.plugin.v1.DiscoverRequest
-	(*DiscoverResponse)(nil), // 16: maestro.plugin.v1.DiscoverResponse
-	(*Batch)(nil),            // 17: maestro.plugin.v1.Batch
-	(*Progress)(nil),         // 18: maestro.plugin.v1.Progress
-	(*Resource)(nil),         // 19: maestro.plugin.v1.Resource
-	(*Tag)(nil),              // 20: maestro.plugin.v1.Tag
-	(*Identifier)(nil),       // 21: maestro.plugin.v1.Identifier
-	(*Relation)(nil),         // 22: maestro.plugin.v1.Relation
-	(*Outcome)(nil),          // 23: maestro.plugin.v1.Outcome
+	(*ChoicesRequest)(nil),   // 13: maestro.plugin.v1.ChoicesRequest
+	(*ChoicesResponse)(nil),  // 14: maestro.plugin.v1.ChoicesResponse
+	(*Choice)(nil),           // 15: maestro.plugin.v1.Choice
+	(*PlanRequest)(nil),      // 16: maestro.plugin.v1.PlanRequest
+	(*PlanResponse)(nil),     // 17: maestro.plugin.v1.PlanResponse
+	(*DiscoverRequest)(nil),  // 18: maestro.plugin.v1.DiscoverRequest
+	(*DiscoverResponse)(nil), // 19: maestro.plugin.v1.DiscoverResponse
+	(*Batch)(nil),            // 20: maestro.plugin.v1.Batch
+	(*Progress)(nil),         // 21: maestro.plugin.v1.Progress
+	(*Resource)(nil),         // 22: maestro.plugin.v1.Resource
+	(*Tag)(nil),              // 23: maestro.plugin.v1.Tag
+	(*Identifier)(nil),       // 24: maestro.plugin.v1.Identifier
+	(*Relation)(nil),         // 25: maestro.plugin.v1.Relation
+	(*Outcome)(nil),          // 26: maestro.plugin.v1.Outcome
 }
 var file_maestro_plugin_v1_plugin_proto_depIdxs = []int32{
 	3,  // 0: maestro.plugin.v1.DescribeResponse.kinds:type_name -> maestro.plugin.v1.KindSupport
@@ -1947,35 +2144,39 @@ var file_maestro_plugin_v1_plugin_proto_depIdxs = []int32{
 	8,  // 4: maestro.plugin.v1.Scope.partition:type_name -> maestro.plugin.v1.Label
 	6,  // 5: maestro.plugin.v1.CheckRequest.connection:type_name -> maestro.plugin.v1.Connection
 	12, // 6: maestro.plugin.v1.CheckResponse.items:type_name -> maestro.plugin.v1.CheckItem
-	6,  // 7: maestro.plugin.v1.PlanRequest.connection:type_name -> maestro.plugin.v1.Connection
-	9,  // 8: maestro.plugin.v1.PlanResponse.scopes:type_name -> maestro.plugin.v1.Scope
-	6,  // 9: maestro.plugin.v1.DiscoverRequest.connection:type_name -> maestro.plugin.v1.Connection
-	9,  // 10: maestro.plugin.v1.DiscoverRequest.scopes:type_name -> maestro.plugin.v1.Scope
-	17, // 11: maestro.plugin.v1.DiscoverResponse.batch:type_name -> maestro.plugin.v1.Batch
-	18, // 12: maestro.plugin.v1.DiscoverResponse.progress:type_name -> maestro.plugin.v1.Progress
-	23, // 13: maestro.plugin.v1.DiscoverResponse.done:type_name -> maestro.plugin.v1.Outcome
-	19, // 14: maestro.plugin.v1.Batch.resources:type_name -> maestro.plugin.v1.Resource
-	20, // 15: maestro.plugin.v1.Resource.tags:type_name -> maestro.plugin.v1.Tag
-	21, // 16: maestro.plugin.v1.Resource.identifiers:type_name -> maestro.plugin.v1.Identifier
-	22, // 17: maestro.plugin.v1.Resource.relations:type_name -> maestro.plugin.v1.Relation
-	8,  // 18: maestro.plugin.v1.Resource.partition:type_name -> maestro.plugin.v1.Label
-	21, // 19: maestro.plugin.v1.Relation.selector:type_name -> maestro.plugin.v1.Identifier
-	0,  // 20: maestro.plugin.v1.Outcome.status:type_name -> maestro.plugin.v1.Status
-	1,  // 21: maestro.plugin.v1.Plugin.Describe:input_type -> maestro.plugin.v1.DescribeRequest
-	10, // 22: maestro.plugin.v1.Plugin.Check:input_type -> maestro.plugin.v1.CheckRequest
-	13, // 23: maestro.plugin.v1.Plugin.Plan:input_type -> maestro.plugin.v1.PlanRequest
-	13, // 24: maestro.plugin.v1.Plugin.PlanStream:input_type -> maestro.plugin.v1.PlanRequest
-	15, // 25: maestro.plugin.v1.Plugin.Discover:input_type -> maestro.plugin.v1.DiscoverRequest
-	2,  // 26: maestro.plugin.v1.Plugin.Describe:output_type -> maestro.plugin.v1.DescribeResponse
-	11, // 27: maestro.plugin.v1.Plugin.Check:output_type -> maestro.plugin.v1.CheckResponse
-	14, // 28: maestro.plugin.v1.Plugin.Plan:output_type -> maestro.plugin.v1.PlanResponse
-	14, // 29: maestro.plugin.v1.Plugin.PlanStream:output_type -> maestro.plugin.v1.PlanResponse
-	16, // 30: maestro.plugin.v1.Plugin.Discover:output_type -> maestro.plugin.v1.DiscoverResponse
-	26, // [26:31] is the sub-list for method output_type
-	21, // [21:26] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	6,  // 7: maestro.plugin.v1.ChoicesRequest.connection:type_name -> maestro.plugin.v1.Connection
+	15, // 8: maestro.plugin.v1.ChoicesResponse.choices:type_name -> maestro.plugin.v1.Choice
+	6,  // 9: maestro.plugin.v1.PlanRequest.connection:type_name -> maestro.plugin.v1.Connection
+	9,  // 10: maestro.plugin.v1.PlanResponse.scopes:type_name -> maestro.plugin.v1.Scope
+	6,  // 11: maestro.plugin.v1.DiscoverRequest.connection:type_name -> maestro.plugin.v1.Connection
+	9,  // 12: maestro.plugin.v1.DiscoverRequest.scopes:type_name -> maestro.plugin.v1.Scope
+	20, // 13: maestro.plugin.v1.DiscoverResponse.batch:type_name -> maestro.plugin.v1.Batch
+	21, // 14: maestro.plugin.v1.DiscoverResponse.progress:type_name -> maestro.plugin.v1.Progress
+	26, // 15: maestro.plugin.v1.DiscoverResponse.done:type_name -> maestro.plugin.v1.Outcome
+	22, // 16: maestro.plugin.v1.Batch.resources:type_name -> maestro.plugin.v1.Resource
+	23, // 17: maestro.plugin.v1.Resource.tags:type_name -> maestro.plugin.v1.Tag
+	24, // 18: maestro.plugin.v1.Resource.identifiers:type_name -> maestro.plugin.v1.Identifier
+	25, // 19: maestro.plugin.v1.Resource.relations:type_name -> maestro.plugin.v1.Relation
+	8,  // 20: maestro.plugin.v1.Resource.partition:type_name -> maestro.plugin.v1.Label
+	24, // 21: maestro.plugin.v1.Relation.selector:type_name -> maestro.plugin.v1.Identifier
+	0,  // 22: maestro.plugin.v1.Outcome.status:type_name -> maestro.plugin.v1.Status
+	1,  // 23: maestro.plugin.v1.Plugin.Describe:input_type -> maestro.plugin.v1.DescribeRequest
+	10, // 24: maestro.plugin.v1.Plugin.Check:input_type -> maestro.plugin.v1.CheckRequest
+	16, // 25: maestro.plugin.v1.Plugin.Plan:input_type -> maestro.plugin.v1.PlanRequest
+	16, // 26: maestro.plugin.v1.Plugin.PlanStream:input_type -> maestro.plugin.v1.PlanRequest
+	18, // 27: maestro.plugin.v1.Plugin.Discover:input_type -> maestro.plugin.v1.DiscoverRequest
+	13, // 28: maestro.plugin.v1.Plugin.Choices:input_type -> maestro.plugin.v1.ChoicesRequest
+	2,  // 29: maestro.plugin.v1.Plugin.Describe:output_type -> maestro.plugin.v1.DescribeResponse
+	11, // 30: maestro.plugin.v1.Plugin.Check:output_type -> maestro.plugin.v1.CheckResponse
+	17, // 31: maestro.plugin.v1.Plugin.Plan:output_type -> maestro.plugin.v1.PlanResponse
+	17, // 32: maestro.plugin.v1.Plugin.PlanStream:output_type -> maestro.plugin.v1.PlanResponse
+	19, // 33: maestro.plugin.v1.Plugin.Discover:output_type -> maestro.plugin.v1.DiscoverResponse
+	14, // 34: maestro.plugin.v1.Plugin.Choices:output_type -> maestro.plugin.v1.ChoicesResponse
+	29, // [29:35] is the sub-list for method output_type
+	23, // [23:29] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_maestro_plugin_v1_plugin_proto_init() }
@@ -1983,7 +2184,7 @@ func file_maestro_plugin_v1_plugin_proto_init() {
 	if File_maestro_plugin_v1_plugin_proto != nil {
 		return
 	}
-	file_maestro_plugin_v1_plugin_proto_msgTypes[15].OneofWrappers = []any{
+	file_maestro_plugin_v1_plugin_proto_msgTypes[18].OneofWrappers = []any{
 		(*DiscoverResponse_Batch)(nil),
 		(*DiscoverResponse_Progress)(nil),
 		(*DiscoverResponse_Done)(nil),
@@ -1994,7 +2195,7 @@ func file_maestro_plugin_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_maestro_plugin_v1_plugin_proto_rawDesc), len(file_maestro_plugin_v1_plugin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   23,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -28,6 +28,7 @@ const (
 	Plugin_Plan_FullMethodName       = "/maestro.plugin.v1.Plugin/Plan"
 	Plugin_PlanStream_FullMethodName = "/maestro.plugin.v1.Plugin/PlanStream"
 	Plugin_Discover_FullMethodName   = "/maestro.plugin.v1.Plugin/Discover"
+	Plugin_Choices_FullMethodName    = "/maestro.plugin.v1.Plugin/Choices"
 )
 
 // PluginClient is the client API for Plugin service.
@@ -46,6 +47,8 @@ type PluginClient interface {
 	// Discover reads scopes and streams what is in them. A stream that ends before a scope's ScopeDone
 	// proves nothing about that scope. A plan of many scopes is read by several calls, one after the other.
 	Discover(ctx context.Context, in *DiscoverRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DiscoverResponse], error)
+	// Choices says what a setting may be, as the provider knows it. Asked only for settings that the description names.
+	Choices(ctx context.Context, in *ChoicesRequest, opts ...grpc.CallOption) (*ChoicesResponse, error)
 }
 
 type pluginClient struct {
@@ -124,6 +127,16 @@ func (c *pluginClient) Discover(ctx context.Context, in *DiscoverRequest, opts .
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Plugin_DiscoverClient = grpc.ServerStreamingClient[DiscoverResponse]
 
+func (c *pluginClient) Choices(ctx context.Context, in *ChoicesRequest, opts ...grpc.CallOption) (*ChoicesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ChoicesResponse)
+	err := c.cc.Invoke(ctx, Plugin_Choices_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PluginServer is the server API for Plugin service.
 // All implementations must embed UnimplementedPluginServer
 // for forward compatibility.
@@ -140,6 +153,8 @@ type PluginServer interface {
 	// Discover reads scopes and streams what is in them. A stream that ends before a scope's ScopeDone
 	// proves nothing about that scope. A plan of many scopes is read by several calls, one after the other.
 	Discover(*DiscoverRequest, grpc.ServerStreamingServer[DiscoverResponse]) error
+	// Choices says what a setting may be, as the provider knows it. Asked only for settings that the description names.
+	Choices(context.Context, *ChoicesRequest) (*ChoicesResponse, error)
 	mustEmbedUnimplementedPluginServer()
 }
 
@@ -164,6 +179,9 @@ func (UnimplementedPluginServer) PlanStream(*PlanRequest, grpc.ServerStreamingSe
 }
 func (UnimplementedPluginServer) Discover(*DiscoverRequest, grpc.ServerStreamingServer[DiscoverResponse]) error {
 	return status.Error(codes.Unimplemented, "method Discover not implemented")
+}
+func (UnimplementedPluginServer) Choices(context.Context, *ChoicesRequest) (*ChoicesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Choices not implemented")
 }
 func (UnimplementedPluginServer) mustEmbedUnimplementedPluginServer() {}
 func (UnimplementedPluginServer) testEmbeddedByValue()                {}
@@ -262,6 +280,24 @@ func _Plugin_Discover_Handler(srv interface{}, stream grpc.ServerStream) error {
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Plugin_DiscoverServer = grpc.ServerStreamingServer[DiscoverResponse]
 
+func _Plugin_Choices_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ChoicesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PluginServer).Choices(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Plugin_Choices_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PluginServer).Choices(ctx, req.(*ChoicesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Plugin_ServiceDesc is the grpc.ServiceDesc for Plugin service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -280,6 +316,10 @@ var Plugin_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Plan",
 			Handler:    _Plugin_Plan_Handler,
+		},
+		{
+			MethodName: "Choices",
+			Handler:    _Plugin_Choices_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -1349,6 +1349,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/plugins/{provider}/choices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a setting may be, as the provider says; waits some seconds for the agent's answer */
+        post: operations["list-choices"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/prefixes": {
         parameters: {
             query?: never;
@@ -3198,6 +3215,38 @@ export interface components {
             /** @enum {string} */
             state: "pending" | "done" | "failed";
         };
+        Choice: {
+            label?: string;
+            note?: string;
+            value: string;
+        };
+        Choices: {
+            items: components["schemas"]["Choice"][];
+            more?: boolean;
+        };
+        ChoicesRequest: {
+            /** @description Id of the agent that is to ask */
+            agent?: string;
+            /** @description Id of a connection: its agent, credentials and settings are used where the request has none */
+            connection?: string;
+            /** @description Name of a credential in the agent's own file */
+            credential?: string;
+            /** @description JSON pointer of the setting: /regions */
+            setting: string;
+            /** @description The settings so far */
+            settings?: unknown;
+        };
+        ChoicesResult: {
+            /** @description What to do about it */
+            advice?: string;
+            choices?: components["schemas"]["Choices"];
+            /** @description Why there are none */
+            error?: string;
+            /** @description JSON pointer of another setting that is wrong or missing */
+            setting?: string;
+            /** @enum {string} */
+            state: "pending" | "done" | "failed" | "unsupported";
+        };
         Common: {
             client?: string;
             cost_center?: string;
@@ -4849,6 +4898,7 @@ export interface components {
         };
         Plugin: {
             agents: components["schemas"]["Ref"][];
+            choices?: string[];
             credential_env?: components["schemas"]["EnvVar"][];
             digest: string;
             files?: boolean;
@@ -9604,6 +9654,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Plugin"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-choices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChoicesRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChoicesResult"];
                 };
             };
             /** @description A problem document (RFC 9457) */

@@ -5,6 +5,8 @@ import { useState } from 'react'
 
 import { at, put } from '../format/pointer'
 import { human } from '../format/text'
+import { AskField } from './Ask'
+import type { Asker } from './choices'
 import { problemOf, type Input } from './schema'
 import css from './SchemaForm.module.css'
 
@@ -17,6 +19,8 @@ interface Props {
   /** Whether the form was sent once: before, nobody is told what is missing. */
   tried: boolean
   prefix: string
+  /** Who can be asked what a setting may be. */
+  by?: Asker | undefined
 }
 
 export function SchemaForm(p: Props) {
@@ -33,7 +37,7 @@ export function SchemaForm(p: Props) {
   )
 }
 
-function Field({ input: i, value, onChange, errors, tried, prefix }: Props & { input: Input }) {
+function Field({ input: i, inputs, value, onChange, errors, tried, prefix, by }: Props & { input: Input }) {
   const v = at(value, i.pointer)
   const set = (leaf: unknown) => onChange(put(value ?? {}, i.pointer, leaf === '' || (Array.isArray(leaf) && leaf.length === 0) ? undefined : leaf))
   const error = errors.get(prefix + i.pointer) ?? (tried ? problemOf(i, value) || undefined : undefined)
@@ -41,6 +45,9 @@ function Field({ input: i, value, onChange, errors, tried, prefix }: Props & { i
   const common = { label: i.label, description: notes || undefined, required: i.required, error, placeholder: i.placeholder || undefined }
   if (i.secret) {
     return <TextInput label={i.label} description={t`Secrets are never typed here. Save the connection and enter its sealed credential there, or put the value into the agent’s own file.`} disabled placeholder={t`Kept by the agent`} />
+  }
+  if (by?.settings.includes(i.pointer) && (i.type === 'list' || i.type === 'text')) {
+    return <AskField input={i} by={by} settings={value} value={v} onChange={set} common={common} labelOf={(pointer) => inputs.find((x) => x.pointer === pointer)?.label ?? pointer} />
   }
   switch (i.type) {
     case 'choice':

@@ -123,7 +123,7 @@ function Form({ existing, plugins, agents }: { existing: Connection | undefined;
             </Panel>
             {inputs.length ? (
               <Panel title={t`${plugin.title} settings`}>
-                <SchemaForm inputs={inputs} value={doc.settings} onChange={(settings) => change({ settings })} errors={fields} tried={tried} prefix="/settings" />
+                <SchemaForm inputs={inputs} value={doc.settings} onChange={(settings) => change({ settings })} errors={fields} tried={tried} prefix="/settings" by={plugin.choices ? { provider: plugin.provider, settings: plugin.choices, agent: doc.agent ?? '', connection: existing?.id ?? '', credential: doc.credential ?? '' } : undefined} />
               </Panel>
             ) : null}
             <Panel title={t`What is read, and how often`}>

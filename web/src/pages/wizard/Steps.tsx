@@ -90,12 +90,12 @@ export function Away({ agent }: { agent: { id: string; name: string; last_contac
   return <p role="status"><Trans><State state="offline" word={t`The agent is away.`} /> <Link to={`/agents/${agent.id}`}><Foreign text={agent.name} /></Link> was last heard of <When at={agent.last_contact} />. The form can be filled in; what the agent has to say comes when it is back.</Trans></p>
 }
 
-export function SettingsStep({ doc, change, plugin, fields, tried }: StepProps) {
+export function SettingsStep({ doc, change, plugin, existing, fields, tried }: StepProps) {
   const inputs = inputsFor(plugin)
   return (
     <div className="stack">
       <TextInput label={t`Name`} description={t`What people call this connection.`} required value={doc.name} onChange={(e) => change({ name: e.currentTarget.value })} error={fields.get('/name') ?? (tried && !doc.name.trim() ? t`This is needed.` : undefined)} />
-      {inputs.length ? <SchemaForm inputs={inputs} value={doc.settings} onChange={(settings) => change({ settings })} errors={fields} tried={tried} prefix="/settings" /> : <p className="muted"><Trans>This provider has no settings.</Trans></p>}
+      {inputs.length ? <SchemaForm inputs={inputs} value={doc.settings} onChange={(settings) => change({ settings })} errors={fields} tried={tried} prefix="/settings" by={plugin?.choices ? { provider: plugin.provider, settings: plugin.choices, agent: doc.agent ?? '', connection: existing?.id ?? '', credential: doc.credential ?? '' } : undefined} /> : <p className="muted"><Trans>This provider has no settings.</Trans></p>}
     </div>
   )
 }
