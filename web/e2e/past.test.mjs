@@ -43,6 +43,18 @@ test('the address space and the values of a list are shown as they were', async 
   await go(`/inventory/subnet?filter=${filter}&facets=1&as_of=${at}`)
   await page.getByRole('region', { name: 'Region' }).getByText(`old-${mark}`).waitFor()
   if (process.env.MAESTRO_E2E_PAST_PICTURE) await page.screenshot({ path: process.env.MAESTRO_E2E_PAST_PICTURE.replace('.png', '-facets.png') })
+  // Where there was nothing, the page speaks of that moment, and not of how the estate is covered now.
+  const before = '2020-01-31T08:00:00Z'
+  for (const [query, words] of [['', /No subnets were known at .*2020/], [`&filter=${filter}`, /No subnets matched this filter at .*2020/]]) {
+    await go(`/inventory/subnet?as_of=${before}${query}`)
+    await page.getByRole('heading', { name: words }).waitFor()
+    await page.getByTestId('coverage').getByText('as it was at').waitFor()
+    if (process.env.MAESTRO_E2E_PAST_PICTURE) await page.screenshot({ path: process.env.MAESTRO_E2E_PAST_PICTURE.replace('.png', `-nothing${query ? '-found' : ''}.png`) })
+  }
+  await page.getByRole('link', { name: 'Show the list of now' }).click()
+  await page.getByRole('link', { name: `front ${mark}` }).first().waitFor()
+  assert.equal(new URL(page.url()).searchParams.get('as_of'), null)
+
   await go(`/inventory/subnet?filter=${filter}&facets=1`)
   await page.getByRole('region', { name: 'Region' }).getByText(`new-${mark}`).waitFor()
   await close()

@@ -12,13 +12,14 @@ import { live } from '../api/live'
 import { Problem } from '../api/problem'
 import { q } from '../api/queries'
 import type { KindInfo, Resource, View } from '../api/types'
+import { short } from '../format/time'
 import { count } from '../format/units'
 import { asOfSearch, useAsOf } from '../frame/AsOf'
 import { KindIcon } from '../frame/icons'
 import { useMaySomewhere } from '../frame/session'
 import { alignsRight, chosen, columnsOf, type Column } from '../kinds/fields'
 import { narrowed, offered } from '../kinds/filter'
-import { CoverageStrip } from '../parts/Coverage'
+import { CoverageStrip, PastStrip } from '../parts/Coverage'
 import { DataTable, useNarrow, type Col } from '../parts/DataTable'
 import { FilterLine } from '../parts/FilterLine'
 import { Mark } from '../parts/marks'
@@ -26,6 +27,7 @@ import { Page } from '../parts/Page'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
 import { Foreign, Snippet } from '../parts/Text'
 import { Cell } from '../parts/ValueView'
+import { useNow } from '../parts/When'
 import { CreateResource } from './CreateResource'
 import { BulkBar, BulkEdit, mostTicked } from './inventory/Bulk'
 import { Chips } from './inventory/Builder'
@@ -125,12 +127,12 @@ function KindList({ kind }: { kind: KindInfo }) {
           <Views kind={kind} now={view.shown} current={view.view} onOpen={open} />
           <Columns all={all} shown={shown} pinned={view.shown.pinned} onChange={(ids, pinned) => view.set({ columns: ids, pinned: pinned ? String(pinned) : '' })} />
           <Export kind={kind} filter={filter} ids={some ? ticked : undefined} what={some ? t`The rows that are ticked` : t`All that this filter finds`} tooMany={some && ticked.size > mostTicked} orderBy={view.orderBy} asOf={asOf} columns={shown} />
-          <AsCommand kind={kind} filter={filter} orderBy={view.orderBy} columns={shown} />
+          <AsCommand kind={kind} filter={filter} orderBy={view.orderBy} columns={shown} asOf={asOf} />
           {may && !asOf ? <Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setAdding(true)}><Trans>Add by hand</Trans></Button> : null}
         </>
       }
     >
-      <CoverageStrip kind={kind} total={total} />
+      {asOf ? <PastStrip at={asOf} total={total} /> : <CoverageStrip kind={kind} total={total} />}
       <div className="stack-s">
         <FilterLine value={filter} onApply={onFilter} problem={refused} kind={kind} />
         <Chips kind={kind} filter={filter} onFilter={onFilter} />
@@ -151,7 +153,7 @@ function KindList({ kind }: { kind: KindInfo }) {
         <div className={css.body}>
           {view.facets ? <Facets kind={kind} filter={filter} onFilter={onFilter} asOf={asOf} /> : null}
           {!list.isPending && rows.rows.length === 0 ? (
-            <div className="grow"><Nothing kind={kind} filter={filter} onFilter={onFilter} /></div>
+            <div className="grow">{asOf ? <NothingThen kind={kind} filter={filter} onFilter={onFilter} at={asOf} /> : <Nothing kind={kind} filter={filter} onFilter={onFilter} />}</div>
           ) : (
             <div className={css.table}>
               {changes > 0 ? (
@@ -280,12 +282,28 @@ function Nothing({ kind, filter, onFilter }: { kind: KindInfo; filter: string; o
   )
 }
 
+/** An empty list of a moment: what there was to know then is over, so nothing of today is said about it. */
+function NothingThen({ kind, filter, onFilter, at }: { kind: KindInfo; filter: string; onFilter: (it: string) => void; at: string }) {
+  const things = kind.plural.toLowerCase()
+  const when = short(new Date(at), useNow())
+  const now = <Button component={Link} to={`/inventory/${kind.name}${filter ? `?filter=${encodeURIComponent(filter)}` : ''}`} variant={filter ? 'default' : 'filled'}><Trans>Show the list of now</Trans></Button>
+  return filter ? (
+    <Empty title={t`No ${things} matched this filter at ${when}`} action={<div className="row"><Button variant="filled" onClick={() => onFilter('')}><Trans>Clear the filter</Trans></Button>{now}</div>}>
+      <Trans>Names, tags and relations are those that things had then.</Trans>
+    </Empty>
+  ) : (
+    <Empty title={t`No ${things} were known at ${when}`} icon={<KindIcon kind={kind} size={28} />} action={now}>
+      <Trans>Nobody had recorded any by then, and no connection had read any; what was gone by then is left out too.</Trans>
+    </Empty>
+  )
+}
+
 /** What is shown, as a command and as a call, so that nobody has to translate. */
-function AsCommand({ kind, filter, orderBy, columns }: { kind: KindInfo; filter: string; orderBy: string; columns: Column[] }) {
+function AsCommand({ kind, filter, orderBy, columns, asOf }: { kind: KindInfo; filter: string; orderBy: string; columns: Column[]; asOf: string | undefined }) {
   const shell = (s: string) => `'${s.replaceAll("'", "'\\''")}'`
-  const flags = [filter ? `--filter ${shell(filter)}` : '', orderBy ? `--order-by ${shell(orderBy)}` : ''].filter(Boolean).join(' ')
-  const query = new URLSearchParams({ ...(filter ? { filter } : {}), ...(orderBy ? { order_by: orderBy } : {}) }).toString()
-  const table = new URLSearchParams({ format: 'csv', ...(filter ? { filter } : {}), ...(orderBy ? { order_by: orderBy } : {}), columns: ['id', ...columns.map((c) => c.id)].join(',') }).toString()
+  const flags = [filter ? `--filter ${shell(filter)}` : '', orderBy ? `--order-by ${shell(orderBy)}` : '', asOf ? `--as-of ${shell(asOf)}` : ''].filter(Boolean).join(' ')
+  const query = new URLSearchParams({ ...(filter ? { filter } : {}), ...(orderBy ? { order_by: orderBy } : {}), ...(asOf ? { as_of: asOf } : {}) }).toString()
+  const table = new URLSearchParams({ format: 'csv', ...(filter ? { filter } : {}), ...(orderBy ? { order_by: orderBy } : {}), ...(asOf ? { as_of: asOf } : {}), columns: ['id', ...columns.map((c) => c.id)].join(',') }).toString()
   return (
     <Popover position="bottom-end" width="min(460px, calc(100vw - 24px))">
       <Popover.Target>

@@ -24,6 +24,18 @@ export function CoverageStrip({ kind, total }: { kind?: KindInfo | undefined; to
   return <Strip c={data} kind={kind} total={total} />
 }
 
+/** The strip of a list as it was: how far it could be trusted then is not kept, and how far one of now can be says nothing of it. */
+export function PastStrip({ at, total }: { at: string; total?: string | undefined }) {
+  return (
+    <div className={css.strip} data-tone="idle" data-testid="coverage">
+      <span className={css.staff} aria-hidden />
+      {total ? <span className="strong">{total}</span> : null}
+      <span><Trans>as it was at <When at={at} clock /></Trans></span>
+      <span className="muted"><Trans>what had been read by then is told by <Link to="/runs">the runs</Link></Trans></span>
+    </div>
+  )
+}
+
 /** The strip of what was read already. */
 export function Strip({ c, kind, total }: { c: Coverage; kind?: KindInfo | undefined; total?: string | undefined }) {
   const [open, setOpen] = useState(false)
