@@ -95,23 +95,25 @@ func (s *Service) facetGroups(ctx context.Context, c Caller, q ListQuery, k *sch
 	if q.Where, err = s.resolveHops(ctx, c, q.Kind, q.Where, time.Time{}); err != nil {
 		return nil, err
 	}
-	question := func(stateNamed bool) store.Query {
-		where := filter.And{c.may(), shown(stateNamed)}
+	question := func(states filter.Expr) store.Query {
+		where := filter.And{c.may(), states}
 		if q.Where != nil {
 			where = append(where, q.Where)
 		}
 		return store.Query{Table: tResources, Tenant: c.Tenant, Part: q.Kind, Where: where, Limit: limit}
 	}
-	groups, err := s.opt.Store.Tally(ctx, question(q.StateNamed), counted)
+	groups, err := s.opt.Store.Tally(ctx, question(shown(q.StateNamed)), counted)
 	if err != nil {
 		return nil, fmt.Errorf("count values: %w", err)
 	}
 	if state >= 0 && !q.StateNamed {
-		all, err := s.opt.Store.Tally(ctx, question(true), counted[state:state+1])
+		// Of those that lists hide only their number is missing, and they are few.
+		gone, err := s.opt.Store.Tally(ctx, question(eq(text("state"), string(Gone))), counted[state:state+1])
 		if err != nil {
-			return nil, fmt.Errorf("count states: %w", err)
+			return nil, fmt.Errorf("count what is gone: %w", err)
 		}
-		groups[state] = all[0]
+		groups[state] = append(groups[state], gone[0]...)
+		slices.SortFunc(groups[state], store.CompareGroups)
 	}
 	return groups, nil
 }

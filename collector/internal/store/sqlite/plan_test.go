@@ -2,7 +2,10 @@ package sqlite
 
 import (
 	"database/sql"
+	"encoding/json"
+	"fmt"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -133,7 +136,7 @@ func TestPlanOfTally(t *testing.T) {
 	if len(list) != 2 || list[0].by == nil || list[1].by != nil || len(list[0].fields) != 2 {
 		t.Fatalf("%+v", list)
 	}
-	c, _, _, err := reader{s, s.reads}.tallied(t.Context(), q, by, list[0])
+	c, _, _, err := reader{s, s.reads}.tallied(t.Context(), q, by, list[0], "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,6 +180,53 @@ func TestPrefixEnd(t *testing.T) {
 		got, ok := prefixEnd(prefix)
 		if got != want || ok != (want != "") {
 			t.Errorf("%q ends at %q, want %q", prefix, got, want)
+		}
+	}
+}
+
+// However many meet a condition that no index answers, each field is counted as it is alone: among rows that were looked up, along
+// the index, and by the condition itself when they are too many to note.
+func TestTallyOfWhatNoIndexAnswers(t *testing.T) {
+	text := func(path ...string) filter.Field { return filter.Field{Path: path, Type: filter.String} }
+	state, dc := text("state"), text("dc")
+	tags := filter.Field{Path: []string{"tags"}, Type: filter.String, Multi: true}
+	s, err := Open(t.Context(), Options{Path: filepath.Join(t.TempDir(), "maestro.db"), Tables: []store.Table{
+		{Name: "things", Indexes: []store.Index{{Name: "many", Fields: []filter.Field{state, dc}}, {Name: "by_tag", Fields: []filter.Field{tags}}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	var ops []store.Write
+	for i := range 90 {
+		doc := fmt.Sprintf(`{"state":"s%d","dc":"d%d","size":%d,"other":"o%d","tags":["a=%d","b"]}`, i%3, i%7, i, i%2, i%4)
+		tenant := []string{"t", "t", "other"}[i%3]
+		ops = append(ops, store.Write{Table: "things", Op: store.Insert, Row: store.Row{ID: fmt.Sprint(i), Tenant: tenant, Version: 1, Doc: json.RawMessage(doc)}})
+	}
+	if err := s.Update(t.Context(), func(tx store.Tx) error { _, err := tx.Write(t.Context(), ops...); return err }); err != nil {
+		t.Fatal(err)
+	}
+	by := []filter.Field{state, dc, text("other"), tags}
+	for _, from := range []float64{-1, 20, 80, 1000} {
+		q := store.Query{Table: "things", Tenant: "t", Where: filter.Compare{Field: filter.Field{Path: []string{"size"}, Type: filter.Number}, Op: filter.Ge, Value: from}}
+		for what, noted := range map[string]noted{"looked up": {few: 100, most: 100}, "along the index": {few: 0, most: 100}, "too many": {few: 0, most: 1}} {
+			s.noted = noted
+			got, err := s.Tally(t.Context(), q, by)
+			if err != nil {
+				t.Fatalf("%s: %v", what, err)
+			}
+			for i, f := range by {
+				want, err := s.Group(t.Context(), q, []filter.Field{f})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(want) > 0 != (from < 100) || !reflect.DeepEqual(got[i], want) {
+					t.Errorf("%s, size from %v, %v: %v, alone %v", what, from, f.Path, got[i], want)
+				}
+			}
 		}
 	}
 }

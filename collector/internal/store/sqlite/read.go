@@ -256,7 +256,7 @@ func (r reader) Count(ctx context.Context, q store.Query, max int) (int, error) 
 
 func (r reader) Group(ctx context.Context, q store.Query, by []filter.Field) ([]store.Group, error) {
 	if len(by) == 1 && by[0].Multi {
-		return r.groupValues(ctx, q, by)
+		return r.groupValues(ctx, q, by, "")
 	}
 	exprs := make([]string, len(by))
 	positions := make([]string, len(by))

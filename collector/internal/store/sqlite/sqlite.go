@@ -48,6 +48,8 @@ type Store struct {
 	writer chan *writer
 	// common is commonRows, but in tests.
 	common int
+	// noted is usuallyNoted, but in tests.
+	noted noted
 }
 
 var _ store.Store = (*Store)(nil)
@@ -68,7 +70,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s := &Store{log: o.Log, path: path, tables: map[string]*table{}, writer: make(chan *writer, 1), common: commonRows}
+	s := &Store{log: o.Log, path: path, tables: map[string]*table{}, writer: make(chan *writer, 1), common: commonRows, noted: usuallyNoted}
 	for _, t := range o.Tables {
 		if err := s.declare(t); err != nil {
 			return nil, fmt.Errorf("open store: %w", err)

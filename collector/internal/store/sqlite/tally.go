@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"maestro.internal/collector/internal/filter"
@@ -23,12 +24,20 @@ type pass struct {
 	by     *cover
 }
 
+// A condition that no index answers is asked of every row, so it is asked once: the rows that meet it are noted, and what is counted
+// is counted among them. So many are noted at most, 8 bytes each, before each field is counted by the condition itself; of few their
+// values are read, of more the index is gone through.
+var usuallyNoted = noted{few: 1_000, most: 1_000_000}
+
+type noted struct{ few, most int }
+
 // Tally goes through an index that has many of the fields, if there is one, and through the rows for the others.
 func (r reader) Tally(ctx context.Context, q store.Query, by []filter.Field) ([][]store.Group, error) {
 	t, err := r.s.table(q.Table)
 	if err != nil {
 		return nil, fmt.Errorf("tally rows: %w", err)
 	}
+	whole := q
 	var single []int
 	for i, f := range by {
 		if f.Multi {
@@ -56,8 +65,21 @@ func (r reader) Tally(ctx context.Context, q store.Query, by []filter.Field) ([]
 			return f.Type == filter.ID || f.Multi && aside || !f.Multi && c.has(f)
 		})
 	}
-	for _, p := range passes(covers, answered, by, single) {
-		tally, err := r.tally(ctx, q, by, p)
+	list, among := passes(covers, answered, by, single), ""
+	if len(covers) > 0 && !slices.ContainsFunc(covers, answered) {
+		var n int
+		if n, among, err = r.note(ctx, q, r.s.noted.most); err != nil {
+			return nil, fmt.Errorf("tally rows of %s: %w", q.Table, err)
+		}
+		if among != "" {
+			q.Where = nil
+			if n > r.s.noted.few {
+				list = passes(covers, func(cover) bool { return true }, by, single)
+			}
+		}
+	}
+	for _, p := range list {
+		tally, err := r.tally(ctx, q, by, p, among)
 		if err != nil {
 			return nil, fmt.Errorf("tally rows of %s: %w", q.Table, err)
 		}
@@ -67,13 +89,41 @@ func (r reader) Tally(ctx context.Context, q store.Query, by []filter.Field) ([]
 		}
 	}
 	for i, f := range by {
-		if f.Multi || alone[i] {
-			if out[i], err = r.Group(ctx, q, []filter.Field{f}); err != nil {
-				return nil, err
-			}
+		switch {
+		case f.Multi:
+			out[i], err = r.groupValues(ctx, q, by[i:i+1], among)
+		case alone[i]:
+			out[i], err = r.Group(ctx, whole, by[i:i+1])
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// note asks a condition of all rows and answers which meet it, as a JSON list; "" when they are too many.
+func (r reader) note(ctx context.Context, q store.Query, most int) (n int, among string, err error) {
+	c, err := r.begin(ctx, "SELECT t.rid", q, asked{})
+	if err != nil {
+		return 0, "", err
+	}
+	c.add(" LIMIT ?", most+1)
+	rids := []byte{'['}
+	err = r.on.query(ctx, c.String(), c.args, func(rows *sql.Rows) error {
+		var rid int64
+		if n > 0 {
+			rids = append(rids, ',')
+		}
+		n++
+		err := rows.Scan(&rid)
+		rids = strconv.AppendInt(rids, rid, 10)
+		return err
+	})
+	if err != nil || n > most {
+		return n, "", err
+	}
+	return n, string(append(rids, ']')), nil
 }
 
 // few says whether a condition on an indexed field of several values leaves few rows, which are best looked up.
@@ -132,8 +182,8 @@ func every(e filter.Expr, ok func(filter.Field) bool) bool {
 
 // tally counts in one pass. An index is gone through in its order, so that rows with the same values come out as one without being
 // sorted; SQLite takes values from an index only where it groups by them.
-func (r reader) tally(ctx context.Context, q store.Query, by []filter.Field, p pass) (*store.Tally, error) {
-	c, fields, to, err := r.tallied(ctx, q, by, p)
+func (r reader) tally(ctx context.Context, q store.Query, by []filter.Field, p pass, among string) (*store.Tally, error) {
+	c, fields, to, err := r.tallied(ctx, q, by, p, among)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +204,7 @@ func (r reader) tally(ctx context.Context, q store.Query, by []filter.Field, p p
 }
 
 // tallied makes the statement, with the fields of its columns and which of by each of them is.
-func (r reader) tallied(ctx context.Context, q store.Query, by []filter.Field, p pass) (c condition, fields []filter.Field, to []int, err error) {
+func (r reader) tallied(ctx context.Context, q store.Query, by []filter.Field, p pass, among string) (c condition, fields []filter.Field, to []int, err error) {
 	to = p.fields
 	for _, i := range p.fields {
 		fields = append(fields, by[i])
@@ -168,10 +218,18 @@ func (r reader) tallied(ctx context.Context, q store.Query, by []filter.Field, p
 	for n, f := range fields {
 		exprs[n], positions[n] = valueExpr("t.doc", f), fmt.Sprint(n+1)
 	}
-	if c, err = r.begin(ctx, "SELECT "+strings.Join(exprs, ", ")+", "+counted, q, how); err == nil && p.by != nil {
+	if c, err = r.begin(ctx, "SELECT "+strings.Join(exprs, ", ")+", "+counted, q, how); err != nil {
+		return c, nil, nil, err
+	}
+	if p.by != nil {
+		c.among("+t.rid", among)
+	} else {
+		c.among("t.rid", among)
+	}
+	if p.by != nil {
 		c.add(" GROUP BY " + strings.Join(positions, ", "))
 	}
-	return c, fields, to, err
+	return c, fields, to, nil
 }
 
 // columns are the index's fields up to the last that is asked for, and which of by each is; -1 for none.
@@ -188,7 +246,7 @@ func (p pass) columns(by []filter.Field) (fields []filter.Field, to []int) {
 }
 
 // groupValues counts in the side table, which has a row for each value; the values of few rows are read from these.
-func (r reader) groupValues(ctx context.Context, q store.Query, by []filter.Field) ([]store.Group, error) {
+func (r reader) groupValues(ctx context.Context, q store.Query, by []filter.Field, among string) ([]store.Group, error) {
 	t, err := r.s.table(q.Table)
 	if err != nil {
 		return nil, fmt.Errorf("group rows: %w", err)
@@ -198,9 +256,11 @@ func (r reader) groupValues(ctx context.Context, q store.Query, by []filter.Fiel
 	if !indexed || f.Type != filter.String || q.AllTenants {
 		return nil, fmt.Errorf("group rows of %s: %v has several values and no index", q.Table, f.Path)
 	}
-	few, err := r.few(ctx, q)
-	if err != nil {
-		return nil, err
+	few := false
+	if among == "" {
+		if few, err = r.few(ctx, q); err != nil {
+			return nil, err
+		}
 	}
 	limit := q.Limit
 	if limit <= 0 {
@@ -215,6 +275,7 @@ func (r reader) groupValues(ctx context.Context, q store.Query, by []filter.Fiel
 		c.add("SELECT e.value, count(*) FROM ("+rows.String()+") d, json_each(d.doc, "+jsonPath(f.Path...)+") e WHERE e.type = 'text'", rows.args...)
 	} else {
 		c.add("SELECT m.value, count(*) FROM "+ident(t.side())+" m WHERE m.field = ? AND m.tenant = ?", m.id, q.Tenant)
+		c.among("+m.rid", among)
 		if err := r.members(ctx, c, t, q); err != nil {
 			return nil, err
 		}
@@ -230,6 +291,13 @@ func (r reader) groupValues(ctx context.Context, q store.Query, by []filter.Fiel
 		return nil, fmt.Errorf("group rows of %s: %w", q.Table, err)
 	}
 	return groups, nil
+}
+
+// among restricts rows to those that were noted, if any were: rid with a sign keeps SQLite from looking each of them up.
+func (b *sqlText) among(rid, noted string) {
+	if noted != "" {
+		b.add(" AND "+rid+" IN (SELECT value FROM json_each(?))", noted)
+	}
 }
 
 // members restricts side rows m to those of the rows that a query finds. What the query excludes by an index is mostly little, and is
