@@ -304,11 +304,13 @@ function AsCommand({ kind, filter, orderBy, columns, asOf }: { kind: KindInfo; f
   const flags = [filter ? `--filter ${shell(filter)}` : '', orderBy ? `--order-by ${shell(orderBy)}` : '', asOf ? `--as-of ${shell(asOf)}` : ''].filter(Boolean).join(' ')
   const query = new URLSearchParams({ ...(filter ? { filter } : {}), ...(orderBy ? { order_by: orderBy } : {}), ...(asOf ? { as_of: asOf } : {}) }).toString()
   const table = new URLSearchParams({ format: 'csv', ...(filter ? { filter } : {}), ...(orderBy ? { order_by: orderBy } : {}), ...(asOf ? { as_of: asOf } : {}), columns: ['id', ...columns.map((c) => c.id)].join(',') }).toString()
+  const [open, setOpen] = useState(false)
   return (
-    <Popover position="bottom-end" width="min(460px, calc(100vw - 24px))">
+    <Popover opened={open} onChange={setOpen} position="bottom-end" width="min(460px, calc(100vw - 24px))">
       <Popover.Target>
-        <Tooltip label={t`This list as a command or an API call`}>
-          <ActionIcon variant="default" size={30} aria-label={t`This list as a command or an API call`}><IconTerminal2 size={16} /></ActionIcon>
+        {/* Below, and not beside what it names: above it other buttons stand where the page is narrow. */}
+        <Tooltip label={t`This list as a command or an API call`} position="bottom" disabled={open}>
+          <ActionIcon variant="default" size={30} aria-label={t`This list as a command or an API call`} onClick={() => setOpen(!open)}><IconTerminal2 size={16} /></ActionIcon>
         </Tooltip>
       </Popover.Target>
       <Popover.Dropdown>
