@@ -110,12 +110,13 @@ e2e: build ## run the end-to-end tests against the real binaries (and a browser,
 
 .PHONY: screenshots
 SCREENSHOTS ?= screenshots
-screenshots: build ## make pictures of every page, wide and narrow, light and dark, full, empty and broken, into SCREENSHOTS
+SCREENS ?=
+screenshots: build ## make pictures of every page, wide and narrow, light and dark, full, empty and broken, into SCREENSHOTS (SCREENS="inventory runs": of these)
 	@dir=$$(mktemp -d); bin/maestro dev --demo --listen 127.0.0.1:0 --data-dir "$$dir" >"$$dir.log" 2>&1 & pid=$$!; \
 	trap 'kill $$pid 2>/dev/null; wait $$pid 2>/dev/null || true; rm -rf "$$dir" "$$dir.log"' EXIT; \
 	for i in $$(seq 120); do [ -f "$$dir/dev.json" ] && break; kill -0 $$pid 2>/dev/null || { cat "$$dir.log"; exit 1; }; sleep 1; done; \
 	[ -f "$$dir/dev.json" ] || { cat "$$dir.log"; exit 1; }; \
-	cd web && MAESTRO_E2E_DEV_JSON="$$dir/dev.json" npm run screenshots --silent -- "$(abspath $(SCREENSHOTS))"
+	cd web && MAESTRO_E2E_DEV_JSON="$$dir/dev.json" npm run screenshots --silent -- "$(abspath $(SCREENSHOTS))" $(SCREENS)
 
 .PHONY: bench
 bench: build ## measure, as ratios against a reference in the same run; docs/benchmarks.md tells what
