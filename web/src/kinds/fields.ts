@@ -3,6 +3,7 @@ import { t } from '@lingui/core/macro'
 import type { Field, KindInfo, Resource } from '../api/types'
 import { at } from '../format/pointer'
 import { human } from '../format/text'
+import { isRecords } from './records'
 import { absent } from './value'
 
 /** The fields that every resource has, described as a kind describes its own. */
@@ -123,8 +124,11 @@ export function pointerLabel(kind: KindInfo | undefined, pointer: string): strin
   return tail.map((p, i) => (i === 0 ? human(p) : p)).join(' › ') || t`Everything`
 }
 
-/** Whether people may set the field by hand through the page. */
-export function editable(f: Field): boolean {
+/** Whether people may set the field by hand: in one input, or as a list of records. */
+export const editable = (f: Field) => inOneInput(f) || (isRecords(f) && !f.volatile && f.pointer !== '/tags')
+
+/** Whether one input is enough for its value. */
+export function inOneInput(f: Field): boolean {
   if (f.volatile) return false
   if (f.type === 'array') return f.items?.length === 1 && f.items[0]!.path === ''
   if (f.type === 'object') return false

@@ -4,7 +4,7 @@ import document from '../../dev/kinds.json'
 import type { Change, Coverage, Field, KindInfo, Resource } from '../api/types'
 import { grouped } from './changes'
 import { trust } from './coverage'
-import { chosen, columnsOf, editable, fieldAt, groupsOf, parseValue, pointerLabel } from './fields'
+import { chosen, columnsOf, editable, fieldAt, inOneInput, groupsOf, parseValue, pointerLabel } from './fields'
 import { completions, marked, narrowed, quoted } from './filter'
 import { listDifference, valueText } from './value'
 
@@ -90,7 +90,7 @@ describe('values', () => {
     expect(parseValue(field('ip_addresses'), '10.0.0.1\n\n10.0.0.2 ')).toEqual({ value: ['10.0.0.1', '10.0.0.2'] })
     expect(parseValue(field('is_template'), 'true')).toEqual({ value: true })
   })
-  it('offers no edit of what makes no sense to edit', () => expect(['uptime_seconds', 'network_adapters', 'cpu_count'].map((p) => editable(field(p)))).toEqual([false, false, true]))
+  it('offers no edit of what makes no sense to edit', () => expect(['uptime_seconds', 'network_adapters', 'cpu_count'].map((p) => [editable(field(p)), inOneInput(field(p))])).toEqual([[false, false], [true, false], [true, true]]))
 })
 
 describe('the filter line', () => {

@@ -1,4 +1,5 @@
-// A resource made by hand: for what no connection reads, or not yet. Discovery adopts it by its identifiers.
+// A resource made by hand: for what no connection reads, or not yet. Discovery adopts it by its identifiers. What identifies it
+// is asked for first; everything else that its kind can hold is behind one more step, in the order of the schema.
 import { t } from '@lingui/core/macro'
 import { Trans } from '@lingui/react/macro'
 import { Button, Modal, Select, Textarea, TextInput } from '@mantine/core'
@@ -7,16 +8,33 @@ import { useState } from 'react'
 import { useNavigate } from 'react-router'
 
 import { api } from '../api/client'
+import { Problem } from '../api/problem'
 import { q } from '../api/queries'
-import type { KindInfo } from '../api/types'
+import type { Field, KindInfo } from '../api/types'
 import { put } from '../format/pointer'
-import { editable, labelOf } from '../kinds/fields'
+import { counted } from '../format/units'
+import { commonFields, editable, groupsOf, inOneInput, labelOf, parseValue } from '../kinds/fields'
+import { filledRows, isRecords, recordProblems, type Row } from '../kinds/records'
 import { requestId } from '../parts/clipboard'
+import { RecordsEdit } from '../parts/RecordsEdit'
 import { ProblemPanel } from '../parts/States'
 import { Taken } from '../parts/Taken'
 import { say } from '../parts/toast'
+import css from './CreateResource.module.css'
+import { FieldInput } from './resource/FieldEdit'
+import { relate, type Alias, type One } from './resource/edges'
+import { relationWords } from './resource/words'
 
-export function CreateResource({ kind, onClose }: { kind: KindInfo; onClose: () => void }) {
+interface Props {
+  kind: KindInfo
+  onClose: () => void
+  /** What it is to be related to from the beginning. */
+  related?: { to: One; alias: Alias }
+  /** Instead of going to its page. */
+  onMade?: () => void
+}
+
+export function CreateResource({ kind, onClose, related, onMade }: Props) {
   const client = useQueryClient()
   const navigate = useNavigate()
   const datacenters = useQuery(q.datacenters())
@@ -27,39 +45,52 @@ export function CreateResource({ kind, onClose }: { kind: KindInfo; onClose: () 
   const [identifier, setIdentifier] = useState('')
   const [address, setAddress] = useState('')
   const [reason, setReason] = useState('')
+  const details = useDetails(kind)
   const [error, setError] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
+  const [tried, setTried] = useState(false)
   const types = Object.keys(kind.ranks ?? {})
   // The first field in which the kind keeps an address of its own.
-  const place = kind.fields?.find((f) => editable(f) && (f.type === 'ip' || (f.type === 'array' && f.items?.[0]?.type === 'ip')))
+  const place = kind.fields?.find((f) => inOneInput(f) && (f.type === 'ip' || (f.type === 'array' && f.items?.[0]?.type === 'ip')))
   const submit = async () => {
+    const filled = details.read()
+    setTried(true)
+    if (!filled || !name.trim()) return
     setBusy(true)
     setError(null)
     try {
+      const body = place && address.trim() ? put(filled, place.pointer, place.type === 'array' ? [address.trim()] : address.trim()) : filled
+      // An edge out of it comes with it; one into it is stated at the other end once it is there.
+      const out = related?.alias.direction === 'in'
       const made = await api.post('/api/v1/resources/{kind}', {
         path: { kind: kind.name },
         body: {
+          ...body,
           name: name.trim(),
           request_id: request,
           ...(datacenter ? { datacenter } : {}),
-          ...(place && address.trim() ? { attributes: put({}, place.pointer.replace(/^\/attributes/, ''), place.type === 'array' ? [address.trim()] : address.trim()) } : {}),
           ...(identifierType && identifier.trim() ? { identifiers: [{ type: identifierType, value: identifier.trim() }] } : {}),
+          ...(out ? { relations: [{ verb: related.alias.verb, target: { kind: related.to.kind, id: related.to.id } }] } : {}),
           ...(reason.trim() ? { reason: reason.trim() } : {}),
         },
       })
+      if (related && !out) await relate(related.to, related.alias, made)
       void client.invalidateQueries({ queryKey: ['resources', kind.name] })
       void client.invalidateQueries({ queryKey: ['summary'] })
       say(t`${kind.label} ${made.name} added`)
-      void navigate(`/inventory/${kind.name}/${made.id}`)
+      if (onMade) onMade()
+      else void navigate(`/inventory/${kind.name}/${made.id}`)
     } catch (err) {
       setError(err)
+      if (err instanceof Problem && [...err.fields.keys()].some((p) => details.holds(p))) details.show()
       setBusy(false)
     }
   }
   return (
-    <Modal opened onClose={onClose} title={t`Add a ${kind.label.toLowerCase()} by hand`} closeButtonProps={{ 'aria-label': t`Close` }}>
-      <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
-        <TextInput label={t`Name`} required value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
+    <Modal opened onClose={onClose} size={details.shown ? 'xl' : undefined} title={t`Add a ${kind.label.toLowerCase()} by hand`} closeButtonProps={{ 'aria-label': t`Close` }}>
+      <form className="stack" noValidate onSubmit={(e) => { e.preventDefault(); void submit() }}>
+        {related ? <p className="muted">{relationWords(related.alias.direction === 'in' ? 'out' : 'in', related.alias.verb)}: <bdi>{related.to.name || related.to.id}</bdi></p> : null}
+        <TextInput label={t`Name`} required error={tried && !name.trim() ? t`This is needed.` : undefined} value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
         {place ? <TextInput label={place.type === 'array' ? t`Address` : labelOf(place)} value={address} onChange={(e) => setAddress(e.currentTarget.value)} /> : null}
         <Taken kind={kind.name} name={name} address={address} datacenter={datacenter ?? ''} />
         <Select label={t`Datacenter`} clearable data={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} value={datacenter} onChange={setDatacenter} />
@@ -69,6 +100,7 @@ export function CreateResource({ kind, onClose }: { kind: KindInfo; onClose: () 
           </div>
         ) : null}
         {identifierType ? <TextInput label={identifierType} value={identifier} onChange={(e) => setIdentifier(e.currentTarget.value)} /> : null}
+        <Details details={details} kind={kind} except={place?.pointer} error={error} />
         <Textarea label={t`Reason`} description={t`Kept in the audit trail.`} value={reason} onChange={(e) => setReason(e.currentTarget.value)} />
         {error ? <ProblemPanel error={error} compact /> : null}
         <div className="row">
@@ -77,5 +109,69 @@ export function CreateResource({ kind, onClose }: { kind: KindInfo; onClose: () 
         </div>
       </form>
     </Modal>
+  )
+}
+
+type Filled = { attributes?: Record<string, unknown>; common?: Record<string, unknown> }
+
+/** What was typed of a kind's own fields and of the common ones. */
+function useDetails(kind: KindInfo) {
+  const [shown, setShown] = useState(false)
+  const [texts, setTexts] = useState<Record<string, string>>({})
+  const [rows, setRows] = useState<Record<string, Row[]>>({})
+  const [problems, setProblems] = useState(new Map<string, string>())
+  const groups = [...groupsOf(kind).map((g) => ({ title: g.title, fields: g.fields.filter((f) => ofPeople(kind, f)) })), { title: t`Responsibility and life`, fields: commonFields(kind).filter((f) => editable(f)) }].filter((g) => g.fields.length)
+  const all = groups.flatMap((g) => g.fields)
+  return {
+    shown, show: () => setShown(true), groups, texts, rows, problems,
+    typed: all.filter((f) => (texts[f.pointer] ?? '').trim() !== '' || rows[f.pointer]?.length).length,
+    holds: (pointer: string) => all.some((f) => pointer === f.pointer || pointer.startsWith(f.pointer + '/')),
+    setText: (pointer: string, text: string) => setTexts((was) => ({ ...was, [pointer]: text })),
+    setRows: (pointer: string, list: Row[]) => setRows((was) => ({ ...was, [pointer]: list })),
+    /** The document, or null where something is wrong, which is then said at its input. */
+    read: (): Filled | null => {
+      const wrong = new Map<string, string>()
+      let out: Filled = {}
+      for (const f of all) {
+        if (isRecords(f)) {
+          for (const [p, text] of recordProblems(f, rows[f.pointer] ?? [], f.pointer)) wrong.set(p, text)
+          const filled = filledRows(f, rows[f.pointer] ?? [])
+          if (filled.length) out = put(out, f.pointer, filled)
+        } else if ((texts[f.pointer] ?? '').trim() !== '') {
+          const { value, problem } = parseValue(f, texts[f.pointer]!)
+          if (problem) wrong.set(f.pointer, problem)
+          else out = put(out, f.pointer, value)
+        }
+      }
+      setProblems(wrong)
+      if (wrong.size) setShown(true)
+      return wrong.size ? null : out
+    },
+  }
+}
+
+/** What a provider alone can say ("aws.instance_type") is not asked of people. */
+const ofPeople = (kind: KindInfo, f: Field) => editable(f) && !f.sensitive && !kind.extensions?.some((e) => f.path.startsWith(e.provider + '.'))
+
+function Details({ details: d, kind, except, error }: { details: ReturnType<typeof useDetails>; kind: KindInfo; except: string | undefined; error: unknown }) {
+  if (!d.shown) return <div><Button aria-expanded={false} onClick={d.show}><Trans>More details</Trans></Button>{d.typed ? <span className="muted"> {counted(d.typed, t`field filled`, t`fields filled`)}</span> : null}</div>
+  const said = (p: string) => d.problems.get(p) ?? (error instanceof Problem ? error.fields.get(p) : undefined)
+  return (
+    <div className={css.details}>
+      {d.groups.map((g) => (
+        <fieldset key={g.title} className={css.group}>
+          <legend>{g.title}</legend>
+          <div className={css.inputs}>
+            {g.fields.filter((f) => !isRecords(f) && f.pointer !== except).map((f) => <FieldInput key={f.pointer} labelled kind={kind.name} field={f} text={d.texts[f.pointer] ?? ''} setText={(it) => d.setText(f.pointer, it)} error={said(f.pointer)} />)}
+          </div>
+          {g.fields.filter(isRecords).map((f) => (
+            <fieldset key={f.pointer} className={css.group}>
+              <legend>{labelOf(f)}</legend>
+              <RecordsEdit field={f} rows={d.rows[f.pointer] ?? []} onChange={(list) => d.setRows(f.pointer, list)} problems={d.problems} prefix={f.pointer} />
+            </fieldset>
+          ))}
+        </fieldset>
+      ))}
+    </div>
   )
 }

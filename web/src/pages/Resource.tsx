@@ -126,7 +126,7 @@ function One({ r, kind, asOf, refresh }: { r: Document; kind: KindInfo | undefin
       <TabBar label={t`Views of this resource`} value={tab} onChange={select} tabs={tabs.map((it) => (it.id === 'sources' && sources ? { ...it, count: sources } : it))} />
       {tab === 'facts' && kind ? <Facts r={r} kind={kind} canEdit={canEdit} editing={editing} setEditing={setEditing} refresh={refresh} /> : null}
       {tab === 'sources' ? <Sources r={r} kind={kind} canEdit={canEdit} refresh={refresh} /> : null}
-      {tab === 'relations' ? <Relations r={r} asOf={asOf} /> : null}
+      {tab === 'relations' ? <Relations r={r} asOf={asOf} canEdit={canEdit} /> : null}
       {tab === 'history' ? <History kind={r.kind} id={r.id} info={kind} /> : null}
       {tab === 'access' ? <Access kind={r.kind} id={r.id} /> : null}
       {tab === 'raw' ? (

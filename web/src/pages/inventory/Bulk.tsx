@@ -11,7 +11,7 @@ import { api } from '../../api/client'
 import { q } from '../../api/queries'
 import type { Field, KindInfo, Operation } from '../../api/types'
 import { count } from '../../format/units'
-import { commonFields, editable, labelOf, parseValue } from '../../kinds/fields'
+import { commonFields, inOneInput, labelOf, parseValue } from '../../kinds/fields'
 import { FieldDiff } from '../../parts/Diff'
 import { ProblemPanel } from '../../parts/States'
 import { Foreign } from '../../parts/Text'
@@ -59,7 +59,7 @@ interface EditProps {
 
 export function BulkEdit({ kind, filter, ids, what, onClose }: EditProps) {
   const client = useQueryClient()
-  const fields = [...commonFields(kind), ...(kind.fields ?? [])].filter((f) => editable(f) && !f.sensitive)
+  const fields = [...commonFields(kind), ...(kind.fields ?? [])].filter((f) => inOneInput(f) && !f.sensitive)
   const [pointer, setPointer] = useState('')
   const [text, setText] = useState('')
   const [reset, setReset] = useState(false)

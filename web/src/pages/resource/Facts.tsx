@@ -16,10 +16,11 @@ import { Panel } from '../../parts/Page'
 import { Copy, Foreign } from '../../parts/Text'
 import { Value } from '../../parts/ValueView'
 import { FieldEdit } from './FieldEdit'
+import { TagsEdit } from './TagsEdit'
 import css from './Resource.module.css'
 
 // Of the block that people fill, what is asked for even while empty.
-const usual = new Set(['owner.name', 'client', 'environment', 'criticality', 'lifecycle', 'notes'])
+const usual = new Set(['owner.name', 'client', 'environment', 'criticality', 'lifecycle', 'notes', 'links'])
 
 interface Props {
   r: Resource
@@ -68,7 +69,7 @@ export function Facts(p: Props) {
         <Panel title={t`Responsibility and life`}>
           <dl className={css.facts}>{commonFields(p.kind)
               .filter((f) => all || usual.has(f.path) || !absent(at(p.r, f.pointer)) || p.editing === f.pointer)
-              .map((f) => (f.path === 'links' ? <Links key={f.pointer} r={p.r} /> : <Fact key={f.pointer} field={f} {...p} />))}</dl>
+              .map((f) => <Fact key={f.pointer} field={f} {...p} />)}</dl>
         </Panel>
         <Tags {...p} />
       </div>
@@ -76,26 +77,25 @@ export function Facts(p: Props) {
   )
 }
 
-function Links({ r }: { r: Resource }) {
+function Links({ list }: { list: { label?: string; url: string }[] }) {
   return (
-    <div className={css.fact}>
-      <dt><Trans>Links</Trans></dt>
-      <dd className="stack-s">
-        {(r.common.links ?? []).map((l) => {
-          const to = safeLink(l.url)
-          return <div key={l.url}>{to ? <a href={to} target="_blank" rel="noreferrer noopener"><Foreign text={l.label || l.url} /></a> : <Foreign text={l.label || l.url} />}</div>
-        })}
-      </dd>
-    </div>
+    <ul className={css.links}>
+      {list.map((l) => {
+        const to = safeLink(l.url)
+        return <li key={l.url}>{to ? <a href={to} target="_blank" rel="noreferrer noopener"><Foreign text={l.label || l.url} /></a> : <Foreign text={l.label || l.url} />}</li>
+      })}
+    </ul>
   )
 }
 
-function Tags({ r }: Props) {
+function Tags({ r, canEdit, editing, setEditing, refresh }: Props) {
   const tags = r.tags ?? []
   const labels = r.labels ?? []
-  if (tags.length === 0 && labels.length === 0) return null
+  if (editing === '/tags') return <Panel title={t`Tags`}><TagsEdit r={r} onDone={() => setEditing(null)} refresh={refresh} /></Panel>
+  if (tags.length === 0 && labels.length === 0 && !canEdit) return null
   return (
-    <Panel title={t`Tags`}>
+    <Panel title={t`Tags`} actions={canEdit ? <ActionIcon size={24} aria-label={t`Edit Tags`} onClick={() => setEditing('/tags')}><IconPencil size={14} /></ActionIcon> : null}>
+      {tags.length === 0 ? <p className="muted"><Trans>None.</Trans></p> : null}
       <ul className={css.tags}>
         {tags.map((it) => {
           const source = r.provenance?.[`/tags/${escape(it.key)}`]
@@ -148,7 +148,7 @@ function Fact({ field, r, kind, canEdit, editing, setEditing, refresh }: Props &
         <Tooltip label={source ? sourceText(source) : ''} disabled={!source || absent(value)} position="left">
           <div className={css.value}>
             {source?.type === 'curated' ? <Dot source={source} /> : null}
-            <Value value={value} field={field} />
+            {field.pointer === '/common/links' && Array.isArray(value) ? <Links list={value as { url: string }[]} /> : <Value value={value} field={field} />}
             {stale ? <span className={css.note}><Trans><Mark state="partial" /> from before, not readable now</Trans></span> : null}
             {withheld ? <span className={css.note}><Trans><Mark state="denied" /> withheld by the site</Trans></span> : null}
             {r.conflicts?.includes(field.pointer) ? <span className={css.note}><Trans><Mark state="degraded" /> sources differ</Trans></span> : null}

@@ -13,7 +13,9 @@ import type { Field, KindInfo, Resource } from '../../api/types'
 import { at } from '../../format/pointer'
 import { human } from '../../format/text'
 import { labelOf, parseValue } from '../../kinds/fields'
+import { filledRows, isRecords, recordProblems, type Row } from '../../kinds/records'
 import { absent, valueText } from '../../kinds/value'
+import { RecordsEdit } from '../../parts/RecordsEdit'
 import { ProblemPanel } from '../../parts/States'
 import { Taken } from '../../parts/Taken'
 import { Foreign } from '../../parts/Text'
@@ -34,10 +36,13 @@ const asText = (v: unknown, f: Field) => (absent(v) ? '' : Array.isArray(v) ? v.
 
 export function FieldEdit({ r, field, value, curated, onDone, refresh }: Props) {
   const client = useQueryClient()
-  const [text, setText] = useState(() => asText(value, field))
+  const records = isRecords(field)
+  const [text, setText] = useState(() => (records ? '' : asText(value, field)))
+  const [rows, setRows] = useState<Row[]>(() => (records && Array.isArray(value) ? (value as Row[]) : []))
   const [base] = useState({ version: r.version, value })
   const [version, setVersion] = useState(r.version)
   const [wrong, setWrong] = useState('')
+  const [wrongRows, setWrongRows] = useState(new Map<string, string>())
   const [error, setError] = useState<unknown>(null)
   const [theirs, setTheirs] = useState<Resource | null>(null)
   const [busy, setBusy] = useState(false)
@@ -67,6 +72,12 @@ export function FieldEdit({ r, field, value, curated, onDone, refresh }: Props) 
     }
   }
   const save = (onVersion = version) => {
+    if (records) {
+      const problems = recordProblems(field, rows)
+      setWrongRows(problems)
+      if (problems.size === 0) void send({ set: { [field.pointer]: filledRows(field, rows) } }, onVersion)
+      return
+    }
     if (text.trim() === '' && field.type !== 'array') {
       void send(curated ? { reset: [field.pointer] } : { set: { [field.pointer]: null } }, onVersion)
       return
@@ -80,15 +91,15 @@ export function FieldEdit({ r, field, value, curated, onDone, refresh }: Props) 
     if (e.key === 'Enter' && (e.ctrlKey || e.metaKey)) save()
   }
   return (
-    <form className="stack-s" onSubmit={(e) => { e.preventDefault(); save() }} onKeyDown={onKey}>
-      <FieldInput kind={r.kind} field={field} text={text} setText={setText} error={wrong || (error instanceof Problem ? error.fields.get(field.pointer) : undefined)} />
+    <form className="stack-s" noValidate onSubmit={(e) => { e.preventDefault(); save() }} onKeyDown={onKey}>
+      {records ? <RecordsEdit field={field} rows={rows} onChange={setRows} problems={wrongRows} /> : <FieldInput kind={r.kind} field={field} text={text} setText={setText} error={wrong || (error instanceof Problem ? error.fields.get(field.pointer) : undefined)} />}
       {field.pointer === '/name' && text !== value ? <Taken kind={r.kind} name={text} datacenter={r.datacenter?.id ?? ''} except={r.id} /> : null}
       {field.type === 'ip' || field.items?.[0]?.type === 'ip' ? <Taken kind={r.kind} address={text.split('\n').at(-1) ?? ''} datacenter={r.datacenter?.id ?? ''} except={r.id} /> : null}
       {theirs ? (
         <div className={css.conflict} role="alert" data-testid="edit-conflict">
           <strong><Trans>Somebody else changed this {r.kind} meanwhile.</Trans></strong>
           <span>
-            <Trans>When you began: <Foreign text={valueText(base.value, field) || t`nothing`} />. Now: <Foreign text={valueText(at(theirs, field.pointer), field) || t`nothing`} />. Yours: <Foreign text={text || t`nothing`} />.</Trans>
+            <Trans>When you began: <Foreign text={valueText(base.value, field) || t`nothing`} />. Now: <Foreign text={valueText(at(theirs, field.pointer), field) || t`nothing`} />. Yours: <Foreign text={(records ? valueText(rows, field) : text) || t`nothing`} />.</Trans>
           </span>
           <div className="row">
             <Button variant="filled" loading={busy} onClick={() => { setTheirs(null); save(theirs.version) }}><Trans>Save mine</Trans></Button>
@@ -108,11 +119,12 @@ export function FieldEdit({ r, field, value, curated, onDone, refresh }: Props) 
   )
 }
 
-export function FieldInput({ kind, field, text, setText, error }: { kind: string; field: Field; text: string; setText: (it: string) => void; error: string | undefined }) {
+/** For a fact that is being edited, where its label stands beside it, or `labelled` in a form. */
+export function FieldInput({ kind, field, text, setText, error, labelled = false }: { kind: string; field: Field; text: string; setText: (it: string) => void; error: string | undefined; labelled?: boolean }) {
   const label = labelOf(field)
   const options = useQuery(q.options())
   const offered = options.data?.items.find((l) => l.fields.includes(field.pointer) || l.fields.includes(kind + field.pointer))?.values
-  const common = { 'aria-label': label, autoFocus: true, error }
+  const common = labelled ? { label, error } : { 'aria-label': label, autoFocus: true, error }
   if (field.enum?.length || field.type === 'boolean') {
     const data = field.type === 'boolean' ? [{ value: 'true', label: t`yes` }, { value: 'false', label: t`no` }] : field.enum!.map((v) => ({ value: v, label: human(v).toLowerCase() }))
     return <Select {...common} data={data} value={text || null} onChange={(v) => setText(v ?? '')} clearable />
