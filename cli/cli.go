@@ -170,6 +170,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed i
 		a.diff(),
 		a.history(),
 		a.removals(),
+		a.approvals(),
 		a.apply(),
 		a.ansibleInventory(),
 		a.audit(),

@@ -125,6 +125,8 @@ func idsOf(cmd *cobra.Command) suggest {
 			return newest("/runs", "")
 		case "removals":
 			return newest("/removals", "state = held")
+		case "approvals":
+			return newest("/approvals", "state = pending")
 		}
 	}
 	return nil

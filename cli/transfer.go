@@ -391,6 +391,8 @@ func (a *app) followOperation(ctx context.Context, c *client.Client, op rest.Ope
 	switch {
 	case op.State == "refused":
 		return fmt.Errorf("%d rows are wrong; nothing was written", op.Refused)
+	case op.State == "asked":
+		fmt.Fprintf(a.env.Err, "This has to be approved first, and nothing was written yet: maestro approvals show %s\n", op.Approval)
 	case op.State != "done" && op.State != "undone":
 		return fmt.Errorf("the operation %s %s: %s", op.ID, op.State, op.Error)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"maestro.internal/collector/internal/approval"
+	"maestro.internal/collector/internal/inventory"
+	"maestro.internal/collector/internal/transfer"
 )
 
 // newApprovals puts before people what the parts wait for.
@@ -12,6 +14,9 @@ func newApprovals(c *Collector) *approval.Service {
 	subjects := map[approval.Kind]approval.Subject{
 		approval.Removal:    approval.Removals{Inventory: c.inventory, Names: c.fleet.ConnectionNames},
 		approval.PluginKind: approval.PluginKinds{Inventory: c.inventory},
+		approval.BulkEdit: approval.BulkEdits{Transfer: c.transfer, Request: func(ctx context.Context, tenant, who string, a transfer.Asking) (inventory.Caller, transfer.EditRequest, error) {
+			return c.server.EditAsked(ctx, tenant, who, a)
+		}},
 	}
 	tenants := func(ctx context.Context) ([]string, error) {
 		all, err := c.access.Tenants(ctx)

@@ -44,8 +44,9 @@ type Operation struct {
 	ID   string `json:"id"`
 	Type string `json:"type" enum:"import,edit,delete,undo"`
 	// State is running, done (a dry run is done when it has said what it has to say), refused (rows were wrong and nothing was
-	// written), failed, interrupted (the collector ended meanwhile) or undone.
-	State      string    `json:"state" enum:"running,done,refused,failed,interrupted,undone"`
+	// written), failed, interrupted (the collector ended meanwhile), undone, asked (it waits for approval and wrote nothing) or
+	// dropped (it was not approved).
+	State      string    `json:"state" enum:"running,done,refused,failed,interrupted,undone,asked,dropped"`
 	DryRun     bool      `json:"dry_run,omitempty"`
 	Kind       string    `json:"kind,omitempty"`
 	File       string    `json:"file,omitempty"`
@@ -56,6 +57,7 @@ type Operation struct {
 	Actor      string    `json:"actor"`
 	Reason     string    `json:"reason,omitempty"`
 	AuditID    string    `json:"audit_id,omitempty"`
+	Approval   string    `json:"approval,omitempty" doc:"The approval that it waits, or waited, for; until it is carried out the counts and the sample say what it would do"`
 	StartedAt  time.Time `json:"started_at"`
 	UpdatedAt  time.Time `json:"updated_at"`
 	FinishedAt time.Time `json:"finished_at,omitzero"`

@@ -88,16 +88,22 @@ func (s *Service) FromToken(ctx context.Context, text Secret, address string) (C
 	if !cred.matches(d.Hash) || (!d.ExpiresAt.IsZero() && !now.Before(d.ExpiresAt.Time)) {
 		return Caller{}, ErrUnauthenticated
 	}
+	c, err := s.callerOfToken(ctx, row, d, address)
+	if err == nil && now.Sub(d.LastUsed.Time) >= usedEvery {
+		d.LastUsed = store.At(now)
+		s.touch(ctx, tokensTable, row, d)
+	}
+	return c, err
+}
+
+// callerOfToken is the holder of a token as he stands now.
+func (s *Service) callerOfToken(ctx context.Context, row store.Row, d tokenDoc, address string) (Caller, error) {
 	t, err := s.tenant(ctx, row.Tenant)
 	if err != nil {
 		return Caller{}, err
 	}
 	if t.doc.Disabled {
 		return Caller{}, &DisabledError{Name: t.doc.Name, Reason: t.doc.Reason}
-	}
-	if now.Sub(d.LastUsed.Time) >= usedEvery {
-		d.LastUsed = store.At(now)
-		s.touch(ctx, tokensTable, row, d)
 	}
 	c := Caller{Tenant: row.Tenant, TenantName: t.doc.Name, Name: "token:" + d.Name, Username: d.Name, Role: d.Role, Address: address,
 		ExpiresAt: d.ExpiresAt.Time}

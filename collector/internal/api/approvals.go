@@ -78,6 +78,11 @@ func approvalDocument(v *approval.View, teams map[string]string) rest.Approval {
 			d.Deciders = append(d.Deciders, rest.Ref{ID: t, Name: teams[t], Kind: "team"})
 		}
 	}
+	if v.Kind == approval.BulkEdit {
+		if ask, err := approval.AskingOf(&v.Approval); err == nil {
+			d.Edit = &rest.ApprovalEdit{Kind: ask.Kind, Filter: ask.Filter, Fields: ask.Set, Reset: ask.Reset}
+		}
+	}
 	if v.WhyNot != nil {
 		d.WhyNot = sentence(v.WhyNot.Error())
 	}

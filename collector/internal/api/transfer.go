@@ -210,36 +210,66 @@ func (s *Server) export(ctx context.Context, c access.Caller, req transfer.Expor
 }
 
 func (s *Server) editResources(ctx context.Context, c access.Caller, in *editIn) (*out[rest.Operation], error) {
-	k, err := s.kind(ctx, c, in.Body.Kind)
+	req, err := s.editRequest(ctx, c, &in.Body, in.RawBody)
 	if err != nil {
 		return nil, err
 	}
-	fields, err := s.fieldsOfKind(ctx, c, k.Name)
-	if err != nil {
-		return nil, err
-	}
-	q, _, err := s.listQuery(&ListIn{}, fields, in.Body.Filter, "edit", in.Body.Kind)
-	if err != nil {
-		return nil, err
-	}
-	q.Kind = in.Body.Kind
-	text := strings.TrimSpace(in.Body.Filter)
-	if len(in.Body.IDs) > 0 {
-		onlyIDs(&q, in.Body.IDs)
-		text = strings.TrimSpace(fmt.Sprintf("%s (%d chosen by id)", text, len(in.Body.IDs)))
-	}
-	var raw struct {
-		Set map[string]json.RawMessage `json:"set"` // as they are written, so that no number loses digits
-	}
-	if err := json.Unmarshal(in.RawBody, &raw); err != nil {
-		return nil, problem(http.StatusBadRequest, "The body is not valid JSON.")
-	}
-	op, err := s.opt.Transfer.Edit(ctx, domainCaller(c), transfer.EditRequest{Query: q, Filter: text, Set: raw.Set,
-		Reset: in.Body.Reset, DryRun: in.Body.DryRun, Expect: in.Body.Expect, Reason: strings.TrimSpace(in.Body.Reason)})
+	op, err := s.opt.Transfer.Edit(ctx, domainCaller(c), req)
 	if err != nil {
 		return nil, err
 	}
 	return &out[rest.Operation]{Body: op}, nil
+}
+
+func (s *Server) editRequest(ctx context.Context, c access.Caller, body *rest.BulkEdit, text []byte) (transfer.EditRequest, error) {
+	k, err := s.kind(ctx, c, body.Kind)
+	if err != nil {
+		return transfer.EditRequest{}, err
+	}
+	fields, err := s.fieldsOfKind(ctx, c, k.Name)
+	if err != nil {
+		return transfer.EditRequest{}, err
+	}
+	q, _, err := s.listQuery(&ListIn{}, fields, body.Filter, "edit", body.Kind)
+	if err != nil {
+		return transfer.EditRequest{}, err
+	}
+	q.Kind = body.Kind
+	where := strings.TrimSpace(body.Filter)
+	if len(body.IDs) > 0 {
+		onlyIDs(&q, body.IDs)
+		where = strings.TrimSpace(fmt.Sprintf("%s (%d chosen by id)", where, len(body.IDs)))
+	}
+	var raw struct {
+		Set map[string]json.RawMessage `json:"set"` // as they are written, so that no number loses digits
+	}
+	if err := json.Unmarshal(text, &raw); err != nil {
+		return transfer.EditRequest{}, problem(http.StatusBadRequest, "The body is not valid JSON.")
+	}
+	return transfer.EditRequest{Query: q, Filter: where, Set: raw.Set, Reset: body.Reset, DryRun: body.DryRun, Expect: body.Expect,
+		Reason: strings.TrimSpace(body.Reason), Text: text}, nil
+}
+
+// EditAsked is an edit that somebody asked for, with the rights that he has now. *inventory.InvalidError: it cannot be read any more,
+// as where its filter names a field that is gone.
+func (s *Server) EditAsked(ctx context.Context, tenant, who string, a transfer.Asking) (inventory.Caller, transfer.EditRequest, error) {
+	c, err := s.opt.Access.Named(ctx, tenant, who)
+	if err != nil {
+		return inventory.Caller{}, transfer.EditRequest{}, err
+	}
+	if c, err = s.reach(ctx, c); err != nil {
+		return inventory.Caller{}, transfer.EditRequest{}, err
+	}
+	var body rest.BulkEdit
+	if err := json.Unmarshal(a.Request, &body); err != nil {
+		return inventory.Caller{}, transfer.EditRequest{}, fmt.Errorf("decode edit: %w", err)
+	}
+	req, err := s.editRequest(ctx, c, &body, a.Request)
+	var p *problemError
+	if errors.As(err, &p) {
+		err = &inventory.InvalidError{Problem: p.Detail}
+	}
+	return domainCaller(c), req, err
 }
 
 func (s *Server) listOperations(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.Operation]], error) {

@@ -71,7 +71,7 @@ func newWorld(t *testing.T) *world {
 	w.ledger, err = ledger.New(ledger.Options{Store: st, Seed: bytes.Repeat([]byte{1}, 32), Streams: []ledger.Stream{w.inventory.Stream(), w.audit.Stream()},
 		Clock: func() time.Time { return time.Now().Add(3 * time.Hour) }})
 	must(t, err)
-	moves := transfer.New(transfer.Options{Store: st, Audit: w.audit, Inventory: w.inventory, Datacenters: w.fleet.Datacenters, Log: log})
+	moves := transfer.New(transfer.Options{Gate: approval.Gate{Approvals: func() *approval.Service { return w.approvals }}, Store: st, Audit: w.audit, Inventory: w.inventory, Datacenters: w.fleet.Datacenters, Log: log})
 	t.Cleanup(moves.Close)
 	w.mailbox = make(chan letter, 8)
 	running, stop := context.WithCancel(t.Context())
@@ -85,6 +85,9 @@ func newWorld(t *testing.T) *world {
 		Subjects: map[approval.Kind]approval.Subject{
 			approval.Removal:    approval.Removals{Inventory: w.inventory, Names: w.fleet.ConnectionNames},
 			approval.PluginKind: approval.PluginKinds{Inventory: w.inventory},
+			approval.BulkEdit: approval.BulkEdits{Transfer: moves, Request: func(ctx context.Context, tenant, who string, a transfer.Asking) (inventory.Caller, transfer.EditRequest, error) {
+				return w.server.EditAsked(ctx, tenant, who, a)
+			}},
 		}})
 	s, err := New(Options{Approvals: w.approvals, Pictures: pictures, Notify: w.notify, PublicURL: "https://maestro.example", Views: view.New(st, w.audit, time.Now, log), Transfer: moves, Ledger: w.ledger, Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: w.fleet, Why: why.New(why.Options{Inventory: w.inventory, Fleet: w.fleet}), Log: log, Metrics: prometheus.NewRegistry(),
 		Version: "1.2.3", Engine: st.Engine()})

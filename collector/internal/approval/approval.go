@@ -1,5 +1,5 @@
 // Package approval lets somebody decide before something is done that is hard to take back: a removal that is too large to be
-// believed, a plugin's new kind, a bulk edit of many resources, a merge, an agent that wants in. It is apart from them so that
+// believed, a plugin's new kind, a bulk edit of many resources. It is apart from them so that
 // who may decide, how long a question stays, whether a second person is needed and what is written down are answered once, and
 // not by each of them a little differently.
 //
@@ -21,14 +21,12 @@ type Kind string
 // The kinds of subjects.
 const (
 	Removal    Kind = "removal"
-	Merge      Kind = "merge"
 	BulkEdit   Kind = "bulk_edit"
-	Enrolment  Kind = "enrolment"
 	PluginKind Kind = "plugin_kind"
 )
 
 // Kinds are all of them, as people read them.
-var Kinds = []Kind{Removal, PluginKind, BulkEdit, Merge, Enrolment}
+var Kinds = []Kind{Removal, PluginKind, BulkEdit}
 
 // State is how far an approval is.
 type State string

@@ -127,9 +127,9 @@ func TestRulesAreChecked(t *testing.T) {
 	}{
 		"removals always wait": {Removal, func(r *Rule) { r.Required = false }},
 		"so do kinds":          {PluginKind, func(r *Rule) { r.Required = false }},
-		"nobody":               {Merge, func(r *Rule) { r.Persons = 0 }},
-		"a crowd":              {Merge, func(r *Rule) { r.Persons = 3 }},
-		"over is of edits":     {Merge, func(r *Rule) { r.Over = 5 }},
+		"nobody":               {BulkEdit, func(r *Rule) { r.Persons = 0 }},
+		"a crowd":              {BulkEdit, func(r *Rule) { r.Persons = 3 }},
+		"over is of edits":     {Removal, func(r *Rule) { r.Over = 5 }},
 		"less than nothing":    {BulkEdit, func(r *Rule) { r.Over = -1 }},
 		"before now":           {BulkEdit, func(r *Rule) { r.ExpiresAfterHours = -1 }},
 		"everybody by name":    {BulkEdit, func(r *Rule) { r.Roles = make([]string, mostListed+1) }},

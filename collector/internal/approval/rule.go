@@ -54,8 +54,6 @@ func Defaults() map[Kind]Rule {
 		Removal:    {Required: true, Persons: 1},
 		PluginKind: {Required: true, Persons: 1},
 		BulkEdit:   {Over: 100, ExpiresAfterHours: week, Persons: 1},
-		Merge:      {ExpiresAfterHours: week, Persons: 1},
-		Enrolment:  {ExpiresAfterHours: week, Persons: 1},
 	}
 }
 
@@ -69,9 +67,7 @@ func (k Kind) Does() access.Action {
 		return access.DecideRemovals
 	case PluginKind:
 		return access.ApproveKinds
-	case Enrolment:
-		return access.ManageAgents
-	case BulkEdit, Merge:
+	case BulkEdit:
 	}
 	return access.EditResources
 }

@@ -70,6 +70,30 @@ func (s *Service) Roots(ctx context.Context, c Caller, kind, id string) ([]strin
 	return doc.AccessRoots, err
 }
 
+// CommonRoots are the access roots that all of some resources have: who has a right on one of them has it on each.
+func (s *Service) CommonRoots(ctx context.Context, tenant, kind string, ids []string) ([]string, error) {
+	rows, err := getChunks(ctx, s.opt.Store, tResources, tenant, kind, unique(slices.Clone(ids)))
+	if err != nil {
+		return nil, err
+	}
+	var common []string
+	for i, id := range ids {
+		row, ok := rows[id]
+		if !ok {
+			return nil, nil
+		}
+		doc, err := decodeRow[resourceDoc](row)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			common = slices.Clone(doc.AccessRoots)
+		}
+		common = slices.DeleteFunc(common, func(root string) bool { return !slices.Contains(doc.AccessRoots, root) })
+	}
+	return common, nil
+}
+
 // mostParts bounds what inherits from one system.
 const mostParts = 20_000
 

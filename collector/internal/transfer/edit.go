@@ -22,6 +22,10 @@ type EditRequest struct {
 	DryRun bool
 	Expect *int
 	Reason string
+	// Text is the request as it came, to be asked with.
+	Text json.RawMessage
+	// approved is what was approved; nil for what nobody was asked about.
+	approved *Asking
 }
 
 // Edit begins a bulk edit. What the filter finds is fixed first, so that an edit that changes what the filter looks at does
@@ -48,6 +52,9 @@ func (r *running) edit(ctx context.Context, req EditRequest) error {
 	if req.Expect != nil && *req.Expect != len(ids) {
 		return &inventory.ConflictError{Problem: fmt.Sprintf("the filter finds %d resources now, it found %d; look at it again", len(ids), *req.Expect)}
 	}
+	if stop, err := r.gate(ctx, req, ids); stop || err != nil {
+		return err
+	}
 	do := r.s.opt.Inventory.PreviewEdits
 	if !req.DryRun && len(ids) > 0 {
 		if err := r.write(ctx, map[string]any{"filter": req.Filter, "resources": len(ids)}); err != nil {
@@ -56,10 +63,7 @@ func (r *running) edit(ctx context.Context, req EditRequest) error {
 		do = r.s.opt.Inventory.ApplyEdits
 	}
 	for n := 0; n < len(ids); {
-		var edits []inventory.Edit
-		for _, id := range ids[n:min(n+inventory.MostEdits, len(ids))] {
-			edits = append(edits, inventory.Edit{ID: id, Set: req.Set, Reset: req.Reset})
-		}
+		edits := req.edits(ids[n:min(n+inventory.MostEdits, len(ids))])
 		done, err := do(ctx, r.caller, r.account(), req.Query.Kind, edits)
 		if err != nil {
 			return err
@@ -72,6 +76,14 @@ func (r *running) edit(ctx context.Context, req EditRequest) error {
 		}
 	}
 	return nil
+}
+
+func (req *EditRequest) edits(ids []string) []inventory.Edit {
+	edits := make([]inventory.Edit, len(ids))
+	for i, id := range ids {
+		edits[i] = inventory.Edit{ID: id, Set: req.Set, Reset: req.Reset}
+	}
+	return edits
 }
 
 // Undo begins to take an operation back.
@@ -141,7 +153,7 @@ func (s *Service) Delete(ctx context.Context, c inventory.Caller, req inventory.
 	if err := s.put(ctx, c.Tenant, &op); err != nil {
 		return op, err
 	}
-	r := &running{s: s, caller: c, op: op}
+	r := &running{s: s, caller: c, op: op, version: 1}
 	req.Operation = op.ID
 	done, failed := s.opt.Inventory.Delete(ctx, c, req)
 	if failed != nil {

@@ -32,6 +32,8 @@ const (
 	Failed      = "failed"
 	Interrupted = "interrupted"
 	Undone      = "undone"
+	Asked       = "asked"
+	Dropped     = "dropped"
 )
 
 const (
@@ -59,8 +61,10 @@ type Options struct {
 	Audit       *audit.Log
 	Inventory   *inventory.Service
 	Datacenters Datacenters
-	Clock       func() time.Time
-	Log         *slog.Logger
+	// Gate asks before many are edited; nil never asks.
+	Gate  Gate
+	Clock func() time.Time
+	Log   *slog.Logger
 }
 
 // Service carries out operations in the background and remembers them.
@@ -143,7 +147,11 @@ func operationOf(row store.Row) (rest.Operation, error) {
 }
 
 func (s *Service) put(ctx context.Context, tenant string, op *rest.Operation) error {
-	row, err := operationRow(tenant, op, 1)
+	return s.putAt(ctx, tenant, op, 1)
+}
+
+func (s *Service) putAt(ctx context.Context, tenant string, op *rest.Operation, version int64) error {
+	row, err := operationRow(tenant, op, version)
 	if err != nil {
 		return err
 	}
@@ -212,6 +220,8 @@ type running struct {
 	op     rest.Operation
 	number int
 	said   time.Time
+	// version of the row; it only rises where an operation is taken up again.
+	version int64
 }
 
 // start writes an operation down and carries it out in the background. free is called at its end.
@@ -226,22 +236,11 @@ func (s *Service) start(ctx context.Context, c inventory.Caller, op rest.Operati
 	}
 	at := s.opt.Clock().UTC()
 	op.ID, op.State, op.Actor, op.StartedAt, op.UpdatedAt = id.String(), Running, c.Name, at, at
-	s.mu.Lock()
-	switch {
-	case s.end:
-		err = errors.New("the collector is ending")
-	case len(s.now) >= atOnce:
-		err = &inventory.ConflictError{Problem: fmt.Sprintf("%d imports or edits are running here already; try again when one is done", len(s.now))}
-	default:
-		s.now[op.ID] = true
-		s.wg.Add(1)
-	}
-	s.mu.Unlock()
-	if err != nil {
+	if err := s.enter(op.ID); err != nil {
 		free()
 		return op, err
 	}
-	r := &running{s: s, caller: c, op: op}
+	r := &running{s: s, caller: c, op: op, version: 1}
 	if err := s.put(ctx, c.Tenant, &op); err != nil {
 		s.leave(op.ID, free)
 		return op, err
@@ -251,6 +250,21 @@ func (s *Service) start(ctx context.Context, c inventory.Caller, op rest.Operati
 		r.run(s.ctx, do)
 	}()
 	return op, nil
+}
+
+// enter takes one of the places for operations; leave gives it back.
+func (s *Service) enter(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.end:
+		return errors.New("the collector is ending")
+	case len(s.now) >= atOnce || s.now[id]:
+		return &inventory.ConflictError{Problem: fmt.Sprintf("%d imports or edits are running here already; try again when one is done", len(s.now))}
+	}
+	s.now[id] = true
+	s.wg.Add(1)
+	return nil
 }
 
 func (s *Service) leave(id string, free func()) {
@@ -277,7 +291,7 @@ func (r *running) run(ctx context.Context, do func(context.Context, *running) er
 	r.op.Phase, r.op.FinishedAt, r.op.UpdatedAt = "", at, at
 	end := context.WithoutCancel(ctx) // how it ended is noted even when the collector ends
 	r.auditEnd(end)                   // first: whoever sees that it has ended finds that in the log too
-	if e := r.s.put(end, r.caller.Tenant, &r.op); e != nil {
+	if e := r.s.putAt(end, r.caller.Tenant, &r.op, r.version); e != nil {
 		r.s.opt.Log.ErrorContext(end, "write down the end of an operation", "operation", r.op.ID, "error", e)
 	}
 }
@@ -320,7 +334,11 @@ func (r *running) write(ctx context.Context, detail map[string]any) (err error) 
 	detail["kind"] = r.op.Kind
 	r.op.AuditID, err = r.s.opt.Audit.Write(ctx, audit.Entry{Tenant: r.caller.Tenant, Actor: r.caller.Name, Address: r.caller.Address,
 		Action: "resources." + r.op.Type, Object: &audit.Ref{ID: r.op.ID, Kind: "operation"}, Reason: r.op.Reason, Detail: detail})
-	return err
+	if err != nil {
+		return err
+	}
+	r.said = r.s.opt.Clock() // that it began to write is known before it writes
+	return r.s.putAt(ctx, r.caller.Tenant, &r.op, r.version)
 }
 
 // account is on whose account the next batch happens.
@@ -390,7 +408,7 @@ func (r *running) say(ctx context.Context) error {
 		return nil
 	}
 	r.said, r.op.UpdatedAt = at, at.UTC()
-	return r.s.put(ctx, r.caller.Tenant, &r.op)
+	return r.s.putAt(ctx, r.caller.Tenant, &r.op, r.version)
 }
 
 // Sweep ends what a collector that died left running, and forgets what is old.
@@ -421,7 +439,7 @@ func (s *Service) Sweep(ctx context.Context, now time.Time) error {
 	}
 	q.Where = filter.Compare{Field: fieldStarted, Op: filter.Lt, Value: now.Add(-keepDry).UTC().Format(store.TimeLayout)}
 	err := store.Each(ctx, s.opt.Store, q, keep(&old, func(op rest.Operation) bool {
-		return op.State != Running && (op.DryRun || op.State == Refused || now.Sub(op.StartedAt) > keepDone)
+		return op.State != Running && op.State != Asked && (op.DryRun || op.State == Refused || now.Sub(op.StartedAt) > keepDone)
 	}))
 	if err != nil {
 		return fmt.Errorf("find old operations: %w", err)

@@ -2979,7 +2979,7 @@ export interface components {
             expires_at?: string;
             id: string;
             /** @enum {string} */
-            kind: "removal" | "plugin_kind" | "bulk_edit" | "merge" | "enrolment";
+            kind: "removal" | "plugin_kind" | "bulk_edit";
             may_decide: boolean;
             /**
              * Format: int64
@@ -3003,7 +3003,7 @@ export interface components {
              * @enum {string}
              */
             state: "pending" | "approved" | "refused" | "expired" | "withdrawn" | "failed";
-            /** @description What is decided: id of the held removal, name of the kind with a digest, id of the operation, the resource or the join token */
+            /** @description What is decided: id of the held removal, name of the kind with a digest, id of the operation */
             subject: string;
             /** @description What would be done, in one line */
             title: string;
@@ -3033,7 +3033,7 @@ export interface components {
              */
             expires_after_hours: number;
             /** @enum {string} */
-            kind: "removal" | "plugin_kind" | "bulk_edit" | "merge" | "enrolment";
+            kind: "removal" | "plugin_kind" | "bulk_edit";
             /**
              * Format: int64
              * @description Of bulk_edit: so many resources may be edited without asking
@@ -4727,6 +4727,8 @@ export interface components {
         };
         Operation: {
             actor: string;
+            /** @description The approval that it waits, or waited, for; until it is carried out the counts and the sample say what it would do */
+            approval?: string;
             audit_id?: string;
             /** Format: int64 */
             created: number;
@@ -4759,7 +4761,7 @@ export interface components {
             /** Format: date-time */
             started_at: string;
             /** @enum {string} */
-            state: "running" | "done" | "refused" | "failed" | "interrupted" | "undone";
+            state: "running" | "done" | "refused" | "failed" | "interrupted" | "undone" | "asked" | "dropped";
             /** @enum {string} */
             type: "import" | "edit" | "delete" | "undo";
             /** Format: int64 */

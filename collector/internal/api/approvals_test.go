@@ -1,0 +1,153 @@
+package api
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"maestro.internal/collector/internal/access"
+	"maestro.internal/internal/rest"
+	"maestro.internal/sdk/resource"
+)
+
+func (w *world) approvalsOf(token, filter string, header ...string) rest.List[rest.Approval] {
+	w.t.Helper()
+	return documentOf[rest.List[rest.Approval]](w.ask(token, "GET", "/api/v1/approvals?"+url.Values{"filter": {filter}}.Encode(), nil, header...).is(200))
+}
+
+func (w *world) rule(change func(*rest.ApprovalRule), kind string) {
+	w.t.Helper()
+	rules := documentOf[rest.ApprovalRules](w.ask(w.admin, "GET", "/api/v1/approval-rules", nil).is(200))
+	for i := range rules.Items {
+		if rules.Items[i].Kind == kind {
+			change(&rules.Items[i])
+		}
+	}
+	w.ask(w.admin, "PUT", "/api/v1/approval-rules", rest.ApprovalRulesWrite{Items: rules.Items}, "If-Match", etag(rules.Version)).is(200)
+}
+
+// person makes a user and answers the header that he asks with.
+func (w *world) person(name string, role access.Role) []string {
+	w.t.Helper()
+	w.user(name, role)
+	return []string{"Cookie", w.signIn(name), "X-Maestro-CSRF", "1"}
+}
+
+func TestAHeldRemovalIsAnApproval(t *testing.T) {
+	w := newWorld(t)
+	src := w.source("lab")
+	var envs []resource.Envelope
+	for i := range 30 {
+		envs = append(envs, server(id12(i), fmt.Sprintf("s%02d", i), 1))
+	}
+	src.sync("server", envs...)
+	src.sync("server", envs[:2]...)
+	list := w.approvalsOf(w.admin, "state = pending")
+	if len(list.Items) != 1 || list.Items[0].Kind != "removal" || list.Items[0].Count != 28 || !list.Items[0].MayDecide || !strings.HasPrefix(list.Items[0].Title, "Remove 28 of 30 server of ") {
+		t.Fatalf("%+v", list.Items)
+	}
+	path := "/api/v1/approvals/" + list.Items[0].ID
+	if seen := documentOf[rest.Approval](w.ask(w.reader, "GET", path, nil).is(200)); seen.MayDecide || !strings.Contains(seen.WhyNot, "decide removals") {
+		t.Errorf("%+v", seen)
+	}
+	w.ask(w.stranger, "GET", path, nil).problem(404)
+	w.ask(w.stranger, "POST", path+"/approve", nil).problem(404)
+	if n := w.approvalsOf(w.stranger, "").TotalSize; n != 0 {
+		t.Errorf("another tenant sees %d", n)
+	}
+	w.rule(func(r *rest.ApprovalRule) { r.Persons = 2 }, "removal")
+	if p := w.ask(w.admin, "POST", path+"/approve", nil).problem(403); !strings.Contains(p.Detail, "people") {
+		t.Errorf("%+v", p)
+	}
+	anna, ben := w.person("anna", access.RoleAdmin), w.person("ben", access.RoleAdmin)
+	held := "/api/v1/removals/" + list.Items[0].Subject
+	// The old way is the same way.
+	if h := documentOf[rest.HeldRemoval](w.ask("", "POST", held+"/approve", rest.Decision{Reason: "moved"}, anna...).is(200)); h.State != "held" {
+		t.Fatalf("one of two removes: %+v", h)
+	}
+	w.ask("", "POST", held+"/approve", nil, anna...).problem(403)
+	done := documentOf[rest.Approval](w.ask("", "POST", path+"/approve", nil, ben...).is(200))
+	if done.State != "approved" || !done.Settled || len(done.Decisions) != 2 || done.Decisions[0].Reason != "moved" {
+		t.Fatalf("%+v", done)
+	}
+	if h := documentOf[rest.HeldRemoval](w.ask(w.reader, "GET", held, nil).is(200)); h.State != "approved" || h.DecidedBy != "user:ben" {
+		t.Errorf("%+v", h)
+	}
+	w.ask("", "POST", path+"/refuse", nil, ben...).problem(409)
+	w.ask(w.reader, "PUT", "/api/v1/approval-rules", rest.ApprovalRulesWrite{}, "If-Match", `"1"`).problem(403)
+	w.ask(w.admin, "PUT", "/api/v1/approval-rules", rest.ApprovalRulesWrite{Items: []rest.ApprovalRule{{Kind: "bulk_edit", Persons: 1, Teams: []string{"none"}}}}, "If-Match", `"1"`).problem(422)
+}
+
+func (w *world) approved(id string) rest.Approval {
+	w.t.Helper()
+	for range 500 {
+		must(w.t, w.approvals.Sweep(w.t.Context(), time.Now()))
+		a := documentOf[rest.Approval](w.ask(w.admin, "GET", "/api/v1/approvals/"+id, nil).is(200))
+		if a.Settled {
+			return a
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	w.t.Fatal("it is never carried out")
+	return rest.Approval{}
+}
+
+func TestALargeEditWaitsForAnother(t *testing.T) {
+	w := newWorld(t)
+	w.imports("kind=server&file=servers.csv", "name\nweb1\nweb2\nweb3\ndb1\n")
+	w.rule(func(r *rest.ApprovalRule) { r.Required, r.Over = true, 2 }, "bulk_edit")
+	anna, ben := w.person("anna", access.RoleAdmin), w.person("ben", access.RoleAdmin)
+	edit := func(value string) rest.Operation {
+		t.Helper()
+		body := map[string]any{"kind": "server", "filter": `name : "web*"`, "set": map[string]any{"/common/environment": value}, "reason": "they are live"}
+		return w.over(documentOf[rest.Operation](w.ask("", "POST", "/api/v1/edits", body, anna...).is(202)))
+	}
+	live := func(value string) int {
+		return w.list("/api/v1/resources/server", url.Values{"filter": {`environment = "` + value + `"`}}).TotalSize
+	}
+	op := edit("production")
+	if op.State != "asked" || op.Approval == "" || op.Updated != 3 || op.AuditID != "" || live("production") != 0 {
+		t.Fatalf("%+v, %d", op, live("production"))
+	}
+	path := "/api/v1/approvals/" + op.Approval
+	a := documentOf[rest.Approval](w.ask("", "GET", path, nil, ben...).is(200))
+	if a.Kind != "bulk_edit" || a.Count != 3 || len(a.Refs) != 3 || a.Operation != op.ID || a.Reason != "they are live" || a.Edit == nil || a.Edit.Fields[0] != "/common/environment" || !a.MayDecide || a.ExpiresAt.IsZero() {
+		t.Fatalf("%+v %+v", a, a.Edit)
+	}
+	w.ask("", "POST", path+"/approve", nil, anna...).problem(403)
+	w.ask(w.reader, "POST", path+"/approve", nil).problem(403)
+	w.ask("", "POST", path+"/approve", rest.Decision{Reason: "yes"}, ben...).is(200)
+	if a = w.approved(op.Approval); a.State != "approved" || live("production") != 3 {
+		t.Fatalf("%+v, %d", a, live("production"))
+	}
+	if op = w.over(op); op.State != "done" || op.Updated != 3 || op.AuditID == "" || op.Actor != "user:anna" {
+		t.Errorf("%+v", op)
+	}
+	// Few need nobody.
+	few := map[string]any{"kind": "server", "filter": `name = "db1"`, "set": map[string]any{"/common/environment": "lab"}}
+	if op := w.over(documentOf[rest.Operation](w.ask("", "POST", "/api/v1/edits", few, anna...).is(202))); op.State != "done" {
+		t.Errorf("%+v", op)
+	}
+	// What it finds has become more: nothing is edited, and it is asked anew with what it finds now.
+	op = edit("staging")
+	w.imports("kind=server&file=servers.csv", "name\nweb4\n")
+	w.ask("", "POST", "/api/v1/approvals/"+op.Approval+"/approve", nil, ben...).is(200)
+	first := op.Approval
+	if a = w.approved(first); a.State != "failed" || !strings.Contains(a.Problem, "asked anew") || live("staging") != 0 {
+		t.Fatalf("%+v, %d", a, live("staging"))
+	}
+	op = w.over(op)
+	if op.State != "asked" || op.Approval == first || op.Updated != 4 {
+		t.Fatalf("%+v", op)
+	}
+	w.ask("", "POST", "/api/v1/approvals/"+op.Approval+"/withdraw", nil, ben...).problem(403)
+	w.ask("", "POST", "/api/v1/approvals/"+op.Approval+"/withdraw", nil, anna...).is(200)
+	if op = w.over(op); op.State != "dropped" || live("staging") != 0 {
+		t.Errorf("%+v", op)
+	}
+	if n := w.approvalsOf(w.admin, "state = pending").TotalSize; n != 0 {
+		t.Errorf("%d wait", n)
+	}
+}
