@@ -169,6 +169,7 @@ export async function pages(facts) {
       ['prefixes', '/prefixes'],
       ['prefix', `/prefixes/${prefix.id}`],
       ['import', '/import'],
+      ['approvals', '/approvals'],
       ['removals', '/removals'],
       ['reviews', '/reviews'],
       ['mapping', '/mapping'],

@@ -26,6 +26,7 @@ const pages: [path: string, load: Load][] = [
   ['datacenters/:id', () => import('./pages/Datacenter')],
   ['prefixes', () => import('./pages/Prefixes')],
   ['prefixes/:id', () => import('./pages/Prefix')],
+  ['approvals', () => import('./pages/Approvals')],
   ['removals', () => import('./pages/Removals')],
   ['reviews', () => import('./pages/Reviews')],
   ['kinds', () => import('./pages/Kinds')],

@@ -54,7 +54,7 @@ export function outdatedBy(name: string, data: unknown): (string | undefined)[][
     case 'agents':
       return [['agents'], ['join-tokens'], ['summary']]
     case 'reviews':
-      return [['removals'], ['reviews'], ['summary']]
+      return [['removals'], ['approvals'], ['reviews'], ['summary']]
     default:
       return []
   }

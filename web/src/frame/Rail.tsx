@@ -2,7 +2,7 @@ import { t } from '@lingui/core/macro'
 import { Trans } from '@lingui/react/macro'
 import { Tooltip } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { IconActivity, IconArrowsJoin2, IconBuilding, IconChecklist, IconFileImport, IconHierarchy, IconHistory, IconHome, IconPlugConnected, IconRobot, IconSettings, IconTag, IconTransform, IconTrashX } from '@tabler/icons-react'
+import { IconActivity, IconArrowsJoin2, IconBuilding, IconChecklist, IconFileImport, IconHierarchy, IconHistory, IconGavel, IconHome, IconPlugConnected, IconRobot, IconSettings, IconTag, IconTransform, IconTrashX } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import { NavLink } from 'react-router'
 
@@ -41,6 +41,7 @@ export function Rail({ closed }: { closed: boolean }) {
   const enabled = useLater()
   const summary = useQuery({ ...q.summary(asOf), enabled })
   const reviews = useQuery({ ...q.reviews('state = open'), enabled })
+  const approvals = useQuery({ ...q.approvals('state = pending'), enabled })
   const counts = new Map((summary.data?.kinds ?? []).map((k) => [k.kind, k.active]))
   const held = summary.data?.held_removals ?? 0
   const pending = summary.data?.pending_kinds ?? 0
@@ -83,6 +84,7 @@ export function Rail({ closed }: { closed: boolean }) {
           <Items
             closed={closed}
             items={[
+              { to: '/approvals', label: t`Approvals`, icon: <IconGavel size={size} stroke={1.6} />, badge: approvals.data?.total_size },
               { to: '/removals', label: t`Removals`, icon: <IconTrashX size={size} stroke={1.6} />, badge: held },
               { to: '/reviews', label: t`Same or not`, icon: <IconArrowsJoin2 size={size} stroke={1.6} />, badge: reviews.data?.total_size },
               { to: '/kinds', label: t`Kinds`, icon: <IconTag size={size} stroke={1.6} />, badge: pending },

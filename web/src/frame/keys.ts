@@ -19,6 +19,7 @@ export const jumps: readonly Jump[] = [
   { key: 'e', to: '/coverage', label: t`Coverage` },
   { key: 'w', to: '/why', label: t`Why is it not here?` },
   { key: 'h', to: '/changes', label: t`Changes` },
+  { key: 'p', to: '/approvals', label: t`Approvals` },
   { key: 'm', to: '/removals', label: t`Removals` },
   { key: ',', to: '/settings', label: t`Settings` },
 ]

@@ -103,7 +103,7 @@ function NewImport({ kinds, current, onOperation }: { kinds: KindInfo[]; current
 }
 
 const states: Record<string, string> = {
-  running: t`is running`, done: t`is done`, refused: t`was refused: rows are wrong, nothing was written`, failed: t`failed`, interrupted: t`was interrupted`, undone: t`was undone`,
+  running: t`is running`, done: t`is done`, refused: t`was refused: rows are wrong, nothing was written`, failed: t`failed`, interrupted: t`was interrupted`, undone: t`was undone`, asked: t`waits for approval`, dropped: t`was not approved`,
 }
 
 /** What an operation did, or would do. */

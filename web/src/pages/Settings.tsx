@@ -25,6 +25,7 @@ import { useNow, When } from '../parts/When'
 import { choose, languages, type Language } from '../texts/language'
 import css from './Settings.module.css'
 import { useRoles } from './roleChoices'
+import { ApprovalRulesPanel } from './ApprovalRules'
 import { SourcesPanel } from './Staleness'
 
 export default function Settings() {
@@ -48,6 +49,7 @@ export default function Settings() {
         </div>
       </Panel>
       {tokens ? <Tokens /> : null}
+      <ApprovalRulesPanel />
       <SourcesPanel />
       {options ? <Options /> : null}
       <Panel title={t`About`}>

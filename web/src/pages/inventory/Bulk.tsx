@@ -72,6 +72,8 @@ export function BulkEdit({ kind, filter, ids, what, onClose }: EditProps) {
   const field = fields.find((f) => f.pointer === pointer)
   const looked = useQuery(q.operation(preview)).data
   const made = useQuery(q.operation(done)).data
+  const rule = useQuery(q.approvalRules()).data?.items.find((r) => r.kind === 'bulk_edit')
+  const asks = !!rule?.required && !!looked && looked.state === 'done' && looked.rows > (rule.over ?? 0)
 
   const send = async (f: Field, dryRun: boolean, expect?: number) => {
     setWrong('')
@@ -113,7 +115,8 @@ export function BulkEdit({ kind, filter, ids, what, onClose }: EditProps) {
     <Modal opened onClose={close} title={t`Edit ${what}`} closeButtonProps={{ 'aria-label': t`Close` }} size={620}>
       {done ? (
         <div className="stack">
-          <Outcome op={made} kind={kind} verb={made?.type === 'undo' ? t`Taken back` : t`Edited`} />
+          <Outcome op={made} kind={kind} verb={made?.type === 'undo' ? t`Taken back` : made?.state === 'asked' ? t`Would change, once it is approved` : t`Edited`} />
+          {made?.state === 'asked' ? <p><Trans><Link to="/approvals">It waits for approval</Link>; nothing was changed yet.</Trans></p> : null}
           {error ? <ProblemPanel error={error} compact /> : null}
           <div className="row">
             <Button variant="filled" onClick={close}><Trans>Done</Trans></Button>
@@ -127,10 +130,11 @@ export function BulkEdit({ kind, filter, ids, what, onClose }: EditProps) {
           {field && !reset ? <FieldInput key={pointer} kind={kind.name} field={field} text={text} setText={(it) => { setText(it); changed() }} error={wrong || undefined} /> : null}
           <Textarea label={t`Reason`} description={t`Kept in the audit trail.`} value={reason} onChange={(e) => setReason(e.currentTarget.value)} />
           {error ? <ProblemPanel error={error} compact /> : null}
+          {asks ? <p role="note"><Trans>More than {count(rule?.over ?? 0)} resources: nothing is changed before {rule?.persons === 2 ? t`two people have approved it` : rule?.requester_may_decide ? t`it is approved` : t`another person has approved it`}.</Trans></p> : null}
           {preview ? <Outcome op={looked} kind={kind} verb={t`Would change`} /> : null}
           <div className="row">
             {field && looked?.state === 'done' && looked.updated > 0 ? (
-              <Button variant="filled" loading={busy} onClick={() => void send(field, false, looked.rows)}><Trans>Change <Plural value={looked.updated} one="# resource" other="# resources" /></Trans></Button>
+              <Button variant="filled" loading={busy} onClick={() => void send(field, false, looked.rows)}>{asks ? <Trans>Ask to change <Plural value={looked.updated} one="# resource" other="# resources" /></Trans> : <Trans>Change <Plural value={looked.updated} one="# resource" other="# resources" /></Trans>}</Button>
             ) : null}
             <Button type="submit" variant={looked?.state === 'done' && looked.updated > 0 ? 'default' : 'filled'} disabled={!field} loading={busy && !preview}><Trans>See what would change</Trans></Button>
             <Button onClick={close}><Trans>Cancel</Trans></Button>
@@ -148,7 +152,7 @@ function Outcome({ op, kind, verb }: { op: Operation | undefined; kind: KindInfo
     <div className="stack-s" role="status">
       <p>
         <Trans><strong>{verb}: <Plural value={op.updated} one="# resource" other="# resources" /></strong>, {count(op.unchanged)} are so already{op.refused ? t`, ${count(op.refused)} cannot be` : ''}.
-        {op.state === 'done' ? null : <><Trans> The {op.type} is {op.state}.</Trans></>}</Trans>
+        {op.state === 'done' || op.state === 'asked' ? null : <><Trans> The {op.type} is {op.state}.</Trans></>}</Trans>
       </p>
       {op.error ? <p><Foreign text={op.error} max={400} /></p> : null}
       {op.errors?.length ? <ul>{op.errors.slice(0, 5).map((e, i) => <li key={i}><Foreign text={e.message} max={200} /></li>)}</ul> : null}
