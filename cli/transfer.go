@@ -92,7 +92,7 @@ func writeFile(path string, fill func(io.Writer) error) error {
 
 func (a *app) importFile() *cobra.Command {
 	var kind, mapping, format, encoding, sheet, reason string
-	var dryRun, skip bool
+	var dryRun, skip, create bool
 	cmd := &cobra.Command{
 		Use: "import FILE", Short: "Bring a CSV, JSON or Excel file into the inventory", Args: cobra.ExactArgs(1),
 		Example: "  maestro import servers.xlsx --kind server --dry-run\n  maestro import devices.csv --mapping netbox-devices\n  maestro import cmdb.csv --mapping servicenow-servers --encoding windows-1252",
@@ -117,6 +117,9 @@ func (a *app) importFile() *cobra.Command {
 			}
 			q.Set("dry_run", strconv.FormatBool(dryRun))
 			q.Set("skip_errors", strconv.FormatBool(skip))
+			if create {
+				q.Set("create_datacenters", "true")
+			}
 			var op rest.Operation
 			if err := c.Do(cmd.Context(), client.Request{Method: http.MethodPost, Path: "/imports", Query: q, File: f, Within: transferWithin}, &op); err != nil {
 				return err
@@ -131,6 +134,7 @@ func (a *app) importFile() *cobra.Command {
 	cmd.Flags().StringVar(&sheet, "sheet", "", "`name` of the sheet in a workbook; by default the first")
 	cmd.Flags().StringVar(&reason, "reason", "", "`text` for the history")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and write nothing")
+	cmd.Flags().BoolVar(&create, "create-datacenters", false, "record the datacenters that rows name and nobody has recorded")
 	cmd.Flags().BoolVar(&skip, "skip-errors", false, "leave wrong rows out and write the others")
 	return cmd
 }
@@ -443,6 +447,9 @@ func operationTable(op rest.Operation) output.Table {
 	}
 	if op.Refused > 0 {
 		parts = append(parts, fmt.Sprintf("%d wrong", op.Refused))
+	}
+	if len(op.NewDatacenters) > 0 {
+		parts = append(parts, "datacenters "+would+"recorded: "+strings.Join(op.NewDatacenters, ", "))
 	}
 	if len(op.Ignored) > 0 {
 		parts = append(parts, "not looked at: "+strings.Join(op.Ignored, ", "))

@@ -216,7 +216,7 @@ func (c *Collector) domain(ctx context.Context, key authority.Key) error {
 	}
 	c.fleet = fleet.New(fleet.Options{Store: c.store, Inventory: c.inventory, Audit: c.audit, Fingerprint: c.authority.Fingerprint(),
 		AgentAddress: c.AgentAddress, Closed: c.closed, Clock: c.opt.Now, Log: c.part("fleet")})
-	c.transfer = transfer.New(transfer.Options{Gate: approval.Gate{Approvals: func() *approval.Service { return c.approvals }}, Store: c.store, Audit: c.audit, Inventory: c.inventory, Datacenters: c.fleet.Datacenters, Clock: c.opt.Now,
+	c.transfer = transfer.New(transfer.Options{Gate: approval.Gate{Approvals: func() *approval.Service { return c.approvals }}, Store: c.store, Audit: c.audit, Inventory: c.inventory, Datacenters: c.fleet.Datacenters, CreateDatacenter: c.fleet.CreateDatacenter, Clock: c.opt.Now,
 		Log: c.part("transfer")})
 	letters, err := c.cfg.SMTP.sender(c.opt.Now, func(ctx context.Context, tenant string) (mail.Voice, error) { return c.access.Voice(ctx, tenant) })
 	if err != nil {

@@ -71,7 +71,8 @@ type Operation struct {
 	Refused int              `json:"refused"`
 	Errors  []OperationError `json:"errors,omitempty"`
 	// Ignored are columns of the file that were not looked at.
-	Ignored []string `json:"ignored_columns,omitempty"`
+	Ignored        []string `json:"ignored_columns,omitempty"`
+	NewDatacenters []string `json:"new_datacenters,omitempty" doc:"Recorded because rows name them; in a dry run, what would be"`
 	// Sample is what changes, of the first resources.
 	Sample []OperationChange `json:"sample,omitempty"`
 	Error  string            `json:"error,omitempty"`

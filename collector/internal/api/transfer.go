@@ -41,6 +41,7 @@ type importIn struct {
 	Sheet      string `query:"sheet" maxLength:"100" doc:"Of a workbook; absent: the first"`
 	DryRun     bool   `query:"dry_run" doc:"Say what would be done, and write nothing"`
 	SkipErrors bool   `query:"skip_errors" doc:"Leave wrong rows out; otherwise one wrong row refuses the file"`
+	Create     bool   `query:"create_datacenters" doc:"Record the datacenters that rows name and nobody has recorded; otherwise such rows are wrong. Needs the right to manage datacenters"`
 	Reason     string `query:"reason" maxLength:"1000"`
 
 	body io.Reader
@@ -123,6 +124,9 @@ func (s *Server) transferRoutes() {
 }
 
 func (s *Server) importResources(ctx context.Context, c access.Caller, in *importIn) (*out[rest.Operation], error) {
+	if in.Create && access.Decide(c, access.ManageDatacenters, access.Object{}) != access.Allowed {
+		return nil, problem(http.StatusForbidden, "You may import, and not record datacenters. Import without create_datacenters, or ask whoever manages datacenters.")
+	}
 	f, err := os.CreateTemp("", "maestro-import-*")
 	if err != nil {
 		return nil, fmt.Errorf("keep import: %w", err)
@@ -139,7 +143,7 @@ func (s *Server) importResources(ctx context.Context, c access.Caller, in *impor
 		return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
 	}
 	op, err := s.opt.Transfer.Import(ctx, domainCaller(c), transfer.ImportRequest{Kind: in.Kind, Mapping: in.Mapping, DryRun: in.DryRun,
-		SkipErrors: in.SkipErrors, Reason: strings.TrimSpace(in.Reason),
+		SkipErrors: in.SkipErrors, CreateDatacenters: in.Create, Reason: strings.TrimSpace(in.Reason),
 		File: sheet.Options{Format: sheet.Format(in.Format), Name: in.File, Encoding: in.Encoding, Sheet: in.Sheet}}, f)
 	var bad *sheet.Error
 	var invalid *inventory.InvalidError

@@ -1,10 +1,12 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -24,7 +26,9 @@ type ImportRequest struct {
 	DryRun  bool
 	// SkipErrors writes what is right and leaves out wrong rows; otherwise one wrong row refuses the file.
 	SkipErrors bool
-	Reason     string
+	// CreateDatacenters records the datacenters that rows name and nobody has recorded; otherwise such a row is wrong.
+	CreateDatacenters bool
+	Reason            string
 }
 
 func isFileError(err error) bool {
@@ -57,8 +61,10 @@ type importing struct {
 	kind        string
 	mapping     rest.ImportMappingWrite
 	datacenters map[string][]string
-	planners    map[string]*planner
-	made        map[uint64]int
+	// absent are the datacenters that right rows name and nobody has recorded, by name in lower case.
+	absent   map[string]string
+	planners map[string]*planner
+	made     map[uint64]int
 }
 
 func (s *Service) prepareImport(ctx context.Context, c inventory.Caller, req ImportRequest, f *os.File) (*importing, error) {
@@ -138,6 +144,9 @@ func (im *importing) run(ctx context.Context, r *running) error {
 		return err
 	}
 	r.number = 0
+	if err := im.createDatacenters(ctx, r); err != nil {
+		return err
+	}
 	if err := im.pass(ctx, r, true); err != nil {
 		return err
 	}
@@ -147,9 +156,25 @@ func (im *importing) run(ctx context.Context, r *running) error {
 	return nil
 }
 
+// createDatacenters records those that the file names and nobody has, before the rows that stand in them are written. They stay
+// when the import is taken back, as whatever else was put into them meanwhile does.
+func (im *importing) createDatacenters(ctx context.Context, r *running) error {
+	for _, name := range slices.Sorted(maps.Keys(im.absent)) {
+		d, err := im.s.opt.CreateDatacenter(ctx, r.caller, rest.DatacenterWrite{Name: im.absent[name]})
+		if err != nil {
+			return fmt.Errorf("record datacenter %q: %w", im.absent[name], err)
+		}
+		im.datacenters[name] = []string{d.ID}
+	}
+	return nil
+}
+
+// mostNewDatacenters is how many datacenters one file may bring: more are a column that means something else.
+const mostNewDatacenters = 200
+
 // pass goes through the file once.
 func (im *importing) pass(ctx context.Context, r *running, write bool) error {
-	im.planners, im.made = map[string]*planner{}, map[uint64]int{}
+	im.planners, im.made, im.absent = map[string]*planner{}, map[uint64]int{}, map[string]string{}
 	lists := []string{""}
 	if im.req.File.Format == sheet.Maestro {
 		lists = sheet.MaestroLists()
@@ -164,6 +189,9 @@ func (im *importing) pass(ctx context.Context, r *running, write bool) error {
 		for c := range p.ignored {
 			ignored[c] = true
 		}
+	}
+	if !write {
+		r.op.NewDatacenters = slices.Sorted(maps.Values(im.absent))
 	}
 	r.op.Ignored = nil
 	for c := range ignored {
@@ -262,6 +290,7 @@ func (im *importing) planner(ctx context.Context, r *running, kind, list string)
 		return nil, err
 	}
 	p := newPlanner(im.s.opt.Inventory, r.caller, r.op.ID, m, im.datacenters, im.made)
+	p.create = im.req.CreateDatacenters
 	im.planners[list+" "+kind] = p
 	return p, nil
 }
@@ -284,6 +313,12 @@ func (im *importing) flush(ctx context.Context, r *running, kind, list string, r
 		}
 		if len(d.errs) > 0 {
 			continue
+		}
+		if d.newDatacenter != "" {
+			key := strings.ToLower(d.newDatacenter)
+			if im.absent[key] = cmp.Or(im.absent[key], d.newDatacenter); len(im.absent) > mostNewDatacenters {
+				return &sheet.Error{Problem: fmt.Sprintf("it names more than %d datacenters that are not recorded; does the column mean something else?", mostNewDatacenters)}
+			}
 		}
 		e, rev := d.split()
 		edits = append(edits, e)

@@ -174,6 +174,38 @@ func TestTwentyThousandRowsTwice(t *testing.T) {
 	}
 }
 
+// What a file names and nobody has recorded is recorded once, when asked, before the rows; a wrong row records nothing.
+func TestImportRecordsDatacenters(t *testing.T) {
+	l := newLab(t)
+	l.imports(ImportRequest{Kind: "server"}, []byte("name\nhomeless\n"))
+	content := []byte("name,datacenter,cpu_count\nweb,BER9,2\nweb,muc1,2\ndb,ber9,4\nhomeless,BER9,\nbad,ROM2,many\n")
+	req := ImportRequest{Kind: "server", CreateDatacenters: true, SkipErrors: true, DryRun: true}
+	op := l.imports(req, content)
+	l.want(op, "done: 5 rows, 3 created, 1 updated, 0 unchanged, 0 removed, 1 refused\n6 cpu_count: \"many\" is no number")
+	if got := fmt.Sprint(op.NewDatacenters, l.centers); got != "[BER9 muc1] []" {
+		t.Errorf("the dry run records %s", got)
+	}
+	req.DryRun = false
+	op = l.imports(req, content)
+	l.want(op, "done: 5 rows, 3 created, 1 updated, 0 unchanged, 0 removed, 1 refused\n6 cpu_count: \"many\" is no number")
+	if got := fmt.Sprint(op.NewDatacenters, len(l.centers)); got != "[BER9 muc1] 2" || l.get("server", "db").Datacenter != "dc-ber9" || l.get("server", "homeless").Datacenter != "dc-ber9" {
+		t.Errorf("recorded are %s", got)
+	}
+	op = l.imports(req, content)
+	l.want(op, "done: 5 rows, 0 created, 0 updated, 4 unchanged, 0 removed, 1 refused\n6 cpu_count: \"many\" is no number")
+	if len(l.centers) != 2 {
+		t.Errorf("again: %v", l.centers)
+	}
+	var many strings.Builder
+	many.WriteString("name,datacenter\n")
+	for i := range mostNewDatacenters + 1 {
+		fmt.Fprintf(&many, "s%d,site %d\n", i, i)
+	}
+	if op := l.imports(req, []byte(many.String())); op.State != Failed || !strings.Contains(op.Error, "more than 200 datacenters") || len(l.centers) != 2 {
+		t.Errorf("%s %s, %d", op.State, op.Error, len(l.centers))
+	}
+}
+
 func TestWrongRows(t *testing.T) {
 	l := newLab(t)
 	l.imports(ImportRequest{Kind: "server"}, []byte("name,datacenter\ntwin,\ntwin,FRA1\n"))
@@ -191,7 +223,7 @@ func TestWrongRows(t *testing.T) {
 		"g,1,,,,,,,extra\n")
 	want := `: 11 rows, 1 created, 0 updated, 0 unchanged, 0 removed, 10 refused
 3 cpu_count: "many" is no number
-4 datacenter: there is no datacenter "BER9"; record it first
+4 datacenter: there is no datacenter "BER9"; record it first, or have the import record it
 5 type: "quantum": its value is none of physical, virtual, hypervisor, container
 6 relations.clusters: there is no cluster named "nowhere"; import those first
 7 identifiers.mac: "not-a-mac" is no mac

@@ -36,6 +36,8 @@ type lab struct {
 	inv   *inventory.Service
 	s     *Service
 	log   *audit.Log
+	// centers are the datacenters that imports recorded.
+	centers []rest.Datacenter
 }
 
 var prepared storetest.Prepared
@@ -73,7 +75,11 @@ func (l *lab) open(st store.Store) {
 		l.t.Fatal(err)
 	}
 	l.s = New(Options{Store: st, Audit: l.log, Inventory: l.inv, Datacenters: func(context.Context, inventory.Caller) ([]rest.Datacenter, error) {
-		return []rest.Datacenter{{ID: "dc-fra1", Name: "FRA1"}}, nil
+		return append([]rest.Datacenter{{ID: "dc-fra1", Name: "FRA1"}}, l.centers...), nil
+	}, CreateDatacenter: func(_ context.Context, _ inventory.Caller, w rest.DatacenterWrite) (rest.Datacenter, error) {
+		d := rest.Datacenter{ID: "dc-" + strings.ToLower(w.Name), Name: w.Name}
+		l.centers = append(l.centers, d)
+		return d, nil
 	}})
 }
 

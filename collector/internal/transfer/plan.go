@@ -27,6 +27,7 @@ type planner struct {
 	caller      inventory.Caller
 	m           *mapping
 	datacenters map[string][]string // ids by name in lower case
+	create      bool                // datacenters that nobody has recorded
 	// seen are the resources that earlier rows name, by hash.
 	seen map[uint64]int
 	// made are rows that make a resource, by kind and name; -1 where several have the name. The planners of an operation share it.
@@ -44,14 +45,16 @@ type columnUse struct {
 
 // draft is a row on its way to an edit.
 type draft struct {
-	row         int
-	id          string
-	datacenter  string
-	hasDC       bool
-	edit        inventory.Edit
-	identifiers []resource.Identifier
-	relations   []wanted
-	errs        []rest.OperationError
+	row        int
+	id         string
+	datacenter string
+	hasDC      bool
+	// newDatacenter is the name of one that is going to be recorded.
+	newDatacenter string
+	edit          inventory.Edit
+	identifiers   []resource.Identifier
+	relations     []wanted
+	errs          []rest.OperationError
 }
 
 // wanted is a relation as a row names it.
@@ -205,7 +208,13 @@ func (p *planner) datacenter(d *draft, column, name string) {
 	ids := p.datacenters[strings.ToLower(name)]
 	switch len(ids) {
 	case 0:
-		d.problem(column, "there is no datacenter %s; record it first", shorten(name))
+		if p.create {
+			// It has no id yet: rows are compared and shown with its name, and written once it has one.
+			d.newDatacenter, d.datacenter, d.hasDC = name, "new: "+name, true
+			d.edit.Set["/datacenter"] = mustText(d.datacenter)
+			return
+		}
+		d.problem(column, "there is no datacenter %s; record it first, or have the import record it", shorten(name))
 	case 1:
 		d.datacenter, d.hasDC = ids[0], true
 		d.edit.Set["/datacenter"] = mustText(ids[0])

@@ -61,6 +61,8 @@ type Options struct {
 	Audit       *audit.Log
 	Inventory   *inventory.Service
 	Datacenters Datacenters
+	// CreateDatacenter records one.
+	CreateDatacenter func(context.Context, inventory.Caller, rest.DatacenterWrite) (rest.Datacenter, error)
 	// Gate asks before many are edited; nil never asks.
 	Gate  Gate
 	Clock func() time.Time

@@ -4743,6 +4743,8 @@ export interface components {
             ignored_columns?: string[];
             kind?: string;
             mapping?: string;
+            /** @description Recorded because rows name them; in a dry run, what would be */
+            new_datacenters?: string[];
             /** @description The operation that an undo takes back */
             of?: string;
             /** @enum {string} */
@@ -8274,6 +8276,8 @@ export interface operations {
     "import-resources": {
         parameters: {
             query?: {
+                /** @description Record the datacenters that rows name and nobody has recorded; otherwise such rows are wrong. Needs the right to manage datacenters */
+                create_datacenters?: boolean;
                 /** @description Say what would be done, and write nothing */
                 dry_run?: boolean;
                 /** @description Of CSV: utf-8 (or UTF-16 with a byte order mark), utf-16le, utf-16be, windows-1252, iso-8859-1 */

@@ -13,7 +13,7 @@ import { q } from '../api/queries'
 import type { KindInfo, Operation } from '../api/types'
 import { actor } from '../format/text'
 import { count } from '../format/units'
-import { useMaySomewhere } from '../frame/session'
+import { useMay, useMaySomewhere } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { FieldDiff } from '../parts/Diff'
 import { Page, Panel } from '../parts/Page'
@@ -46,6 +46,8 @@ function NewImport({ kinds, current, onOperation }: { kinds: KindInfo[]; current
   const [mapping, setMapping] = useState('')
   const [encoding, setEncoding] = useState('')
   const [skip, setSkip] = useState(false)
+  const [sites, setSites] = useState(false)
+  const maySites = useMay('datacenter.manage')
   const [over, setOver] = useState(false)
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState<unknown>(null)
@@ -55,7 +57,7 @@ function NewImport({ kinds, current, onOperation }: { kinds: KindInfo[]; current
     setBusy(true)
     setError(null)
     try {
-      const started = await api.importFile(f, { kind: mapping ? '' : kind, mapping, encoding, dry_run: dry, skip_errors: skip })
+      const started = await api.importFile(f, { kind: mapping ? '' : kind, mapping, encoding, dry_run: dry, skip_errors: skip, create_datacenters: sites })
       onOperation(started.id)
       void client.invalidateQueries({ queryKey: ['operations'] })
     } catch (err) {
@@ -87,6 +89,7 @@ function NewImport({ kinds, current, onOperation }: { kinds: KindInfo[]; current
             data={kinds.filter((k) => k.approval === 'approved').map((k) => ({ value: k.name, label: k.label }))} />
           <Select label={t`Encoding`} description={t`Of CSV`} placeholder={t`UTF-8, or UTF-16 with its mark`} clearable value={encoding || null} onChange={(v) => { setEncoding(v ?? ''); onOperation('') }} data={encodings} />
         </div>
+        {maySites ? <Checkbox label={t`Record the datacenters that rows name and nobody has recorded`} checked={sites} onChange={(e) => { setSites(e.currentTarget.checked); onOperation('') }} /> : null}
         <div className="row">
           <Button variant={ready ? 'default' : 'filled'} disabled={!file} loading={busy && !ready} onClick={() => file && void send(file, true)}><Trans>See what would change</Trans></Button>
           {ready && changes > 0 && (op.refused === 0 || skip) ? (
@@ -118,6 +121,7 @@ function Outcome({ op, kinds }: { op: Operation; kinds: KindInfo[] }) {
         {op.removed ? <li><Trans>{count(op.removed)} removed</Trans></li> : null}
         {op.refused ? <li><strong><Trans>{count(op.refused)} wrong</Trans></strong></li> : null}
       </ul>
+      {op.new_datacenters?.length ? <p>{op.dry_run ? <Trans>Datacenters that would be recorded: <Foreign text={op.new_datacenters.join(', ')} max={300} /></Trans> : <Trans>Datacenters recorded: <Foreign text={op.new_datacenters.join(', ')} max={300} /></Trans>}</p> : null}
       {op.ignored_columns?.length ? <p className="muted"><Trans>Not looked at: <Foreign text={op.ignored_columns.join(', ')} max={300} /></Trans></p> : null}
       {op.errors?.length ? (
         <ul className={css.rows} aria-label={t`Wrong rows`}>
