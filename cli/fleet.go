@@ -2,11 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -230,17 +230,36 @@ func (a *app) connections() *cobra.Command {
 
 func (a *app) connectionCreate() *cobra.Command {
 	var file string
+	var dry bool
+	var s sealing
 	cmd := &cobra.Command{
-		Use: "create -f FILE", Short: "Create a connection from a JSON document", Args: cobra.NoArgs,
+		Use: "create -f FILE", Short: "Create a connection from a JSON document, or many from a table", Args: cobra.NoArgs,
+		Long: "Create a connection from a JSON document, or many from a table: CSV whose first line names columns, or a YAML list. The columns are name, provider,\n" +
+			"agent and datacenter (by name or id), credential (a name in the agent's file), kinds, paused, and the provider's settings by name (lists divided\n" +
+			"by semicolons). Each row stands for itself: what is wrong with one is named, and the others are made. A connection of the name that is there\n" +
+			"already is changed where the row says something else, so the same table may be given again. A table holds no secret: --set and --seal give\n" +
+			"values that are encrypted here for each connection of the table, as `maestro seal` does.",
 		Example: `  echo '{"name": "vcenter-fra", "provider": "vsphere", "agent": "0190...", "credential": "vcenter",
-         "settings": {"url": "https://vcenter.example.org"}}' | maestro connections create -f -`,
+         "settings": {"url": "https://vcenter.example.org"}}' | maestro connections create -f -
+  maestro connections create -f vcenters.csv --dry-run
+  maestro connections create -f vcenters.csv --set VSPHERE_USERNAME=maestro@vsphere.local --seal VSPHERE_PASSWORD=pw.txt`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var w rest.ConnectionWrite
-			if err := a.document(file, os.ReadFile, &w); err != nil {
+			text, err := a.readFile(file)
+			if err != nil {
 				return err
 			}
 			c, err := a.client()
 			if err != nil {
+				return err
+			}
+			if isTable(text) {
+				return a.createMany(cmd.Context(), c, string(text), dry, s)
+			}
+			if dry || len(s.set)+len(s.files) > 0 {
+				return usageError{errors.New("--dry-run, --set and --seal are for tables")}
+			}
+			var w rest.ConnectionWrite
+			if err := a.document("the document", func(string) ([]byte, error) { return text, nil }, &w); err != nil {
 				return err
 			}
 			var made rest.Connection
@@ -250,7 +269,11 @@ func (a *app) connectionCreate() *cobra.Command {
 			return a.print(made, func() output.Table { return output.Table{Note: "Created " + made.ID + "."} })
 		},
 	}
-	cmd.Flags().StringVarP(&file, "file", "f", "-", "`file` with the document; - is standard input")
+	cmd.Flags().StringVarP(&file, "file", "f", "-", "`file` with the document or table; - is standard input")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what a table would do, and do nothing")
+	cmd.Flags().StringArrayVar(&s.set, "set", nil, "`NAME=VALUE` of a credential's variable that is no secret, for a table")
+	cmd.Flags().StringArrayVar(&s.files, "seal", nil, "`NAME=PATH` of a file with the value of a credential's variable, for a table")
+	cmd.Flags().StringSliceVar(&s.only, "only", nil, "`fingerprints` of the keys that it may be sealed to; any other is refused")
 	return cmd
 }
 

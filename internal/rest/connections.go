@@ -85,6 +85,33 @@ type ConnectionWrite struct {
 	ManagedBy            string          `json:"managed_by,omitempty" maxLength:"100" doc:"Set of documents that makes it; only looked at when it is made"`
 }
 
+// ConnectionsImport is a table of connections.
+type ConnectionsImport struct {
+	Text   string `json:"text" maxLength:"1048576" doc:"CSV whose first line names columns, or a YAML or JSON list: name, provider, agent, datacenter, credential, kinds, paused, and the provider's settings by name"`
+	Format string `json:"format,omitempty" enum:"csv,yaml" doc:"Absent: as it looks"`
+	DryRun bool   `json:"dry_run,omitempty" doc:"Say what would be done, and do nothing"`
+	Skip   int    `json:"skip,omitempty" minimum:"0" doc:"So many rows of the table were done before"`
+	Count  int    `json:"count,omitempty" minimum:"0" doc:"At most so many rows; 0 is all"`
+}
+
+// ConnectionsImported is what became of the rows.
+type ConnectionsImported struct {
+	Total int                  `json:"total" doc:"Rows of the whole table"`
+	Rows  []ImportedConnection `json:"rows"`
+}
+
+// ImportedConnection is one row.
+type ImportedConnection struct {
+	Row        int      `json:"row" doc:"Line of the file, or position in the list"`
+	Name       string   `json:"name"`
+	Provider   string   `json:"provider,omitempty"`
+	Result     string   `json:"result" enum:"created,changed,same,refused"`
+	Connection *Ref     `json:"connection,omitempty"`
+	Changes    []string `json:"changes,omitempty" doc:"Columns that are other than before"`
+	Column     string   `json:"column,omitempty" doc:"The column that is wrong"`
+	Error      string   `json:"error,omitempty"`
+}
+
 // CheckResult is what a permission check answered.
 type CheckResult struct {
 	State  string                `json:"state" enum:"pending,done,failed"`

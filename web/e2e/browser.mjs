@@ -155,6 +155,7 @@ export async function pages(facts) {
       ['connection-new', '/connections/new'],
       ['connection-health', '/connections/health'],
       ['connection-setup', '/connections/setup'],
+      ['connections-import', '/connections/import'],
       ['credentials', '/connections/credentials'],
       ['runs', '/runs'],
       ['run', `/runs/${run.id}`],

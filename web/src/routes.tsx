@@ -11,6 +11,7 @@ const pages: [path: string, load: Load][] = [
   ['inventory/:kind/:id', () => import('./pages/Resource')],
   ['connections', () => import('./pages/Connections')],
   ['connections/health', () => import('./pages/Health')],
+  ['connections/import', () => import('./pages/ConnectionsImport')],
   ['connections/setup', () => import('./pages/wizard/Wizard')],
   ['connections/new', () => import('./pages/ConnectionEdit')],
   ['connections/credentials', () => import('./pages/Credentials')],

@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"errors"
 
 	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/bulk"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/internal/rest"
 )
@@ -27,6 +29,18 @@ func (s *Server) getConnection(ctx context.Context, c access.Caller, in *idIn) (
 func (s *Server) createConnection(ctx context.Context, c access.Caller, in *bodyIn[rest.ConnectionWrite]) (*versioned[rest.Connection], error) {
 	x, err := s.opt.Fleet.CreateConnection(ctx, domainCaller(c), in.Body)
 	return s.oneConnection(ctx, c, x, err)
+}
+
+func (s *Server) importConnections(ctx context.Context, c access.Caller, in *bodyIn[rest.ConnectionsImport]) (*out[rest.ConnectionsImported], error) {
+	done, err := bulk.Import(ctx, s.opt.Fleet, domainCaller(c), in.Body)
+	var table *bulk.TableError
+	if errors.As(err, &table) {
+		return nil, &inventory.InvalidError{Pointer: "/text", Problem: table.Problem}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &out[rest.ConnectionsImported]{Body: done}, nil
 }
 
 func (s *Server) updateConnection(ctx context.Context, c access.Caller, in *putIn[rest.ConnectionWrite]) (*versioned[rest.Connection], error) {

@@ -38,6 +38,7 @@ type Fleet interface {
 	CreateConnection(ctx context.Context, c inventory.Caller, w rest.ConnectionWrite) (rest.Connection, error)
 	UpdateConnection(ctx context.Context, c inventory.Caller, id string, version int64, w rest.ConnectionWrite) (rest.Connection, error)
 	DeleteConnection(ctx context.Context, c inventory.Caller, id string) error
+	CheckConnection(ctx context.Context, c inventory.Caller, id string, w rest.ConnectionWrite) error
 	// Files are what was uploaded to a connection. Upload refuses with a *fleet.TooLargeError what breaks a limit.
 	Files(ctx context.Context, c inventory.Caller, connection string) ([]rest.ConnectionFile, error)
 	Upload(ctx context.Context, c inventory.Caller, connection, name string, content []byte) (rest.ConnectionFile, error)

@@ -348,6 +348,8 @@ func (s *Server) fleetRoutes() {
 		summary: "Connections"}, s.listConnections)
 	handle(s, route{method: "POST", path: "/connections", id: "create-connection", tag: tag, action: access.ManageConnections, status: 201,
 		summary: "Configure access to a provider"}, s.createConnection)
+	handle(s, route{method: "POST", path: "/connections/import", id: "import-connections", tag: tag, action: access.ManageConnections, maxBody: 4 << 20,
+		summary: "Make many connections of a table; says of each row how it went, and the same table again changes nothing"}, s.importConnections)
 	handle(s, route{method: "GET", path: "/connections/{id}", id: "get-connection", tag: tag, action: access.Read,
 		summary: "One connection"}, s.getConnection)
 	handle(s, route{method: "PUT", path: "/connections/{id}", id: "update-connection", tag: tag, action: access.ManageConnections,

@@ -228,6 +228,12 @@ func (s *Service) CreateConnection(ctx context.Context, c inventory.Caller, w re
 	return s.one(ctx, c, o)
 }
 
+// CheckConnection says what is wrong with a connection that might be written; id is empty for a new one.
+func (s *Service) CheckConnection(ctx context.Context, c inventory.Caller, id string, w rest.ConnectionWrite) error {
+	_, err := s.checked(ctx, c, w, id)
+	return err
+}
+
 func connectionRef(o object[connectionDoc]) audit.Ref {
 	return audit.Ref{ID: o.id, Name: o.doc.Name, Kind: "connection"}
 }

@@ -534,6 +534,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/connections/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make many connections of a table; says of each row how it went, and the same table again changes nothing */
+        post: operations["import-connections"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/coverage": {
         parameters: {
             query?: never;
@@ -3334,6 +3351,35 @@ export interface components {
         ConnectionsEvent: {
             connections?: components["schemas"]["StandingEvent"][];
         };
+        ConnectionsImport: {
+            /**
+             * Format: int64
+             * @description At most so many rows; 0 is all
+             */
+            count?: number;
+            /** @description Say what would be done, and do nothing */
+            dry_run?: boolean;
+            /**
+             * @description Absent: as it looks
+             * @enum {string}
+             */
+            format?: "csv" | "yaml";
+            /**
+             * Format: int64
+             * @description So many rows of the table were done before
+             */
+            skip?: number;
+            /** @description CSV whose first line names columns, or a YAML or JSON list: name, provider, agent, datacenter, credential, kinds, paused, and the provider's settings by name */
+            text: string;
+        };
+        ConnectionsImported: {
+            rows: components["schemas"]["ImportedConnection"][];
+            /**
+             * Format: int64
+             * @description Rows of the whole table
+             */
+            total: number;
+        };
         ConnectionUpload: {
             /**
              * Format: int64
@@ -3804,6 +3850,23 @@ export interface components {
             values?: {
                 [key: string]: string;
             };
+        };
+        ImportedConnection: {
+            /** @description Columns that are other than before */
+            changes?: string[];
+            /** @description The column that is wrong */
+            column?: string;
+            connection?: components["schemas"]["Ref"];
+            error?: string;
+            name: string;
+            provider?: string;
+            /** @enum {string} */
+            result: "created" | "changed" | "same" | "refused";
+            /**
+             * Format: int64
+             * @description Line of the file, or position in the list
+             */
+            row: number;
         };
         ImportMapping: {
             /** @description Ships with the product and cannot be edited; save a copy under another name */
@@ -7420,6 +7483,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListConnectionHealth"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "import-connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConnectionsImport"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionsImported"];
                 };
             };
             /** @description A problem document (RFC 9457) */

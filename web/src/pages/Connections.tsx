@@ -37,7 +37,7 @@ export default function Connections() {
     { id: 'datacenter', label: t`Datacenter`, width: 120, cell: (c) => (c.datacenter ? <Foreign text={c.datacenter.name || c.datacenter.id} max={28} /> : null) },
   ]
   return (
-    <Page title={t`Connections`} facts={<span><Trans>What is read, by which agent, and how often.</Trans></span>} actions={<><Button component={Link} to="/connections/health"><Trans>Health</Trans></Button><Button component={Link} to="/connections/credentials"><Trans>Credentials</Trans></Button>{add}</>}>
+    <Page title={t`Connections`} facts={<span><Trans>What is read, by which agent, and how often.</Trans></span>} actions={<><Button component={Link} to="/connections/health"><Trans>Health</Trans></Button><Button component={Link} to="/connections/credentials"><Trans>Credentials</Trans></Button>{may ? <Button component={Link} to="/connections/import"><Trans>Many at once</Trans></Button> : null}{add}</>}>
       <CoverageStrip />
       {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data?.items.length === 0 ? (
         <Empty title={t`No connections yet`} action={add}><Trans>A connection tells an agent which provider to read, with which settings and which of its credentials.</Trans></Empty>
