@@ -41,7 +41,7 @@ test('an edit of more than the rule says waits, and is made when it is approved'
   assert.equal(is.updated, 2)
 
   await go('/approvals')
-  const one = page.locator('section.panel').filter({ hasText: 'Edit 2 application' }).filter({ hasText: 'they move' })
+  const one = page.locator('section.panel').filter({ hasText: 'Edit resources of kind application: 2' }).filter({ hasText: 'they move' })
   await one.waitFor()
   assert.match(await one.innerText(), /0 of 1 person has approved/)
   await one.getByRole('button', { name: 'Show what it does' }).click()

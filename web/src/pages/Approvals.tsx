@@ -75,8 +75,8 @@ function One({ a }: { a: Approval }) {
     >
       <div className="stack-s">
         <p>
-          {a.requested_by === 'system' ? <Trans>It waits since <When at={a.requested_at} />.</Trans> : <Trans><Foreign text={actor(a.requested_by).name} /> asked for it <When at={a.requested_at} />{a.reason ? <>: <Foreign text={a.reason} max={300} /></> : null}</Trans>}
-          {pending && a.expires_at ? <> <Trans>Nobody can decide it any more after <When at={a.expires_at} />; everything then stays as it is.</Trans></> : null}
+          {a.requested_by === 'system' ? <Trans>It waits since <When at={a.requested_at} />.</Trans> : <Trans><Foreign text={actor(a.requested_by).name} /> asked for it <When at={a.requested_at} />{a.reason ? <>: <Foreign text={a.reason} max={300} /></> : null}.</Trans>}
+          {pending && a.expires_at ? <> <Trans>It expires <When at={a.expires_at} />; everything then stays as it is.</Trans></> : null}
         </p>
         {a.edit ? <p><Trans>All that <code><Foreign text={a.edit.filter} max={200} /></code> finds. Fields: <Foreign text={[...(a.edit.fields ?? []), ...(a.edit.reset ?? [])].join(', ')} max={200} /></Trans></p> : null}
         {pending ? (
