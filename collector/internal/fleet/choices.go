@@ -129,7 +129,7 @@ func (s *Service) awaitChoices(ctx context.Context, tenant, id string, wait time
 		return rest.ChoicesResult{State: "failed", Error: o.doc.Error, Advice: foreign(why.Advice), Setting: foreign(why.Setting)}, nil
 	case stateDone:
 		var got provider.Choices
-		if err := json.Unmarshal([]byte(o.doc.Detail), &got); err != nil {
+		if json.Unmarshal([]byte(o.doc.Detail), &got) != nil {
 			return rest.ChoicesResult{State: "failed", Error: "the agent's answer cannot be read"}, nil
 		}
 		if got.Items == nil {

@@ -158,7 +158,7 @@ func (s *Service) awaitCheck(ctx context.Context, tenant, id string, wait time.D
 		return rest.CheckResult{State: "failed", Error: o.doc.Error}, nil
 	case stateDone:
 		var report provider.CheckReport
-		if err := json.Unmarshal([]byte(o.doc.Detail), &report); err != nil {
+		if json.Unmarshal([]byte(o.doc.Detail), &report) != nil {
 			return rest.CheckResult{State: "failed", Error: "the agent's answer cannot be read"}, nil
 		}
 		return rest.CheckResult{State: "done", Report: &report}, nil
