@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -123,13 +122,13 @@ func (s *Service) awaitChoices(ctx context.Context, tenant, id string, wait time
 	switch o.doc.State {
 	case stateFailed:
 		var why protocol.Problem
-		if o.doc.Detail != "" && json.Unmarshal([]byte(o.doc.Detail), &why) != nil {
+		if o.doc.Detail != "" && !readable(o.doc.Detail, &why) {
 			why = protocol.Problem{}
 		}
 		return rest.ChoicesResult{State: "failed", Error: o.doc.Error, Advice: foreign(why.Advice), Setting: foreign(why.Setting)}, nil
 	case stateDone:
 		var got provider.Choices
-		if json.Unmarshal([]byte(o.doc.Detail), &got) != nil {
+		if !readable(o.doc.Detail, &got) {
 			return rest.ChoicesResult{State: "failed", Error: "the agent's answer cannot be read"}, nil
 		}
 		if got.Items == nil {

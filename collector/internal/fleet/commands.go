@@ -158,7 +158,7 @@ func (s *Service) awaitCheck(ctx context.Context, tenant, id string, wait time.D
 		return rest.CheckResult{State: "failed", Error: o.doc.Error}, nil
 	case stateDone:
 		var report provider.CheckReport
-		if json.Unmarshal([]byte(o.doc.Detail), &report) != nil {
+		if !readable(o.doc.Detail, &report) {
 			return rest.CheckResult{State: "failed", Error: "the agent's answer cannot be read"}, nil
 		}
 		return rest.CheckResult{State: "done", Report: &report}, nil
@@ -325,3 +325,6 @@ func (s *Service) sweepCommands(ctx context.Context, now time.Time) error {
 }
 
 func validCron(expr string) bool { return gronx.IsValid(expr) }
+
+// readable tells whether what an agent answered is what was asked for; what is wrong with it is of use to nobody.
+func readable(detail string, into any) bool { return json.Unmarshal([]byte(detail), into) == nil }
