@@ -269,10 +269,14 @@ func addTexts(add func(string), v any) {
 	}
 }
 
-// indexesOf are the indexes that a kind's own fields ask for, beside those of every kind.
+// indexesOf are the indexes that a kind's own fields and those of the common block ask for, beside those of every kind.
 func indexesOf(k *schema.Kind) []store.Index {
+	return append(fieldIndexes("attributes", "", k.Fields), fieldIndexes("common", "common_", schema.CommonFields())...)
+}
+
+func fieldIndexes(under, prefix string, fields []schema.Field) []store.Index {
 	var out []store.Index
-	for _, f := range k.Fields {
+	for _, f := range fields {
 		if !f.Indexed || f.Sensitive {
 			continue
 		}
@@ -281,8 +285,8 @@ func indexesOf(k *schema.Kind) []store.Index {
 			t, multi = f.Items[0].Type, true
 		}
 		if ft, ok := filterType(t); ok {
-			path := append([]string{"attributes"}, strings.Split(f.Path, ".")...)
-			ix := store.Index{Name: strings.ReplaceAll(f.Path, ".", "_"), Fields: []filter.Field{{Path: path, Type: ft, Multi: multi}}}
+			path := append([]string{under}, strings.Split(f.Path, ".")...)
+			ix := store.Index{Name: prefix + strings.ReplaceAll(f.Path, ".", "_"), Fields: []filter.Field{{Path: path, Type: ft, Multi: multi}}}
 			if store.CheckIndex(ix) != nil {
 				// A plugin's names may have underscores where names of indexes have none.
 				ix.Name = "field_" + store.ShortHash(f.Path)
