@@ -75,3 +75,13 @@ it('stops waiting when its caller does', async () => {
   abort.abort()
   expect(await got).toMatchObject({ name: 'AbortError' })
 })
+it('reads to its end what nobody takes, so that no connection waits for it', async () => {
+  const answers: Response[] = []
+  vi.stubGlobal('fetch', vi.fn(async (where: string) => {
+    const answer = where === '/api/v1/session' ? session() : new Response(JSON.stringify({ items: [] }))
+    answers.push(answer)
+    return answer
+  }))
+  await askEarly(page)
+  await vi.waitFor(() => expect(answers.map((a) => a.bodyUsed)).toEqual([true, true, true]))
+})

@@ -20,7 +20,11 @@ export const firstPage = (filter: string, orderBy: string, asOf?: string) => ({ 
 export const usualOrder = 'name'
 
 function ask(address: string, tenant: string, after: Promise<unknown> = Promise.resolve()): Promise<Response> {
-  const answer = after.then(() => fetch(address, { headers: { Accept: 'application/json', ...(tenant ? { [tenantHeader]: tenant } : {}) }, credentials: 'same-origin' }))
+  const answer = after.then(async () => {
+    const got = await fetch(address, { headers: { Accept: 'application/json', ...(tenant ? { [tenantHeader]: tenant } : {}) }, credentials: 'same-origin' })
+    // Read to its end here: what nobody takes would keep its connection, of which a browser has six.
+    return new Response(got.status === 204 ? null : await got.blob(), { status: got.status, statusText: got.statusText, headers: got.headers })
+  })
   answer.catch(() => undefined) // whoever takes it is told
   asked.set(nameOf(address, tenant), { at: performance.now(), answer })
   return answer
