@@ -14,7 +14,7 @@ import type { ImportedConnection, Plugin } from '../api/types'
 import { useMay } from '../frame/session'
 import { State } from '../parts/marks'
 import { Page, Panel } from '../parts/Page'
-import { Empty, ProblemPanel } from '../parts/States'
+import { Empty, Loading, ProblemPanel } from '../parts/States'
 import { Foreign, Snippet } from '../parts/Text'
 import { SealDialog } from '../sealing/SealForm'
 import css from './Import.module.css'
@@ -78,6 +78,9 @@ function Table() {
     setBusy(false)
     if (!dry) void client.invalidateQueries({ queryKey: ['connections'] })
   }
+  // Without the plugins nobody knows which columns would be secrets.
+  if (plugins.error && !plugins.data) return <ProblemPanel error={plugins.error} retry={() => void plugins.refetch()} />
+  if (!plugins.data) return <Loading what={t`the plugins`} lines={6} />
   const seen = done?.dry && done.text === text && done.rows.length >= done.total
   const todo = done?.rows.filter((r) => r.result === 'created' || r.result === 'changed').length ?? 0
   const drop = (e: DragEvent) => {
