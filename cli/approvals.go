@@ -94,30 +94,7 @@ func approvalTable(x rest.Approval, now time.Time) output.Table {
 }
 
 func (a *app) decideApproval(verb, short string) *cobra.Command {
-	var reason string
-	cmd := &cobra.Command{
-		Use: verb + " ID...", Short: short, Args: cobra.MinimumNArgs(1),
-		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
-			var done []rest.Approval
-			for _, id := range args {
-				var x rest.Approval
-				req := client.Request{Method: http.MethodPost, Path: "/approvals/" + url.PathEscape(id) + "/" + verb, Body: rest.Decision{Reason: reason}}
-				if err := c.Do(cmd.Context(), req, &x); err != nil {
-					return fmt.Errorf("%s %s: %w", verb, id, err)
-				}
-				done = append(done, x)
-			}
-			return a.print(done, func() output.Table {
-				t := output.Table{Header: approvalHeader}
-				for _, x := range done {
-					t.Rows = append(t.Rows, approvalRow(x, a.env.Now()))
-				}
-				return t
-			})
-		}),
-	}
-	cmd.Flags().StringVar(&reason, "reason", "", "`why`, for who reads it later")
-	return cmd
+	return decision(a, "/approvals/", verb, short, "`why`, for who reads it later", approvalHeader, approvalRow)
 }
 
 var ruleHeader = []string{"kind", "asked", "over", "persons", "who asked decides", "expires after", "roles", "teams"}

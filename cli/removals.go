@@ -62,28 +62,33 @@ func removalTable(r rest.HeldRemoval, now time.Time) output.Table {
 }
 
 func (a *app) decideRemoval(verb, short string) *cobra.Command {
+	return decision(a, "/removals/", verb, short, "`why`, for the audit log", removalHeader, removalRow)
+}
+
+// decision is a command that says one word about each of some things that wait for it.
+func decision[T any](a *app, path, verb, short, why string, header []string, row func(T, time.Time) []string) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use: verb + " ID...", Short: short, Args: cobra.MinimumNArgs(1),
 		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
-			var done []rest.HeldRemoval
+			var done []T
 			for _, id := range args {
-				var r rest.HeldRemoval
-				req := client.Request{Method: http.MethodPost, Path: "/removals/" + url.PathEscape(id) + "/" + verb, Body: rest.Decision{Reason: reason}}
-				if err := c.Do(cmd.Context(), req, &r); err != nil {
+				var x T
+				req := client.Request{Method: http.MethodPost, Path: path + url.PathEscape(id) + "/" + verb, Body: rest.Decision{Reason: reason}}
+				if err := c.Do(cmd.Context(), req, &x); err != nil {
 					return fmt.Errorf("%s %s: %w", verb, id, err)
 				}
-				done = append(done, r)
+				done = append(done, x)
 			}
 			return a.print(done, func() output.Table {
-				t := output.Table{Header: removalHeader}
-				for _, r := range done {
-					t.Rows = append(t.Rows, removalRow(r, a.env.Now()))
+				t := output.Table{Header: header}
+				for _, x := range done {
+					t.Rows = append(t.Rows, row(x, a.env.Now()))
 				}
 				return t
 			})
 		}),
 	}
-	cmd.Flags().StringVar(&reason, "reason", "", "`why`, for the audit log")
+	cmd.Flags().StringVar(&reason, "reason", "", why)
 	return cmd
 }

@@ -77,21 +77,30 @@ func (s *Service) resolveHops(ctx context.Context, c Caller, kind string, e filt
 	})
 }
 
-// hop finds the resources of a kind that the relation leads from, to some resource for which the hop's condition holds.
-func (s *Service) hop(ctx context.Context, c Caller, kind string, h filter.Hop) ([]string, error) {
+// farSide is the kind that a hop leads to, and which of it are meant, as far as the caller may see them; no kind where none can be meant.
+func (s *Service) farSide(ctx context.Context, c Caller, h filter.Hop) (*schema.Kind, filter.And, error) {
 	if e, ok := h.Of.(filter.Const); ok && !bool(e) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	target, err := s.kind(ctx, c.Tenant, h.Relation.Target)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := s.ensureKind(ctx, target.Kind); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	where := filter.And{c.may(), shown(h.StateNamed)}
 	if h.Of != nil {
 		where = append(where, h.Of)
+	}
+	return target.Kind, where, nil
+}
+
+// hop finds the resources of a kind that the relation leads from, to some resource for which the hop's condition holds.
+func (s *Service) hop(ctx context.Context, c Caller, kind string, h filter.Hop) ([]string, error) {
+	target, where, err := s.farSide(ctx, c, h)
+	if err != nil || target == nil {
+		return nil, err
 	}
 	q := store.Query{Table: tResources, Tenant: c.Tenant, Part: target.Name, Where: where}
 	n, err := s.opt.Store.Count(ctx, q, hopIDs+1)
@@ -101,7 +110,7 @@ func (s *Service) hop(ctx context.Context, c Caller, kind string, h filter.Hop) 
 	if n > hopIDs {
 		return nil, tooBroad(h, "%s leads to more than %d resources of the kind %s", h.Name, hopIDs, target.Name)
 	}
-	ends := hopEnds{s: s, c: c, h: h, kind: kind, target: target.Kind, found: map[string]bool{}}
+	ends := hopEnds{s: s, c: c, h: h, kind: kind, target: target, found: map[string]bool{}}
 	err = store.Each(ctx, s.opt.Store, q, func(row store.Row) error { return ends.add(ctx, row) })
 	if err == nil {
 		err = ends.flush(ctx)

@@ -13,23 +13,13 @@ import (
 // hopThen is hop at a moment: the condition is about resources as they were, and relations led where they led then. What the
 // caller may see is decided by today's rights, at both ends.
 func (s *Service) hopThen(ctx context.Context, c Caller, kind string, h filter.Hop, at time.Time) ([]string, error) {
-	if e, ok := h.Of.(filter.Const); ok && !bool(e) {
-		return nil, nil
-	}
-	target, err := s.kind(ctx, c.Tenant, h.Relation.Target)
-	if err != nil {
+	target, where, err := s.farSide(ctx, c, h)
+	if err != nil || target == nil {
 		return nil, err
-	}
-	if err := s.ensureKind(ctx, target.Kind); err != nil {
-		return nil, err
-	}
-	where := filter.And{c.may(), shown(h.StateNamed)}
-	if h.Of != nil {
-		where = append(where, h.Of)
 	}
 	var ends *pastEnds
-	err = s.differing(ctx, c.Tenant, target.Kind, at, !h.StateNamed, func(p *pastSet) error {
-		ends = &pastEnds{s: s, c: c, at: at, h: h, kind: kind, target: target.Kind, batch: map[string][]edge{}, found: map[string]bool{}}
+	err = s.differing(ctx, c.Tenant, target, at, !h.StateNamed, func(p *pastSet) error {
+		ends = &pastEnds{s: s, c: c, at: at, h: h, kind: kind, target: target, batch: map[string][]edge{}, found: map[string]bool{}}
 		if err := s.eachThen(ctx, c, p, where, func(row store.Row) error { return ends.add(ctx, row) }); err != nil {
 			return err
 		}
