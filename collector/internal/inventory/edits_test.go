@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"maestro.internal/collector/internal/store/storetest"
 	"maestro.internal/sdk/resource"
 	"maestro.internal/sdk/schema"
@@ -251,5 +253,35 @@ func TestEditsStoppedAnywhere(t *testing.T) {
 			}
 			return
 		}
+	}
+}
+
+// What an operation makes gets ids that rise with its rows, the same ones each time, and ones that no other operation or kind makes.
+func TestIDsOfAnOperationRise(t *testing.T) {
+	const first, second = "01938a52-7b1c-7c3e-9d5f-0a1b2c3d4e5f", "01938a52-7b1d-7c3e-9d5f-0a1b2c3d4e5f" // a millisecond later
+	last, seen := "", map[string]bool{}
+	for _, operation := range []string{first, second} {
+		for _, row := range []int{0, 1, 2, 255, 256, 16_383, 16_384, 4_194_303, 4_194_304, 67_108_863} {
+			id := NewEditID("default", "server", operation, row)
+			if u, err := uuid.Parse(id); err != nil || u.Version() != 8 || u.Variant() != uuid.RFC4122 {
+				t.Errorf("row %d: %s is no UUIDv8 (%v)", row, id, err)
+			}
+			if id <= last || id != NewEditID("default", "server", operation, row) {
+				t.Errorf("row %d: %s comes after %s, and again it is %s", row, id, last, NewEditID("default", "server", operation, row))
+			}
+			last = id
+			for _, other := range []string{id, NewEditID("default", "flavor", operation, row), NewEditID("other", "server", operation, row)} {
+				if seen[other] {
+					t.Errorf("row %d: %s twice", row, other)
+				}
+				seen[other] = true
+			}
+		}
+	}
+	if a, b := NewEditID("default", "server", first, 67_108_864), NewEditID("default", "server", first, 0); a == b {
+		t.Errorf("what is beyond the last row that rises gets the id of the first: %s", a)
+	}
+	if a, b := NewEditID("default", "server", "op", 1), NewEditID("default", "server", "op", 2); a == b || len(a) != 36 {
+		t.Errorf("an operation without a time makes %s and %s", a, b)
 	}
 }

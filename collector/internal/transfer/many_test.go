@@ -68,7 +68,7 @@ func TestManyRowsAreImportedInBoundedMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		peak, wait := uint64(0), time.Millisecond
+		peak, wait, step := uint64(0), time.Millisecond, 0
 		for limit := time.Now().Add(time.Duration(rows)*50*time.Millisecond + 5*time.Minute); op.State == Running; time.Sleep(wait) {
 			if time.Now().After(limit) {
 				t.Fatalf("the import does not end: %+v", op)
@@ -77,6 +77,10 @@ func TestManyRowsAreImportedInBoundedMemory(t *testing.T) {
 				t.Fatal(err)
 			}
 			peak, wait = max(peak, heap()), min(wait*2, 200*time.Millisecond)
+			if at := op.Rows * 10 / rows; rows >= 100_000 && at != step {
+				step = at
+				t.Logf("%s %d rows after %s, %s of processor", op.Phase, op.Rows, time.Since(began).Round(time.Millisecond), (processorTime(t) - used).Round(time.Millisecond))
+			}
 		}
 		l.want(op, want)
 		grown := peak - min(peak, before)
