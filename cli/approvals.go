@@ -32,8 +32,8 @@ func (a *app) approvals() *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use: "approvals", Short: "What waits for somebody to decide it: list, show, approve, refuse, withdraw", Args: cobra.NoArgs,
-		Long: "Removals that are held, kinds that plugins bring, and, where the tenant's rules say so, bulk edits wait here until\n" +
-			"somebody decides. What was decided is carried out at once, and once.",
+		Long: "Removals that are held, kinds that plugins bring, and, where the tenant's rules say so, bulk edits,\n" +
+			"merges and splits wait here until somebody decides. What was decided is carried out at once, and once.",
 		Example: "  maestro approvals -f 'state = pending'\n  maestro approvals show 0190c7f2-...\n  maestro approvals approve 0190c7f2-... --reason 'agreed in the change board'",
 		RunE:    a.online(list),
 	}
@@ -146,7 +146,7 @@ func (a *app) approvalRules() *cobra.Command {
 					write.Items = append(write.Items, r)
 				}
 				if !found {
-					return usageError{fmt.Errorf("there is no kind of approval %q: removal, plugin_kind, bulk_edit", args[0])}
+					return usageError{fmt.Errorf("there is no kind of approval %q: %s", args[0], strings.Join(kindsOf(rules), ", "))}
 				}
 				req := client.Request{Method: http.MethodPut, Path: "/approval-rules", Body: write, IfMatch: strconv.FormatInt(rules.Version, 10)}
 				if err := c.Do(cmd.Context(), req, &rules); err != nil {
@@ -171,6 +171,14 @@ func (a *app) approvalRules() *cobra.Command {
 	cmd.Flags().StringSliceVar(&teams, "team", nil, "`id` of a team that decides; may be given several times")
 	cmd.Flags().StringVar(&reason, "reason", "", "`why`, for the audit log")
 	return cmd
+}
+
+func kindsOf(rules rest.ApprovalRules) []string {
+	var kinds []string
+	for _, r := range rules.Items {
+		kinds = append(kinds, r.Kind)
+	}
+	return kinds
 }
 
 func setIf[T any](changed bool, to *T, value T) {

@@ -94,7 +94,23 @@ func (a *app) decideResource(cmd *cobra.Command, kind, id, verb string, body any
 	if err := c.Do(cmd.Context(), client.Request{Method: http.MethodPost, Path: path + "/" + verb, IfMatch: strconv.Quote(strconv.FormatInt(now.Version, 10)), Body: body}, &r); err != nil {
 		return err
 	}
-	return a.print(r, func() output.Table { return onePage(r, a.env.Now()) })
+	return a.print(r, func() output.Table {
+		t := onePage(r, a.env.Now())
+		t.Note = waitsFor(r.Approval, t.Note)
+		return t
+	})
+}
+
+// waitsFor says before a note that nothing is done yet, where that is so.
+func waitsFor(approval, note string) string {
+	if approval == "" {
+		return note
+	}
+	waits := "nothing is done yet: it waits for approval " + approval + "; maestro approvals show " + approval
+	if note == "" {
+		return waits
+	}
+	return waits + "; " + note
 }
 
 // review decides on review items.
@@ -113,7 +129,7 @@ func (a *app) review() *cobra.Command {
 				return err
 			}
 			return a.print(item, func() output.Table {
-				return output.Table{Header: reviewHeader, Rows: [][]string{reviewRow(item, a.env.Now())}}
+				return output.Table{Header: reviewHeader, Rows: [][]string{reviewRow(item, a.env.Now())}, Note: waitsFor(item.Approval, "")}
 			})
 		})}
 		sub.Flags().StringVar(&reason, "reason", "", "`text` for the audit trail")

@@ -202,7 +202,8 @@ func (c *Collector) domain(ctx context.Context, key authority.Key) error {
 	if err != nil {
 		return err
 	}
-	c.inventory = inventory.New(inventory.Options{Store: c.store, Reference: known, Audit: c.audit, Builtin: schema.Builtin(), Junk: c.cfg.Identity.Junk, SilentAfter: c.cfg.Identity.SilentAfter, AutoApprove: c.cfg.AutoApprove,
+	approvals := func() *approval.Service { return c.approvals }
+	c.inventory = inventory.New(inventory.Options{Gate: approval.MergeGate{Approvals: approvals}, Store: c.store, Reference: known, Audit: c.audit, Builtin: schema.Builtin(), Junk: c.cfg.Identity.Junk, SilentAfter: c.cfg.Identity.SilentAfter, AutoApprove: c.cfg.AutoApprove,
 		Clock: c.opt.Now, Log: c.part("inventory"), HoldItems: c.cfg.Removals.HoldItems, HoldPercent: c.cfg.Removals.HoldPercent,
 		UnreadAfter: c.cfg.Retention.UnreadAfter, Retention: c.cfg.Retention.Gone, HistoryKey: key.Derive("history"),
 		Horizon: func(ctx context.Context, tenant string) (time.Time, error) {
@@ -216,7 +217,7 @@ func (c *Collector) domain(ctx context.Context, key authority.Key) error {
 	}
 	c.fleet = fleet.New(fleet.Options{Store: c.store, Inventory: c.inventory, Audit: c.audit, Fingerprint: c.authority.Fingerprint(),
 		AgentAddress: c.AgentAddress, Closed: c.closed, Clock: c.opt.Now, Log: c.part("fleet")})
-	c.transfer = transfer.New(transfer.Options{Gate: approval.Gate{Approvals: func() *approval.Service { return c.approvals }}, Store: c.store, Audit: c.audit, Inventory: c.inventory, Datacenters: c.fleet.Datacenters, CreateDatacenter: c.fleet.CreateDatacenter, Clock: c.opt.Now,
+	c.transfer = transfer.New(transfer.Options{Gate: approval.Gate{Approvals: approvals}, Store: c.store, Audit: c.audit, Inventory: c.inventory, Datacenters: c.fleet.Datacenters, CreateDatacenter: c.fleet.CreateDatacenter, Clock: c.opt.Now,
 		Log: c.part("transfer")})
 	letters, err := c.cfg.SMTP.sender(c.opt.Now, func(ctx context.Context, tenant string) (mail.Voice, error) { return c.access.Voice(ctx, tenant) })
 	if err != nil {

@@ -5,11 +5,11 @@ import "time"
 // Approval is a question that somebody decides before something is done.
 type Approval struct {
 	ID    string `json:"id"`
-	Kind  string `json:"kind" enum:"removal,plugin_kind,bulk_edit"`
+	Kind  string `json:"kind" enum:"removal,plugin_kind,bulk_edit,merge"`
 	State string `json:"state" enum:"pending,approved,refused,expired,withdrawn,failed" doc:"failed: it was approved and could not be carried out as it was asked"`
 	Title string `json:"title" doc:"What would be done, in one line"`
 	// Subject is the held removal, kind or operation.
-	Subject string `json:"subject" doc:"What is decided: id of the held removal, name of the kind with a digest, id of the operation"`
+	Subject string `json:"subject" doc:"What is decided: id of the held removal, name of the kind with a digest, id of the operation, digest of what is merged or split"`
 	Refs    []Ref  `json:"refs,omitempty" doc:"The first of what it concerns"`
 	Count   int    `json:"count" doc:"How much it concerns"`
 	// RequestedBy is system for what waits by itself.
@@ -58,13 +58,13 @@ type ApprovalRules struct {
 
 // ApprovalRulesWrite replaces the rules; kinds that are not named get the defaults.
 type ApprovalRulesWrite struct {
-	Items  []ApprovalRule `json:"items" maxItems:"3"`
+	Items  []ApprovalRule `json:"items" maxItems:"10"`
 	Reason string         `json:"reason,omitempty" maxLength:"1000"`
 }
 
 // ApprovalRule is the rule of one kind.
 type ApprovalRule struct {
-	Kind string `json:"kind" enum:"removal,plugin_kind,bulk_edit"`
+	Kind string `json:"kind" enum:"removal,plugin_kind,bulk_edit,merge"`
 	// Required is always true of removal and plugin_kind.
 	Required           bool     `json:"required" doc:"Whether it is asked at all; always so of removal and plugin_kind"`
 	Over               int      `json:"over,omitempty" minimum:"0" maximum:"1000000" doc:"Of bulk_edit: so many resources may be edited without asking"`

@@ -48,6 +48,8 @@ type Resource struct {
 	Observations []Observation     `json:"observations,omitempty"`
 	Absorbed     []Ref             `json:"absorbed,omitempty" doc:"Resources that were merged into this one and can be split off again"`
 	Apart        []string          `json:"apart,omitempty" doc:"Ids of resources that a person said are others, whatever they share"`
+	// Approval is of the answer to a merge or split.
+	Approval string `json:"approval,omitempty" doc:"Of the answer to a merge or split: the approval that it waits for; nothing is done until then"`
 }
 
 // ResourceMerge says that another resource is the same thing.

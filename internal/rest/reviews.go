@@ -39,6 +39,7 @@ type ReviewItem struct {
 	DecidedBy  string               `json:"decided_by,omitempty"`
 	DecidedAt  time.Time            `json:"decided_at,omitzero"`
 	Reason     string               `json:"reason,omitempty"`
+	Approval   string               `json:"approval,omitempty" doc:"Of the answer to a decision: the approval that it waits for; nothing is done until then"`
 }
 
 // Decision approves or refuses.

@@ -28,6 +28,7 @@ const pages: [path: string, load: Load][] = [
   ['prefixes', () => import('./pages/Prefixes')],
   ['prefixes/:id', () => import('./pages/Prefix')],
   ['approvals', () => import('./pages/Approvals')],
+  ['approvals/:id', () => import('./pages/Approval')],
   ['removals', () => import('./pages/Removals')],
   ['reviews', () => import('./pages/Reviews')],
   ['kinds', () => import('./pages/Kinds')],

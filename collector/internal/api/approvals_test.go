@@ -151,3 +151,29 @@ func TestALargeEditWaitsForAnother(t *testing.T) {
 		t.Errorf("%d wait", n)
 	}
 }
+
+func TestAMergeWaitsForAnother(t *testing.T) {
+	w := newWorld(t)
+	w.imports("kind=server&file=servers.csv", "name\nweb1\nweb2\n")
+	w.rule(func(r *rest.ApprovalRule) { r.Required = true }, "merge")
+	anna, ben := w.person("anna", access.RoleAdmin), w.person("ben", access.RoleAdmin)
+	list := documentOf[rest.List[rest.Resource]](w.ask(w.admin, "GET", "/api/v1/resources/server?order_by=name", nil).is(200)).Items
+	path := "/api/v1/resources/server/" + list[0].ID
+	r := documentOf[rest.Resource](w.ask("", "POST", path+"/merge", rest.ResourceMerge{With: list[1].ID, Reason: "twice in the list"}, append(anna, "If-Match", etag(list[0].Version))...).is(202))
+	if r.Approval == "" || r.ID != list[0].ID || len(r.Absorbed) != 0 {
+		t.Fatalf("%+v", r)
+	}
+	w.ask(w.stranger, "GET", "/api/v1/approvals/"+r.Approval, nil).problem(404)
+	w.ask("", "POST", "/api/v1/approvals/"+r.Approval+"/approve", nil, anna...).problem(403)
+	if a := documentOf[rest.Approval](w.ask("", "POST", "/api/v1/approvals/"+r.Approval+"/approve", nil, ben...).is(200)); a.State != "approved" || !a.Settled || a.Kind != "merge" {
+		t.Fatalf("%+v", a)
+	}
+	if r = documentOf[rest.Resource](w.ask("", "GET", path, nil, anna...).is(200)); len(r.Absorbed) != 1 || r.Absorbed[0].ID != list[1].ID {
+		t.Errorf("%+v", r.Absorbed)
+	}
+	w.rule(func(r *rest.ApprovalRule) { r.Required = false }, "merge")
+	r = documentOf[rest.Resource](w.ask("", "POST", path+"/split", rest.ResourceSplit{Resource: list[1].ID}, append(anna, "If-Match", etag(r.Version))...).is(200))
+	if r.ID != list[1].ID || r.Approval != "" {
+		t.Errorf("%+v", r)
+	}
+}

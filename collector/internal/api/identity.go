@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"errors"
+	"net/http"
 
 	"maestro.internal/collector/internal/access"
 	"maestro.internal/collector/internal/inventory"
@@ -26,9 +28,9 @@ func (s *Server) identityRoutes() {
 	handle(s, route{method: "GET", path: "/resources/{kind}/{id}/observations", id: "list-resource-observations", tag: tag, action: access.Read,
 		summary: "What each connection saw of a resource, and why it belongs to it"}, s.listObservations)
 	handle(s, route{method: "POST", path: "/resources/{kind}/{id}/merge", id: "merge-resource", tag: tag, action: access.EditResources,
-		summary: "Say that another resource is the same thing; it lives on as this one"}, s.mergeResource)
+		summary: "Say that another resource is the same thing; it lives on as this one. 202: it waits for an approval, as the rules of the tenant say"}, s.mergeResource)
 	handle(s, route{method: "POST", path: "/resources/{kind}/{id}/split", id: "split-resource", tag: tag, action: access.EditResources,
-		summary: "Say that a resource is two things; answers the one that is split off"}, s.splitResource)
+		summary: "Say that a resource is two things; answers the one that is split off. 202: it waits for an approval"}, s.splitResource)
 	handle(s, route{method: "GET", path: "/taken", id: "list-taken", tag: tag, action: access.Read,
 		summary: "Resources of a kind that have a name or an address already, for a warning while a form is filled"}, s.listTaken)
 	handle(s, route{method: "GET", path: "/datacenters/{id}/origins", id: "list-datacenter-origins", tag: "datacenters", action: access.Read,
@@ -67,7 +69,7 @@ func (s *Server) listObservations(ctx context.Context, c access.Caller, in *reso
 	return listOf(items, question, "", len(items), false)
 }
 
-func (s *Server) mergeResource(ctx context.Context, c access.Caller, in *mergeIn) (*versioned[rest.Resource], error) {
+func (s *Server) mergeResource(ctx context.Context, c access.Caller, in *mergeIn) (*decidedOut[rest.Resource], error) {
 	version, err := ifMatch(in.IfMatch)
 	if err != nil {
 		return nil, err
@@ -77,10 +79,10 @@ func (s *Server) mergeResource(ctx context.Context, c access.Caller, in *mergeIn
 	}
 	r, err := s.opt.Inventory.Merge(ctx, domainCaller(c), inventory.MergeRequest{Kind: in.Kind, ID: in.ID, Version: version,
 		Other: in.Body.With, Reason: in.Body.Reason})
-	return s.decided(ctx, c, r, err)
+	return s.decided(ctx, c, in.Kind, in.ID, r, err)
 }
 
-func (s *Server) splitResource(ctx context.Context, c access.Caller, in *splitIn) (*versioned[rest.Resource], error) {
+func (s *Server) splitResource(ctx context.Context, c access.Caller, in *splitIn) (*decidedOut[rest.Resource], error) {
 	version, err := ifMatch(in.IfMatch)
 	if err != nil {
 		return nil, err
@@ -93,7 +95,7 @@ func (s *Server) splitResource(ctx context.Context, c access.Caller, in *splitIn
 		req.Observations = append(req.Observations, inventory.ObservationKey{Connection: o.Connection, ExternalID: o.ExternalID})
 	}
 	r, err := s.opt.Inventory.Split(ctx, domainCaller(c), req)
-	return s.decided(ctx, c, r, err)
+	return s.decided(ctx, c, in.Kind, in.ID, r, err)
 }
 
 type takenIn struct {
@@ -139,8 +141,21 @@ func (s *Server) listOrigins(ctx context.Context, c access.Caller, in *countsIn)
 	return listOf(items, "origins", "", len(items), false)
 }
 
-// decided answers with the resource that a decision made.
-func (s *Server) decided(ctx context.Context, c access.Caller, r *inventory.Resource, err error) (*versioned[rest.Resource], error) {
+// decidedOut answers a decision: 200 when it is done, 202 when it waits for an approval.
+type decidedOut[T any] struct {
+	Status int
+	ETag   string `header:"ETag" doc:"The version, for If-Match"`
+	Body   T
+}
+
+// decided answers with the resource that a decision made, or as it is while that waits.
+func (s *Server) decided(ctx context.Context, c access.Caller, kind, id string, r *inventory.Resource, err error) (*decidedOut[rest.Resource], error) {
+	var asked *inventory.AskedError
+	status := http.StatusOK
+	if errors.As(err, &asked) {
+		status = http.StatusAccepted
+		r, err = s.opt.Inventory.Get(ctx, domainCaller(c), kind, id)
+	}
 	if err != nil {
 		return nil, orNotFound(err, "resource")
 	}
@@ -148,7 +163,14 @@ func (s *Server) decided(ctx context.Context, c access.Caller, r *inventory.Reso
 	if err != nil {
 		return nil, err
 	}
-	return s.oneResource(ctx, c, r, seen)
+	one, err := s.oneResource(ctx, c, r, seen)
+	if err != nil {
+		return nil, err
+	}
+	if asked != nil {
+		one.Body.Approval = asked.Approval
+	}
+	return &decidedOut[rest.Resource]{Status: status, ETag: one.ETag, Body: one.Body}, nil
 }
 
 func (s *Server) listReviewItems(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.ReviewItem]], error) {
@@ -178,14 +200,30 @@ func (s *Server) getReviewItem(ctx context.Context, c access.Caller, in *idIn) (
 	return s.oneReview(ctx, c, r, err)
 }
 
-func (s *Server) mergeReviewItem(ctx context.Context, c access.Caller, in *decideIn) (*out[rest.ReviewItem], error) {
-	r, err := s.opt.Inventory.DecideReview(ctx, domainCaller(c), in.ID, true, in.reason())
-	return s.oneReview(ctx, c, r, err)
+func (s *Server) mergeReviewItem(ctx context.Context, c access.Caller, in *decideIn) (*decidedOut[rest.ReviewItem], error) {
+	return s.decideReview(ctx, c, in, true)
 }
 
-func (s *Server) keepApartReviewItem(ctx context.Context, c access.Caller, in *decideIn) (*out[rest.ReviewItem], error) {
-	r, err := s.opt.Inventory.DecideReview(ctx, domainCaller(c), in.ID, false, in.reason())
-	return s.oneReview(ctx, c, r, err)
+func (s *Server) keepApartReviewItem(ctx context.Context, c access.Caller, in *decideIn) (*decidedOut[rest.ReviewItem], error) {
+	return s.decideReview(ctx, c, in, false)
+}
+
+func (s *Server) decideReview(ctx context.Context, c access.Caller, in *decideIn, one bool) (*decidedOut[rest.ReviewItem], error) {
+	r, err := s.opt.Inventory.DecideReview(ctx, domainCaller(c), in.ID, one, in.reason())
+	var asked *inventory.AskedError
+	status := http.StatusOK
+	if errors.As(err, &asked) {
+		status = http.StatusAccepted
+		r, err = s.opt.Inventory.ReviewItem(ctx, domainCaller(c), in.ID)
+	}
+	answer, err := s.oneReview(ctx, c, r, err)
+	if err != nil {
+		return nil, err
+	}
+	if asked != nil {
+		answer.Body.Approval = asked.Approval
+	}
+	return &decidedOut[rest.ReviewItem]{Status: status, Body: answer.Body}, nil
 }
 
 func (s *Server) oneReview(ctx context.Context, c access.Caller, r *inventory.ReviewItem, err error) (*out[rest.ReviewItem], error) {

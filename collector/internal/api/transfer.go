@@ -254,6 +254,15 @@ func (s *Server) editRequest(ctx context.Context, c access.Caller, body *rest.Bu
 		Reason: strings.TrimSpace(body.Reason), Text: text}, nil
 }
 
+// As is somebody with the rights that he has now, for what is done in his name later. store.ErrNotFound: he is nobody any more.
+func (s *Server) As(ctx context.Context, tenant, who string) (inventory.Caller, error) {
+	c, err := s.opt.Access.Named(ctx, tenant, who)
+	if err == nil {
+		c, err = s.reach(ctx, c)
+	}
+	return domainCaller(c), err
+}
+
 // EditAsked is an edit that somebody asked for, with the rights that he has now. *inventory.InvalidError: it cannot be read any more,
 // as where its filter names a field that is gone.
 func (s *Server) EditAsked(ctx context.Context, tenant, who string, a transfer.Asking) (inventory.Caller, transfer.EditRequest, error) {

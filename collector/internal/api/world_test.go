@@ -65,13 +65,14 @@ func newWorld(t *testing.T) *world {
 	w.store, w.audit = st, audit.New(st, time.Now)
 	w.access = access.New(access.Options{Store: st, Audit: w.audit, Log: log, Hashing: access.Argon2{MemoryKiB: 64, Passes: 1, Threads: 1},
 		SecretKey: bytes.Repeat([]byte{5}, 32), Mail: w, PublicURL: "https://maestro.example"})
-	w.inventory = inventory.New(inventory.Options{Store: st, Audit: w.audit, Builtin: schema.Builtin(), Clock: time.Now, Log: log})
+	approvals := func() *approval.Service { return w.approvals }
+	w.inventory = inventory.New(inventory.Options{Gate: approval.MergeGate{Approvals: approvals}, Store: st, Audit: w.audit, Builtin: schema.Builtin(), Clock: time.Now, Log: log})
 	w.fleet = fleet.New(fleet.Options{Store: st, Inventory: w.inventory, Audit: w.audit, Fingerprint: [32]byte{1},
 		AgentAddress: func() string { return "collector.example:7071" }, Log: log})
 	w.ledger, err = ledger.New(ledger.Options{Store: st, Seed: bytes.Repeat([]byte{1}, 32), Streams: []ledger.Stream{w.inventory.Stream(), w.audit.Stream()},
 		Clock: func() time.Time { return time.Now().Add(3 * time.Hour) }})
 	must(t, err)
-	moves := transfer.New(transfer.Options{Gate: approval.Gate{Approvals: func() *approval.Service { return w.approvals }}, Store: st, Audit: w.audit, Inventory: w.inventory, Datacenters: w.fleet.Datacenters, Log: log})
+	moves := transfer.New(transfer.Options{Gate: approval.Gate{Approvals: approvals}, Store: st, Audit: w.audit, Inventory: w.inventory, Datacenters: w.fleet.Datacenters, Log: log})
 	t.Cleanup(moves.Close)
 	w.mailbox = make(chan letter, 8)
 	running, stop := context.WithCancel(t.Context())
@@ -87,6 +88,9 @@ func newWorld(t *testing.T) *world {
 			approval.PluginKind: approval.PluginKinds{Inventory: w.inventory},
 			approval.BulkEdit: approval.BulkEdits{Transfer: moves, Request: func(ctx context.Context, tenant, who string, a transfer.Asking) (inventory.Caller, transfer.EditRequest, error) {
 				return w.server.EditAsked(ctx, tenant, who, a)
+			}},
+			approval.Merge: approval.Merges{Inventory: w.inventory, As: func(ctx context.Context, tenant, who string) (inventory.Caller, error) {
+				return w.server.As(ctx, tenant, who)
 			}},
 		}})
 	s, err := New(Options{Approvals: w.approvals, Pictures: pictures, Notify: w.notify, PublicURL: "https://maestro.example", Views: view.New(st, w.audit, time.Now, log), Transfer: moves, Ledger: w.ledger, Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: w.fleet, Why: why.New(why.Options{Inventory: w.inventory, Fleet: w.fleet}), Log: log, Metrics: prometheus.NewRegistry(),

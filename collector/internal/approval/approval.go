@@ -1,5 +1,5 @@
 // Package approval lets somebody decide before something is done that is hard to take back: a removal that is too large to be
-// believed, a plugin's new kind, a bulk edit of many resources. It is apart from them so that
+// believed, a plugin's new kind, a bulk edit of many resources, that two resources are one. It is apart from them so that
 // who may decide, how long a question stays, whether a second person is needed and what is written down are answered once, and
 // not by each of them a little differently.
 //
@@ -23,10 +23,11 @@ const (
 	Removal    Kind = "removal"
 	BulkEdit   Kind = "bulk_edit"
 	PluginKind Kind = "plugin_kind"
+	Merge      Kind = "merge"
 )
 
 // Kinds are all of them, as people read them.
-var Kinds = []Kind{Removal, PluginKind, BulkEdit}
+var Kinds = []Kind{Removal, PluginKind, BulkEdit, Merge}
 
 // State is how far an approval is.
 type State string

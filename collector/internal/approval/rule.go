@@ -54,6 +54,7 @@ func Defaults() map[Kind]Rule {
 		Removal:    {Required: true, Persons: 1},
 		PluginKind: {Required: true, Persons: 1},
 		BulkEdit:   {Over: 100, ExpiresAfterHours: week, Persons: 1},
+		Merge:      {ExpiresAfterHours: week, Persons: 1},
 	}
 }
 
@@ -67,7 +68,7 @@ func (k Kind) Does() access.Action {
 		return access.DecideRemovals
 	case PluginKind:
 		return access.ApproveKinds
-	case BulkEdit:
+	case BulkEdit, Merge:
 	}
 	return access.EditResources
 }

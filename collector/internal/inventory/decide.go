@@ -35,9 +35,13 @@ type SplitRequest struct {
 // ObservationKey names an observation of a kind.
 type ObservationKey struct{ Connection, ExternalID string }
 
-// Merge makes one resource of two, by a person's word. It stays so whatever later readings say.
+// Merge makes one resource of two, by a person's word. It stays so whatever later readings say. *AskedError: it waits for an approval.
 func (s *Service) Merge(ctx context.Context, c Caller, req MergeRequest) (*Resource, error) {
-	doc, k, err := s.decidable(ctx, c, req.Kind, req.ID, req.Version)
+	return s.merge(ctx, c, req, "")
+}
+
+func (s *Service) merge(ctx context.Context, c Caller, req MergeRequest, approval string) (*Resource, error) {
+	doc, k, err := s.decidable(ctx, c, req.Kind, req.ID, req.Version, approval)
 	if err != nil {
 		return nil, err
 	}
@@ -53,16 +57,24 @@ func (s *Service) Merge(ctx context.Context, c Caller, req MergeRequest) (*Resou
 	}
 	op := operationDoc{Type: opMerge, Kind: k.Name, From: req.Other, To: req.ID, Reason: req.Reason}
 	ref := audit.Ref{ID: req.ID, Name: doc.Name, Kind: req.Kind}
-	if err := s.decide(ctx, c, "resource.merge", ref, &op, map[string]any{"other": req.Other, "other_name": other.Name}); err != nil {
+	asked := req
+	asked.Version = 0 // of the moment, and so no part of what is asked
+	d := decision{approval: approval, title: fmt.Sprintf("Merge %s %s into %s", req.Kind, other.Name, doc.Name), request: Deferred{Merge: &asked},
+		heads: []Head{{ID: req.ID, Kind: req.Kind, Name: doc.Name}, {ID: req.Other, Kind: req.Kind, Name: other.Name}}}
+	if err := s.decide(ctx, c, "resource.merge", ref, &op, map[string]any{"other": req.Other, "other_name": other.Name}, d); err != nil {
 		return nil, err
 	}
 	return s.Get(ctx, c, req.Kind, req.ID)
 }
 
 // Split takes observations out of a resource, by a person's word, and returns what they have become. No later reading joins the
-// two again.
+// two again. *AskedError: it waits for an approval.
 func (s *Service) Split(ctx context.Context, c Caller, req SplitRequest) (*Resource, error) {
-	doc, k, err := s.decidable(ctx, c, req.Kind, req.ID, req.Version)
+	return s.split(ctx, c, req, "")
+}
+
+func (s *Service) split(ctx context.Context, c Caller, req SplitRequest, approval string) (*Resource, error) {
+	doc, k, err := s.decidable(ctx, c, req.Kind, req.ID, req.Version, approval)
 	if err != nil {
 		return nil, err
 	}
@@ -96,20 +108,27 @@ func (s *Service) Split(ctx context.Context, c Caller, req SplitRequest) (*Resou
 		return nil, err
 	}
 	ref := audit.Ref{ID: req.ID, Name: doc.Name, Kind: req.Kind}
-	if err := s.decide(ctx, c, "resource.split", ref, &op, map[string]any{"observations": op.Observations, "absorbed": req.Absorbed}); err != nil {
+	asked := req
+	asked.Version = 0
+	d := decision{approval: approval, title: fmt.Sprintf("Split %s %s", req.Kind, doc.Name), request: Deferred{Split: &asked},
+		heads: []Head{{ID: req.ID, Kind: req.Kind, Name: doc.Name}}}
+	if prior, ok := back[op.To]; ok {
+		d.title += ": " + prior.Name + " comes back"
+	}
+	if err := s.decide(ctx, c, "resource.split", ref, &op, map[string]any{"observations": op.Observations, "absorbed": req.Absorbed}, d); err != nil {
 		return nil, err
 	}
 	return s.Get(ctx, c, req.Kind, op.To)
 }
 
-// decidable reads a resource that a person decides on.
-func (s *Service) decidable(ctx context.Context, c Caller, kind, id string, version int64) (resourceDoc, *KindInfo, error) {
+// decidable reads a resource that a person decides on. What was approved is done whatever its version is by now.
+func (s *Service) decidable(ctx context.Context, c Caller, kind, id string, version int64, approval string) (resourceDoc, *KindInfo, error) {
 	doc, current, k, err := s.writable(ctx, s.opt.Store, c, kind, id)
 	switch {
 	case err != nil:
 	case doc.State == Merged:
 		err = &ConflictError{ResourceID: doc.RedirectTo, Problem: "it was merged into another resource"}
-	case version != current:
+	case version != current && approval == "":
 		err = &StaleError{Current: current}
 	}
 	return doc, k, err
@@ -176,18 +195,27 @@ func checkSplit(doc *resourceDoc, back resourceDoc, op *operationDoc) error {
 
 // decide writes what a person decided and carries it out. What has been written is carried out by the sweeper should this
 // collector stop in between.
-func (s *Service) decide(ctx context.Context, c Caller, action string, ref audit.Ref, op *operationDoc, detail map[string]any) error {
+func (s *Service) decide(ctx context.Context, c Caller, action string, ref audit.Ref, op *operationDoc, detail map[string]any, d decision) error {
+	if err := s.ask(ctx, c, op.Kind, op.Reason, d); err != nil {
+		return err
+	}
+	if d.approval != "" {
+		detail["approval"] = d.approval
+	}
 	entry, err := s.opt.Audit.Begin(ctx, audit.Entry{Tenant: c.Tenant, Actor: c.Name, Action: action, Address: c.Address, Object: &ref, Reason: op.Reason, Detail: detail})
 	if err != nil {
 		return err
 	}
-	op.State, op.Actor, op.AuditID, op.At = "open", c.Name, entry, store.At(s.now())
+	op.State, op.Actor, op.AuditID, op.Approval, op.At = "open", c.Name, entry, d.approval, store.At(s.now())
 	if op.To == "" { // a resource of its own, which begins with this decision
 		op.To = uuidOf("request", c.Tenant, op.Kind, entry, "0")
 	}
 	id := store.Key(c.Tenant, op.Type, entry)
+	if d.approval != "" {
+		id = approvedID(c.Tenant, d.approval)
+	}
 	if op.Review != "" {
-		id = store.Key(c.Tenant, "review", op.Review)
+		id = reviewedID(c.Tenant, op.Review)
 	}
 	row, err := encodeRow(id, c.Tenant, "", 1, op)
 	if err == nil {

@@ -35,6 +35,8 @@ type operationDoc struct {
 	Actor        string   `json:"actor,omitempty"`
 	AuditID      string   `json:"audit_id,omitempty"`
 	Reason       string   `json:"reason,omitempty"`
+	// Approval that allowed it, where one was wanted.
+	Approval string `json:"approval,omitempty"`
 	// Review is the review item that it settles.
 	Review string `json:"review,omitempty"`
 }

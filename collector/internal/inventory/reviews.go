@@ -227,8 +227,13 @@ func (s *Service) reviewed(ctx context.Context, c Caller, id string) (reviewed, 
 	return reviewed{row: row, doc: doc, heads: [2]Head{a, b}}, nil
 }
 
-// DecideReview answers a review item: its resources are one (the older one stays), or they are two and stay so.
+// DecideReview answers a review item: its resources are one (the older one stays), or they are two and stay so. *AskedError: what
+// makes one of two, or two of one, waits for an approval; that two stay two does not.
 func (s *Service) DecideReview(ctx context.Context, c Caller, id string, one bool, reason string) (*ReviewItem, error) {
+	return s.decideReview(ctx, c, id, one, reason, "")
+}
+
+func (s *Service) decideReview(ctx context.Context, c Caller, id string, one bool, reason, approval string) (*ReviewItem, error) {
 	r, err := s.reviewed(ctx, c, id)
 	switch {
 	case err != nil:
@@ -236,7 +241,7 @@ func (s *Service) DecideReview(ctx context.Context, c Caller, id string, one boo
 	case r.doc.State != "open":
 		return nil, fmt.Errorf("it is %s: %w", r.doc.State, ErrReviewed)
 	case r.doc.ResourceID == r.doc.OtherID:
-		return s.decideConflict(ctx, c, r, one, reason)
+		return s.decideConflict(ctx, c, r, one, reason, approval)
 	case r.heads[0].ID == r.heads[1].ID:
 		return nil, &ConflictError{ResourceID: r.heads[0].ID, Problem: "the two have become one already"}
 	}
@@ -257,7 +262,9 @@ func (s *Service) DecideReview(ctx context.Context, c Caller, id string, one boo
 		}
 	}
 	ref := audit.Ref{ID: id, Name: r.heads[0].Name + " and " + r.heads[1].Name, Kind: "review"}
-	if err := s.decide(ctx, c, action, ref, &op, map[string]any{"resources": []string{op.To, op.From}}); err != nil {
+	d := decision{free: !one, approval: approval, request: Deferred{Review: &ReviewDecision{ID: id, One: one, Reason: reason}}, heads: r.heads[:],
+		title: fmt.Sprintf("Merge %s %s and %s", r.doc.Kind, r.heads[0].Name, r.heads[1].Name)}
+	if err := s.decide(ctx, c, action, ref, &op, map[string]any{"resources": []string{op.To, op.From}}, d); err != nil {
 		return nil, err
 	}
 	return s.ReviewItem(ctx, c, id)
@@ -265,7 +272,7 @@ func (s *Service) DecideReview(ctx context.Context, c Caller, id string, one boo
 
 // decideConflict answers whether a resource whose sources contradict each other is one: it is, or the source that brought it up is
 // split off.
-func (s *Service) decideConflict(ctx context.Context, c Caller, r reviewed, one bool, reason string) (*ReviewItem, error) {
+func (s *Service) decideConflict(ctx context.Context, c Caller, r reviewed, one bool, reason, approval string) (*ReviewItem, error) {
 	id := r.heads[0].ID
 	doc, _, k, err := s.writable(ctx, s.opt.Store, c, r.doc.Kind, id)
 	if err != nil {
@@ -283,7 +290,9 @@ func (s *Service) decideConflict(ctx context.Context, c Caller, r reviewed, one 
 			return nil, err
 		}
 	}
-	if err := s.decide(ctx, c, action, audit.Ref{ID: r.row.ID, Name: doc.Name, Kind: "review"}, &op, map[string]any{"resources": []string{id}}); err != nil {
+	d := decision{free: one, approval: approval, request: Deferred{Review: &ReviewDecision{ID: r.row.ID, One: one, Reason: reason}}, heads: r.heads[:1],
+		title: fmt.Sprintf("Split %s %s", r.doc.Kind, doc.Name)}
+	if err := s.decide(ctx, c, action, audit.Ref{ID: r.row.ID, Name: doc.Name, Kind: "review"}, &op, map[string]any{"resources": []string{id}}, d); err != nil {
 		return nil, err
 	}
 	return s.ReviewItem(ctx, c, r.row.ID)

@@ -18,6 +18,8 @@ type Options struct {
 	Audit *audit.Log
 	// Builtin kinds; schema.Builtin() in production.
 	Builtin []*schema.Kind
+	// Gate asks before people merge and split; nil asks nobody.
+	Gate Gate
 	// AutoApprove approves plugin kinds as they are registered.
 	AutoApprove bool
 	Clock       func() time.Time

@@ -232,6 +232,8 @@ export const q = {
     queryOptions({ queryKey: ['mapping', 'history'], queryFn: ({ signal }) => api.get('/api/v1/mapping/history', { signal }) }),
   approvals: (filter: string) =>
     queryOptions({ queryKey: ['approvals', filter], queryFn: ({ signal }) => api.get('/api/v1/approvals', { query: { filter, page_size: 200 }, signal }), refetchInterval: every(slow) }),
+  approval: (id: string) =>
+    queryOptions({ queryKey: ['approvals', 'one', id], queryFn: ({ signal }) => api.get('/api/v1/approvals/{id}', { path: { id }, signal }), refetchInterval: every(slow) }),
   approvalRules: () => queryOptions({ queryKey: ['approval-rules'], queryFn: ({ signal }) => api.get('/api/v1/approval-rules', { signal }) }),
   removals: (filter = '') =>
     queryOptions({ queryKey: ['removals', filter], queryFn: ({ signal }) => api.get('/api/v1/removals', { query: { filter, page_size: 200 }, signal }), refetchInterval: every(slow) }),

@@ -1669,7 +1669,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Say that another resource is the same thing; it lives on as this one */
+        /** Say that another resource is the same thing; it lives on as this one. 202: it waits for an approval, as the rules of the tenant say */
         post: operations["merge-resource"];
         delete?: never;
         options?: never;
@@ -1722,7 +1722,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Say that a resource is two things; answers the one that is split off */
+        /** Say that a resource is two things; answers the one that is split off. 202: it waits for an approval */
         post: operations["split-resource"];
         delete?: never;
         options?: never;
@@ -2996,7 +2996,7 @@ export interface components {
             expires_at?: string;
             id: string;
             /** @enum {string} */
-            kind: "removal" | "plugin_kind" | "bulk_edit";
+            kind: "removal" | "plugin_kind" | "bulk_edit" | "merge";
             may_decide: boolean;
             /**
              * Format: int64
@@ -3020,7 +3020,7 @@ export interface components {
              * @enum {string}
              */
             state: "pending" | "approved" | "refused" | "expired" | "withdrawn" | "failed";
-            /** @description What is decided: id of the held removal, name of the kind with a digest, id of the operation */
+            /** @description What is decided: id of the held removal, name of the kind with a digest, id of the operation, digest of what is merged or split */
             subject: string;
             /** @description What would be done, in one line */
             title: string;
@@ -3050,7 +3050,7 @@ export interface components {
              */
             expires_after_hours: number;
             /** @enum {string} */
-            kind: "removal" | "plugin_kind" | "bulk_edit";
+            kind: "removal" | "plugin_kind" | "bulk_edit" | "merge";
             /**
              * Format: int64
              * @description Of bulk_edit: so many resources may be edited without asking
@@ -5263,6 +5263,8 @@ export interface components {
             absorbed?: components["schemas"]["Ref"][];
             /** @description Ids of resources that a person said are others, whatever they share */
             apart?: string[];
+            /** @description Of the answer to a merge or split: the approval that it waits for; nothing is done until then */
+            approval?: string;
             attributes: {
                 [key: string]: unknown;
             };
@@ -5387,6 +5389,8 @@ export interface components {
             resource?: string;
         };
         ReviewItem: {
+            /** @description Of the answer to a decision: the approval that it waits for; nothing is done until then */
+            approval?: string;
             /** Format: date-time */
             at: string;
             /** @description Whose reading brought it up; absent: another source */
@@ -10994,6 +10998,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11029,6 +11034,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {

@@ -53,7 +53,7 @@ function EditRule({ rules, rule, onClose }: { rules: ApprovalRules; rule: Approv
   const [reason, setReason] = useState('')
   const [error, setError] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
-  const always = rule.kind !== 'bulk_edit'
+  const always = rule.kind === 'removal' || rule.kind === 'plugin_kind'
   const save = async () => {
     setBusy(true)
     setError(null)
@@ -72,7 +72,7 @@ function EditRule({ rules, rule, onClose }: { rules: ApprovalRules; rule: Approv
     <Modal opened onClose={onClose} title={t`Rule: ${sectionName(rule.kind)}`} closeButtonProps={{ 'aria-label': t`Close` }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void save() }}>
         <Checkbox label={t`Ask before it is done`} checked={is.required} disabled={always} description={always ? t`It waits by itself, whatever the rule says.` : undefined} onChange={(e) => setIs({ ...is, required: e.currentTarget.checked })} />
-        {always ? null : <NumberInput label={t`Resources that may be edited without asking`} min={0} max={1_000_000} value={is.over ?? 0} onChange={(v) => setIs({ ...is, over: Number(v) })} />}
+        {rule.kind !== 'bulk_edit' ? null : <NumberInput label={t`Resources that may be edited without asking`} min={0} max={1_000_000} value={is.over ?? 0} onChange={(v) => setIs({ ...is, over: Number(v) })} />}
         <Select label={t`How many people have to approve`} allowDeselect={false} data={[{ value: '1', label: t`One person` }, { value: '2', label: t`Two people` }]} value={String(is.persons)} onChange={(v) => setIs({ ...is, persons: Number(v) })} />
         <Checkbox label={t`Who asked may decide too`} checked={is.requester_may_decide} onChange={(e) => setIs({ ...is, requester_may_decide: e.currentTarget.checked })} />
         <NumberInput label={t`Hours until it expires`} description={t`0: it stays until it is decided. What expires is not done.`} min={0} max={87_840} value={is.expires_after_hours} onChange={(v) => setIs({ ...is, expires_after_hours: Number(v) })} />

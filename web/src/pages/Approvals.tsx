@@ -1,4 +1,4 @@
-// What waits for somebody to decide it: held removals, plugins' kinds, large edits. Each says what it does and who has decided.
+// What waits for somebody to decide it: held removals, plugins' kinds, large edits, merges. Each says what it does and who has decided.
 import { plural, t } from '@lingui/core/macro'
 import { Plural, Trans } from '@lingui/react/macro'
 import { Button, SegmentedControl } from '@mantine/core'
@@ -22,7 +22,7 @@ import { say } from '../parts/toast'
 import { When } from '../parts/When'
 import css from './Removals.module.css'
 
-const sections: Record<string, string> = { removal: t`Removal`, plugin_kind: t`Kind of a plugin`, bulk_edit: t`Bulk edit` }
+const sections: Record<string, string> = { removal: t`Removal`, plugin_kind: t`Kind of a plugin`, bulk_edit: t`Bulk edit`, merge: t`Merge or split` }
 
 export const sectionName = (kind: string) => sections[kind] ?? kind
 
@@ -41,7 +41,7 @@ export default function Approvals() {
     >
       {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : !items ? <Loading what={t`the approvals`} /> : items.length === 0 ? (
         <Empty icon={<IconCircleCheck size={28} stroke={1.4} aria-hidden />} title={ended ? t`Nothing was decided yet` : t`Nothing waits for a decision`}>
-          {ended ? null : t`Removals that are too large to be believed, kinds that plugins bring and, if the settings say so, large edits appear here.`}
+          {ended ? null : t`Removals that are too large to be believed, kinds that plugins bring and, if the settings say so, large edits, merges and splits appear here.`}
         </Empty>
       ) : items.map((a) => <One key={a.id} a={a} />)}
     </Page>
@@ -50,10 +50,11 @@ export default function Approvals() {
 
 type Doing = 'approve' | 'refuse' | 'withdraw'
 
-function One({ a }: { a: Approval }) {
+/** One approval; alone on its own page. */
+export function One({ a, alone }: { a: Approval; alone?: boolean }) {
   const client = useQueryClient()
   const me = useSession()?.username
-  const [open, setOpen] = useState(false)
+  const [open, setOpen] = useState(alone ?? false)
   const [doing, setDoing] = useState<Doing | null>(null)
   const pending = a.state === 'pending'
   const mine = a.requested_by === `user:${me ?? ''}`
@@ -65,7 +66,7 @@ function One({ a }: { a: Approval }) {
   }
   return (
     <Panel
-      title={<span className="row"><State state={a.state === 'pending' ? 'held' : a.state} word={words[a.state]} pill /> <Foreign text={a.title} max={120} /> <span className="muted">{sectionName(a.kind)}</span></span>}
+      title={<span className="row"><State state={a.state === 'pending' ? 'held' : a.state} word={words[a.state]} pill /> {alone ? <Foreign text={a.title} max={120} /> : <Link to={`/approvals/${a.id}`}><Foreign text={a.title} max={120} /></Link>} <span className="muted">{sectionName(a.kind)}</span></span>}
       actions={pending ? (
         <>
           {a.may_decide ? <><Button variant="filled" onClick={() => setDoing('approve')}><Trans>Approve</Trans></Button><Button onClick={() => setDoing('refuse')}><Trans>Refuse</Trans></Button></> : null}
@@ -95,7 +96,7 @@ function One({ a }: { a: Approval }) {
         {a.state === 'approved' && !a.settled ? <p role="status"><Trans>It is being carried out.</Trans></p> : null}
         {a.kind === 'removal' && pending ? <p><Link to="/removals"><Trans>See which resources it is about</Trans></Link></p> : null}
         {a.kind === 'plugin_kind' ? <p><Link to="/kinds"><Trans>See the kind</Trans></Link></p> : null}
-        {a.kind === 'bulk_edit' ? <div><button type="button" className="link" aria-expanded={open} onClick={() => setOpen(!open)}>{open ? t`Hide what it does` : t`Show what it does`}</button></div> : null}
+        {a.kind === 'bulk_edit' || a.kind === 'merge' ? <div><button type="button" className="link" aria-expanded={open} onClick={() => setOpen(!open)}>{open ? t`Hide what it is about` : t`Show what it is about`}</button></div> : null}
         {open ? <Effect a={a} /> : null}
       </div>
       {doing ? (

@@ -56,10 +56,9 @@ function Item({ r }: { r: ReviewItem }) {
   const alone = r.type === 'conflict'
   const decide = async (reason: string) => {
     const call = { path: { id: r.id }, body: reason ? { reason } : {} }
-    if (deciding === 'merge') await api.post('/api/v1/review-items/{id}/merge', call)
-    else await api.post('/api/v1/review-items/{id}/keep-apart', call)
-    for (const key of ['reviews', 'resources', 'resource', 'changes', 'summary']) void client.invalidateQueries({ queryKey: [key] })
-    say(deciding === 'merge' ? t`They are one` : t`They are kept apart`)
+    const is = deciding === 'merge' ? await api.post('/api/v1/review-items/{id}/merge', call) : await api.post('/api/v1/review-items/{id}/keep-apart', call)
+    for (const key of ['reviews', 'resources', 'resource', 'changes', 'summary', 'approvals']) void client.invalidateQueries({ queryKey: [key] })
+    say(is.approval ? t`It waits for somebody to approve it; nothing is done until then` : deciding === 'merge' ? t`They are one` : t`They are kept apart`)
   }
   return (
     <Panel

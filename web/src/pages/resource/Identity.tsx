@@ -49,7 +49,12 @@ export function Split({ r, what, onClose, refresh }: { r: Resource; what: Splitt
   const navigate = useNavigate()
   const split = async (reason: string) => {
     const off = await api.post('/api/v1/resources/{kind}/{id}/split', { path: { kind: r.kind, id: r.id }, ifMatch: r.version, body: { ...what.body, ...(reason ? { reason } : {}) } })
-    for (const key of ['resources', 'reviews', 'changes', 'summary']) void client.invalidateQueries({ queryKey: [key] })
+    for (const key of ['resources', 'reviews', 'changes', 'summary', 'approvals']) void client.invalidateQueries({ queryKey: [key] })
+    if (off.approval) {
+      say(t`It waits for somebody to approve it; nothing is split until then`)
+      onClose()
+      return
+    }
     say(t`${off.name || t`It`} is a resource of its own`)
     refresh()
     void navigate(`/inventory/${off.kind}/${off.id}`)

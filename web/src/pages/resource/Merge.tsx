@@ -27,9 +27,9 @@ export function Merge({ r, onClose, refresh }: { r: Resource; onClose: () => voi
     setBusy(true)
     setError(null)
     try {
-      await api.post('/api/v1/resources/{kind}/{id}/merge', { path: { kind: r.kind, id: r.id }, ifMatch: r.version, body: { with: other.id, ...(reason.trim() ? { reason: reason.trim() } : {}) } })
-      for (const key of ['resources', 'reviews', 'changes', 'summary']) void client.invalidateQueries({ queryKey: [key] })
-      say(t`${other.name} lives on as this one`)
+      const is = await api.post('/api/v1/resources/{kind}/{id}/merge', { path: { kind: r.kind, id: r.id }, ifMatch: r.version, body: { with: other.id, ...(reason.trim() ? { reason: reason.trim() } : {}) } })
+      for (const key of ['resources', 'reviews', 'changes', 'summary', 'approvals']) void client.invalidateQueries({ queryKey: [key] })
+      say(is.approval ? t`It waits for somebody to approve it; nothing is merged until then` : t`${other.name} lives on as this one`)
       refresh()
       onClose()
     } catch (err) {
