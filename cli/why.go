@@ -60,8 +60,8 @@ func whyTable(w rest.Why, all bool) output.Table {
 			continue
 		}
 		shown := 0
-		for i, f := range s.Findings {
-			if !all && (i == 0 && len(s.Findings) == 1 || f.Verdict == "ok" || shown == 5) {
+		for _, f := range s.Findings {
+			if !all && (f.Text == s.Found || f.Verdict == "ok" || shown == 5) {
 				continue
 			}
 			shown++

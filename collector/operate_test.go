@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,23 @@ func operate(cfg collector.Config) (*collector.Operator, *bytes.Buffer) {
 
 // servers answers the names of the servers that a collector lists.
 func (c *client) servers(token string) string { return c.serversBy(token, "") }
+
+// identifierFilter finds a server by one of its identifiers and its type.
+func (c *client) identifierFilter(token, name string) string {
+	c.t.Helper()
+	_, answer, _ := c.do("GET", "/api/v1/resources/server?filter="+url.QueryEscape("name = "+name), "", "Authorization", "Bearer "+token)
+	var list struct {
+		Items []struct {
+			Identifiers []struct{ Type, Value string } `json:"identifiers"`
+		} `json:"items"`
+	}
+	must(c.t, json.Unmarshal(answer, &list))
+	if len(list.Items) != 1 || len(list.Items[0].Identifiers) == 0 {
+		c.t.Fatalf("no identifiers of %s: %s", name, answer)
+	}
+	id := list.Items[0].Identifiers[0]
+	return fmt.Sprintf("identifiers.%s = %q", id.Type, strings.ToUpper(id.Value))
+}
 
 func (c *client) serversBy(token, filter string) string {
 	c.t.Helper()
@@ -227,6 +245,8 @@ func TestUpgradeOfFixtures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := config(t.TempDir())
 			fixture(t, name, cfg.DataDir)
+			number, err := strconv.Atoi(strings.TrimPrefix(name, "store-"))
+			must(t, err)
 			want, err := os.ReadFile(filepath.Join("..", "test", "fixtures", name+".servers"))
 			must(t, err)
 
@@ -234,7 +254,7 @@ func TestUpgradeOfFixtures(t *testing.T) {
 			must(t, err)
 			op, out := operate(cfg)
 			must(t, op.Upgrade(t.Context(), true))
-			if !strings.Contains(out.String(), "rehearsal went well") || !strings.Contains(out.String(), "Number 1") {
+			if !strings.Contains(out.String(), "rehearsal went well") || !strings.Contains(out.String(), fmt.Sprintf("Number %d", number+1)) {
 				t.Errorf("rehearsal: %s", out)
 			}
 			after, err := os.ReadFile(filepath.Join(cfg.DataDir, "maestro.db"))
@@ -252,8 +272,14 @@ func TestUpgradeOfFixtures(t *testing.T) {
 			if got := people.serversBy(people.token(cfg.DataDir), "origin = discovered OR origin = recorded OR origin = both"); got != strings.TrimSpace(string(want)) {
 				t.Errorf("servers by origin are\n%s\nwant\n%s", got, want)
 			}
+			if got := people.serversBy(people.token(cfg.DataDir), "identifiers.bios_uuid = * AND name = fra-dev-api-01"); got != "fra-dev-api-01" {
+				t.Errorf("the server with the identifier is %q", got)
+			}
+			if got := people.serversBy(people.token(cfg.DataDir), people.identifierFilter(people.token(cfg.DataDir), "fra-dev-api-01")); got != "fra-dev-api-01" {
+				t.Errorf("by its identifier %q is found", got)
+			}
 			stop()
-			kept, err := filepath.Glob(filepath.Join(cfg.DataDir, "backups", "before-upgrade-0-to-*.db"))
+			kept, err := filepath.Glob(filepath.Join(cfg.DataDir, "backups", fmt.Sprintf("before-upgrade-%d-to-*.db", number)))
 			if err != nil || len(kept) != 1 {
 				t.Errorf("no backup was made: %v %v", kept, err)
 			}

@@ -30,6 +30,7 @@ var servers = names{
 	"addresses":            {Path: []string{"addresses"}, Type: filter.String, Multi: true},
 	"datacenter":           {Path: []string{"datacenter"}, Type: filter.String},
 	"connection":           {Path: []string{"connections"}, Type: filter.String, Multi: true},
+	"ids.mac":              {Path: []string{"id_pairs"}, Type: filter.String, Multi: true},
 	"agent":                {Path: []string{"agent", "id"}, Type: filter.String},
 }
 
@@ -78,6 +79,11 @@ func (n names) Enum(name string) []string {
 func (n names) Map(name string) (keys, pairs filter.Field, ok bool) {
 	return filter.Field{Path: []string{"tags", "key"}, Type: filter.String, Multi: true},
 		filter.Field{Path: []string{"tag_pairs"}, Type: filter.String, Multi: true}, name == "tags"
+}
+
+func (n names) Keyed(name, key string) (filter.Keyed, bool) {
+	at := func(path ...string) filter.Field { return filter.Field{Path: path, Type: filter.String, Multi: true} }
+	return filter.Keyed{Keys: at("ids", "type"), Values: at("ids", "value"), Pairs: at("id_pairs"), Spell: strings.ToLower}, name == "ids" && key == "mac"
 }
 
 // Servers have volumes and are part of systems, which clients use, who have systems again.

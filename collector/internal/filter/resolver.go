@@ -28,6 +28,19 @@ type MapResolver interface {
 	Map(name string) (keys, pairs Field, ok bool)
 }
 
+// KeyedResolver is a Resolver of lists whose elements have a key and a value, such as identifiers: by its name alone such a list
+// is one of values, and with a key after a dot it is those of that key.
+type KeyedResolver interface {
+	Keyed(name, key string) (Keyed, bool)
+}
+
+// Keyed is where a list of keys and values is. Stores keep an index of the values.
+type Keyed struct {
+	Keys, Values, Pairs Field
+	// Spell is a value in the spelling in which it is stored.
+	Spell func(value string) string
+}
+
 // HopResolver is a Resolver of documents that are related to others.
 type HopResolver interface {
 	// Hop answers a relation and the names of what it leads to.

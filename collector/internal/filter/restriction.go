@@ -64,6 +64,12 @@ func (p *parser) subject(r restriction, to reached) (func(value) (Expr, error), 
 	}
 	// Messages name a field as it is written; what the resolver knows is the rest after the hops.
 	full := strings.Join(to.name, ".")
+	if kr, ok := to.r.(KeyedResolver); ok && len(to.name) > 1 {
+		key := strings.Join(to.name[1:], ".")
+		if k, ok := kr.Keyed(to.name[0], key); ok {
+			return func(v value) (Expr, error) { return p.keyedValue(r, k, key, v) }, nil
+		}
+	}
 	if mr, ok := to.r.(MapResolver); ok {
 		if keys, pairs, ok := mr.Map(full); ok {
 			return func(v value) (Expr, error) { return p.inMap(r, keys, pairs, v) }, nil
@@ -265,4 +271,23 @@ func (p *parser) mapValue(r restriction, keys, pairs Field, key string, v value)
 		return Not{c}, nil
 	}
 	return c, nil
+}
+
+// keyedValue is identifiers.serial = "ZZ-1". The values have the index, the pairs tell whether value and key belong together.
+func (p *parser) keyedValue(r restriction, k Keyed, key string, v value) (Expr, error) {
+	if e, ok, err := p.existence(r, v, Compare{k.Keys, Eq, key}); ok || err != nil {
+		return e, err
+	}
+	if r.op != Eq && r.op != Ne && r.op != has {
+		return nil, p.errorAt(r.opAt, "%s is compared by = and != only", strings.Join(r.name, ".")).expecting("=, != or :")
+	}
+	op, want := Eq, k.Spell(v.text)
+	if v.star {
+		op, want = Prefix, v.text
+	}
+	e := And{Compare{k.Values, op, want}, Compare{k.Pairs, op, key + "=" + want}}
+	if r.op == Ne {
+		return Not{e}, nil
+	}
+	return e, nil
 }

@@ -203,7 +203,9 @@ type resourceDoc struct {
 	// TagPairs, MissingTags... are derived for lookups and are in no revision.
 	TagPairs   []string `json:"tag_pairs,omitempty"`
 	LabelPairs []string `json:"label_pairs,omitempty"`
-	Words      []string `json:"words,omitempty"`
+	// IdentifierPairs are "type=value".
+	IdentifierPairs []string `json:"identifier_pairs,omitempty"`
+	Words           []string `json:"words,omitempty"`
 	// Nets are the keys of the addresses at each field, "field|key".
 	Nets []string `json:"nets,omitempty"`
 	// own are the keys of the addresses that the resource itself has; they are kept in its head.

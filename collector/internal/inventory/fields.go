@@ -31,6 +31,7 @@ var (
 	_ filter.MapResolver     = (*FieldSet)(nil)
 	_ filter.HopResolver     = (*FieldSet)(nil)
 	_ filter.AddressResolver = (*FieldSet)(nil)
+	_ filter.KeyedResolver   = (*FieldSet)(nil)
 
 	_ filter.ReferenceResolver = (*FieldSet)(nil)
 )
@@ -56,6 +57,9 @@ func FieldsOf(k *schema.Kind) *FieldSet { return fieldsWith(k, nil) }
 func fieldsWith(k *schema.Kind, kind func(name string) *schema.Kind) *FieldSet {
 	s := &FieldSet{fields: envelopeFields(), enums: map[string][]string{"state": states(), "origin": origins()}, tags: true, relations: k.Relations, kind: kind,
 		addresses: map[string][]string{}}
+	for typ := range k.Ranks {
+		s.fields[keyedIdentifiers+"."+typ] = identifierPairs()
+	}
 	for _, f := range schema.CommonFields() {
 		s.addField("common."+f.Path, append([]string{"common"}, strings.Split(f.Path, ".")...), f, f.Path)
 	}
@@ -147,7 +151,30 @@ func (s *FieldSet) Field(name string) (filter.Field, bool) {
 	if !ok && name == "id" && s.tags { // only where rows are resources
 		return filter.RowID, true
 	}
+	if list, key, keyed := strings.Cut(name, "."); !ok && keyed {
+		if k, is := s.Keyed(list, key); is {
+			return k.Pairs, true
+		}
+	}
 	return f, ok
+}
+
+// keyedIdentifiers is the list of identifiers, of which identifiers.serial are the values of one type.
+const keyedIdentifiers = "identifiers"
+
+func identifierPairs() filter.Field { return texts("identifier_pairs") }
+
+// Keyed is where the identifiers of a type are: of every type that there is, also of those that join nothing.
+func (s *FieldSet) Keyed(name, key string) (filter.Keyed, bool) {
+	if name != keyedIdentifiers || !s.tags || !schema.KnownIdentifier(key) {
+		return filter.Keyed{}, false
+	}
+	return filter.Keyed{Keys: texts("identifiers", "type"), Values: texts("identifiers", "value"), Pairs: identifierPairs(), Spell: func(v string) string {
+		if spelt, ok := schema.NormalizeIdentifier(key, v); ok {
+			return spelt
+		}
+		return v
+	}}, true
 }
 
 // Naming makes names do for ids in fields of the envelope: datacenter = "Frankfurt". Whoever parses knows what his caller may see.

@@ -401,6 +401,10 @@ func (d *resourceDoc) derive(kind *schema.Kind) {
 	for _, t := range d.Labels {
 		d.LabelPairs = append(d.LabelPairs, t.Key+"="+t.Value)
 	}
+	d.IdentifierPairs = d.IdentifierPairs[:0]
+	for _, id := range d.Identifiers {
+		d.IdentifierPairs = append(d.IdentifierPairs, id.Type+"="+id.Value)
+	}
 	d.Words = wordsOf(&d.revision, kind, attributes)
 	d.Nets, d.own = netsOf(addressFields(kind), attributes)
 	if named := textsAt(attributes, []string{"routing_domain"}); len(named) == 1 {

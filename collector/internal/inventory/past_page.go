@@ -99,7 +99,7 @@ func revisionOf(change store.Row) (pastRow, error) {
 
 // isDerivedField says that a row's document has the field and its revision has not, or has it as it was where rights are meant.
 func isDerivedField(f filter.Field) bool {
-	return len(f.Path) > 0 && slices.Contains([]string{"access_roots", "tag_pairs", "label_pairs", "words", "nets", "origin", "addresses"}, f.Path[0])
+	return len(f.Path) > 0 && slices.Contains([]string{"access_roots", "tag_pairs", "label_pairs", "identifier_pairs", "words", "nets", "origin", "addresses"}, f.Path[0])
 }
 
 // saidByRevision says that a condition can be answered by a revision alone.

@@ -53,6 +53,8 @@ type Trace struct {
 	Into *Head
 	// Pruned says that only its history is left.
 	Pruned bool
+	// Renamed says that a person gave it the name that is shown instead of the source's.
+	Renamed bool
 	// Contested says that the identifier was seen at several things and so joins nothing.
 	Contested bool
 }
@@ -238,8 +240,16 @@ func (t *tracer) byOtherName(ctx context.Context) error {
 				return err
 			}
 			if slices.ContainsFunc(doc.OtherNames, func(n string) bool { return strings.EqualFold(n, t.q.Text) }) {
-				if err := t.addIDs(ctx, []string{id}, ByOtherName, func(string) string { return "its name at another source" }); err != nil {
+				at, renamed := len(t.found), slices.ContainsFunc(doc.Curated, func(c curated) bool { return c.Pointer == "/name" })
+				detail := "its name at another source"
+				if renamed {
+					detail = "its name at a source, which somebody changed here"
+				}
+				if err := t.addIDs(ctx, []string{id}, ByOtherName, func(string) string { return detail }); err != nil {
 					return err
+				}
+				for i := at; i < len(t.found); i++ {
+					t.found[i].Renamed = renamed
 				}
 			}
 		}

@@ -40,6 +40,7 @@ func Steps() []Step {
 		{Title: "number the release's documents"},
 		{Title: "derive again what lists need of resources", Do: derive, Derives: true},
 		{Title: "note in resources which connections lead to them", Do: derive, Derives: true},
+		{Title: "note in resources which type each identifier is of", Do: derive, Derives: true},
 	}
 }
 

@@ -209,6 +209,9 @@ func (w *walk) merge(ctx context.Context) (rest.WhyStep, error) {
 		case t.Contested:
 			findings = append(findings, rest.WhyFinding{Verdict: stopsHere, Resource: refTo(t.Head), Advice: "See the review items: the things that have it are to be told apart, or merged.",
 				Text: fmt.Sprintf("%s, which %q has too, was seen at several things, so it joins nothing.", capital(t.Detail), t.Name)})
+		case t.Renamed:
+			findings = append(findings, rest.WhyFinding{Verdict: ok, Resource: refTo(t.Head),
+				Text: fmt.Sprintf("A source calls it %q; a person named it %q.", w.q.Text, t.Name)})
 		case t.How == inventory.ByOtherName:
 			findings = append(findings, rest.WhyFinding{Verdict: stopsHere, Resource: refTo(t.Head), Advice: "If they are two, split them: `maestro split`.",
 				Text: fmt.Sprintf("A source that calls it %q was joined into %q, whose other source's name is shown.", w.q.Text, t.Name)})

@@ -288,6 +288,26 @@ func TestJoinedIntoAnother(t *testing.T) {
 	}
 }
 
+func TestNamedByAPerson(t *testing.T) {
+	w := newWorld(t)
+	w.sync(w.connect("one"), complete("a", server("k1", "web-1")))
+	found, err := w.inventory.List(t.Context(), admin, inventory.ListQuery{Kind: "server"})
+	must(t, err)
+	it := found.Items[0]
+	_, err = w.inventory.Patch(t.Context(), admin, inventory.PatchRequest{Kind: "server", ID: it.ID, Version: it.Version, Set: map[string]json.RawMessage{"/name": json.RawMessage(`"shop"`)}})
+	must(t, err)
+	got := w.ask("web-1")
+	stop(t, got, "ok", "")
+	if len(got.Resources) != 1 || !strings.Contains(got.Resources[0].Detail, "somebody changed") {
+		t.Errorf("found as %+v", got.Resources)
+	}
+	for _, s := range got.Steps {
+		if s.Step == "merge" && (len(s.Findings) == 0 || s.Findings[0].Text != `A source calls it "web-1"; a person named it "shop".`) {
+			t.Errorf("merge: %+v", s)
+		}
+	}
+}
+
 func TestContested(t *testing.T) {
 	w := newWorld(t)
 	x := w.connect("one")

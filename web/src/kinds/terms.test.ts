@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { has, operatorsOf, parts, replaced, terms, toggled, without, written } from './terms'
+import { has, isKeyed, operatorsOf, parts, replaced, terms, toggled, without, written } from './terms'
 
 describe('a filter in its conditions', () => {
   it.each([
@@ -48,4 +48,5 @@ describe('a condition', () => {
     expect(written({ not: true, field: 'region', op: '= null', value: 'x' })).toBe('NOT region = null')
   })
   it('has the operators of its type', () => expect([operatorsOf({ type: 'number' }), operatorsOf({ type: 'boolean' }), operatorsOf(undefined)].map((l) => l.map((o) => o.value).join(' '))).toEqual(['= != > >= < <= = * = null', '= = null', '= != ~ = * = null']))
+  it('compares whole values behind a key', () => expect(['tags.env', 'identifiers.serial', 'name'].map((f) => operatorsOf(undefined, isKeyed(f)).map((o) => o.value).join(' '))).toEqual(['= != = * = null', '= != = * = null', '= != ~ = * = null']))
 })

@@ -120,8 +120,11 @@ export function parts(term: string): Condition | null {
   return { not: !!m[1], field: m[2]!, op: m[3]!, value }
 }
 
+/** Values behind a key, of a tag or of a type of identifier, are compared whole. */
+export const isKeyed = (field: string) => /^(tags|labels|identifiers)\./.test(field)
+
 /** The operators that make sense of a field, with words for them. */
-export function operatorsOf(f: Pick<FilterField, 'type'> | undefined): { value: string; label: string }[] {
+export function operatorsOf(f: Pick<FilterField, 'type'> | undefined, keyed = false): { value: string; label: string }[] {
   switch (f?.type) {
     case 'number':
     case 'time':
@@ -130,7 +133,7 @@ export function operatorsOf(f: Pick<FilterField, 'type'> | undefined): { value: 
     case 'boolean':
       return [['=', t`is`], ['= null', t`is not known`]].map(([value, label]) => ({ value: value!, label: label! }))
     default:
-      return [['=', t`is`], ['!=', t`is not`], ['~', t`contains`], ['= *', t`is known`], ['= null', t`is not known`]].map(([value, label]) => ({ value: value!, label: label! }))
+      return [['=', t`is`], ['!=', t`is not`], ...(keyed ? [] : [['~', t`contains`]]), ['= *', t`is known`], ['= null', t`is not known`]].map(([value, label]) => ({ value: value!, label: label! }))
   }
 }
 

@@ -11,7 +11,7 @@ import type { FilterField, KindInfo } from '../../api/types'
 import { human } from '../../format/text'
 import { columnsOf } from '../../kinds/fields'
 import { offered } from '../../kinds/filter'
-import { operatorsOf, parts, replaced, terms, without, written, type Condition } from '../../kinds/terms'
+import { isKeyed, operatorsOf, parts, replaced, terms, without, written, type Condition } from '../../kinds/terms'
 import { Foreign } from '../../parts/Text'
 import css from './Builder.module.css'
 
@@ -76,7 +76,7 @@ function Editor({ kind, term, onClose, onTake }: { kind: KindInfo; term: string;
   const [c, setC] = useState<Condition>(known ?? { not: false, field: '', op: '=', value: '' })
   const tag = /^tags\./.test(c.field)
   const field = all.find((x) => x.value === c.field)?.field
-  const operators = operatorsOf(tag ? undefined : field)
+  const operators = operatorsOf(tag ? undefined : field, isKeyed(c.field))
   const bare = c.op === '= *' || c.op === '= null'
   const result = !understood ? free.trim() : c.field && (bare || c.value.trim()) ? written({ ...c, value: c.value.trim() }) : ''
   const values = useQuery({ ...q.facets(kind.name, '', c.field), enabled: understood && !!field && !c.field.includes('.') && !field.enum?.length && field.type === 'string' && field.sortable })
