@@ -393,7 +393,7 @@ func TestUnderTheAgent(t *testing.T) {
 	var connection struct {
 		ID string `json:"id"`
 	}
-	a.call("POST", "/connections", map[string]any{"name": "cloud", "provider": "azure", "agent": agent, "credential": "cloud", "settings": json.RawMessage(b.a.Settings(nil))}, &connection)
+	a.call("POST", "/connections", map[string]any{"name": "cloud", "provider": "azure", "agent": agent, "credential": "cloud", "settings": b.a.Settings(nil)}, &connection)
 	got := map[string]map[string]string{}
 	eventually(t, "everything has arrived", 3*time.Minute, func() bool {
 		got = b.arrived(a)
