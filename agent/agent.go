@@ -51,6 +51,8 @@ type Agent struct {
 	sealing    *credential.Sealing
 
 	mu sync.Mutex
+	// waiting is there while somebody has to let the agent in.
+	waiting *Waiting
 }
 
 // New opens everything the agent needs and starts nothing. Whoever makes an Agent closes it.
@@ -152,8 +154,14 @@ func machineInfo(cfg Config) uplink.Info {
 // AgentID is who the agent is to its collector; empty before enrolment.
 func (a *Agent) AgentID() string { return a.identity.AgentID() }
 
-// Enroll binds this agent to the collector with the join token of the configuration.
+// Enroll binds this agent to the collector with the join token of the configuration. Where somebody has to let it in first, it waits.
 func (a *Agent) Enroll(ctx context.Context) error {
+	stop := a.reporting(ctx)
+	defer stop()
+	return a.enrollWhile(ctx, func(err error) bool { return a.waitingSince() && uplink.Unreachable(err) })
+}
+
+func (a *Agent) enroll(ctx context.Context) error {
 	lost := a.identity.KeyLost()
 	if a.cfg.Collector == "" {
 		return errors.Join(lost, errors.New("enroll: collector is not set"))
@@ -184,8 +192,11 @@ func (a *Agent) Enroll(ctx context.Context) error {
 
 // Run works until ctx is done: it enrols if need be, runs the assignments by its own clock and pushes what they saw.
 func (a *Agent) Run(ctx context.Context) error {
+	stop := a.reporting(ctx)
+	defer stop()
 	if !a.identity.Enrolled() {
-		if err := a.enrollPatiently(ctx); err != nil {
+		// A collector that is not there yet is waited for; a token that is refused ends it.
+		if err := a.enrollWhile(ctx, uplink.Unreachable); err != nil || !a.identity.Enrolled() {
 			return err
 		}
 	}
@@ -205,27 +216,68 @@ func (a *Agent) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	parts.Go(func() { a.dispatcher.Run(ctx) })
 	parts.Go(func() { link.Run(ctx) })
-	parts.Go(func() { a.report(ctx) })
 	parts.Wait()
 	a.log.Info("agent ended")
 	return nil
 }
 
-// enrollPatiently waits for a collector that is not there yet; a token that is refused ends it.
-func (a *Agent) enrollPatiently(ctx context.Context) error {
+// enrollWhile tries again while the agent waits to be let in, and after what else is worth it. Nil without an identity: ctx is done.
+func (a *Agent) enrollWhile(ctx context.Context, again func(error) bool) error {
 	pause := time.Second
 	for {
-		err := a.Enroll(ctx)
-		if err == nil || !uplink.Unreachable(err) {
+		err := a.enroll(ctx)
+		var waits *uplink.WaitingError
+		switch {
+		case errors.As(err, &waits):
+			a.waits(waits.Said)
+			a.log.Warn("waiting for approval", "reason", waits.Said, "key", a.identity.Fingerprint(), "next_try_in", pause)
+		case err == nil || !again(err):
+			a.waits("")
 			return err
+		default:
+			a.log.Warn("the collector cannot be reached to enroll", "error", err, "next_try_in", pause)
 		}
-		a.log.Warn("the collector cannot be reached to enroll", "error", err, "next_try_in", pause)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(pause):
 		}
 		pause = min(2*pause, 30*time.Second)
+	}
+}
+
+// waits notes what the agent waits for before it may work; empty: for nothing.
+func (a *Agent) waits(said string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.waiting == nil && said != "" {
+		a.waiting = &Waiting{Since: a.opt.Now().UTC(), Key: a.identity.Fingerprint()}
+	}
+	if a.waiting != nil {
+		a.waiting.For = said
+	}
+	if said == "" {
+		a.waiting = nil
+	}
+}
+
+func (a *Agent) waitingSince() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.waiting != nil
+}
+
+// reporting keeps the status readable until it is stopped.
+func (a *Agent) reporting(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() { // waited for by stop
+		defer close(done)
+		a.report(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
 	}
 }
 
@@ -246,6 +298,8 @@ type Status struct {
 	Version   string        `json:"version"`
 	Collector string        `json:"collector,omitempty"`
 	Uplink    uplink.Status `json:"uplink"`
+	// Waiting is there while the agent waits for somebody at the collector to let it in.
+	Waiting *Waiting `json:"waiting,omitempty"`
 	// CertificateNotAfter is when the agent can no longer push unless it is renewed.
 	CertificateNotAfter time.Time   `json:"certificate_not_after,omitzero"`
 	Spool               spool.Stats `json:"spool"`
@@ -257,6 +311,14 @@ type Status struct {
 	// PID and At say who wrote this and when.
 	PID int       `json:"pid"`
 	At  time.Time `json:"at"`
+}
+
+// Waiting says what an agent waits for before it may work.
+type Waiting struct {
+	For   string    `json:"for"`
+	Since time.Time `json:"since"`
+	// Key is the fingerprint that whoever decides is shown too.
+	Key string `json:"key"`
 }
 
 // Activity is a run that goes on.
@@ -275,6 +337,10 @@ func (a *Agent) Status() Status {
 		CertificateNotAfter: a.identity.NotAfter(), Spool: a.spool.Stats(), SealingKey: a.sealing.Fingerprint(), Copy: a.info.Copy(), PID: os.Getpid(), At: a.opt.Now().UTC()}
 	a.mu.Lock()
 	link := a.uplink
+	if a.waiting != nil {
+		w := *a.waiting
+		st.Waiting = &w
+	}
 	a.mu.Unlock()
 	if link != nil {
 		st.Uplink = link.Status()
@@ -295,7 +361,7 @@ func (a *Agent) report(ctx context.Context) {
 		st := a.Status()
 		at := st.At
 		st.At = time.Time{}
-		if now := fmt.Sprintf("%+v", st); now != last {
+		if now := fmt.Sprintf("%+v %+v", st.Waiting != nil, st); now != last {
 			st.At = at
 			if err := a.writeStatus(st); err != nil {
 				a.log.Warn("write status", "error", err)

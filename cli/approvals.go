@@ -33,7 +33,7 @@ func (a *app) approvals() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "approvals", Short: "What waits for somebody to decide it: list, show, approve, refuse, withdraw", Args: cobra.NoArgs,
 		Long: "Removals that are held, kinds that plugins bring, and, where the tenant's rules say so, bulk edits,\n" +
-			"merges and splits wait here until somebody decides. What was decided is carried out at once, and once.",
+			"merges, splits and new agents wait here until somebody decides. What was decided is carried out at once, and once.",
 		Example: "  maestro approvals -f 'state = pending'\n  maestro approvals show 0190c7f2-...\n  maestro approvals approve 0190c7f2-... --reason 'agreed in the change board'",
 		RunE:    a.online(list),
 	}
@@ -70,6 +70,9 @@ func approvalTable(x rest.Approval, now time.Time) output.Table {
 	}
 	if x.Edit != nil {
 		add("all %s that %s: sets %s", x.Edit.Kind, x.Edit.Filter, strings.Join(append(x.Edit.Fields, x.Edit.Reset...), ", "))
+	}
+	if e := x.Enrolment; e != nil {
+		add("it says that it is %s on %s (%s/%s, version %s), came from %s with the key %s", e.Name, e.Hostname, e.OS, e.Arch, e.Version, e.Address, e.Fingerprint)
 	}
 	if x.Operation != "" {
 		add("maestro operations %s shows what it does", x.Operation)
@@ -123,7 +126,7 @@ func (a *app) approvalRules() *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use: "rules [KIND]", Short: "Show what has to be approved, or say so of one kind", Args: cobra.MaximumNArgs(1),
-		Example: "  maestro approvals rules\n  maestro approvals rules bulk_edit --required --over 500 --persons 2\n  maestro approvals rules removal --role oncall",
+		Example: "  maestro approvals rules\n  maestro approvals rules bulk_edit --required --over 500 --persons 2\n  maestro approvals rules removal --role oncall\n  maestro approvals rules agent_enrolment --required",
 		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			rules, err := client.Get[rest.ApprovalRules](cmd.Context(), c, "/approval-rules", nil)
 			if err != nil {

@@ -17,6 +17,7 @@ func newApprovals(c *Collector) *approval.Service {
 		approval.BulkEdit: approval.BulkEdits{Transfer: c.transfer, Request: func(ctx context.Context, tenant, who string, a transfer.Asking) (inventory.Caller, transfer.EditRequest, error) {
 			return c.server.EditAsked(ctx, tenant, who, a)
 		}},
+		approval.Enrolment: approval.Enrolments{Fleet: c.fleet},
 		approval.Merge: approval.Merges{Inventory: c.inventory, As: func(ctx context.Context, tenant, who string) (inventory.Caller, error) {
 			return c.server.As(ctx, tenant, who)
 		}},

@@ -215,7 +215,7 @@ func (c *Collector) domain(ctx context.Context, key authority.Key) error {
 	if err := c.inventory.Prepare(ctx); err != nil {
 		return fmt.Errorf("prepare inventory: %w", err)
 	}
-	c.fleet = fleet.New(fleet.Options{Store: c.store, Inventory: c.inventory, Audit: c.audit, Fingerprint: c.authority.Fingerprint(),
+	c.fleet = fleet.New(fleet.Options{HoldEnrolment: approval.HoldsEnrolment(approvals), Store: c.store, Inventory: c.inventory, Audit: c.audit, Fingerprint: c.authority.Fingerprint(),
 		AgentAddress: c.AgentAddress, Closed: c.closed, Clock: c.opt.Now, Log: c.part("fleet")})
 	c.transfer = transfer.New(transfer.Options{Gate: approval.Gate{Approvals: approvals}, Store: c.store, Audit: c.audit, Inventory: c.inventory, Datacenters: c.fleet.Datacenters, CreateDatacenter: c.fleet.CreateDatacenter, Clock: c.opt.Now,
 		Log: c.part("transfer")})

@@ -5,11 +5,11 @@ import "time"
 // Approval is a question that somebody decides before something is done.
 type Approval struct {
 	ID    string `json:"id"`
-	Kind  string `json:"kind" enum:"removal,plugin_kind,bulk_edit,merge"`
+	Kind  string `json:"kind" enum:"removal,plugin_kind,bulk_edit,merge,agent_enrolment"`
 	State string `json:"state" enum:"pending,approved,refused,expired,withdrawn,failed" doc:"failed: it was approved and could not be carried out as it was asked"`
 	Title string `json:"title" doc:"What would be done, in one line"`
 	// Subject is the held removal, kind or operation.
-	Subject string `json:"subject" doc:"What is decided: id of the held removal, name of the kind with a digest, id of the operation, digest of what is merged or split"`
+	Subject string `json:"subject" doc:"What is decided: id of the held removal, name of the kind with a digest, id of the operation, digest of what is merged or split, id of the agent"`
 	Refs    []Ref  `json:"refs,omitempty" doc:"The first of what it concerns"`
 	Count   int    `json:"count" doc:"How much it concerns"`
 	// RequestedBy is system for what waits by itself.
@@ -30,6 +30,20 @@ type Approval struct {
 	Operation string    `json:"operation,omitempty" doc:"The operation that waits for it, with a preview of what it does"`
 	// Edit says what a bulk edit does.
 	Edit *ApprovalEdit `json:"edit,omitempty"`
+	// Enrolment says who waits to be let in.
+	Enrolment *ApprovalEnrolment `json:"enrolment,omitempty"`
+}
+
+// ApprovalEnrolment is an agent that waits, as it was when it first came. What it says of itself is not proven; the fingerprint is.
+type ApprovalEnrolment struct {
+	Name        string `json:"name"`
+	Site        string `json:"site,omitempty" doc:"As the join token says"`
+	Fingerprint string `json:"fingerprint" doc:"SHA-256 of the agent's key, which its log says too"`
+	Hostname    string `json:"hostname,omitempty"`
+	Version     string `json:"version,omitempty"`
+	OS          string `json:"os,omitempty"`
+	Arch        string `json:"arch,omitempty"`
+	Address     string `json:"address,omitempty" doc:"Where it came from"`
 }
 
 // ApprovalDecision is one person's word.
@@ -64,7 +78,7 @@ type ApprovalRulesWrite struct {
 
 // ApprovalRule is the rule of one kind.
 type ApprovalRule struct {
-	Kind string `json:"kind" enum:"removal,plugin_kind,bulk_edit,merge"`
+	Kind string `json:"kind" enum:"removal,plugin_kind,bulk_edit,merge,agent_enrolment"`
 	// Required is always true of removal and plugin_kind.
 	Required           bool     `json:"required" doc:"Whether it is asked at all; always so of removal and plugin_kind"`
 	Over               int      `json:"over,omitempty" minimum:"0" maximum:"1000000" doc:"Of bulk_edit: so many resources may be edited without asking"`

@@ -141,7 +141,8 @@ func enrollCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "enroll", Short: "Bind this agent to a collector with a join token, and end", Args: cobra.NoArgs,
 		Long: "Bind this agent to a collector. The single-use join token is asked for, or read from --join-token-file (- is standard\n" +
-			"input) or " + agent.EnvPrefix + "_JOIN_TOKEN. It names the collector's authority, so nothing else needs to be trusted.",
+			"input) or " + agent.EnvPrefix + "_JOIN_TOKEN. It names the collector's authority, so nothing else needs to be trusted.\n" +
+			"Where the collector wants somebody to let new agents in, this waits until he has, and says so.",
 		Example: "  maestro-agent enroll --collector maestro.example.org:7071",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			cfg, err := load(cmd)
@@ -226,6 +227,12 @@ func statusCommand() *cobra.Command {
 
 func showStatus(out io.Writer, st agent.Status) error {
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	if st.Waiting != nil {
+		fmt.Fprintf(w, "agent\twaiting for approval since %s (version %s, pid %d)\n", st.Waiting.Since.Local().Format(time.DateTime), st.Version, st.PID)
+		fmt.Fprintf(w, "key\t%s\n", st.Waiting.Key)
+		fmt.Fprintf(w, "collector\t%s\n", st.Waiting.For)
+		return w.Flush()
+	}
 	link := "no session: " + st.Uplink.Problem
 	if st.Uplink.Connected {
 		link = "connected since " + st.Uplink.Since.Local().Format(time.DateTime)

@@ -45,6 +45,11 @@ var (
 	errStranger    = errors.New("this is not the collector that the join token names")
 )
 
+// WaitingError says that somebody at the collector has to let this agent in first, in the collector's words.
+type WaitingError struct{ Said string }
+
+func (e *WaitingError) Error() string { return e.Said }
+
 // Unreachable says whether an enrolment failed only because the collector did not answer.
 func Unreachable(err error) bool { return errors.Is(err, errUnreachable) }
 
@@ -76,6 +81,9 @@ func (id *Identity) Enroll(ctx context.Context, address string, tokenText string
 	answer, err := uplinkv1.NewUplinkClient(conn).Enroll(ctx, &uplinkv1.EnrollRequest{Token: tokenText, Csr: csr, Name: name, Info: info.proto()})
 	if err != nil && stranger.Load() {
 		return fmt.Errorf("enroll at %s: %w", address, errStranger)
+	}
+	if status.Code(err) == codes.FailedPrecondition {
+		return &WaitingError{Said: status.Convert(err).Message()}
 	}
 	if status.Code(err) == codes.Unavailable || status.Code(err) == codes.DeadlineExceeded {
 		return fmt.Errorf("enroll at %s: %w: %w", address, errUnreachable, plain(err))

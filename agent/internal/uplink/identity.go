@@ -4,9 +4,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -136,6 +138,19 @@ func (id *Identity) replaceKey() error {
 	}
 	id.lost = ""
 	return nil
+}
+
+// Fingerprint is the SHA-256 of the agent's key, by which people know it before it has an id; empty without a key.
+func (id *Identity) Fingerprint() string {
+	if id.key == nil {
+		return ""
+	}
+	der, err := x509.MarshalPKIXPublicKey(id.key.Public())
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(der)
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 func readKey(path string) (*ecdsa.PrivateKey, error) {

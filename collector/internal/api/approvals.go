@@ -83,6 +83,11 @@ func approvalDocument(v *approval.View, teams map[string]string) rest.Approval {
 			d.Edit = &rest.ApprovalEdit{Kind: ask.Kind, Filter: ask.Filter, Fields: ask.Set, Reset: ask.Reset}
 		}
 	}
+	if v.Kind == approval.Enrolment {
+		if e, err := approval.EnrolmentOf(&v.Approval); err == nil {
+			d.Enrolment = &rest.ApprovalEnrolment{Name: e.Name, Site: e.Site, Fingerprint: e.Fingerprint, Hostname: e.Hostname, Version: e.Version, OS: e.OS, Arch: e.Arch, Address: e.Address}
+		}
+	}
 	if v.WhyNot != nil {
 		d.WhyNot = sentence(v.WhyNot.Error())
 	}

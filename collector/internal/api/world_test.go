@@ -67,7 +67,7 @@ func newWorld(t *testing.T) *world {
 		SecretKey: bytes.Repeat([]byte{5}, 32), Mail: w, PublicURL: "https://maestro.example"})
 	approvals := func() *approval.Service { return w.approvals }
 	w.inventory = inventory.New(inventory.Options{Gate: approval.MergeGate{Approvals: approvals}, Store: st, Audit: w.audit, Builtin: schema.Builtin(), Clock: time.Now, Log: log})
-	w.fleet = fleet.New(fleet.Options{Store: st, Inventory: w.inventory, Audit: w.audit, Fingerprint: [32]byte{1},
+	w.fleet = fleet.New(fleet.Options{HoldEnrolment: approval.HoldsEnrolment(approvals), Store: st, Inventory: w.inventory, Audit: w.audit, Fingerprint: [32]byte{1},
 		AgentAddress: func() string { return "collector.example:7071" }, Log: log})
 	w.ledger, err = ledger.New(ledger.Options{Store: st, Seed: bytes.Repeat([]byte{1}, 32), Streams: []ledger.Stream{w.inventory.Stream(), w.audit.Stream()},
 		Clock: func() time.Time { return time.Now().Add(3 * time.Hour) }})
@@ -89,6 +89,7 @@ func newWorld(t *testing.T) *world {
 			approval.BulkEdit: approval.BulkEdits{Transfer: moves, Request: func(ctx context.Context, tenant, who string, a transfer.Asking) (inventory.Caller, transfer.EditRequest, error) {
 				return w.server.EditAsked(ctx, tenant, who, a)
 			}},
+			approval.Enrolment: approval.Enrolments{Fleet: w.fleet},
 			approval.Merge: approval.Merges{Inventory: w.inventory, As: func(ctx context.Context, tenant, who string) (inventory.Caller, error) {
 				return w.server.As(ctx, tenant, who)
 			}},

@@ -1,5 +1,6 @@
 // Package approval lets somebody decide before something is done that is hard to take back: a removal that is too large to be
-// believed, a plugin's new kind, a bulk edit of many resources, that two resources are one. It is apart from them so that
+// believed, a plugin's new kind, a bulk edit of many resources, that two resources are one,
+// an agent that shows a join token. It is apart from them so that
 // who may decide, how long a question stays, whether a second person is needed and what is written down are answered once, and
 // not by each of them a little differently.
 //
@@ -24,10 +25,11 @@ const (
 	BulkEdit   Kind = "bulk_edit"
 	PluginKind Kind = "plugin_kind"
 	Merge      Kind = "merge"
+	Enrolment  Kind = "agent_enrolment"
 )
 
 // Kinds are all of them, as people read them.
-var Kinds = []Kind{Removal, PluginKind, BulkEdit, Merge}
+var Kinds = []Kind{Removal, PluginKind, BulkEdit, Merge, Enrolment}
 
 // State is how far an approval is.
 type State string

@@ -55,10 +55,11 @@ func Defaults() map[Kind]Rule {
 		PluginKind: {Required: true, Persons: 1},
 		BulkEdit:   {Over: 100, ExpiresAfterHours: week, Persons: 1},
 		Merge:      {ExpiresAfterHours: week, Persons: 1},
+		Enrolment:  {ExpiresAfterHours: week, Persons: 1},
 	}
 }
 
-// arises says that subjects of the kind wait by themselves, whether or not somebody asks.
+// arises says that subjects of the kind wait by themselves, whatever the rules say.
 func (k Kind) arises() bool { return k == Removal || k == PluginKind }
 
 // Does is the action that a subject of the kind is: who decides must be allowed to do it.
@@ -68,6 +69,8 @@ func (k Kind) Does() access.Action {
 		return access.DecideRemovals
 	case PluginKind:
 		return access.ApproveKinds
+	case Enrolment:
+		return access.ManageAgents
 	case BulkEdit, Merge:
 	}
 	return access.EditResources

@@ -56,13 +56,15 @@ type Arising interface {
 
 // Ask is a question before anybody has seen it.
 type Ask struct {
-	Kind    Kind
-	Key     string
-	Title   string
-	Refs    []Ref
-	Count   int
-	Roots   []string
-	At      time.Time
+	Kind  Kind
+	Key   string
+	Title string
+	Refs  []Ref
+	Count int
+	Roots []string
+	At    time.Time
+	// By is who asked for what waits by itself; empty: nobody did.
+	By      string
 	Reason  string
 	Payload string
 	// Operation that waits for it, if there is one.

@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,7 +95,7 @@ func (s *Service) noticeThese(ctx context.Context, tenant string, asks []Ask) er
 		if _, ok := there[ids[i]]; ok {
 			continue
 		}
-		row, err := encode(asked(tenant, ids[i], System, ask, 1, rules.Of[ask.Kind]), s.now())
+		row, err := encode(asked(tenant, ids[i], cmp.Or(ask.By, System), ask, 1, rules.Of[ask.Kind]), s.now())
 		if err != nil {
 			return err
 		}
@@ -166,7 +167,7 @@ func (s *Service) again(ctx context.Context, last *Approval) (*Approval, error) 
 	err = arising.Waiting(ctx, last.Tenant, func(ask Ask) error {
 		if ask.Key == last.Key {
 			ask.At = s.now()
-			next = asked(last.Tenant, arisenID(last.Tenant, last.Kind, last.Key, last.Round+1), System, ask, last.Round+1, rules.Of[last.Kind])
+			next = asked(last.Tenant, arisenID(last.Tenant, last.Kind, last.Key, last.Round+1), cmp.Or(ask.By, System), ask, last.Round+1, rules.Of[last.Kind])
 		}
 		return nil
 	})

@@ -41,7 +41,7 @@ func eq(f filter.Field, v any) filter.Expr { return filter.Compare{Field: f, Op:
 func Tables() []store.Table {
 	return []store.Table{
 		{Name: tAgents}, {Name: tTokens, Indexes: []store.Index{{Name: "hash", Fields: []filter.Field{text("hash")}}}},
-		{Name: tUses}, {Name: tConnections, Indexes: []store.Index{{Name: "agent", Fields: []filter.Field{text("agent")}}}},
+		{Name: tUses}, {Name: tEnrolments, Indexes: []store.Index{{Name: "state", Fields: []filter.Field{text("state")}}}}, {Name: tConnections, Indexes: []store.Index{{Name: "agent", Fields: []filter.Field{text("agent")}}}},
 		{Name: tDatacenters}, {Name: tPlugins},
 		{Name: tFiles, Indexes: []store.Index{{Name: "connection", Fields: []filter.Field{text("connection")}}}}, {Name: tChunks},
 		{Name: tSealed, Indexes: []store.Index{{Name: "lacking", Fields: []filter.Field{text("lacking")}}}}, {Name: tSealing},
@@ -62,6 +62,8 @@ type Options struct {
 	Log          *slog.Logger
 	// Closed answers a *ClosedError for a tenant that lets nobody in; nil lets everybody in.
 	Closed func(ctx context.Context, tenant string) error
+	// HoldEnrolment says whether a tenant wants to be asked before an agent is let in; nil is never.
+	HoldEnrolment func(ctx context.Context, tenant string) (bool, error)
 	// Silence (45 s) without a sign of life makes an agent offline.
 	Silence time.Duration
 }

@@ -19,6 +19,7 @@ type tokenDoc struct {
 	Site      string     `json:"site,omitempty"`
 	Hash      string     `json:"hash"`
 	CreatedAt store.Time `json:"created_at"`
+	CreatedBy string     `json:"created_by,omitempty"`
 	ExpiresAt store.Time `json:"expires_at"`
 	UsedAt    store.Time `json:"used_at,omitzero"`
 	UsedBy    string     `json:"used_by,omitempty"`
@@ -71,7 +72,7 @@ func (s *Service) CreateJoinToken(ctx context.Context, c inventory.Caller, req r
 	}
 	hash := token.Hash()
 	o := object[tokenDoc]{id: id, tenant: c.Tenant, version: 1, doc: tokenDoc{Name: req.Name, Site: req.Site, Hash: hex.EncodeToString(hash[:]),
-		CreatedAt: store.At(s.now()), ExpiresAt: store.At(s.now().Add(ttl))}}
+		CreatedAt: store.At(s.now()), CreatedBy: c.Name, ExpiresAt: store.At(s.now().Add(ttl))}}
 	if err := insert(ctx, s.opt.Store, tTokens, o); err != nil {
 		return rest.JoinToken{}, err
 	}
@@ -89,6 +90,9 @@ func (s *Service) DeleteJoinToken(ctx context.Context, c inventory.Caller, id st
 		return err
 	}
 	if err := write(ctx, s.opt.Store, tTokens, store.Delete, o); err != nil {
+		return err
+	}
+	if err := s.forgetEnrolment(ctx, o); err != nil {
 		return err
 	}
 	return s.audit(ctx, c, "join_token.delete", audit.Ref{ID: id, Name: o.doc.Name, Kind: "join_token"}, "", nil)
@@ -113,7 +117,8 @@ type Join struct {
 // Certify issues the certificate for an agent's id, and answers until when it holds.
 type Certify func(tenant, agentID string) (notAfter time.Time, err error)
 
-// Enroll uses a token. The same key may come again while the token has not expired: its first answer was lost.
+// Enroll uses a token. The same key may come again while the token has not expired: its first answer was lost. *WaitingError: the
+// tenant wants to be asked, and the same key comes again until somebody has decided.
 func (s *Service) Enroll(ctx context.Context, j Join, certify Certify) (Known, error) {
 	token, err := protocol.ParseJoinToken(j.Token)
 	if err != nil {
@@ -132,8 +137,8 @@ func (s *Service) Enroll(ctx context.Context, j Join, certify Certify) (Known, e
 	if err != nil {
 		return Known{}, err
 	}
-	if s.now().After(o.doc.ExpiresAt.Time) {
-		return Known{}, s.refuseJoin(ctx, o.tenant, j, "it expired at "+o.doc.ExpiresAt.Format(time.RFC3339))
+	if err := s.entitled(ctx, o, j); err != nil {
+		return Known{}, err
 	}
 	var closed *ClosedError
 	if err := s.Admits(ctx, o.tenant); errors.As(err, &closed) {
@@ -143,6 +148,9 @@ func (s *Service) Enroll(ctx context.Context, j Join, certify Certify) (Known, e
 	}
 	agentID, err := s.use(ctx, o, j)
 	if err != nil {
+		return Known{}, err
+	}
+	if err := s.hold(ctx, o, j, agentID); err != nil {
 		return Known{}, err
 	}
 	notAfter, err := certify(o.tenant, agentID)
@@ -180,14 +188,9 @@ func (s *Service) use(ctx context.Context, o object[tokenDoc], j Join) (string, 
 }
 
 func (s *Service) admit(ctx context.Context, token object[tokenDoc], j Join, agentID string, notAfter time.Time) (Known, error) {
-	doc := agentDoc{Name: token.doc.Name, Site: token.doc.Site, KeyHash: hex.EncodeToString(j.KeyHash[:]), EnrolledAt: store.At(s.now()), NotAfter: store.At(notAfter)}
+	doc := agentDoc{Site: token.doc.Site, KeyHash: hex.EncodeToString(j.KeyHash[:]), EnrolledAt: store.At(s.now()), NotAfter: store.At(notAfter)}
 	doc.tell(j.Info)
-	if doc.Name == "" {
-		doc.Name = foreign(j.Name)
-	}
-	if doc.Name == "" {
-		doc.Name = doc.Hostname
-	}
+	doc.Name = nameOf(token, j, &doc)
 	k := Known{Tenant: token.tenant, ID: agentID, Name: doc.Name}
 	err := insert(ctx, s.opt.Store, tAgents, object[agentDoc]{id: agentID, tenant: token.tenant, doc: doc})
 	if errors.Is(err, errRaced) { // the first answer was lost; the agent is there

@@ -32,6 +32,10 @@ func (s *Server) Enroll(ctx context.Context, req *uplinkv1.EnrollRequest) (*upli
 	}
 	k, err := s.opt.Fleet.Enroll(ctx, fleet.Join{Token: req.GetToken(), KeyHash: csr.KeyHash, Name: req.GetName(), Info: infoOf(req.GetInfo()),
 		Address: from}, certify)
+	var waits *fleet.WaitingError
+	if errors.As(err, &waits) { // what tells an agent to ask again later
+		return nil, status.Error(codes.FailedPrecondition, waits.Error())
+	}
 	if errors.Is(err, fleet.ErrJoin) {
 		s.metrics.refused.WithLabelValues("agent.enroll").Inc()
 		s.guesses.missed(from)

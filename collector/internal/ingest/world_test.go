@@ -76,6 +76,7 @@ type world struct {
 	inventory *inventory.Service
 	clock     func() time.Time
 	closed    atomic.Bool  // the tenant default is disabled
+	holds     atomic.Bool  // tenants want to be asked before an agent is let in
 	skip      atomic.Int64 // how far the collector's clock has been moved
 }
 
@@ -122,7 +123,7 @@ func newWorldOn(t *testing.T, st store.Store, keyFile string) *world {
 	w.audit = audit.New(w.store, clock)
 	w.inventory = inventory.New(inventory.Options{Store: w.store, Audit: w.audit, Clock: clock})
 	must(t, w.inventory.Prepare(t.Context()))
-	w.fleet = fleet.New(fleet.Options{Store: w.store, Inventory: w.inventory, Audit: w.audit, Clock: clock, Fingerprint: w.authority.Fingerprint(),
+	w.fleet = fleet.New(fleet.Options{HoldEnrolment: func(context.Context, string) (bool, error) { return w.holds.Load(), nil }, Store: w.store, Inventory: w.inventory, Audit: w.audit, Clock: clock, Fingerprint: w.authority.Fingerprint(),
 		AgentAddress: func() string { return w.address }, Closed: func(_ context.Context, tenant string) error {
 			if w.closed.Load() && tenant == "default" {
 				return &fleet.ClosedError{Why: `the tenant "default" is disabled: unpaid`}

@@ -34,7 +34,7 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type UplinkClient interface {
 	// Enroll binds the agent's own key to a single-use join token. The only call, with Recover, that needs no
-	// client certificate.
+	// client certificate. FAILED_PRECONDITION: somebody has to let the agent in first; it asks again.
 	Enroll(ctx context.Context, in *EnrollRequest, opts ...grpc.CallOption) (*EnrollResponse, error)
 	// Renew exchanges a certificate before it expires.
 	Renew(ctx context.Context, in *RenewRequest, opts ...grpc.CallOption) (*EnrollResponse, error)
@@ -138,7 +138,7 @@ type Uplink_FilesClient = grpc.ServerStreamingClient[FilesResponse]
 // for forward compatibility.
 type UplinkServer interface {
 	// Enroll binds the agent's own key to a single-use join token. The only call, with Recover, that needs no
-	// client certificate.
+	// client certificate. FAILED_PRECONDITION: somebody has to let the agent in first; it asks again.
 	Enroll(context.Context, *EnrollRequest) (*EnrollResponse, error)
 	// Renew exchanges a certificate before it expires.
 	Renew(context.Context, *RenewRequest) (*EnrollResponse, error)

@@ -2989,6 +2989,7 @@ export interface components {
             edit?: components["schemas"]["ApprovalEdit"];
             /** Format: date-time */
             ended_at?: string;
+            enrolment?: components["schemas"]["ApprovalEnrolment"];
             /**
              * Format: date-time
              * @description Absent: it waits until it is decided
@@ -2996,7 +2997,7 @@ export interface components {
             expires_at?: string;
             id: string;
             /** @enum {string} */
-            kind: "removal" | "plugin_kind" | "bulk_edit" | "merge";
+            kind: "removal" | "plugin_kind" | "bulk_edit" | "merge" | "agent_enrolment";
             may_decide: boolean;
             /**
              * Format: int64
@@ -3020,7 +3021,7 @@ export interface components {
              * @enum {string}
              */
             state: "pending" | "approved" | "refused" | "expired" | "withdrawn" | "failed";
-            /** @description What is decided: id of the held removal, name of the kind with a digest, id of the operation, digest of what is merged or split */
+            /** @description What is decided: id of the held removal, name of the kind with a digest, id of the operation, digest of what is merged or split, id of the agent */
             subject: string;
             /** @description What would be done, in one line */
             title: string;
@@ -3043,6 +3044,19 @@ export interface components {
             /** @description JSON pointers that are handed back to discovery */
             reset?: string[];
         };
+        ApprovalEnrolment: {
+            /** @description Where it came from */
+            address?: string;
+            arch?: string;
+            /** @description SHA-256 of the agent's key, which its log says too */
+            fingerprint: string;
+            hostname?: string;
+            name: string;
+            os?: string;
+            /** @description As the join token says */
+            site?: string;
+            version?: string;
+        };
         ApprovalRule: {
             /**
              * Format: int64
@@ -3050,7 +3064,7 @@ export interface components {
              */
             expires_after_hours: number;
             /** @enum {string} */
-            kind: "removal" | "plugin_kind" | "bulk_edit" | "merge";
+            kind: "removal" | "plugin_kind" | "bulk_edit" | "merge" | "agent_enrolment";
             /**
              * Format: int64
              * @description Of bulk_edit: so many resources may be edited without asking

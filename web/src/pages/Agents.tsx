@@ -1,4 +1,4 @@
-import { t } from '@lingui/core/macro'
+import { plural, t } from '@lingui/core/macro'
 import { Trans } from '@lingui/react/macro'
 import { Button, Modal, Select, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
@@ -40,6 +40,7 @@ export default function Agents() {
   ]
   return (
     <Page title={t`Agents`} facts={<span><Trans>The processes in your networks that read providers and send what they find. The connection is always opened from there outward.</Trans></span>} actions={may ? join : null}>
+      <Waiting />
       {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data?.items.length === 0 ? (
         <Empty title={t`No agent has joined yet`} action={may ? join : null}><Trans>An agent needs one command on a machine in the network it is to read, and no open port.</Trans></Empty>
       ) : (
@@ -48,6 +49,26 @@ export default function Agents() {
       {may ? <JoinTokens /> : null}
       {may && params.get('join') ? <JoinDialog onClose={() => setParams({})} /> : null}
     </Page>
+  )
+}
+
+/** Agents that came with a join token and wait for somebody to let them in. */
+function Waiting() {
+  const found = useQuery(q.approvals('state = pending AND kind = agent_enrolment'))
+  const items = found.data?.items ?? []
+  if (items.length === 0) return null
+  return (
+    <Panel title={plural(items.length, { one: '# agent waits to be let in', other: '# agents wait to be let in' })}>
+      <ul className="stack-s">
+        {items.map((a) => (
+          <li key={a.id} className="row">
+            <Link to={`/approvals/${a.id}`}><Foreign text={a.enrolment?.name ?? a.title} max={60} /></Link>
+            <span className="muted"><Foreign text={[a.enrolment?.hostname, a.enrolment?.address].filter(Boolean).join(', ')} max={120} /></span>
+            <When at={a.requested_at} />
+          </li>
+        ))}
+      </ul>
+    </Panel>
   )
 }
 

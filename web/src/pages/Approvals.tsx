@@ -1,4 +1,4 @@
-// What waits for somebody to decide it: held removals, plugins' kinds, large edits, merges. Each says what it does and who has decided.
+// What waits for somebody to decide it: held removals, plugins' kinds, large edits, merges, new agents. Each says what it does and who has decided.
 import { plural, t } from '@lingui/core/macro'
 import { Plural, Trans } from '@lingui/react/macro'
 import { Button, SegmentedControl } from '@mantine/core'
@@ -20,9 +20,10 @@ import { Empty, Loading, ProblemPanel } from '../parts/States'
 import { Foreign } from '../parts/Text'
 import { say } from '../parts/toast'
 import { When } from '../parts/When'
+import agent from './Agents.module.css'
 import css from './Removals.module.css'
 
-const sections: Record<string, string> = { removal: t`Removal`, plugin_kind: t`Kind of a plugin`, bulk_edit: t`Bulk edit`, merge: t`Merge or split` }
+const sections: Record<string, string> = { removal: t`Removal`, plugin_kind: t`Kind of a plugin`, bulk_edit: t`Bulk edit`, merge: t`Merge or split`, agent_enrolment: t`New agent` }
 
 export const sectionName = (kind: string) => sections[kind] ?? kind
 
@@ -41,7 +42,7 @@ export default function Approvals() {
     >
       {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : !items ? <Loading what={t`the approvals`} /> : items.length === 0 ? (
         <Empty icon={<IconCircleCheck size={28} stroke={1.4} aria-hidden />} title={ended ? t`Nothing was decided yet` : t`Nothing waits for a decision`}>
-          {ended ? null : t`Removals that are too large to be believed, kinds that plugins bring and, if the settings say so, large edits, merges and splits appear here.`}
+          {ended ? null : t`Removals that are too large to be believed, kinds that plugins bring and, if the settings say so, large edits, merges, splits and new agents appear here.`}
         </Empty>
       ) : items.map((a) => <One key={a.id} a={a} />)}
     </Page>
@@ -61,7 +62,7 @@ export function One({ a, alone }: { a: Approval; alone?: boolean }) {
   const decide = async (reason: string) => {
     const call = { path: { id: a.id }, body: reason ? { reason } : {} }
     const is = doing === 'approve' ? await api.post('/api/v1/approvals/{id}/approve', call) : doing === 'refuse' ? await api.post('/api/v1/approvals/{id}/refuse', call) : await api.post('/api/v1/approvals/{id}/withdraw', call)
-    for (const key of ['approvals', 'removals', 'kinds', 'summary', 'coverage', 'resources', 'changes', 'operations']) void client.invalidateQueries({ queryKey: [key] })
+    for (const key of ['approvals', 'removals', 'kinds', 'summary', 'coverage', 'resources', 'changes', 'operations', 'agents', 'join-tokens']) void client.invalidateQueries({ queryKey: [key] })
     say(is.state === 'pending' ? t`Noted: ${is.approvals} of ${is.needed} have approved` : is.state === 'approved' ? t`Approved` : is.state === 'failed' ? t`It could not be carried out` : is.state === 'withdrawn' ? t`Withdrawn` : t`Refused`)
   }
   return (
@@ -79,6 +80,7 @@ export function One({ a, alone }: { a: Approval; alone?: boolean }) {
           {a.requested_by === 'system' ? <Trans>It waits since <When at={a.requested_at} />.</Trans> : <Trans><Foreign text={actor(a.requested_by).name} /> asked for it <When at={a.requested_at} />{a.reason ? <>: <Foreign text={a.reason} max={300} /></> : null}.</Trans>}
           {pending && a.expires_at ? <> <Trans>It expires <When at={a.expires_at} />; everything then stays as it is.</Trans></> : null}
         </p>
+        {a.enrolment ? <Newcomer e={a.enrolment} /> : null}
         {a.edit ? <p><Trans>All that <code><Foreign text={a.edit.filter} max={200} /></code> finds. Fields: <Foreign text={[...(a.edit.fields ?? []), ...(a.edit.reset ?? [])].join(', ')} max={200} /></Trans></p> : null}
         {pending ? (
           <p>
@@ -102,10 +104,26 @@ export function One({ a, alone }: { a: Approval; alone?: boolean }) {
       {doing ? (
         <Confirm title={titles[doing]} verb={verbs[doing]} danger={doing === 'approve'} reason="optional" onClose={() => setDoing(null)} onConfirm={decide}>
           <p><Foreign text={a.title} max={200} /></p>
-          {doing !== 'approve' ? <p><Trans>Everything stays as it is.</Trans></p> : a.approvals + 1 < a.needed ? <p><Trans>Another person has to approve it too; until then nothing is done.</Trans></p> : <p><Trans>It is carried out at once.</Trans></p>}
+          {doing !== 'approve' ? a.kind === 'agent_enrolment' ? <p><Trans>The agent is told so and ends. It needs another join token to ask again.</Trans></p> : <p><Trans>Everything stays as it is.</Trans></p> : a.approvals + 1 < a.needed ? <p><Trans>Another person has to approve it too; until then nothing is done.</Trans></p> : <p><Trans>It is carried out at once.</Trans></p>}
         </Confirm>
       ) : null}
     </Panel>
+  )
+}
+
+// What the agent says of itself is its own word; that it holds the key is proven.
+function Newcomer({ e }: { e: NonNullable<Approval['enrolment']> }) {
+  return (
+    <>
+      <dl className={agent.facts}>
+        <div><dt><Trans>Agent</Trans></dt><dd><Foreign text={e.name} max={60} /></dd></div>
+        {e.site ? <div><dt><Trans>Site</Trans></dt><dd><Foreign text={e.site} max={60} /></dd></div> : null}
+        <div><dt><Trans>Host</Trans></dt><dd><Foreign text={[e.hostname, e.os && `${e.os}/${e.arch ?? ''}`].filter(Boolean).join(', ')} max={120} /></dd></div>
+        <div><dt><Trans>Version</Trans></dt><dd><Foreign text={e.version ?? ''} max={40} /></dd></div>
+        <div><dt><Trans>Came from</Trans></dt><dd><Foreign text={e.address ?? ''} max={60} /></dd></div>
+      </dl>
+      <p><Trans>Fingerprint of its key: <code style={{ overflowWrap: 'anywhere' }}><Foreign text={e.fingerprint} max={90} /></code>. The agent’s own log and <code>maestro-agent status</code> show the same one.</Trans></p>
+    </>
   )
 }
 
