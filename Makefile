@@ -30,7 +30,7 @@ BINARIES := \
 DEV_ONLY := maestro-demo maestro-plugintest
 
 PLATFORM ?= linux/arm64
-TOOLS := $(CURDIR)/.cache/bin
+TOOLS ?= $(CURDIR)/.cache/bin
 BUF_VERSION := v1.57.2
 PROTOC_GEN_GO_VERSION := v1.36.11
 PROTOC_GEN_GO_GRPC_VERSION := v1.6.0
