@@ -113,10 +113,11 @@ function One({ c }: { c: Document }) {
           <span className="muted"><Trans>last run <When at={c.last_run?.finished_at ?? c.last_run?.started_at} /></Trans></span>
         </>
       }
-      actions={may || mayRun ? (
+      actions={
         <>
           {mayRun ? <Button variant="filled" leftSection={<IconPlayerPlay size={15} aria-hidden />} onClick={() => void runNow()} disabled={c.paused || live || !c.agent}>{live ? t`Running` : t`Run now`}</Button> : null}
           {may ? <Button leftSection={<IconShieldCheck size={15} aria-hidden />} onClick={() => void permissions.run()} loading={permissions.check?.busy ?? false} disabled={!c.agent}><Trans>Check permissions</Trans></Button> : null}
+          <Button component={Link} to={`/connections/${c.id}/access`}><Trans>Access</Trans></Button>
           {may ? <Button component={Link} to={`/connections/${c.id}/edit`}><Trans>Edit</Trans></Button> : null}
           {may ? <Menu position="bottom-end">
             <Menu.Target><ActionIcon variant="default" size={30} aria-label={t`More actions`}><IconDots size={16} /></ActionIcon></Menu.Target>
@@ -127,7 +128,7 @@ function One({ c }: { c: Document }) {
             </Menu.Dropdown>
           </Menu> : null}
         </>
-      ) : null}
+      }
     >
       {error ? <ProblemPanel error={error} compact /> : null}
       {permissions.check ? <PermissionPanel check={permissions.check} onClose={permissions.close} kinds={kinds.data ?? []} /> : null}

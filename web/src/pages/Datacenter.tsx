@@ -64,6 +64,7 @@ function One({ d }: { d: Document }) {
       actions={
         <>
           <Button component={Link} to={`/changes?tab=compare&datacenter=${encodeURIComponent(d.id)}`}><Trans>What changed</Trans></Button>
+          <Button component={Link} to={`/datacenters/${d.id}/access`}><Trans>Access</Trans></Button>
           {may ? <Button onClick={() => setEditing(true)}><Trans>Edit</Trans></Button> : null}
         </>
       }
