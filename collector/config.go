@@ -108,6 +108,7 @@ type RetentionConfig struct {
 	Changes     time.Duration `yaml:"changes" help:"Forget changes, and with them what was before, after so long; 0 is never. The newest revision of everything stays."`
 	Audit       time.Duration `yaml:"audit" help:"Forget audit entries after so long; 0 is never."`
 	Runs        time.Duration `yaml:"runs" help:"Forget runs after so long; 0 is never. The newest run of every connection stays."`
+	Approvals   time.Duration `yaml:"approvals" help:"Forget approvals that ended so long ago; 0 is never. The audit trail keeps who decided."`
 	UnreadAfter time.Duration `yaml:"unread_after" help:"What was not completely read for so long becomes unwatched."`
 }
 
@@ -168,8 +169,8 @@ func (c *Config) Validate() error {
 		return errors.New("retention: want gone of 0 or more, and unread_after of more than 0")
 	case slices.ContainsFunc(c.Identity.Junk, func(pair string) bool { return !identifierPair(pair) }):
 		return errors.New("identity.junk: want type=value, for example serial=ABC123")
-	case tooShort(c.Retention.Changes), tooShort(c.Retention.Audit), tooShort(c.Retention.Runs):
-		return errors.New("retention: want changes, audit and runs of 0, or at least 24h")
+	case tooShort(c.Retention.Changes), tooShort(c.Retention.Audit), tooShort(c.Retention.Runs), tooShort(c.Retention.Approvals):
+		return errors.New("retention: want changes, audit, runs and approvals of 0, or at least 24h")
 	case c.Identity.SilentAfter < 0:
 		return errors.New("identity.silent_after: want 0 or more")
 	case c.ShutdownAfter <= 0:

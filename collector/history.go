@@ -40,6 +40,10 @@ func (c *Collector) keepHistory(ctx context.Context, now time.Time) error {
 		before := now.Add(-keep)
 		errs = append(errs, c.inventory.PurgeRuns(ctx, before, func(tenant string, n int) error { return c.purged(ctx, tenant, "runs", before, n) }))
 	}
+	if keep := c.cfg.Retention.Approvals; keep > 0 {
+		before := now.Add(-keep)
+		errs = append(errs, c.approvals.Purge(ctx, before, func(tenant string, n int) error { return c.purged(ctx, tenant, "approvals", before, n) }))
+	}
 	return errors.Join(errs...)
 }
 
@@ -66,7 +70,7 @@ func (c *Collector) auditRetention(ctx context.Context) error {
 		return d.String()
 	}
 	r := c.cfg.Retention
-	is := map[string]any{"gone": text(r.Gone), "unread_after": text(r.UnreadAfter), "changes": text(r.Changes), "audit": text(r.Audit), "runs": text(r.Runs)}
+	is := map[string]any{"gone": text(r.Gone), "unread_after": text(r.UnreadAfter), "changes": text(r.Changes), "audit": text(r.Audit), "runs": text(r.Runs), "approvals": text(r.Approvals)}
 	page, err := c.audit.List(ctx, access.HomeTenant, audit.Query{Action: action, Limit: 1})
 	if err != nil {
 		return err

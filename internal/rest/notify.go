@@ -7,6 +7,7 @@ const (
 	EventResources = "resources"
 	EventRuns      = "runs"
 	EventRemovals  = "removals"
+	EventApprovals = "approvals"
 	EventAgents    = "agents"
 	EventDates     = "dates"
 )
@@ -27,12 +28,12 @@ type Subscription struct {
 // SubscriptionWrite is what people say of a subscription.
 type SubscriptionWrite struct {
 	Name  string `json:"name" minLength:"1" maxLength:"100"`
-	Event string `json:"event" enum:"resources,runs,removals,agents,dates" doc:"resources: things that came, went or changed; runs: runs that failed; removals: removals that wait for a person; agents: agents that went silent; dates: a date of a resource comes near"`
+	Event string `json:"event" enum:"resources,runs,removals,approvals,agents,dates" doc:"resources: things that came, went or changed; runs: runs that failed; removals: removals that wait for a person; approvals: what one can decide, and how it ended; agents: agents that went silent; dates: a date of a resource comes near"`
 	// Kind and Filter narrow resources and dates.
 	Kind   string `json:"kind,omitempty" maxLength:"200" doc:"Of resources and dates: only those of this kind; dates need one"`
 	Filter string `json:"filter,omitempty" maxLength:"8192" doc:"Of resources and dates: only those that the filter finds as they are now; needs a kind"`
 	// Actions narrow resources and runs.
-	Actions []string `json:"actions,omitempty" maxItems:"10" doc:"Of resources: created, updated, gone, returned, merged, split (absent: created and gone). Of runs: failed, partial (absent: both)"`
+	Actions []string `json:"actions,omitempty" maxItems:"10" doc:"Of resources: created, updated, gone, returned, merged, split (absent: created and gone). Of runs: failed, partial (absent: both). Of approvals: asked, approved, refused, expired, withdrawn, failed (absent: asked)"`
 	// Connection narrows runs and removals.
 	Connection string `json:"connection,omitempty" maxLength:"200" doc:"Of runs and removals: only those of the connection with this id"`
 	// Field and Days are of dates.
@@ -48,7 +49,7 @@ type SubscriptionWrite struct {
 type Notification struct {
 	ID           string    `json:"id"`
 	At           time.Time `json:"at"`
-	Event        string    `json:"event" enum:"resources,runs,removals,agents,dates,test"`
+	Event        string    `json:"event" enum:"resources,runs,removals,approvals,agents,dates,test"`
 	Subscription Ref       `json:"subscription"`
 	// Count is of everything, Items are the first of them.
 	Count int                `json:"count" doc:"How many things it is about; items has the first 50 of them"`
@@ -62,9 +63,9 @@ type Notification struct {
 // NotificationItem is one thing that a notification is about.
 type NotificationItem struct {
 	ID     string    `json:"id"`
-	Kind   string    `json:"kind" doc:"Kind of resource; or run, removal, agent"`
+	Kind   string    `json:"kind" doc:"Kind of resource; or run, removal, approval, agent"`
 	Name   string    `json:"name"`
-	Action string    `json:"action" doc:"created, gone ...; failed, partial; held; offline, online; due"`
+	Action string    `json:"action" doc:"created, gone ...; failed, partial; held; asked, approved, refused, expired, withdrawn; offline, online; due"`
 	Detail string    `json:"detail,omitempty" doc:"The error, the reason or the date"`
 	At     time.Time `json:"at"`
 }

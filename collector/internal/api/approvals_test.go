@@ -177,3 +177,39 @@ func TestAMergeWaitsForAnother(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+func TestApprovalsAreTold(t *testing.T) {
+	w := newWorld(t)
+	w.imports("kind=server&file=servers.csv", "name\nweb1\nweb2\n")
+	w.rule(func(r *rest.ApprovalRule) { r.Required = true }, "merge")
+	cookies := map[string]string{}
+	for name, role := range map[string]access.Role{"anna": access.RoleAdmin, "ben": access.RoleAdmin, "rita": access.RoleReader} {
+		w.user(name, role)
+		cookies[name] = w.signIn(name)
+		w.subscribe(cookies[name], rest.SubscriptionWrite{Name: "decide", Event: "approvals", Actions: []string{"asked", "approved"}})
+	}
+	list := documentOf[rest.List[rest.Resource]](w.ask(w.admin, "GET", "/api/v1/resources/server?order_by=name", nil).is(200)).Items
+	asked := documentOf[rest.Resource](w.ask("", "POST", "/api/v1/resources/server/"+list[0].ID+"/merge", rest.ResourceMerge{With: list[1].ID}, "Cookie", cookies["anna"], "X-Maestro-CSRF", "1", "If-Match", etag(list[0].Version)).is(202))
+	w.tell()
+	want := func(name string, titles ...string) {
+		t.Helper()
+		got := w.notifications(cookies[name], "")
+		if len(got) != len(titles) {
+			t.Fatalf("%s was told %+v", name, got)
+		}
+		for i, n := range got {
+			if n.Title != titles[i] || len(n.Items) != 1 || n.Items[0].ID != asked.Approval || n.Items[0].Kind != "approval" {
+				t.Errorf("%s was told %+v", name, n)
+			}
+		}
+	}
+	// Who may not decide it, because she asked or because she only reads, is not asked.
+	want("ben", "decide: to decide: Merge server web2 into web1")
+	want("anna")
+	want("rita")
+	w.browser(cookies["ben"], "POST", "/approvals/"+asked.Approval+"/approve", rest.Decision{Reason: "fine"}).is(200)
+	w.tell()
+	want("anna", "decide: Merge server web2 into web1: approved")
+	want("ben", "decide: to decide: Merge server web2 into web1")
+	want("rita")
+}

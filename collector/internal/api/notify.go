@@ -180,6 +180,15 @@ func valueAt(doc rest.Resource, path string) (string, error) {
 	return "", nil
 }
 
+func (e eyes) Approvals(ctx context.Context, from, until time.Time) ([]rest.NotificationItem, error) {
+	news, err := e.s.opt.Approvals.News(ctx, e.c, from, until)
+	items := make([]rest.NotificationItem, len(news))
+	for i, n := range news {
+		items[i] = rest.NotificationItem{ID: n.ID, Kind: "approval", Name: n.Title, Action: n.Action, Detail: n.Detail, At: n.At}
+	}
+	return items, err
+}
+
 func (e eyes) Agents(ctx context.Context) ([]rest.Agent, error) {
 	return e.s.opt.Fleet.Agents(ctx, domainCaller(e.c))
 }

@@ -82,7 +82,9 @@ type Approval struct {
 	Roots       []string
 	RequestedBy string
 	RequestedAt time.Time
-	Reason      string
+	// NoticedAt is when it was written down, which may be later than what waits by itself began to; zero in rows of before.
+	NoticedAt time.Time
+	Reason    string
 	// ExpiresAt is zero for what stays until it is decided.
 	ExpiresAt time.Time
 	State     State

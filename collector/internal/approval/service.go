@@ -141,6 +141,7 @@ type doc struct {
 	Roots       []string      `json:"roots,omitempty"`
 	RequestedBy string        `json:"requested_by"`
 	RequestedAt store.Time    `json:"requested_at"`
+	NoticedAt   store.Time    `json:"noticed_at,omitzero"`
 	ChangedAt   store.Time    `json:"changed_at"`
 	Reason      string        `json:"reason,omitempty"`
 	ExpiresAt   store.Time    `json:"expires_at,omitzero"`
@@ -165,6 +166,12 @@ func encode(a *Approval, changed time.Time) (store.Row, error) {
 	d := doc{Kind: a.Kind, Key: a.Key, Round: a.Round, Title: a.Title, Refs: a.Refs, Count: a.Count, Roots: a.Roots, RequestedBy: a.RequestedBy,
 		RequestedAt: store.At(a.RequestedAt), ChangedAt: store.At(changed), Reason: a.Reason, State: a.State, Needed: a.Needed, Settled: a.Settled,
 		Problem: a.Problem, Operation: a.Operation, Payload: a.Payload}
+	switch {
+	case !a.NoticedAt.IsZero():
+		d.NoticedAt = store.At(a.NoticedAt)
+	case a.Version == 1:
+		d.NoticedAt = store.At(changed)
+	}
 	if !a.ExpiresAt.IsZero() {
 		d.ExpiresAt = store.At(a.ExpiresAt)
 	}
@@ -188,7 +195,7 @@ func decode(row store.Row) (*Approval, error) {
 	}
 	a := &Approval{ID: row.ID, Tenant: row.Tenant, Version: row.Version, Kind: d.Kind, Key: d.Key, Round: d.Round, Title: d.Title, Refs: d.Refs, Count: d.Count,
 		Roots: d.Roots, RequestedBy: d.RequestedBy, RequestedAt: d.RequestedAt.Time, Reason: d.Reason, ExpiresAt: d.ExpiresAt.Time, State: d.State,
-		Needed: d.Needed, Settled: d.Settled, EndedAt: d.EndedAt.Time, Problem: d.Problem, Operation: d.Operation, Payload: d.Payload}
+		Needed: d.Needed, Settled: d.Settled, EndedAt: d.EndedAt.Time, Problem: d.Problem, Operation: d.Operation, Payload: d.Payload, NoticedAt: d.NoticedAt.Time}
 	for _, x := range d.Decisions {
 		a.Decisions = append(a.Decisions, Decision{x.By, x.At.Time, x.Approve, x.Reason})
 	}

@@ -398,3 +398,54 @@ func TestACrashBetweenDecisionAndEffect(t *testing.T) {
 		}
 	})
 }
+
+// What ended long ago is forgotten, but not what would then be asked anew.
+func TestOldApprovalsAreForgotten(t *testing.T) {
+	onEveryStore(t, func(t *testing.T, open func(*testing.T) store.Store) {
+		w := newWorld(t, open(t))
+		for _, id := range []string{"opened", "stuck", "waits"} {
+			w.door(id)
+		}
+		w.doors.stuck["stuck"] = true
+		decide := func(id string) string {
+			t.Helper()
+			v, err := w.svc.Of(t.Context(), boss("anna"), Removal, id)
+			w.must(err)
+			_, err = w.svc.Decide(t.Context(), boss("anna"), v.ID, true, "")
+			w.must(err)
+			return v.ID
+		}
+		opened, stuck := decide("opened"), decide("stuck")
+		waits, err := w.svc.Of(t.Context(), boss("anna"), Removal, "waits")
+		w.must(err)
+		purge := func(before time.Time) (n int) {
+			t.Helper()
+			w.must(w.svc.Purge(t.Context(), before, func(tenant string, k int) error {
+				if tenant != "t" {
+					t.Errorf("of tenant %q", tenant)
+				}
+				n += k
+				return nil
+			}))
+			return n
+		}
+		if n := purge(noon); n != 0 {
+			t.Fatalf("%d are old at once", n)
+		}
+		w.now = noon.Add(400 * 24 * time.Hour)
+		if n := purge(w.now.Add(-24 * time.Hour)); n != 1 {
+			t.Fatalf("%d were forgotten", n)
+		}
+		for id, there := range map[string]bool{opened: false, stuck: true, waits.ID: true} {
+			if _, err := w.svc.Get(t.Context(), boss("anna"), id); (err == nil) != there {
+				t.Errorf("%s: %v", id, err)
+			}
+		}
+		if n := purge(w.now.Add(-24 * time.Hour)); n != 0 {
+			t.Errorf("%d were forgotten again", n)
+		}
+		if len(w.list(boss("anna"), Query{})) != 2 {
+			t.Error("what was forgotten is asked anew")
+		}
+	})
+}

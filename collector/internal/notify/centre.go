@@ -201,7 +201,7 @@ func (s *Service) reduce(ctx context.Context, as Person, notices ...*notice) err
 	}
 	seen := map[string]bool{}
 	for kind, ids := range byKind {
-		if slices.Contains([]string{"run", "removal", "agent"}, kind) {
+		if slices.Contains(noResources, kind) {
 			continue // decided when it was told: they name no resource
 		}
 		slices.Sort(ids)
@@ -215,11 +215,14 @@ func (s *Service) reduce(ctx context.Context, as Person, notices ...*notice) err
 	}
 	for _, n := range notices {
 		n.Items = slices.DeleteFunc(n.Items, func(it rest.NotificationItem) bool {
-			return !slices.Contains([]string{"run", "removal", "agent"}, it.Kind) && !seen[it.Kind+"|"+it.ID]
+			return !slices.Contains(noResources, it.Kind) && !seen[it.Kind+"|"+it.ID]
 		})
 	}
 	return nil
 }
+
+// noResources are the kinds of what notifications name beside resources.
+var noResources = []string{"run", "removal", "approval", "agent"}
 
 func (n *notice) view(id string) (rest.Notification, error) {
 	title, err := n.title()

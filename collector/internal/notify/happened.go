@@ -151,3 +151,19 @@ func (r *round) removals(ctx context.Context, cur cursor, found map[string]*noti
 		}
 	}
 }
+
+// approvals looks at what was asked for and decided; whom it concerns, approvals know.
+func (r *round) approvals(ctx context.Context, cur cursor, found map[string]*notice) error {
+	return r.each(ctx, rest.EventApprovals, func(sub *subscription, p *Person) error {
+		news, err := p.Eyes.Approvals(ctx, cur.From.Time, cur.Until.Time)
+		if err != nil {
+			return fmt.Errorf("read approvals: %w", err)
+		}
+		for _, it := range news {
+			if within(cur, sub, it) && sub.wants(it.Action) {
+				of(found, sub).add(it)
+			}
+		}
+		return nil
+	})
+}

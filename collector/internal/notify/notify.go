@@ -1,5 +1,5 @@
-// Package notify tells people what they asked to be told: that resources came or went, that a run failed, that a removal waits for
-// them, that an agent went silent, that a date comes near. It keeps what it told (the notification centre), and carries it further by
+// Package notify tells people what they asked to be told: that resources came or went, that a run failed, that a removal
+// or another approval waits for them, that an agent went silent, that a date comes near. It keeps what it told (the notification centre), and carries it further by
 // e-mail and signed webhooks.
 //
 // Nothing is hooked into what happens. A cursor for each tenant says up to which moment everything was looked at, and what lies
@@ -75,6 +75,8 @@ type Eyes interface {
 	Among(ctx context.Context, kind, filter string, ids []string) ([]Found, error)
 	// Due finds resources with a date in a field between two moments.
 	Due(ctx context.Context, kind, filter, field string, from, until time.Time) ([]Found, error)
+	// Approvals are what happened to approvals after a moment and until another that he is to know of.
+	Approvals(ctx context.Context, from, until time.Time) ([]rest.NotificationItem, error)
 	// Agents are those that he may see.
 	Agents(ctx context.Context) ([]rest.Agent, error)
 	// Check says what is wrong with kind, filter and field of a subscription, for whoever wrote it.

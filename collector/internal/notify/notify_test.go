@@ -107,6 +107,9 @@ func (w *world) Among(_ context.Context, _, _ string, ids []string) ([]Found, er
 func (w *world) Due(context.Context, string, string, string, time.Time, time.Time) ([]Found, error) {
 	return nil, nil
 }
+func (w *world) Approvals(context.Context, time.Time, time.Time) ([]rest.NotificationItem, error) {
+	return nil, nil
+}
 func (w *world) Agents(context.Context) ([]rest.Agent, error)        { return w.agents, nil }
 func (w *world) Check(context.Context, rest.SubscriptionWrite) error { return nil }
 

@@ -37,6 +37,7 @@ type subscription struct {
 var actionsOf = map[string]struct{ all, usual []string }{
 	rest.EventResources: {[]string{"created", "updated", "gone", "returned", "unwatched", "merged", "split"}, []string{"created", "gone"}},
 	rest.EventRuns:      {[]string{"failed", "partial"}, []string{"failed", "partial"}},
+	rest.EventApprovals: {[]string{"asked", "approved", "refused", "expired", "withdrawn", "failed"}, []string{"asked"}},
 }
 
 func (d *subscription) wants(action string) bool {

@@ -117,7 +117,7 @@ func (r *round) window(ctx context.Context) error {
 		}
 	}
 	found := map[string]*notice{}
-	for _, look := range []func(context.Context, cursor, map[string]*notice) error{r.changes, r.runs, r.removals} {
+	for _, look := range []func(context.Context, cursor, map[string]*notice) error{r.changes, r.runs, r.removals, r.approvals} {
 		if err := look(ctx, cur, found); err != nil {
 			return err
 		}

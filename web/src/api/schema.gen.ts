@@ -4729,7 +4729,7 @@ export interface components {
             /** @description What became of it by e-mail and webhook */
             deliveries?: components["schemas"]["NotificationDelivery"][];
             /** @enum {string} */
-            event: "resources" | "runs" | "removals" | "agents" | "dates" | "test";
+            event: "resources" | "runs" | "removals" | "approvals" | "agents" | "dates" | "test";
             id: string;
             items: components["schemas"]["NotificationItem"][];
             read: boolean;
@@ -4759,14 +4759,14 @@ export interface components {
             state: "waiting" | "sent" | "failed";
         };
         NotificationItem: {
-            /** @description created, gone ...; failed, partial; held; offline, online; due */
+            /** @description created, gone ...; failed, partial; held; asked, approved, refused, expired, withdrawn; offline, online; due */
             action: string;
             /** Format: date-time */
             at: string;
             /** @description The error, the reason or the date */
             detail?: string;
             id: string;
-            /** @description Kind of resource; or run, removal, agent */
+            /** @description Kind of resource; or run, removal, approval, agent */
             kind: string;
             name: string;
         };
@@ -5777,7 +5777,7 @@ export interface components {
             status: string;
         };
         Subscription: {
-            /** @description Of resources: created, updated, gone, returned, merged, split (absent: created and gone). Of runs: failed, partial (absent: both) */
+            /** @description Of resources: created, updated, gone, returned, merged, split (absent: created and gone). Of runs: failed, partial (absent: both). Of approvals: asked, approved, refused, expired, withdrawn, failed (absent: asked) */
             actions?: string[];
             /** @description Of runs and removals: only those of the connection with this id */
             connection?: string;
@@ -5789,10 +5789,10 @@ export interface components {
              */
             days?: number;
             /**
-             * @description resources: things that came, went or changed; runs: runs that failed; removals: removals that wait for a person; agents: agents that went silent; dates: a date of a resource comes near
+             * @description resources: things that came, went or changed; runs: runs that failed; removals: removals that wait for a person; approvals: what one can decide, and how it ended; agents: agents that went silent; dates: a date of a resource comes near
              * @enum {string}
              */
-            event: "resources" | "runs" | "removals" | "agents" | "dates";
+            event: "resources" | "runs" | "removals" | "approvals" | "agents" | "dates";
             /**
              * @description Of dates: the field that holds the date
              * @example common.end_of_support
@@ -5819,7 +5819,7 @@ export interface components {
             webhook_secret?: string;
         };
         SubscriptionWrite: {
-            /** @description Of resources: created, updated, gone, returned, merged, split (absent: created and gone). Of runs: failed, partial (absent: both) */
+            /** @description Of resources: created, updated, gone, returned, merged, split (absent: created and gone). Of runs: failed, partial (absent: both). Of approvals: asked, approved, refused, expired, withdrawn, failed (absent: asked) */
             actions?: string[];
             /** @description Of runs and removals: only those of the connection with this id */
             connection?: string;
@@ -5829,10 +5829,10 @@ export interface components {
              */
             days?: number;
             /**
-             * @description resources: things that came, went or changed; runs: runs that failed; removals: removals that wait for a person; agents: agents that went silent; dates: a date of a resource comes near
+             * @description resources: things that came, went or changed; runs: runs that failed; removals: removals that wait for a person; approvals: what one can decide, and how it ended; agents: agents that went silent; dates: a date of a resource comes near
              * @enum {string}
              */
-            event: "resources" | "runs" | "removals" | "agents" | "dates";
+            event: "resources" | "runs" | "removals" | "approvals" | "agents" | "dates";
             /**
              * @description Of dates: the field that holds the date
              * @example common.end_of_support

@@ -78,7 +78,7 @@ function Told({ onSubscribe }: { onSubscribe: () => void }) {
       {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.isPending ? <Loading what={t`notifications`} /> : items.length === 0 ? (
         narrowed ? <Empty title={t`Nothing of that kind`}><Trans>Other events, other subscriptions or read ones may have some.</Trans></Empty> : (
           <Empty icon={<IconBell size={26} stroke={1.4} aria-hidden />} title={subscriptions.data?.items.length ? t`Nothing has happened yet` : t`You asked to be told of nothing yet`} action={subscriptions.data?.items.length ? null : <Button variant="filled" onClick={onSubscribe}><Trans>Subscribe</Trans></Button>}>
-            {subscriptions.data?.items.length ? t`What your subscriptions find appears here about a minute after it happened.` : t`Subscribe to new or gone machines by a filter, failed runs, removals that wait, silent agents, or dates that come near.`}
+            {subscriptions.data?.items.length ? t`What your subscriptions find appears here about a minute after it happened.` : t`Subscribe to new or gone machines by a filter, failed runs, approvals that wait for you, silent agents, or dates that come near.`}
           </Empty>
         )
       ) : (
@@ -129,14 +129,14 @@ function One({ n, onRead, onAgain }: { n: Notification; onRead: (ids: string[], 
   )
 }
 
-const words: Record<string, string> = { created: 'new', offline: 'silent', online: 'back', partial: 'incomplete', due: 'due', held: 'held' }
+const words: Record<string, string> = { created: 'new', offline: 'silent', online: 'back', partial: 'incomplete', due: 'due', held: 'held', asked: t`to decide` }
 
 function Item({ it }: { it: NotificationItem }) {
-  const to = it.kind === 'run' ? `/runs/${it.id}` : it.kind === 'removal' ? '/removals' : it.kind === 'agent' ? `/agents/${it.id}` : `/inventory/${encodeURIComponent(it.kind)}/${it.id}`
+  const to = it.kind === 'run' ? `/runs/${it.id}` : it.kind === 'removal' ? '/removals' : it.kind === 'approval' ? `/approvals/${it.id}` : it.kind === 'agent' ? `/agents/${it.id}` : `/inventory/${encodeURIComponent(it.kind)}/${it.id}`
   const moment = it.action === 'due' || it.action === 'offline'
   return (
     <span className={css.item}>
-      <State state={it.action === 'due' ? 'pending' : it.action} word={words[it.action] ?? it.action} />
+      <State state={it.action === 'due' || it.action === 'asked' ? 'pending' : it.action} word={words[it.action] ?? it.action} />
       <Link to={to}><Foreign text={it.name || it.id} max={80} /></Link>
       <span className="muted"><Foreign text={it.kind} max={40} />{it.detail ? <>, {moment ? <When at={it.detail} /> : <Foreign text={it.detail} max={160} />}</> : null}</span>
     </span>
@@ -166,7 +166,7 @@ function Subscriptions({ onSubscribe }: { onSubscribe: () => void }) {
   return (
     <>
       {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.isPending ? <Loading what={t`subscriptions`} /> : items.length === 0 ? (
-        <Empty icon={<IconBell size={26} stroke={1.4} aria-hidden />} title={t`No subscriptions yet`} action={<Button variant="filled" onClick={onSubscribe}><Trans>Subscribe</Trans></Button>}><Trans>A subscription tells you of new or gone machines by a filter, of failed runs, of removals that wait for a decision, of agents that went silent, or of dates that come near: here, by e-mail, or to a chat by a webhook.</Trans></Empty>
+        <Empty icon={<IconBell size={26} stroke={1.4} aria-hidden />} title={t`No subscriptions yet`} action={<Button variant="filled" onClick={onSubscribe}><Trans>Subscribe</Trans></Button>}><Trans>A subscription tells you of new or gone machines by a filter, of failed runs, of approvals that wait for your decision, of agents that went silent, or of dates that come near: here, by e-mail, or to a chat by a webhook.</Trans></Empty>
       ) : (
         <div className="stack">
           {items.map((s) => (

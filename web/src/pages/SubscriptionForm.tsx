@@ -20,15 +20,17 @@ export const events: { id: Event; label: string; about: string }[] = [
   { id: 'resources', label: t`Resources come, go or change`, about: t`All kinds or one, narrowed by a filter.` },
   { id: 'runs', label: t`Runs fail`, about: t`A connection could not be read, or not all of it.` },
   { id: 'removals', label: t`Removals wait`, about: t`So much went missing at once that a person has to believe it.` },
+  { id: 'approvals', label: t`Approvals wait for me`, about: t`Something is asked that you may decide; if you want, also how that ended which you asked for.` },
   { id: 'agents', label: t`Agents go silent`, about: t`No contact for ten minutes; their return is told too.` },
   { id: 'dates', label: t`Dates come near`, about: t`Warranty, end of support, expiry of whatever holds a date.` },
 ]
 
 const actions: Partial<Record<Event, { id: string; label: string }[]>> = {
   resources: [['created', t`new`], ['gone', t`gone`], ['returned', t`returned`], ['updated', t`changed`], ['merged', t`merged`], ['split', t`split`]].map(([id, label]) => ({ id: id!, label: label! })),
+  approvals: [['asked', t`to decide`], ['approved', t`approved`], ['refused', t`refused`], ['expired', t`expired`], ['withdrawn', t`withdrawn`], ['failed', t`failed`]].map(([id, label]) => ({ id: id!, label: label! })),
   runs: [{ id: 'failed', label: t`failed` }, { id: 'partial', label: t`incomplete` }],
 }
-const usual: Partial<Record<Event, string[]>> = { resources: ['created', 'gone'], runs: ['failed', 'partial'] }
+const usual: Partial<Record<Event, string[]>> = { resources: ['created', 'gone'], runs: ['failed', 'partial'], approvals: ['asked'] }
 
 export const blank: SubscriptionWrite = { name: '', event: 'resources' }
 
@@ -44,6 +46,8 @@ export function describe(s: SubscriptionWrite, kinds: KindInfo[], connections: C
       return t`Runs${of} that were ${which}.`
     case 'removals':
       return t`Removals${of} that wait for a decision.`
+    case 'approvals':
+      return t`Approvals: ${which}.`
     case 'agents':
       return t`Agents that went silent, and their return.`
     default:
