@@ -16,7 +16,7 @@ import (
 // explain is SQLite's plan of a list.
 func explain(t *testing.T, s *Store, q store.Query) string {
 	t.Helper()
-	stmt, _, err := reader{s, s.reads}.find(t.Context(), q)
+	stmt, err := firstOf(t.Context(), s, q)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func (r reader) Marks(ctx context.Context, q store.Query, every int) ([]string, 
 	if err != nil {
 		return nil, 0, err
 	}
-	c.add(orderBy(q.Order)+" LIMIT ?", q.Limit)
+	c.add(orderBy(q.Order, wholeOrder)+" LIMIT ?", q.Limit)
 	var marks []string
 	rows := 0
 	// Rows are numbered as they come out of the ordered list; the last one says how many there are.

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -47,6 +48,14 @@ func TestPlans(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	back, err := store.Cursor{Values: []any{"x"}, ID: "y"}.Encode([]store.Order{{Field: name, Desc: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	since, err := store.Cursor{Values: []any{"2026-11-22T08:00:00.000000Z"}, ID: "y"}.Encode([]store.Order{{Field: updated}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for what, c := range map[string]struct {
 		q     store.Query
 		where filter.Expr
@@ -69,13 +78,16 @@ func TestPlans(t *testing.T) {
 		"newest first":       {things, nil, []store.Order{{Field: updated, Desc: true}}, "", []string{"by_update", "LAST TERM OF ORDER BY"}, "FOR ORDER BY"},
 		"newest of all":      {plain, filter.Not{Of: is(flag, filter.Eq, true)}, []store.Order{{Field: updated, Desc: true}}, "", []string{"by_update", "LAST TERM OF ORDER BY"}, "FOR ORDER BY"},
 		"all of no part":     {plain, nil, nil, "", []string{"plain__list (tenant=? AND part=?)"}, "TEMP B-TREE"},
-		"second page":        {things, nil, []store.Order{{Field: name}}, after, []string{"by_name"}, "FOR ORDER BY"},
+		"second page":        {things, nil, []store.Order{{Field: name}}, after, []string{"by_name", "(tenant=? AND part=? AND <expr>>?)"}, "ORDER BY"},
+		"second page back":   {things, nil, []store.Order{{Field: name, Desc: true}}, back, []string{"by_name", "(tenant=? AND part=? AND <expr><?)"}, "FOR ORDER BY"},
+		"second page of a range": {plain, is(updated, filter.Lt, "2026-12"), []store.Order{{Field: updated}}, since,
+			[]string{"by_update", "(tenant=? AND <expr>>? AND <expr><?)"}, "ORDER BY"},
 		"filtered by a flag": {things, is(cores, filter.Ge, 1.5), []store.Order{{Field: cores}}, "", []string{"by_cores"}, "FOR ORDER BY"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			q := c.q
 			q.Where, q.Order, q.After = c.where, c.order, c.after
-			stmt, _, err := reader{s, s.reads}.find(t.Context(), q)
+			stmt, err := firstOf(t.Context(), s, q)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -105,6 +117,15 @@ func TestPlans(t *testing.T) {
 			}
 		})
 	}
+}
+
+// firstOf is the first statement that a query takes.
+func firstOf(ctx context.Context, s *Store, q store.Query) (condition, error) {
+	at, err := cursorOf(q)
+	if err != nil {
+		return condition{}, err
+	}
+	return reader{s, s.reads}.find(ctx, q, at, stretches(q.Order, at)[0], 101)
 }
 
 // Fields that an index has together are counted by walking it once: nothing is sorted, and no row is read. That it is so SQLite tells

@@ -186,18 +186,31 @@ func (r reader) begin(ctx context.Context, sel string, q store.Query, how asked)
 }
 
 func (r reader) Find(ctx context.Context, q store.Query) (store.Page, error) {
-	c, limit, err := r.find(ctx, q)
+	limit := q.Limit
+	if limit <= 0 {
+		limit = store.DefaultLimit
+	}
+	at, err := cursorOf(q)
 	if err != nil {
 		return store.Page{}, err
 	}
 	var page store.Page
-	err = r.on.query(ctx, c.String(), c.args, func(rows *sql.Rows) error {
-		row, err := scanRow(rows, q.WithBlob)
-		page.Rows = append(page.Rows, row)
-		return err
-	})
-	if err != nil {
-		return store.Page{}, fmt.Errorf("find rows of %s: %w", q.Table, err)
+	for _, of := range stretches(q.Order, at) {
+		if len(page.Rows) > limit {
+			break
+		}
+		c, err := r.find(ctx, q, at, of, limit+1-len(page.Rows))
+		if err != nil {
+			return store.Page{}, err
+		}
+		err = r.on.query(ctx, c.String(), c.args, func(rows *sql.Rows) error {
+			row, err := scanRow(rows, q.WithBlob)
+			page.Rows = append(page.Rows, row)
+			return err
+		})
+		if err != nil {
+			return store.Page{}, fmt.Errorf("find rows of %s: %w", q.Table, err)
+		}
 	}
 	if len(page.Rows) > limit {
 		page.Rows = page.Rows[:limit]
@@ -212,30 +225,54 @@ func (r reader) Find(ctx context.Context, q store.Query) (store.Page, error) {
 	return page, nil
 }
 
-// find makes the statement; it asks for one row more than the limit, to know whether there is a next page.
-func (r reader) find(ctx context.Context, q store.Query) (condition, int, error) {
+func cursorOf(q store.Query) (*store.Cursor, error) {
+	if q.After == "" {
+		return nil, nil
+	}
+	at, err := store.DecodeCursor(q.After, q.Order)
+	return &at, err
+}
+
+// stretch is a part of an order that one search of an index finds. A page after a position is asked for in two: said as one, SQLite
+// sorts all that follows, or goes through all that comes before.
+type stretch int
+
+const (
+	wholeOrder stretch = iota
+	// valued rows have a value to be ordered by first, valueless ones, which are last, have none.
+	valued
+	valueless
+)
+
+func stretches(order []store.Order, at *store.Cursor) []stretch {
+	if at == nil || len(order) == 0 || at.Values[0] == nil {
+		return []stretch{wholeOrder}
+	}
+	return []stretch{valued, valueless}
+}
+
+// find makes the statement for a stretch of what follows a position.
+func (r reader) find(ctx context.Context, q store.Query, at *store.Cursor, of stretch, limit int) (condition, error) {
 	sel := "SELECT t.id, t.tenant, t.part, t.version, json(t.doc)"
 	if q.WithBlob {
 		sel += ", t.blob"
 	}
 	c, err := r.begin(ctx, sel, q, asked{listed: true})
 	if err != nil {
-		return c, 0, err
+		return c, err
 	}
-	if q.After != "" {
-		at, err := store.DecodeCursor(q.After, q.Order)
-		if err != nil {
-			return c, 0, err
-		}
+	switch {
+	case of == valued:
 		c.add(" AND ")
-		c.after(q.Order, at)
+		c.from(q.Order, *at)
+	case of == valueless:
+		c.add(" AND " + valueExpr("t.doc", q.Order[0].Field) + " IS NULL")
+	case at != nil:
+		c.add(" AND ")
+		c.after(q.Order, *at)
 	}
-	limit := q.Limit
-	if limit <= 0 {
-		limit = store.DefaultLimit
-	}
-	c.add(orderBy(q.Order)+" LIMIT ?", limit+1)
-	return c, limit, nil
+	c.add(orderBy(q.Order, of)+" LIMIT ?", limit)
+	return c, nil
 }
 
 func (r reader) Count(ctx context.Context, q store.Query, max int) (int, error) {

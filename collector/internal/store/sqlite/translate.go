@@ -367,14 +367,32 @@ func (c condition) after(order []store.Order, at store.Cursor) {
 	c.add("))")
 }
 
-func orderBy(order []store.Order) string {
+// from finds what follows a position among the rows that have a value to be ordered by first: at that value the search begins.
+func (c condition) from(order []store.Order, at store.Cursor) {
+	e, v := valueExpr("t.doc", order[0].Field), sqlValue(at.Values[0])
+	sign := ">"
+	if order[0].Desc {
+		sign = "<"
+	}
+	c.add(e+" "+sign+"= ? AND ("+e+" "+sign+" ? OR ", v, v)
+	c.after(order[1:], store.Cursor{Values: at.Values[1:], ID: at.ID})
+	c.add(")")
+}
+
+func orderBy(order []store.Order, of stretch) string {
 	var b strings.Builder
 	b.WriteString(" ORDER BY ")
-	for _, o := range order {
+	for i, o := range order {
+		if i == 0 && of == valueless {
+			continue
+		}
 		b.WriteString(valueExpr("t.doc", o.Field))
-		if o.Desc {
+		switch {
+		case o.Desc:
 			b.WriteString(" DESC, ") // SQLite's NULL is the smallest, so it is last already
-		} else {
+		case i == 0 && of == valued:
+			b.WriteString(" ASC, ")
+		default:
 			b.WriteString(" ASC NULLS LAST, ")
 		}
 	}
