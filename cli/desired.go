@@ -199,7 +199,7 @@ func (s *desired) scheduled(was rest.Connection, want rest.ConnectionWrite, diff
 
 // likely is the connection that a document makes, before the collector has made it.
 func likely(w rest.ConnectionWrite) rest.Connection {
-	return rest.Connection{Name: w.Name, Provider: w.Provider, Settings: w.Settings, Credential: w.Credential, Kinds: w.Kinds, Rules: w.Rules, Paused: w.Paused, Precedence: w.Precedence,
+	return rest.Connection{Name: w.Name, Provider: w.Provider, Settings: w.Settings, Credential: w.Credential, Kinds: rest.ReadKinds(w.Kinds), Rules: w.Rules, Paused: w.Paused, Precedence: w.Precedence,
 		MaxRequestsPerSecond: w.MaxRequestsPerSecond, MaxParallelRequests: w.MaxParallelRequests, QuietHours: w.QuietHours, TimeZone: w.TimeZone}
 }
 

@@ -322,7 +322,7 @@ func (a *app) connectionSet() *cobra.Command {
 
 func writeOf(c rest.Connection) rest.ConnectionWrite {
 	w := rest.ConnectionWrite{
-		Name: c.Name, Provider: c.Provider, Settings: c.Settings, Credential: c.Credential, Kinds: c.Kinds, Rules: c.Rules, Paused: c.Paused,
+		Name: c.Name, Provider: c.Provider, Settings: c.Settings, Credential: c.Credential, Kinds: rest.WriteKinds(c.Kinds), Rules: c.Rules, Paused: c.Paused,
 		Precedence: c.Precedence, MaxRequestsPerSecond: c.MaxRequestsPerSecond, MaxParallelRequests: c.MaxParallelRequests, QuietHours: c.QuietHours, TimeZone: c.TimeZone,
 	}
 	if c.Agent != nil {
@@ -348,7 +348,7 @@ func schedule(w *rest.ConnectionWrite, on, off []string, every time.Duration) er
 			if !ok {
 				return usageError{fmt.Errorf("the plugin %s does not read the kind %q", w.Provider, kind)}
 			}
-			w.Kinds[i].Enabled = list.enabled
+			w.Kinds[i].Enabled = &list.enabled
 			if every > 0 && list.enabled {
 				w.Kinds[i].IntervalSeconds, w.Kinds[i].Cron = int64(every.Seconds()), ""
 			}

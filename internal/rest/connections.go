@@ -58,6 +58,44 @@ type KindSchedule struct {
 	Precedence      int    `json:"precedence,omitempty" minimum:"0" maximum:"1000" doc:"For this kind, instead of the connection's"`
 }
 
+// KindScheduleWrite is a KindSchedule that need not say that it is on.
+type KindScheduleWrite struct {
+	Kind            string `json:"kind"`
+	Enabled         *bool  `json:"enabled,omitempty" doc:"Absent is true: a kind that is named is meant to be read"`
+	IntervalSeconds int64  `json:"interval_seconds,omitempty" minimum:"0"`
+	Cron            string `json:"cron,omitempty"`
+	Precedence      int    `json:"precedence,omitempty" minimum:"0" maximum:"1000" doc:"For this kind, instead of the connection's"`
+}
+
+// Schedule is what is asked for.
+func (k KindScheduleWrite) Schedule() KindSchedule {
+	return KindSchedule{Kind: k.Kind, Enabled: k.Enabled == nil || *k.Enabled, IntervalSeconds: k.IntervalSeconds, Cron: k.Cron, Precedence: k.Precedence}
+}
+
+// ReadKinds are schedules as they are read.
+func ReadKinds(list []KindScheduleWrite) []KindSchedule {
+	if list == nil {
+		return nil
+	}
+	out := make([]KindSchedule, len(list))
+	for i, k := range list {
+		out[i] = k.Schedule()
+	}
+	return out
+}
+
+// WriteKinds are schedules as they are written.
+func WriteKinds(list []KindSchedule) []KindScheduleWrite {
+	if list == nil {
+		return nil
+	}
+	out := make([]KindScheduleWrite, len(list))
+	for i, k := range list {
+		out[i] = KindScheduleWrite{Kind: k.Kind, Enabled: &k.Enabled, IntervalSeconds: k.IntervalSeconds, Cron: k.Cron, Precedence: k.Precedence}
+	}
+	return out
+}
+
 // MappingRule sends what was read under a partition label elsewhere than to the default datacenter.
 type MappingRule struct {
 	Label      string `json:"label"`
@@ -68,21 +106,21 @@ type MappingRule struct {
 
 // ConnectionWrite creates a connection, or replaces what people decide of it.
 type ConnectionWrite struct {
-	Name                 string          `json:"name" minLength:"1" maxLength:"200"`
-	Provider             string          `json:"provider"`
-	Agent                string          `json:"agent,omitempty" doc:"Id of the agent that runs it"`
-	Datacenter           string          `json:"datacenter,omitempty"`
-	Settings             json.RawMessage `json:"settings,omitempty"`
-	Credential           string          `json:"credential,omitempty"`
-	Kinds                []KindSchedule  `json:"kinds,omitempty" doc:"Absent: all the plugin's kinds, each at its usual interval"`
-	Rules                []MappingRule   `json:"rules,omitempty"`
-	Paused               bool            `json:"paused,omitempty"`
-	Precedence           int             `json:"precedence,omitempty" minimum:"0" maximum:"1000" doc:"Whose value is shown where sources differ: 1 to 1000, the lower wins; absent is 500, and among equals the older connection"`
-	MaxRequestsPerSecond float64         `json:"max_requests_per_second,omitempty" minimum:"0" doc:"Most requests that the plugin may send to its provider in a second; 0 is without limit"`
-	MaxParallelRequests  int             `json:"max_parallel_requests,omitempty" minimum:"0" doc:"Most requests at a time; 0 is without limit"`
-	QuietHours           []string        `json:"quiet_hours,omitempty" doc:"When nothing is read by schedule: 22:00-06:00, or mon-fri 08:00-18:00"`
-	TimeZone             string          `json:"time_zone,omitempty" doc:"Of cron expressions and quiet hours, such as Europe/Lisbon; UTC when absent"`
-	ManagedBy            string          `json:"managed_by,omitempty" maxLength:"100" doc:"Set of documents that makes it; only looked at when it is made"`
+	Name                 string              `json:"name" minLength:"1" maxLength:"200"`
+	Provider             string              `json:"provider"`
+	Agent                string              `json:"agent,omitempty" doc:"Id of the agent that runs it"`
+	Datacenter           string              `json:"datacenter,omitempty"`
+	Settings             json.RawMessage     `json:"settings,omitempty"`
+	Credential           string              `json:"credential,omitempty"`
+	Kinds                []KindScheduleWrite `json:"kinds,omitempty" doc:"Absent: all the plugin's kinds, each at its usual interval; else those that are named, and no other"`
+	Rules                []MappingRule       `json:"rules,omitempty"`
+	Paused               bool                `json:"paused,omitempty"`
+	Precedence           int                 `json:"precedence,omitempty" minimum:"0" maximum:"1000" doc:"Whose value is shown where sources differ: 1 to 1000, the lower wins; absent is 500, and among equals the older connection"`
+	MaxRequestsPerSecond float64             `json:"max_requests_per_second,omitempty" minimum:"0" doc:"Most requests that the plugin may send to its provider in a second; 0 is without limit"`
+	MaxParallelRequests  int                 `json:"max_parallel_requests,omitempty" minimum:"0" doc:"Most requests at a time; 0 is without limit"`
+	QuietHours           []string            `json:"quiet_hours,omitempty" doc:"When nothing is read by schedule: 22:00-06:00, or mon-fri 08:00-18:00"`
+	TimeZone             string              `json:"time_zone,omitempty" doc:"Of cron expressions and quiet hours, such as Europe/Lisbon; UTC when absent"`
+	ManagedBy            string              `json:"managed_by,omitempty" maxLength:"100" doc:"Set of documents that makes it; only looked at when it is made"`
 }
 
 // ConnectionsImport is a table of connections.

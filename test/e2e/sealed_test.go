@@ -77,7 +77,7 @@ func (l *lab) write(name, agent string) rest.ConnectionWrite {
 		l.t.Fatal(err)
 	}
 	return rest.ConnectionWrite{Name: name, Provider: "vsphere", Agent: agent, Settings: settings,
-		Kinds: []rest.KindSchedule{{Kind: "cluster", Enabled: true, IntervalSeconds: 86400}}}
+		Kinds: []rest.KindScheduleWrite{{Kind: "cluster", IntervalSeconds: 86400}}}
 }
 
 func (l *lab) connection(name, agent string) rest.Connection {

@@ -100,7 +100,7 @@ func TestWhy(t *testing.T) {
 			}
 		}
 		d.put("/connections/"+conn.ID, conn.Version, rest.ConnectionWrite{Name: conn.Name, Provider: conn.Provider, Agent: conn.Agent.ID, Datacenter: conn.Datacenter.ID,
-			Settings: text, Credential: conn.Credential, Kinds: conn.Kinds})
+			Settings: text, Credential: conn.Credential, Kinds: rest.WriteKinds(conn.Kinds)})
 		var lost resource
 		eventually(t, "machines of London are unwatched", 30*time.Second, func() bool {
 			runNow(d.api, "demo vCenter")

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -128,7 +129,7 @@ func TestConnectionsAreEditedOnlyAtTheirCurrentVersion(t *testing.T) {
 	}
 	path := "/api/v1/connections/" + c.ID
 	edit := connectionOf("lab two", k.ID)
-	edit.Kinds = []rest.KindSchedule{{Kind: "server", Enabled: true, IntervalSeconds: 600}}
+	edit.Kinds = []rest.KindScheduleWrite{{Kind: "server", IntervalSeconds: 600}}
 	w.ask(w.admin, "PUT", path, edit).problem(428)
 	if p := w.ask(w.admin, "PUT", path, edit, "If-Match", `"7"`).problem(412); p.CurrentVersion != 1 {
 		t.Errorf("%+v", p)
@@ -137,6 +138,19 @@ func TestConnectionsAreEditedOnlyAtTheirCurrentVersion(t *testing.T) {
 	edited := documentOf[rest.Connection](w.ask(w.admin, "PUT", path, edit, "If-Match", `"1"`).is(200))
 	if edited.Name != "lab two" || edited.Version <= c.Version || edited.Epoch <= c.Epoch {
 		t.Errorf("%+v", edited)
+	}
+	// A kind that is named is on, unless it says otherwise; one that is not is off.
+	if on := edited.Kinds; len(on) != 2 || !on[0].Enabled || on[0].IntervalSeconds != 600 || on[1].Enabled {
+		t.Errorf("of the kinds the server was named: %+v", on)
+	}
+	off := edit
+	off.Kinds = []rest.KindScheduleWrite{{Kind: "server", Enabled: new(bool)}}
+	edited = documentOf[rest.Connection](w.ask(w.admin, "PUT", path, off, "If-Match", strconv.Quote(strconv.FormatInt(edited.Version, 10))).is(200))
+	if edited.Kinds[0].Enabled {
+		t.Errorf("turned off it is %+v", edited.Kinds)
+	}
+	if p := w.ask(w.admin, "POST", path+"/runs", rest.RunRequest{}).problem(409); !strings.HasPrefix(p.Detail, "No kind of the connection is on") {
+		t.Errorf("a run that would read nothing: %+v", p)
 	}
 	for name, tt := range map[string]struct {
 		change   func(*rest.ConnectionWrite)
@@ -149,7 +163,7 @@ func TestConnectionsAreEditedOnlyAtTheirCurrentVersion(t *testing.T) {
 		"no such place":  {func(w *rest.ConnectionWrite) { w.Datacenter = "none" }, "body.datacenter"},
 		"no credential":  {func(w *rest.ConnectionWrite) { w.Credential = "none" }, "body.credential"},
 		"a taken name":   {func(w *rest.ConnectionWrite) { w.Name = "lab two" }, "body.name"},
-		"a foreign kind": {func(w *rest.ConnectionWrite) { w.Kinds = []rest.KindSchedule{{Kind: "network", Enabled: true}} }, "body.kinds.0"},
+		"a foreign kind": {func(w *rest.ConnectionWrite) { w.Kinds = []rest.KindScheduleWrite{{Kind: "network"}} }, "body.kinds.0"},
 	} {
 		bad := connectionOf("other", k.ID)
 		tt.change(&bad)

@@ -123,7 +123,7 @@ func TestFailedRunsAndHeldRemovalsAreTold(t *testing.T) {
 	w := newWorld(t)
 	k := w.agent("lab-1")
 	c := connectionOf("vc", k.ID)
-	c.Kinds = []rest.KindSchedule{{Kind: "server", Enabled: true, IntervalSeconds: 3600}}
+	c.Kinds = []rest.KindScheduleWrite{{Kind: "server", IntervalSeconds: 3600}}
 	made := documentOf[rest.Connection](w.ask(w.admin, "POST", "/api/v1/connections", c).is(201))
 	w.user("anna", access.RoleReader)
 	anna := w.signIn("anna")

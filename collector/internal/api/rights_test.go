@@ -80,7 +80,7 @@ func (w *rightsWorld) site(name, agent, net string) site {
 	st.datacenter = documentOf[rest.Datacenter](w.ask(w.admin, "POST", "/api/v1/datacenters",
 		rest.DatacenterWrite{Name: name + "-dc", Regions: []string{name + "-region"}, RoutingDomain: name + "-nets"}).is(201)).ID
 	c := connectionOf(name+"-conn", agent)
-	c.Datacenter, c.Kinds = st.datacenter, []rest.KindSchedule{{Kind: "server", Enabled: true, IntervalSeconds: 3600}}
+	c.Datacenter, c.Kinds = st.datacenter, []rest.KindScheduleWrite{{Kind: "server", IntervalSeconds: 3600}}
 	st.connection = documentOf[rest.Connection](w.ask(w.admin, "POST", "/api/v1/connections", c).is(201)).ID
 	src := w.source(name + "-conn")
 	src.connection.ID, src.connection.Datacenter = st.connection, st.datacenter

@@ -314,17 +314,18 @@ func kinds(r row, w *rest.ConnectionWrite, plugin rest.Plugin) error {
 	if err != nil || len(names) == 0 {
 		return err
 	}
-	var out []rest.KindSchedule
+	var out []rest.KindScheduleWrite
 	for _, k := range plugin.Kinds {
-		set := rest.KindSchedule{Kind: k.Kind}
-		if i := slices.IndexFunc(w.Kinds, func(x rest.KindSchedule) bool { return x.Kind == k.Kind }); i >= 0 {
+		set := rest.KindScheduleWrite{Kind: k.Kind}
+		if i := slices.IndexFunc(w.Kinds, func(x rest.KindScheduleWrite) bool { return x.Kind == k.Kind }); i >= 0 {
 			set = w.Kinds[i]
 		}
-		set.Enabled = slices.Contains(names, k.Kind)
+		on := slices.Contains(names, k.Kind)
+		set.Enabled = &on
 		out = append(out, set)
 	}
 	for _, name := range names {
-		if !slices.ContainsFunc(out, func(k rest.KindSchedule) bool { return k.Kind == name }) {
+		if !slices.ContainsFunc(out, func(k rest.KindScheduleWrite) bool { return k.Kind == name }) {
 			return &cellError{"kinds", fmt.Sprintf("%q is not read by the plugin %s", name, plugin.Provider)}
 		}
 	}
@@ -343,7 +344,7 @@ func sortedKeys(m map[string]any) []string {
 
 func writeOf(c rest.Connection) rest.ConnectionWrite {
 	w := rest.ConnectionWrite{
-		Name: c.Name, Provider: c.Provider, Settings: c.Settings, Credential: c.Credential, Kinds: c.Kinds, Rules: c.Rules, Paused: c.Paused,
+		Name: c.Name, Provider: c.Provider, Settings: c.Settings, Credential: c.Credential, Kinds: rest.WriteKinds(c.Kinds), Rules: c.Rules, Paused: c.Paused,
 		Precedence: c.Precedence, MaxRequestsPerSecond: c.MaxRequestsPerSecond, MaxParallelRequests: c.MaxParallelRequests, QuietHours: c.QuietHours, TimeZone: c.TimeZone,
 	}
 	if c.Agent != nil {

@@ -50,7 +50,7 @@ func (b *books) CreateConnection(ctx context.Context, c inventory.Caller, w rest
 	}
 	b.writes++
 	x := rest.Connection{ID: fmt.Sprint("c", len(b.connections)+1), Version: 1, Name: w.Name, Provider: w.Provider, Settings: w.Settings, Credential: w.Credential,
-		Agent: &rest.Ref{ID: w.Agent}, Kinds: w.Kinds, Paused: w.Paused}
+		Agent: &rest.Ref{ID: w.Agent}, Kinds: rest.ReadKinds(w.Kinds), Paused: w.Paused}
 	if w.Datacenter != "" {
 		x.Datacenter = &rest.Ref{ID: w.Datacenter}
 	}
@@ -64,7 +64,7 @@ func (b *books) UpdateConnection(ctx context.Context, c inventory.Caller, id str
 	b.writes++
 	i := slices.IndexFunc(b.connections, func(x rest.Connection) bool { return x.ID == id })
 	x := &b.connections[i]
-	x.Version, x.Settings, x.Credential, x.Kinds, x.Paused = version+1, w.Settings, w.Credential, w.Kinds, w.Paused
+	x.Version, x.Settings, x.Credential, x.Kinds, x.Paused = version+1, w.Settings, w.Credential, rest.ReadKinds(w.Kinds), w.Paused
 	return *x, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/adhocore/gronx"
@@ -95,6 +96,9 @@ func (s *Service) RequestRun(ctx context.Context, c inventory.Caller, id string,
 		return "", &inventory.ConflictError{ResourceID: id, Problem: fmt.Sprintf("its agent %q was revoked; give the connection another one", a.doc.Name)}
 	} else if a.doc.Drain != nil {
 		return "", &inventory.ConflictError{ResourceID: id, Problem: fmt.Sprintf("its agent %q is being drained and takes no runs; resume the agent, or give the connection another one", a.doc.Name)}
+	}
+	if !slices.ContainsFunc(d.Kinds, func(k rest.KindSchedule) bool { return k.Enabled }) {
+		return "", &inventory.ConflictError{ResourceID: id, Problem: "no kind of the connection is on, so there is nothing to read; turn one on"}
 	}
 	for _, kind := range kinds {
 		if !enabled(d.Kinds, kind) {

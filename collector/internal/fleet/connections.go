@@ -553,10 +553,10 @@ func usualInterval(d provider.Description, kind string) int64 {
 }
 
 // schedules fills in every kind of the plugin, so that what is off is seen to be off.
-func schedules(d provider.Description, given []rest.KindSchedule) ([]rest.KindSchedule, error) {
+func schedules(d provider.Description, given []rest.KindScheduleWrite) ([]rest.KindSchedule, error) {
 	byKind := map[string]rest.KindSchedule{}
-	for i, k := range given {
-		at := "/kinds/" + strconv.Itoa(i)
+	for i, write := range given {
+		k, at := write.Schedule(), "/kinds/"+strconv.Itoa(i)
 		switch {
 		case !slices.ContainsFunc(d.Kinds, func(x provider.KindSupport) bool { return x.Kind == k.Kind }):
 			return nil, &inventory.InvalidError{Pointer: at, Problem: fmt.Sprintf("the plugin %s does not read the kind %q", d.Provider, k.Kind)}

@@ -259,15 +259,19 @@ func TestConnectionIsChecked(t *testing.T) {
 		{"secret in the settings", func(x *rest.ConnectionWrite) { x.Settings = json.RawMessage(`{"url":"u","password":"p"}`) }, "/settings/password"},
 		{"unknown credential", func(x *rest.ConnectionWrite) { x.Credential = "nothing" }, "/credential"},
 		{"credential for another provider", func(x *rest.ConnectionWrite) { x.Credential = "other" }, "/credential"},
-		{"kind that is not read", func(x *rest.ConnectionWrite) { x.Kinds = []rest.KindSchedule{{Kind: "network"}} }, "/kinds/0"},
+		{"kind that is not read", func(x *rest.ConnectionWrite) { x.Kinds = []rest.KindScheduleWrite{{Kind: "network"}} }, "/kinds/0"},
 		{"interval and cron", func(x *rest.ConnectionWrite) {
-			x.Kinds = []rest.KindSchedule{{Kind: "server", IntervalSeconds: 60, Cron: "@daily"}}
+			x.Kinds = []rest.KindScheduleWrite{{Kind: "server", IntervalSeconds: 60, Cron: "@daily"}}
 		}, "/kinds/0"},
-		{"bad cron", func(x *rest.ConnectionWrite) { x.Kinds = []rest.KindSchedule{{Kind: "server", Cron: "now and then"}} }, "/kinds/0/cron"},
+		{"bad cron", func(x *rest.ConnectionWrite) {
+			x.Kinds = []rest.KindScheduleWrite{{Kind: "server", Cron: "now and then"}}
+		}, "/kinds/0/cron"},
 		{"quiet hours that are none", func(x *rest.ConnectionWrite) { x.QuietHours = []string{"22:00-06:00", "at night"} }, "/quiet_hours/1"},
 		{"time zone that is none", func(x *rest.ConnectionWrite) { x.TimeZone = "Mars/Base" }, "/time_zone"},
 		{"less than no requests", func(x *rest.ConnectionWrite) { x.MaxRequestsPerSecond = -1 }, "/max_requests_per_second"},
-		{"too often", func(x *rest.ConnectionWrite) { x.Kinds = []rest.KindSchedule{{Kind: "server", IntervalSeconds: 1}} }, "/kinds/0/interval_seconds"},
+		{"too often", func(x *rest.ConnectionWrite) {
+			x.Kinds = []rest.KindScheduleWrite{{Kind: "server", IntervalSeconds: 1}}
+		}, "/kinds/0/interval_seconds"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			write := rest.ConnectionWrite{Name: "fine", Provider: "toy", Agent: k.ID, Settings: json.RawMessage(`{"url":"u"}`), Credential: "toy-reader"}

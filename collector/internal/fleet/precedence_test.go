@@ -15,7 +15,7 @@ func TestPrecedence(t *testing.T) {
 	kind := c.Kinds[0]
 	kind.Precedence = 10
 	c, err := w.UpdateConnection(t.Context(), admin, c.ID, c.Version, rest.ConnectionWrite{Name: "toy", Provider: "toy", Agent: one.ID, Settings: c.Settings,
-		Precedence: 700, Kinds: []rest.KindSchedule{kind}})
+		Precedence: 700, Kinds: rest.WriteKinds([]rest.KindSchedule{kind})})
 	if err != nil || c.Precedence != 700 || c.Kinds[0].Precedence != 10 {
 		t.Fatalf("%+v %v", c, err)
 	}

@@ -151,7 +151,7 @@ func TestConnections(t *testing.T) {
 	w := newWorld(t)
 	stop(t, w.ask("web-1"), "cannot_tell", "connection", "No connection")
 	off := w.connect("fra", func(c *rest.ConnectionWrite) {
-		c.Kinds = []rest.KindSchedule{{Kind: "server"}, {Kind: "volume", Enabled: true, IntervalSeconds: 60}}
+		c.Kinds = []rest.KindScheduleWrite{{Kind: "server", Enabled: new(bool)}, {Kind: "volume", IntervalSeconds: 60}}
 	})
 	stop(t, w.ask("web-1", ofKind("server")), "stops_here", "connection", "does not read the kind server", "Turn the kind on")
 	stop(t, w.ask("web-1", ofKind("software")), "stops_here", "connection", "No connection reads the kind software")

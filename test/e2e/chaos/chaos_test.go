@@ -276,7 +276,7 @@ func (p *plant) connect() {
 	}
 	write := rest.ConnectionWrite{Name: "vc", Provider: "vsphere", Agent: agent.ID, Settings: settings, Credential: "vc"}
 	for _, kind := range []string{"server", "volume", "network", "cluster", "storage_pool"} {
-		write.Kinds = append(write.Kinds, rest.KindSchedule{Kind: kind, Enabled: true, IntervalSeconds: 10})
+		write.Kinds = append(write.Kinds, rest.KindScheduleWrite{Kind: kind, IntervalSeconds: 10})
 	}
 	var made rest.Connection
 	p.must(http.MethodPost, "/api/v1/connections", write, &made)

@@ -3411,8 +3411,8 @@ export interface components {
             agent?: string;
             credential?: string;
             datacenter?: string;
-            /** @description Absent: all the plugin's kinds, each at its usual interval */
-            kinds?: components["schemas"]["KindSchedule"][];
+            /** @description Absent: all the plugin's kinds, each at its usual interval; else those that are named, and no other */
+            kinds?: components["schemas"]["KindScheduleWrite"][];
             /** @description Set of documents that makes it; only looked at when it is made */
             managed_by?: string;
             /**
@@ -4053,6 +4053,19 @@ export interface components {
         KindSchedule: {
             cron?: string;
             enabled: boolean;
+            /** Format: int64 */
+            interval_seconds?: number;
+            kind: string;
+            /**
+             * Format: int64
+             * @description For this kind, instead of the connection's
+             */
+            precedence?: number;
+        };
+        KindScheduleWrite: {
+            cron?: string;
+            /** @description Absent is true: a kind that is named is meant to be read */
+            enabled?: boolean;
             /** Format: int64 */
             interval_seconds?: number;
             kind: string;

@@ -41,7 +41,8 @@ export type JoinToken = Schemas['JoinToken']
 export type Connection = Schemas['Connection']
 export type ConnectionHealth = Schemas['ConnectionHealth']
 export type KindHealth = Schemas['KindHealth']
-export type ConnectionWrite = Schemas['ConnectionWrite']
+// Forms say of each kind whether it is on.
+export type ConnectionWrite = Omit<Schemas['ConnectionWrite'], 'kinds'> & { kinds?: KindSchedule[] }
 export type ConnectionFile = Schemas['ConnectionFile']
 export type KindSchedule = Schemas['KindSchedule']
 export type MappingRule = Schemas['MappingRule']
