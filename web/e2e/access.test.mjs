@@ -90,3 +90,43 @@ test('what is granted on a datacenter holds for what stands in it, and a connect
   if (process.env.MAESTRO_E2E_LOOK) await page.screenshot({ path: `${process.env.MAESTRO_E2E_LOOK}/access-connection.png` })
   await close()
 })
+
+// One red dot.
+const dot = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC', 'base64')
+
+test('a team and a user are given pictures, which stand beside their names', async (t) => {
+  const { page, go, close } = await open(browser, facts)
+  const name = unique('Faces')
+  const team = await send(facts, 'POST', '/teams', { name, members: [{ username: facts.username, role: 'lead' }] })
+  t.after(async () => {
+    await send(facts, 'DELETE', `/teams/${team.id}`).catch(() => null)
+    await send(facts, 'DELETE', `/users/${facts.username}/picture`).catch(() => null)
+  })
+  const choose = async (dialog) => {
+    await dialog.locator('input[type=file]').setInputFiles({ name: 'face.png', mimeType: 'image/png', buffer: dot })
+    await page.getByText('The picture is saved').waitFor()
+    await dialog.getByRole('button', { name: 'Remove it' }).waitFor()
+  }
+  await go('/settings/teams')
+  await page.getByRole('button', { name: `Actions for ${name}` }).click()
+  await page.getByRole('menuitem', { name: 'Edit' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.locator('input[type=file]').setInputFiles({ name: 'face.png', mimeType: 'image/png', buffer: Buffer.from('<svg onload="alert(1)">') })
+  await dialog.getByText(/is no picture|cannot be read|PNG/).nth(1).waitFor()
+  await choose(dialog)
+  await dialog.getByRole('button', { name: 'Cancel' }).click()
+  const row = page.getByRole('row').filter({ hasText: name })
+  await row.locator('img').first().waitFor()
+  await go('/settings/users')
+  await page.getByRole('button', { name: `Actions for ${facts.username}` }).click()
+  await page.getByRole('menuitem', { name: 'Edit' }).click()
+  await choose(page.getByRole('dialog'))
+  if (process.env.MAESTRO_E2E_LOOK) await page.screenshot({ path: `${process.env.MAESTRO_E2E_LOOK}/user-picture.png` })
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
+  await page.getByRole('row').filter({ hasText: facts.username }).locator('img').first().waitFor()
+  await go('/settings/teams')
+  await page.waitForFunction((n) => [...document.querySelectorAll('tr, [role=row]')].find((r) => r.textContent.includes(n))?.querySelectorAll('img').length === 2, name)
+  await fit(page, 'teams with faces')
+  if (process.env.MAESTRO_E2E_LOOK) await page.screenshot({ path: `${process.env.MAESTRO_E2E_LOOK}/teams-faces.png` })
+  await close()
+})

@@ -265,6 +265,7 @@ export const q = {
   tenants: () => queryOptions({ queryKey: ['tenants'], queryFn: ({ signal }) => api.get('/api/v1/tenants', { query: all, signal }) }),
   tenantMembers: (id: string) => queryOptions({ queryKey: ['tenants', id, 'members'], queryFn: ({ signal }) => api.get('/api/v1/tenants/{id}/members', { path: { id }, query: all, signal }), enabled: id !== '' }),
   tenantGroups: () => queryOptions({ queryKey: ['tenant-groups'], queryFn: ({ signal }) => api.get('/api/v1/tenant-groups', { query: all, signal }) }),
+  pictures: () => queryOptions({ queryKey: ['pictures'], queryFn: ({ signal }) => api.get('/api/v1/pictures', { query: all, signal }), staleTime: 60_000 }),
   teams: () => queryOptions({ queryKey: ['teams'], queryFn: ({ signal }) => api.get('/api/v1/teams', { query: all, signal }) }),
   access: (kind: string, id: string) =>
     queryOptions({ queryKey: ['access', kind, id], queryFn: ({ signal }) => api.get('/api/v1/access/{kind}/{id}', { path: { kind, id }, signal }), retry: false }),

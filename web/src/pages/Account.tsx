@@ -1,7 +1,7 @@
 // One's own account: name, password, second factor, sessions.
 import { t } from '@lingui/core/macro'
 import { Plural, Trans } from '@lingui/react/macro'
-import { Avatar, Button, FileButton, Modal, PasswordInput, TextInput } from '@mantine/core'
+import { Button, Modal, PasswordInput, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 
@@ -12,6 +12,7 @@ import type { Profile } from '../api/types'
 import { State } from '../parts/marks'
 import { NewPassword } from '../parts/NewPassword'
 import { Page, Panel } from '../parts/Page'
+import { PictureEdit } from '../parts/Picture'
 import { Loading, ProblemPanel } from '../parts/States'
 import { say } from '../parts/toast'
 import { When } from '../parts/When'
@@ -95,28 +96,18 @@ function Providers({ linked }: { linked: number }) {
 function Picture() {
   const client = useQueryClient()
   const session = useQuery(q.session()).data
-  const [error, setError] = useState<unknown>(null)
-  const attempt = async (what: () => Promise<unknown>, done: string) => {
-    setError(null)
-    try {
-      await what()
-      say(done)
-    } catch (err) {
-      setError(err)
-    }
-    void client.invalidateQueries({ queryKey: q.session().queryKey })
-  }
   return (
     <Panel title={t`Picture`}>
-      <div className="row">
-        <Avatar size="lg" name={session?.username ?? ''} src={session?.picture ? `/api/v1/pictures/${session.picture}` : null} alt="" />
-        <FileButton accept="image/png,image/jpeg,image/gif,image/webp" onChange={(file) => { if (file) void attempt(() => api.put('/api/v1/session/picture', { raw: file } as never), t`Your picture is saved`) }}>
-          {(props) => <Button {...props}><Trans>Choose a picture</Trans></Button>}
-        </FileButton>
-        {session?.picture ? <Button onClick={() => void attempt(() => api.delete('/api/v1/session/picture'), t`Your picture is removed`)}><Trans>Remove it</Trans></Button> : null}
-      </div>
-      <p className="muted"><Trans>PNG, JPEG, GIF or WebP of up to 4 MiB; the middle is cut out as a square.</Trans></p>
-      {error ? <ProblemPanel error={error} compact /> : null}
+      <PictureEdit
+        name={session?.username ?? ''}
+        picture={session?.picture}
+        onChoose={(file) => api.put('/api/v1/session/picture', { raw: file } as never)}
+        onRemove={() => api.delete('/api/v1/session/picture')}
+        onDone={() => {
+          void client.invalidateQueries({ queryKey: q.session().queryKey })
+          void client.invalidateQueries({ queryKey: ['pictures'] })
+        }}
+      />
     </Panel>
   )
 }

@@ -1,7 +1,7 @@
 // Teams: people who get rights together. Who reads only a part of the tenant sees the own ones.
 import { t } from '@lingui/core/macro'
 import { Trans } from '@lingui/react/macro'
-import { Button, Checkbox, Menu, Modal, TagsInput, TextInput } from '@mantine/core'
+import { Avatar, Button, Checkbox, Menu, Modal, TagsInput, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconPlus, IconUsersGroup } from '@tabler/icons-react'
 import { useState } from 'react'
@@ -15,10 +15,14 @@ import { useMay, useSession } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { DataTable, type Col } from '../parts/DataTable'
 import { Page } from '../parts/Page'
+import { Face, PictureEdit, usePictures } from '../parts/Picture'
 import { Empty, ProblemPanel } from '../parts/States'
 import { Foreign } from '../parts/Text'
 import { say } from '../parts/toast'
 import { When } from '../parts/When'
+
+/** Faces of a team's members in the list; the names beside them are all there. */
+const mostFaces = 5
 
 const folded = (name: string) => name.trim().toLowerCase()
 
@@ -30,12 +34,13 @@ export default function Teams() {
   const [params, setParams] = useSearchParams()
   const [editing, setEditing] = useState<Team | null>(null)
   const [deleting, setDeleting] = useState<Team | null>(null)
+  const pictureOf = usePictures()
   const refresh = () => void client.invalidateQueries({ queryKey: ['teams'] })
   const leads = (it: Team) => it.members.some((m) => m.role === 'lead' && folded(m.username) === me)
   const cols: Col<Team>[] = [
-    { id: 'name', label: t`Name`, width: 200, cell: (it) => <Foreign text={it.name} max={60} /> },
+    { id: 'name', label: t`Name`, width: 200, cell: (it) => <span className="row-n"><Face name={it.name} picture={pictureOf('team', it.id)} /><Foreign text={it.name} max={60} /></span> },
     { id: 'email', label: t`E-mail`, width: 200, cell: (it) => (it.email ? <Foreign text={it.email} max={40} /> : null) },
-    { id: 'members', label: t`Members`, width: 320, cell: (it) => <Foreign text={it.members.map((m) => (m.role === 'lead' ? t`${m.username} (lead)` : m.username)).join(', ') || t`nobody`} max={120} /> },
+    { id: 'members', label: t`Members`, width: 320, cell: (it) => <span className="row-n">{it.members.length ? <Avatar.Group spacing={6} aria-hidden>{it.members.slice(0, mostFaces).map((m) => <Face key={m.username} name={m.username} picture={pictureOf('user', m.username)} />)}</Avatar.Group> : null}<Foreign text={it.members.map((m) => (m.role === 'lead' ? t`${m.username} (lead)` : m.username)).join(', ') || t`nobody`} max={120} /></span> },
     { id: 'created', label: t`Made`, width: 110, wide: true, cell: (it) => <When at={it.created_at} /> },
     { id: 'act', label: t`Actions`, act: true, width: 90, cell: (it) => (may || leads(it) ? (
       <Menu position="bottom-end" width={180}>
@@ -88,6 +93,8 @@ function Edit({ team, onClose }: { team?: Team; onClose: () => void }) {
   const [error, setError] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
   const mayList = useMay('user.manage')
+  const client = useQueryClient()
+  const pictureOf = usePictures()
   const users = useQuery({ ...q.users(), enabled: mayList })
   const fields = error instanceof Problem ? error.fields : new Map<string, string>()
   const submit = async () => {
@@ -106,6 +113,15 @@ function Edit({ team, onClose }: { team?: Team; onClose: () => void }) {
   return (
     <Modal opened onClose={onClose} title={team ? t`Edit ${team.name}` : t`Make a team`} closeButtonProps={{ 'aria-label': t`Close` }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
+        {team ? (
+          <PictureEdit
+            name={team.name}
+            picture={pictureOf('team', team.id)}
+            onChoose={(file) => api.put('/api/v1/teams/{id}/picture', { path: { id: team.id }, raw: file } as never)}
+            onRemove={() => api.delete('/api/v1/teams/{id}/picture', { path: { id: team.id } })}
+            onDone={() => void client.invalidateQueries({ queryKey: ['pictures'] })}
+          />
+        ) : null}
         <TextInput label={t`Name`} required value={name} onChange={(e) => setName(e.currentTarget.value)} error={fields.get('/name')} data-autofocus autoComplete="off" />
         <TextInput label={t`E-mail`} type="email" value={email} onChange={(e) => setEmail(e.currentTarget.value)} error={fields.get('/email')} autoComplete="off" />
         <TagsInput label={t`Members`} description={t`User names; press Enter after each.`} data={users.data?.items.map((u) => u.username) ?? []} value={members} onChange={setMembers} error={fields.get('/members')} />

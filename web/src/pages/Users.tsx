@@ -16,6 +16,7 @@ import { Confirm } from '../parts/Confirm'
 import { DataTable, type Col } from '../parts/DataTable'
 import { State } from '../parts/marks'
 import { Page } from '../parts/Page'
+import { Face, PictureEdit, usePictures } from '../parts/Picture'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
 import { Foreign, Snippet } from '../parts/Text'
 import { say } from '../parts/toast'
@@ -37,10 +38,11 @@ export default function Users() {
   const [params, setParams] = useSearchParams()
   const [acting, setActing] = useState<{ user: User; act: Act } | null>(null)
   const [given, setGiven] = useState<{ user: User; link: UserLink } | null>(null)
+  const pictureOf = usePictures()
   const refresh = () => void client.invalidateQueries({ queryKey: ['users'] })
   const done = () => { setActing(null); refresh() }
   const cols: Col<User>[] = [
-    { id: 'username', label: t`User name`, width: 150, cell: (u) => <Foreign text={u.username} max={40} /> },
+    { id: 'username', label: t`User name`, width: 170, cell: (u) => <span className="row-n"><Face name={u.display_name || u.username} picture={pictureOf('user', u.username)} /><Foreign text={u.username} max={40} /></span> },
     { id: 'name', label: t`Name`, width: 160, cell: (u) => (u.display_name ? <Foreign text={u.display_name} max={40} /> : null) },
     { id: 'email', label: t`E-mail`, width: 190, cell: (u) => (u.email ? <Foreign text={u.email} max={40} /> : null) },
     { id: 'role', label: t`Role`, width: 130, cell: (u) => (u.groups?.length ? <span title={t`In place of a role`}>{u.groups.join(', ')}</span> : u.role) },
@@ -196,6 +198,8 @@ function Invite({ onClose }: { onClose: () => void }) {
 }
 
 function Edit({ user, own, onClose }: { user: User; own: boolean; onClose: () => void }) {
+  const client = useQueryClient()
+  const pictureOf = usePictures()
   const [draft, setDraft] = useState<Draft>({ display_name: user.display_name, email: user.email, role: user.role, groups: user.groups ?? [] })
   const [disabled, setDisabled] = useState(user.disabled)
   const [error, setError] = useState<unknown>(null)
@@ -216,6 +220,16 @@ function Edit({ user, own, onClose }: { user: User; own: boolean; onClose: () =>
   return (
     <Modal opened onClose={onClose} title={t`Edit ${user.username}`} closeButtonProps={{ 'aria-label': t`Close` }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void submit() }}>
+        <PictureEdit
+          name={user.display_name || user.username}
+          picture={pictureOf('user', user.username)}
+          onChoose={(file) => api.put('/api/v1/users/{username}/picture', { path: { username: user.username }, raw: file } as never)}
+          onRemove={() => api.delete('/api/v1/users/{username}/picture', { path: { username: user.username } })}
+          onDone={() => {
+            void client.invalidateQueries({ queryKey: ['pictures'] })
+            if (own) void client.invalidateQueries({ queryKey: q.session().queryKey })
+          }}
+        />
         <Fields draft={draft} onChange={setDraft} fields={fields} own={own} />
         <Checkbox label={t`Disabled`} description={t`May not sign in; all sessions end at once.`} disabled={own} checked={disabled} onChange={(e) => setDisabled(e.currentTarget.checked)} />
         {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
