@@ -3,6 +3,8 @@ package rest
 import (
 	"encoding/json"
 	"time"
+
+	"maestro.internal/sdk/provider"
 )
 
 // SealedCredential says how the credential of a connection stands that people sealed to its site's agents, and what is
@@ -21,11 +23,41 @@ type SealedCredential struct {
 	OpenedBy    []SealRecipient `json:"opened_by,omitempty" doc:"Who can open it"`
 	Recoverable bool            `json:"recoverable,omitempty" doc:"The offline recovery key can open it"`
 	Advice      string          `json:"advice,omitempty" doc:"Such as to change a password that a revoked agent could open"`
+	CheckedAt   time.Time       `json:"checked_at,omitzero" doc:"When the agent had found that it works, before it was used; absent for one that was used without a check"`
+	AgeDays     int             `json:"age_days,omitempty" doc:"Whole days since it was entered"`
+	RotateBy    time.Time       `json:"rotate_by,omitzero" doc:"When it is due to be rotated, if the tenant has said after how many days"`
+	Due         bool            `json:"due,omitempty" doc:"It is older than the tenant wants"`
+	// Candidate is a new credential that is not used yet.
+	Candidate *SealedCandidate `json:"candidate,omitempty" doc:"A new credential that is used once the agent has found that it works"`
 	// What to seal another one with.
 	Tenant     string          `json:"tenant"`
 	Targets    json.RawMessage `json:"targets" doc:"Settings that say where the values are sent, by JSON pointer; they are bound to"`
 	Wanted     []SealVariable  `json:"wanted" doc:"Variables that the plugin takes from a sealed credential"`
 	Recipients []SealRecipient `json:"recipients" doc:"Whom to seal to"`
+}
+
+// SealedCandidate is a new credential, kept beside the one in use until the connection's agent has found that everything may be read with it.
+type SealedCandidate struct {
+	State     string                `json:"state" enum:"checking,refused" doc:"checking: its agent has been asked; refused: it does not work, and the one in use stays"`
+	Variables []string              `json:"variables" doc:"Names of the sealed values"`
+	SealedAt  time.Time             `json:"sealed_at"`
+	SealedBy  string                `json:"sealed_by"`
+	AskedAt   time.Time             `json:"asked_at" doc:"When the agent was asked last"`
+	CheckedAt time.Time             `json:"checked_at,omitzero" doc:"When it answered"`
+	Error     string                `json:"error,omitempty" doc:"Why it was refused, in the provider's own words where it said something; while it is checked: what it waits for"`
+	Report    *provider.CheckReport `json:"report,omitempty" doc:"What was checked, and the policy to paste that would grant what is missing"`
+}
+
+// CredentialRotation is after how long a tenant wants its sealed credentials to be rotated.
+type CredentialRotation struct {
+	EveryDays int       `json:"every_days" minimum:"0" maximum:"3650" doc:"0 for no reminder"`
+	SetAt     time.Time `json:"set_at,omitzero" readOnly:"true"`
+	SetBy     string    `json:"set_by,omitempty" readOnly:"true"`
+}
+
+// CredentialRotationWrite sets it.
+type CredentialRotationWrite struct {
+	EveryDays int `json:"every_days" minimum:"0" maximum:"3650" doc:"0 for no reminder"`
 }
 
 // SealVariable is a value that a plugin understands.
@@ -59,6 +91,7 @@ type SealedWrap struct {
 
 // SealedMany is for entering one credential for many connections: each has an envelope of its own.
 type SealedMany struct {
+	Check bool         `json:"check,omitempty" doc:"Use each only once its agent has found that it works; what is in use stays until then"`
 	Items []SealedItem `json:"items" minItems:"1" maxItems:"200"`
 }
 

@@ -61,6 +61,13 @@ type Fleet interface {
 	Seal(ctx context.Context, c inventory.Caller, connection string, e rest.SealedEnvelope) (rest.SealedCredential, error)
 	Unseal(ctx context.Context, c inventory.Caller, connection string) error
 	AddWraps(ctx context.Context, c inventory.Caller, connection string, w rest.SealedWraps) (rest.SealedCredential, error)
+	// Rotate keeps what somebody sealed until the agent has found that it works, and uses it then. Until then it is a candidate.
+	Rotate(ctx context.Context, c inventory.Caller, connection string, e rest.SealedEnvelope) (rest.SealedCredential, error)
+	CheckCandidate(ctx context.Context, c inventory.Caller, connection string) (rest.SealedCredential, error)
+	DiscardCandidate(ctx context.Context, c inventory.Caller, connection string) error
+	// Rotation is after how many days credentials are due.
+	Rotation(ctx context.Context, c inventory.Caller) (rest.CredentialRotation, error)
+	SetRotation(ctx context.Context, c inventory.Caller, days int) (rest.CredentialRotation, error)
 	RecoveryKey(ctx context.Context, c inventory.Caller) (rest.RecoveryKey, error)
 	SetRecoveryKey(ctx context.Context, c inventory.Caller, key []byte) (rest.RecoveryKey, error)
 

@@ -25,11 +25,19 @@ func (s *Server) sealingRoutes() {
 	handle(s, route{method: "GET", path: "/sealed-credentials", id: "list-sealed-credentials", tag: tag, action: access.Read,
 		summary: "How the credential of each connection stands that was sealed to its site's agents, and what to seal another with"}, s.listSealed)
 	handle(s, route{method: "POST", path: "/sealed-credentials", id: "seal-many", tag: tag, action: access.ManageConnections, maxBody: maxSealedMany,
-		summary: "Keep sealed credentials for many connections, each in place of what it had; says of each how it went"}, s.sealMany)
+		summary: "Keep sealed credentials for many connections, each in place of what it had, or (check) once its agent has found that it works; says of each how it went"}, s.sealMany)
 	handle(s, route{method: "GET", path: "/sealed-credentials/{id}", id: "get-sealed-credential", tag: tag, action: access.Read,
 		summary: "That of one connection"}, s.getSealed)
 	handle(s, route{method: "PUT", path: "/sealed-credentials/{id}", id: "seal", tag: tag, action: access.ManageConnections,
 		summary: "Keep what was sealed for a connection, in place of what it had"}, s.seal)
+	handle(s, route{method: "POST", path: "/sealed-credentials/{id}/candidate/check", id: "check-sealed-candidate", tag: tag, action: access.ManageConnections,
+		summary: "Ask the agent again whether a new credential works; it is used when it does"}, s.checkCandidate)
+	handle(s, route{method: "DELETE", path: "/sealed-credentials/{id}/candidate", id: "discard-sealed-candidate", tag: tag, action: access.ManageConnections,
+		summary: "Forget a new credential that is not used yet; the one in use stays"}, s.discardCandidate)
+	handle(s, route{method: "GET", path: "/credential-rotation", id: "get-credential-rotation", tag: tag, action: access.ReadSettings,
+		summary: "After how many days sealed credentials are due to be rotated"}, s.getRotation)
+	handle(s, route{method: "PUT", path: "/credential-rotation", id: "set-credential-rotation", tag: tag, action: access.ManageConnections,
+		summary: "Say after how many days sealed credentials are due to be rotated"}, s.setRotation)
 	handle(s, route{method: "DELETE", path: "/sealed-credentials/{id}", id: "unseal", tag: tag, action: access.ManageConnections,
 		summary: "Forget the sealed credential of a connection"}, s.unseal)
 	handle(s, route{method: "GET", path: "/sealed-credentials/{id}/envelope", id: "get-sealed-envelope", tag: tag, action: access.ManageConnections,
@@ -76,7 +84,11 @@ func (s *Server) sealMany(ctx context.Context, c access.Caller, in *bodyIn[rest.
 	var done rest.SealedResults
 	for _, item := range in.Body.Items {
 		result := rest.SealedResult{Connection: item.Connection, OK: true}
-		if _, err := s.opt.Fleet.Seal(ctx, domainCaller(c), item.Connection, item.Envelope); err != nil {
+		keep := s.opt.Fleet.Seal
+		if in.Body.Check {
+			keep = s.opt.Fleet.Rotate
+		}
+		if _, err := keep(ctx, domainCaller(c), item.Connection, item.Envelope); err != nil {
 			why, ok := refusal(err)
 			if !ok {
 				return nil, fmt.Errorf("seal for connection %s: %w", item.Connection, err)
@@ -108,6 +120,33 @@ func (s *Server) unseal(ctx context.Context, c access.Caller, in *idIn) (*none, 
 		return nil, orNotFound(err, "sealed credential")
 	}
 	return &none{}, nil
+}
+
+func (s *Server) checkCandidate(ctx context.Context, c access.Caller, in *idIn) (*out[rest.SealedCredential], error) {
+	return sealedAnswer(s.opt.Fleet.CheckCandidate(ctx, domainCaller(c), in.ID))
+}
+
+func (s *Server) discardCandidate(ctx context.Context, c access.Caller, in *idIn) (*none, error) {
+	if err := s.opt.Fleet.DiscardCandidate(ctx, domainCaller(c), in.ID); err != nil {
+		return nil, orNotFound(err, "connection")
+	}
+	return &none{}, nil
+}
+
+func (s *Server) getRotation(ctx context.Context, c access.Caller, _ *empty) (*out[rest.CredentialRotation], error) {
+	r, err := s.opt.Fleet.Rotation(ctx, domainCaller(c))
+	if err != nil {
+		return nil, err
+	}
+	return &out[rest.CredentialRotation]{Body: r}, nil
+}
+
+func (s *Server) setRotation(ctx context.Context, c access.Caller, in *bodyIn[rest.CredentialRotationWrite]) (*out[rest.CredentialRotation], error) {
+	r, err := s.opt.Fleet.SetRotation(ctx, domainCaller(c), in.Body.EveryDays)
+	if err != nil {
+		return nil, err
+	}
+	return &out[rest.CredentialRotation]{Body: r}, nil
 }
 
 func (s *Server) getEnvelope(ctx context.Context, c access.Caller, in *idIn) (*out[rest.SealedEnvelope], error) {

@@ -28,6 +28,8 @@ const (
 	CommandResend = "resend"
 	// CommandChoices asks what a setting may be.
 	CommandChoices = "choices"
+	// CommandVerify is a check with a credential that is to be used if it works. To the agent it is a check like any other.
+	CommandVerify = "verify"
 
 	statePending = "pending"
 	stateSent    = "sent"
@@ -50,18 +52,20 @@ type Command struct {
 }
 
 type commandDoc struct {
-	Agent      string     `json:"agent"`
-	Type       string     `json:"type"`
-	RunID      string     `json:"run_id,omitempty"`
-	Connection string     `json:"connection"`
-	Epoch      int64      `json:"epoch"`
-	Kinds      []string   `json:"kinds,omitempty"`
-	Question   *question  `json:"question,omitempty"`
-	State      string     `json:"state"`
-	Error      string     `json:"error,omitempty"`
-	Detail     string     `json:"detail,omitempty"` // JSON as text
-	CreatedAt  store.Time `json:"created_at"`
-	UpdatedAt  store.Time `json:"updated_at"`
+	Agent      string    `json:"agent"`
+	Type       string    `json:"type"`
+	RunID      string    `json:"run_id,omitempty"`
+	Connection string    `json:"connection"`
+	Epoch      int64     `json:"epoch"`
+	Kinds      []string  `json:"kinds,omitempty"`
+	Question   *question `json:"question,omitempty"`
+	// Candidate is the credential that is checked, by its name.
+	Candidate string     `json:"candidate,omitempty"`
+	State     string     `json:"state"`
+	Error     string     `json:"error,omitempty"`
+	Detail    string     `json:"detail,omitempty"` // JSON as text
+	CreatedAt store.Time `json:"created_at"`
+	UpdatedAt store.Time `json:"updated_at"`
 }
 
 func (s *Service) command(ctx context.Context, tenant string, d commandDoc) (string, error) {
@@ -227,6 +231,17 @@ func (s *Service) Due(ctx context.Context, k Known) ([]Command, error) {
 				next = stateFailed
 			}
 		}
+		tried := Assignment{}
+		if o.doc.Type == CommandVerify && next == stateSent {
+			tried = assignment(x)
+			there, err := s.withCandidate(ctx, k, o.doc, &tried)
+			if err != nil {
+				return nil, err
+			}
+			if !there {
+				next = stateFailed // nobody waits for the answer any more
+			}
+		}
 		if o.doc.Type == CommandRun && draining { // asked for while the drain began, or given back by a session that broke
 			next = stateFailed
 			if err := s.opt.Inventory.FailRun(ctx, k.Tenant, o.doc.RunID, "its agent is being drained and had not begun it"); err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -238,6 +253,9 @@ func (s *Service) Due(ctx context.Context, k Known) ([]Command, error) {
 				return errRaced
 			}
 			c.doc.State, c.doc.UpdatedAt = next, store.At(s.now())
+			if c.doc.Type == CommandVerify && next == stateSent {
+				c.doc.Epoch = x.doc.Epoch // of what is checked; the answer is good for nothing else
+			}
 			return nil
 		})
 		if errors.Is(err, errRaced) {
@@ -258,7 +276,9 @@ func (s *Service) Due(ctx context.Context, k Known) ([]Command, error) {
 					return nil, err
 				}
 			}
-			command.Assignment = a[0]
+			if command.Assignment = a[0]; o.doc.Type == CommandVerify {
+				command.Type, command.Assignment = CommandCheck, tried
+			}
 			out = append(out, command)
 		}
 	}
@@ -288,6 +308,9 @@ func (s *Service) Answered(ctx context.Context, k Known, id string, ok bool, pro
 	}
 	if o.doc.Agent == k.ID && o.doc.Type == CommandCancel {
 		return s.canceled(ctx, k, o.doc.RunID, ok)
+	}
+	if o.doc.Agent == k.ID && o.doc.Type == CommandVerify {
+		return s.judge(ctx, k.Tenant, o.doc)
 	}
 	if o.doc.Agent == k.ID && o.doc.Type == CommandRun && !ok {
 		return s.opt.Inventory.FailRun(ctx, k.Tenant, o.doc.RunID, "the agent did not begin it: "+foreign(problem))

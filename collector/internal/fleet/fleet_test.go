@@ -29,6 +29,7 @@ type world struct {
 	audit     *audit.Log
 	inventory *inventory.Service
 	now       time.Time
+	store     store.Store
 	// files says that the plugin of the agents reads files.
 	files bool
 }
@@ -52,7 +53,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = st.Close() })
-	w.audit = audit.New(st, clock)
+	w.store, w.audit = st, audit.New(st, clock)
 	w.inventory = inventory.New(inventory.Options{Store: st, Audit: w.audit, Clock: clock})
 	if err := w.inventory.Prepare(t.Context()); err != nil {
 		t.Fatal(err)

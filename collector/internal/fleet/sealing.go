@@ -40,7 +40,15 @@ type sealedDoc struct {
 	Problem string `json:"problem,omitempty"`
 	// Exposed names agents that were shut out after they could open it.
 	Exposed []string `json:"exposed,omitempty"`
+	// CheckedAt is when an agent had found that it works, before it was used; zero for one that was used unchecked.
+	CheckedAt store.Time `json:"checked_at,omitzero"`
+	// Candidate is to be used in its place once it was checked, and Untold what became of one. rotation.go.
+	Candidate *candidateDoc `json:"candidate,omitempty"`
+	Untold    *untoldDoc    `json:"untold,omitempty"`
 }
+
+// used says whether there is a credential in use, and not only a candidate.
+func (d sealedDoc) used() bool { return d.Header != "" }
 
 const lacking = "yes"
 
@@ -191,14 +199,14 @@ func (c circle) sealView(o object[connectionDoc], row *sealedDoc, desc *provider
 			}
 		}
 	}
-	if row == nil {
+	if row == nil || !row.used() {
 		return out, nil
 	}
 	h, err := sealed.ParseHeader(row.Header)
 	if err != nil {
 		return out, fmt.Errorf("read sealed credential of %s: %w", o.id, err)
 	}
-	out.Variables, out.SealedAt, out.SealedBy = h.Variables, row.SealedAt.Time, row.SealedBy
+	out.Variables, out.SealedAt, out.SealedBy, out.CheckedAt = h.Variables, row.SealedAt.Time, row.SealedBy, row.CheckedAt.Time
 	for _, w := range row.Wraps {
 		if m, ok := c.members[w.Recipient]; ok {
 			out.OpenedBy = append(out.OpenedBy, m)
@@ -283,6 +291,10 @@ func (s *Service) sealViews(ctx context.Context, c inventory.Caller, conns []obj
 	if err != nil {
 		return nil, err
 	}
+	rotation, err := s.rotation(ctx, c.Tenant)
+	if err != nil {
+		return nil, err
+	}
 	find := s.finder(ctx, c.Tenant, circle)
 	out := make([]rest.SealedCredential, len(conns))
 	for i, o := range conns {
@@ -293,8 +305,17 @@ func (s *Service) sealViews(ctx context.Context, c inventory.Caller, conns []obj
 		if out[i], err = circle.sealView(o, rows[o.id], desc); err != nil {
 			return nil, err
 		}
+		rotation.age(&out[i], s.now())
+		if row := rows[o.id]; row != nil {
+			if out[i].Candidate, err = circle.candidateView(o, row.Candidate, func(d agentDoc) bool { return s.status(d) != "online" }); err != nil {
+				return nil, err
+			}
+		}
 		if !c.TenantWide { // agents are not theirs to know
 			out[i].Recipients, out[i].OpenedBy, out[i].Reason, out[i].Advice = []rest.SealRecipient{}, nil, "", ""
+			if x := out[i].Candidate; x != nil {
+				x.Error, x.Report = "", nil
+			}
 		}
 	}
 	return out, nil
@@ -359,6 +380,9 @@ func (s *Service) Envelope(ctx context.Context, c inventory.Caller, connection s
 		return rest.SealedEnvelope{}, err
 	}
 	o, err := load[sealedDoc](ctx, s.opt.Store, tSealed, c.Tenant, sealedID(c.Tenant, connection))
+	if err == nil && !o.doc.used() {
+		err = store.ErrNotFound
+	}
 	out := rest.SealedEnvelope{Header: o.doc.Header, Ciphertext: o.doc.Ciphertext}
 	for _, w := range o.doc.Wraps {
 		out.Wraps = append(out.Wraps, rest.SealedWrap(w))
@@ -366,7 +390,7 @@ func (s *Service) Envelope(ctx context.Context, c inventory.Caller, connection s
 	return out, err
 }
 
-// Seal keeps what somebody sealed for a connection, in place of what was there.
+// Seal keeps what somebody sealed for a connection, in place of what was there, candidates included: it is used at once.
 func (s *Service) Seal(ctx context.Context, c inventory.Caller, connection string, e rest.SealedEnvelope) (rest.SealedCredential, error) {
 	o, err := s.connection(ctx, c, connection)
 	if err != nil {
@@ -466,13 +490,15 @@ func (s *Service) putSealed(ctx context.Context, tenant string, doc sealedDoc) (
 		return false, err
 	}
 	_, err = change(ctx, s, tSealed, tenant, id, func(o *object[sealedDoc]) error {
+		replaced = o.doc.used()
+		doc.Untold = o.doc.Untold
 		o.doc = doc
 		return nil
 	})
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, errRaced) {
 		err = &inventory.ConflictError{ResourceID: doc.Connection, Problem: "somebody else changes its credential; try again"}
 	}
-	return true, err
+	return replaced, err
 }
 
 // Unseal forgets the sealed credential of a connection.

@@ -36,7 +36,7 @@ func (s *Service) withSealed(ctx context.Context, k Known, list []Assignment) er
 	own := agent.doc.fingerprint()
 	for i := range list {
 		row, ok := rows[list[i].ConnectionID]
-		if !ok {
+		if !ok || !row.used() {
 			continue
 		}
 		e, _ := row.envelope().For(own)
@@ -278,6 +278,12 @@ func (s *Service) settleOne(ctx context.Context, c circle, row store.Row, conns 
 	if !ok {
 		return s.dropSealed(ctx, o.tenant, o.doc.Connection) // what a crash left of a deleted connection
 	}
+	if !o.doc.used() && o.doc.Candidate == nil && o.doc.Untold == nil { // what a discarded candidate left
+		if err := write(ctx, s.opt.Store, tSealed, store.Delete, o); err != nil && !errors.Is(err, errRaced) {
+			return err
+		}
+		return nil
+	}
 	want := c.recipients(conn.doc)
 	if next := o.doc.clone(); !c.differs(&next, o.doc, want) {
 		return nil
@@ -316,11 +322,19 @@ func (c circle) differs(d *sealedDoc, before sealedDoc, want []rest.SealRecipien
 func (s *Service) sweepSealed(ctx context.Context) error {
 	q := store.Query{Table: tSealed, AllTenants: true}
 	tenants := map[string]bool{}
+	var pending []object[sealedDoc]
 	err := store.Each(ctx, s.opt.Store, q, func(row store.Row) error {
 		tenants[row.Tenant] = true
-		return nil
+		o, err := decode[sealedDoc](row)
+		if checking := o.doc.Candidate != nil && o.doc.Candidate.State == candidateChecking; checking || o.doc.Untold != nil {
+			pending = append(pending, o)
+		}
+		return err
 	})
 	if err != nil {
+		return err
+	}
+	if err := s.sweepCandidates(ctx, pending); err != nil {
 		return err
 	}
 	for tenant := range tenants {
