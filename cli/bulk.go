@@ -140,5 +140,9 @@ func (a *app) sealImported(ctx context.Context, c *client.Client, done rest.Conn
 	if err != nil {
 		return err
 	}
-	return a.sealAll(ctx, c, terms, values)
+	sealed, err := a.sealAll(ctx, c, false, terms, values)
+	if err != nil {
+		return err
+	}
+	return a.printSealed(terms, sealed)
 }

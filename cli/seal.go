@@ -25,6 +25,8 @@ import (
 type sealing struct {
 	set, files []string
 	only       []string
+	// tried says that each is used only once its agent has found that it works.
+	tried bool
 }
 
 func sealedPath(id string) string { return "/sealed-credentials/" + url.PathEscape(id) }
@@ -36,7 +38,8 @@ func (a *app) seal() *cobra.Command {
 		Use: "seal CONNECTION...", Short: "Enter the credential of connections, encrypted here for their agents",
 		Long: "Enter the credential of a connection. It is encrypted on this machine to the agents of the connection's site, and to the recovery key\n" +
 			"if there is one; the collector keeps what it cannot read. It is bound to the connection and to where its settings say that it is sent.\n" +
-			"Several connections of one plugin get the same values, each encrypted for itself: that is how a password is rotated that many use.\n" +
+			"Several connections of one plugin get the same values, each encrypted for itself. What was there is replaced at once, unchecked:\n" +
+			"`maestro sealed rotate` has the new values tried first.\n" +
 			"Values are asked for without echo, or come from files (--file NAME=PATH; - is standard input). --set is for what is no secret.\n" +
 			"With --only nothing is sealed to a key that is not named: compare with `maestro-agent status` on the agent's machine.",
 		Example: "  maestro seal vcenter-fra\n  maestro seal vcenter-fra vcenter-ber --set VSPHERE_USERNAME=maestro@vsphere.local --file VSPHERE_PASSWORD=pw.txt",
@@ -46,23 +49,21 @@ func (a *app) seal() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, t := range terms {
-				if err := s.check(t); err != nil {
-					return err
-				}
-				fmt.Fprintf(a.env.Err, "%s: to be sent to %s; readable by %s\n", output.Clean(t.Connection.Name), output.Clean(placesOf(t.Targets)), output.Clean(recipientsOf(t.Recipients)))
-			}
-			values, err := a.values(s, terms[0])
+			done, err := a.enter(cmd.Context(), c, s, terms)
 			if err != nil {
 				return err
 			}
-			return a.sealAll(cmd.Context(), c, terms, values)
+			return a.printSealed(terms, done)
 		}),
 	}
+	s.flags(cmd)
+	return cmd
+}
+
+func (s *sealing) flags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&s.set, "set", nil, "`NAME=VALUE` of a variable that is no secret")
 	cmd.Flags().StringArrayVar(&s.files, "file", nil, "`NAME=PATH` of a file with the value of a variable; - is standard input")
 	cmd.Flags().StringSliceVar(&s.only, "only", nil, "`fingerprints` of the keys that it may be sealed to; any other is refused")
-	return cmd
 }
 
 // sealTerms are the connections by name or id, all of one plugin.
@@ -194,24 +195,44 @@ func (a *app) valueOf(path string) (string, error) {
 	return value, nil
 }
 
-// sealAll encrypts for each connection by itself and hands all of it over at once.
-func (a *app) sealAll(ctx context.Context, c *client.Client, terms []rest.SealedCredential, values map[string]string) error {
+// enter says for whom the values will be, takes them and hands them over.
+func (a *app) enter(ctx context.Context, c *client.Client, s sealing, terms []rest.SealedCredential) (rest.SealedResults, error) {
+	var done rest.SealedResults
+	for _, t := range terms {
+		if err := s.check(t); err != nil {
+			return done, err
+		}
+		fmt.Fprintf(a.env.Err, "%s: to be sent to %s; readable by %s\n", output.Clean(t.Connection.Name), output.Clean(placesOf(t.Targets)), output.Clean(recipientsOf(t.Recipients)))
+	}
+	values, err := a.values(s, terms[0])
+	if err != nil {
+		return done, err
+	}
+	return a.sealAll(ctx, c, s.tried, terms, values)
+}
+
+// sealAll encrypts for each connection by itself and hands all of it over at once, to be used now or once it was tried.
+func (a *app) sealAll(ctx context.Context, c *client.Client, tried bool, terms []rest.SealedCredential, values map[string]string) (rest.SealedResults, error) {
 	var done rest.SealedResults
 	for part := range slices.Chunk(terms, 200) {
-		var body rest.SealedMany
+		body := rest.SealedMany{Check: tried}
 		for _, t := range part {
 			e, err := envelopeFor(t, values, a.env.Now())
 			if err != nil {
-				return err
+				return done, err
 			}
 			body.Items = append(body.Items, rest.SealedItem{Connection: t.ID, Envelope: e})
 		}
 		var results rest.SealedResults
 		if err := c.Do(ctx, client.Request{Method: http.MethodPost, Path: "/sealed-credentials", Body: body}, &results); err != nil {
-			return err
+			return done, err
 		}
 		done.Items = append(done.Items, results.Items...)
 	}
+	return done, nil
+}
+
+func (a *app) printSealed(terms []rest.SealedCredential, done rest.SealedResults) error {
 	refused := 0
 	table := output.Table{Header: []string{"CONNECTION", "RESULT"}}
 	for i, r := range done.Items {

@@ -23,20 +23,23 @@ import (
 // sealed lists and keeps up the credentials that `maestro seal` made.
 func (a *app) sealed() *cobra.Command {
 	var f listFlags
-	var reenter bool
+	var reenter, due bool
 	cmd := &cobra.Command{
 		Use: "sealed", Short: "List sealed credentials, those to be entered again, and the recovery key", Args: cobra.NoArgs,
 		Long: "List how the sealed credentials of the connections stand: ready, waiting for the key from another agent, or to be entered again because\n" +
-			"no agent can open them any more or because the settings that they are bound to have changed.",
-		Example: "  maestro sealed\n  maestro sealed --reenter\n  maestro sealed recovery-key make recovery.pem",
+			"no agent can open them any more or because the settings that they are bound to have changed. `new` is a new one that is not used yet:\n" +
+			"checking while its agent tries it, refused when it does not work.",
+		Example: "  maestro sealed\n  maestro sealed --reenter\n  maestro sealed --due\n  maestro sealed rotate --filter 'provider = vsphere' --file VSPHERE_PASSWORD=new.txt --set VSPHERE_USERNAME=maestro@vsphere.local\n  maestro sealed recovery-key make recovery.pem",
 		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 			switch {
-			case reenter && f.filter != "":
-				return usageError{errors.New("want one of --reenter and --filter")}
+			case reenter && f.filter != "" || due && f.filter != "" || reenter && due:
+				return usageError{errors.New("want one of --reenter, --due and --filter")}
+			case due:
+				f.filter = `due = true`
 			case reenter:
 				f.filter = `state = "reenter"`
 			}
-			return printList(a, cmd, c, "/sealed-credentials", f, []string{"connection", "state", "variables", "sealed", "opened by", "reason"}, func(x rest.SealedCredential, now time.Time) []string {
+			return printList(a, cmd, c, "/sealed-credentials", f, []string{"connection", "state", "variables", "sealed", "by", "new", "opened by", "reason"}, func(x rest.SealedCredential, now time.Time) []string {
 				var names []string
 				for _, r := range x.OpenedBy {
 					names = append(names, r.Name)
@@ -45,13 +48,22 @@ func (a *app) sealed() *cobra.Command {
 				if !x.SealedAt.IsZero() {
 					sealedAt = output.Ago(x.SealedAt, now)
 				}
-				return []string{x.Connection.Name, x.State, strings.Join(x.Variables, " "), sealedAt, strings.Join(names, ", "), strings.TrimSpace(x.Reason + " " + x.Advice)}
+				if x.Due {
+					sealedAt += ", due"
+				}
+				fresh, why := "-", []string{x.Reason, x.Advice}
+				if x.Candidate != nil {
+					fresh, why = x.Candidate.State, append(why, x.Candidate.Error)
+				}
+				why = slices.DeleteFunc(why, func(s string) bool { return s == "" })
+				return []string{x.Connection.Name, x.State, strings.Join(x.Variables, " "), sealedAt, x.SealedBy, fresh, strings.Join(names, ", "), strings.Join(why, " ")}
 			})
 		}),
 	}
 	f.add(cmd)
 	cmd.Flags().BoolVar(&reenter, "reenter", false, "only those that have to be entered again")
-	cmd.AddCommand(a.sealedDelete(), a.sealedOpen(), a.sealedRecover(), a.recoveryKey())
+	cmd.Flags().BoolVar(&due, "due", false, "only those that are older than `maestro sealed reminder` says")
+	cmd.AddCommand(a.sealedRotate(), a.sealedRetry(), a.sealedDiscard(), a.sealedReminder(), a.sealedDelete(), a.sealedOpen(), a.sealedRecover(), a.recoveryKey())
 	return cmd
 }
 
