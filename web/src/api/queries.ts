@@ -6,7 +6,7 @@ import { kindsPage } from './early'
 import { every, live as stream } from './live'
 import { place } from './place'
 import { Problem } from './problem'
-import type { KindInfo, Run, Session } from './types'
+import type { KindInfo, Run, SealedCredential, Session } from './types'
 import { inLanguage } from '../kinds/language'
 
 export const queryClient = new QueryClient({
@@ -23,10 +23,13 @@ export const queryClient = new QueryClient({
 })
 
 const slow = 30_000
+const soon = 1_500
 const all = { page_size: 1000 }
 
 /** Runs that still move are asked for every two seconds, unless events tell of them. */
 export const moving = (r: Pick<Run, 'state'>) => r.state === 'queued' || r.state === 'running'
+/** A new credential that the agent tries just now. */
+const isTried = (x: Pick<SealedCredential, 'candidate'>) => x.candidate?.state === 'checking'
 const fast = (ms: number) => (stream.stands() ? 15_000 : ms)
 export const pace = (runs: readonly Run[] | undefined, idle = 10_000) => (runs?.some(moving) ? fast(2000) : every(idle)())
 
@@ -139,8 +142,9 @@ export const q = {
       queryFn: ({ signal }) => api.get('/api/v1/connections/{id}/files', { path: { id }, query: { page_size: 200, order_by: 'name' }, signal }),
       refetchInterval: slow,
     }),
-  sealed: () => queryOptions({ queryKey: ['sealed'], queryFn: ({ signal }) => api.get('/api/v1/sealed-credentials', { query: { page_size: 1000 }, signal }), refetchInterval: slow }),
-  sealedOf: (id: string) => queryOptions({ queryKey: ['sealed', id], queryFn: ({ signal }) => api.get('/api/v1/sealed-credentials/{id}', { path: { id }, signal }), refetchInterval: slow }),
+  sealed: () => queryOptions({ queryKey: ['sealed'], queryFn: ({ signal }) => api.get('/api/v1/sealed-credentials', { query: { page_size: 1000 }, signal }), refetchInterval: (list) => ((list.state.data?.items ?? []).some(isTried) ? soon : slow) }),
+  sealedOf: (id: string) => queryOptions({ queryKey: ['sealed', id], queryFn: ({ signal }) => api.get('/api/v1/sealed-credentials/{id}', { path: { id }, signal }), refetchInterval: (one) => (one.state.data && isTried(one.state.data) ? soon : slow) }),
+  credentialRotation: () => queryOptions({ queryKey: ['sealed', 'rotation'], queryFn: ({ signal }) => api.get('/api/v1/credential-rotation', { signal }) }),
   recoveryKey: () => queryOptions({ queryKey: ['sealed', 'recovery-key'], queryFn: ({ signal }) => api.get('/api/v1/recovery-key', { signal }) }),
   operations: () =>
     queryOptions({

@@ -602,6 +602,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/credential-rotation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** After how many days sealed credentials are due to be rotated */
+        get: operations["get-credential-rotation"];
+        /** Say after how many days sealed credentials are due to be rotated */
+        put: operations["set-credential-rotation"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datacenters": {
         parameters: {
             query?: never;
@@ -1964,7 +1982,7 @@ export interface paths {
         /** How the credential of each connection stands that was sealed to its site's agents, and what to seal another with */
         get: operations["list-sealed-credentials"];
         put?: never;
-        /** Keep sealed credentials for many connections, each in place of what it had; says of each how it went */
+        /** Keep sealed credentials for many connections, each in place of what it had, or (check) once its agent has found that it works; says of each how it went */
         post: operations["seal-many"];
         delete?: never;
         options?: never;
@@ -1986,6 +2004,40 @@ export interface paths {
         post?: never;
         /** Forget the sealed credential of a connection */
         delete: operations["unseal"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sealed-credentials/{id}/candidate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forget a new credential that is not used yet; the one in use stays */
+        delete: operations["discard-sealed-candidate"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sealed-credentials/{id}/candidate/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask the agent again whether a new credential works; it is used when it does */
+        post: operations["check-sealed-candidate"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -3503,6 +3555,23 @@ export interface components {
         CredentialRef: {
             name: string;
             providers?: string[];
+        };
+        CredentialRotation: {
+            /**
+             * Format: int64
+             * @description 0 for no reminder
+             */
+            every_days: number;
+            /** Format: date-time */
+            readonly set_at?: string;
+            readonly set_by?: string;
+        };
+        CredentialRotationWrite: {
+            /**
+             * Format: int64
+             * @description 0 for no reminder
+             */
+            every_days: number;
         };
         CustomField: {
             /** @description Of type choice */
@@ -5599,12 +5668,52 @@ export interface components {
             /** @description Why what it has is not watched */
             unwatched?: string;
         };
+        SealedCandidate: {
+            /**
+             * Format: date-time
+             * @description When the agent was asked last
+             */
+            asked_at: string;
+            /**
+             * Format: date-time
+             * @description When it answered
+             */
+            checked_at?: string;
+            /** @description Why it was refused, in the provider's own words where it said something; while it is checked: what it waits for */
+            error?: string;
+            /** @description What was checked, and the policy to paste that would grant what is missing */
+            report?: components["schemas"]["CheckReport"];
+            /** Format: date-time */
+            sealed_at: string;
+            sealed_by: string;
+            /**
+             * @description checking: its agent has been asked; refused: it does not work, and the one in use stays
+             * @enum {string}
+             */
+            state: "checking" | "refused";
+            /** @description Names of the sealed values */
+            variables: string[];
+        };
         SealedCredential: {
             /** @description Such as to change a password that a revoked agent could open */
             advice?: string;
+            /**
+             * Format: int64
+             * @description Whole days since it was entered
+             */
+            age_days?: number;
             /** @description The agent that runs the connection */
             agent?: components["schemas"]["Ref"];
+            /** @description A new credential that is used once the agent has found that it works */
+            candidate?: components["schemas"]["SealedCandidate"];
+            /**
+             * Format: date-time
+             * @description When the agent had found that it works, before it was used; absent for one that was used without a check
+             */
+            checked_at?: string;
             connection: components["schemas"]["Ref"];
+            /** @description It is older than the tenant wants */
+            due?: boolean;
             /** @description That of the connection */
             id: string;
             /** @description Who can open it */
@@ -5616,6 +5725,11 @@ export interface components {
             recipients: components["schemas"]["SealRecipient"][];
             /** @description The offline recovery key can open it */
             recoverable?: boolean;
+            /**
+             * Format: date-time
+             * @description When it is due to be rotated, if the tenant has said after how many days
+             */
+            rotate_by?: string;
             /** Format: date-time */
             sealed_at?: string;
             sealed_by?: string;
@@ -5643,6 +5757,8 @@ export interface components {
             envelope: components["schemas"]["SealedEnvelope"];
         };
         SealedMany: {
+            /** @description Use each only once its agent has found that it works; what is in use stays until then */
+            check?: boolean;
             items: components["schemas"]["SealedItem"][];
         };
         SealedResult: {
@@ -7659,6 +7775,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListScope"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-credential-rotation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialRotation"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-credential-rotation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CredentialRotationWrite"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialRotation"];
                 };
             };
             /** @description A problem document (RFC 9457) */
@@ -11599,6 +11777,66 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "discard-sealed-candidate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "check-sealed-candidate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SealedCredential"];
+                };
             };
             /** @description A problem document (RFC 9457) */
             default: {

@@ -1,7 +1,7 @@
 // Where a credential is typed. What is typed is encrypted here, for each connection by itself, before anything is sent.
 import { t } from '@lingui/core/macro'
 import { Trans } from '@lingui/react/macro'
-import { Button, Modal, PasswordInput, TextInput } from '@mantine/core'
+import { Button, Checkbox, Modal, PasswordInput, TextInput } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 
@@ -29,6 +29,8 @@ export function SealDialog({ of, onClose, onDone }: { of: SealedCredential[]; on
 export function SealForm({ of, onClose, onDone }: { of: SealedCredential[]; onClose?: () => void; onDone: () => void }) {
   const client = useQueryClient()
   const [values, setValues] = useState<Record<string, string>>({})
+  // What works already is not put at risk for what may not.
+  const [tried, setTried] = useState(() => of.some((x) => x.state !== 'none' || x.candidate))
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState<unknown>(null)
   const [refused, setRefused] = useState<string[]>([])
@@ -46,14 +48,14 @@ export function SealForm({ of, onClose, onDone }: { of: SealedCredential[]; onCl
       for (let at = 0; at < of.length; at += 200) {
         const items = []
         for (const x of of.slice(at, at + 200)) items.push({ connection: x.id, envelope: await seal({ ...x, recipients: x.recipients ?? [] }, given) })
-        const done = await api.post('/api/v1/sealed-credentials', { body: { items } })
+        const done = await api.post('/api/v1/sealed-credentials', { body: { items, check: tried } })
         for (const r of done.items ?? []) if (!r.ok) bad.push(`${of.find((x) => x.id === r.connection)?.connection.name ?? r.connection}: ${r.error ?? 'refused'}`)
       }
       void client.invalidateQueries({ queryKey: ['sealed'] })
       setRefused(bad)
       if (bad.length === 0) {
         setValues({})
-        say(of.length === 1 ? t`The credential is sealed` : t`Sealed for ${of.length} connections`)
+        say(tried ? t`Sealed; the agent tries it now` : of.length === 1 ? t`The credential is sealed` : t`Sealed for ${of.length} connections`)
         onDone()
         return
       }
@@ -77,6 +79,7 @@ export function SealForm({ of, onClose, onDone }: { of: SealedCredential[]; onCl
         <div><dt><Trans>Readable by</Trans></dt><dd>{[...new Map(of.flatMap((x) => x.recipients ?? []).map((r) => [r.fingerprint, r])).values()].map((r) => <span key={r.fingerprint}><Foreign text={r.name} /> <code className="break">{r.fingerprint}</code></span>)}</dd></div>
       </dl>
       <p className="muted"><Trans>It is good for this connection and this place only. A hostile collector could serve you another page or name a key of its own: compare with <code>maestro-agent status</code>, or seal with <code>maestro seal --only</code>.</Trans></p>
+      <Checkbox label={t`Check it first`} description={tried ? t`The agent tries it. What is in use stays until everything may be read with the new one.` : t`It is used from the next run on, whether it works or not.`} checked={tried} onChange={(e) => setTried(e.currentTarget.checked)} />
       {refused.map((r) => <Quote key={r} text={r} tone="bad" />)}
       {error ? <ProblemPanel error={error} compact /> : null}
       <div className="row">
