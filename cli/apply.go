@@ -51,7 +51,7 @@ a person made, and nothing when a document failed.`,
 				for _, w := range wrong {
 					a.warn("%v", w)
 				}
-				return usageError{fmt.Errorf("%d documents cannot be understood; nothing was written", len(wrong))}
+				return usageError{errors.New("nothing was written: not every document is understood")}
 			}
 			if len(docs) == 0 {
 				return usageError{errors.New("there are no documents in what was given; nothing was written")}
@@ -201,6 +201,9 @@ func (a *app) applyAll(ctx context.Context, c *client.Client, docs []manifest.Do
 		return err
 	}
 	if failed > 0 {
+		if opt.dryRun {
+			return fmt.Errorf("%d of %d documents would fail; the others would be applied", failed, len(results))
+		}
 		return fmt.Errorf("%d of %d documents failed; the others are applied", failed, len(results))
 	}
 	return nil
@@ -217,7 +220,7 @@ func appliedTable(results []applied, dryRun bool) output.Table {
 			continue
 		}
 		for _, d := range r.Diff {
-			t.Rows = append(t.Rows, append(first, strings.ReplaceAll(strings.TrimPrefix(d.Pointer, "/"), "/", "."), short(output.Value(d.Old)), short(output.Value(d.New))))
+			t.Rows = append(t.Rows, append(first, fieldName(d.Pointer), short(output.Value(d.Old)), short(output.Value(d.New))))
 			first = []string{"", "", ""}
 		}
 		if len(r.Diff) == 0 && r.Action != "unchanged" {

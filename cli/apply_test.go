@@ -53,6 +53,7 @@ func TestApply(t *testing.T) {
 		{"prune", "kind: datacenter\nname: Frankfurt\n", "--prune", 0, []string{"1 unchanged, 3 removed."}, "By hand\nFrankfurt\n"},
 		{"a mistake anywhere writes nothing", "kind: datacenter\nname: New\n---\nkind: nothing\n", "--prune", 2, []string{"a.yaml:4: unknown kind", "nothing was written"}, "By hand\nFrankfurt\n"},
 		{"twice the same", "kind: datacenter\nname: New\n---\nkind: datacenter\nname: New\n", "", 2, []string{"the same thing"}, "By hand\nFrankfurt\n"},
+		{"a mistake, dry", "kind: datacenter\nname: New\n---\nkind: view\nname: v\n", "--dry-run", 1, []string{"1 created, 1 failed.", "1 of 2 documents would fail; the others would be applied"}, "By hand\nFrankfurt\n"},
 		{"an unknown field", "kind: datacenter\nname: New\nregion: x\n", "", 1, []string{`unknown field "region"`}, "By hand\nFrankfurt\n"},
 		{"nothing at all", "# nothing\n", "--prune", 2, []string{"no documents"}, "By hand\nFrankfurt\n"},
 		{"an unknown datacenter", "kind: connection\nname: c\nprovider: p\ndatacenter: Nowhere\n", "", 1, []string{`no datacenter "Nowhere"`}, "By hand\nFrankfurt\n"},

@@ -27,7 +27,7 @@ func TestWithoutCollector(t *testing.T) {
 		{"explain server", nil, 0, "memory_bytes"},
 		{"explain spaceship", nil, 1, "not built in"},
 		{"get server", nil, 1, "maestro login"},
-		{"get", nil, 2, "accepts"},
+		{"get", nil, 2, "want maestro get KIND [NAME-OR-ID], and 0 came after it; maestro get --help says more"},
 		{"get server --colour", nil, 2, "unknown flag"},
 		{"version -o xml", nil, 2, "unknown output"},
 		{"login ftp://here --token-stdin", nil, 2, "want http"},

@@ -63,7 +63,7 @@ func TestEditInAnEditor(t *testing.T) {
 	s := newSite(t)
 	s.servers(threeServers)
 	s.editor(sed + `'s/region: fra/region: ber/; s/memory_bytes: 1024/memory_bytes: 8192/' "$1"`)
-	if out := s.run("edit", "server", "web", "--reason", "moved"); !strings.Contains(out, "/region") || !strings.Contains(out, "ber") {
+	if out := s.run("edit", "server", "web", "--reason", "moved"); !regexp.MustCompile(`(?m)^region +fra +ber`).MatchString(out) || !regexp.MustCompile(`(?m)^memory_bytes +`).MatchString(out) || !strings.Contains(out, "ber") {
 		t.Errorf("said %s", out)
 	}
 	if out := s.run("get", "server", "web", "--fields", "name,region,memory_bytes,owner.name", "-o", "csv"); out != "name,region,memory_bytes,owner.name\nweb,ber,8192,Anna\n" {
@@ -91,6 +91,11 @@ func TestEditInAnEditor(t *testing.T) {
 	if out := s.run("get", "server", "web", "--fields", "region,memory_bytes", "-o", "csv"); out != "region,memory_bytes\nlis,1\n" {
 		t.Errorf("got %s", out)
 	}
+	// A program that writes the same again is not asked for ever.
+	s.editor(`printf 'region: [\n' > "$1"`, `printf 'region: [\n' > "$1"`)
+	if _, errs, code := s.try("edit", "server", "web"); code != 1 || strings.Count(errs, "not found") != 1 || strings.ContainsRune(errs, '\uFFFD') || !strings.Contains(errs, "what you typed is in") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
 	// Giving up says where the text is.
 	s.editor(sed+`'s/region: lis/region: [/' "$1"`, "true")
 	_, errs, code := s.try("edit", "server", "web")
@@ -104,7 +109,7 @@ func TestEditInAnEditor(t *testing.T) {
 		code int
 		says string
 	}{
-		{"edit server nobody", 5, "there is no"}, {"edit server web -f region=1", 2, "--filter"}, {"history server nobody", 5, "there is no"}, {"history server", 2, "accepts"},
+		{"edit server nobody", 5, "there is no"}, {"edit server web -f region=1", 2, "--filter"}, {"history server nobody", 5, "there is no"}, {"history server", 2, "want maestro history kind name-or-id, and 1 came"},
 	} {
 		if _, errs, code := s.try(strings.Fields(tc.args)...); code != tc.code || !strings.Contains(strings.ToLower(errs), tc.says) {
 			t.Errorf("%s: exit %d: %s", tc.args, code, errs)
@@ -153,7 +158,7 @@ func TestEditAtTheSameTime(t *testing.T) {
 	}
 	s.editor(wait+sed+`'s/region: ber/region: mine/' "$1"`, sed+`'s/region: mine/region: both/' "$1"`)
 	_, errs, code := meanwhile("region=theirs", "zone=z2")
-	if again := s.opened(2); code != 0 || !strings.Contains(errs, "/region: yours mine, theirs theirs") || !strings.Contains(again, "# /region: yours mine, theirs theirs") ||
+	if again := s.opened(2); code != 0 || !strings.Contains(errs, "region: yours mine, theirs theirs") || !strings.Contains(again, "# region: yours mine, theirs theirs") ||
 		!strings.Contains(again, "region: mine\n") || !strings.Contains(again, "zone: z2\n") {
 		t.Errorf("exit %d: %s; opened\n%s", code, errs, again)
 	}

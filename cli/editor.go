@@ -44,6 +44,7 @@ func (a *app) editOne(ctx context.Context, c *client.Client, r rest.Resource, re
 		return err
 	}
 	text, first := slices.Concat(curate.Head(r), before), true
+	var refused []byte // what was typed when it was refused last
 	for {
 		edited, err := a.openEditor(ctx, path, text)
 		if err != nil {
@@ -51,7 +52,7 @@ func (a *app) editOne(ctx context.Context, c *client.Client, r rest.Resource, re
 		}
 		patch, err := curate.Compare(before, edited)
 		switch {
-		case bytes.Equal(text, edited) && !first:
+		case !first && (bytes.Equal(text, edited) || bytes.Equal(refused, withoutComments(edited))):
 			return kept(path, errors.New("nothing was written"))
 		case err == nil && patch.Empty():
 			if err := os.Remove(path); err != nil {
@@ -72,6 +73,9 @@ func (a *app) editOne(ctx context.Context, c *client.Client, r rest.Resource, re
 			return kept(path, err)
 		}
 		a.warn("%v", err)
+		if refused = withoutComments(edited); conflict != nil {
+			refused = nil // now it may be what is wanted
+		}
 		notes := []string{"", "NOT WRITTEN: " + err.Error()}
 		if conflict != nil {
 			notes = append(notes, conflict.lines()...)
@@ -140,7 +144,7 @@ func (e *editConflict) lines() []string {
 	var out []string
 	for _, p := range e.mine.Pointers() {
 		if theirs, ok := e.their[p]; ok {
-			out = append(out, fmt.Sprintf("%s: yours %s, theirs %s", p, e.mine.Value(p), theirs))
+			out = append(out, fmt.Sprintf("%s: yours %s, theirs %s", fieldName(p), e.mine.Value(p), theirs))
 		}
 	}
 	return append(out, "Save what it should be in the end.")
@@ -242,9 +246,19 @@ func patchTable(was, is rest.Resource, patch curate.Patch) output.Table {
 		}
 	}
 	for _, p := range patch.Pointers() {
-		t.Rows = append(t.Rows, []string{p, cmp.Or(before[p], "-"), cmp.Or(after[p], patch.Value(p))})
+		t.Rows = append(t.Rows, []string{fieldName(p), cmp.Or(before[p], "-"), cmp.Or(after[p], patch.Value(p))})
 	}
 	return t
+}
+
+// fieldName is what filters, columns and maestro explain call the field that a pointer leads to.
+func fieldName(pointer string) string {
+	for _, base := range []string{"/attributes/", "/common/", "/"} {
+		if name, ok := strings.CutPrefix(pointer, base); ok {
+			return strings.NewReplacer("/", ".", "~1", "/", "~0", "~").Replace(name)
+		}
+	}
+	return pointer
 }
 
 func escapePointer(s string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(s) }

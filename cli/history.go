@@ -50,7 +50,7 @@ func historyTable(list rest.List[rest.Change], now time.Time) output.Table {
 		}
 		first := []string{strconv.FormatInt(c.Version, 10), output.Ago(c.At, now), c.Action, by}
 		for _, d := range c.Diff {
-			name := strings.ReplaceAll(strings.TrimPrefix(strings.TrimPrefix(d.Pointer, "/attributes"), "/"), "/", ".")
+			name := fieldName(d.Pointer)
 			t.Rows = append(t.Rows, append(first, name, short(output.Value(d.Old)), short(output.Value(d.New))))
 			first = []string{"", "", "", ""}
 		}

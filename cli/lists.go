@@ -117,7 +117,7 @@ func diffText(diff []rest.FieldChange) string {
 			parts = append(parts, fmt.Sprintf("and %d more", len(diff)-i))
 			break
 		}
-		name := strings.ReplaceAll(strings.TrimPrefix(strings.TrimPrefix(d.Pointer, "/attributes"), "/"), "/", ".")
+		name := fieldName(d.Pointer)
 		parts = append(parts, fmt.Sprintf("%s %s -> %s", name, short(output.Value(d.Old)), short(output.Value(d.New))))
 	}
 	return strings.Join(parts, ", ")

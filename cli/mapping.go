@@ -107,7 +107,7 @@ func effectTable(e rest.MappingEffect) output.Table {
 	}
 	for _, s := range e.Samples {
 		for _, d := range s.Diff {
-			t.Rows = append(t.Rows, []string{s.Resource.Kind, s.Resource.Name, d.Pointer, text(d.Old), text(d.New)})
+			t.Rows = append(t.Rows, []string{s.Resource.Kind, s.Resource.Name, fieldName(d.Pointer), text(d.Old), text(d.New)})
 		}
 	}
 	t.Note = fmt.Sprintf("%d of the %d resources looked at would change", e.Changed, e.Looked)
@@ -115,7 +115,7 @@ func effectTable(e rest.MappingEffect) output.Table {
 		t.Note += fmt.Sprintf("; there are %d", e.Total)
 	}
 	for _, x := range e.Conflicts {
-		t.Note += fmt.Sprintf("\n%s of %d: %q stands before %q, which says otherwise", strings.TrimPrefix(x.Pointer, "/common/"), x.Count, x.Rule, x.Over)
+		t.Note += fmt.Sprintf("\n%s of %d: %q stands before %q, which says otherwise", fieldName(x.Pointer), x.Count, x.Rule, x.Over)
 	}
 	for name, n := range e.Wanted {
 		t.Note += fmt.Sprintf("\n%d would belong to %s, which is not recorded", n, name)

@@ -57,7 +57,7 @@ func TestRemovals(t *testing.T) {
 		{"removals approve h1 --reason off", 0, "h1", "approve h1: off"},
 		{"removals refuse h1", 0, "h1", "refuse h1: "},
 		{"removals approve h2", 5, "no such removal", ""},
-		{"removals approve", 2, "at least 1", ""},
+		{"removals approve", 2, "want maestro removals approve ID..., and 0 came", ""},
 	} {
 		asked = nil
 		var out lockedText

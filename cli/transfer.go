@@ -417,7 +417,7 @@ func operationTable(op rest.Operation) output.Table {
 	for _, s := range op.Sample {
 		first := []string{rowText(s.Row), s.Resource.Name, s.Action}
 		for _, d := range s.Diff {
-			t.Rows = append(t.Rows, append(first, d.Pointer, output.Value(d.Old), output.Value(d.New)))
+			t.Rows = append(t.Rows, append(first, fieldName(d.Pointer), output.Value(d.Old), output.Value(d.New)))
 			first = []string{"", "", ""}
 		}
 		for _, p := range s.Conflicts {

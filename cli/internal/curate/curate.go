@@ -152,7 +152,7 @@ func equal(a, b any) bool {
 func flat(text []byte) (map[string]any, error) {
 	var doc map[string]any
 	if err := yaml.UnmarshalWithOptions(text, &doc, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("read document: %s", strings.TrimSpace(yaml.FormatError(err, false, true)))
+		return nil, fmt.Errorf("read document: %s", strings.TrimSpace(yaml.FormatError(err, false, false)))
 	}
 	if len(doc) == 0 {
 		return nil, errors.New("read document: it is empty")

@@ -121,7 +121,10 @@ func TestResourcesAreFoundById(t *testing.T) {
 	if len(rest.Items) != 4 {
 		t.Errorf("found %d others", len(rest.Items))
 	}
-	w.ask(w.reader, "GET", "/api/v1/resources/server?order_by=id", nil).problem(400)
+	p := w.ask(w.reader, "GET", "/api/v1/resources/server?order_by=id", nil).problem(400)
+	if len(p.Errors) != 1 || !strings.HasPrefix(p.Errors[0].Message, "order_by: character 1: ") {
+		t.Errorf("what is wrong with the order is told as %+v", p.Errors)
+	}
 }
 
 // One question finds things of every kind by name, tag, identifier, address and id.

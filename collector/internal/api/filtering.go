@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
@@ -46,5 +47,5 @@ func filterProblem(parameter string, err error) error {
 	p := problem(http.StatusBadRequest, "%s", sentence(bad.Message))
 	p.Filter = &rest.FilterProblem{Parameter: parameter, Position: bad.Rune, Byte: bad.Offset, Message: bad.Message,
 		Expected: bad.Expected, Suggestion: bad.Suggestion}
-	return p.at("query."+parameter, bad.Error())
+	return p.at("query."+parameter, parameter+strings.TrimPrefix(bad.Error(), "filter"))
 }
