@@ -6,8 +6,7 @@ import { join } from 'node:path'
 import { test as nodeTest } from 'node:test'
 import { chromium } from 'playwright-core'
 
-export async function serverFacts() {
-  const path = process.env.MAESTRO_E2E_DEV_JSON
+export async function serverFacts(path = process.env.MAESTRO_E2E_DEV_JSON) {
   if (!path) {
     console.error('MAESTRO_E2E_DEV_JSON must name a dev.json (url, username, password, api_token); "maestro dev" writes one, and so does "node dev/server.mjs FILE".')
     process.exit(2)
@@ -116,6 +115,27 @@ async function aPrefix(facts) {
   }
 }
 
+/** Something that waits for a decision, or waited; where there is nothing, a merge is asked for. */
+async function anApproval(facts) {
+  const [there] = (await ask(facts, '/approvals?page_size=1')).items
+  if (there) return there.id
+  const send = async (method, path, body, headers = {}) => {
+    const done = await fetch(`${facts.url}/api/v1${path}`, { method, headers: { Authorization: `Bearer ${facts.api_token}`, 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) })
+    if (!done.ok) throw new Error(`${method} ${path}: ${done.status} ${await done.text()}`)
+    return done.json()
+  }
+  const rules = async (required) => {
+    const { version, items } = await ask(facts, '/approval-rules')
+    await send('PUT', '/approval-rules', { items: items.map((r) => (r.kind === 'merge' ? { ...r, required } : r)) }, { 'If-Match': `"${version}"` })
+  }
+  const make = (name) => send('POST', '/resources/application', { request_id: crypto.randomUUID(), name })
+  const [one, other] = [await make('billing'), await make('billing, once more')]
+  await rules(true)
+  const asked = await send('POST', `/resources/application/${one.id}/merge`, { with: other.id, reason: 'twice in the list' }, { 'If-Match': `"${one.version}"` })
+  await rules(false)
+  return asked.approval
+}
+
 /** The pages there are, with ids of what the server really has. */
 export async function pages(facts) {
   const kinds = (await ask(facts, '/kinds')).items.filter((k) => k.approval === 'approved').map((k) => k.name)
@@ -136,6 +156,7 @@ export async function pages(facts) {
   const agent = (await ask(facts, '/agents')).items[0]
   const datacenter = (await ask(facts, '/datacenters')).items.sort((a, b) => (b.counts?.server ?? 0) - (a.counts?.server ?? 0))[0]
   const prefix = await aPrefix(facts)
+  const approval = await anApproval(facts)
   return {
     kind,
     resource,
@@ -172,6 +193,7 @@ export async function pages(facts) {
       ['prefix', `/prefixes/${prefix.id}`],
       ['import', '/import'],
       ['approvals', '/approvals'],
+      ['approval', `/approvals/${approval}`],
       ['removals', '/removals'],
       ['reviews', '/reviews'],
       ['mapping', '/mapping'],

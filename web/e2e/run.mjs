@@ -1,5 +1,6 @@
-// Runs all browser tests, in two rows side by side: those that walk every page and change nothing, and all the others, one
-// file after the other, because they share one inventory. What a row says is told when it is its turn.
+// Runs all browser tests in rows side by side. Those that walk every page and change nothing are a row. The others share an
+// inventory, so they go one after the other; with a second collector (MAESTRO_E2E_DEV_JSON_2) they are two rows, each of
+// which takes the next file when it is done with one. What a file says is told when it is over.
 import { spawn } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -7,28 +8,45 @@ import { fileURLToPath } from 'node:url'
 import { serverFacts } from './browser.mjs'
 import { makeTwins } from './twins.mjs'
 
-/** They take half of the time, and nothing they see depends on what others do meanwhile. */
-const readers = ['pages.test.mjs']
+/** Nothing they see depends on what others do meanwhile. */
+const readers = ['pages.test.mjs', 'depth.test.mjs']
 
 const folder = fileURLToPath(new URL('.', import.meta.url))
-const env = { ...process.env, MAESTRO_E2E_TWINS: JSON.stringify(await makeTwins(await serverFacts())) }
 const children = new Set()
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => children.forEach((c) => c.kill(signal)))
-
-/** One row of files; what it says is shown at once, or kept for later. */
-function row(files, shown) {
-  const reporters = ['spec', `${folder}slowest.mjs`].flatMap((r) => [`--test-reporter=${r}`, '--test-reporter-destination=stdout'])
-  const child = spawn(process.execPath, ['--test', '--test-concurrency=1', ...reporters, ...files.map((f) => folder + f)], { env, stdio: ['ignore', shown ? 'inherit' : 'pipe', 'inherit'] })
-  children.add(child)
-  const said = []
-  child.stdout?.on('data', (d) => said.push(d))
-  return new Promise((done, fail) => {
-    child.on('error', fail)
-    child.on('close', (code) => done({ code: code ?? 1, said: Buffer.concat(said) }))
+let stopped = false
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => {
+    stopped = true
+    children.forEach((c) => c.kill(signal))
   })
 }
 
-const all = (await readdir(folder)).filter((f) => f.endsWith('.test.mjs')).sort()
-const rows = await Promise.all([row(all.filter((f) => !readers.includes(f)), true), row(readers, false)])
-process.stdout.write(rows[1].said)
-process.exitCode = rows.some((r) => r.code !== 0) ? 1 : 0
+function run(file, env) {
+  const reporters = ['spec', `${folder}slowest.mjs`].flatMap((r) => [`--test-reporter=${r}`, '--test-reporter-destination=stdout'])
+  const child = spawn(process.execPath, ['--test', ...reporters, folder + file], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  children.add(child)
+  const said = []
+  for (const out of [child.stdout, child.stderr]) out.on('data', (d) => said.push(d))
+  return new Promise((done, fail) => {
+    child.on('error', fail)
+    child.on('close', (code) => {
+      children.delete(child)
+      process.stdout.write(Buffer.concat([Buffer.from(`${file}\n`), ...said]))
+      done(code === 0)
+    })
+  })
+}
+
+/** Takes one file after the other from the queue; answers those that failed. */
+async function row(env, queue) {
+  const failed = []
+  for (let file = queue.shift(); file && !stopped; file = queue.shift()) if (!(await run(file, env))) failed.push(file)
+  return failed
+}
+
+const servers = [process.env.MAESTRO_E2E_DEV_JSON, process.env.MAESTRO_E2E_DEV_JSON_2].filter((path, i) => i === 0 || path)
+const envs = await Promise.all(servers.map(async (path) => ({ ...process.env, MAESTRO_E2E_DEV_JSON: path, MAESTRO_E2E_TWINS: JSON.stringify(await makeTwins(await serverFacts(path))) })))
+const others = (await readdir(folder)).filter((f) => f.endsWith('.test.mjs') && !readers.includes(f)).sort()
+const failed = (await Promise.all([row(envs.at(-1), [...readers]), ...envs.map((env) => row(env, others))])).flat()
+if (failed.length) console.log(`failed: ${failed.join(', ')}`)
+process.exitCode = failed.length || stopped ? 1 : 0
