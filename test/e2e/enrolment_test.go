@@ -36,8 +36,8 @@ func TestAnAgentWaitsUntilItIsLetIn(t *testing.T) {
 	asked := func(name string) (a rest.Approval) {
 		t.Helper()
 		eventually(t, name+" is asked about", time.Minute, func() bool {
-			for _, x := range list[rest.Approval](l.api, "/approvals?filter=state+%3D+pending") {
-				if x.Enrolment != nil && x.Enrolment.Name == name {
+			for _, x := range list[rest.Approval](l.api, "/approvals") {
+				if x.State == "pending" && x.Enrolment != nil && x.Enrolment.Name == name {
 					a = x
 				}
 			}

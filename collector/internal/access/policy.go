@@ -39,7 +39,7 @@ const (
 const DecideApprovals Action = "approval.decide"
 
 // decided are the actions that are asked for.
-var decided = []Action{DecideRemovals, ApproveKinds, EditResources}
+var decided = []Action{DecideRemovals, ApproveKinds, EditResources, ManageAgents}
 
 // Role is what a user or token was given in the whole tenant.
 type Role string
