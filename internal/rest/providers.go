@@ -6,6 +6,7 @@ type SignInWays struct {
 	Passwords bool             `json:"passwords"`
 	Forgotten bool             `json:"forgotten" doc:"A link to set a password can be asked for by mail"`
 	Directory string           `json:"directory,omitempty" doc:"What people call the directory whose passwords are taken"`
+	Logo      string           `json:"logo,omitempty" doc:"Path of the installation's logo"`
 	Providers []SignInProvider `json:"providers"`
 }
 

@@ -28,6 +28,7 @@ type Session struct {
 	EnrolFirst bool `json:"enrol_first,omitempty"`
 	// Picture is the id of one's own, when there is one.
 	Picture string `json:"picture,omitempty"`
+	Logo    string `json:"logo,omitempty" doc:"Path of the tenant's logo, or else of the installation's"`
 	// SignOutURL is where a browser ends the session at the sign-in provider, after this one.
 	SignOutURL string `json:"sign_out_url,omitempty"`
 }

@@ -14,6 +14,7 @@ type Tenant struct {
 	DisabledBy  string    `json:"disabled_by,omitempty"`
 	MailName    string    `json:"mail_name,omitempty" doc:"Name of the sender of its letters"`
 	MailReplyTo string    `json:"mail_reply_to,omitempty" doc:"Where answers to its letters go"`
+	Logo        string    `json:"logo,omitempty" doc:"Path of its own logo"`
 	CreatedAt   time.Time `json:"created_at,omitzero"`
 	Version     int64     `json:"version"`
 }

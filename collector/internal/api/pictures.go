@@ -117,9 +117,15 @@ func (s *Server) getPicture(ctx context.Context, c access.Caller, in *idIn) (*pi
 	if err != nil {
 		return nil, orNotFound(err, "picture")
 	}
-	name := "picture." + strings.TrimPrefix(contentType, "image/")
-	return &pictureOut{ContentType: contentType, ContentDisposition: `attachment; filename="` + name + `"`,
-		CacheControl: "private, max-age=31536000, immutable", Policy: picturePolicy, Body: content}, nil
+	out := pictureAnswer(content, contentType, "picture")
+	out.CacheControl = "private, max-age=31536000, immutable"
+	return out, nil
+}
+
+// pictureAnswer serves a picture as a file of that name, which a browser shows in a page of ours and nowhere by itself.
+func pictureAnswer(content []byte, contentType, name string) *pictureOut {
+	return &pictureOut{ContentType: contentType, ContentDisposition: `attachment; filename="` + name + "." + strings.TrimPrefix(contentType, "image/") + `"`,
+		Policy: picturePolicy, Body: content}
 }
 
 func (s *Server) setPicture(ctx context.Context, by picture.By, o picture.Owner, name string, file []byte) (*out[rest.Picture], error) {

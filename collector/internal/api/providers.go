@@ -51,9 +51,9 @@ func (s *Server) providerRoutes() {
 	}
 }
 
-func (s *Server) ways(context.Context, access.Caller, *empty) (*out[rest.SignInWays], error) {
+func (s *Server) ways(ctx context.Context, _ access.Caller, _ *empty) (*out[rest.SignInWays], error) {
 	o := s.opt.SignIn
-	w := rest.SignInWays{Passwords: true, Forgotten: o.Mail && !o.NoPasswords, Directory: o.Directory, Providers: []rest.SignInProvider{}}
+	w := rest.SignInWays{Passwords: true, Forgotten: o.Mail && !o.NoPasswords, Directory: o.Directory, Logo: s.logoOf(ctx, access.HomeTenant), Providers: []rest.SignInProvider{}}
 	if o.OIDC != nil {
 		w.Providers = append(w.Providers, rest.SignInProvider{ID: o.Provider.ID, Name: o.Provider.Name, Start: startPath})
 	}

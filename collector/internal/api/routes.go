@@ -187,6 +187,7 @@ func (s *Server) routes() {
 	s.peopleRoutes()
 	s.teamRoutes()
 	s.pictureRoutes()
+	s.logoRoutes()
 	s.tenantRoutes()
 	s.mineRoutes()
 	s.providerRoutes()

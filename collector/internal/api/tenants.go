@@ -3,10 +3,12 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"maestro.internal/collector/internal/access"
 	"maestro.internal/collector/internal/mail"
+	"maestro.internal/collector/internal/picture"
 	"maestro.internal/internal/rest"
 )
 
@@ -68,8 +70,11 @@ func (s *Server) groupNames(ctx context.Context) (map[string]string, error) {
 	return names, err
 }
 
-func tenantDocument(t access.Tenant, groups map[string]string) rest.Tenant {
+func tenantDocument(t access.Tenant, groups map[string]string, logos map[string]picture.Picture) rest.Tenant {
 	d := rest.Tenant{ID: t.ID, Name: t.Name, Disabled: t.Disabled, Reason: t.Reason, DisabledAt: t.DisabledAt, DisabledBy: t.DisabledBy, MailName: t.Voice.Name, MailReplyTo: t.Voice.ReplyTo, CreatedAt: t.CreatedAt, Version: t.Version}
+	if p, ok := logos[t.ID]; ok {
+		d.Logo = prefix + "/tenants/" + url.PathEscape(t.ID) + "/logo?v=" + p.ID
+	}
 	if t.Group != "" {
 		d.Group = &rest.Ref{ID: t.Group, Name: groups[t.Group]}
 	}
@@ -85,9 +90,13 @@ func (s *Server) listTenants(ctx context.Context, _ access.Caller, in *ListIn) (
 	if err != nil {
 		return nil, err
 	}
+	logos, err := s.opt.Pictures.Logos(ctx)
+	if err != nil {
+		return nil, err
+	}
 	docs := make([]rest.Tenant, len(tenants))
 	for i, t := range tenants {
-		docs[i] = tenantDocument(t, groups)
+		docs[i] = tenantDocument(t, groups, logos)
 	}
 	return small(s, in, docs, func(t rest.Tenant) string { return t.ID }, "name")
 }
@@ -100,7 +109,11 @@ func (s *Server) oneTenant(ctx context.Context, t access.Tenant, err error) (*ve
 	if err != nil {
 		return nil, err
 	}
-	return &versioned[rest.Tenant]{ETag: etag(t.Version), Body: tenantDocument(t, groups)}, nil
+	logos, err := s.opt.Pictures.Logos(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &versioned[rest.Tenant]{ETag: etag(t.Version), Body: tenantDocument(t, groups, logos)}, nil
 }
 
 func (s *Server) getTenant(ctx context.Context, _ access.Caller, in *idIn) (*versioned[rest.Tenant], error) {

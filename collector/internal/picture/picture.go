@@ -228,6 +228,23 @@ func (s *Service) All(ctx context.Context, tenant, kind string) ([]Picture, erro
 	return all, err
 }
 
+// Logos are those of all tenants, by tenant.
+func (s *Service) Logos(ctx context.Context) (map[string]Picture, error) {
+	logos := map[string]Picture{}
+	q := store.Query{Table: picturesTable, AllTenants: true, Where: filter.Compare{Field: fieldKind, Op: filter.Eq, Value: Tenant}}
+	err := store.Each(ctx, s.opt.Store, q, func(row store.Row) error {
+		var d pictureDoc
+		if err := json.Unmarshal(row.Doc, &d); err != nil {
+			return fmt.Errorf("decode picture: %w", err)
+		}
+		if d.Owner == row.Tenant {
+			logos[row.Tenant] = d.picture()
+		}
+		return nil
+	})
+	return logos, err
+}
+
 // Read answers a picture's content. One that is kept but cannot be had (a folder that was lost) is ErrNotFound too: people
 // then see initials.
 func (s *Service) Read(ctx context.Context, tenant, id string) (content []byte, contentType string, err error) {

@@ -955,6 +955,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/logo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The installation's logo, which the sign-in page shows */
+        get: operations["get-logo"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/mapping": {
         parameters: {
             query?: never;
@@ -2600,6 +2617,25 @@ export interface paths {
         put: operations["update-tenant"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenants/{id}/logo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A tenant's own logo */
+        get: operations["get-tenant-logo"];
+        /** Upload a tenant's logo: PNG, JPEG, GIF or WebP, up to 4 MiB, made no larger than 480 x 160; that of the first tenant is the installation's */
+        put: operations["set-tenant-logo"];
+        post?: never;
+        /** Remove a tenant's logo; the installation's is shown again */
+        delete: operations["delete-tenant-logo"];
         options?: never;
         head?: never;
         patch?: never;
@@ -5804,6 +5840,8 @@ export interface components {
             expires_at?: string;
             /** @description The tenant whose user one is, when it is another */
             home?: string;
+            /** @description Path of the tenant's logo, or else of the installation's */
+            logo?: string;
             picture?: string;
             role: string;
             sign_out_url?: string;
@@ -5850,6 +5888,8 @@ export interface components {
             directory?: string;
             /** @description A link to set a password can be asked for by mail */
             forgotten: boolean;
+            /** @description Path of the installation's logo */
+            logo?: string;
             passwords: boolean;
             providers: components["schemas"]["SignInProvider"][];
         };
@@ -6065,6 +6105,8 @@ export interface components {
             disabled_by?: string;
             group?: components["schemas"]["Ref"];
             id: string;
+            /** @description Path of its own logo */
+            logo?: string;
             /** @description Name of the sender of its letters */
             mail_name?: string;
             /** @description Where answers to its letters go */
@@ -8923,6 +8965,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KindInfo"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-logo": {
+        parameters: {
+            query?: {
+                /** @description Id of the logo; any other than the present one's is kept for five minutes only */
+                v?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Disposition"?: string;
+                    "Content-Security-Policy"?: string;
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
                 };
             };
             /** @description A problem document (RFC 9457) */
@@ -13510,6 +13588,108 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Tenant"];
                 };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-tenant-logo": {
+        parameters: {
+            query?: {
+                /** @description Id of the logo; any other than the present one's is kept for five minutes only */
+                v?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Disposition"?: string;
+                    "Content-Security-Policy"?: string;
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-tenant-logo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Picture"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-tenant-logo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem document (RFC 9457) */
             default: {

@@ -15,12 +15,12 @@ import { When } from '../parts/When'
 import { AsOfClock } from './AsOf'
 import { remembered } from './appearance'
 import { Bell } from './Bell'
+import { Brand } from './Brand'
 import css from './Frame.module.css'
 import { keyReader, typing } from './keys'
 import { NotRefreshed } from './NotRefreshed'
 import { Rail } from './Rail'
 import { useSession, useSignOut } from './session'
-import { Sign } from './Sign'
 import { TenantSwitcher } from './TenantSwitcher'
 import { useFocusBack } from './useFocusBack'
 
@@ -28,6 +28,7 @@ const Palette = lazy(() => import('./Palette'))
 const KeyHelp = lazy(() => import('./KeyHelp'))
 
 export function Frame() {
+  const session = useSession()
   const narrow = useNarrow()
   const location = useLocation()
   const [params] = useSearchParams()
@@ -53,8 +54,7 @@ export function Frame() {
           <ActionIcon aria-label={t`Open the menu`} onClick={() => setMenu(true)}><IconMenu2 size={18} /></ActionIcon>
         ) : (
           <Link to="/" className={css.brand} aria-label={t`Maestro, overview`}>
-            <Sign />
-            {closed ? null : <span><Trans>Maestro</Trans></span>}
+            <Brand logo={session?.logo} small={closed} />
           </Link>
         )}
         <button type="button" className={css.search} onClick={() => setDialog('search')}>
@@ -69,7 +69,7 @@ export function Frame() {
         <Account onHelp={() => setDialog('help')} />
       </header>
       {narrow ? (
-        <Drawer opened={menu} onClose={() => setMenu(false)} size={260} title={<span className={css.brand}><Sign /><span><Trans>Maestro</Trans></span></span>} lockScroll={false} transitionProps={{ duration: 0 }} closeButtonProps={{ 'aria-label': t`Close the menu` }}>
+        <Drawer opened={menu} onClose={() => setMenu(false)} size={260} title={<span className={css.brand}><Brand logo={session?.logo} /></span>} lockScroll={false} transitionProps={{ duration: 0 }} closeButtonProps={{ 'aria-label': t`Close the menu` }}>
           <Rail closed={false} />
         </Drawer>
       ) : (

@@ -1,12 +1,16 @@
 // What is seen of Maestro before signing in: one card on the staff lines.
 import { t } from '@lingui/core/macro'
 import { Trans } from '@lingui/react/macro'
+import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 
+import { q } from '../api/queries'
+import { Brand } from '../frame/Brand'
 import { Sign } from '../frame/Sign'
 import css from './SignIn.module.css'
 
 export function Outside({ title, wide, children }: { title: string; wide?: boolean; children: ReactNode }) {
+  const ways = useQuery(q.ways())
   return (
     <main className={css.page}>
       <title>{t`${title} · Maestro`}</title>
@@ -18,8 +22,7 @@ export function Outside({ title, wide, children }: { title: string; wide?: boole
       </div>
       <div className={css.card} data-wide={wide || undefined}>
         <div className={css.brand}>
-          <Sign size={34} />
-          <h1><Trans>Maestro</Trans></h1>
+          {ways.data?.logo ? <><Brand logo={ways.data.logo} size={44} /><h1 className="hidden-visually"><Trans>Maestro</Trans></h1></> : <><Sign size={34} /><h1><Trans>Maestro</Trans></h1></>}
         </div>
         {children}
       </div>

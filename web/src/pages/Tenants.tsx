@@ -1,7 +1,7 @@
 // Tenants: whose inventories are kept apart, who is in them, and the customers that have several. For administrators of the installation.
 import { t } from '@lingui/core/macro'
 import { Trans } from '@lingui/react/macro'
-import { Button, Menu, Modal, MultiSelect, Select, TagsInput, TextInput } from '@mantine/core'
+import { Button, FileButton, Menu, Modal, MultiSelect, Select, TagsInput, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconBuildings, IconPlus } from '@tabler/icons-react'
 import { useState } from 'react'
@@ -22,8 +22,9 @@ import { Foreign } from '../parts/Text'
 import { say } from '../parts/toast'
 import { When } from '../parts/When'
 import { Members } from './TenantMembers'
+import css from './Tenants.module.css'
 
-type Act = 'edit' | 'members' | 'disable' | 'enable'
+type Act = 'edit' | 'logo' | 'members' | 'disable' | 'enable'
 
 export default function Tenants() {
   const may = useMay('tenant.manage')
@@ -43,7 +44,7 @@ export default function Tenants() {
   const done = () => { setActing(null); refresh() }
   const mine = new Set((places.data?.items ?? []).filter((p) => !p.disabled).map((p) => p.tenant))
   const cols: Col<Tenant>[] = [
-    { id: 'name', label: t`Name`, width: 220, cell: (it) => <Foreign text={it.name} max={60} /> },
+    { id: 'name', label: t`Name`, width: 220, cell: (it) => <span className="row">{it.logo ? <img className={css.small} src={it.logo} alt="" /> : null}<Foreign text={it.name} max={60} /></span> },
     { id: 'id', label: t`Id`, width: 140, cell: (it) => <Foreign text={it.id} mono /> },
     { id: 'group', label: t`Group`, width: 160, cell: (it) => (it.group ? <Foreign text={it.group.name ?? ''} max={40} /> : null) },
     { id: 'state', label: t`State`, width: 240, cell: (it) => (it.disabled ? <span title={it.reason}><State state="revoked" word={t`disabled`} /> <Foreign text={it.reason ?? ''} max={40} /></span> : <State state="active" word={t`open`} />) },
@@ -54,6 +55,7 @@ export default function Tenants() {
         <Menu.Dropdown>
           {mine.has(it.id) && it.id !== session?.tenant ? <Menu.Item onClick={() => void enterTenant(it.id)}><Trans>Go there</Trans></Menu.Item> : null}
           <Menu.Item onClick={() => setActing({ tenant: it, act: 'edit' })}><Trans>Edit</Trans></Menu.Item>
+          <Menu.Item onClick={() => setActing({ tenant: it, act: 'logo' })}><Trans>Logo</Trans></Menu.Item>
           <Menu.Item onClick={() => setActing({ tenant: it, act: 'members' })}><Trans>Members</Trans></Menu.Item>
           {it.disabled ? <Menu.Item onClick={() => setActing({ tenant: it, act: 'enable' })}><Trans>Enable</Trans></Menu.Item> : it.id === 'default' ? null : <Menu.Item color="danger" onClick={() => setActing({ tenant: it, act: 'disable' })}><Trans>Disable</Trans></Menu.Item>}
         </Menu.Dropdown>
@@ -78,6 +80,7 @@ export default function Tenants() {
       )}
       {may && params.get('tenant') === 'new' ? <Edit groups={groups.data?.items ?? []} onClose={() => { setParams({}); refresh() }} /> : null}
       {acting?.act === 'edit' ? <Edit key={acting.tenant.id} tenant={acting.tenant} groups={groups.data?.items ?? []} onClose={done} /> : null}
+      {acting?.act === 'logo' ? <Logo key={acting.tenant.id} tenant={(list.data?.items ?? []).find((it) => it.id === acting.tenant.id) ?? acting.tenant} onChange={refresh} onClose={done} /> : null}
       {acting?.act === 'members' ? <Members id={acting.tenant.id} name={acting.tenant.name} appoint onClose={done} /> : null}
       {acting?.act === 'disable' ? (
         <Confirm title={t`Disable ${acting.tenant.name}`} verb={t`Disable the tenant`} danger reason="required" onClose={done} onConfirm={async (reason) => { await put(acting.tenant, { disabled: true, reason }); say(t`${acting.tenant.name} is disabled`) }}>
@@ -90,6 +93,49 @@ export default function Tenants() {
         </Confirm>
       ) : null}
     </Page>
+  )
+}
+
+/** A tenant's logo, as it looks on light and on dark: one picture has to do for both. */
+function Logo({ tenant, onChange, onClose }: { tenant: Tenant; onChange: () => void; onClose: () => void }) {
+  const client = useQueryClient()
+  const [error, setError] = useState<unknown>(null)
+  const [busy, setBusy] = useState(false)
+  const first = tenant.id === 'default'
+  const attempt = async (what: () => Promise<unknown>, done: string) => {
+    setError(null)
+    setBusy(true)
+    try {
+      await what()
+      say(done)
+    } catch (err) {
+      setError(err)
+    }
+    setBusy(false)
+    onChange()
+    void client.invalidateQueries({ queryKey: ['session'] })
+  }
+  return (
+    <Modal opened onClose={onClose} title={t`Logo of ${tenant.name}`} closeButtonProps={{ 'aria-label': t`Close` }}>
+      <div className="stack">
+        <p>{first ? t`It stands at the top of every page and on the sign-in page, and tenants without one of their own show it too.` : t`It stands at the top of every page of this tenant. Without one, that of the installation is shown.`}</p>
+        {tenant.logo ? (
+          <div className={css.both}>
+            <div data-on="light"><img src={tenant.logo} alt={t`On light`} /></div>
+            <div data-on="dark"><img src={tenant.logo} alt={t`On dark`} /></div>
+          </div>
+        ) : <p className="muted"><Trans>There is none yet.</Trans></p>}
+        <p className="muted"><Trans>PNG, JPEG, GIF or WebP of up to 4 MiB; it is made no larger than 480 by 160. See-through corners fit both light and dark.</Trans></p>
+        {error ? <ProblemPanel error={error} compact /> : null}
+        <div className="row">
+          <FileButton accept="image/png,image/jpeg,image/gif,image/webp" onChange={(file) => { if (file) void attempt(() => api.put('/api/v1/tenants/{id}/logo', { path: { id: tenant.id }, raw: file } as never), t`The logo is saved`) }}>
+            {(props) => <Button {...props} variant="filled" loading={busy}><Trans>Choose a picture</Trans></Button>}
+          </FileButton>
+          {tenant.logo ? <Button disabled={busy} onClick={() => void attempt(() => api.delete('/api/v1/tenants/{id}/logo', { path: { id: tenant.id } }), t`The logo is removed`)}><Trans>Remove it</Trans></Button> : null}
+          <Button onClick={onClose}><Trans>Close</Trans></Button>
+        </div>
+      </div>
+    </Modal>
   )
 }
 
