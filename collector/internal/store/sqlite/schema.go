@@ -232,8 +232,16 @@ func (s *Store) syncIndexes(ctx context.Context, w *writer, t *table, part strin
 			return fmt.Errorf("drop index %s: %w", name, err)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if _, err := w.conn.ExecContext(ctx, want[name]); err != nil {
+	done, err := s.labor(ctx, w, t)
+	if err != nil {
+		return err
+	}
+	for i, name := range slices.Sorted(maps.Keys(want)) {
+		err := done.say(fmt.Sprintf("index %d of %d", i+1, len(want)), func() error {
+			_, err := w.conn.ExecContext(ctx, want[name])
+			return err
+		})
+		if err != nil {
 			return fmt.Errorf("create index %s: %w", name, err)
 		}
 	}
@@ -379,8 +387,14 @@ func (s *Store) syncMulti(ctx context.Context, w *writer, t *table, part string,
 		have[key] = m
 		added = append(added, m)
 	}
-	if err := backfill(ctx, w, t, part, added); err != nil {
-		return fmt.Errorf("fill indexed fields: %w", err)
+	if len(added) > 0 {
+		done, err := s.labor(ctx, w, t)
+		if err == nil {
+			err = done.say(fmt.Sprintf("%d fields of several values", len(added)), func() error { return backfill(ctx, w, t, part, added) })
+		}
+		if err != nil {
+			return fmt.Errorf("fill indexed fields: %w", err)
+		}
 	}
 	w.committed = append(w.committed, func() { // earlier, readers would miss rows in a side table still empty to them
 		t.mu.Lock()

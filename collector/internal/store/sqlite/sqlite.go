@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"modernc.org/sqlite"
 
@@ -50,6 +51,9 @@ type Store struct {
 	common int
 	// noted is usuallyNoted, but in tests.
 	noted noted
+	// laborRows and sayEvery are the constants, but in tests.
+	laborRows int64
+	sayEvery  time.Duration
 }
 
 var _ store.Store = (*Store)(nil)
@@ -70,7 +74,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s := &Store{log: o.Log, path: path, tables: map[string]*table{}, writer: make(chan *writer, 1), common: commonRows, noted: usuallyNoted}
+	s := &Store{log: o.Log, path: path, tables: map[string]*table{}, writer: make(chan *writer, 1), common: commonRows, noted: usuallyNoted, laborRows: laborRows, sayEvery: sayEvery}
 	for _, t := range o.Tables {
 		if err := s.declare(t); err != nil {
 			return nil, fmt.Errorf("open store: %w", err)
