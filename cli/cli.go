@@ -74,6 +74,7 @@ type app struct {
 	fields  []string
 	context string
 	tenant  string
+	timeout time.Duration
 }
 
 // Main runs the command line and answers the exit code.
@@ -148,6 +149,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed i
 	root.PersistentFlags().StringSliceVar(&a.fields, "fields", nil, "`names` of the only fields to print, separated by commas: name,os.name,tags.env")
 	root.PersistentFlags().StringVar(&a.context, "context", "", "`name` of the collector to ask, as given to login")
 	root.PersistentFlags().StringVar(&a.tenant, "tenant", "", "`id` of the tenant to ask, of those that you have signed in to with login --tenant")
+	root.PersistentFlags().DurationVar(&a.timeout, "timeout", time.Minute, "how long to wait for an answer: a list of the past of a large site may take minutes")
 	root.AddCommand(
 		a.login(),
 		a.contexts(),
@@ -262,10 +264,11 @@ func (a *app) client() (*client.Client, error) {
 	return a.inTenant(newClient(chosen.URL, chosen.Token))
 }
 
-// inTenant makes the collector refuse a token of another tenant than the one that was asked for.
+// inTenant makes the collector refuse a token of another tenant than the one that was asked for, and waits for it as long as was said.
 func (a *app) inTenant(c *client.Client, err error) (*client.Client, error) {
 	if err == nil {
 		c.Tenant = a.tenant
+		c.WaitFor(a.timeout)
 	}
 	return c, err
 }

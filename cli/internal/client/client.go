@@ -46,6 +46,22 @@ func New(base string, token Secret, transport http.RoundTripper) (*Client, error
 	return &Client{base: u, token: token, http: &http.Client{Transport: transport, Timeout: time.Minute}}, nil
 }
 
+// WaitFor says how long answers may take that need no longer by themselves; 0 or less is a minute.
+func (c *Client) WaitFor(d time.Duration) {
+	if d > 0 {
+		c.http.Timeout = d
+	}
+}
+
+// unreached says why there is no answer.
+func (c *Client) unreached(err error, waited time.Duration) error {
+	var late interface{ Timeout() bool }
+	if err = unwrapURL(err); errors.As(err, &late) && late.Timeout() && waited > 0 && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("reach collector at %s: no answer within %s; --timeout waits longer: %w", c.base.Host, waited, err)
+	}
+	return fmt.Errorf("reach collector at %s: %w", c.base.Host, err)
+}
+
 // Error is a problem document (RFC 9457) that the collector answered.
 type Error struct {
 	Type   string `json:"type"`
@@ -113,15 +129,13 @@ func (c *Client) Do(ctx context.Context, r Request, out any) error {
 		return err
 	}
 	with := *c.http
-	if r.Within > 0 {
-		with.Timeout = r.Within
-	}
+	with.Timeout = max(r.Within, with.Timeout)
 	if r.Raw != nil || r.File != nil {
-		with.Timeout = max(r.Within, uploadWithin)
+		with.Timeout = max(with.Timeout, uploadWithin)
 	}
 	resp, err := with.Do(req)
 	if err != nil {
-		return fmt.Errorf("reach collector at %s: %w", c.base.Host, unwrapURL(err))
+		return c.unreached(err, with.Timeout)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
@@ -150,7 +164,7 @@ func (c *Client) Copy(ctx context.Context, r Request, w io.Writer) error {
 	with.Timeout = max(r.Within, with.Timeout)
 	resp, err := with.Do(req)
 	if err != nil {
-		return fmt.Errorf("reach collector at %s: %w", c.base.Host, unwrapURL(err))
+		return c.unreached(err, with.Timeout)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode >= 400 {
