@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -43,12 +44,20 @@ type Difference struct {
 type DifferenceList struct {
 	Items []Difference
 	Next  string
-	// Touched is how many resources have changes between the moments, whoever may see them.
-	Touched int
 }
 
-// compareMax is how many changes a comparison holds.
-const compareMax = 200_000
+// add puts what was found on the page, and says whether that is full.
+func (l *DifferenceList) add(found []Difference, limit int) (full bool) {
+	for _, d := range found {
+		if len(l.Items) == limit {
+			last := l.Items[limit-1]
+			l.Next = last.Kind + "|" + last.ID
+			return true
+		}
+		l.Items = append(l.Items, d)
+	}
+	return false
+}
 
 // span is what happened to a resource between two moments.
 type span struct {
@@ -74,34 +83,32 @@ func (s *Service) Compare(ctx context.Context, c Caller, q CompareQuery) (*Diffe
 	if q.Kind != "" {
 		where = append(where, eq(text("kind"), q.Kind))
 	}
+	if q.Limit <= 0 {
+		q.Limit = store.DefaultLimit
+	}
 	spans, err := s.spans(ctx, c.Tenant, q.Kind, where)
+	if errors.Is(err, ErrTooBroad) {
+		return s.compareMany(ctx, c, q)
+	}
 	if err != nil {
 		return nil, err
 	}
 	key := func(id string) string { return spans[id].kind + "|" + id }
 	ids := slices.SortedFunc(maps.Keys(spans), func(a, b string) int { return strings.Compare(key(a), key(b)) })
-	out := &DifferenceList{Touched: len(ids)}
+	out := &DifferenceList{}
 	start, _ := slices.BinarySearchFunc(ids, q.After, func(id, after string) int {
 		if key(id) <= after {
 			return -1
 		}
 		return 1
 	})
-	limit := q.Limit
-	if limit <= 0 {
-		limit = store.DefaultLimit
-	}
-	for part := range slices.Chunk(ids[start:], min(limit, rowsPerUnit)) {
+	for part := range slices.Chunk(ids[start:], min(q.Limit, rowsPerUnit)) {
 		found, err := s.differences(ctx, c, q.Datacenter, part, spans)
 		if err != nil {
 			return nil, err
 		}
-		for _, d := range found {
-			if len(out.Items) == limit {
-				out.Next = key(out.Items[limit-1].ID)
-				return out, nil
-			}
-			out.Items = append(out.Items, d)
+		if out.add(found, q.Limit) {
+			break
 		}
 	}
 	return out, nil
@@ -138,13 +145,13 @@ func (s *Service) CompareOne(ctx context.Context, c Caller, kind, id string, sin
 	return &Difference{ID: id, Kind: kind, Name: doc.Name, Changes: spans[id].n}, nil
 }
 
-// spans are the versions that resources got by the changes that are asked for; kind is what these are all of, "" when they are of several.
+// spans, if they are no more than are held, are the versions that resources got by the changes that are asked for; kind is what these are all of, "" when they are of several.
 func (s *Service) spans(ctx context.Context, tenant, kind string, where filter.Expr) (map[string]span, error) {
 	q := store.Query{Table: tChanges, Tenant: tenant, Where: where, Order: []store.Order{{Field: when("at")}}}
-	if n, err := s.opt.Store.Count(ctx, q, compareMax+1); err != nil {
+	if n, err := s.opt.Store.Count(ctx, q, s.opt.ChangesHeld+1); err != nil {
 		return nil, fmt.Errorf("count changes: %w", err)
-	} else if n > compareMax {
-		return nil, fmt.Errorf("compare: %w: more than %d changes lie between the two moments; choose moments closer to each other, or one kind", ErrTooBroad, compareMax)
+	} else if n > s.opt.ChangesHeld {
+		return nil, fmt.Errorf("compare: %w: more than %d changes lie between the two moments; choose moments closer to each other, or one kind", ErrTooBroad, s.opt.ChangesHeld)
 	}
 	spans := map[string]span{}
 	err := store.Each(ctx, s.opt.Store, q, func(row store.Row) error {

@@ -41,6 +41,8 @@ type Options struct {
 	HistoryKey []byte
 	// Horizon is the earliest moment that history answers for; nil or zero: there is none.
 	Horizon func(ctx context.Context, tenant string) (time.Time, error)
+	// ChangesHeld (200,000) is how many changes a question about the past holds: of more it goes through what is stored.
+	ChangesHeld int
 	// RunTimeout (6 hours) without news fails a run.
 	RunTimeout time.Duration
 	// Junk are identifiers, as "type=value", that name nothing beside those that schema knows.
@@ -81,6 +83,7 @@ func New(opt Options) *Service {
 	orInt(&opt.HoldItems, 20)
 	orInt(&opt.HoldPercent, 20)
 	orInt(&opt.BucketRows, 500)
+	orInt(&opt.ChangesHeld, 200_000)
 	orTime := func(v *time.Duration, d time.Duration) {
 		if *v == 0 {
 			*v = d
