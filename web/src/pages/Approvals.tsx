@@ -78,7 +78,7 @@ export function One({ a, alone }: { a: Approval; alone?: boolean }) {
       <div className="stack-s">
         <p>
           {a.requested_by === 'system' ? <Trans>It waits since <When at={a.requested_at} />.</Trans> : <Trans><Foreign text={actor(a.requested_by).name} /> asked for it <When at={a.requested_at} />{a.reason ? <>: <Foreign text={a.reason} max={300} /></> : null}.</Trans>}
-          {pending && a.expires_at ? <> <Trans>It expires <When at={a.expires_at} />; everything then stays as it is.</Trans></> : null}
+          {pending && a.expires_at ? <> {a.kind === 'agent_enrolment' ? <Trans>It expires <When at={a.expires_at} />; the agent is then refused.</Trans> : <Trans>It expires <When at={a.expires_at} />; everything then stays as it is.</Trans>}</> : null}
         </p>
         {a.enrolment ? <Newcomer e={a.enrolment} /> : null}
         {a.edit ? <p><Trans>All that <code><Foreign text={a.edit.filter} max={200} /></code> finds. Fields: <Foreign text={[...(a.edit.fields ?? []), ...(a.edit.reset ?? [])].join(', ')} max={200} /></Trans></p> : null}
@@ -99,7 +99,7 @@ export function One({ a, alone }: { a: Approval; alone?: boolean }) {
         {a.kind === 'removal' && pending ? <p><Link to="/removals"><Trans>See which resources it is about</Trans></Link></p> : null}
         {a.kind === 'plugin_kind' ? <p><Link to="/kinds"><Trans>See the kind</Trans></Link></p> : null}
         {a.kind === 'bulk_edit' || a.kind === 'merge' ? <div><button type="button" className="link" aria-expanded={open} onClick={() => setOpen(!open)}>{open ? t`Hide what it is about` : t`Show what it is about`}</button></div> : null}
-        {open ? <Effect a={a} /> : null}
+        {open && (a.kind === 'bulk_edit' || a.kind === 'merge') ? <Effect a={a} /> : null}
       </div>
       {doing ? (
         <Confirm title={titles[doing]} verb={verbs[doing]} danger={doing === 'approve'} reason="optional" onClose={() => setDoing(null)} onConfirm={decide}>
