@@ -357,7 +357,10 @@ func (w *workshop) read(ctx context.Context, c rest.Connection, what string) (re
 	if err != nil {
 		return run, err
 	}
-	w.site.say("  %s: %s, %d listed: %d new, %d changed, %d gone, %d rejected %s", what, run.State, run.Listed, run.Created, run.Updated, run.Gone, run.Rejected, output.Clean(run.Error))
+	w.site.say("  %s: %s, %d listed: %d new, %d changed, %d gone, %d rejected", what, run.State, run.Listed, run.Created, run.Updated, run.Gone, run.Rejected)
+	if run.Error != "" {
+		w.site.say("    %s", output.Clean(run.Error))
+	}
 	scopes, err := client.All[rest.RunScope](ctx, w.site.api, "/runs/"+url.PathEscape(run.ID)+"/scopes", nil, 200)
 	if err != nil {
 		return run, err

@@ -67,7 +67,7 @@ export function One({ a, alone }: { a: Approval; alone?: boolean }) {
   }
   return (
     <Panel
-      title={<span className="row"><State state={a.state === 'pending' ? 'held' : a.state} word={words[a.state]} pill /> {alone ? <Foreign text={a.title} max={120} /> : <Link to={`/approvals/${a.id}`}><Foreign text={a.title} max={120} /></Link>} <span className="muted">{sectionName(a.kind)}</span></span>}
+      title={<span className="row"><State state={a.state === 'pending' ? 'held' : a.state} word={words[a.state]} pill /> {alone ? <Foreign text={a.title} max={120} /> : <Link to={`/approvals/${a.id}`}><Foreign text={a.title} max={120} /></Link>} {alone ? null : <span className="muted">{sectionName(a.kind)}</span>}</span>}
       actions={pending ? (
         <>
           {a.may_decide ? <><Button variant="filled" onClick={() => setDoing('approve')}><Trans>Approve</Trans></Button><Button onClick={() => setDoing('refuse')}><Trans>Refuse</Trans></Button></> : null}
