@@ -87,6 +87,8 @@ type Collector struct {
 	feeds      []*feed.Feed
 
 	people, machines net.Listener
+	// certificateEnds is that of the human plane; it is set before anything runs.
+	certificateEnds time.Time
 }
 
 // tables of all parts.
@@ -160,7 +162,7 @@ func (c *Collector) open(ctx context.Context) error {
 	}
 	server, err := api.New(api.Options{SignIn: signIn, BehindTLS: strings.HasPrefix(c.cfg.PublicURL, "https://"), Pictures: c.pictures, Approvals: c.approvals, Access: c.access, Audit: c.audit, Inventory: c.inventory, Fleet: c.fleet, Transfer: c.transfer, Notify: c.notify, Views: view.New(c.store, c.audit, c.opt.Now, c.part("views")), Ledger: c.ledger, Clock: c.opt.Now,
 		Why: why.New(why.Options{Inventory: c.inventory, Fleet: c.fleet, Clock: c.opt.Now}),
-		Log: c.part("api"), Metrics: c.metrics, Version: build.Version(), Engine: c.store.Engine(), Demo: c.cfg.Demo, PublicURL: c.cfg.PublicURL})
+		Log: c.part("api"), Metrics: c.metrics, Version: build.Version(), Engine: c.store.Engine(), Demo: c.cfg.Demo, PublicURL: c.cfg.PublicURL, CertificateEnds: func() time.Time { return c.certificateEnds }})
 	if err != nil {
 		return err
 	}
@@ -387,6 +389,7 @@ func (c *Collector) secured(l net.Listener) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load tls certificate: %w", err)
 	}
+	c.certificateEnds = pair.Leaf.NotAfter
 	return tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}}), nil
 }
 

@@ -60,6 +60,8 @@ type Options struct {
 	// BehindTLS says that people reach us by TLS that somebody before us ends, so that cookies are for encrypted connections only.
 	BehindTLS bool
 	SignIn    SignIn
+	// CertificateEnds is when the web UI's certificate ends, zero where it has none; nil is never.
+	CertificateEnds func() time.Time
 }
 
 // Server answers the human plane, everything below /api/v1.

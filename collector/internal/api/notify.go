@@ -193,6 +193,25 @@ func (e eyes) Agents(ctx context.Context) ([]rest.Agent, error) {
 	return e.s.opt.Fleet.Agents(ctx, domainCaller(e.c))
 }
 
+func (e eyes) Certificates(ctx context.Context) ([]notify.Certificate, error) {
+	agents, err := e.Agents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []notify.Certificate
+	for i := range agents {
+		if a := &agents[i]; !a.CertNotAft.IsZero() && a.Status != "revoked" {
+			out = append(out, notify.Certificate{ID: a.ID, Kind: "agent", Name: a.Name, Renewed: a.Status != "offline", NotAfter: a.CertNotAft})
+		}
+	}
+	if end := e.s.opt.CertificateEnds; end != nil {
+		if at := end(); !at.IsZero() {
+			out = append(out, notify.Certificate{ID: "collector", Kind: "collector", Name: "the web UI", NotAfter: at})
+		}
+	}
+	return out, nil
+}
+
 func (e eyes) Check(ctx context.Context, w rest.SubscriptionWrite) error {
 	if w.Kind == "" {
 		return nil

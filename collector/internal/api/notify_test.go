@@ -181,6 +181,26 @@ func TestDatesThatComeNearAreTold(t *testing.T) {
 	}
 }
 
+// The certificate of the web UI and that of an agent that is away are told of before they end, each once; an agent's that is there is renewed.
+func TestCertificatesThatEndAreTold(t *testing.T) {
+	w := newWorld(t)
+	w.user("anna", access.RoleAdmin)
+	anna := w.signIn("anna")
+	w.certificateEnds = time.Now().AddDate(0, 0, 20)
+	k := w.agent("lon-1") // which was never there
+	w.subscribe(anna, rest.SubscriptionWrite{Name: "certificates", Event: rest.EventCertificates, Days: 10})
+	list := w.notifications(anna, "")
+	if len(list) != 1 || len(list[0].Items) != 1 || list[0].Items[0].ID != k.ID || list[0].Title != "certificates: the certificate of agent lon-1 ends soon" {
+		t.Fatalf("%+v", list)
+	}
+	w.certificateEnds = time.Now().AddDate(0, 0, 9)
+	w.tell()
+	w.tell()
+	if list = w.notifications(anna, ""); len(list) != 2 || len(list[0].Items) != 1 || list[0].Items[0].Kind != "collector" || list[0].Title != "certificates: the certificate of the web UI ends soon" {
+		t.Errorf("%+v", list)
+	}
+}
+
 // A webhook gets what the notification centre has, signed with the secret that was shown once; a letter goes to the profile's address.
 func TestNotificationsGoByMailAndWebhook(t *testing.T) {
 	w := newWorld(t)
@@ -285,6 +305,8 @@ func TestSubscriptionsThatCouldTellNothing(t *testing.T) {
 		"kind of runs":       {rest.SubscriptionWrite{Name: "x", Event: "runs", Kind: "server"}, 422, "resources and dates"},
 		"a date that is not": {rest.SubscriptionWrite{Name: "x", Event: "dates", Kind: "server", Field: "name"}, 422, "no date"},
 		"no address":         {rest.SubscriptionWrite{Name: "x", Event: "runs", Mail: true}, 422, "no e-mail address"},
+		"days of agents":     {rest.SubscriptionWrite{Name: "x", Event: "agents", Days: 3}, 422, "dates and certificates"},
+		"field of one":       {rest.SubscriptionWrite{Name: "x", Event: "certificates", Field: "name"}, 422, "is of dates"},
 		"plain http":         {rest.SubscriptionWrite{Name: "x", Event: "runs", Webhook: "http://chat.example.org/hook"}, 422, "https"},
 	} {
 		if a := w.browser(anna, "POST", "/subscriptions", tc.sub); a.status != tc.status || !strings.Contains(string(a.body), tc.says) {

@@ -49,7 +49,9 @@ type world struct {
 	mailbox   chan letter
 	notify    *notify.Service
 	server    *Server
-	approvals *approval.Service
+	// certificateEnds is when the certificate of the web UI ends.
+	certificateEnds time.Time
+	approvals       *approval.Service
 	// Tokens of an administrator and a reader of tenant default, and of an administrator of tenant other.
 	admin, reader, stranger string
 }
@@ -94,7 +96,7 @@ func newWorld(t *testing.T) *world {
 				return w.server.As(ctx, tenant, who)
 			}},
 		}})
-	s, err := New(Options{Approvals: w.approvals, Pictures: pictures, Notify: w.notify, PublicURL: "https://maestro.example", Views: view.New(st, w.audit, time.Now, log), Transfer: moves, Ledger: w.ledger, Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: w.fleet, Why: why.New(why.Options{Inventory: w.inventory, Fleet: w.fleet}), Log: log, Metrics: prometheus.NewRegistry(),
+	s, err := New(Options{CertificateEnds: func() time.Time { return w.certificateEnds }, Approvals: w.approvals, Pictures: pictures, Notify: w.notify, PublicURL: "https://maestro.example", Views: view.New(st, w.audit, time.Now, log), Transfer: moves, Ledger: w.ledger, Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: w.fleet, Why: why.New(why.Options{Inventory: w.inventory, Fleet: w.fleet}), Log: log, Metrics: prometheus.NewRegistry(),
 		Version: "1.2.3", Engine: st.Engine()})
 	must(t, err)
 	w.server = s

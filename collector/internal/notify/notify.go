@@ -69,6 +69,13 @@ type Person struct {
 // Found is a resource that a filter found, with the date that was asked for.
 type Found struct{ ID, Name, Date string }
 
+// Certificate is one that ends. Renewed says that it is renewed by itself as long as all goes well.
+type Certificate struct {
+	ID, Kind, Name string
+	Renewed        bool
+	NotAfter       time.Time
+}
+
 // Eyes look as one person. What they answer is what a list would show him.
 type Eyes interface {
 	// Among narrows resources of a kind to those that he may read and a filter finds.
@@ -79,6 +86,8 @@ type Eyes interface {
 	Approvals(ctx context.Context, from, until time.Time) ([]rest.NotificationItem, error)
 	// Agents are those that he may see.
 	Agents(ctx context.Context) ([]rest.Agent, error)
+	// Certificates are those of Maestro itself that run out: of agents that he may see, and of the web UI.
+	Certificates(ctx context.Context) ([]Certificate, error)
 	// Check says what is wrong with kind, filter and field of a subscription, for whoever wrote it.
 	Check(ctx context.Context, w rest.SubscriptionWrite) error
 }

@@ -30,15 +30,16 @@ func must(t *testing.T, err error) {
 // world is one person, who sees everything, and a history that the test writes. The whole of it, with real rights and a real inventory,
 // is tested by package api.
 type world struct {
-	t       *testing.T
-	now     time.Time
-	store   *dying
-	service *Service
-	changed []inventory.Change
-	agents  []rest.Agent
-	letters []string
-	mailbox error
-	away    bool
+	t            *testing.T
+	now          time.Time
+	store        *dying
+	service      *Service
+	changed      []inventory.Change
+	agents       []rest.Agent
+	certificates []Certificate
+	letters      []string
+	mailbox      error
+	away         bool
 }
 
 // dying is a store that ends after so many writes, as a collector that is killed does.
@@ -110,7 +111,10 @@ func (w *world) Due(context.Context, string, string, string, time.Time, time.Tim
 func (w *world) Approvals(context.Context, time.Time, time.Time) ([]rest.NotificationItem, error) {
 	return nil, nil
 }
-func (w *world) Agents(context.Context) ([]rest.Agent, error)        { return w.agents, nil }
+func (w *world) Agents(context.Context) ([]rest.Agent, error) { return w.agents, nil }
+func (w *world) Certificates(context.Context) ([]Certificate, error) {
+	return w.certificates, nil
+}
 func (w *world) Check(context.Context, rest.SubscriptionWrite) error { return nil }
 
 func (w *world) Send(_ context.Context, to, subject, _ string) error {
@@ -215,6 +219,37 @@ func TestAgentsThatGoSilent(t *testing.T) {
 	look(time.Minute, "online", back)
 	if got := look(time.Hour, "online", back); !slices.Equal(got, []string{"offline fra", "online fra"}) {
 		t.Errorf("back: %q", got)
+	}
+}
+
+func TestCertificatesThatEnd(t *testing.T) {
+	w := newWorld(t)
+	day := 24 * time.Hour
+	w.certificates = []Certificate{
+		{ID: "web", Kind: "collector", Name: "maestro.example", NotAfter: w.now.Add(40 * day)},
+		{ID: "well", Kind: "agent", Name: "fra-1", Renewed: true, NotAfter: w.now.Add(20 * time.Hour)},
+		{ID: "away", Kind: "agent", Name: "lon-1", NotAfter: w.now.Add(20 * time.Hour)},
+	}
+	w.subscribe(rest.EventCertificates, true)
+	look := func(after time.Duration) []string {
+		w.now = w.now.Add(after)
+		must(t, w.service.Tell(t.Context(), w))
+		return w.told()
+	}
+	if got := look(time.Hour); !slices.Equal(got, []string{"due away"}) {
+		t.Errorf("an agent that does not renew: %q", got)
+	}
+	w.certificates[2].Renewed, w.certificates[2].NotAfter = true, w.now.Add(24*time.Hour) // it is back
+	w.certificates[1].NotAfter = w.now.Add(time.Hour)                                     // it is there, and does not renew
+	if got := look(time.Minute); !slices.Equal(got, []string{"due away", "due well"}) {
+		t.Errorf("an agent that cannot renew: %q", got)
+	}
+	if got := look(11 * day); !slices.Equal(got, []string{"due away", "due well", "due web", "due away"}) && !slices.Equal(got, []string{"due away", "due well", "due away", "due web"}) {
+		t.Errorf("thirty days before: %q", got)
+	}
+	before := len(w.told())
+	if got := look(day); len(got) != before {
+		t.Errorf("told again: %q", got)
 	}
 }
 

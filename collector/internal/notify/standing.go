@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -18,6 +19,10 @@ const (
 	silentFor = 10 * time.Minute
 	// datesEvery is how often dates are looked at.
 	datesEvery = time.Hour
+	// renewedUntil is how near its end a certificate that is renewed by itself may come: agents' live for a day and are renewed long before.
+	renewedUntil = 2 * time.Hour
+	// usualDays is how long before its end a certificate is told of.
+	usualDays = 30
 	// mostTold bounds what is remembered of one subscription.
 	mostTold = 20_000
 )
@@ -28,9 +33,12 @@ type told struct {
 	At store.Time        `json:"at"`
 }
 
-// standing looks at how things are: agents that are away, and dates that come near.
+// standing looks at how things are: agents that are away, certificates that end, and dates that come near.
 func (r *round) standing(ctx context.Context) error {
 	if err := r.each(ctx, rest.EventAgents, func(sub *subscription, p *Person) error { return r.agents(ctx, sub, p) }); err != nil {
+		return err
+	}
+	if err := r.each(ctx, rest.EventCertificates, func(sub *subscription, p *Person) error { return r.certificates(ctx, sub, p) }); err != nil {
 		return err
 	}
 	return r.each(ctx, rest.EventDates, func(sub *subscription, p *Person) error { return r.dates(ctx, sub, p) })
@@ -62,6 +70,33 @@ func (r *round) agents(ctx context.Context, sub *subscription, p *Person) error 
 			n.add(rest.NotificationItem{ID: a.ID, Kind: "agent", Name: a.Name, Action: "online", At: a.LastContact})
 		case known && a.Status == "offline":
 			next[a.ID] = was // it was back for a moment: neither is told
+		}
+	}
+	return r.tellOnce(ctx, sub, n, before, next)
+}
+
+// certificates tells of each once; one that was renewed is another.
+func (r *round) certificates(ctx context.Context, sub *subscription, p *Person) error {
+	list, err := p.Eyes.Certificates(ctx)
+	if err != nil {
+		return fmt.Errorf("read certificates: %w", err)
+	}
+	before, err := r.told(ctx, sub)
+	if err != nil {
+		return err
+	}
+	n, next := &notice{}, map[string]string{}
+	for _, c := range list {
+		ahead := r.now.AddDate(0, 0, cmp.Or(sub.Days, usualDays))
+		if c.Renewed {
+			ahead = r.now.Add(renewedUntil)
+		}
+		if c.NotAfter.After(ahead) {
+			continue
+		}
+		end := timeOf(c.NotAfter)
+		if next[c.ID] = end; before.Of[c.ID] != end {
+			n.add(rest.NotificationItem{ID: c.ID, Kind: c.Kind, Name: c.Name, Action: "due", Detail: end, At: r.now})
 		}
 	}
 	return r.tellOnce(ctx, sub, n, before, next)

@@ -4847,7 +4847,7 @@ export interface components {
             /** @description What became of it by e-mail and webhook */
             deliveries?: components["schemas"]["NotificationDelivery"][];
             /** @enum {string} */
-            event: "resources" | "runs" | "removals" | "approvals" | "agents" | "dates" | "test";
+            event: "resources" | "runs" | "removals" | "approvals" | "agents" | "dates" | "certificates" | "test";
             id: string;
             items: components["schemas"]["NotificationItem"][];
             read: boolean;
@@ -5954,14 +5954,14 @@ export interface components {
             created_at: string;
             /**
              * Format: int64
-             * @description Of dates: how many days before
+             * @description Of dates and certificates: how many days before (certificates without it: 30)
              */
             days?: number;
             /**
-             * @description resources: things that came, went or changed; runs: runs that failed; removals: removals that wait for a person; approvals: what one can decide, and how it ended; agents: agents that went silent; dates: a date of a resource comes near
+             * @description resources: things that came, went or changed; runs: runs that failed; removals: removals that wait for a person; approvals: what one can decide, and how it ended; agents: agents that went silent; dates: a date of a resource comes near; certificates: that of an agent which does not renew it, or of the web UI, ends soon
              * @enum {string}
              */
-            event: "resources" | "runs" | "removals" | "approvals" | "agents" | "dates";
+            event: "resources" | "runs" | "removals" | "approvals" | "agents" | "dates" | "certificates";
             /**
              * @description Of dates: the field that holds the date
              * @example common.end_of_support
@@ -5994,14 +5994,14 @@ export interface components {
             connection?: string;
             /**
              * Format: int64
-             * @description Of dates: how many days before
+             * @description Of dates and certificates: how many days before (certificates without it: 30)
              */
             days?: number;
             /**
-             * @description resources: things that came, went or changed; runs: runs that failed; removals: removals that wait for a person; approvals: what one can decide, and how it ended; agents: agents that went silent; dates: a date of a resource comes near
+             * @description resources: things that came, went or changed; runs: runs that failed; removals: removals that wait for a person; approvals: what one can decide, and how it ended; agents: agents that went silent; dates: a date of a resource comes near; certificates: that of an agent which does not renew it, or of the web UI, ends soon
              * @enum {string}
              */
-            event: "resources" | "runs" | "removals" | "approvals" | "agents" | "dates";
+            event: "resources" | "runs" | "removals" | "approvals" | "agents" | "dates" | "certificates";
             /**
              * @description Of dates: the field that holds the date
              * @example common.end_of_support

@@ -132,7 +132,7 @@ function One({ n, onRead, onAgain }: { n: Notification; onRead: (ids: string[], 
 const words: Record<string, string> = { created: 'new', offline: 'silent', online: 'back', partial: 'incomplete', due: 'due', held: 'held', asked: t`to decide` }
 
 function Item({ it }: { it: NotificationItem }) {
-  const to = it.kind === 'run' ? `/runs/${it.id}` : it.kind === 'removal' ? '/removals' : it.kind === 'approval' ? `/approvals/${it.id}` : it.kind === 'agent' ? `/agents/${it.id}` : `/inventory/${encodeURIComponent(it.kind)}/${it.id}`
+  const to = it.kind === 'run' ? `/runs/${it.id}` : it.kind === 'removal' ? '/removals' : it.kind === 'approval' ? `/approvals/${it.id}` : it.kind === 'agent' ? `/agents/${it.id}` : it.kind === 'collector' ? '/settings' : `/inventory/${encodeURIComponent(it.kind)}/${it.id}`
   const moment = it.action === 'due' || it.action === 'offline'
   return (
     <span className={css.item}>
