@@ -145,13 +145,41 @@ func (c *Collector) prepareStore(ctx context.Context) error {
 		return err
 	}
 	if len(missing) > 0 && !fresh {
+		c.log.Info("store is of an older release; backing it up before it is upgraded", "number", have, "to", len(upgrade.Steps()))
+		told := c.stillAtWork("backing up the store")
 		to, err := backupBefore(ctx, &c.cfg, c.place(), have, len(upgrade.Steps()), c.opt.Now())
+		told()
 		if err != nil {
 			return fmt.Errorf("back up before upgrade: %w", err)
 		}
 		c.log.Info("store is of an older release; backed up before upgrading it", "number", have, "to", len(upgrade.Steps()), "backup", to)
 	}
 	return upgrade.Run(ctx, c.upgradeOptions(fresh))
+}
+
+// atWorkEvery is how far apart words about work are that a start waits for: who waits has to know that it goes on.
+const atWorkEvery = 15 * time.Second
+
+// stillAtWork says what is being done, now and then, until the answer is called.
+func (c *Collector) stillAtWork(what string) (over func()) {
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() { // waited for by over
+		defer close(ended)
+		tick := time.NewTicker(atWorkEvery)
+		defer tick.Stop()
+		for begun := time.Now(); ; {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				c.log.Info("still "+what, "for", time.Since(begun).Round(time.Second))
+			}
+		}
+	}()
+	return func() {
+		close(stop)
+		<-ended
+	}
 }
 
 func (c *Collector) place() place { return c.cfg.place() }
