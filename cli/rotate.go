@@ -26,7 +26,7 @@ func (a *app) sealedRotate() *cobra.Command {
 	var filter string
 	var wait time.Duration
 	cmd := &cobra.Command{
-		Use: "rotate [CONNECTION...]", Short: "Enter new credentials, which are used once their agents have found that they work",
+		Use: "rotate [CONNECTION...]", Args: cobra.ArbitraryArgs, Short: "Enter new credentials, which are used once their agents have found that they work",
 		Long: "Enter new credentials for connections. They are encrypted here, as by `maestro seal`, and kept beside those in use. The agent of each\n" +
 			"connection then checks what may be read with the new one. When everything may, it is used from the next run on; otherwise the one in use\n" +
 			"stays, and the new one is kept with the reason: try it again with `maestro sealed retry` once that is mended, enter another, or `discard` it.\n" +
