@@ -21,13 +21,17 @@ import (
 //	1  the first version
 //	2  lists in parts: the collector may send the sums of a scope's parts when it asks for a list
 //	3  the collector may ask what a setting may be
-const Capability = 3
+//	4  the collector may say which version of a plugin to run, among those that the agent has
+const Capability = 4
 
 // CapabilityParts is the least of a peer that lists in parts.
 const CapabilityParts = 2
 
 // CapabilityChoices is the least of an agent that can ask a plugin what a setting may be.
 const CapabilityChoices = 3
+
+// CapabilityVersions is the least of an agent that can be told which version of a plugin to run.
+const CapabilityVersions = 4
 
 // Problem is what the result of a command that failed says beside its error, as JSON.
 type Problem struct {

@@ -34,7 +34,9 @@ type Assignment struct {
 	Name         string
 	Epoch        int64
 	Provider     string
-	Settings     json.RawMessage
+	// Version of the plugin; empty for whichever the agent prefers.
+	Version  string
+	Settings json.RawMessage
 	// Credential is a name in the agent's own file.
 	Credential string
 	// Sealed is a credential that people sealed to this agent, the JSON of a sealed.Envelope.
@@ -447,7 +449,7 @@ func (d *Dispatcher) job(a Assignment, kinds []string, check bool, log *slog.Log
 	return runner.Job{
 		Connection: provider.Connection{ID: a.ConnectionID, Settings: a.Settings, Ceiling: a.Ceiling}, Provider: a.Provider, Kinds: kinds,
 		Launch: func(ctx context.Context) (runner.Process, error) {
-			file, err := d.cfg.Supervisor.Find(a.Provider)
+			file, err := d.cfg.Supervisor.Version(ctx, a.Provider, a.Version)
 			if err != nil {
 				return nil, err
 			}

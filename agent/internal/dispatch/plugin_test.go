@@ -49,7 +49,11 @@ const settingsSchema = `{"type":"object","additionalProperties":false,"propertie
 
 func (demo) Describe() provider.Description {
 	thing := json.RawMessage(`{"type":"object","properties":{"number":{"type":"integer"},"load":{"type":"number","x-maestro-volatile":true},"owner":{"type":"string"}}}`)
-	return provider.Description{Provider: "demo", Version: "1.2", Title: "Demo", Settings: json.RawMessage(settingsSchema), Files: true,
+	version := "1.2"
+	if _, label, ok := strings.Cut(filepath.Base(os.Args[0]), "@"); ok {
+		version = label
+	}
+	return provider.Description{Provider: "demo", Version: version, Title: "Demo", Settings: json.RawMessage(settingsSchema), Files: true,
 		Kinds:         []provider.KindSupport{{Kind: "demo.thing", Major: 1, Schema: thing}, {Kind: "demo.other", Major: 1, Schema: thing}},
 		CredentialEnv: []provider.EnvVar{{Name: "DEMO_PASSWORD", Help: "The password.", Secret: true}}}
 }

@@ -28,8 +28,12 @@ import (
 	"maestro.internal/sdk/resource"
 )
 
-// Prefix begins the file name of every plugin; the provider's name follows.
+// Prefix begins the file name of every plugin; the provider's name follows, and a label where several versions of it lie side by side:
+// maestro-plugin-aws, maestro-plugin-aws@1.2.3.
 const Prefix = "maestro-plugin-"
+
+// labelMark divides a provider's name from the label of a file.
+const labelMark = "@"
 
 // startPatience is how long it is worth trying to start a plugin: one that fails slowly is not started again.
 const startPatience = 10 * time.Second
@@ -106,14 +110,17 @@ func New(cfg Config) (*Supervisor, error) {
 type File struct {
 	// Name is the provider's name as the file is called.
 	Name string
-	Path string
+	// Label is what the file's name says of its version; empty for the one that is used unless another is asked for.
+	Label string
+	Path  string
 	// SHA256 of the file now, lower-case hex.
 	SHA256 string
 	// Want is what the manifest says; empty without a manifest.
 	Want string
 }
 
-// Files are the installed plugins, sorted by name. One that the manifest does not list is left out.
+// Files are the installed plugins, sorted by name, and those of one name in the order in which they are preferred: the one without a label, then
+// the newest. One that the manifest does not list is left out.
 func (s *Supervisor) Files() ([]File, error) {
 	if s.cfg.Dir == "" {
 		return nil, nil
@@ -136,7 +143,10 @@ func (s *Supervisor) Files() ([]File, error) {
 		if info, err := os.Stat(path); err != nil || runnable(path, info) != nil {
 			continue
 		}
-		f := File{Name: name, Path: path}
+		f := File{Path: path}
+		if f.Name, f.Label, _ = strings.Cut(name, labelMark); f.Name == "" {
+			continue
+		}
 		if manifest != nil {
 			if f.Want = manifest[e.Name()]; f.Want == "" {
 				s.ignore(name)
@@ -148,7 +158,12 @@ func (s *Supervisor) Files() ([]File, error) {
 		}
 		out = append(out, f)
 	}
-	slices.SortFunc(out, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(out, func(a, b File) int {
+		if a.Name != b.Name {
+			return strings.Compare(a.Name, b.Name)
+		}
+		return -compareLabels(a.Label, b.Label)
+	})
 	return out, nil
 }
 

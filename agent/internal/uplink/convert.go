@@ -65,7 +65,7 @@ func plain(err error) error {
 func assignmentOf(a *uplinkv1.Assignment) dispatch.Assignment {
 	out := dispatch.Assignment{
 		Tenant: a.GetTenant(), ConnectionID: a.GetConnectionId(), Name: a.GetConnectionName(), Epoch: a.GetEpoch(),
-		Provider: a.GetProvider(), Settings: json.RawMessage(a.GetSettings()), Credential: a.GetCredential(), Sealed: a.GetSealed(),
+		Provider: a.GetProvider(), Version: a.GetPluginVersion(), Settings: json.RawMessage(a.GetSettings()), Credential: a.GetCredential(), Sealed: a.GetSealed(),
 		Plan:    schedule.Plan{Connection: a.GetConnectionId(), Paused: a.GetPaused(), Until: moment(a.GetRunUntil()), Zone: a.GetZone(), Quiet: a.GetQuietHours()},
 		Ceiling: provider.Ceiling{PerSecond: a.GetMaxRequestsPerSecond(), MaxConcurrent: int(a.GetMaxParallel())},
 	}

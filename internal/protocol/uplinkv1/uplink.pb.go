@@ -1856,7 +1856,10 @@ type Assignment struct {
 	Zone                 string   `protobuf:"bytes,15,opt,name=zone,proto3" json:"zone,omitempty"`
 	StandbyAgents        []string `protobuf:"bytes,16,rep,name=standby_agents,json=standbyAgents,proto3" json:"standby_agents,omitempty"`
 	// A sealed credential with the wrap for this agent, as JSON; empty for none. docs/protocol.md describes it.
-	Sealed        []byte `protobuf:"bytes,17,opt,name=sealed,proto3" json:"sealed,omitempty"` // Schemas of kinds by digest are the plugin's own; nothing of them travels here.
+	Sealed []byte `protobuf:"bytes,17,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	// Version of the plugin, as its description says it, among those that the agent reported; empty for the one that the agent prefers. An
+	// agent that does not have it fails the run and takes no other.
+	PluginVersion string `protobuf:"bytes,18,opt,name=plugin_version,json=pluginVersion,proto3" json:"plugin_version,omitempty"` // Schemas of kinds by digest are the plugin's own; nothing of them travels here.
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2008,6 +2011,13 @@ func (x *Assignment) GetSealed() []byte {
 		return x.Sealed
 	}
 	return nil
+}
+
+func (x *Assignment) GetPluginVersion() string {
+	if x != nil {
+		return x.PluginVersion
+	}
+	return ""
 }
 
 // Rewrap asks an agent that can open sealed credentials to give others the keys of them. The values stay sealed.
@@ -4566,7 +4576,7 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"\n" +
 	"assignment\x18\x01 \x01(\fR\n" +
 	"assignment\x12\x1c\n" +
-	"\tsignature\x18\x02 \x01(\fR\tsignature\"\xd1\x04\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\"\xf8\x04\n" +
 	"\n" +
 	"Assignment\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12#\n" +
@@ -4589,7 +4599,8 @@ const file_maestro_uplink_v1_uplink_proto_rawDesc = "" +
 	"quietHours\x12\x12\n" +
 	"\x04zone\x18\x0f \x01(\tR\x04zone\x12%\n" +
 	"\x0estandby_agents\x18\x10 \x03(\tR\rstandbyAgents\x12\x16\n" +
-	"\x06sealed\x18\x11 \x01(\fR\x06sealed\"=\n" +
+	"\x06sealed\x18\x11 \x01(\fR\x06sealed\x12%\n" +
+	"\x0eplugin_version\x18\x12 \x01(\tR\rpluginVersion\"=\n" +
 	"\x06Rewrap\x123\n" +
 	"\x05items\x18\x01 \x03(\v2\x1d.maestro.uplink.v1.RewrapItemR\x05items\"i\n" +
 	"\n" +
