@@ -140,8 +140,8 @@ func (a *app) agents() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "agents", Short: "List the agents, let new ones in", Args: cobra.NoArgs,
 		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
-			return printList(a, cmd, c, "/agents", listFlags{}, []string{"id", "name", "site", "status", "version", "last contact", "spool", "plugins"}, func(x rest.Agent, now time.Time) []string {
-				return []string{x.ID, x.Name, x.Site, agentStatus(x), x.Version, output.Ago(x.LastContact, now), strconv.Itoa(x.Spool.Captures), strconv.Itoa(len(x.Plugins))}
+			return printList(a, cmd, c, "/agents", listFlags{}, []string{"id", "name", "site", "group", "status", "version", "last contact", "spool", "plugins"}, func(x rest.Agent, now time.Time) []string {
+				return []string{x.ID, x.Name, x.Site, x.Group, agentStatus(x), x.Version, output.Ago(x.LastContact, now), strconv.Itoa(x.Spool.Captures), strconv.Itoa(len(x.Plugins))}
 			})
 		}),
 	}
@@ -176,7 +176,7 @@ func (a *app) agents() *cobra.Command {
 		}),
 	}
 	revoke.Flags().StringVar(&reason, "reason", "", "`why`, for the audit log")
-	cmd.AddCommand(join, revoke, a.agentDrain(), a.agentResume(), a.agentRecovery(), a.agentRelease())
+	cmd.AddCommand(join, revoke, a.agentDrain(), a.agentResume(), a.agentRecovery(), a.agentRelease(), a.agentGroup())
 	return cmd
 }
 

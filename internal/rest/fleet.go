@@ -11,6 +11,7 @@ type Agent struct {
 	ID          string          `json:"id"`
 	Name        string          `json:"name"`
 	Site        string          `json:"site,omitempty"`
+	Group       string          `json:"group,omitempty" doc:"What people put it into; versions of plugins are decided for groups"`
 	Status      string          `json:"status" enum:"online,offline,held,revoked" doc:"held: there are two copies of it; see hold"`
 	Version     string          `json:"version,omitempty"`
 	OS          string          `json:"os,omitempty"`

@@ -71,6 +71,15 @@ type Fleet interface {
 	RecoveryKey(ctx context.Context, c inventory.Caller) (rest.RecoveryKey, error)
 	SetRecoveryKey(ctx context.Context, c inventory.Caller, key []byte) (rest.RecoveryKey, error)
 
+	// Versions of plugins, and which group of agents runs which.
+	GroupAgent(ctx context.Context, c inventory.Caller, id, group string) (rest.Agent, error)
+	PluginVersions(ctx context.Context, c inventory.Caller) ([]rest.PluginVersions, error)
+	Pin(ctx context.Context, c inventory.Caller, w rest.PluginPin) (rest.PluginVersions, error)
+	Rollout(ctx context.Context, c inventory.Caller, w rest.PluginRolloutWrite) (rest.PluginVersions, error)
+	PauseRollout(ctx context.Context, c inventory.Caller, w rest.PluginDecision) (rest.PluginVersions, error)
+	ResumeRollout(ctx context.Context, c inventory.Caller, w rest.PluginDecision) (rest.PluginVersions, error)
+	Rollback(ctx context.Context, c inventory.Caller, w rest.PluginDecision) (rest.PluginVersions, error)
+
 	// Datacenters are without Counts, which the inventory knows.
 	Datacenters(ctx context.Context, c inventory.Caller) ([]rest.Datacenter, error)
 	Datacenter(ctx context.Context, c inventory.Caller, id string) (rest.Datacenter, error)

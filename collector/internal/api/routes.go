@@ -373,6 +373,7 @@ func (s *Server) fleetRoutes() {
 	handle(s, route{method: "DELETE", path: "/connections/{id}/files/{name}", id: "delete-connection-file", tag: tag, action: access.ManageConnections,
 		summary: "Delete a file"}, s.deleteFile)
 	s.sealingRoutes()
+	s.versionRoutes()
 
 	tag = "datacenters"
 	handle(s, route{method: "GET", path: "/datacenters", id: "list-datacenters", tag: tag, action: access.Read,

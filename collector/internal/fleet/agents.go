@@ -20,6 +20,8 @@ import (
 type agentDoc struct {
 	Name string `json:"name"`
 	Site string `json:"site,omitempty"`
+	// Group is what people put it into; versions of plugins are decided for groups.
+	Group string `json:"group,omitempty"`
 	// KeyHash is the SHA-256 of the bound public key, in hex: whoever has another key is somebody else.
 	KeyHash    string     `json:"key_hash"`
 	EnrolledAt store.Time `json:"enrolled_at"`
@@ -135,7 +137,7 @@ func (s *Service) Agent(ctx context.Context, c inventory.Caller, id string) (res
 
 func (s *Service) agentView(ctx context.Context, o object[agentDoc]) (rest.Agent, error) {
 	d := o.doc
-	a := rest.Agent{ID: o.id, Name: d.Name, Site: d.Site, Status: s.status(d), Version: d.Version, OS: d.OS, Arch: d.Arch, Hostname: d.Hostname,
+	a := rest.Agent{ID: o.id, Name: d.Name, Site: d.Site, Group: d.Group, Status: s.status(d), Version: d.Version, OS: d.OS, Arch: d.Arch, Hostname: d.Hostname,
 		LastContact: d.LastContact.Time, EnrolledAt: d.EnrolledAt.Time, CertNotAft: d.NotAfter.Time, ClockSkewMS: d.SkewMS, Spool: d.Spool,
 		SealingKey: d.fingerprint(), Credentials: d.Credentials, Policy: d.Policy, Notices: d.Notices, Hold: d.hold()}
 	var err error
@@ -444,6 +446,8 @@ type Assignment struct {
 	// Sealed is the sealed credential with the wrap for this agent, as JSON.
 	Sealed        []byte
 	StandbyAgents []string
+	// PluginVersion is the version of the plugin to run; empty for the one that the agent prefers.
+	PluginVersion string
 }
 
 // Assignments are everything an agent is to run, in a stable order.
@@ -460,6 +464,9 @@ func (s *Service) Assignments(ctx context.Context, k Known) ([]Assignment, error
 	for i, o := range conns {
 		out[i] = assignment(o)
 		out[i].Paused = out[i].Paused || draining
+	}
+	if err := s.withVersions(ctx, k, out); err != nil {
+		return nil, err
 	}
 	return out, s.withSealed(ctx, k, out)
 }

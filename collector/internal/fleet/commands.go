@@ -279,6 +279,11 @@ func (s *Service) Due(ctx context.Context, k Known) ([]Command, error) {
 			if command.Assignment = a[0]; o.doc.Type == CommandVerify {
 				command.Type, command.Assignment = CommandCheck, tried
 			}
+			with := []Assignment{command.Assignment}
+			if err := s.withVersions(ctx, k, with); err != nil {
+				return nil, err
+			}
+			command.Assignment = with[0]
 			out = append(out, command)
 		}
 	}
@@ -320,7 +325,7 @@ func (s *Service) Answered(ctx context.Context, k Known, id string, ok bool, pro
 
 // Sweep finishes what a crash left undone, ends commands that nobody took, with their runs, and forgets old ones.
 func (s *Service) Sweep(ctx context.Context, now time.Time) error {
-	return errors.Join(s.sweepUnsettled(ctx), s.sweepCommands(ctx, now), s.sweepChunks(ctx, now), s.sweepSealed(ctx))
+	return errors.Join(s.sweepUnsettled(ctx), s.sweepCommands(ctx, now), s.sweepChunks(ctx, now), s.sweepSealed(ctx), s.sweepRollouts(ctx))
 }
 
 // sweepUnsettled looks through the connections; there are few of them.

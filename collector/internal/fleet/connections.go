@@ -441,11 +441,16 @@ func (s *Service) describe(ctx context.Context, c inventory.Caller, name, agentI
 		if err != nil {
 			return provider.Description{}, err
 		}
-		for _, p := range a.doc.Plugins {
-			d, err := s.description(ctx, c.Tenant, p.Digest)
-			if err == nil && d.Provider == name {
-				return d, nil
-			}
+		p, err := s.pins(ctx, c.Tenant)
+		if err != nil {
+			return provider.Description{}, err
+		}
+		digest, err := s.digestFor(ctx, c.Tenant, p, a.id, a.doc, name)
+		if err != nil {
+			return provider.Description{}, err
+		}
+		if digest != "" {
+			return s.description(ctx, c.Tenant, digest)
 		}
 		return provider.Description{}, &inventory.InvalidError{Pointer: "/provider", Problem: fmt.Sprintf("the agent %q has no plugin %q", a.doc.Name, name)}
 	}

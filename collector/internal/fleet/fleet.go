@@ -44,7 +44,7 @@ func Tables() []store.Table {
 		{Name: tUses}, {Name: tEnrolments, Indexes: []store.Index{{Name: "state", Fields: []filter.Field{text("state")}}}}, {Name: tConnections, Indexes: []store.Index{{Name: "agent", Fields: []filter.Field{text("agent")}}}},
 		{Name: tDatacenters}, {Name: tPlugins},
 		{Name: tFiles, Indexes: []store.Index{{Name: "connection", Fields: []filter.Field{text("connection")}}}}, {Name: tChunks},
-		{Name: tSealed, Indexes: []store.Index{{Name: "lacking", Fields: []filter.Field{text("lacking")}}}}, {Name: tSealing},
+		{Name: tSealed, Indexes: []store.Index{{Name: "lacking", Fields: []filter.Field{text("lacking")}}}}, {Name: tSealing}, {Name: tPins},
 		{Name: tCommands, Indexes: []store.Index{{Name: "due", Fields: []filter.Field{text("agent"), text("state")}}, {Name: "state", Fields: []filter.Field{text("state")}}}},
 	}
 }
@@ -77,6 +77,8 @@ type Service struct {
 	wake map[string]map[chan struct{}]bool
 	// swept is when this collector last looked for contents that no file names.
 	swept time.Time
+	// labels are what plugin descriptions say of themselves, by tenant and digest.
+	labels map[string]label
 }
 
 // New makes a Service.
@@ -90,7 +92,7 @@ func New(opt Options) *Service {
 	if opt.Silence == 0 {
 		opt.Silence = 45 * time.Second
 	}
-	return &Service{opt: opt, wake: map[string]map[chan struct{}]bool{}}
+	return &Service{opt: opt, wake: map[string]map[chan struct{}]bool{}, labels: map[string]label{}}
 }
 
 // ClosedError says that an agent's tenant lets nobody in for now.

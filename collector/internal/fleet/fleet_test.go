@@ -32,6 +32,8 @@ type world struct {
 	store     store.Store
 	// files says that the plugin of the agents reads files.
 	files bool
+	// runs is the generation of the latest run.
+	runs int64
 }
 
 var prepared storetest.Prepared

@@ -295,7 +295,10 @@ func (s *Service) sealViews(ctx context.Context, c inventory.Caller, conns []obj
 	if err != nil {
 		return nil, err
 	}
-	find := s.finder(ctx, c.Tenant, circle)
+	find, err := s.finder(ctx, c.Tenant, circle)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]rest.SealedCredential, len(conns))
 	for i, o := range conns {
 		desc, err := find(o.doc)
@@ -344,8 +347,12 @@ func (s *Service) sealedRows(ctx context.Context, tenant string, conns []object[
 	return out, nil
 }
 
-// finder answers the description of a connection's plugin, as its agent has it; nil where none is known. Each is read once.
-func (s *Service) finder(ctx context.Context, tenant string, c circle) func(connectionDoc) (*provider.Description, error) {
+// finder answers the description of a connection's plugin, in the version that its agent runs; nil where none is known. Each is read once.
+func (s *Service) finder(ctx context.Context, tenant string, c circle) (func(connectionDoc) (*provider.Description, error), error) {
+	p, err := s.pins(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
 	known := map[string]*provider.Description{}
 	return func(d connectionDoc) (*provider.Description, error) {
 		agents := c.agents
@@ -353,25 +360,24 @@ func (s *Service) finder(ctx context.Context, tenant string, c circle) func(conn
 			agents = []object[agentDoc]{a}
 		}
 		for _, a := range agents {
-			for _, p := range a.doc.Plugins {
-				desc, ok := known[p.Digest]
-				if !ok {
-					read, err := s.description(ctx, tenant, p.Digest)
-					if err != nil && !errors.Is(err, store.ErrNotFound) {
-						return nil, err
-					}
-					if err == nil {
-						desc = &read
-					}
-					known[p.Digest] = desc
-				}
-				if desc != nil && desc.Provider == d.Provider {
-					return desc, nil
-				}
+			digest, err := s.digestFor(ctx, tenant, p, a.id, a.doc, d.Provider)
+			if err != nil {
+				return nil, err
 			}
+			if digest == "" {
+				continue
+			}
+			if _, ok := known[digest]; !ok {
+				read, err := s.description(ctx, tenant, digest)
+				if err != nil {
+					return nil, err
+				}
+				known[digest] = &read
+			}
+			return known[digest], nil
 		}
 		return nil, nil
-	}
+	}, nil
 }
 
 // Envelope is the sealed credential itself, for who holds the recovery key.

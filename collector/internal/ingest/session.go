@@ -405,7 +405,7 @@ func (se *session) progress(ctx context.Context, p *uplinkv1.RunProgress) error 
 func assignmentProto(a fleet.Assignment) *uplinkv1.Assignment {
 	out := &uplinkv1.Assignment{Tenant: a.Tenant, ConnectionId: a.ConnectionID, ConnectionName: a.ConnectionName, AgentId: a.AgentID, Epoch: a.Epoch,
 		Provider: a.Provider, Settings: []byte(a.Settings), Credential: a.Credential, Paused: a.Paused, MaxRequestsPerSecond: a.MaxRequestsPerSecond,
-		MaxParallel: int32(a.MaxParallel), QuietHours: a.QuietHours, Zone: a.TimeZone, StandbyAgents: a.StandbyAgents, Sealed: a.Sealed}
+		MaxParallel: int32(a.MaxParallel), QuietHours: a.QuietHours, Zone: a.TimeZone, StandbyAgents: a.StandbyAgents, Sealed: a.Sealed, PluginVersion: a.PluginVersion}
 	for _, k := range a.Kinds {
 		out.Kinds = append(out.Kinds, &uplinkv1.KindSchedule{Kind: k.Kind, Enabled: k.Enabled, IntervalSeconds: k.IntervalSeconds, Cron: k.Cron})
 	}

@@ -103,6 +103,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents/{id}/group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Put an agent into a group */
+        put: operations["group-agent"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents/{id}/recovery": {
         parameters: {
             query?: never;
@@ -1359,6 +1376,108 @@ export interface paths {
         };
         /** A picture itself: PNG or JPEG, drawn anew from what was uploaded */
         get: operations["get-picture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plugin-pins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Have a group of agents run one version of a plugin */
+        put: operations["pin-plugin"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plugin-rollouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have some agents of a group run a version first, and the others once it has worked */
+        post: operations["begin-plugin-rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plugin-rollouts/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Leave a rollout as it is until it is resumed */
+        post: operations["pause-plugin-rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plugin-rollouts/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go on with a rollout that was paused */
+        post: operations["resume-plugin-rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plugin-rollouts/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a rollout back; without one, pin the version that was pinned before */
+        post: operations["rollback-plugin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plugin-versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Versions of plugins by group of agents: at hand, pinned, running, being rolled out */
+        get: operations["list-plugin-versions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2975,6 +3094,8 @@ export interface components {
             drain?: components["schemas"]["AgentDrain"];
             /** Format: date-time */
             enrolled_at: string;
+            /** @description What people put it into; versions of plugins are decided for groups */
+            group?: string;
             hold?: components["schemas"]["AgentHold"];
             hostname?: string;
             id: string;
@@ -3038,6 +3159,10 @@ export interface components {
             state: "draining" | "drained";
             /** @description What it waits for, in words */
             waits?: string;
+        };
+        AgentGroup: {
+            /** @description Empty takes it out */
+            group: string;
         };
         AgentHold: {
             advice: string;
@@ -4462,6 +4587,14 @@ export interface components {
             total_size: number;
             total_size_is_lower_bound?: boolean;
         };
+        ListPluginVersions: {
+            items: components["schemas"]["PluginVersions"][];
+            /** @description Pass as page_token for the next page; absent at the end */
+            next_page_token?: string;
+            /** Format: int64 */
+            total_size: number;
+            total_size_is_lower_bound?: boolean;
+        };
         ListPrefix: {
             items: components["schemas"]["Prefix"][];
             /** @description Pass as page_token for the next page; absent at the end */
@@ -5112,6 +5245,96 @@ export interface components {
             summary?: string;
             title: string;
             version: string;
+        };
+        PluginDecision: {
+            group?: string;
+            provider: string;
+            reason?: string;
+        };
+        PluginLack: {
+            agent: components["schemas"]["Ref"];
+            reason: string;
+            version: string;
+        };
+        PluginPin: {
+            group?: string;
+            provider: string;
+            reason?: string;
+            /** @description Empty leaves it to each agent */
+            version?: string;
+        };
+        PluginRollout: {
+            canaries: components["schemas"]["Ref"][];
+            /** Format: date-time */
+            ended_at?: string;
+            /**
+             * Format: int64
+             * @description Runs that ended well, of the canary that is behind
+             */
+            good: number;
+            /** @description Why it was rolled back */
+            reason?: string;
+            /** @description The run that ended it */
+            run_id?: string;
+            /**
+             * Format: int64
+             * @description Runs that each canary has to end well
+             */
+            runs: number;
+            /** Format: date-time */
+            started_at: string;
+            started_by: string;
+            /** @enum {string} */
+            state: "canary" | "paused" | "done" | "rolled_back";
+            version: string;
+        };
+        PluginRolloutWrite: {
+            /** @description Agents that run it first, by id; without them a share */
+            canaries?: string[];
+            group?: string;
+            provider: string;
+            reason?: string;
+            /**
+             * Format: int64
+             * @description Runs that each of them has to end well; 3 when it is not said
+             */
+            runs?: number;
+            /**
+             * Format: int64
+             * @description Of the agents that have it and run connections with it; 10 when it is not said, and at least one agent
+             */
+            share_percent?: number;
+            version: string;
+        };
+        PluginVersion: {
+            /** @description That have it */
+            agents: components["schemas"]["Ref"][];
+            /** @description That run it from their next runs on */
+            running: components["schemas"]["Ref"][];
+            version: string;
+        };
+        PluginVersions: {
+            /**
+             * Format: int64
+             * @description Agents of the group that have the plugin
+             */
+            agents: number;
+            /** @description Empty for agents without a group; its pin holds for groups without one of their own too */
+            group: string;
+            id: string;
+            /** @description Agents that do not have what they should run, and go on with another */
+            lacking?: components["schemas"]["PluginLack"][];
+            /** @description Absent where each agent runs the one that it prefers */
+            pinned?: string;
+            /** @description Pinned before: what a rollback goes back to */
+            previous?: string;
+            provider: string;
+            /** @description The latest one */
+            rollout?: components["schemas"]["PluginRollout"];
+            /** Format: date-time */
+            set_at?: string;
+            set_by?: string;
+            versions: components["schemas"]["PluginVersion"][];
         };
         Prefix: {
             /**
@@ -6565,6 +6788,41 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "group-agent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentGroup"];
             };
         };
         responses: {
@@ -9972,6 +10230,211 @@ export interface operations {
                 };
                 content: {
                     "application/json": string;
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "pin-plugin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PluginPin"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginVersions"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "begin-plugin-rollout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PluginRolloutWrite"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginVersions"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "pause-plugin-rollout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PluginDecision"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginVersions"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "resume-plugin-rollout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PluginDecision"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginVersions"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "rollback-plugin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PluginDecision"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginVersions"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-plugin-versions": {
+        parameters: {
+            query?: {
+                /** @description Count beyond 10,000 too */
+                count?: "exact";
+                /** @description Only these properties of the items, dotted, separated by commas; id is always there */
+                fields?: string;
+                /** @description AIP-160 expression of up to 8 KiB; bare words search the text */
+                filter?: string;
+                order_by?: string;
+                page_size?: number;
+                /** @description next_page_token of the page before; with it every other parameter must stay the same */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPluginVersions"];
                 };
             };
             /** @description A problem document (RFC 9457) */
