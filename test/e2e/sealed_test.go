@@ -267,7 +267,11 @@ func (l *lab) nowhere(t *testing.T, agents ...*process) {
 			t.Errorf("the sealed password is in the log of %s", p.name)
 		}
 	}
-	for _, dir := range []string{filepath.Join(l.data, "collector"), filepath.Join(l.work, "lab-1"), filepath.Join(l.work, "lab-2")} {
+	dirs := []string{filepath.Join(l.data, "collector")}
+	for i := range agents {
+		dirs = append(dirs, filepath.Join(l.work, fmt.Sprintf("lab-%d", i+1)))
+	}
+	for _, dir := range dirs {
 		seen := 0
 		err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 			if err != nil || !e.Type().IsRegular() {
