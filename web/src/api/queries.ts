@@ -183,6 +183,7 @@ export const q = {
       queryFn: ({ signal }) => api.get('/api/v1/runs/{id}/scopes', { path: { id }, query: all, signal }),
       refetchInterval: live ? () => fast(1500) : false,
     }),
+  pluginVersions: () => queryOptions({ queryKey: ['plugin-versions'], queryFn: ({ signal }) => api.get('/api/v1/plugin-versions', { query: all, signal }), refetchInterval: 10_000 }),
   agents: () => queryOptions({ queryKey: ['agents'], queryFn: ({ signal }) => api.get('/api/v1/agents', { query: all, signal }), refetchInterval: every(10_000) }),
   agent: (id: string) =>
     queryOptions({

@@ -98,6 +98,7 @@ export interface List<T> {
   total_size_is_lower_bound?: boolean
 }
 export type SealedCredential = Schemas['SealedCredential']
+export type PluginVersions = Schemas['PluginVersions']
 export type SealedEnvelope = Schemas['SealedEnvelope']
 export type SealRecipient = Schemas['SealRecipient']
 export type SealVariable = Schemas['SealVariable']

@@ -21,6 +21,7 @@ import { say } from '../parts/toast'
 import { useNow, When } from '../parts/When'
 import css from './Agents.module.css'
 import { JoinCommands } from './JoinCommands'
+import { PluginVersionsPanel } from './PluginVersions'
 
 export default function Agents() {
   const list = useQuery(q.agents())
@@ -31,9 +32,10 @@ export default function Agents() {
     { id: 'name', label: t`Name`, width: 190, cell: (a) => <Link to={`/agents/${a.id}`}><Foreign text={a.name} max={40} /></Link> },
     { id: 'status', label: t`Status`, width: 110, cell: (a) => <State state={a.status} /> },
     { id: 'site', label: t`Site`, width: 120, cell: (a) => (a.site ? <Foreign text={a.site} max={30} /> : null) },
+    { id: 'group', label: t`Group`, width: 110, cell: (a) => (a.group ? <Foreign text={a.group} max={30} /> : null) },
     { id: 'contact', label: t`Last contact`, width: 120, cell: (a) => <When at={a.last_contact} /> },
     { id: 'version', label: t`Version`, width: 90, cell: (a) => <Foreign text={a.version ?? ''} max={18} /> },
-    { id: 'plugins', label: t`Plugins`, width: 150, cell: (a) => (a.plugins?.length ? <Foreign text={a.plugins.map((p) => p.provider).join(', ')} max={200} /> : null) },
+    { id: 'plugins', label: t`Plugins`, width: 150, cell: (a) => (a.plugins?.length ? <Foreign text={[...new Set(a.plugins.map((p) => p.provider))].join(', ')} max={200} /> : null) },
     { id: 'spool', label: t`Waiting to be sent`, width: 140, right: true, cell: (a) => <Spool a={a} /> },
     { id: 'certificate', label: t`Certificate`, width: 115, cell: (a) => <Certificate at={a.certificate_not_after} /> },
     { id: 'connections', label: t`Connections`, width: 105, right: true, cell: (a) => count(a.connections?.length ?? 0) },
@@ -46,6 +48,7 @@ export default function Agents() {
       ) : (
         <DataTable label={t`Agents`} rows={list.data?.items ?? []} cols={cols} rowKey={(a) => a.id} to={(a) => `/agents/${a.id}`} loading={list.isPending} faded={(a) => a.status === 'revoked'} />
       )}
+      <PluginVersionsPanel />
       {may ? <JoinTokens /> : null}
       {may && params.get('join') ? <JoinDialog onClose={() => setParams({})} /> : null}
     </Page>
