@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -129,8 +128,6 @@ func (s *Service) canaries(ctx context.Context, tenant string, have []object[age
 	}
 	return out, nil
 }
-
-var errNoRollout = errors.New("no rollout")
 
 // PauseRollout keeps the canaries at the new version and the others at theirs, whatever happens; ResumeRollout goes on.
 func (s *Service) PauseRollout(ctx context.Context, c inventory.Caller, w rest.PluginDecision) (rest.PluginVersions, error) {
