@@ -37,12 +37,20 @@ func TestMoreChangesThanAreHeldOnMongo(t *testing.T) {
 			if _, err := few.changedSince(l.ctx, tenant, nil, start); err == nil {
 				t.Fatal("all changes are held")
 			}
+			early := New(Options{Store: l.s.opt.Store, Clock: l.s.opt.Clock, ChangesHeld: 12})
+			if then, err := early.changedUntil(l.ctx, tenant, nil, at[0].AsOf); err != nil || len(then) == 0 {
+				t.Fatalf("at first there were %d: %v", len(then), err)
+			}
 			for i, q := range at {
 				for _, where := range []filter.Expr{nil, filter.Compare{Field: number("attributes", "cpu_count"), Op: filter.Ge, Value: 4.0}} {
 					q.Where = where
-					want, got := pastOf(t, l, l.s, q), pastOf(t, l, few, q)
-					if got != want {
-						t.Errorf("%s: got\n%swant\n%s", moments[i], got, want)
+					want := pastOf(t, l, l.s, q)
+					// Of 12 and 30, the first moments have no more changes before them: those are all there was then.
+					for _, held := range []int{3, 12, 30} {
+						some := New(Options{Store: l.s.opt.Store, Clock: l.s.opt.Clock, ChangesHeld: held})
+						if got := pastOf(t, l, some, q); got != want {
+							t.Errorf("%s, %d held: got\n%swant\n%s", moments[i], held, got, want)
+						}
 					}
 				}
 			}

@@ -21,7 +21,9 @@ type pastSet struct {
 	kind *schema.Kind
 	// changed is what is not as today; nil where nothing is taken from today.
 	changed map[string]span
-	at      time.Time
+	// then is all that there was, where nothing is taken from today and that is little; else it is nil and everything is gone through.
+	then map[string]span
+	at   time.Time
 }
 
 // moments of collectors' clocks may differ by this much.
@@ -29,7 +31,8 @@ const clockMargin = time.Minute
 
 // differing hands fn how a moment differs from today: by what changed since where that is little and recent allows it, so that it
 // costs what happened since and not what happened before; else by everything. fn begins anew when it is called again, since what
-// it took for unchanged may have changed meanwhile.
+// it took for unchanged may have changed meanwhile. Of a moment before which little had happened, that little is all: a store
+// that was filled since then is not gone through.
 func (s *Service) differing(ctx context.Context, tenant string, kind *schema.Kind, at time.Time, recent bool, fn func(*pastSet) error) error {
 	for range 3 {
 		if !recent {
@@ -54,7 +57,20 @@ func (s *Service) differing(ctx context.Context, tenant string, kind *schema.Kin
 			return nil
 		}
 	}
-	return fn(&pastSet{kind: kind, at: at})
+	then, err := s.changedUntil(ctx, tenant, kind, at)
+	if err != nil && !errors.Is(err, ErrTooBroad) {
+		return err
+	}
+	return fn(&pastSet{kind: kind, at: at, then: then})
+}
+
+// changedUntil is what there was to change until a moment.
+func (s *Service) changedUntil(ctx context.Context, tenant string, kind *schema.Kind, at time.Time) (map[string]span, error) {
+	name, where := "", filter.And{filter.Compare{Field: when("at"), Op: filter.Le, Value: at.UTC().Format(store.TimeLayout)}}
+	if kind != nil {
+		name, where = kind.Name, append(filter.And{eq(text("kind"), kind.Name)}, where...)
+	}
+	return s.spans(ctx, tenant, name, where)
 }
 
 // changedSince is what changed after a moment, and what was forgotten since then without a change.
@@ -79,7 +95,7 @@ func (s *Service) changedSince(ctx context.Context, tenant string, kind *schema.
 
 // revisions hands fn the changes that made what is not as today what it was at the moment, some at a time.
 func (s *Service) revisions(ctx context.Context, tenant string, p *pastSet, fn func([]store.Row) error) error {
-	if p.changed == nil {
+	if p.changed == nil && p.then == nil {
 		return s.everyRevision(ctx, tenant, p, fn)
 	}
 	var keys []string
@@ -87,6 +103,9 @@ func (s *Service) revisions(ctx context.Context, tenant string, p *pastSet, fn f
 		if sp.first > 1 {
 			keys = append(keys, changeID(id, sp.first-1))
 		}
+	}
+	for id, sp := range p.then {
+		keys = append(keys, changeID(id, sp.last))
 	}
 	slices.Sort(keys)
 	for part := range slices.Chunk(keys, rowsPerUnit) {
