@@ -96,6 +96,7 @@ test('members are let in and taken out, and a disabled tenant tells why', async 
   assert.equal(t.disabled, true)
   await act('Enable')
   await page.getByRole('button', { name: 'Enable the tenant' }).click()
-  await page.getByText('the contract ended').waitFor({ state: 'detached' })
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  await page.getByTestId('table').getByText('the contract ended').waitFor({ state: 'detached' })
   await admin.close()
 })

@@ -25,8 +25,8 @@ type Act = { of: Versions; what: 'pin' | 'rollout' | 'pause' | 'resume' | 'rollb
 const groupName = (v: Versions) => v.group || t`all without a group`
 const moves = (v: Versions) => v.rollout?.state === 'canary' || v.rollout?.state === 'paused'
 
-/** Nothing is to be decided of a plugin that is there in one version, and unpinned. */
-const deciding = (v: Versions) => !!v.pinned || !!v.previous || !!v.rollout || v.versions.length > 1
+/** Nothing is to be decided of a plugin that is there in one version, unpinned and for everybody. */
+const deciding = (v: Versions) => !!v.group || !!v.pinned || !!v.previous || !!v.rollout || v.versions.length > 1
 
 export function PluginVersionsPanel() {
   const may = useMay('agent.manage')

@@ -26,11 +26,12 @@ export function SealDialog({ of, onClose, onDone }: { of: SealedCredential[]; on
   )
 }
 
-export function SealForm({ of, onClose, onDone }: { of: SealedCredential[]; onClose?: () => void; onDone: () => void }) {
+/** At once is where nothing is read yet and the next step tries it. */
+export function SealForm({ of, onClose, onDone, atOnce = false }: { of: SealedCredential[]; onClose?: () => void; onDone: () => void; atOnce?: boolean }) {
   const client = useQueryClient()
   const [values, setValues] = useState<Record<string, string>>({})
   // What works already is not put at risk for what may not.
-  const [tried, setTried] = useState(() => of.some((x) => x.state !== 'none' || x.candidate))
+  const [tried, setTried] = useState(() => !atOnce && of.some((x) => x.state !== 'none' || x.candidate))
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState<unknown>(null)
   const [refused, setRefused] = useState<string[]>([])
@@ -79,7 +80,7 @@ export function SealForm({ of, onClose, onDone }: { of: SealedCredential[]; onCl
         <div><dt><Trans>Readable by</Trans></dt><dd>{[...new Map(of.flatMap((x) => x.recipients ?? []).map((r) => [r.fingerprint, r])).values()].map((r) => <span key={r.fingerprint}><Foreign text={r.name} /> <code className="break">{r.fingerprint}</code></span>)}</dd></div>
       </dl>
       <p className="muted"><Trans>It is good for this connection and this place only. A hostile collector could serve you another page or name a key of its own: compare with <code>maestro-agent status</code>, or seal with <code>maestro seal --only</code>.</Trans></p>
-      <Checkbox label={t`Check it first`} description={tried ? t`The agent tries it. What is in use stays until everything may be read with the new one.` : t`It is used from the next run on, whether it works or not.`} checked={tried} onChange={(e) => setTried(e.currentTarget.checked)} />
+      {atOnce ? null : <Checkbox label={t`Check it first`} description={tried ? t`The agent tries it. What is in use stays until everything may be read with the new one.` : t`It is used from the next run on, whether it works or not.`} checked={tried} onChange={(e) => setTried(e.currentTarget.checked)} />}
       {refused.map((r) => <Quote key={r} text={r} tone="bad" />)}
       {error ? <ProblemPanel error={error} compact /> : null}
       <div className="row">

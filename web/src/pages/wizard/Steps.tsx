@@ -133,7 +133,7 @@ export function CredentialStep({ doc, change, agents, existing, fields }: StepPr
         <div className={css.inset}>
           {x.state === 'none' ? null : <p className="row"><State state={stateOf(x.state)} word={wordOf(x.state)} /> <span className="muted"><Trans>sealed <When at={x.sealed_at} /> by <Foreign text={x.sealed_by ?? ''} max={60} />. Entering it again replaces it.</Trans></span></p>}
           {x.reason && x.state !== 'none' ? <Quote text={[x.reason, x.advice].filter(Boolean).join(' ')} tone={x.state === 'reenter' ? 'bad' : undefined} /> : null}
-          <SealForm key={x.sealed_at ?? ''} of={[x]} onDone={() => void sealed.refetch()} />
+          <SealForm key={x.sealed_at ?? ''} of={[x]} atOnce onDone={() => void sealed.refetch()} />
         </div>
       ) : null}
     </div>
