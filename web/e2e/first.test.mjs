@@ -35,7 +35,9 @@ test('what is beside a list is asked after the list', async () => {
   await asked(page, [...beside, '/resources/server/facets'])
   const all = await page.evaluate(() => window.asked)
   for (const [path, when] of all) assert.ok(when === 'go' || !(beside.includes(path) || path.endsWith('/facets')), `${path} did not wait`)
-  assert.deepEqual(all.find(([path]) => path === '/kinds'), ['/kinds', 'waits'], 'the page itself did not wait')
+  // On a slow machine what is beside may have waited long enough before the page's code is there: the order tells it still.
+  const first = (is) => all.findIndex(([path]) => is(path))
+  assert.ok(first((p) => p === '/kinds') >= 0 && first((p) => p === '/kinds') < first((p) => beside.includes(p)), `the page was not asked for first: ${all.map(([p]) => p).join(' ')}`)
   await close()
 })
 
