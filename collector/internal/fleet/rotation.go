@@ -72,15 +72,7 @@ func (d candidateDoc) name() string {
 // Rotate keeps what somebody sealed for a connection beside the one in use, and asks the agent whether it is any good. A candidate that
 // was there already is replaced.
 func (s *Service) Rotate(ctx context.Context, c inventory.Caller, connection string, e rest.SealedEnvelope) (rest.SealedCredential, error) {
-	o, err := s.connection(ctx, c, connection)
-	if err != nil {
-		return rest.SealedCredential{}, err
-	}
-	circle, err := s.circle(ctx, c.Tenant)
-	if err != nil {
-		return rest.SealedCredential{}, err
-	}
-	given, err := s.checkEnvelope(ctx, c, o, circle, e)
+	o, _, given, err := s.sealedFor(ctx, c, connection, e)
 	if err != nil {
 		return rest.SealedCredential{}, err
 	}

@@ -396,17 +396,23 @@ func (s *Service) Envelope(ctx context.Context, c inventory.Caller, connection s
 	return out, err
 }
 
-// Seal keeps what somebody sealed for a connection, in place of what was there, candidates included: it is used at once.
-func (s *Service) Seal(ctx context.Context, c inventory.Caller, connection string, e rest.SealedEnvelope) (rest.SealedCredential, error) {
+// sealedFor is what somebody sealed for a connection, once it is found to be for it and for those who may open it.
+func (s *Service) sealedFor(ctx context.Context, c inventory.Caller, connection string, e rest.SealedEnvelope) (object[connectionDoc], circle, sealedDoc, error) {
 	o, err := s.connection(ctx, c, connection)
 	if err != nil {
-		return rest.SealedCredential{}, err
+		return o, circle{}, sealedDoc{}, err
 	}
-	circle, err := s.circle(ctx, c.Tenant)
+	agents, err := s.circle(ctx, c.Tenant)
 	if err != nil {
-		return rest.SealedCredential{}, err
+		return o, agents, sealedDoc{}, err
 	}
-	doc, err := s.checkEnvelope(ctx, c, o, circle, e)
+	doc, err := s.checkEnvelope(ctx, c, o, agents, e)
+	return o, agents, doc, err
+}
+
+// Seal keeps what somebody sealed for a connection, in place of what was there, candidates included: it is used at once.
+func (s *Service) Seal(ctx context.Context, c inventory.Caller, connection string, e rest.SealedEnvelope) (rest.SealedCredential, error) {
+	o, circle, doc, err := s.sealedFor(ctx, c, connection, e)
 	if err != nil {
 		return rest.SealedCredential{}, err
 	}
