@@ -127,7 +127,13 @@ func (p *parser) cidr(r restriction, v value) (Expr, error) {
 	if !ok {
 		e := p.errorAt(r.at, "%s holds no addresses", strings.Join(r.name, "."))
 		if names := addressNames(to.r); len(names) > 0 {
-			return nil, e.expecting("one of " + strings.Join(names[:min(len(names), 8)], ", "))
+			names = names[:min(len(names), 8)]
+			if n := len(to.hops); n > 0 {
+				for i := range names {
+					names[i] = to.hops[n-1].Name + "." + names[i]
+				}
+			}
+			return nil, e.expecting("one of " + strings.Join(names, ", "))
 		}
 		return nil, e.expecting("a field of addresses")
 	}

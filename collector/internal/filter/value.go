@@ -45,7 +45,18 @@ func (p *parser) value(r restriction) (value, error) {
 		return value{}, p.errorAt(at, "no value follows %q", r.op).expecting("a value, or quotes around " + w)
 	}
 	p.pos = end
+	if p.peek() == '(' { // else it were a text and, beside it, something in parentheses: nothing would be found, and nobody told why
+		return value{}, p.errorAt(at, "%s( is no value", p.src[at:end]).expecting(calls(r, p.src[at:end]))
+	}
 	return p.unescape(at, p.src[at:end])
+}
+
+// calls says how a function is called, to somebody who wrote it where a value belongs.
+func calls(r restriction, name string) string {
+	if name == "cidr" {
+		return "cidr(" + strings.Join(r.name, ".") + `, "10.0.0.0/8") as a condition of its own`
+	}
+	return "quotes around the value, or a space before the parenthesis"
 }
 
 // quoted reads a text in double or single quotes.
