@@ -116,18 +116,26 @@ func New(ctx context.Context, cfg Config, opt Options) (*Collector, error) {
 	return c, nil
 }
 
-func (c *Collector) open(ctx context.Context) error {
+func (c *Collector) open(ctx context.Context) (err error) {
 	if err := os.MkdirAll(c.cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("open data folder: %w", err)
 	}
 	// The ports first: a second collector on the same folder ends here, before it touches anything.
-	var err error
 	if c.people, err = listen(c.cfg.Listen); err != nil {
 		return err
 	}
 	if c.machines, err = listen(c.cfg.AgentListen); err != nil {
 		return err
 	}
+	meanwhile, err := beginOpening(c.people, c.secured, c.part("http"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, meanwhile.end()) }()
+	return c.openParts(ctx)
+}
+
+func (c *Collector) openParts(ctx context.Context) (err error) {
 	if c.store, err = openStore(ctx, c.cfg.place(), c.part("store")); err != nil {
 		return err
 	}
