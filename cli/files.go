@@ -38,7 +38,11 @@ func (a *app) connectionFiles() *cobra.Command {
 				return err
 			}
 			return printList(a, cmd, c, filesPath(conn), listFlags{}, []string{"name", "bytes", "sha256", "uploaded", "by"}, func(f rest.ConnectionFile, now time.Time) []string {
-				return []string{f.Name, fmt.Sprint(f.SizeBytes), f.SHA256[:min(12, len(f.SHA256))], output.Ago(f.UploadedAt, now), f.UploadedBy}
+				size := fmt.Sprint(f.SizeBytes)
+				if f.Lost {
+					size = "lost" // the same upload again mends it
+				}
+				return []string{f.Name, size, f.SHA256[:min(12, len(f.SHA256))], output.Ago(f.UploadedAt, now), f.UploadedBy}
 			})
 		}),
 	}
@@ -133,7 +137,9 @@ func (a *app) upload(ctx context.Context, c *client.Client, conn rest.Connection
 	}
 	sums := map[string]string{}
 	for _, f := range there.Items {
-		sums[f.Name] = f.SHA256
+		if sums[f.Name] = f.SHA256; f.Lost {
+			sums[f.Name] = "" // equal to none
+		}
 	}
 	batch := archive{to: filesPath(conn), client: c}
 	bar := a.progress()

@@ -26,7 +26,7 @@ import (
 
 // TestUpload: only what is new travels, folders are flat unless asked, and --prune makes the connection what the paths are.
 func TestUpload(t *testing.T) {
-	kept := map[string]string{"same": "1", "old": "x"}
+	kept := map[string]string{"lost": "L", "same": "1", "old": "x"}
 	mux := http.NewServeMux()
 	answer := func(w http.ResponseWriter, v any) {
 		w.Header().Set("Content-Type", "application/json")
@@ -41,7 +41,7 @@ func TestUpload(t *testing.T) {
 		list := rest.List[rest.ConnectionFile]{}
 		for name, content := range kept {
 			sum := sha256.Sum256([]byte(content))
-			list.Items = append(list.Items, rest.ConnectionFile{Name: name, SHA256: hex.EncodeToString(sum[:]), SizeBytes: int64(len(content))})
+			list.Items = append(list.Items, rest.ConnectionFile{Name: name, SHA256: hex.EncodeToString(sum[:]), SizeBytes: int64(len(content)), Lost: name == "lost"})
 		}
 		answer(w, list)
 	})
@@ -77,7 +77,7 @@ func TestUpload(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	dir := t.TempDir()
-	for name, content := range map[string]string{"same": "1", "a b": "2", "empty": "", ".hidden": "h", "deep/c": "3"} {
+	for name, content := range map[string]string{"same": "1", "a b": "2", "empty": "", "lost": "L", ".hidden": "h", "deep/c": "3"} {
 		full := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(full), 0o700); err != nil {
 			t.Fatal(err)
@@ -93,9 +93,9 @@ func TestUpload(t *testing.T) {
 		out  string
 		kept string
 	}{
-		{[]string{dir}, 0, "2 uploaded, 1 unchanged, 0 deleted.", "a b=2 empty= old=x same=1"},
-		{[]string{dir, "-r", "--prune"}, 0, "1 uploaded, 3 unchanged, 1 deleted.", "a b=2 c=3 empty= same=1"},
-		{[]string{filepath.Join(dir, "deep", "c"), filepath.Join(dir, "nowhere")}, 2, "nowhere", "a b=2 c=3 empty= same=1"},
+		{[]string{dir}, 0, "3 uploaded, 1 unchanged, 0 deleted.", "a b=2 empty= lost=L old=x same=1"},
+		{[]string{dir, "-r", "--prune"}, 0, "2 uploaded, 3 unchanged, 1 deleted.", "a b=2 c=3 empty= lost=L same=1"},
+		{[]string{filepath.Join(dir, "deep", "c"), filepath.Join(dir, "nowhere")}, 2, "nowhere", "a b=2 c=3 empty= lost=L same=1"},
 	} {
 		var out bytes.Buffer
 		code := cli.Main(append([]string{"connections", "upload", "facts"}, tc.args...), cli.Environment{In: strings.NewReader(""), Out: &out, Err: &out,

@@ -79,6 +79,8 @@ type Collector struct {
 	pictures  *picture.Service
 	approvals *approval.Service
 	server    *api.Server
+	// contents keep what people uploaded.
+	contents blob.Store
 	// closeUploads releases where uploads are kept.
 	closeUploads func() error
 	handler      http.Handler
@@ -150,6 +152,9 @@ func (c *Collector) openParts(ctx context.Context) (err error) {
 		return err
 	}
 	c.key = key
+	if c.contents, c.closeUploads, err = c.cfg.contents(c.store); err != nil {
+		return err
+	}
 	if err := c.domain(ctx, key); err != nil {
 		return err
 	}
@@ -158,12 +163,7 @@ func (c *Collector) openParts(ctx context.Context) (err error) {
 		AgentLife: c.cfg.CertificateLife, Poll: c.opt.Poll, StopWithin: c.cfg.ShutdownAfter}); err != nil {
 		return err
 	}
-	contents, closeUploads, err := c.cfg.contents(c.store)
-	if err != nil {
-		return err
-	}
-	c.closeUploads = closeUploads
-	c.pictures = picture.New(picture.Options{Store: c.store, Contents: contents, Audit: c.audit, Clock: c.opt.Now, Log: c.part("pictures")})
+	c.pictures = picture.New(picture.Options{Store: c.store, Contents: c.contents, Audit: c.audit, Clock: c.opt.Now, Log: c.part("pictures")})
 	signIn, err := c.cfg.oidc(c.key, c.opt.Now, c.part("sign-in"))
 	if err != nil {
 		return err
@@ -225,7 +225,7 @@ func (c *Collector) domain(ctx context.Context, key authority.Key) error {
 	if err := c.inventory.Prepare(ctx); err != nil {
 		return fmt.Errorf("prepare inventory: %w", err)
 	}
-	c.fleet = fleet.New(fleet.Options{HoldEnrolment: approval.HoldsEnrolment(approvals), Store: c.store, Inventory: c.inventory, Audit: c.audit, Fingerprint: c.authority.Fingerprint(),
+	c.fleet = fleet.New(fleet.Options{HoldEnrolment: approval.HoldsEnrolment(approvals), Store: c.store, Inventory: c.inventory, Audit: c.audit, Contents: c.contents, Fingerprint: c.authority.Fingerprint(),
 		AgentAddress: c.AgentAddress, Closed: c.closed, Clock: c.opt.Now, Log: c.part("fleet")})
 	c.transfer = transfer.New(transfer.Options{Gate: approval.Gate{Approvals: approvals}, Store: c.store, Audit: c.audit, Inventory: c.inventory, Datacenters: c.fleet.Datacenters, CreateDatacenter: c.fleet.CreateDatacenter, Clock: c.opt.Now,
 		Log: c.part("transfer")})

@@ -40,6 +40,15 @@ func (o *Operator) progress(d archive.Done) {
 	}
 }
 
+const uploadsRestored = "The contents of uploaded pictures and files are not part of a backup: restore %s too. Those that are missing are named where they are used."
+
+// sayOutside says something of uploads whose contents are not in the store.
+func (o *Operator) sayOutside(format string) {
+	if where := o.Config.outside(); where != "" {
+		o.say(format, where)
+	}
+}
+
 func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
 
 // Backup writes the configured store into a file; the collector may go on meanwhile.
@@ -51,6 +60,7 @@ func (o *Operator) Backup(ctx context.Context, to string) error {
 	}
 	o.say("Backed up %s to %s (%s).", from, to, mebibytes(info.Bytes))
 	o.say("The master key %s is not in it, so that the file alone opens nothing. Keep a copy of the key somewhere else: without it a restored store is of no use.", o.Config.keyFile())
+	o.sayOutside("The contents of uploaded pictures and files are not in it either: back up %s too.")
 	return nil
 }
 
@@ -80,6 +90,7 @@ func (o *Operator) Restore(ctx context.Context, file string, overwrite bool) (er
 			return err
 		}
 		o.say("Restored %d rows from %s to %s; counts and digests of every table are equal.", report.Rows, file, to)
+		o.sayOutside(uploadsRestored)
 		return nil
 	}
 	if err := sqlite.Alone(ctx, work); err != nil {
@@ -99,6 +110,7 @@ func (o *Operator) Restore(ctx context.Context, file string, overwrite bool) (er
 		return fmt.Errorf("put the backup in place: %w", err)
 	}
 	o.say("Restored %s to %s. Agents that know more than it does send it again.", file, to)
+	o.sayOutside(uploadsRestored)
 	return nil
 }
 
@@ -154,6 +166,7 @@ func (o *Operator) Migrate(ctx context.Context, from, to string, overwrite bool)
 		return err
 	}
 	o.say("Copied %d rows; counts and digests of every table are equal on both sides.", report.Rows)
+	o.sayOutside("The contents of uploaded pictures and files stay where they are, in %s.")
 	o.say("Now set store in the configuration, keep the master key %s, and start the collector.", o.Config.keyFile())
 	return nil
 }

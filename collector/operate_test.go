@@ -307,3 +307,29 @@ func TestNewerStore(t *testing.T) {
 		t.Errorf("upgraded the store of a newer release: %v", err)
 	}
 }
+
+// Where contents of uploads are not in the store, a backup and a restore say what else is to be brought.
+func TestABackupNamesWhatLiesOutside(t *testing.T) {
+	cfg := config(t.TempDir())
+	cfg.Uploads.Store = "disk"
+	_, stop := start(t, cfg, io.Discard)
+	stop()
+	file := filepath.Join(t.TempDir(), "site.db")
+	folder := filepath.Join(cfg.DataDir, "uploads")
+	op, out := operate(cfg)
+	must(t, op.Backup(t.Context(), file))
+	if !strings.Contains(out.String(), "back up "+folder+" too") {
+		t.Errorf("the backup says %s", out)
+	}
+	out.Reset()
+	must(t, op.Restore(t.Context(), file, true))
+	if !strings.Contains(out.String(), "restore "+folder+" too") {
+		t.Errorf("the restore says %s", out)
+	}
+	op.Config.Uploads.Store = "database"
+	out.Reset()
+	must(t, op.Backup(t.Context(), file+"2"))
+	if strings.Contains(out.String(), "uploaded") {
+		t.Errorf("all is in the backup, which says %s", out)
+	}
+}

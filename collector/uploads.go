@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -11,9 +12,9 @@ import (
 	"maestro.internal/collector/internal/store"
 )
 
-// UploadsConfig says where pictures that people brought are kept.
+// UploadsConfig says where pictures and files that people brought are kept.
 type UploadsConfig struct {
-	Store string   `yaml:"store" help:"Where uploaded pictures are kept: database (in backups too), disk, or s3."`
+	Store string   `yaml:"store" help:"Where uploaded pictures and files are kept: database (in backups too), disk, or s3."`
 	Dir   string   `yaml:"dir" help:"Folder for disk; uploads in data_dir when empty."`
 	S3    S3Config `yaml:"s3"`
 }
@@ -42,16 +43,27 @@ func (c *UploadsConfig) check() error {
 	return fmt.Errorf("uploads.store: %q is none of database, disk, s3", c.Store)
 }
 
+// outside says where contents of uploads lie that are not in the store; "" for nowhere.
+func (c *Config) outside() string {
+	switch c.Uploads.Store {
+	case "disk":
+		return c.uploadsDir()
+	case "s3":
+		return "the bucket " + c.Uploads.S3.Bucket
+	}
+	return ""
+}
+
+func (c *Config) uploadsDir() string {
+	return cmp.Or(c.Uploads.Dir, filepath.Join(c.DataDir, "uploads"))
+}
+
 // contents opens the store of uploads; close is to be called at the end.
 func (c *Config) contents(rows store.Store) (contents blob.Store, closeIt func() error, err error) {
 	nothing := func() error { return nil }
 	switch c.Uploads.Store {
 	case "disk":
-		dir := c.Uploads.Dir
-		if dir == "" {
-			dir = filepath.Join(c.DataDir, "uploads")
-		}
-		d, err := blob.NewDisk(dir)
+		d, err := blob.NewDisk(c.uploadsDir())
 		if err != nil {
 			return nil, nothing, fmt.Errorf("uploads.dir: %w", err)
 		}

@@ -14,6 +14,7 @@ type ConnectionFile struct {
 	SHA256     string    `json:"sha256" doc:"Lower-case hex"`
 	UploadedAt time.Time `json:"uploaded_at"`
 	UploadedBy string    `json:"uploaded_by"`
+	Lost       bool      `json:"lost,omitempty" doc:"Its content is not where uploads are kept: upload it again"`
 }
 
 // ConnectionUpload is what an archive of files did.

@@ -28,12 +28,18 @@ var (
 
 // Store keeps contents. Every implementation passes blobtest.Run.
 type Store interface {
-	// Put keeps a content. It is there whole or not at all, and the same again is no error.
-	Put(ctx context.Context, tenant, id string, content []byte) error
+	// Put keeps contents. Each is there whole or not at all, and the same again is no error. Where it fails, any of them may be there.
+	Put(ctx context.Context, tenant string, contents ...Content) error
 	// Get answers a content that Put kept, or ErrNotFound.
 	Get(ctx context.Context, tenant, id string) ([]byte, error)
-	// Delete removes a content; that it is not there is no error.
-	Delete(ctx context.Context, tenant, id string) error
+	// Delete removes contents; that one is not there is no error.
+	Delete(ctx context.Context, tenant string, ids ...string) error
+}
+
+// Content is bytes under an id.
+type Content struct {
+	ID    string
+	Bytes []byte
 }
 
 var (
@@ -67,9 +73,14 @@ func folder(tenant string) string {
 	return "_" + hex.EncodeToString(sum[:16])
 }
 
-func check(id string, content []byte) error {
-	if len(content) > MaxContent {
-		return ErrTooLarge
+func check(contents []Content) error {
+	for _, c := range contents {
+		if len(c.Bytes) > MaxContent {
+			return ErrTooLarge
+		}
+		if err := CheckID(c.ID); err != nil {
+			return err
+		}
 	}
-	return CheckID(id)
+	return nil
 }

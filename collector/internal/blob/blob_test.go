@@ -71,7 +71,7 @@ func TestDiskDoesNotFollowLinksOutside(t *testing.T) {
 	if b, err := d.Get(context.Background(), "default", id); err == nil {
 		t.Errorf("read %q through a link", b)
 	}
-	if err := d.Put(context.Background(), "default", id, []byte("x")); err == nil {
+	if err := d.Put(context.Background(), "default", blob.Content{ID: id, Bytes: []byte("x")}); err == nil {
 		t.Error("wrote through a link")
 	}
 }

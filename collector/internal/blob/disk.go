@@ -28,12 +28,24 @@ func NewDisk(dir string) (*Disk, error) {
 // Close releases the folder.
 func (d *Disk) Close() error { return d.root.Close() }
 
-// Put writes beside and renames, so that a crash leaves no half file under the name.
-func (d *Disk) Put(_ context.Context, tenant, id string, content []byte) error {
-	if err := check(id, content); err != nil {
+// Put writes them one by one, until ctx is over.
+func (d *Disk) Put(ctx context.Context, tenant string, contents ...Content) error {
+	if err := check(contents); err != nil {
 		return err
 	}
-	name := filePath(tenant, id)
+	for _, c := range contents {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("write upload: %w", err)
+		}
+		if err := d.put(filePath(tenant, c.ID), c.Bytes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// put writes beside and renames, so that a crash leaves no half file under the name.
+func (d *Disk) put(name string, content []byte) error {
 	if err := d.root.MkdirAll(path.Dir(name), 0o700); err != nil {
 		return fmt.Errorf("write upload: %w", err)
 	}
@@ -80,12 +92,15 @@ func (d *Disk) Get(_ context.Context, tenant, id string) ([]byte, error) {
 	return readAll(f)
 }
 
-// Delete removes one.
-func (d *Disk) Delete(_ context.Context, tenant, id string) error {
-	if !idForm.MatchString(id) {
-		return nil // nothing was ever kept under it
+// Delete removes them one by one.
+func (d *Disk) Delete(_ context.Context, tenant string, ids ...string) error {
+	var errs []error
+	for _, id := range ids {
+		if CheckID(id) == nil { // else nothing was ever kept under it
+			errs = append(errs, d.remove(filePath(tenant, id)))
+		}
 	}
-	return d.remove(filePath(tenant, id))
+	return errors.Join(errs...)
 }
 
 func (d *Disk) remove(name string) error {

@@ -18,12 +18,29 @@ type Rows struct{ store store.Store }
 // NewRows keeps them in s.
 func NewRows(s store.Store) *Rows { return &Rows{s} }
 
-// Put writes one row.
-func (r *Rows) Put(ctx context.Context, tenant, id string, content []byte) error {
-	if err := check(id, content); err != nil {
+// atOnce is how many bytes one write to the store has at most: engines bound their transactions.
+const atOnce = 2 * MaxContent
+
+// Put writes a row for each, several at once.
+func (r *Rows) Put(ctx context.Context, tenant string, contents ...Content) error {
+	if err := check(contents); err != nil {
 		return err
 	}
-	return r.write(ctx, store.Put, store.Row{ID: store.Key(tenant, id), Tenant: tenant, Version: 1, Doc: []byte("{}"), Blob: content})
+	var (
+		ops  []store.Write
+		size int
+	)
+	for _, c := range contents {
+		if size += len(c.Bytes); size > atOnce {
+			if err := r.write(ctx, ops); err != nil {
+				return err
+			}
+			ops, size = nil, len(c.Bytes)
+		}
+		ops = append(ops, store.Write{Table: blobsTable, Op: store.Put,
+			Row: store.Row{ID: store.Key(tenant, c.ID), Tenant: tenant, Version: 1, Doc: []byte("{}"), Blob: c.Bytes}})
+	}
+	return r.write(ctx, ops)
 }
 
 // Get reads it.
@@ -40,14 +57,21 @@ func (r *Rows) Get(ctx context.Context, tenant, id string) ([]byte, error) {
 	return row.Blob, nil
 }
 
-// Delete removes it.
-func (r *Rows) Delete(ctx context.Context, tenant, id string) error {
-	return r.write(ctx, store.Delete, store.Row{ID: store.Key(tenant, id), Tenant: tenant})
+// Delete removes their rows.
+func (r *Rows) Delete(ctx context.Context, tenant string, ids ...string) error {
+	ops := make([]store.Write, len(ids))
+	for i, id := range ids {
+		ops[i] = store.Write{Table: blobsTable, Op: store.Delete, Row: store.Row{ID: store.Key(tenant, id), Tenant: tenant}}
+	}
+	return r.write(ctx, ops)
 }
 
-func (r *Rows) write(ctx context.Context, op store.Op, row store.Row) error {
+func (r *Rows) write(ctx context.Context, ops []store.Write) error {
+	if len(ops) == 0 {
+		return nil
+	}
 	err := r.store.Update(ctx, func(tx store.Tx) error {
-		_, err := tx.Write(ctx, store.Write{Table: blobsTable, Op: op, Row: row})
+		_, err := tx.Write(ctx, ops...)
 		return err
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
+	"golang.org/x/sync/errgroup"
 )
 
 // Secret is text that does not print.
@@ -73,11 +74,23 @@ func (s *S3) key(tenant, id string) *string {
 	return aws.String(s.opt.Prefix + folder(tenant) + "/" + id)
 }
 
-// Put writes an object.
-func (s *S3) Put(ctx context.Context, tenant, id string, content []byte) error {
-	if err := check(id, content); err != nil {
+// s3Parallel is how many requests of one call are under way at a time.
+const s3Parallel = 8
+
+// Put writes objects, several at a time.
+func (s *S3) Put(ctx context.Context, tenant string, contents ...Content) error {
+	if err := check(contents); err != nil {
 		return err
 	}
+	all, ctx := errgroup.WithContext(ctx)
+	all.SetLimit(s3Parallel)
+	for _, c := range contents {
+		all.Go(func() error { return s.put(ctx, tenant, c.ID, c.Bytes) })
+	}
+	return all.Wait()
+}
+
+func (s *S3) put(ctx context.Context, tenant, id string, content []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, s3Within)
 	defer cancel()
 	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &s.opt.Bucket, Key: s.key(tenant, id), Body: bytes.NewReader(content),
@@ -106,11 +119,19 @@ func (s *S3) Get(ctx context.Context, tenant, id string) ([]byte, error) {
 	return readAll(got.Body)
 }
 
-// Delete removes it.
-func (s *S3) Delete(ctx context.Context, tenant, id string) error {
-	if !idForm.MatchString(id) {
-		return nil // nothing was ever kept under it
+// Delete removes objects, several at a time: not every store knows the request that removes many.
+func (s *S3) Delete(ctx context.Context, tenant string, ids ...string) error {
+	all, ctx := errgroup.WithContext(ctx)
+	all.SetLimit(s3Parallel)
+	for _, id := range ids {
+		if CheckID(id) == nil { // else nothing was ever kept under it
+			all.Go(func() error { return s.remove(ctx, tenant, id) })
+		}
 	}
+	return all.Wait()
+}
+
+func (s *S3) remove(ctx context.Context, tenant, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, s3Within)
 	defer cancel()
 	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.opt.Bucket, Key: s.key(tenant, id)})

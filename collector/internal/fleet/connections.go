@@ -83,7 +83,7 @@ func (s *Service) settle(ctx context.Context, o object[connectionDoc]) (object[c
 		return o, nil
 	}
 	if u.All {
-		if err := s.dropFiles(ctx, o.tenant, o.id); err != nil {
+		if err := s.dropFilesOf(ctx, o.tenant, o.id); err != nil {
 			return o, fmt.Errorf("delete files of connection %s: %w", o.id, err)
 		}
 		if err := s.opt.Inventory.UnwatchConnection(ctx, o.tenant, o.id, u.Actor, u.Reason); err != nil {

@@ -5,31 +5,20 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"time"
 
-	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/internal/rest"
 	"maestro.internal/internal/upload"
 )
 
-// The files of a connection are what people upload for its plugin to read. A file is a row that names its content; the
-// content is rows of its own that are never changed, under an id that is never used twice. A new content is written first,
-// then the file's row, then the old content goes: whoever reads sees the one or the other, and a crash leaves rows that
-// nothing names, which the sweeper removes.
+// The files of a connection are what people upload for its plugin to read. A file is a row that names its content; contents
+// are never changed and have an id that is never used twice (contents.go). A new content is written first, then the file's
+// row, then the old content goes: whoever reads sees the one or the other.
 
-const (
-	tFiles  = "connection_files"
-	tChunks = "connection_chunks"
-)
-
-// chunkGrace is how old a chunk that nothing names must be to be removed: its file may be about to be written.
-const chunkGrace = time.Hour
+const tFiles = "connection_files"
 
 type fileDoc struct {
 	Connection string     `json:"connection"`
@@ -39,13 +28,8 @@ type fileDoc struct {
 	Content    string     `json:"content"`
 	UploadedAt store.Time `json:"uploaded_at"`
 	UploadedBy string     `json:"uploaded_by"`
-}
-
-// chunkDoc goes with up to upload.Chunk bytes in the row's blob.
-type chunkDoc struct {
-	File      string     `json:"file"`
-	Content   string     `json:"content"`
-	WrittenAt store.Time `json:"written_at"`
+	// Lost says that an agent asked for the content and it was not where contents are kept.
+	Lost bool `json:"lost,omitempty"`
 }
 
 // TooLargeError says which limit a file breaks.
@@ -55,14 +39,8 @@ func (e *TooLargeError) Error() string { return e.Problem }
 
 func fileID(tenant, connection, name string) string { return store.Key(tenant, connection, name) }
 
-func chunkID(tenant, content string, i int64) string {
-	return store.Key(tenant, content, strconv.FormatInt(i, 10))
-}
-
-func chunksOf(size int64) int64 { return (size + upload.Chunk - 1) / upload.Chunk }
-
 func fileView(d fileDoc) rest.ConnectionFile {
-	return rest.ConnectionFile{Name: d.Name, SizeBytes: d.Size, SHA256: d.SHA256, UploadedAt: d.UploadedAt.Time, UploadedBy: d.UploadedBy}
+	return rest.ConnectionFile{Name: d.Name, SizeBytes: d.Size, SHA256: d.SHA256, UploadedAt: d.UploadedAt.Time, UploadedBy: d.UploadedBy, Lost: d.Lost}
 }
 
 func filesOf(ctx context.Context, r store.Reader, tenant, connection string) ([]object[fileDoc], error) {
@@ -94,6 +72,11 @@ type NewFile struct {
 type kept struct {
 	object[fileDoc]
 	same bool // as before; nothing was written
+}
+
+// replaces says whether next is anything new beside what is there.
+func (d fileDoc) replaces(before object[fileDoc]) bool {
+	return before.id == "" || before.doc.SHA256 != d.SHA256 || before.doc.Lost
 }
 
 // Upload keeps a file, in place of one of the same name. The same content again writes nothing.
@@ -168,27 +151,65 @@ func (s *Service) keep(ctx context.Context, c inventory.Caller, connection strin
 			return conn, nil, err
 		}
 	}
+	before, err := s.room(ctx, s.opt.Store, c.Tenant, connection, next)
+	if err != nil {
+		return conn, nil, err
+	}
+	fresh := map[string][]byte{} // by the file's id
+	for i, n := range next {
+		if n.doc.replaces(before[n.id]) {
+			fresh[n.id] = files[i].Content
+		}
+	}
+	if err := s.keepContents(ctx, next, fresh); err != nil {
+		return conn, nil, err
+	}
+	out, unnamed, err := s.name(ctx, c.Tenant, connection, next, fresh)
+	s.discard(ctx, c.Tenant, unnamed)
+	return conn, out, err
+}
+
+// name writes the rows of files whose contents are kept. Unnamed are those whose contents nothing names then.
+func (s *Service) name(ctx context.Context, tenant, connection string, next []object[fileDoc], fresh map[string][]byte) (out []kept, unnamed []object[fileDoc], err error) {
 	err = s.opt.Store.Update(ctx, func(tx store.Tx) error {
-		before, err := s.room(ctx, tx, c.Tenant, connection, next)
+		before, err := s.room(ctx, tx, tenant, connection, next)
 		if err != nil {
 			return err
 		}
 		out = make([]kept, len(next))
 		for i, n := range next {
+			_, isKept := fresh[n.id]
 			old := before[n.id]
-			if out[i].same = old.id != "" && old.doc.SHA256 == n.doc.SHA256; out[i].same {
-				out[i].object = old
+			switch replaces := n.doc.replaces(old); {
+			case replaces && !isKept:
+				return errUploading(n)
+			case !replaces:
+				out[i] = kept{old, true}
+				if isKept {
+					unnamed = append(unnamed, n)
+				}
 				continue
 			}
 			n.version = old.version + 1
-			if err := s.replace(ctx, tx, old, n, files[i].Content); err != nil {
+			if err := writeFile(ctx, tx, old, n); err != nil {
 				return err
 			}
-			out[i].object = n
+			out[i] = kept{n, false}
+			if old.id != "" {
+				unnamed = append(unnamed, old)
+			}
 		}
 		return nil
 	})
-	return conn, out, err
+	if err == nil {
+		return out, unnamed, nil
+	}
+	// What was written is named only where the engine kept a part of it; the sweeper tells.
+	return nil, nil, err
+}
+
+func errUploading(o object[fileDoc]) error {
+	return &inventory.ConflictError{ResourceID: o.doc.Connection, Problem: "somebody else uploads a file of this name; try again"}
 }
 
 // takesFiles says whether the connection may have files at all.
@@ -204,15 +225,15 @@ func (s *Service) takesFiles(ctx context.Context, c inventory.Caller, conn objec
 }
 
 // room answers the files that next replaces, by id, and refuses next where the connection is gone or full.
-func (s *Service) room(ctx context.Context, tx store.Tx, tenant, connection string, next []object[fileDoc]) (before map[string]object[fileDoc], err error) {
-	conn, err := load[connectionDoc](ctx, tx, tConnections, tenant, connection)
+func (s *Service) room(ctx context.Context, r store.Reader, tenant, connection string, next []object[fileDoc]) (before map[string]object[fileDoc], err error) {
+	conn, err := load[connectionDoc](ctx, r, tConnections, tenant, connection)
 	if err != nil {
 		return nil, err
 	}
 	if !conn.doc.DeletedAt.IsZero() {
 		return nil, store.ErrNotFound
 	}
-	list, err := filesOf(ctx, tx, tenant, connection)
+	list, err := filesOf(ctx, r, tenant, connection)
 	if err != nil {
 		return nil, err
 	}
@@ -236,18 +257,7 @@ func (s *Service) room(ctx context.Context, tx store.Tx, tenant, connection stri
 	return before, nil
 }
 
-func (s *Service) replace(ctx context.Context, tx store.Tx, before, next object[fileDoc], content []byte) error {
-	for i := range chunksOf(next.doc.Size) {
-		row, err := object[chunkDoc]{id: chunkID(next.tenant, next.doc.Content, i), tenant: next.tenant, version: 1,
-			doc: chunkDoc{File: next.id, Content: next.doc.Content, WrittenAt: next.doc.UploadedAt}}.row()
-		if err != nil {
-			return err
-		}
-		row.Blob = content[i*upload.Chunk : min((i+1)*upload.Chunk, next.doc.Size)]
-		if _, err := tx.Write(ctx, store.Write{Table: tChunks, Op: store.Put, Row: row}); err != nil {
-			return fmt.Errorf("write %s: %w", tChunks, err)
-		}
-	}
+func writeFile(ctx context.Context, tx store.Tx, before, next object[fileDoc]) error {
 	row, err := next.row()
 	if err != nil {
 		return err
@@ -261,16 +271,7 @@ func (s *Service) replace(ctx context.Context, tx store.Tx, before, next object[
 		return fmt.Errorf("write %s: %w", tFiles, err)
 	}
 	if len(conflicts) > 0 {
-		return &inventory.ConflictError{ResourceID: next.doc.Connection, Problem: "somebody else uploads a file of this name; try again"}
-	}
-	return dropContent(ctx, tx, before)
-}
-
-func dropContent(ctx context.Context, tx store.Tx, o object[fileDoc]) error {
-	for i := range chunksOf(o.doc.Size) {
-		if err := drop(ctx, tx, tChunks, o.tenant, chunkID(o.tenant, o.doc.Content, i)); err != nil {
-			return err
-		}
+		return errUploading(next)
 	}
 	return nil
 }
@@ -282,14 +283,20 @@ func drop(ctx context.Context, tx store.Tx, table, tenant, id string) error {
 	return nil
 }
 
-// dropFile removes the row first, so that nobody is sent to a content that goes.
-func (s *Service) dropFile(ctx context.Context, o object[fileDoc]) error {
-	return s.opt.Store.Update(ctx, func(tx store.Tx) error {
-		if err := drop(ctx, tx, tFiles, o.tenant, o.id); err != nil {
-			return err
+// dropFiles removes rows first, so that nobody is sent to a content that goes.
+func (s *Service) dropFiles(ctx context.Context, tenant string, list []object[fileDoc]) error {
+	err := s.opt.Store.Update(ctx, func(tx store.Tx) error {
+		for _, o := range list {
+			if err := drop(ctx, tx, tFiles, tenant, o.id); err != nil {
+				return err
+			}
 		}
-		return dropContent(ctx, tx, o)
+		return nil
 	})
+	if err == nil {
+		s.discard(ctx, tenant, list)
+	}
+	return err
 }
 
 // DeleteFile removes one.
@@ -302,24 +309,19 @@ func (s *Service) DeleteFile(ctx context.Context, c inventory.Caller, connection
 	if err != nil {
 		return err
 	}
-	if err := s.dropFile(ctx, o); err != nil {
+	if err := s.dropFiles(ctx, c.Tenant, []object[fileDoc]{o}); err != nil {
 		return err
 	}
 	return s.audit(ctx, c, "connection.delete_file", connectionRef(conn), "", map[string]any{"name": name, "size_bytes": o.doc.Size, "sha256": o.doc.SHA256})
 }
 
-// dropFiles removes all files of a connection that was deleted.
-func (s *Service) dropFiles(ctx context.Context, tenant, connection string) error {
+// dropFilesOf removes all files of a connection that was deleted.
+func (s *Service) dropFilesOf(ctx context.Context, tenant, connection string) error {
 	list, err := filesOf(ctx, s.opt.Store, tenant, connection)
-	if err != nil {
+	if err != nil || len(list) == 0 {
 		return err
 	}
-	for _, o := range list {
-		if err := s.dropFile(ctx, o); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.dropFiles(ctx, tenant, list)
 }
 
 // File is one as an agent is told of it.
@@ -327,7 +329,7 @@ type File struct {
 	Name, SHA256 string
 	Size         int64
 
-	content string
+	row object[fileDoc]
 }
 
 // FilesFor are the files of a connection for the agent that holds it; the caller has asked Holds.
@@ -335,58 +337,7 @@ func (s *Service) FilesFor(ctx context.Context, k Known, connection string) ([]F
 	list, err := filesOf(ctx, s.opt.Store, k.Tenant, connection)
 	out := make([]File, len(list))
 	for i, o := range list {
-		out[i] = File{Name: o.doc.Name, SHA256: o.doc.SHA256, Size: o.doc.Size, content: o.doc.Content}
+		out[i] = File{Name: o.doc.Name, SHA256: o.doc.SHA256, Size: o.doc.Size, row: o}
 	}
 	return out, err
-}
-
-// ErrReplaced says that a file was replaced or deleted while it was read.
-var ErrReplaced = errors.New("the file was replaced meanwhile")
-
-// ReadFile hands the content of a file of FilesFor to fn, piece by piece.
-func (s *Service) ReadFile(ctx context.Context, k Known, f File, fn func(offset int64, data []byte) error) error {
-	for i := range chunksOf(f.Size) {
-		id := chunkID(k.Tenant, f.content, i)
-		rows, err := s.opt.Store.Get(ctx, tChunks, k.Tenant, "", []string{id})
-		if err != nil {
-			return fmt.Errorf("read %s: %w", tChunks, err)
-		}
-		row, ok := rows[id]
-		if !ok {
-			return ErrReplaced
-		}
-		if err := fn(i*upload.Chunk, row.Blob); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sweepChunks removes contents that no file names: a crash on an engine without transactions leaves them.
-func (s *Service) sweepChunks(ctx context.Context, now time.Time) error {
-	s.mu.Lock()
-	due := now.Sub(s.swept) >= chunkGrace
-	if due {
-		s.swept = now
-	}
-	s.mu.Unlock()
-	if !due {
-		return nil
-	}
-	old := filter.Compare{Field: filter.Field{Path: []string{"written_at"}, Type: filter.Time}, Op: filter.Lt, Value: now.Add(-chunkGrace).UTC().Format(store.TimeLayout)}
-	q := store.Query{Table: tChunks, AllTenants: true, Where: old}
-	return store.Each(ctx, s.opt.Store, q, func(row store.Row) error {
-		chunk, err := decode[chunkDoc](row)
-		if err != nil {
-			return err
-		}
-		file, err := load[fileDoc](ctx, s.opt.Store, tFiles, chunk.tenant, chunk.doc.File)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		if file.doc.Content == chunk.doc.Content {
-			return nil
-		}
-		return s.opt.Store.Update(ctx, func(tx store.Tx) error { return drop(ctx, tx, tChunks, chunk.tenant, chunk.id) })
-	})
 }

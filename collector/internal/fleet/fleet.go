@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/blob"
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/store"
@@ -54,6 +55,8 @@ type Options struct {
 	Store     store.Store
 	Inventory *inventory.Service
 	Audit     *audit.Log
+	// Contents keep the contents of uploaded files; rows of the Store where nil.
+	Contents blob.Store
 	// Fingerprint of the authority, for join tokens.
 	Fingerprint [32]byte
 	// AgentAddress is where agents reach this collector, for the command to paste.
@@ -88,6 +91,9 @@ func New(opt Options) *Service {
 	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.Contents == nil {
+		opt.Contents = blob.NewRows(opt.Store)
 	}
 	if opt.Silence == 0 {
 		opt.Silence = 45 * time.Second

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"maestro.internal/collector/internal/audit"
+	"maestro.internal/collector/internal/blob"
 	"maestro.internal/collector/internal/fleet"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/store"
@@ -42,7 +43,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, now: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)}
 	clock := func() time.Time { return w.now }
-	tables := slices.Concat(fleet.Tables(), inventory.Tables(), audit.Tables())
+	tables := slices.Concat(fleet.Tables(), inventory.Tables(), audit.Tables(), blob.Tables())
 	path := prepared.Copy(t, func(path string) error {
 		st, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Tables: tables})
 		if err != nil {

@@ -72,6 +72,11 @@ func (s *Server) Files(req *uplinkv1.FilesRequest, stream uplinkv1.Uplink_FilesS
 		if errors.Is(err, fleet.ErrReplaced) {
 			return status.Error(codes.Aborted, err.Error())
 		}
+		var lost *fleet.LostError
+		if errors.As(err, &lost) {
+			s.opt.Log.Error("send files", "connection", req.GetConnectionId(), "agent", peer.ID, "error", err)
+			return status.Error(codes.DataLoss, err.Error())
+		}
 		if _, ok := status.FromError(err); ok && err != nil {
 			return err
 		}

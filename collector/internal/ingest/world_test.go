@@ -29,6 +29,7 @@ import (
 	"maestro.internal/collector/internal/archive"
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/authority"
+	"maestro.internal/collector/internal/blob"
 	"maestro.internal/collector/internal/fleet"
 	"maestro.internal/collector/internal/ingest"
 	"maestro.internal/collector/internal/inventory"
@@ -96,7 +97,7 @@ var prepared storetest.Prepared
 
 func openStore(t *testing.T) store.Store {
 	t.Helper()
-	tables := slices.Concat(fleet.Tables(), inventory.Tables(), audit.Tables(), authority.Tables(), lease.Tables(), archive.Tables())
+	tables := slices.Concat(fleet.Tables(), inventory.Tables(), audit.Tables(), authority.Tables(), lease.Tables(), archive.Tables(), blob.Tables())
 	path := prepared.Copy(t, func(path string) error {
 		st, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Tables: tables})
 		if err != nil {

@@ -140,7 +140,7 @@ func (s *Service) Set(ctx context.Context, by By, o Owner, name string, shape Sh
 	if err := s.write(ctx, contentsTable, store.Insert, by.Tenant, contentKey(by.Tenant, id), contentDoc{Content: id, Kind: o.Kind, Owner: o.ID, Type: contentType, WrittenAt: now}); err != nil {
 		return Picture{}, err
 	}
-	if err := s.opt.Contents.Put(ctx, by.Tenant, id, encoded); err != nil {
+	if err := s.opt.Contents.Put(ctx, by.Tenant, blob.Content{ID: id, Bytes: encoded}); err != nil {
 		return Picture{}, err
 	}
 	before, err := s.Of(ctx, by.Tenant, o)

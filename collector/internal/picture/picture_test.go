@@ -266,8 +266,8 @@ var errCrash = errors.New("crash")
 // noNaming keeps the content and then dies.
 type noNaming struct{ blob.Store }
 
-func (s noNaming) Put(ctx context.Context, tenant, id string, content []byte) error {
-	return errors.Join(errCrash, s.Store.Put(ctx, tenant, id, content))
+func (s noNaming) Put(ctx context.Context, tenant string, contents ...blob.Content) error {
+	return errors.Join(errCrash, s.Store.Put(ctx, tenant, contents...))
 }
 
 func FuzzSet(f *testing.F) {

@@ -3555,6 +3555,8 @@ export interface components {
             version: number;
         };
         ConnectionFile: {
+            /** @description Its content is not where uploads are kept: upload it again */
+            lost?: boolean;
             name: string;
             /** @description Lower-case hex */
             sha256: string;

@@ -12,6 +12,7 @@ import type { Connection } from '../api/types'
 import { bytes } from '../format/units'
 import { useMay } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
+import { State } from '../parts/marks'
 import { Panel } from '../parts/Page'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
 import { Foreign, Snippet } from '../parts/Text'
@@ -83,7 +84,7 @@ function FilesPanel({ c }: { c: Connection }) {
             {items.map((f) => (
               <li key={f.name}>
                 <span className="grow"><Foreign text={f.name} mono max={100} /></span>
-                <span className="muted">{bytes(f.size_bytes)}</span>
+                {f.lost ? <State state="failed" word={t`lost: upload it again`} /> : <span className="muted">{bytes(f.size_bytes)}</span>}
                 <span className="muted"><Trans><When at={f.uploaded_at} /> by <Foreign text={f.uploaded_by} max={40} /></Trans></span>
                 {may ? <ActionIcon variant="subtle" aria-label={t`Delete ${f.name}`} onClick={() => setDoomed(f.name)}><IconTrash size={15} /></ActionIcon> : null}
               </li>

@@ -38,7 +38,7 @@ func Run(t *testing.T, s blob.Store) {
 	}
 	put := func(tenant, id string, content []byte) {
 		t.Helper()
-		if err := s.Put(ctx, tenant, id, content); err != nil {
+		if err := s.Put(ctx, tenant, blob.Content{ID: id, Bytes: content}); err != nil {
 			t.Fatalf("put: %v", err)
 		}
 	}
@@ -63,7 +63,7 @@ func Run(t *testing.T, s blob.Store) {
 		a, b, most := id(), id(), bytes.Repeat([]byte{7}, blob.MaxContent)
 		put("default", a, most)
 		present("default", a, most)
-		if err := s.Put(ctx, "default", b, append(most, 1)); !errors.Is(err, blob.ErrTooLarge) {
+		if err := s.Put(ctx, "default", blob.Content{ID: b, Bytes: append(most, 1)}); !errors.Is(err, blob.ErrTooLarge) {
 			t.Errorf("too large: %v", err)
 		}
 		absent("default", b)
@@ -86,11 +86,37 @@ func Run(t *testing.T, s blob.Store) {
 	})
 	t.Run("what is no id of ours is refused and finds nothing", func(t *testing.T) {
 		for _, bad := range []string{"", ".", "..", "../../etc/passwd", "/etc/passwd", "a/../b", strings.Repeat("A", 32), strings.Repeat("a", 31), strings.Repeat("a", 33), strings.Repeat("a", 31) + "\n"} {
-			if err := s.Put(ctx, "default", bad, []byte("x")); !errors.Is(err, blob.ErrBadID) {
+			if err := s.Put(ctx, "default", blob.Content{ID: id(), Bytes: []byte("x")}, blob.Content{ID: bad, Bytes: []byte("x")}); !errors.Is(err, blob.ErrBadID) {
 				t.Errorf("put %q: %v", bad, err)
 			}
 			absent("default", bad)
 			drop("default", bad)
+		}
+	})
+	t.Run("many in one call, of more than one write", func(t *testing.T) {
+		var (
+			all []blob.Content
+			ids []string
+		)
+		for i := range 20 {
+			all = append(all, blob.Content{ID: id(), Bytes: bytes.Repeat([]byte{byte(i)}, i*blob.MaxContent/19)})
+			ids = append(ids, all[i].ID)
+		}
+		if err := s.Put(ctx, "default", all...); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range all {
+			present("default", c.ID, c.Bytes)
+		}
+		if err := s.Delete(ctx, "default", append([]string{"../x", id()}, ids[1:]...)...); err != nil {
+			t.Fatal(err)
+		}
+		present("default", ids[0], nil)
+		for _, gone := range ids[1:] {
+			absent("default", gone)
+		}
+		if err := errors.Join(s.Put(ctx, "default"), s.Delete(ctx, "default")); err != nil {
+			t.Errorf("nothing at all: %v", err)
 		}
 	})
 	t.Run("many at once", func(t *testing.T) {
@@ -98,7 +124,7 @@ func Run(t *testing.T, s blob.Store) {
 		for i := range 16 {
 			a, content := id(), bytes.Repeat([]byte{byte(i)}, 1000)
 			all.Go(func() {
-				err := s.Put(ctx, "default", a, content)
+				err := s.Put(ctx, "default", blob.Content{ID: a, Bytes: content})
 				got, gotErr := s.Get(ctx, "default", a)
 				if err != nil || gotErr != nil || !bytes.Equal(got, content) {
 					t.Errorf("content %d: %v, %v", i, err, gotErr)
