@@ -82,7 +82,7 @@ func (a *app) changeTenant(cmd *cobra.Command, c *client.Client, id string, chan
 	if err != nil {
 		return err
 	}
-	w := rest.TenantWrite{Name: was.Name, Disabled: was.Disabled, Reason: was.Reason, MailName: was.MailName, MailReplyTo: was.MailReplyTo}
+	w := rest.TenantWrite{Name: was.Name, Disabled: was.Disabled, Reason: was.Reason, MailName: was.MailName, MailReplyTo: was.MailReplyTo, Language: was.Language}
 	if was.Group != nil {
 		w.Group = was.Group.ID
 	}

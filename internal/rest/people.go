@@ -7,6 +7,7 @@ type User struct {
 	Username    string   `json:"username"`
 	DisplayName string   `json:"display_name"`
 	Email       string   `json:"email"`
+	Language    string   `json:"language,omitempty" enum:"en,pt" doc:"Language of letters and notifications; absent: the tenant's"`
 	Role        string   `json:"role"`
 	Groups      []string `json:"groups,omitempty" doc:"Permission groups in place of those of the role"`
 	Disabled    bool     `json:"disabled"`
@@ -95,6 +96,11 @@ type ProfileWrite struct {
 	DisplayName string `json:"display_name" maxLength:"200"`
 	Email       string `json:"email" maxLength:"254"`
 	Password    string `json:"current_password,omitempty" doc:"Needed for another e-mail address"`
+}
+
+// LanguageChoice is the language that somebody chose.
+type LanguageChoice struct {
+	Language string `json:"language" enum:"en,pt"`
 }
 
 // SessionInfo is one of a user's sessions.

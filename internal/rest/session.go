@@ -16,6 +16,7 @@ type Session struct {
 	// TenantName is what people call it.
 	TenantName string    `json:"tenant_name"`
 	Home       string    `json:"home,omitempty" doc:"The tenant whose user one is, when it is another"`
+	Language   string    `json:"language,omitempty" enum:"en,pt" doc:"The language that one chose, or asked for when first signing in"`
 	Role       string    `json:"role"`
 	Actions    []string  `json:"actions" doc:"What the caller may do in the whole tenant; grants may allow more on single objects"`
 	Somewhere  []string  `json:"somewhere" doc:"What the caller may do in the whole tenant or on some object; a client offers it, and the collector decides"`

@@ -14,6 +14,7 @@ type Tenant struct {
 	DisabledBy  string    `json:"disabled_by,omitempty"`
 	MailName    string    `json:"mail_name,omitempty" doc:"Name of the sender of its letters"`
 	MailReplyTo string    `json:"mail_reply_to,omitempty" doc:"Where answers to its letters go"`
+	Language    string    `json:"language,omitempty" enum:"en,pt" doc:"Language of letters to people who chose none"`
 	Logo        string    `json:"logo,omitempty" doc:"Path of its own logo"`
 	CreatedAt   time.Time `json:"created_at,omitzero"`
 	Version     int64     `json:"version"`
@@ -37,6 +38,7 @@ type TenantWrite struct {
 	// The letters' address stays the installation's.
 	MailName    string `json:"mail_name,omitempty" maxLength:"100" doc:"Name of the sender of its letters; absent: the installation's"`
 	MailReplyTo string `json:"mail_reply_to,omitempty" maxLength:"254" doc:"Where answers to its letters go; absent: nowhere else"`
+	Language    string `json:"language,omitempty" enum:"en,pt" doc:"Language of letters to people who chose none; absent: that of whoever has them sent, or English"`
 }
 
 // TenantMember is a person of another tenant.

@@ -12,6 +12,7 @@ import (
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
+	"maestro.internal/collector/internal/words"
 )
 
 var (
@@ -78,6 +79,8 @@ type Caller struct {
 	// Address that the request came from, Browser what its sender calls itself.
 	Address string
 	Browser string
+	// Speaks is the language of a person; "" is none that is known, and that of a token.
+	Speaks words.Language
 	// ExpiresAt is the end of the session or token; zero is never.
 	ExpiresAt time.Time
 	// Provider is who proved it, when it was not a password of our own.

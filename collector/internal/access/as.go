@@ -7,12 +7,15 @@ import (
 	"strings"
 
 	"maestro.internal/collector/internal/store"
+	"maestro.internal/collector/internal/words"
 )
 
 // Person is a user with the rights of now, for what is done on his behalf while he is not there.
 type Person struct {
 	Caller
 	DisplayName, Email string
+	// Language that he is told in.
+	Language words.Language
 }
 
 // PersonOf is the user whom a caller's name ("user:anna") means. ErrNotFound says that there is none who could sign in: tokens,
@@ -30,7 +33,7 @@ func (s *Service) PersonOf(ctx context.Context, tenant, name string) (Person, er
 	if err != nil {
 		return Person{}, err
 	}
-	if d.Disabled || d.Password == "" {
+	if d.Disabled || d.Password == "" && len(d.External) == 0 {
 		return Person{}, fmt.Errorf("%s: %w", name, ErrNotFound)
 	}
 	c, err := s.callerOf(ctx, store.Row{Tenant: home}, d, sessionDoc{Factor: f.active(), Tenant: tenant})
@@ -49,7 +52,8 @@ func (s *Service) PersonOf(ctx context.Context, tenant, name string) (Person, er
 	if display == "" {
 		display = d.Display
 	}
-	return Person{Caller: c, DisplayName: display, Email: d.Email}, nil
+	in, err := s.languageOf(ctx, home, d, "")
+	return Person{Caller: c, DisplayName: display, Email: d.Email, Language: in}, err
 }
 
 // Named is the caller of a name of the audit trail with the rights of now, for what he asked for and others approved. ErrNotFound says

@@ -250,7 +250,7 @@ func (s *Service) link(ctx context.Context, row store.Row, d userDoc, link exter
 	if err := s.replaceUser(ctx, row, d); err != nil {
 		return err
 	}
-	s.tell(d, d.Email, notice{what: "Signing in with " + p.Name + " was linked to the account.", address: a.Address, browser: a.Browser})
+	s.tell(row.Tenant, d, d.Email, notice{what: "provider_linked", provider: p.Name, address: a.Address, browser: a.Browser})
 	return s.audit(ctx, audit.Entry{Tenant: row.Tenant, Actor: "rule:" + p.ID, Action: "user.link_provider", Address: a.Address,
 		Object: &audit.Ref{ID: d.Username, Name: d.Display, Kind: "user"}, Detail: map[string]any{"provider": p.ID, "issuer": link.Issuer}})
 }
@@ -408,4 +408,41 @@ func keepMapped(was, is []Member) {
 			}
 		}
 	}
+}
+
+// UnlinkOwn takes the caller's own links to a provider, with the teams that it led to and the other sessions that came from it. The last
+// way to sign in stays.
+func (s *Service) UnlinkOwn(ctx context.Context, c Caller, p Provider) error {
+	c = c.atHome()
+	row, d, err := s.person(ctx, c)
+	if err != nil {
+		return err
+	}
+	left := slices.DeleteFunc(slices.Clone(d.External), func(x externalDoc) bool { return x.Provider == p.ID })
+	switch {
+	case len(left) == len(d.External):
+		return nil
+	case !s.otherWay(row.ID, d, left):
+		return &ConflictError{"This is the only way in which you can sign in. Set a password first, or ask an administrator for a link to set one."}
+	}
+	d.External = left
+	if err := s.replaceUser(ctx, row, d); err != nil {
+		return err
+	}
+	if err := s.auditUser(ctx, c, "user.unlink_provider", d, map[string]any{"provider": p.ID}); err != nil {
+		return err
+	}
+	s.tell(row.Tenant, d, d.Email, notice{what: "provider_unlinked", provider: p.Name, address: c.Address, browser: c.Browser})
+	if err := s.mapTeams(ctx, p, row, nil); err != nil {
+		return err
+	}
+	return s.dropSessions(ctx, row.Tenant, row.ID, func(id string, from sessionDoc) bool { return from.Provider == p.ID && id != c.Session })
+}
+
+// otherWay says that somebody can sign in with a password kept here, or with links to a directory.
+func (s *Service) otherWay(id string, d userDoc, links []externalDoc) bool {
+	if d.Password != "" && s.takesPassword(id) {
+		return true
+	}
+	return s.opt.Directory != nil && slices.ContainsFunc(links, func(x externalDoc) bool { return x.Provider == s.opt.Directed.ID })
 }

@@ -253,7 +253,7 @@ func (s *Service) ConfirmFactor(ctx context.Context, c Caller, code string) ([]S
 	if err := s.auditUser(ctx, c, "second_factor.set_up", d, nil); err != nil {
 		return nil, err
 	}
-	s.tell(d, d.Email, notice{what: "A second factor was set up.", address: c.Address, browser: c.Browser})
+	s.tell(c.Tenant, d, d.Email, notice{what: "factor_on", address: c.Address, browser: c.Browser})
 	return codes, s.markSession(ctx, c)
 }
 
@@ -321,7 +321,7 @@ func (s *Service) dropFactor(ctx context.Context, c Caller, d userDoc, action st
 	if _, err := s.update(ctx, store.Write{Table: factorsTable, Op: store.Delete, Row: store.Row{ID: d.Username, Tenant: c.Tenant}}); err != nil {
 		return fmt.Errorf("delete second factor of %s: %w", d.Username, err)
 	}
-	s.tell(d, d.Email, notice{what: "The second factor was turned off, or reset by an administrator.", address: c.Address, browser: c.Browser})
+	s.tell(c.Tenant, d, d.Email, notice{what: "factor_off", address: c.Address, browser: c.Browser})
 	return s.auditUser(ctx, c, action, d, nil)
 }
 

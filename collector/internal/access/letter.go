@@ -1,56 +1,55 @@
 package access
 
 import (
-	"fmt"
+	"embed"
 	"strings"
-	"text/template"
 	"time"
+
+	"maestro.internal/collector/internal/words"
 )
 
 // Letters are plain text: what a person typed as a name stands there as text and nothing else.
-const (
-	invitationText = `Hello {{.Name}},
+//
+//go:embed texts
+var files embed.FS
 
-an account was made for you in Maestro. Your user name is {{.Username}}.
+var texts = words.Must(files)
 
-Set your password here:
+// letterData is what a letter that brings a link is written of.
+type letterData struct {
+	Name, Username, URL string
+	Until               time.Time
+}
 
-  {{.URL}}
-
-The link works once, until {{.Until}}. If you did not expect it, do nothing.
-`
-	resetText = `Hello {{.Name}},
-
-somebody, probably you, asked to set another password for {{.Username}} in Maestro.
-
-Set it here:
-
-  {{.URL}}
-
-The link works once, until {{.Until}}. If it was not you, do nothing: your password stays as it is.
-`
-)
-
-type letterData struct{ Name, Username, URL, Until string }
+// noticeData is what a letter is written of that tells what happened to an account.
+type noticeData struct {
+	Name, Username, Provider string
+	At                       time.Time
+	// What happened, said already, and From where.
+	What, From string
+}
 
 // letter writes the letter that brings a link.
-func letter(d userDoc, link Link, public string) (subject, text string, err error) {
-	subject, body := "Your Maestro account", invitationText
-	if link.Purpose == PasswordReset {
-		subject, body = "Set your Maestro password", resetText
-	}
-	t, err := template.New(link.Purpose).Option("missingkey=error").Parse(body)
-	if err != nil {
-		return "", "", fmt.Errorf("read letter: %w", err)
-	}
-	data := letterData{Name: d.Name, Username: d.Display, URL: strings.TrimRight(public, "/") + LinkPath + link.Token.Reveal(),
-		Until: link.ExpiresAt.UTC().Format(time.RFC1123)}
+func letter(in words.Language, d userDoc, link Link, public string) (subject, text string, err error) {
+	data := letterData{Name: d.Name, Username: d.Display, URL: strings.TrimRight(public, "/") + LinkPath + link.Token.Reveal(), Until: link.ExpiresAt}
 	if data.Name == "" {
 		data.Name = d.Display
 	}
-	var b strings.Builder
-	if err := t.Execute(&b, data); err != nil {
-		return "", "", fmt.Errorf("write letter: %w", err)
+	if subject, err = texts.Say(in, link.Purpose+".subject", data); err != nil {
+		return "", "", err
 	}
-	return subject, b.String(), nil
+	text, err = texts.Say(in, link.Purpose, data)
+	return subject, text + "\n", err
+}
+
+// letterOf writes what a notice says.
+func letterOf(in words.Language, n notice, data noticeData) (subject, text string, err error) {
+	if data.What, err = texts.Say(in, n.what, data); err != nil {
+		return "", "", err
+	}
+	if subject, err = texts.Say(in, "notice.subject", data); err != nil {
+		return "", "", err
+	}
+	text, err = texts.Say(in, "notice", data)
+	return subject, text + "\n", err
 }

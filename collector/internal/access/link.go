@@ -16,6 +16,7 @@ import (
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/mail"
 	"maestro.internal/collector/internal/store"
+	"maestro.internal/collector/internal/words"
 )
 
 // The purposes of a link: setting the first password, or another one.
@@ -108,7 +109,7 @@ func (s *Service) GiveLink(ctx context.Context, c Caller, username string) (Link
 	if err := s.auditUser(ctx, c, "user.give_link", d, map[string]any{"purpose": link.Purpose}); err != nil {
 		return Link{}, err
 	}
-	return s.send(ctx, row.Tenant, d, link), nil
+	return s.send(ctx, row.Tenant, d, link, c.Speaks), nil
 }
 
 // ReadLink says what a link is for.
@@ -159,7 +160,7 @@ func (s *Service) UseLink(ctx context.Context, token Secret, a Attempt) (Session
 		return Session{}, err
 	}
 	if purpose == PasswordReset {
-		s.tell(d, d.Email, notice{what: "The password was set anew by a link.", address: a.Address, browser: a.Browser})
+		s.tell(row.Tenant, d, d.Email, notice{what: "password_by_link", address: a.Address, browser: a.Browser})
 	}
 	return s.letIn(ctx, row.Tenant, d, a, withFactor)
 }
@@ -198,12 +199,12 @@ func (s *Service) findLink(ctx context.Context, token Secret, address string) (s
 }
 
 // send mails a link when the user has an address and the installation a mail server. That it did not work is
-// told and not an error: the link can be handed over in another way.
-func (s *Service) send(ctx context.Context, tenant string, d userDoc, link Link) Link {
+// told and not an error: the link can be handed over in another way. asked is the language of whoever has it sent.
+func (s *Service) send(ctx context.Context, tenant string, d userDoc, link Link, asked words.Language) Link {
 	if s.opt.Mail == nil || d.Email == "" {
 		return link
 	}
-	subject, text, err := letter(d, link, s.opt.PublicURL)
+	subject, text, err := s.letter(ctx, tenant, d, link, asked)
 	if err == nil {
 		ctx, cancel := context.WithTimeout(ctx, mailWithin)
 		defer cancel()
@@ -219,10 +220,13 @@ func (s *Service) send(ctx context.Context, tenant string, d userDoc, link Link)
 }
 
 // forgotten is somebody who asked for a link.
-type forgotten struct{ who, address string }
+type forgotten struct {
+	who, address string
+	asked        words.Language
+}
 
 // Forgotten notes that somebody wants a link to set a password. It answers the same, as quickly, for everybody.
-func (s *Service) Forgotten(_ context.Context, who, address string) error {
+func (s *Service) Forgotten(_ context.Context, who, address string, asked words.Language) error {
 	if s.opt.Mail == nil {
 		return ErrNoMail
 	}
@@ -234,7 +238,7 @@ func (s *Service) Forgotten(_ context.Context, who, address string) error {
 		return err
 	}
 	select {
-	case s.forgotten <- forgotten{name, address}:
+	case s.forgotten <- forgotten{name, address, asked}:
 	default:
 		s.opt.Log.Warn("mail link: too many are waiting, dropped one")
 	}
@@ -292,7 +296,7 @@ func (s *Service) mailForgotten(ctx context.Context, f forgotten) error {
 		if err := s.replaceUser(ctx, row, d); err != nil {
 			return err
 		}
-		link = s.send(ctx, row.Tenant, d, link)
+		link = s.send(ctx, row.Tenant, d, link, f.asked)
 		err = s.audit(ctx, audit.Entry{Tenant: row.Tenant, Actor: "user:" + d.Username, Action: "user.forgotten", Address: f.address,
 			Object: &audit.Ref{ID: d.Username, Name: d.Display, Kind: "user"}, Detail: map[string]any{"mailed": link.Mailed}})
 		if err != nil {

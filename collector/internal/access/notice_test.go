@@ -150,7 +150,7 @@ func TestUsersAreToldOfWhatHappensToTheirAccount(t *testing.T) {
 func TestNoticesHoldNobodyUp(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.Mail = &postbox{refuse: errors.New("out of order")} })
 	for range maxForgotten + 10 {
-		w.tell(userDoc{Username: "anna", Display: "anna"}, "anna@example.org", notice{what: "x"})
+		w.tell("default", userDoc{Username: "anna", Display: "anna"}, "anna@example.org", notice{what: "signed_in"})
 	}
 	if len(w.notices) != maxForgotten {
 		t.Errorf("%d wait", len(w.notices))

@@ -84,7 +84,7 @@ func (e UserEdit) into(d *userDoc) {
 }
 
 func (s *Service) userOf(row store.Row, d userDoc, f factorDoc) User {
-	u := User{Tenant: row.Tenant, Username: d.Display, DisplayName: d.Name, Email: d.Email, Role: d.Role, Groups: d.Groups, Roots: d.Roots, Disabled: d.Disabled,
+	u := User{Tenant: row.Tenant, Username: d.Display, DisplayName: d.Name, Email: d.Email, Language: d.Language, Role: d.Role, Groups: d.Groups, Roots: d.Roots, Disabled: d.Disabled,
 		CreatedAt: d.CreatedAt.Time, Version: row.Version, HasPassword: d.Password != "", Invited: d.Password == "", SecondFactor: f.active()}
 	for _, x := range d.External {
 		u.Providers = append(u.Providers, x.Provider)
@@ -174,7 +174,7 @@ func (s *Service) Invite(ctx context.Context, c Caller, username string, e UserE
 	if err := s.auditUser(ctx, c, "user.create", d, changesOf(userDoc{Name: d.Name, Email: d.Email}, d)); err != nil {
 		return User{}, Link{}, err
 	}
-	return s.userOf(row, d, factorDoc{}), s.send(ctx, c.Tenant, d, link), nil
+	return s.userOf(row, d, factorDoc{}), s.send(ctx, c.Tenant, d, link, c.Speaks), nil
 }
 
 // UpdateUser writes what an administrator decided, based on a version. Nobody takes rights from himself, and
@@ -210,7 +210,7 @@ func (s *Service) UpdateUser(ctx context.Context, c Caller, username string, ver
 	if err := s.auditUser(ctx, c, "user.update", d, changesOf(was, d)); err != nil {
 		return User{}, err
 	}
-	s.tellOfEmail(was, d, c)
+	s.tellOfEmail(c.Tenant, was, d, c)
 	_, f, err := s.factor(ctx, c.Tenant, row.ID)
 	return s.userOf(row, d, f), err
 }
@@ -254,7 +254,7 @@ func (s *Service) DeleteUser(ctx context.Context, c Caller, username string) err
 	if row, err = s.replaceKeepingAdmins(ctx, row, was, d); err != nil {
 		return err
 	}
-	if err := s.dropSessions(ctx, c.Tenant, row.ID, ""); err != nil {
+	if err := s.dropSessions(ctx, c.Tenant, row.ID, every); err != nil {
 		return err
 	}
 	if err := s.leaveTenants(ctx, row.ID); err != nil {

@@ -71,7 +71,7 @@ func (s *Service) UpdateProfile(ctx context.Context, c Caller, name, email strin
 	if err := s.auditUser(ctx, c, "user.update_profile", d, changesOf(was, d)); err != nil {
 		return User{}, err
 	}
-	s.tellOfEmail(was, d, c)
+	s.tellOfEmail(c.Tenant, was, d, c)
 	return s.Profile(ctx, c)
 }
 
@@ -183,7 +183,7 @@ func (s *Service) EndOtherSessions(ctx context.Context, c Caller) error {
 	if err != nil {
 		return err
 	}
-	if err := s.dropSessions(ctx, c.Tenant, d.Username, c.Session); err != nil {
+	if err := s.dropSessions(ctx, c.Tenant, d.Username, func(id string, _ sessionDoc) bool { return id != c.Session }); err != nil {
 		return err
 	}
 	return s.auditUser(ctx, c, "session.end_others", d, nil)
@@ -202,17 +202,24 @@ func (s *Service) EndSessionsOf(ctx context.Context, c Caller, username string) 
 	if err := s.replaceUser(ctx, row, d); err != nil {
 		return err
 	}
-	if err := s.dropSessions(ctx, c.Tenant, row.ID, ""); err != nil {
+	if err := s.dropSessions(ctx, c.Tenant, row.ID, every); err != nil {
 		return err
 	}
 	return s.auditUser(ctx, c, "user.end_sessions", d, nil)
 }
 
-func (s *Service) dropSessions(ctx context.Context, tenant, username, but string) error {
+func every(string, sessionDoc) bool { return true }
+
+// dropSessions ends those sessions of a user that are meant.
+func (s *Service) dropSessions(ctx context.Context, tenant, username string, meant func(id string, d sessionDoc) bool) error {
 	return s.eachSession(ctx, tenant, username, func(rows []store.Row) error {
 		var writes []store.Write
 		for _, r := range rows {
-			if r.ID != but {
+			d, err := decodeRow[sessionDoc](r)
+			if err != nil {
+				return err
+			}
+			if meant(r.ID, d) {
 				writes = append(writes, store.Write{Table: sessionsTable, Op: store.Delete, Row: store.Row{ID: r.ID, Tenant: tenant}})
 			}
 		}

@@ -57,6 +57,6 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, c Caller, password Secre
 	if conflict {
 		return nil, &StaleError{}
 	}
-	s.tell(d, d.Email, notice{what: "New recovery codes were made; the former ones do not work any more.", address: c.Address, browser: c.Browser})
+	s.tell(c.Tenant, d, d.Email, notice{what: "recovery_codes", address: c.Address, browser: c.Browser})
 	return codes, s.auditUser(ctx, c, "second_factor.new_recovery_codes", d, nil)
 }

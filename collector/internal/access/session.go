@@ -11,6 +11,7 @@ import (
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
+	"maestro.internal/collector/internal/words"
 )
 
 // Session is one that was just opened.
@@ -51,6 +52,8 @@ type Attempt struct {
 	Address string
 	// Browser is what the browser calls itself.
 	Browser string
+	// Language is the one that the browser asks for.
+	Language words.Language
 	// Previous is the cookie that the browser had; it ends, so that nobody can plant one.
 	Previous Secret
 	// provider has proven who it is.
@@ -207,7 +210,7 @@ func (s *Service) callerOf(ctx context.Context, row store.Row, d userDoc, sd ses
 		return Caller{}, err
 	}
 	c := Caller{Tenant: tenant, Home: home, TenantName: st.tenant, Name: "user:" + d.Username, Username: d.Display, Role: st.role,
-		ExpiresAt: sd.ExpiresAt.Time, Cookie: true, Session: row.ID, Browser: sd.Browser, Provider: sd.Provider}
+		ExpiresAt: sd.ExpiresAt.Time, Cookie: true, Session: row.ID, Browser: sd.Browser, Provider: sd.Provider, Speaks: d.Language}
 	if c, err = s.withStanding(ctx, c, st.groups, true); err != nil {
 		return Caller{}, err
 	}

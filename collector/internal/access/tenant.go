@@ -12,6 +12,7 @@ import (
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/mail"
 	"maestro.internal/collector/internal/store"
+	"maestro.internal/collector/internal/words"
 )
 
 // HomeTenant is the tenant of a fresh installation. Who may manage tenants there administers the installation.
@@ -35,7 +36,9 @@ type Tenant struct {
 	DisabledAt time.Time
 	DisabledBy string
 	// Voice is how its letters introduce themselves.
-	Voice     mail.Voice
+	Voice mail.Voice
+	// Language is that of its people who have none yet.
+	Language  words.Language
 	CreatedAt time.Time
 	Version   int64
 }
@@ -46,20 +49,22 @@ type TenantEdit struct {
 	Group    string
 	Disabled bool
 	Reason   string
-	// Voice is how its letters introduce themselves.
-	Voice mail.Voice
+	// Voice is how its letters introduce themselves, Language that of its people who have none yet.
+	Voice    mail.Voice
+	Language words.Language
 }
 
 type tenantDoc struct {
-	Name        string     `json:"name"`
-	Group       string     `json:"group,omitempty"`
-	Disabled    bool       `json:"disabled,omitempty"`
-	Reason      string     `json:"reason,omitempty"`
-	DisabledAt  store.Time `json:"disabled_at,omitzero"`
-	DisabledBy  string     `json:"disabled_by,omitempty"`
-	MailName    string     `json:"mail_name,omitempty"`
-	MailReplyTo string     `json:"mail_reply_to,omitempty"`
-	CreatedAt   store.Time `json:"created_at,omitzero"`
+	Name        string         `json:"name"`
+	Group       string         `json:"group,omitempty"`
+	Disabled    bool           `json:"disabled,omitempty"`
+	Reason      string         `json:"reason,omitempty"`
+	DisabledAt  store.Time     `json:"disabled_at,omitzero"`
+	DisabledBy  string         `json:"disabled_by,omitempty"`
+	MailName    string         `json:"mail_name,omitempty"`
+	MailReplyTo string         `json:"mail_reply_to,omitempty"`
+	Language    words.Language `json:"language,omitempty"`
+	CreatedAt   store.Time     `json:"created_at,omitzero"`
 }
 
 // DisabledError says that a tenant is disabled, to somebody who has proven to belong there.
@@ -108,7 +113,7 @@ func (s *Service) Closed(ctx context.Context, tenant string) error {
 func tenantOf(t stored[tenantDoc]) Tenant {
 	d := t.doc
 	return Tenant{ID: t.id, Name: d.Name, Group: d.Group, Disabled: d.Disabled, Reason: d.Reason, DisabledAt: d.DisabledAt.Time, DisabledBy: d.DisabledBy,
-		Voice: mail.Voice{Name: d.MailName, ReplyTo: d.MailReplyTo}, CreatedAt: d.CreatedAt.Time, Version: t.version}
+		Voice: mail.Voice{Name: d.MailName, ReplyTo: d.MailReplyTo}, Language: d.Language, CreatedAt: d.CreatedAt.Time, Version: t.version}
 }
 
 // Tenants are all of the installation's, by id.
@@ -166,6 +171,9 @@ func (s *Service) checkTenant(ctx context.Context, id string, e *TenantEdit) err
 	if field, problem := e.Voice.Check(); problem != "" {
 		return &InvalidError{Field: field, Problem: problem}
 	}
+	if e.Language != "" && !e.Language.Known() {
+		return &InvalidError{Field: "language", Problem: "is none that there are texts in"}
+	}
 	if !tenantIDs.MatchString(id) {
 		return &InvalidError{Field: "id", Problem: "needs 1 to 40 lower-case letters, digits and hyphens, and begins with none of the last"}
 	}
@@ -216,7 +224,7 @@ func (s *Service) CreateTenant(ctx context.Context, c Caller, id string, e Tenan
 	case !errors.Is(err, ErrNotFound):
 		return Tenant{}, err
 	}
-	t := stored[tenantDoc]{id, 1, tenantDoc{Name: e.Name, Group: e.Group, CreatedAt: store.At(s.now())}}
+	t := stored[tenantDoc]{id, 1, tenantDoc{Name: e.Name, Group: e.Group, Language: e.Language, CreatedAt: store.At(s.now())}}
 	if err := s.keep(ctx, store.Insert, tenantsTable, "", t.id, t.version, t.doc); err != nil {
 		return Tenant{}, err
 	}
@@ -239,7 +247,7 @@ func (s *Service) UpdateTenant(ctx context.Context, c Caller, id string, version
 		return Tenant{}, err
 	}
 	was := t.doc
-	t.doc.Name, t.doc.Group, t.doc.MailName, t.doc.MailReplyTo = e.Name, e.Group, e.Voice.Name, e.Voice.ReplyTo
+	t.doc.Name, t.doc.Group, t.doc.MailName, t.doc.MailReplyTo, t.doc.Language = e.Name, e.Group, e.Voice.Name, e.Voice.ReplyTo, e.Language
 	action := "tenant.update"
 	switch {
 	case e.Disabled && !was.Disabled:
@@ -261,7 +269,8 @@ func (s *Service) UpdateTenant(ctx context.Context, c Caller, id string, version
 	}
 	detail := map[string]any{}
 	for field, pair := range map[string][2]string{"name": {was.Name, t.doc.Name}, "group": {was.Group, t.doc.Group},
-		"mail_name": {was.MailName, t.doc.MailName}, "mail_reply_to": {was.MailReplyTo, t.doc.MailReplyTo}} {
+		"mail_name": {was.MailName, t.doc.MailName}, "mail_reply_to": {was.MailReplyTo, t.doc.MailReplyTo},
+		"language": {string(was.Language), string(t.doc.Language)}} {
 		if pair[0] != pair[1] {
 			detail[field] = pair[1]
 		}

@@ -14,6 +14,7 @@ import (
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
+	"maestro.internal/collector/internal/words"
 )
 
 // User is somebody who signs in with a password.
@@ -23,7 +24,9 @@ type User struct {
 	Username    string
 	DisplayName string
 	Email       string
-	Role        Role
+	// Language that letters and notifications are in; "" is the tenant's.
+	Language words.Language
+	Role     Role
 	// Groups are permission groups in place of those of the role.
 	Groups    []string
 	Roots     []string
@@ -52,6 +55,8 @@ type userDoc struct {
 	Name     string   `json:"name,omitempty"`
 	Email    string   `json:"email,omitempty"`
 	Folded   string   `json:"email_folded,omitempty"`
+	// Language is what the user chose, or asked for when first signing in.
+	Language words.Language `json:"language,omitempty"`
 	// Password is empty until a link was used.
 	Password  string     `json:"password"`
 	Disabled  bool       `json:"disabled,omitempty"`
@@ -175,7 +180,7 @@ func (s *Service) ChangePassword(ctx context.Context, c Caller, old, next Secret
 	if err != nil {
 		return Session{}, err
 	}
-	s.tell(d, d.Email, notice{what: "The password was changed.", address: c.Address, browser: c.Browser})
+	s.tell(c.Tenant, d, d.Email, notice{what: "password_changed", address: c.Address, browser: c.Browser})
 	_, f, err := s.factor(ctx, c.Tenant, name)
 	if err != nil {
 		return Session{}, err

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/words"
 	"maestro.internal/internal/rest"
 )
 
@@ -33,6 +34,8 @@ type request struct {
 	address   string
 	cookie    access.Secret
 	browser   string
+	// language is the one that the request asks for.
+	language words.Language
 	// start is when the request came, recognised when the caller of one that only reads was known.
 	start      time.Time
 	recognised time.Time
@@ -216,7 +219,7 @@ func (s *Server) sessionCookieOf(ctx context.Context, value access.Secret, life 
 
 func (s *Server) sessionDocument(ctx context.Context, c access.Caller) rest.Session {
 	doc := rest.Session{Username: c.Username, Tenant: c.Tenant, TenantName: c.TenantName, Role: string(c.Role), Actions: held(c, access.Object{}), Somewhere: held(c, access.Object{Anywhere: true}), ExpiresAt: c.ExpiresAt,
-		Version: s.opt.Version, Engine: s.opt.Engine, Demo: s.opt.Demo, EnrolFirst: c.EnrolFirst, Picture: s.ownPicture(ctx, c), Logo: s.logoOf(ctx, c.Tenant), SignOutURL: s.signOutURL(c)}
+		Version: s.opt.Version, Engine: s.opt.Engine, Demo: s.opt.Demo, EnrolFirst: c.EnrolFirst, Language: string(c.Speaks), Picture: s.ownPicture(ctx, c), Logo: s.logoOf(ctx, c.Tenant), SignOutURL: s.signOutURL(c)}
 	if c.Home != c.Tenant {
 		doc.Home = c.Home
 	}

@@ -21,7 +21,7 @@ type operation struct {
 func (o operation) own() bool {
 	return slices.Contains([]string{"get-session", "sign-out", "change-password", "get-profile", "update-profile", "list-sessions", "end-session",
 		"end-other-sessions", "begin-second-factor", "confirm-second-factor", "turn-off-second-factor", "make-recovery-codes",
-		"set-own-picture", "delete-own-picture", "get-picture",
+		"set-own-picture", "delete-own-picture", "get-picture", "choose-language", "unlink-provider",
 		"list-own-tenants", "enter-tenant", "list-own-summaries", "search-own-tenants", "list-own-resources", "list-own-connections", "list-own-agents", "list-own-runs"}, o.id) ||
 		strings.HasSuffix(o.id, "-subscription") || strings.HasSuffix(o.id, "-subscriptions") || strings.HasSuffix(o.id, "-notification") || strings.HasSuffix(o.id, "-notifications") || o.id == "renew-subscription-secret"
 }

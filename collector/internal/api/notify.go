@@ -52,7 +52,7 @@ func (s *Server) self(ctx context.Context, c access.Caller) (notify.Person, erro
 	if errors.Is(err, notify.ErrNobody) {
 		return p, problem(403, "Notifications are for people. Sign in as a user.")
 	}
-	p.Address = c.Address
+	p.Address, p.Language = c.Address, requestOf(ctx).language.Or(p.Language)
 	return p, err
 }
 
@@ -69,7 +69,7 @@ func (s *Server) Person(ctx context.Context, tenant, owner string) (notify.Perso
 	if err != nil {
 		return notify.Person{}, err
 	}
-	return notify.Person{Caller: domainCaller(c), Email: p.Email, Display: p.DisplayName, Eyes: eyes{s, c}}, nil
+	return notify.Person{Caller: domainCaller(c), Email: p.Email, Display: p.DisplayName, Language: p.Language, Eyes: eyes{s, c}}, nil
 }
 
 // eyes look through the same filters as the lists.
@@ -210,6 +210,17 @@ func (e eyes) Certificates(ctx context.Context) ([]notify.Certificate, error) {
 		}
 	}
 	return out, nil
+}
+
+func (e eyes) Credentials(ctx context.Context) ([]notify.Certificate, error) {
+	list, err := e.s.opt.Fleet.SealedCredentials(ctx, domainCaller(e.c))
+	var out []notify.Certificate
+	for i := range list {
+		if k := &list[i]; !k.RotateBy.IsZero() {
+			out = append(out, notify.Certificate{ID: k.ID, Kind: "connection", Name: k.Connection.Name, NotAfter: k.RotateBy})
+		}
+	}
+	return out, err
 }
 
 func (e eyes) Check(ctx context.Context, w rest.SubscriptionWrite) error {

@@ -305,7 +305,7 @@ func TestSubscriptionsThatCouldTellNothing(t *testing.T) {
 		"kind of runs":       {rest.SubscriptionWrite{Name: "x", Event: "runs", Kind: "server"}, 422, "resources and dates"},
 		"a date that is not": {rest.SubscriptionWrite{Name: "x", Event: "dates", Kind: "server", Field: "name"}, 422, "no date"},
 		"no address":         {rest.SubscriptionWrite{Name: "x", Event: "runs", Mail: true}, 422, "no e-mail address"},
-		"days of agents":     {rest.SubscriptionWrite{Name: "x", Event: "agents", Days: 3}, 422, "dates and certificates"},
+		"days of agents":     {rest.SubscriptionWrite{Name: "x", Event: "agents", Days: 3}, 422, "dates, certificates and credentials"},
 		"field of one":       {rest.SubscriptionWrite{Name: "x", Event: "certificates", Field: "name"}, 422, "is of dates"},
 		"plain http":         {rest.SubscriptionWrite{Name: "x", Event: "runs", Webhook: "http://chat.example.org/hook"}, 422, "https"},
 	} {

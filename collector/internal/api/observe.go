@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"maestro.internal/collector/internal/words"
 )
 
 type metrics struct {
@@ -78,7 +80,7 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		req := &request{start: start, id: rand.Text()[:12], address: addressOf(r), cookie: cookieOf(r), tls: r.TLS != nil, browser: r.UserAgent()}
+		req := &request{start: start, id: rand.Text()[:12], address: addressOf(r), cookie: cookieOf(r), tls: r.TLS != nil, browser: r.UserAgent(), language: words.Asked(r.Header.Get("Accept-Language"))}
 		rec := &recorder{ResponseWriter: w, req: req}
 		h := rec.Header()
 		h.Set("X-Request-Id", req.id)

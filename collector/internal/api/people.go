@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/words"
 	"maestro.internal/internal/rest"
 )
 
@@ -62,6 +63,8 @@ func (s *Server) peopleRoutes() {
 		summary: "One's own user"}, s.getProfile)
 	handle(s, route{method: "PUT", path: "/session/profile", id: "update-profile", tag: tag, action: access.Self,
 		summary: "Change one's own name and e-mail address"}, s.updateProfile)
+	handle(s, route{method: "PUT", path: "/session/language", id: "choose-language", tag: tag, action: access.Self,
+		summary: "Say which language one's letters and notifications are to be in"}, s.chooseLanguage)
 	handle(s, route{method: "GET", path: "/session/sessions", id: "list-sessions", tag: tag, action: access.Self,
 		summary: "One's own sessions"}, s.listSessions)
 	handle(s, route{method: "DELETE", path: "/session/sessions", id: "end-other-sessions", tag: tag, action: access.Self,
@@ -131,7 +134,7 @@ func peopleProblem(err error) *problemError {
 }
 
 func userDocument(u access.User) rest.User {
-	return rest.User{Username: u.Username, DisplayName: u.DisplayName, Email: u.Email, Role: string(u.Role), Groups: u.Groups, Disabled: u.Disabled, Invited: u.Invited,
+	return rest.User{Username: u.Username, DisplayName: u.DisplayName, Email: u.Email, Language: string(u.Language), Role: string(u.Role), Groups: u.Groups, Disabled: u.Disabled, Invited: u.Invited,
 		Factor: u.SecondFactor, Providers: u.Providers, CreatedAt: u.CreatedAt, LinkUntil: u.LinkUntil, Version: u.Version}
 }
 
@@ -255,7 +258,7 @@ func (s *Server) useLink(ctx context.Context, _ access.Caller, in *bodyIn[rest.L
 		return &linkOut{Body: answer}, nil
 	}
 	session, err := s.opt.Access.UseLink(ctx, token, access.Attempt{Password: access.NewSecret(in.Body.NewPassword), Code: in.Body.Code,
-		Address: req.address, Browser: req.browser, Previous: req.cookie})
+		Address: req.address, Browser: req.browser, Language: req.language, Previous: req.cookie})
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +269,7 @@ func (s *Server) useLink(ctx context.Context, _ access.Caller, in *bodyIn[rest.L
 }
 
 func (s *Server) forgotten(ctx context.Context, _ access.Caller, in *bodyIn[rest.Forgotten]) (*out[rest.ForgottenAnswer], error) {
-	if err := s.opt.Access.Forgotten(ctx, in.Body.Who, requestOf(ctx).address); err != nil {
+	if err := s.opt.Access.Forgotten(ctx, in.Body.Who, requestOf(ctx).address, requestOf(ctx).language); err != nil {
 		return nil, err
 	}
 	return &out[rest.ForgottenAnswer]{Body: rest.ForgottenAnswer{Detail: "If there is such a user with an e-mail address, a letter with a link is on its way."}}, nil
@@ -291,6 +294,10 @@ func (s *Server) getProfile(ctx context.Context, c access.Caller, _ *empty) (*ou
 func (s *Server) updateProfile(ctx context.Context, c access.Caller, in *bodyIn[rest.ProfileWrite]) (*out[rest.Profile], error) {
 	u, err := s.opt.Access.UpdateProfile(ctx, c, in.Body.DisplayName, in.Body.Email, access.NewSecret(in.Body.Password))
 	return s.profile(ctx, c, u, err)
+}
+
+func (s *Server) chooseLanguage(ctx context.Context, c access.Caller, in *bodyIn[rest.LanguageChoice]) (*none, error) {
+	return nothing(s.opt.Access.Speak(ctx, c, words.Language(in.Body.Language)), "user")
 }
 
 func (s *Server) beginFactor(ctx context.Context, c access.Caller, in *bodyIn[rest.FactorBegin]) (*out[rest.FactorPending], error) {

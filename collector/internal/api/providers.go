@@ -42,6 +42,8 @@ func (s *Server) providerRoutes() {
 		summary: "Which ways to sign in there are"}, s.ways)
 	handle(s, route{method: "POST", path: "/session/code", id: "sign-in-code", tag: "session", public: true,
 		summary: "Bring the code of the second factor after a provider has proven who it is"}, s.signInCode)
+	handle(s, route{method: "DELETE", path: "/session/providers/{id}", id: "unlink-provider", tag: "session", action: access.Self,
+		summary: "Take one's own link to a sign-in provider; the last way to sign in stays"}, s.unlinkProvider)
 	handle(s, route{method: "DELETE", path: "/users/{username}/providers", id: "unlink-user", tag: "users", action: access.ManageUsers,
 		summary: "Take all links to sign-in providers from a user; sessions end"}, s.unlinkUser)
 	if s.opt.SignIn.OIDC != nil {
@@ -62,6 +64,13 @@ func (s *Server) ways(ctx context.Context, _ access.Caller, _ *empty) (*out[rest
 
 func (s *Server) unlinkUser(ctx context.Context, c access.Caller, in *UserIn) (*none, error) {
 	return nothing(s.opt.Access.UnlinkExternal(ctx, c, in.Username), "user")
+}
+
+func (s *Server) unlinkProvider(ctx context.Context, c access.Caller, in *idIn) (*none, error) {
+	if o := s.opt.SignIn; o.OIDC == nil || in.ID != o.Provider.ID {
+		return nil, notFound("sign-in provider")
+	}
+	return nothing(s.opt.Access.UnlinkOwn(ctx, c, s.opt.SignIn.Provider), "user")
 }
 
 // secure says that a cookie is for encrypted connections only: those that come so, and all where people reach us so.
@@ -120,7 +129,7 @@ func (s *Server) finishProvider(w http.ResponseWriter, r *http.Request) {
 		s.leave(w, r, ended.Path, s.linkProvider(r, req, ended))
 		return
 	}
-	session, err := s.opt.Access.SignInExternal(ctx, s.opt.SignIn.Provider, ended.Person, access.Attempt{Address: req.address, Browser: req.browser, Previous: req.cookie})
+	session, err := s.opt.Access.SignInExternal(ctx, s.opt.SignIn.Provider, ended.Person, access.Attempt{Address: req.address, Browser: req.browser, Language: req.language, Previous: req.cookie})
 	if errors.Is(err, access.ErrCodeNeeded) {
 		held, holdErr := s.opt.SignIn.OIDC.Hold(ended.Person)
 		if holdErr == nil {
@@ -224,7 +233,7 @@ func (s *Server) signInCode(ctx context.Context, _ access.Caller, in *signInCode
 		return nil, late
 	}
 	req := requestOf(ctx)
-	session, err := s.opt.Access.SignInExternal(ctx, s.opt.SignIn.Provider, person, access.Attempt{Code: in.Body.Code, Address: req.address, Browser: req.browser, Previous: req.cookie})
+	session, err := s.opt.Access.SignInExternal(ctx, s.opt.SignIn.Provider, person, access.Attempt{Code: in.Body.Code, Address: req.address, Browser: req.browser, Language: req.language, Previous: req.cookie})
 	if err != nil {
 		return nil, s.signInProblem(err)
 	}

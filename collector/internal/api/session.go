@@ -11,7 +11,7 @@ import (
 func (s *Server) signIn(ctx context.Context, _ access.Caller, in *bodyIn[rest.SignIn]) (*sessionOut, error) {
 	req := requestOf(ctx)
 	session, err := s.opt.Access.SignIn(ctx, access.Attempt{Username: in.Body.Username, Password: access.NewSecret(in.Body.Password), Code: in.Body.Code,
-		Address: req.address, Browser: req.browser, Previous: req.cookie})
+		Address: req.address, Browser: req.browser, Language: req.language, Previous: req.cookie})
 	if err != nil {
 		return nil, s.signInProblem(err)
 	}

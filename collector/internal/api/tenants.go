@@ -9,6 +9,7 @@ import (
 	"maestro.internal/collector/internal/access"
 	"maestro.internal/collector/internal/mail"
 	"maestro.internal/collector/internal/picture"
+	"maestro.internal/collector/internal/words"
 	"maestro.internal/internal/rest"
 )
 
@@ -71,7 +72,7 @@ func (s *Server) groupNames(ctx context.Context) (map[string]string, error) {
 }
 
 func tenantDocument(t access.Tenant, groups map[string]string, logos map[string]picture.Picture) rest.Tenant {
-	d := rest.Tenant{ID: t.ID, Name: t.Name, Disabled: t.Disabled, Reason: t.Reason, DisabledAt: t.DisabledAt, DisabledBy: t.DisabledBy, MailName: t.Voice.Name, MailReplyTo: t.Voice.ReplyTo, CreatedAt: t.CreatedAt, Version: t.Version}
+	d := rest.Tenant{ID: t.ID, Name: t.Name, Disabled: t.Disabled, Reason: t.Reason, DisabledAt: t.DisabledAt, DisabledBy: t.DisabledBy, MailName: t.Voice.Name, MailReplyTo: t.Voice.ReplyTo, Language: string(t.Language), CreatedAt: t.CreatedAt, Version: t.Version}
 	if p, ok := logos[t.ID]; ok {
 		d.Logo = prefix + "/tenants/" + url.PathEscape(t.ID) + "/logo?v=" + p.ID
 	}
@@ -155,7 +156,7 @@ func (s *Server) updateTenant(ctx context.Context, c access.Caller, in *putIn[re
 		return nil, err
 	}
 	t, err := s.opt.Access.UpdateTenant(ctx, c, in.ID, version, access.TenantEdit{Name: in.Body.Name, Group: in.Body.Group, Disabled: in.Body.Disabled, Reason: in.Body.Reason,
-		Voice: mail.Voice{Name: in.Body.MailName, ReplyTo: in.Body.MailReplyTo}})
+		Voice: mail.Voice{Name: in.Body.MailName, ReplyTo: in.Body.MailReplyTo}, Language: words.Language(in.Body.Language)})
 	return s.oneTenant(ctx, t, err)
 }
 

@@ -34,9 +34,9 @@ func (e Enrolments) Waiting(ctx context.Context, tenant string, fn func(Ask) err
 		if err != nil {
 			return fmt.Errorf("encode enrolment: %w", err)
 		}
-		title := "Let in the agent " + x.Name
+		title := fmt.Sprintf("Let in the agent %s", x.Name)
 		if x.Site != "" {
-			title += " of site " + x.Site
+			title = fmt.Sprintf("Let in the agent %s of site %s", x.Name, x.Site)
 		}
 		if err := fn(Ask{Kind: Enrolment, Key: x.ID, Title: title, Count: 1, At: x.At, By: x.AskedBy, Payload: string(payload)}); err != nil {
 			return err

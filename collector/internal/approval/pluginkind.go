@@ -3,6 +3,7 @@ package approval
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"maestro.internal/collector/internal/inventory"
@@ -18,11 +19,11 @@ func (p PluginKinds) Waiting(ctx context.Context, tenant string, fn func(Ask) er
 		return err
 	}
 	for _, k := range pending {
-		ask := Ask{Kind: PluginKind, Key: k.Key, Count: k.Fields, At: k.Since, Title: "Let in the kind " + k.Name, Payload: k.Name}
+		plugins := strings.Join(k.Providers, ", ")
+		ask := Ask{Kind: PluginKind, Key: k.Key, Count: k.Fields, At: k.Since, Title: fmt.Sprintf("Let in the kind %s of plugin %s", k.Name, plugins), Payload: k.Name}
 		if k.Extends {
-			ask.Title = "Let in fields of the kind " + k.Name
+			ask.Title = fmt.Sprintf("Let in fields of the kind %s of plugin %s", k.Name, plugins)
 		}
-		ask.Title += " of plugin " + strings.Join(k.Providers, ", ")
 		ask.Refs = append(ask.Refs, Ref{Kind: "kind", ID: k.Name, Name: k.Name})
 		for _, provider := range k.Providers {
 			ask.Refs = append(ask.Refs, Ref{Kind: "plugin", ID: provider, Name: provider})

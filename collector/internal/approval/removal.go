@@ -66,7 +66,7 @@ func (r Removals) Carry(ctx context.Context, a *Approval) (bool, error) {
 		case h.State == string(a.State): // done, by this decision before a crash
 			return true, nil
 		}
-		return true, &UnableError{Problem: "meanwhile it was " + h.State}
+		return true, &UnableError{Problem: fmt.Sprintf("meanwhile it was %s", h.State)}
 	}
 	if errors.Is(err, inventory.ErrNotFound) {
 		return true, &UnableError{Problem: "it is no longer there"}

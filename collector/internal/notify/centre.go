@@ -11,6 +11,7 @@ import (
 
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/store"
+	"maestro.internal/collector/internal/words"
 	"maestro.internal/internal/rest"
 )
 
@@ -81,7 +82,7 @@ func (s *Service) Notifications(ctx context.Context, as Person, q Query) (*Page,
 	}
 	page := &Page{Next: found.Next}
 	for i, row := range found.Rows {
-		v, err := notices[i].view(row.ID)
+		v, err := notices[i].view(row.ID, as.Language)
 		if err != nil {
 			return nil, err
 		}
@@ -222,14 +223,22 @@ func (s *Service) reduce(ctx context.Context, as Person, notices ...*notice) err
 }
 
 // noResources are the kinds of what notifications name beside resources.
-var noResources = []string{"run", "removal", "approval", "agent"}
+var noResources = []string{"run", "removal", "approval", "agent", "collector", "connection"}
 
-func (n *notice) view(id string) (rest.Notification, error) {
-	title, err := n.title()
+// view is a notification as its reader gets it: what the collector says of it is in his language, names and errors are as they are.
+func (n *notice) view(id string, in words.Language) (rest.Notification, error) {
+	title, err := n.title(in)
 	v := rest.Notification{ID: shortID(id), At: n.At.Time, Event: n.Event, Subscription: rest.Ref{ID: n.Subscription, Name: n.SubscriptionName}, Count: n.Count,
 		Items: n.Items, Title: title, Read: n.Read}
 	if v.Items == nil {
 		v.Items = []rest.NotificationItem{}
+	}
+	for i := range v.Items {
+		it := &v.Items[i]
+		it.Detail = in.Say(it.Detail)
+		if it.Kind == "approval" {
+			it.Name = in.Say(it.Name)
+		}
 	}
 	return v, err
 }

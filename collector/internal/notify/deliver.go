@@ -12,6 +12,7 @@ import (
 	"maestro.internal/collector/internal/filter"
 	"maestro.internal/collector/internal/mail"
 	"maestro.internal/collector/internal/store"
+	"maestro.internal/collector/internal/words"
 )
 
 const (
@@ -130,7 +131,7 @@ func (s *Service) send(ctx context.Context, people People, tenant string, d deli
 	if sub.Webhook == "" {
 		return &overError{"the webhook was removed"}
 	}
-	v, err := n.view(d.Notice)
+	v, err := n.view(d.Notice, words.English) // programs read it: one language, for good
 	if err != nil {
 		return err
 	}
@@ -148,7 +149,7 @@ func (s *Service) mail(ctx context.Context, p Person, n *notice) error {
 	case p.Email == "":
 		return &overError{"the profile has no e-mail address"}
 	}
-	subject, body, err := letter(n, p.Display, s.opt.PublicURL)
+	subject, body, err := letter(p.Language, n, p.Display, s.opt.PublicURL)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 	"maestro.internal/collector/internal/lease"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/collector/internal/webhook"
+	"maestro.internal/collector/internal/words"
 	"maestro.internal/internal/rest"
 )
 
@@ -63,7 +64,9 @@ type Person struct {
 	inventory.Caller
 	// Email is where letters go; "" is nowhere. Display is what they call him.
 	Email, Display string
-	Eyes           Eyes
+	// Language that he is told in; "" is English.
+	Language words.Language
+	Eyes     Eyes
 }
 
 // Found is a resource that a filter found, with the date that was asked for.
@@ -88,6 +91,8 @@ type Eyes interface {
 	Agents(ctx context.Context) ([]rest.Agent, error)
 	// Certificates are those of Maestro itself that run out: of agents that he may see, and of the web UI.
 	Certificates(ctx context.Context) ([]Certificate, error)
+	// Credentials are the sealed ones of connections that he may see, with the day from which on they are older than their tenant wants.
+	Credentials(ctx context.Context) ([]Certificate, error)
 	// Check says what is wrong with kind, filter and field of a subscription, for whoever wrote it.
 	Check(ctx context.Context, w rest.SubscriptionWrite) error
 }

@@ -37,6 +37,7 @@ type world struct {
 	changed      []inventory.Change
 	agents       []rest.Agent
 	certificates []Certificate
+	credentials  []Certificate
 	letters      []string
 	mailbox      error
 	away         bool
@@ -115,6 +116,7 @@ func (w *world) Agents(context.Context) ([]rest.Agent, error) { return w.agents,
 func (w *world) Certificates(context.Context) ([]Certificate, error) {
 	return w.certificates, nil
 }
+func (w *world) Credentials(context.Context) ([]Certificate, error)  { return w.credentials, nil }
 func (w *world) Check(context.Context, rest.SubscriptionWrite) error { return nil }
 
 func (w *world) Send(_ context.Context, to, subject, _ string) error {

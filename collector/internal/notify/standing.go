@@ -33,12 +33,15 @@ type told struct {
 	At store.Time        `json:"at"`
 }
 
-// standing looks at how things are: agents that are away, certificates that end, and dates that come near.
+// standing looks at how things are: agents that are away, certificates that end, credentials that are old, and dates that come near.
 func (r *round) standing(ctx context.Context) error {
 	if err := r.each(ctx, rest.EventAgents, func(sub *subscription, p *Person) error { return r.agents(ctx, sub, p) }); err != nil {
 		return err
 	}
 	if err := r.each(ctx, rest.EventCertificates, func(sub *subscription, p *Person) error { return r.certificates(ctx, sub, p) }); err != nil {
+		return err
+	}
+	if err := r.each(ctx, rest.EventCredentials, func(sub *subscription, p *Person) error { return r.credentials(ctx, sub, p) }); err != nil {
 		return err
 	}
 	return r.each(ctx, rest.EventDates, func(sub *subscription, p *Person) error { return r.dates(ctx, sub, p) })
@@ -81,13 +84,26 @@ func (r *round) certificates(ctx context.Context, sub *subscription, p *Person) 
 	if err != nil {
 		return fmt.Errorf("read certificates: %w", err)
 	}
+	return r.ending(ctx, sub, list, cmp.Or(sub.Days, usualDays))
+}
+
+// credentials tells of each once; one that was rotated is another.
+func (r *round) credentials(ctx context.Context, sub *subscription, p *Person) error {
+	list, err := p.Eyes.Credentials(ctx)
+	if err != nil {
+		return fmt.Errorf("read credentials: %w", err)
+	}
+	return r.ending(ctx, sub, list, sub.Days)
+}
+
+func (r *round) ending(ctx context.Context, sub *subscription, list []Certificate, days int) error {
 	before, err := r.told(ctx, sub)
 	if err != nil {
 		return err
 	}
 	n, next := &notice{}, map[string]string{}
 	for _, c := range list {
-		ahead := r.now.AddDate(0, 0, cmp.Or(sub.Days, usualDays))
+		ahead := r.now.AddDate(0, 0, days)
 		if c.Renewed {
 			ahead = r.now.Add(renewedUntil)
 		}

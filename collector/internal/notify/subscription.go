@@ -225,8 +225,8 @@ func (s *Service) check(ctx context.Context, as Person, w *rest.SubscriptionWrit
 		return bad("/kind", "is needed by a filter, whose fields it has")
 	case w.Field != "" && w.Event != rest.EventDates:
 		return bad("/field", "is of dates")
-	case w.Days != 0 && w.Event != rest.EventDates && w.Event != rest.EventCertificates:
-		return bad("/days", "are of dates and certificates")
+	case w.Days != 0 && w.Event != rest.EventDates && w.Event != rest.EventCertificates && w.Event != rest.EventCredentials:
+		return bad("/days", "are of dates, certificates and credentials")
 	case w.Event == rest.EventDates && (w.Kind == "" || w.Field == ""):
 		return bad("/field", "and kind are needed to know which date")
 	}

@@ -1,4 +1,5 @@
 // The only place that talks HTTP. Paths, parameters, bodies and answers are typed by the OpenAPI document.
+import { i18n } from '@lingui/core'
 import { t } from '@lingui/core/macro'
 import { addressOf } from './address'
 import { contact } from './contact'
@@ -49,7 +50,7 @@ interface AnyOptions {
 
 async function call(method: Method, template: string, o: AnyOptions = {}): Promise<unknown> {
   const where = addressOf(template, o.path, o.query)
-  const headers: Record<string, string> = { Accept: 'application/json', ...(method === 'get' || template !== '/api/v1/session' ? place.header(template) : {}) }
+  const headers: Record<string, string> = { Accept: 'application/json', 'Accept-Language': i18n.locale || 'en', ...(method === 'get' || template !== '/api/v1/session' ? place.header(template) : {}) }
   if (method !== 'get') headers['X-Maestro-CSRF'] = '1'
   if (o.body !== undefined) headers['Content-Type'] = 'application/json'
   if (o.raw !== undefined) headers['Content-Type'] = 'application/octet-stream'

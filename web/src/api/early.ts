@@ -10,6 +10,16 @@ const fresh = 5_000
 const ahead = 100
 
 const asked = new Map<string, { at: number; answer: Promise<Response> }>()
+/** The language of the pages is not settled yet: it is the chosen one, or what the browser asks for anyway. */
+function language(): Record<string, string> {
+  try {
+    const chosen = localStorage.getItem('maestro.language')
+    return chosen ? { 'Accept-Language': chosen } : {}
+  } catch {
+    return {}
+  }
+}
+
 const nameOf = (address: string, tenant: string) => `${tenant} ${address}`
 
 export const kindsPage = { page_size: 1000 }
@@ -21,7 +31,7 @@ export const usualOrder = 'name'
 
 function ask(address: string, tenant: string, after: Promise<unknown> = Promise.resolve()): Promise<Response> {
   const answer = after.then(async () => {
-    const got = await fetch(address, { headers: { Accept: 'application/json', ...(tenant ? { [tenantHeader]: tenant } : {}) }, credentials: 'same-origin' })
+    const got = await fetch(address, { headers: { Accept: 'application/json', ...language(), ...(tenant ? { [tenantHeader]: tenant } : {}) }, credentials: 'same-origin' })
     // Read to its end here: what nobody takes would keep its connection, of which a browser has six.
     return new Response(got.status === 204 ? null : await got.blob(), { status: got.status, statusText: got.statusText, headers: got.headers })
   })

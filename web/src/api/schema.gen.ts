@@ -2266,6 +2266,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/language": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Say which language one's letters and notifications are to be in */
+        put: operations["choose-language"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/link": {
         parameters: {
             query?: never;
@@ -2331,6 +2348,23 @@ export interface paths {
         put: operations["update-profile"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/providers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take one's own link to a sign-in provider; the last way to sign in stays */
+        delete: operations["unlink-provider"];
         options?: never;
         head?: never;
         patch?: never;
@@ -4328,6 +4362,10 @@ export interface components {
             key: string;
             value: string;
         };
+        LanguageChoice: {
+            /** @enum {string} */
+            language: "en" | "pt";
+        };
         LeftOut: {
             name: string;
             tenant: string;
@@ -4982,12 +5020,12 @@ export interface components {
             /** @description What became of it by e-mail and webhook */
             deliveries?: components["schemas"]["NotificationDelivery"][];
             /** @enum {string} */
-            event: "resources" | "runs" | "removals" | "approvals" | "agents" | "dates" | "certificates" | "test";
+            event: "resources" | "runs" | "removals" | "approvals" | "agents" | "dates" | "certificates" | "credentials" | "test";
             id: string;
             items: components["schemas"]["NotificationItem"][];
             read: boolean;
             subscription: components["schemas"]["Ref"];
-            /** @description What happened, in one line */
+            /** @description What happened, in one line, in the language that Accept-Language asks for or the profile has; webhooks get English */
             title: string;
         };
         NotificationCount: {
@@ -5019,7 +5057,7 @@ export interface components {
             /** @description The error, the reason or the date */
             detail?: string;
             id: string;
-            /** @description Kind of resource; or run, removal, approval, agent */
+            /** @description Kind of resource; or run, removal, approval, agent, collector, connection */
             kind: string;
             name: string;
         };
@@ -5465,6 +5503,11 @@ export interface components {
             has_password: boolean;
             /** @description No password was set yet */
             invited: boolean;
+            /**
+             * @description Language of letters and notifications; absent: the tenant's
+             * @enum {string}
+             */
+            language?: "en" | "pt";
             /** Format: date-time */
             link_until?: string;
             providers?: string[];
@@ -6065,6 +6108,11 @@ export interface components {
             expires_at?: string;
             /** @description The tenant whose user one is, when it is another */
             home?: string;
+            /**
+             * @description The language that one chose, or asked for when first signing in
+             * @enum {string}
+             */
+            language?: "en" | "pt";
             /** @description Path of the tenant's logo, or else of the installation's */
             logo?: string;
             picture?: string;
@@ -6179,14 +6227,14 @@ export interface components {
             created_at: string;
             /**
              * Format: int64
-             * @description Of dates and certificates: how many days before (certificates without it: 30)
+             * @description Of dates, certificates and credentials: how many days before (without it certificates: 30, credentials: on the day)
              */
             days?: number;
             /**
-             * @description resources: things that came, went or changed; runs: runs that failed; removals: removals that wait for a person; approvals: what one can decide, and how it ended; agents: agents that went silent; dates: a date of a resource comes near; certificates: that of an agent which does not renew it, or of the web UI, ends soon
+             * @description resources: things that came, went or changed; runs: runs that failed; removals: removals that wait for a person; approvals: what one can decide, and how it ended; agents: agents that went silent; dates: a date of a resource comes near; certificates: that of an agent which does not renew it, or of the web UI, ends soon; credentials: a sealed one is older than the tenant wants, or soon will be
              * @enum {string}
              */
-            event: "resources" | "runs" | "removals" | "approvals" | "agents" | "dates" | "certificates";
+            event: "resources" | "runs" | "removals" | "approvals" | "agents" | "dates" | "certificates" | "credentials";
             /**
              * @description Of dates: the field that holds the date
              * @example common.end_of_support
@@ -6219,14 +6267,14 @@ export interface components {
             connection?: string;
             /**
              * Format: int64
-             * @description Of dates and certificates: how many days before (certificates without it: 30)
+             * @description Of dates, certificates and credentials: how many days before (without it certificates: 30, credentials: on the day)
              */
             days?: number;
             /**
-             * @description resources: things that came, went or changed; runs: runs that failed; removals: removals that wait for a person; approvals: what one can decide, and how it ended; agents: agents that went silent; dates: a date of a resource comes near; certificates: that of an agent which does not renew it, or of the web UI, ends soon
+             * @description resources: things that came, went or changed; runs: runs that failed; removals: removals that wait for a person; approvals: what one can decide, and how it ended; agents: agents that went silent; dates: a date of a resource comes near; certificates: that of an agent which does not renew it, or of the web UI, ends soon; credentials: a sealed one is older than the tenant wants, or soon will be
              * @enum {string}
              */
-            event: "resources" | "runs" | "removals" | "approvals" | "agents" | "dates" | "certificates";
+            event: "resources" | "runs" | "removals" | "approvals" | "agents" | "dates" | "certificates" | "credentials";
             /**
              * @description Of dates: the field that holds the date
              * @example common.end_of_support
@@ -6330,6 +6378,11 @@ export interface components {
             disabled_by?: string;
             group?: components["schemas"]["Ref"];
             id: string;
+            /**
+             * @description Language of letters to people who chose none
+             * @enum {string}
+             */
+            language?: "en" | "pt";
             /** @description Path of its own logo */
             logo?: string;
             /** @description Name of the sender of its letters */
@@ -6399,6 +6452,11 @@ export interface components {
             disabled?: boolean;
             /** @description Id of a tenant group; absent: none */
             group?: string;
+            /**
+             * @description Language of letters to people who chose none; absent: that of whoever has them sent, or English
+             * @enum {string}
+             */
+            language?: "en" | "pt";
             /** @description Name of the sender of its letters; absent: the installation's */
             mail_name?: string;
             /** @description Where answers to its letters go; absent: nowhere else */
@@ -6443,6 +6501,11 @@ export interface components {
             groups?: string[];
             /** @description No password was set yet */
             invited: boolean;
+            /**
+             * @description Language of letters and notifications; absent: the tenant's
+             * @enum {string}
+             */
+            language?: "en" | "pt";
             /** Format: date-time */
             link_until?: string;
             providers?: string[];
@@ -12618,6 +12681,37 @@ export interface operations {
             };
         };
     };
+    "choose-language": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LanguageChoice"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "use-link": {
         parameters: {
             query?: never;
@@ -12796,6 +12890,35 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Profile"];
                 };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "unlink-provider": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem document (RFC 9457) */
             default: {

@@ -5,6 +5,7 @@ import { forgetEarly } from '../api/early'
 import { place } from '../api/place'
 import { q } from '../api/queries'
 import type { Session } from '../api/types'
+import { adopt } from '../texts/language'
 
 /** Who is signed in. Pages below the frame can count on somebody. */
 export function useSession(): Session | null {
@@ -31,6 +32,7 @@ export function enter(client: QueryClient, session: Session | null) {
   place.set(session?.tenant ?? '')
   client.setQueryData(q.session().queryKey, session)
   client.setQueryData(q.expired().queryKey, false)
+  if (session && !same) adopt(session.language)
   if (same) void client.invalidateQueries({ predicate: (query) => query.queryKey[0] !== 'session' })
 }
 

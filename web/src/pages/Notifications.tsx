@@ -129,16 +129,21 @@ function One({ n, onRead, onAgain }: { n: Notification; onRead: (ids: string[], 
   )
 }
 
-const words: Record<string, string> = { created: 'new', offline: 'silent', online: 'back', partial: 'incomplete', due: 'due', held: 'held', asked: t`to decide` }
+const words: Record<string, string> = {
+  created: t`new`, updated: t`changed`, gone: t`gone`, returned: t`returned`, unwatched: t`unwatched`, merged: t`merged`, split: t`split`, offline: t`silent`, online: t`back`, failed: t`failed`, partial: t`incomplete`,
+  due: t`due`, held: t`held`, asked: t`to decide`, approved: t`approved`, refused: t`refused`, expired: t`expired`, withdrawn: t`withdrawn`,
+}
+const things: Record<string, string> = { run: t`run`, removal: t`removal`, approval: t`approval`, agent: t`agent`, connection: t`connection`, collector: t`collector` }
 
 function Item({ it }: { it: NotificationItem }) {
-  const to = it.kind === 'run' ? `/runs/${it.id}` : it.kind === 'removal' ? '/removals' : it.kind === 'approval' ? `/approvals/${it.id}` : it.kind === 'agent' ? `/agents/${it.id}` : it.kind === 'collector' ? '/settings' : `/inventory/${encodeURIComponent(it.kind)}/${it.id}`
+  const kinds = useQuery(q.kinds()).data
+  const to = it.kind === 'run' ? `/runs/${it.id}` : it.kind === 'removal' ? '/removals' : it.kind === 'approval' ? `/approvals/${it.id}` : it.kind === 'agent' ? `/agents/${it.id}` : it.kind === 'collector' ? '/settings' : it.kind === 'connection' ? `/connections/${it.id}` : `/inventory/${encodeURIComponent(it.kind)}/${it.id}`
   const moment = it.action === 'due' || it.action === 'offline'
   return (
     <span className={css.item}>
       <State state={it.action === 'due' || it.action === 'asked' ? 'pending' : it.action} word={words[it.action] ?? it.action} />
-      <Link to={to}><Foreign text={it.name || it.id} max={80} /></Link>
-      <span className="muted"><Foreign text={it.kind} max={40} />{it.detail ? <>, {moment ? <When at={it.detail} /> : <Foreign text={it.detail} max={160} />}</> : null}</span>
+      <Link to={to}><Foreign text={it.kind === 'collector' ? t`the web UI` : it.name || it.id} max={80} /></Link>
+      <span className="muted"><Foreign text={things[it.kind] ?? kinds?.find((k) => k.name === it.kind)?.label ?? it.kind} max={40} />{it.detail ? <>, {moment ? <When at={it.detail} /> : <Foreign text={it.detail} max={160} />}</> : null}</span>
     </span>
   )
 }

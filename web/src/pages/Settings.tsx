@@ -65,6 +65,12 @@ export default function Settings() {
   )
 }
 
+/** The pages are in it even if the collector could not note it. */
+async function speakFrom(language: Language) {
+  await api.put('/api/v1/session/language', { body: { language } }).catch(() => undefined)
+  choose(language)
+}
+
 function Appearance() {
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   const [accent, setShown] = useState<Accent>(accentNow)
@@ -77,7 +83,8 @@ function Appearance() {
         </div>
         <div className={css.line}>
           <span id="language"><Trans>Language</Trans></span>
-          <SegmentedControl size="xs" aria-labelledby="language" value={i18n.locale} onChange={(v) => choose(v as Language)} data={languages.map((l) => ({ value: l.id, label: l.name }))} />
+          <SegmentedControl size="xs" aria-labelledby="language" value={i18n.locale} onChange={(v) => void speakFrom(v as Language)} data={languages.map((l) => ({ value: l.id, label: l.name }))} />
+          <span className="muted"><Trans>Your letters and notifications are in it too.</Trans></span>
         </div>
         <div className={css.line}>
           <span id="accent"><Trans>Accent</Trans></span>

@@ -24,6 +24,7 @@ export const events: { id: Event; label: string; about: string }[] = [
   { id: 'agents', label: t`Agents go silent`, about: t`No contact for ten minutes; their return is told too.` },
   { id: 'dates', label: t`Dates come near`, about: t`Warranty, end of support, expiry of whatever holds a date.` },
   { id: 'certificates', label: t`Certificates end`, about: t`That of the web UI, and those of agents that do not renew them.` },
+  { id: 'credentials', label: t`Credentials are old`, about: t`A sealed one is older than the settings want, or soon will be.` },
 ]
 
 const actions: Partial<Record<Event, { id: string; label: string }[]>> = {
@@ -53,6 +54,8 @@ export function describe(s: SubscriptionWrite, kinds: KindInfo[], connections: C
       return t`Agents that went silent, and their return.`
     case 'certificates':
       return t`Certificates that end in ${plural(s.days || 30, { one: '# day', other: '# days' })} and are not renewed.`
+    case 'credentials':
+      return s.days ? t`Sealed credentials that are to be rotated in ${plural(s.days, { one: '# day', other: '# days' })}.` : t`Sealed credentials that are to be rotated.`
     default:
       return t`${kind} whose ${s.field ?? ''} is in ${plural(s.days ?? 0, { one: '# day', other: '# days' })}${s.filter ? t`, as this filter finds them:` : '.'}`
   }
@@ -140,6 +143,7 @@ function What({ w, put, fields, inFilter }: { w: SubscriptionWrite; put: (change
       ) : null}
       {w.event === 'runs' || w.event === 'removals' ? <Select label={t`Connection`} searchable clearable placeholder={t`Every connection`} data={connections.map((c) => ({ value: c.id, label: c.name }))} value={w.connection || null} onChange={(v) => put({ connection: v ?? '' })} /> : null}
       {w.event === 'certificates' ? <NumberInput label={t`Days before`} required min={1} max={3650} w={140} value={w.days || 30} onChange={(v) => put({ days: Number(v) || 30 })} error={fields.get('/days')} /> : null}
+      {w.event === 'credentials' ? <NumberInput label={t`Days before`} required min={0} max={3650} w={140} value={w.days ?? 0} onChange={(v) => put({ days: Number(v) || 0 })} error={fields.get('/days')} /> : null}
       {w.event === 'dates' ? (
         <div className="row">
           <Select label={t`Date`} searchable required placeholder={w.kind ? t`Choose one` : t`Choose a kind first`} data={dates} value={w.field || null} onChange={(v) => put({ field: v ?? '' })} error={fields.get('/field')} />
@@ -161,6 +165,7 @@ function meant(w: SubscriptionWrite): SubscriptionWrite {
     ...((w.event === 'runs' || w.event === 'removals') && w.connection ? { connection: w.connection } : {}),
     ...(w.event === 'dates' ? { field: w.field ?? '', days: w.days ?? 0 } : {}),
     ...(w.event === 'certificates' ? { days: w.days || 30 } : {}),
+    ...(w.event === 'credentials' && w.days ? { days: w.days } : {}),
     ...(w.mail ? { mail: true } : {}), ...(w.webhook?.trim() ? { webhook: w.webhook.trim() } : {}), ...(w.paused ? { paused: true } : {}),
   }
 }

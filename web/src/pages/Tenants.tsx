@@ -21,6 +21,7 @@ import { Empty, ProblemPanel } from '../parts/States'
 import { Foreign } from '../parts/Text'
 import { say } from '../parts/toast'
 import { When } from '../parts/When'
+import { languages, type Language } from '../texts/language'
 import { Members } from './TenantMembers'
 import css from './Tenants.module.css'
 
@@ -63,7 +64,7 @@ export default function Tenants() {
     ) },
   ]
   const put = (it: Tenant, change: { disabled: boolean; reason?: string }) =>
-    api.put('/api/v1/tenants/{id}', { path: { id: it.id }, ifMatch: it.version, body: { name: it.name, ...(it.group ? { group: it.group.id } : {}), ...(it.mail_name ? { mail_name: it.mail_name } : {}), ...(it.mail_reply_to ? { mail_reply_to: it.mail_reply_to } : {}), ...change } })
+    api.put('/api/v1/tenants/{id}', { path: { id: it.id }, ifMatch: it.version, body: { name: it.name, ...(it.group ? { group: it.group.id } : {}), ...(it.mail_name ? { mail_name: it.mail_name } : {}), ...(it.mail_reply_to ? { mail_reply_to: it.mail_reply_to } : {}), ...(it.language ? { language: it.language } : {}), ...change } })
   return (
     <Page
       title={t`Tenants`}
@@ -147,6 +148,7 @@ function Edit({ tenant, groups, onClose }: { tenant?: Tenant; groups: TenantGrou
   const [administrator, setAdministrator] = useState(me)
   const [mailName, setMailName] = useState(tenant?.mail_name ?? '')
   const [mailReply, setMailReply] = useState(tenant?.mail_reply_to ?? '')
+  const [language, setLanguage] = useState(tenant?.language)
   const [error, setError] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
   const fields = error instanceof Problem ? error.fields : new Map<string, string>()
@@ -156,7 +158,7 @@ function Edit({ tenant, groups, onClose }: { tenant?: Tenant; groups: TenantGrou
     const part = { name: name.trim(), ...(group ? { group } : {}) }
     try {
       const saved = tenant
-        ? await api.put('/api/v1/tenants/{id}', { path: { id: tenant.id }, ifMatch: tenant.version, body: { ...part, disabled: tenant.disabled, ...(tenant.reason ? { reason: tenant.reason } : {}), mail_name: mailName.trim(), mail_reply_to: mailReply.trim() } })
+        ? await api.put('/api/v1/tenants/{id}', { path: { id: tenant.id }, ifMatch: tenant.version, body: { ...part, disabled: tenant.disabled, ...(tenant.reason ? { reason: tenant.reason } : {}), mail_name: mailName.trim(), mail_reply_to: mailReply.trim(), ...(language ? { language } : {}) } })
         : await api.post('/api/v1/tenants', { body: { id: id.trim(), administrator: administrator.trim(), ...part } })
       say(t`${saved.name} saved`)
       onClose()
@@ -176,6 +178,7 @@ function Edit({ tenant, groups, onClose }: { tenant?: Tenant; groups: TenantGrou
           <>
             <TextInput label={t`Sender of its letters`} description={t`A name; the address stays the installation’s.`} value={mailName} onChange={(e) => setMailName(e.currentTarget.value)} error={fields.get('/mail_name')} autoComplete="off" />
             <TextInput label={t`Answers to its letters go to`} type="email" value={mailReply} onChange={(e) => setMailReply(e.currentTarget.value)} error={fields.get('/mail_reply_to')} autoComplete="off" />
+            <Select label={t`Language of its letters`} description={t`For people who chose none.`} clearable placeholder={t`That of whoever has them sent`} data={languages.map((l) => ({ value: l.id, label: l.name }))} value={language ?? null} onChange={(v) => setLanguage((v as Language | null) ?? undefined)} error={fields.get('/language')} />
           </>
         ) : null}
         {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}

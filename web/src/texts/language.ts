@@ -60,3 +60,11 @@ export function choose(language: Language) {
   remembered.write('maestro.language', language)
   location.reload()
 }
+
+/** The language that somebody chose elsewhere, in a browser where nobody has chosen one. */
+export function adopt(language: string | undefined) {
+  const own = find(language ?? null)
+  if (!own || own.id === i18n.locale || remembered.read('maestro.language')) return
+  remembered.write('maestro.language', own.id)
+  if (remembered.read('maestro.language') === own.id) location.reload()
+}

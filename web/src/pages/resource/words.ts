@@ -3,8 +3,8 @@ import { t } from '@lingui/core/macro'
 import { human } from '../../format/text'
 
 const inverse: Record<string, string> = {
-  attached_to: 'has attached', member_of: 'has members', runs_on: 'runs', depends_on: 'is needed by', routes_to: 'is routed to by', owned_by: 'owns', contained_in: 'contains', stored_on: 'stores', connected_to: 'connected to', part_of: 'consists of', uses: 'is used by',
+  attached_to: t`Has attached`, member_of: t`Has members`, runs_on: t`Runs`, depends_on: t`Is needed by`, routes_to: t`Is routed to by`, owned_by: t`Owns`, contained_in: t`Contains`, stored_on: t`Stores`, connected_to: t`Connected to`, part_of: t`Consists of`, uses: t`Is used by`,
 }
 
-/** "runs on", or seen from the other end "runs". */
-export const relationWords = (direction: string, verb: string) => human(direction === 'out' ? verb : (inverse[verb] ?? `${human(verb).toLowerCase()} ${t`this`}`))
+/** "Runs on", or seen from the other end "Runs". */
+export const relationWords = (direction: string, verb: string) => (direction === 'out' ? human(verb) : (inverse[verb] ?? t`${human(verb)} this`))

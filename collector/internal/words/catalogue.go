@@ -1,0 +1,144 @@
+package words
+
+import (
+	"cmp"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The catalogue has what the collector says in English, as it stands in its code (with %s and the like for what is filled in),
+// and how it is said in Portuguese: {1} is the first thing filled in, {1:word} too, but looked up as a word. Keys are found
+// in the code by a test, and the code's texts among the keys.
+//
+//go:embed pt.json
+var portuguese []byte
+
+// form is a text with gaps, recognised in what was said.
+type form struct {
+	found   *regexp.Regexp
+	literal int
+	say     string
+}
+
+type catalogue struct {
+	texts map[string]string
+	forms []form
+}
+
+var catalogues = map[Language]*catalogue{Portuguese: mustRead(portuguese)}
+
+func mustRead(b []byte) *catalogue {
+	c, err := readCatalogue(b)
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
+var verbs = regexp.MustCompile(`%(?:\[\d+\])?[sdvtqw]`)
+
+func readCatalogue(b []byte) (*catalogue, error) {
+	c := &catalogue{}
+	if err := json.Unmarshal(b, &c.texts); err != nil {
+		return nil, fmt.Errorf("read catalogue: %w", err)
+	}
+	for english, say := range c.texts {
+		gaps := verbs.FindAllStringIndex(english, -1)
+		if len(gaps) == 0 {
+			continue
+		}
+		f, last := form{say: say}, 0
+		var pattern strings.Builder
+		for _, gap := range gaps {
+			literal := strings.ReplaceAll(english[last:gap[0]], "%%", "%")
+			f.literal += len(literal)
+			pattern.WriteString(regexp.QuoteMeta(literal))
+			switch english[gap[1]-1] {
+			case 'q':
+				pattern.WriteString(`("(?:[^"\\]|\\.)*")`)
+			case 'd':
+				pattern.WriteString(`(-?\d+)`)
+			default:
+				pattern.WriteString(`(.+?)`)
+			}
+			last = gap[1]
+		}
+		f.literal += len(english) - last
+		pattern.WriteString(regexp.QuoteMeta(strings.ReplaceAll(english[last:], "%%", "%")))
+		var err error
+		if f.found, err = regexp.Compile(`(?s)\A` + pattern.String() + `\z`); err != nil {
+			return nil, fmt.Errorf("read catalogue: %q: %w", english, err)
+		}
+		c.forms = append(c.forms, f)
+	}
+	// The one that says most of the text itself comes first.
+	slices.SortFunc(c.forms, func(a, b form) int {
+		return cmp.Or(cmp.Compare(b.literal, a.literal), strings.Compare(a.found.String(), b.found.String()))
+	})
+	return c, nil
+}
+
+// longestText bounds what is looked up.
+const longestText = 4000
+
+// Say is what the collector says in English, in the language. What is not in the catalogue stays as it is: what others said, such as a
+// provider's error, is in no language of ours.
+func (l Language) Say(english string) string {
+	c := catalogues[l]
+	if c == nil || english == "" || len(english) > longestText {
+		return english
+	}
+	if said, ok := c.say(english); ok {
+		return said
+	}
+	// The same as the beginning of a sentence, or as a sentence: what is not one in the code is made one on its way out.
+	bare := strings.TrimSuffix(english, ".")
+	for _, text := range []string{bare, lower(bare)} {
+		if said, ok := c.say(text); ok {
+			return upper(said) + english[len(bare):]
+		}
+	}
+	return english
+}
+
+var gaps = regexp.MustCompile(`\{(\d)(:word)?\}`)
+
+func (c *catalogue) say(english string) (string, bool) {
+	if said, ok := c.texts[english]; ok {
+		return said, true
+	}
+	for _, f := range c.forms {
+		with := f.found.FindStringSubmatch(english)
+		if with == nil {
+			continue
+		}
+		return gaps.ReplaceAllStringFunc(f.say, func(gap string) string {
+			n := int(gap[1] - '0')
+			if n >= len(with) {
+				return ""
+			}
+			if word, ok := c.texts[with[n]]; ok && strings.HasSuffix(gap, ":word}") {
+				return word
+			}
+			return with[n]
+		}), true
+	}
+	return "", false
+}
+
+func upper(s string) string { return first(s, unicode.ToUpper) }
+func lower(s string) string { return first(s, unicode.ToLower) }
+
+func first(s string, change func(rune) rune) string {
+	r, size := utf8.DecodeRuneInString(s)
+	if size == 0 {
+		return s
+	}
+	return string(change(r)) + s[size:]
+}
