@@ -31,9 +31,19 @@ func filteredAt(ctx context.Context, s *Service, c Caller, now *clock, kind, tex
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.List(ctx, c, ListQuery{Kind: kind, Where: e, AsOf: at, StateNamed: info.Names("state"), Order: []store.Order{{Field: text1("name")}}})
+	q := ListQuery{Kind: kind, Where: e, AsOf: at, StateNamed: info.Names("state"), Order: []store.Order{{Field: text1("name")}}}
+	list, err := s.List(ctx, c, q)
 	if err != nil {
 		return nil, err
+	}
+	if !at.IsZero() { // the stored changes tell the same when they are gone through
+		walked, err := walking(s).List(ctx, c, q)
+		if err != nil {
+			return nil, err
+		}
+		if got, want := fmt.Sprintf("%+v", walked), fmt.Sprintf("%+v", list); got != want {
+			return nil, fmt.Errorf("gone through the changes it is %s, else %s", got, want)
+		}
 	}
 	var out []string
 	for _, r := range list.Items {

@@ -53,8 +53,13 @@ func (x *comparison) comparePast() {
 	if len(x.marks) == 0 {
 		return
 	}
+	held := x.s
+	defer func() { x.s = held }()
 	for range 3 {
 		m := rapid.SampledFrom(x.marks).Draw(x.rt, "moment")
+		if x.s = held; rapid.Bool().Draw(x.rt, "gone through") {
+			x.s = walking(held)
+		}
 		x.compareSearch(m)
 		x.compareFacets(m)
 		x.compareAddresses(m)

@@ -97,6 +97,11 @@ func (s *Service) conditionThen(ctx context.Context, c Caller, q *ListQuery) (fi
 }
 
 func (s *Service) pageThen(ctx context.Context, c Caller, p *pastSet, q ListQuery, where filter.And) (pastFound, error) {
+	if p.walked() {
+		if found, ok, err := s.pageWalked(ctx, c, p, q, where); ok || err != nil {
+			return found, err
+		}
+	}
 	past, err := newPastPage(q)
 	if err != nil {
 		return pastFound{}, err

@@ -58,6 +58,19 @@ func (p *pastPage) take(row pastRow, doc filter.Reader) {
 	}
 }
 
+// follow takes a row that comes in the order, from where the page begins.
+func (p *pastPage) follow(row pastRow) {
+	if p.matched++; len(p.first) < p.limit {
+		p.first = append(p.first, row)
+	}
+}
+
+func (p *pastPage) followAll(rows []pastRow) {
+	for _, row := range rows {
+		p.follow(row)
+	}
+}
+
 func (p *pastPage) cut() {
 	slices.SortFunc(p.first, func(a, b pastRow) int { return store.CompareCursors(p.order, a.at, b.at) })
 	if len(p.first) > p.limit {

@@ -93,10 +93,11 @@ func (s *Service) changedSince(ctx context.Context, tenant string, kind *schema.
 	return changed, err
 }
 
-// revisions hands fn the changes that made what is not as today what it was at the moment, some at a time.
-func (s *Service) revisions(ctx context.Context, tenant string, p *pastSet, fn func([]store.Row) error) error {
-	if p.changed == nil && p.then == nil {
-		return s.everyRevision(ctx, tenant, p, fn)
+// revisions hands fn the changes that made what is not as today what it was at the moment, some at a time. fn is told of those that may
+// meet the condition; met says that they do, as far as revisions tell.
+func (s *Service) revisions(ctx context.Context, tenant string, p *pastSet, cond *pastCondition, fn func(rows []pastRow, met bool) error) error {
+	if p.walked() {
+		return s.everyRevision(ctx, tenant, p, cond, fn)
 	}
 	var keys []string
 	for id, sp := range p.changed {
@@ -113,58 +114,54 @@ func (s *Service) revisions(ctx context.Context, tenant string, p *pastSet, fn f
 		if err != nil {
 			return err
 		}
-		rows := make([]store.Row, 0, len(part))
+		rows := make([]pastRow, 0, len(part))
 		for _, key := range part {
-			if row, ok := found[key]; ok {
-				rows = append(rows, row)
+			row, ok := found[key]
+			if !ok {
+				continue
+			}
+			was, err := revisionOf(row)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, was)
+		}
+		if p.then != nil {
+			if rows, err = s.withoutPruned(ctx, tenant, p.at, rows); err != nil {
+				return err
 			}
 		}
-		if err := fn(rows); err != nil {
+		if err := fn(rows, false); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// everyRevision goes through all changes there are, one resource's after the other's, and keeps of each the last one until the
-// moment: it takes as long as there are changes, and a few rows of memory.
-func (s *Service) everyRevision(ctx context.Context, tenant string, p *pastSet, fn func([]store.Row) error) error {
-	var batch []store.Row
-	var of string // the resource whose changes come
-	var version int64
-	err := store.Each(ctx, s.opt.Store, store.Query{Table: tChanges, Tenant: tenant}, func(row store.Row) error {
-		ch, err := decodeRow[struct {
-			Kind string     `json:"kind"`
-			At   store.Time `json:"at"`
-		}](row)
-		if err != nil {
-			return err
-		}
-		if ch.At.After(p.at) || p.kind != nil && ch.Kind != p.kind.Name {
-			return nil
-		}
-		id, v, err := changeOf(row.ID)
-		switch {
-		case err != nil:
-			return err
-		case id != of:
-			if len(batch) >= rowsPerUnit {
-				if err := fn(batch); err != nil {
-					return err
-				}
-				batch = nil
-			}
-			batch, of, version = append(batch, row), id, v
-		case v > version:
-			batch[len(batch)-1], version = row, v
-		}
-		return nil
-	})
-	if err != nil || len(batch) == 0 {
+// everyRevision goes through all changes until the moment, one resource's after the other's: it takes as long as there are changes, and a few
+// rows of memory.
+func (s *Service) everyRevision(ctx context.Context, tenant string, p *pastSet, cond *pastCondition, fn func(rows []pastRow, met bool) error) error {
+	kind := ""
+	if p.kind != nil {
+		kind = p.kind.Name
+	}
+	w, _, err := s.walk(tenant, kind, p, nil, nil, cond)
+	if err != nil {
 		return err
 	}
-	return fn(batch)
+	for {
+		rows, err := w.next(ctx)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		if err := fn(rows, w.meets); err != nil {
+			return err
+		}
+	}
 }
+
+// walked says that nothing is held of what changed, so that what is stored is gone through.
+func (p *pastSet) walked() bool { return p.changed == nil && p.then == nil }
 
 // today asks the table of what the set is of for its rows of today.
 func (p *pastSet) today(c Caller, where filter.Expr) store.Query {
@@ -182,66 +179,85 @@ func (p *pastSet) of() string {
 	return p.kind.Name
 }
 
-// eachChanged hands fn, of what is not as today, all that met the condition at the moment. Documents have what a revision says;
-// where needed says so, or the condition asks, they are those of rows.
-func (s *Service) eachChanged(ctx context.Context, c Caller, p *pastSet, where filter.And, needed bool, fn func(pastRow, filter.Reader) error) error {
+// pastCondition is a condition on what was: early is what revisions answer, late what only rows do that are made of them.
+type pastCondition struct {
+	early, meetsEarly, meetsLate filter.Expr
+	words                        []string
+	// narrow says that early leaves out more than what lists hide; none of them that there is nothing but early to ask.
+	narrow, late bool
+}
+
+func newPastCondition(where filter.And) *pastCondition {
 	var early, late filter.And
-	var words []string
+	cond := &pastCondition{}
 	for _, e := range flattened(where) {
 		if saidByRevision(e) {
 			early = append(early, e)
+			switch e.(type) {
+			case filter.Const, filter.Not: // of all, or of nearly all
+			default:
+				cond.narrow = true
+			}
 			continue
 		}
 		late = append(late, e)
 		if t, ok := e.(filter.Text); ok {
-			words = append(words, t.Words...)
+			cond.words = append(cond.words, t.Words...)
 		}
 	}
-	meets, meetsLate := filter.Prepared(early), filter.Prepared(late)
-	return s.revisions(ctx, c.Tenant, p, func(found []store.Row) error {
-		var rows []pastRow
-		for _, row := range found {
-			was, err := revisionOf(row)
-			if err != nil {
-				return err
-			}
-			if !mayHaveWords(was.doc, words) {
-				continue
-			}
-			if len(early) > 0 || len(late) == 0 && !needed {
-				doc, err := filter.NewRowReader(was.id, was.doc)
-				if err != nil {
-					return err
-				}
-				if !doc.Match(meets) {
-					continue
-				}
-				if len(late) == 0 && !needed {
-					if err := fn(was, doc); err != nil {
-						return err
-					}
-					continue
-				}
-			}
-			rows = append(rows, was)
+	cond.early, cond.meetsEarly, cond.meetsLate, cond.late = early, filter.Prepared(early), filter.Prepared(late), len(late) > 0
+	return cond
+}
+
+// eachChanged hands fn, of what is not as today, all that met the condition at the moment. Documents have what a revision says;
+// where needed says so, or the condition asks, they are those of rows.
+func (s *Service) eachChanged(ctx context.Context, c Caller, p *pastSet, where filter.And, needed bool, fn func(pastRow, filter.Reader) error) error {
+	cond := newPastCondition(where)
+	return s.revisions(ctx, c.Tenant, p, cond, func(found []pastRow, met bool) error { return s.meeting(ctx, c, p.kind, cond, found, met, needed, fn) })
+}
+
+// meeting hands fn those of found that meet the condition, in their order; met says that they do as far as revisions tell.
+func (s *Service) meeting(ctx context.Context, c Caller, kind *schema.Kind, cond *pastCondition, found []pastRow, met, needed bool, fn func(pastRow, filter.Reader) error) error {
+	var rows []pastRow
+	for _, was := range found {
+		if !mayHaveWords(was.doc, cond.words) {
+			continue
 		}
-		if err := s.complete(ctx, c, p.kind, rows); err != nil {
+		if met && (cond.late || needed) {
+			rows = append(rows, was)
+			continue
+		}
+		doc, err := filter.NewRowReader(was.id, was.doc)
+		if err != nil {
 			return err
 		}
-		for _, was := range rows {
-			doc, err := filter.NewRowReader(was.id, was.doc)
-			if err != nil {
-				return err
-			}
-			if !doc.Match(meetsLate) {
-				continue
-			}
+		if !doc.Match(cond.meetsEarly) {
+			continue
+		}
+		if !cond.late && !needed {
 			if err := fn(was, doc); err != nil {
 				return err
 			}
+			continue
 		}
-		return nil
-	})
+		rows = append(rows, was)
+	}
+	if err := s.complete(ctx, c, kind, rows); err != nil {
+		return err
+	}
+	for _, was := range rows {
+		doc, err := filter.NewRowReader(was.id, was.doc)
+		if err != nil {
+			return err
+		}
+		if !doc.Match(cond.meetsLate) {
+			continue
+		}
+		if err := fn(was, doc); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // eachThen hands fn the rows of all that met the condition at the moment, in no order.
@@ -350,6 +366,29 @@ type prunedDoc struct {
 func rememberPruned(tenant, kind, id string, version int64, at time.Time) (store.Write, error) {
 	row, err := encodeRow(id, tenant, "", 1, prunedDoc{Kind: kind, Version: version, At: store.At(at)})
 	return store.Write{Table: tPruned, Op: store.Put, Row: row}, err
+}
+
+// withoutPruned leaves out what was forgotten until the moment and had not come back by then.
+func (s *Service) withoutPruned(ctx context.Context, tenant string, at time.Time, rows []pastRow) ([]pastRow, error) {
+	ids := make([]string, len(rows))
+	for i, r := range rows {
+		ids[i] = r.id
+	}
+	forgotten, err := getRows(ctx, s.opt.Store, tPruned, tenant, "", ids)
+	if err != nil || len(forgotten) == 0 {
+		return rows, err
+	}
+	return slices.DeleteFunc(rows, func(r pastRow) bool {
+		row, ok := forgotten[r.id]
+		if !ok {
+			return false
+		}
+		doc, e := decodeRow[prunedDoc](row)
+		if e != nil {
+			err = e
+		}
+		return !doc.At.After(at) && doc.Version >= r.version
+	}), err
 }
 
 // forgetPruned drops what only moments before the horizon would need.

@@ -70,7 +70,7 @@ func Tables() []store.Table {
 		{Name: tClaims, Indexes: []store.Index{idx("pair", text("pair")), idx("resource", text("resource_id"))}},
 		{Name: tChanges, Indexes: []store.Index{
 			idx("at", when("at")), idx("resource", text("resource_id"), number("version")), idx("run", text("run_id")),
-			idx("kind", text("kind"), when("at")), idx("action", text("action"), when("at"))}},
+			idx("kind", text("kind"), when("at")), idx("name", text("kind"), text("name")), idx("action", text("action"), when("at"))}},
 		{Name: tRelations, Indexes: []store.Index{idx("from", text("from")), idx("want", text("want"))}},
 		{Name: tPastRelations, Indexes: []store.Index{idx("from", text("from")), idx("want", text("want"))}},
 		{Name: tPastHolders, Indexes: []store.Index{idx("resource", text("resource_id")), idx("want", text("want"))}},
