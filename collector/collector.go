@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/account"
 	"maestro.internal/collector/internal/api"
 	"maestro.internal/collector/internal/approval"
 	"maestro.internal/collector/internal/archive"
@@ -78,6 +79,7 @@ type Collector struct {
 	notify    *notify.Service
 	pictures  *picture.Service
 	approvals *approval.Service
+	accounts  *account.Service
 	server    *api.Server
 	// contents keep what people uploaded.
 	contents blob.Store
@@ -168,7 +170,7 @@ func (c *Collector) openParts(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	server, err := api.New(api.Options{SignIn: signIn, BehindTLS: strings.HasPrefix(c.cfg.PublicURL, "https://"), Pictures: c.pictures, Approvals: c.approvals, Access: c.access, Audit: c.audit, Inventory: c.inventory, Fleet: c.fleet, Transfer: c.transfer, Notify: c.notify, Views: view.New(c.store, c.audit, c.opt.Now, c.part("views")), Ledger: c.ledger, Clock: c.opt.Now,
+	server, err := api.New(api.Options{SignIn: signIn, BehindTLS: strings.HasPrefix(c.cfg.PublicURL, "https://"), Pictures: c.pictures, Approvals: c.approvals, Accounts: c.accounts, Access: c.access, Audit: c.audit, Inventory: c.inventory, Fleet: c.fleet, Transfer: c.transfer, Notify: c.notify, Views: view.New(c.store, c.audit, c.opt.Now, c.part("views")), Ledger: c.ledger, Clock: c.opt.Now,
 		Why: why.New(why.Options{Inventory: c.inventory, Fleet: c.fleet, Clock: c.opt.Now}),
 		Log: c.part("api"), Metrics: c.metrics, Version: build.Version(), Engine: c.store.Engine(), Demo: c.cfg.Demo, PublicURL: c.cfg.PublicURL, CertificateEnds: func() time.Time { return c.certificateEnds }})
 	if err != nil {
@@ -218,6 +220,9 @@ func (c *Collector) domain(ctx context.Context, key authority.Key) error {
 		UnreadAfter: c.cfg.Retention.UnreadAfter, Retention: c.cfg.Retention.Gone, HistoryKey: key.Derive("history"),
 		Horizon: func(ctx context.Context, tenant string) (time.Time, error) {
 			return c.ledger.Horizon(ctx, tenant, inventory.StreamName)
+		},
+		Accounts: func(ctx context.Context, tenant string) ([]inventory.Account, error) {
+			return c.fleet.Accounts(ctx, tenant)
 		}})
 	if c.ledger, err = newLedger(c.store, key, c.inventory, c.audit, c.opt.Now, c.part("ledger")); err != nil {
 		return err
@@ -244,6 +249,7 @@ func (c *Collector) domain(ctx context.Context, key authority.Key) error {
 		Webhooks: webhook.New(webhook.Options{Clock: c.opt.Now, Allow: webhook.Public(c.cfg.Notifications.networks())}), Key: key.Derive("webhooks"), Clock: c.opt.Now,
 		Log: c.part("notify"), Lag: c.cfg.Notifications.Lag, Keep: c.cfg.Notifications.Keep})
 	c.approvals = newApprovals(c)
+	c.accounts = account.New(account.Options{Fleet: c.fleet, Access: c.access, Inventory: c.inventory, Audit: c.audit})
 	c.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), c.storeSize())
 	return nil
 }

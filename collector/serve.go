@@ -168,7 +168,7 @@ func (c *Collector) sweepOnce(ctx context.Context) (err error) {
 		}
 	}()
 	now := c.opt.Now()
-	err = errors.Join(c.inventory.Sweep(ctx, now), c.fleet.Sweep(ctx, now), c.access.Sweep(ctx, now), c.transfer.Sweep(ctx, now), c.notify.Sweep(ctx, now), c.pictures.Sweep(ctx, now), c.approvals.Sweep(ctx, now), c.keepHistory(ctx, now))
+	err = errors.Join(c.inventory.Sweep(ctx, now), c.fleet.Sweep(ctx, now), c.access.Sweep(ctx, now), c.transfer.Sweep(ctx, now), c.notify.Sweep(ctx, now), c.pictures.Sweep(ctx, now), c.approvals.Sweep(ctx, now), c.accounts.Sweep(ctx, now), c.keepHistory(ctx, now))
 	cancel()
 	<-kept
 	release, end := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

@@ -29,9 +29,11 @@ type TeamWrite struct {
 
 // AccessTarget is what a right is about: the tenant, a datacenter, a connection or a resource.
 type AccessTarget struct {
-	Kind string `json:"kind" minLength:"1" maxLength:"200" doc:"tenant, datacenter, connection, or the kind of a resource; what is part of a system inherits its grants"`
+	Kind string `json:"kind" minLength:"1" maxLength:"200" doc:"tenant, datacenter, connection, or the kind of a resource; what is part of a system, or serves a client, inherits its grants"`
 	ID   string `json:"id,omitempty" maxLength:"200" doc:"Absent for the tenant"`
 	Name string `json:"name,omitempty" maxLength:"500" readOnly:"true"`
+	// Through is by what of the object a client leads to it.
+	Through *AccessTarget `json:"through,omitempty" readOnly:"true"`
 }
 
 // AccessSubject is who has a right.

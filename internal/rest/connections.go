@@ -31,6 +31,8 @@ type Connection struct {
 	Provider             string          `json:"provider"`
 	Agent                *Ref            `json:"agent,omitempty"`
 	Datacenter           *Ref            `json:"datacenter,omitempty"`
+	Client               *Ref            `json:"client,omitempty" doc:"Whom it serves: by its own word, else its datacenter; absent for who may not see the client"`
+	OwnClient            bool            `json:"own_client,omitempty" doc:"It says so itself, and not its datacenter"`
 	Settings             json.RawMessage `json:"settings"`
 	Credential           string          `json:"credential,omitempty" doc:"Name of a credential in the agent's own file"`
 	Kinds                []KindSchedule  `json:"kinds"`
@@ -111,6 +113,7 @@ type ConnectionWrite struct {
 	Provider             string              `json:"provider"`
 	Agent                string              `json:"agent,omitempty" doc:"Id of the agent that runs it"`
 	Datacenter           string              `json:"datacenter,omitempty"`
+	Client               string              `json:"client,omitempty" maxLength:"200" doc:"Id of the client that it serves by itself, where its datacenter serves nobody in particular. Absent: as it is. To another client it is moved"`
 	Settings             json.RawMessage     `json:"settings,omitempty"`
 	Credential           string              `json:"credential,omitempty"`
 	Kinds                []KindScheduleWrite `json:"kinds,omitempty" doc:"Absent: all the plugin's kinds, each at its usual interval; else those that are named, and no other"`
@@ -187,6 +190,7 @@ type Datacenter struct {
 	Zones       []string `json:"zones,omitempty"`
 	// RoutingDomain names what its addresses are unique in together with other datacenters of the same name; its own when empty.
 	RoutingDomain string    `json:"routing_domain,omitempty"`
+	Client        *Ref      `json:"client,omitempty" doc:"Whom it serves; absent for who may not see the client"`
 	ManagedBy     string    `json:"managed_by,omitempty" doc:"Set of documents that made it and keeps it (maestro apply)"`
 	CreatedAt     time.Time `json:"created_at"`
 	UpdatedAt     time.Time `json:"updated_at"`
@@ -202,6 +206,7 @@ type DatacenterWrite struct {
 	Regions       []string `json:"regions,omitempty"`
 	Zones         []string `json:"zones,omitempty"`
 	RoutingDomain string   `json:"routing_domain,omitempty" maxLength:"200" doc:"Datacenters that name the same one share their addresses; absent: its addresses are its own"`
+	Client        string   `json:"client,omitempty" maxLength:"200" doc:"Id of the client that it serves. Absent: as it is. To another client it is moved"`
 	ManagedBy     string   `json:"managed_by,omitempty" maxLength:"100" doc:"Set of documents that makes it; only looked at when it is made"`
 }
 

@@ -9,7 +9,7 @@ type FieldRule struct {
 	Off       bool              `json:"off,omitempty"`
 	Kinds     []string          `json:"kinds,omitempty" maxItems:"100" doc:"Absent: all kinds"`
 	Where     string            `json:"where,omitempty" maxLength:"2000" doc:"A filter that narrows it further"`
-	From      []string          `json:"from,omitempty" maxItems:"20" doc:"tags.<key>, partition.<label>, attributes.<path>, name, region, zone, provider; the first that has a value" example:"[\"tags.env\"]"`
+	From      []string          `json:"from,omitempty" maxItems:"20" doc:"tags.<key>, partition.<label>, account.client, attributes.<path>, name, region, zone, provider; the first that has a value" example:"[\"tags.env\"]"`
 	Pattern   string            `json:"pattern,omitempty" maxLength:"500" doc:"Regular expression (RE2) that the whole value must match"`
 	Value     string            `json:"value,omitempty" maxLength:"500" doc:"What is set; may use groups of the pattern as $1. Absent: what was found"`
 	Values    map[string]string `json:"values,omitempty" doc:"Translates what was found, without regard to case"`

@@ -74,8 +74,9 @@ type Caller struct {
 	Grants map[string]Right
 	// Connections are those that may be read, for whoever does not read everything.
 	Connections []string
-	// Systems are those of the granted resources whose parts inherit.
+	// Systems are those of the granted resources whose parts inherit, Clients those whose accounts and systems do.
 	Systems []string
+	Clients []string
 	// Address that the request came from, Browser what its sender calls itself.
 	Address string
 	Browser string

@@ -48,6 +48,11 @@ type holder struct {
 // Entries say what every user and token of the tenant may do with what has these roots, only those with a right. It is for
 // whoever administers the object.
 func (s *Service) Entries(ctx context.Context, tenant string, roots []string) ([]Entry, error) {
+	return s.EntriesWithout(ctx, tenant, roots, nil)
+}
+
+// EntriesWithout are the entries as they would be without some grants.
+func (s *Service) EntriesWithout(ctx context.Context, tenant string, roots, without []string) ([]Entry, error) {
 	holders, err := s.holders(ctx, tenant)
 	if err != nil {
 		return nil, err
@@ -56,6 +61,7 @@ func (s *Service) Entries(ctx context.Context, tenant string, roots []string) ([
 	if err != nil {
 		return nil, err
 	}
+	grants = slices.DeleteFunc(grants, func(g Grant) bool { return slices.Contains(without, g.ID) })
 	var out []Entry
 	for _, h := range holders {
 		if e := h.entry(tenant, roots, grants); e.Right > NoRight {

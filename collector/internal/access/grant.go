@@ -17,7 +17,7 @@ import (
 // Target is what a grant is about: something that other things inherit rights from.
 type Target struct {
 	// Kind is "tenant", "datacenter", "connection", or the kind of a resource. A grant on a resource of the kind "system"
-	// is one on all that is part of the system too.
+	// is one on all that is part of the system too, one on a "client" on all that serves the client.
 	Kind string
 	// ID is empty for the tenant.
 	ID string
@@ -25,9 +25,11 @@ type Target struct {
 	Name string
 }
 
-// KindSystem is the kind of resource whose parts inherit its grants, KindTenant what has no id.
+// KindSystem is the kind of resource whose parts inherit its grants, KindClient that whose accounts and systems do, KindTenant what
+// has no id.
 const (
 	KindSystem     = "system"
+	KindClient     = "client"
 	KindTenant     = "tenant"
 	KindDatacenter = "datacenter"
 	KindConnection = "connection"
@@ -258,16 +260,20 @@ func (s *Service) withRights(ctx context.Context, c Caller, subject Subject, roo
 		c.Grants[root] = max(c.Grants[root], RightRead)
 	}
 	for _, g := range grants {
-		if g.Target.Kind == KindSystem && !slices.Contains(c.Systems, g.Target.ID) {
+		switch {
+		case g.Target.Kind == KindSystem && !slices.Contains(c.Systems, g.Target.ID):
 			c.Systems = append(c.Systems, g.Target.ID)
+		case g.Target.Kind == KindClient && !slices.Contains(c.Clients, g.Target.ID):
+			c.Clients = append(c.Clients, g.Target.ID)
 		}
 	}
 	return c, nil
 }
 
-// Widen gives the parts of a system what was granted on it. Who knows what is part of what calls it before anything is decided.
-func (c *Caller) Widen(system string, parts []string) {
-	right := c.Grants[system]
+// Widen gives the parts of a system, or what serves a client, what was granted on it. Who knows what is part of what calls it before
+// anything is decided.
+func (c *Caller) Widen(root string, parts []string) {
+	right := c.Grants[root]
 	for _, id := range parts {
 		c.Grants[id] = max(c.Grants[id], right)
 	}

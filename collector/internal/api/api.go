@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/account"
 	"maestro.internal/collector/internal/approval"
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/inventory"
@@ -47,6 +48,7 @@ type Options struct {
 	Why       *why.Service
 	Pictures  *picture.Service
 	Approvals *approval.Service
+	Accounts  *account.Service
 	Clock     func() time.Time
 	Log       *slog.Logger
 	// Metrics is where the metrics are registered; nil is nowhere.
@@ -74,6 +76,8 @@ type Server struct {
 	handler http.Handler
 	openapi []byte
 	live    *live.Hub
+	// rights tells open streams to look again whether they may go on.
+	rights *signal
 	// verifying is held while the whole history is read.
 	verifying sync.Mutex
 }
@@ -86,7 +90,7 @@ func New(opt Options) (*Server, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{opt: opt, live: live.New(live.Options{Clock: opt.Clock, Log: opt.Log})}
+	s := &Server{opt: opt, live: live.New(live.Options{Clock: opt.Clock, Log: opt.Log}), rights: newSignal()}
 	var err error
 	if s.metrics, err = newMetrics(opt.Metrics); err != nil {
 		return nil, err

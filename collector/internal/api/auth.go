@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,8 +103,23 @@ func (s *Server) recognise(r *http.Request, req *request) (access.Caller, error)
 	return c, err
 }
 
-// reach completes the grants by what they lead to: the parts of systems, and the connections that may be named.
+// reach completes the grants by what they lead to: what serves clients, the parts of systems, and the connections that may be named.
 func (s *Server) reach(ctx context.Context, c access.Caller) (access.Caller, error) {
+	if len(c.Clients) > 0 {
+		of, err := s.opt.Accounts.Of(ctx, c.Tenant, c.Clients)
+		if err != nil {
+			return access.Caller{}, err
+		}
+		for client, has := range of {
+			c.Widen(client, has.Accounts)
+			c.Widen(client, has.Systems)
+			for _, system := range has.Systems {
+				if !slices.Contains(c.Systems, system) {
+					c.Systems = append(c.Systems, system)
+				}
+			}
+		}
+	}
 	for _, system := range c.Systems {
 		parts, err := s.opt.Inventory.PartsOf(ctx, c.Tenant, system)
 		if err != nil {

@@ -27,6 +27,9 @@ func (s *Server) getConnection(ctx context.Context, c access.Caller, in *idIn) (
 }
 
 func (s *Server) createConnection(ctx context.Context, c access.Caller, in *bodyIn[rest.ConnectionWrite]) (*versioned[rest.Connection], error) {
+	if err := s.mayServe(ctx, c, &in.Body.Client, nil, nil); err != nil {
+		return nil, err
+	}
 	x, err := s.opt.Fleet.CreateConnection(ctx, domainCaller(c), in.Body)
 	return s.oneConnection(ctx, c, x, err)
 }
@@ -47,6 +50,22 @@ func (s *Server) updateConnection(ctx context.Context, c access.Caller, in *putI
 	version, err := ifMatch(in.IfMatch)
 	if err != nil {
 		return nil, err
+	}
+	if in.Body.Client != "" {
+		p, err := s.place(ctx, c, access.KindConnection, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		was, err := s.opt.Fleet.Connection(ctx, domainCaller(c), in.ID)
+		if err != nil {
+			return nil, orNotFound(err, "connection")
+		}
+		if !was.OwnClient {
+			was.Client = nil
+		}
+		if err := s.mayServe(ctx, c, &in.Body.Client, was.Client, p.roots()); err != nil {
+			return nil, err
+		}
 	}
 	x, err := s.opt.Fleet.UpdateConnection(ctx, domainCaller(c), in.ID, version, in.Body)
 	return s.oneConnection(ctx, c, x, err)

@@ -25,6 +25,9 @@ func (s *Server) getDatacenter(ctx context.Context, c access.Caller, in *idIn) (
 }
 
 func (s *Server) createDatacenter(ctx context.Context, c access.Caller, in *bodyIn[rest.DatacenterWrite]) (*versioned[rest.Datacenter], error) {
+	if err := s.mayServe(ctx, c, &in.Body.Client, nil, nil); err != nil {
+		return nil, err
+	}
 	d, err := s.opt.Fleet.CreateDatacenter(ctx, domainCaller(c), in.Body)
 	return s.oneDatacenter(ctx, c, d, err)
 }
@@ -33,6 +36,19 @@ func (s *Server) updateDatacenter(ctx context.Context, c access.Caller, in *putI
 	version, err := ifMatch(in.IfMatch)
 	if err != nil {
 		return nil, err
+	}
+	if in.Body.Client != "" {
+		p, err := s.place(ctx, c, access.KindDatacenter, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		was, err := s.opt.Fleet.Datacenter(ctx, domainCaller(c), in.ID)
+		if err == nil {
+			err = s.mayServe(ctx, c, &in.Body.Client, was.Client, p.roots())
+		}
+		if err != nil {
+			return nil, orNotFound(err, "datacenter")
+		}
 	}
 	d, err := s.opt.Fleet.UpdateDatacenter(ctx, domainCaller(c), in.ID, version, in.Body)
 	return s.oneDatacenter(ctx, c, d, err)

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -185,6 +186,12 @@ func (s *Server) streamEvents(r *http.Request, w http.ResponseWriter, c access.C
 	beat, known := time.NewTicker(heartbeatEvery), time.NewTicker(recogniseEvery)
 	defer beat.Stop()
 	defer known.Stop()
+	again := s.rights.next()
+	recognise := func() (ended bool) {
+		now, err := s.recognise(r, requestOf(ctx))
+		// While the store is away nothing is told, and nobody's session has ended for it.
+		return errors.Is(err, access.ErrUnauthenticated) || err == nil && liveKey(now) != liveKey(c)
+	}
 	for {
 		var err error
 		select {
@@ -193,11 +200,14 @@ func (s *Server) streamEvents(r *http.Request, w http.ResponseWriter, c access.C
 		case <-stream.Ended():
 			return
 		case <-known.C:
-			now, err := s.recognise(r, requestOf(ctx))
-			if errors.Is(err, access.ErrUnauthenticated) || err == nil && liveKey(now) != liveKey(c) {
+			if recognise() {
 				return
 			}
-			// While the store is away nothing is told, and nobody's session has ended for it.
+		case <-again:
+			again = s.rights.next() // first, so that no change in between is missed
+			if recognise() {
+				return
+			}
 		case <-beat.C:
 			now := s.opt.Clock()
 			err = out.write(live.Event{Name: "heartbeat", At: now.Add(-2 * changesEvery), Data: rest.HeartbeatEvent{At: now.UTC()}})
@@ -381,4 +391,25 @@ func (s *Server) registerStreams(reg prometheus.Registerer) error {
 		return fmt.Errorf("register metrics: %w", err)
 	}
 	return nil
+}
+
+// signal wakes everybody who waits for the next time that something happens.
+type signal struct {
+	mu   sync.Mutex
+	wait chan struct{}
+}
+
+func newSignal() *signal { return &signal{wait: make(chan struct{})} }
+
+func (s *signal) next() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wait
+}
+
+func (s *signal) changed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.wait)
+	s.wait = make(chan struct{})
 }

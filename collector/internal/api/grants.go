@@ -39,6 +39,8 @@ func (s *Server) grantRoutes() {
 type place struct {
 	target access.Target
 	also   []access.Target
+	// through says of clients among them by what of the place they lead to it.
+	through map[string]access.Target
 }
 
 // roots are all that a grant on leads to the place.
@@ -64,8 +66,11 @@ func (s *Server) place(ctx context.Context, c access.Caller, kind, id string) (p
 		return p, nil
 	case access.KindDatacenter:
 		d, err := s.opt.Fleet.Datacenter(ctx, domainCaller(c), id)
+		if err != nil {
+			return p, orNotFound(err, "datacenter")
+		}
 		p.target.Name = d.Name
-		return p, orNotFound(err, "datacenter")
+		return p, s.withClients(ctx, c, &p)
 	case access.KindConnection:
 		x, err := s.opt.Fleet.Connection(ctx, domainCaller(c), id)
 		if err != nil {
@@ -73,9 +78,13 @@ func (s *Server) place(ctx context.Context, c access.Caller, kind, id string) (p
 		}
 		p.target.Name = x.Name
 		p.also = placesOf(x)
-		return p, nil
+		return p, s.withClients(ctx, c, &p)
 	}
-	return s.placeOfResource(ctx, c, kind, id)
+	p, err := s.placeOfResource(ctx, c, kind, id)
+	if err != nil {
+		return p, err
+	}
+	return p, s.withClients(ctx, c, &p)
 }
 
 // placesOf is the datacenter of a connection, unless it leads to others as well.
@@ -187,7 +196,11 @@ func (s *Server) createGrant(ctx context.Context, c access.Caller, in *bodyIn[re
 		return nil, err
 	}
 	right, _ := access.ParseRight(in.Body.Right)
-	g, err := s.opt.Access.Grant(ctx, c, subjectOf(in.Body.Subject), right, p.target, p.roots()[1:])
+	inherited := p.roots()[1:]
+	if p.target.Kind == access.KindClient {
+		inherited = nil // where a client is recorded is no right on all that serves it
+	}
+	g, err := s.opt.Access.Grant(ctx, c, subjectOf(in.Body.Subject), right, p.target, inherited)
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +239,12 @@ func entryDocument(e access.Entry, names map[access.Subject]string) rest.AccessE
 func (p place) inherits() []rest.AccessTarget {
 	list := []rest.AccessTarget{}
 	for _, t := range p.also {
-		list = append(list, targetDocument(t))
+		d := targetDocument(t)
+		if by, ok := p.through[t.ID]; ok {
+			by := targetDocument(by)
+			d.Through = &by
+		}
+		list = append(list, d)
 	}
 	return list
 }
@@ -306,6 +324,18 @@ func standingWords(role access.Role, level string, groups []string) string {
 	return fmt.Sprintf("the role %s", role)
 }
 
+// whose says by what of the place a client leads to it: ", whose datacenter this is".
+func (p place) whose(t access.Target) string {
+	by, ok := p.through[t.ID]
+	switch {
+	case !ok:
+		return ""
+	case by.ID == p.target.ID:
+		return ", whose " + by.Kind + " this is"
+	}
+	return ", whose " + strings.TrimSpace(by.Kind+" "+by.Name) + " this belongs to"
+}
+
 // wordsOfAccess says for people what an entry means.
 func wordsOfAccess(e access.Entry, p place) (found, advice string) {
 	what := p.target.Kind + " " + p.target.Name
@@ -324,9 +354,9 @@ func wordsOfAccess(e access.Entry, p place) (found, advice string) {
 		case r.Role != "":
 			by = append(by, fmt.Sprintf("%s by %s", r.Right, standingWords(r.Role, r.Level, r.Groups)))
 		case r.Team != "":
-			by = append(by, fmt.Sprintf("%s granted to the team %s on the %s", r.Right, r.Team, strings.TrimSpace(r.Grant.Target.Kind+" "+r.Grant.Target.Name)))
+			by = append(by, fmt.Sprintf("%s granted to the team %s on the %s%s", r.Right, r.Team, strings.TrimSpace(r.Grant.Target.Kind+" "+r.Grant.Target.Name), p.whose(r.Grant.Target)))
 		default:
-			by = append(by, fmt.Sprintf("%s granted on the %s", r.Right, strings.TrimSpace(r.Grant.Target.Kind+" "+r.Grant.Target.Name)))
+			by = append(by, fmt.Sprintf("%s granted on the %s%s", r.Right, strings.TrimSpace(r.Grant.Target.Kind+" "+r.Grant.Target.Name), p.whose(r.Grant.Target)))
 		}
 	}
 	if e.Off {

@@ -77,6 +77,11 @@ func (s *Server) mergeResource(ctx context.Context, c access.Caller, in *mergeIn
 	if _, err := s.kind(ctx, c, in.Kind); err != nil {
 		return nil, err
 	}
+	if in.Kind == access.KindClient {
+		if err := s.opt.Accounts.CheckMerge(ctx, c, in.Body.With, in.ID); err != nil {
+			return nil, err
+		}
+	}
 	r, err := s.opt.Inventory.Merge(ctx, domainCaller(c), inventory.MergeRequest{Kind: in.Kind, ID: in.ID, Version: version,
 		Other: in.Body.With, Reason: in.Body.Reason})
 	return s.decided(ctx, c, in.Kind, in.ID, r, err)

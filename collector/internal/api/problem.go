@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/account"
 	"maestro.internal/collector/internal/fleet"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/store"
@@ -66,6 +67,7 @@ func (s *Server) asProblem(ctx context.Context, err error) error {
 		badAccess  *access.InvalidError
 		limited    *access.LimitedError
 		large      *fleet.TooLargeError
+		denied     *account.DeniedError
 		inFilter   *inventory.FilterError
 		huma422    huma.StatusError
 		operation  = operationOf(ctx)
@@ -84,6 +86,8 @@ func (s *Server) asProblem(ctx context.Context, err error) error {
 		return approvalProblem(err)
 	case peopleProblem(err) != nil:
 		return peopleProblem(err)
+	case errors.As(err, &denied):
+		return problem(http.StatusForbidden, "%s", denied.Problem)
 	case errors.As(err, &staleErr):
 		return stale(staleErr.Current)
 	case errors.As(err, &invalid):

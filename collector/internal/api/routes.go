@@ -193,6 +193,7 @@ func (s *Server) routes() {
 	s.providerRoutes()
 	s.roleRoutes()
 	s.grantRoutes()
+	s.accountRoutes()
 	s.inventoryRoutes()
 	s.identityRoutes()
 	s.prefixRoutes()

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"maestro.internal/collector/internal/access"
+	"maestro.internal/collector/internal/account"
 	"maestro.internal/collector/internal/approval"
 	"maestro.internal/collector/internal/audit"
 	"maestro.internal/collector/internal/blob"
@@ -54,6 +55,7 @@ type world struct {
 	// certificateEnds is when the certificate of the web UI ends.
 	certificateEnds time.Time
 	approvals       *approval.Service
+	accounts        *account.Service
 	// Tokens of an administrator and a reader of tenant default, and of an administrator of tenant other.
 	admin, reader, stranger string
 }
@@ -70,7 +72,10 @@ func newWorld(t *testing.T) *world {
 	w.access = access.New(access.Options{Store: st, Audit: w.audit, Log: log, Hashing: access.Argon2{MemoryKiB: 64, Passes: 1, Threads: 1},
 		SecretKey: bytes.Repeat([]byte{5}, 32), Mail: w, PublicURL: "https://maestro.example"})
 	approvals := func() *approval.Service { return w.approvals }
-	w.inventory = inventory.New(inventory.Options{Gate: approval.MergeGate{Approvals: approvals}, Store: st, Audit: w.audit, Builtin: schema.Builtin(), Clock: time.Now, Log: log})
+	w.inventory = inventory.New(inventory.Options{Gate: approval.MergeGate{Approvals: approvals}, Store: st, Audit: w.audit, Builtin: schema.Builtin(), Clock: time.Now, Log: log,
+		Accounts: func(ctx context.Context, tenant string) ([]inventory.Account, error) {
+			return w.fleet.Accounts(ctx, tenant)
+		}})
 	w.fleet = fleet.New(fleet.Options{HoldEnrolment: approval.HoldsEnrolment(approvals), Store: st, Inventory: w.inventory, Audit: w.audit, Fingerprint: [32]byte{1},
 		AgentAddress: func() string { return "collector.example:7071" }, Log: log})
 	w.ledger, err = ledger.New(ledger.Options{Store: st, Seed: bytes.Repeat([]byte{1}, 32), Streams: []ledger.Stream{w.inventory.Stream(), w.audit.Stream()},
@@ -98,7 +103,8 @@ func newWorld(t *testing.T) *world {
 				return w.server.As(ctx, tenant, who)
 			}},
 		}})
-	s, err := New(Options{CertificateEnds: func() time.Time { return w.certificateEnds }, Approvals: w.approvals, Pictures: pictures, Notify: w.notify, PublicURL: "https://maestro.example", Views: view.New(st, w.audit, time.Now, log), Transfer: moves, Ledger: w.ledger, Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: w.fleet, Why: why.New(why.Options{Inventory: w.inventory, Fleet: w.fleet}), Log: log, Metrics: prometheus.NewRegistry(),
+	w.accounts = account.New(account.Options{Fleet: w.fleet, Access: w.access, Inventory: w.inventory, Audit: w.audit})
+	s, err := New(Options{CertificateEnds: func() time.Time { return w.certificateEnds }, Approvals: w.approvals, Accounts: w.accounts, Pictures: pictures, Notify: w.notify, PublicURL: "https://maestro.example", Views: view.New(st, w.audit, time.Now, log), Transfer: moves, Ledger: w.ledger, Access: w.access, Audit: w.audit, Inventory: w.inventory, Fleet: w.fleet, Why: why.New(why.Options{Inventory: w.inventory, Fleet: w.fleet}), Log: log, Metrics: prometheus.NewRegistry(),
 		Version: "1.2.3", Engine: st.Engine()})
 	must(t, err)
 	w.server = s

@@ -63,6 +63,8 @@ type connectionDoc struct {
 	Unsettled *unsettled `json:"unsettled,omitempty"`
 	// DeletedAt keeps the row: a push that comes late must still be known for what it is.
 	DeletedAt store.Time `json:"deleted_at,omitzero"`
+	// Whom it serves by itself; usually its datacenter says that.
+	serving
 }
 
 // unsettled is what the inventory must still be told.
@@ -143,9 +145,9 @@ func (s *Service) views(ctx context.Context, c inventory.Caller, list []object[c
 	if err != nil {
 		return nil, err
 	}
-	names, serving := map[string]string{}, map[string]bool{}
+	names, running := map[string]string{}, map[string]bool{}
 	for _, a := range agents {
-		names[a.id], serving[a.id] = a.doc.Name, a.doc.RevokedAt.IsZero()
+		names[a.id], running[a.id] = a.doc.Name, a.doc.RevokedAt.IsZero()
 	}
 	for _, d := range centers {
 		names[d.id] = d.doc.Name
@@ -163,11 +165,11 @@ func (s *Service) views(ctx context.Context, c inventory.Caller, list []object[c
 			Settings: json.RawMessage(d.Settings), Credential: d.Credential, Kinds: d.Kinds, Rules: d.Rules, Paused: d.Paused, Precedence: d.Precedence, Epoch: d.Epoch,
 			MaxRequestsPerSecond: d.MaxRequestsPerSecond, MaxParallelRequests: d.MaxParallel, QuietHours: d.QuietHours, TimeZone: d.TimeZone, ManagedBy: d.ManagedBy,
 			CreatedAt: d.CreatedAt.Time, UpdatedAt: d.UpdatedAt.Time}
-		if !serving[d.Agent] {
+		if !running[d.Agent] {
 			out[i].Health = "no_agent"
 		}
 	}
-	return out, nil
+	return out, s.nameClientsOf(ctx, c, out, list, centers)
 }
 
 // Connections are those that the caller may know of.
@@ -215,13 +217,14 @@ func (s *Service) CreateConnection(ctx context.Context, c inventory.Caller, w re
 		return rest.Connection{}, err
 	}
 	doc.ManagedBy = w.ManagedBy
+	doc.serve(w.Client, store.At(s.now()))
 	doc.Epoch, doc.CreatedAt, doc.UpdatedAt = 1, store.At(s.now()), store.At(s.now())
 	doc.hold()
 	o := object[connectionDoc]{id: id, tenant: c.Tenant, version: 1, doc: doc}
 	if err := insert(ctx, s.opt.Store, tConnections, o); err != nil {
 		return rest.Connection{}, err
 	}
-	if err := s.audit(ctx, c, "connection.create", connectionRef(o), "", map[string]any{"provider": doc.Provider, "agent": doc.Agent}); err != nil {
+	if err := s.audit(ctx, c, "connection.create", connectionRef(o), "", with(doc.told(), map[string]any{"provider": doc.Provider, "agent": doc.Agent})); err != nil {
 		return rest.Connection{}, err
 	}
 	s.signal(doc.Agent)
@@ -255,6 +258,7 @@ func (s *Service) UpdateConnection(ctx context.Context, c inventory.Caller, id s
 		return rest.Connection{}, err
 	}
 	var before connectionDoc
+	var said map[string]any
 	o, err := change(ctx, s, tConnections, c.Tenant, id, func(o *object[connectionDoc]) error {
 		if !o.doc.DeletedAt.IsZero() {
 			return store.ErrNotFound
@@ -269,6 +273,10 @@ func (s *Service) UpdateConnection(ctx context.Context, c inventory.Caller, id s
 		doc := next
 		doc.Epoch, doc.Holders, doc.CreatedAt, doc.UpdatedAt = before.Epoch+1, before.Holders, before.CreatedAt, store.At(s.now())
 		doc.ManagedBy = before.ManagedBy
+		doc.serving = before.serving
+		if said, err = doc.state(w.Client, store.At(s.now())); err != nil {
+			return err
+		}
 		doc.hold()
 		u := &unsettled{Actor: c.Name, Kinds: turnedOff(before, doc), Reason: "the kind was turned off for this connection"}
 		u.Remap = before.Datacenter != doc.Datacenter || !slices.Equal(before.Rules, doc.Rules) || before.Precedence != doc.Precedence || !maps.Equal(before.precedences(), doc.precedences())
@@ -282,7 +290,7 @@ func (s *Service) UpdateConnection(ctx context.Context, c inventory.Caller, id s
 	if err != nil {
 		return rest.Connection{}, err
 	}
-	if err := s.audit(ctx, c, "connection.update", connectionRef(o), "", map[string]any{"epoch": o.doc.Epoch, "agent": o.doc.Agent}); err != nil {
+	if err := s.audit(ctx, c, "connection.update", connectionRef(o), "", with(said, map[string]any{"epoch": o.doc.Epoch, "agent": o.doc.Agent})); err != nil {
 		return rest.Connection{}, err
 	}
 	// Who asked may go away; what was begun is carried through.
@@ -367,6 +375,9 @@ func (s *Service) checked(ctx context.Context, c inventory.Caller, w rest.Connec
 		}
 	}
 	if err := s.checkPlaces(ctx, c, d); err != nil {
+		return d, err
+	}
+	if err := s.checkClient(ctx, c.Tenant, self, w.Client, d); err != nil {
 		return d, err
 	}
 	if err := checkLoad(d); err != nil {

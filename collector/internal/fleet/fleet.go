@@ -280,6 +280,7 @@ type datacenterDoc struct {
 	ManagedBy     string     `json:"managed_by,omitempty"`
 	CreatedAt     store.Time `json:"created_at"`
 	UpdatedAt     store.Time `json:"updated_at"`
+	serving
 }
 
 func datacenterView(o object[datacenterDoc]) rest.Datacenter {
@@ -304,7 +305,7 @@ func (s *Service) Datacenters(ctx context.Context, c inventory.Caller) ([]rest.D
 			out = append(out, datacenterView(o))
 		}
 	}
-	return out, nil
+	return out, s.nameClients(ctx, c, out, list)
 }
 
 // Datacenter is one of them.
@@ -313,7 +314,16 @@ func (s *Service) Datacenter(ctx context.Context, c inventory.Caller, id string)
 		return rest.Datacenter{}, store.ErrNotFound
 	}
 	o, err := load[datacenterDoc](ctx, s.opt.Store, tDatacenters, c.Tenant, id)
-	return datacenterView(o), err
+	if err != nil {
+		return rest.Datacenter{}, err
+	}
+	return s.oneDatacenter(ctx, c, o)
+}
+
+func (s *Service) oneDatacenter(ctx context.Context, c inventory.Caller, o object[datacenterDoc]) (rest.Datacenter, error) {
+	list := []rest.Datacenter{datacenterView(o)}
+	err := s.nameClients(ctx, c, list, []object[datacenterDoc]{o})
+	return list[0], err
 }
 
 // CreateDatacenter adds one. Names are unique in the tenant, so that people can tell them apart.
@@ -329,10 +339,14 @@ func (s *Service) CreateDatacenter(ctx context.Context, c inventory.Caller, w re
 	now := store.At(s.now())
 	o := object[datacenterDoc]{id: id, tenant: c.Tenant, version: 1, doc: datacenterDoc{Name: name, Provider: w.Provider,
 		Description: w.Description, Regions: w.Regions, Zones: w.Zones, RoutingDomain: strings.TrimSpace(w.RoutingDomain), ManagedBy: w.ManagedBy, CreatedAt: now, UpdatedAt: now}}
+	o.doc.serve(w.Client, now)
 	if err := insert(ctx, s.opt.Store, tDatacenters, o); err != nil {
 		return rest.Datacenter{}, err
 	}
-	return datacenterView(o), s.audit(ctx, c, "datacenter.create", audit.Ref{ID: id, Name: name, Kind: "datacenter"}, "", nil)
+	if err := s.audit(ctx, c, "datacenter.create", audit.Ref{ID: id, Name: name, Kind: "datacenter"}, "", o.doc.told()); err != nil {
+		return rest.Datacenter{}, err
+	}
+	return s.oneDatacenter(ctx, c, o)
 }
 
 func (s *Service) datacenterName(ctx context.Context, tenant, name, self string) (string, error) {
@@ -358,11 +372,18 @@ func (s *Service) UpdateDatacenter(ctx context.Context, c inventory.Caller, id s
 	if err != nil {
 		return rest.Datacenter{}, err
 	}
+	if err := s.aloneIn(ctx, c.Tenant, id, w.Client); err != nil {
+		return rest.Datacenter{}, err
+	}
+	var said map[string]any
 	o, err := change(ctx, s, tDatacenters, c.Tenant, id, func(o *object[datacenterDoc]) error {
 		if o.version != version {
 			return &inventory.StaleError{Current: o.version}
 		}
 		d := &o.doc
+		if said, err = d.state(w.Client, store.At(s.now())); err != nil {
+			return err
+		}
 		d.Name, d.Provider, d.Description, d.Regions, d.Zones, d.UpdatedAt = name, w.Provider, w.Description, w.Regions, w.Zones, store.At(s.now())
 		d.RoutingDomain = strings.TrimSpace(w.RoutingDomain)
 		return nil
@@ -370,7 +391,10 @@ func (s *Service) UpdateDatacenter(ctx context.Context, c inventory.Caller, id s
 	if err != nil {
 		return rest.Datacenter{}, err
 	}
-	return datacenterView(o), s.audit(ctx, c, "datacenter.update", audit.Ref{ID: id, Name: name, Kind: "datacenter"}, "", nil)
+	if err := s.audit(ctx, c, "datacenter.update", audit.Ref{ID: id, Name: name, Kind: "datacenter"}, "", said); err != nil {
+		return rest.Datacenter{}, err
+	}
+	return s.oneDatacenter(ctx, c, o)
 }
 
 // DeleteDatacenter removes one that no connection leads to.

@@ -42,6 +42,9 @@ func (s *Service) Create(ctx context.Context, c Caller, req CreateRequest) (*Res
 		return nil, err
 	}
 	edges, err := s.statedBy(ctx, c, id, req.Relations)
+	if err == nil {
+		err = s.mayServe(ctx, c, req.Kind, edges)
+	}
 	if err != nil {
 		return nil, err
 	}

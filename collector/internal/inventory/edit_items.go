@@ -161,7 +161,14 @@ func (b *batch) undo(ctx context.Context, u *unit, items []editItem) error {
 		}
 		p := &pendingEdit{Edited: Edited{Row: it.Row, ID: rec.id, Name: rec.rev.Name}, was: rec.rev}
 		b.out = append(b.out, p)
-		if err := b.undoOne(u, rec, it, p); err != nil {
+		err := b.s.mayServe(ctx, b.c, b.kind.Name, it.Unrelated)
+		if err == nil && it.Created {
+			err = b.s.refuseServed(ctx, b.c.Tenant, b.kind.Name, rec.id)
+		}
+		if err == nil {
+			err = b.undoOne(u, rec, it, p)
+		}
+		if err != nil {
 			p.Action, p.Err, p.rec = EditRefused, err, nil
 		}
 	}

@@ -233,7 +233,15 @@ func (b *batch) edit(ctx context.Context, u *unit, edits []Edit) error {
 	for i, e := range edits {
 		p := &pendingEdit{Edited: Edited{Row: e.Row, ID: ids[i]}}
 		b.out = append(b.out, p)
-		if err := b.editOne(u, e, p); err != nil {
+		stated := make([]edge, len(e.Relations))
+		for j, r := range e.Relations {
+			stated[j] = edgeOf(r)
+		}
+		err := b.s.mayServe(ctx, b.c, b.kind.Name, stated)
+		if err == nil {
+			err = b.editOne(u, e, p)
+		}
+		if err != nil {
 			p.Action, p.Err, p.rec = EditRefused, err, nil
 		}
 	}

@@ -32,6 +32,9 @@ func (s *Service) Delete(ctx context.Context, c Caller, req DeleteRequest) (Edit
 	case version != req.Version:
 		return Edited{}, &StaleError{Current: version}
 	}
+	if err := s.refuseServed(ctx, c.Tenant, req.Kind, req.ID); err != nil {
+		return Edited{}, err
+	}
 	entry, err := s.opt.Audit.Begin(ctx, audit.Entry{Tenant: c.Tenant, Actor: c.Name, Action: "resource.delete", Address: c.Address,
 		Object: &audit.Ref{ID: req.ID, Name: doc.Name, Kind: req.Kind}, Reason: req.Reason})
 	if err != nil {

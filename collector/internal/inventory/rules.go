@@ -56,6 +56,10 @@ type mappingJobDoc struct {
 	Ended   store.Time `json:"ended,omitzero"`
 	// Reference is the reference data that is applied; reference.go.
 	Reference string `json:"reference,omitempty"`
+	// Accounts is whom accounts served when the rules were applied, by the root of their resources; Only are the roots to look at,
+	// where nothing else has changed. rules_accounts.go.
+	Accounts map[string]string `json:"accounts,omitempty"`
+	Only     []string          `json:"only,omitempty"`
 }
 
 // tenantRules are a version of the mapping, ready for use.
@@ -64,6 +68,8 @@ type tenantRules struct {
 	at        store.Time
 	rules     *mapping.Rules
 	spellings *mapping.Spellings
+	// served is whom accounts serve, if a rule asks for it.
+	served map[string]served
 	// disagreed takes what the rules disagree about, by resource; of a preview only.
 	disagreed map[string][]mapping.Conflict
 }
@@ -116,6 +122,9 @@ func (s *Service) rulesFor(ctx context.Context, tenant string) (*tenantRules, er
 			s.opt.Log.Warn("the mapping rules are not understood and not applied", "tenant", tenant, "error", err)
 			was.ready = &tenantRules{version: version}
 		}
+	}
+	if was.ready, err = s.withServed(ctx, tenant, was.ready); err != nil {
+		return nil, err
 	}
 	was.at = s.now()
 	s.rules.tenants[tenant] = was
@@ -171,6 +180,8 @@ func (t *tenantRules) apply(id string, rev *revision, deciding []*observed, k *s
 	if len(deciding) > 0 {
 		thing.Provider, thing.Partition = deciding[0].provider, deciding[0].env.Partition
 	}
+	account := t.accountOf(rev, deciding)
+	thing.Client = account.name
 	var attributes any
 	thing.Attribute = func(path string) (string, bool) {
 		if attributes == nil {
@@ -207,7 +218,11 @@ func (t *tenantRules) apply(id string, rev *revision, deciding []*observed, k *s
 		}
 		put(common, strings.Split(strings.TrimPrefix(o.Pointer, "/common/"), "/"), o.Value)
 		set = true
-		rev.Provenance = append(rev.Provenance, provenance{Pointers: []string{o.Pointer}, Actor: "rule:" + o.Rule, At: t.at})
+		at := t.at
+		if o.From == mapping.FromAccountClient && account.since.After(at.Time) {
+			at = account.since
+		}
+		rev.Provenance = append(rev.Provenance, provenance{Pointers: []string{o.Pointer}, Actor: "rule:" + o.Rule, At: at})
 	}
 	if set {
 		rev.Common = encodeJSON(common)
@@ -311,7 +326,10 @@ func (s *Service) checkMapping(ctx context.Context, tenant string, m Mapping) (*
 	if err := mapping.CheckPolicy(m.Policy); err != nil {
 		return nil, at("policy", err)
 	}
-	ready := &tenantRules{version: m.Version, at: store.At(s.now()), rules: rules, spellings: spellings}
+	ready, err := s.withServed(ctx, tenant, &tenantRules{version: m.Version, at: store.At(s.now()), rules: rules, spellings: spellings})
+	if err != nil {
+		return nil, err
+	}
 	kinds, err := s.Kinds(ctx, tenant)
 	if err != nil {
 		return nil, err
@@ -378,10 +396,7 @@ func (s *Service) SaveMapping(ctx context.Context, c Caller, m Mapping, reason s
 		return nil, fmt.Errorf("save mapping rules: %w", err)
 	}
 	s.forgetRules(c.Tenant)
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	s.Wake()
 	return doc.view(version + 1), nil
 }
 
@@ -415,7 +430,15 @@ func (s *Service) writeMapping(ctx context.Context, tenant string, doc mappingDo
 	})
 }
 
-// Waiting says that there is work for Sweep that somebody waits for.
+// Wake says that there is work for Sweep that somebody waits for.
+func (s *Service) Wake() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Waiting is signalled when there is such work.
 func (s *Service) Waiting() <-chan struct{} { return s.wake }
 
 // SeedMapping gives a tenant that never had rules those that are usual.

@@ -220,6 +220,10 @@ func (s *Service) runMapping(ctx context.Context, row store.Row) error {
 	}
 	s.forgetRules(row.Tenant)
 	q := store.Query{Table: tHeads, Tenant: row.Tenant, Limit: mappingPage, After: job.After}
+	reason := "the mapping rules were changed"
+	if len(job.Only) > 0 {
+		q.Where, reason = in(texts("access_roots"), job.Only), "its account serves another client"
+	}
 	for began := job.Done; job.Done-began < mappingShare; {
 		page, err := s.opt.Store.Find(ctx, q)
 		if err != nil {
@@ -230,7 +234,7 @@ func (s *Service) runMapping(ctx context.Context, row store.Row) error {
 			return err
 		}
 		for _, kind := range slices.Sorted(maps.Keys(byKind)) {
-			n, err := s.remap(ctx, row.Tenant, kind, byKind[kind])
+			n, err := s.remap(ctx, row.Tenant, kind, byKind[kind], reason)
 			if err != nil {
 				return err
 			}
@@ -259,12 +263,12 @@ func (s *Service) runMapping(ctx context.Context, row store.Row) error {
 }
 
 // remap merges resources again, under the rules of now.
-func (s *Service) remap(ctx context.Context, tenant, kind string, ids []string) (changed int, err error) {
+func (s *Service) remap(ctx context.Context, tenant, kind string, ids []string, reason string) (changed int, err error) {
 	k, err := s.kind(ctx, tenant, kind)
 	if err != nil {
 		return 0, err
 	}
-	err = s.work(ctx, tenant, k.Kind, cause{actor: "rule:mapping", reason: "the mapping rules were changed"}, func(u *unit) error {
+	err = s.work(ctx, tenant, k.Kind, cause{actor: "rule:mapping", reason: reason}, func(u *unit) error {
 		changed = 0
 		if err := u.loadResources(ctx, ids); err != nil {
 			return err

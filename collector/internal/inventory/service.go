@@ -49,6 +49,8 @@ type Options struct {
 	Junk []string
 	// Reference is what is known without any source; nil is nothing.
 	Reference *reference.Data
+	// Accounts are a tenant's datacenters and connections with whom they serve; nil: there are none.
+	Accounts func(ctx context.Context, tenant string) ([]Account, error)
 }
 
 // Service is the inventory. It keeps no state but caches and may run in any number of collectors.

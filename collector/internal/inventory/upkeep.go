@@ -162,7 +162,7 @@ func (s *Service) Sweep(ctx context.Context, now time.Time) error {
 		do   func(context.Context, time.Time) error
 	}{
 		{"carry out decisions on removals", s.sweepHeld}, {"unwatch what is not read", s.sweepUnread}, {"let others speak for what is silent", s.sweepSilent}, {"look for duplicates", s.sweepDuplicates},
-		{"follow mapping rules", s.sweepMappings}, {"fail runs without news", s.sweepRuns}, {"prune", s.prune}, {"forget what was pruned", s.forgetPruned},
+		{"notice whom accounts serve", s.sweepServed}, {"follow mapping rules", s.sweepMappings}, {"fail runs without news", s.sweepRuns}, {"prune", s.prune}, {"forget what was pruned", s.forgetPruned},
 		{"write relations by people", s.sweepRelinks},
 	} {
 		if e := step.do(ctx, now); e != nil {

@@ -24,7 +24,7 @@ func (r *Rules) Conflicts(t *Thing) []Conflict {
 		if rule.Where != "" && (t.Matches == nil || !t.Matches(i)) {
 			continue
 		}
-		value, ok := c.value(rule, t)
+		value, _, ok := c.value(rule, t)
 		if !ok || !allowed(c.field, value) {
 			continue
 		}

@@ -22,8 +22,8 @@ type Rule struct {
 	Kinds []string `json:"kinds,omitempty"`
 	// Where narrows it further, in the filter language.
 	Where string `json:"where,omitempty"`
-	// From are where the value comes from, the first that has one: tags.<key>, partition.<label>, name, region, zone,
-	// provider or attributes.<path>. Keys of tags and labels are compared without regard to case, dashes,
+	// From are where the value comes from, the first that has one: tags.<key>, partition.<label>, account.client (whom the datacenter
+	// or connection serves), name, region, zone, provider or attributes.<path>. Keys of tags and labels are compared without regard to case, dashes,
 	// dots, spaces and underscores.
 	From []string `json:"from,omitempty"`
 	// Pattern must match the whole value (RE2); Value may use its groups as $1 or ${name}. Without it any value does.
@@ -45,8 +45,10 @@ var relations = map[string]string{"system": "part_of", "application": "part_of"}
 // Thing is what rules look at.
 type Thing struct {
 	Kind, Name, Region, Zone, Provider string
-	Partition                          resource.Partition
-	Tags                               []resource.Tag
+	// Client is whom the thing's account serves.
+	Client    string
+	Partition resource.Partition
+	Tags      []resource.Tag
 	// Attribute finds a text, number or truth at a dotted path.
 	Attribute func(path string) (string, bool)
 	// Matches says whether the thing fulfils the rule's Where; asked only of rules that have one.
@@ -60,7 +62,12 @@ type Outcome struct {
 	Pointer    string
 	Kind, Verb string
 	Value      string
+	// From is where the value came from; "" for a rule without sources.
+	From string
 }
+
+// FromAccountClient is the source that says whom a thing's datacenter or connection serves.
+const FromAccountClient = "account.client"
 
 // Error says what is wrong with which rule.
 type Error struct {
@@ -125,12 +132,16 @@ func compile(i int, r *Rule) (ready, error) {
 			if !dotted || rest == "" {
 				return c, &Error{i, "from", fmt.Sprintf("%q needs a key: %s.something", from, head)}
 			}
+		case "account":
+			if from != FromAccountClient {
+				return c, &Error{i, "from", fmt.Sprintf("%q is not known: of accounts there is %s", from, FromAccountClient)}
+			}
 		case "name", "region", "zone", "provider":
 			if dotted {
 				return c, &Error{i, "from", fmt.Sprintf("%q: %s has no parts", from, head)}
 			}
 		default:
-			return c, &Error{i, "from", fmt.Sprintf("%q is none of tags.<key>, partition.<label>, attributes.<path>, name, region, zone, provider", from)}
+			return c, &Error{i, "from", fmt.Sprintf("%q is none of tags.<key>, partition.<label>, attributes.<path>, account.client, name, region, zone, provider", from)}
 		}
 	}
 	if r.Pattern != "" {
@@ -190,13 +201,13 @@ func (r *Rules) Apply(t *Thing) []Outcome {
 		if rule.Where != "" && (t.Matches == nil || !t.Matches(i)) {
 			continue
 		}
-		value, ok := c.value(rule, t)
+		value, source, ok := c.value(rule, t)
 		if !ok {
 			continue
 		}
 		if c.pointer != "" {
 			if allowed(c.field, value) {
-				out = append(out, Outcome{Rule: rule.Name, Pointer: c.pointer, Value: value})
+				out = append(out, Outcome{Rule: rule.Name, Pointer: c.pointer, Value: value, From: source})
 			}
 			continue
 		}
@@ -205,7 +216,7 @@ func (r *Rules) Apply(t *Thing) []Outcome {
 			parts = strings.Split(value, rule.Separator)
 		}
 		for _, p := range parts {
-			o := Outcome{Rule: rule.Name, Kind: rule.Set, Verb: c.verb, Value: strings.TrimSpace(p)}
+			o := Outcome{Rule: rule.Name, Kind: rule.Set, Verb: c.verb, Value: strings.TrimSpace(p), From: source}
 			same := func(x Outcome) bool { return x.Kind == o.Kind && x.Value == o.Value }
 			if o.Value != "" && !slices.ContainsFunc(out, same) {
 				out = append(out, o)
@@ -215,9 +226,10 @@ func (r *Rules) Apply(t *Thing) []Outcome {
 	return out
 }
 
-func (c *ready) value(r *Rule, t *Thing) (string, bool) {
+// value is what a rule says of a thing, and where it has it from.
+func (c *ready) value(r *Rule, t *Thing) (value, source string, ok bool) {
 	if len(r.From) == 0 {
-		return r.Value, true
+		return r.Value, "", true
 	}
 	for _, from := range r.From {
 		found, ok := t.get(from)
@@ -242,10 +254,10 @@ func (c *ready) value(r *Rule, t *Thing) (string, bool) {
 			value = v
 		}
 		if value != "" {
-			return value, true
+			return value, from, true
 		}
 	}
-	return "", false
+	return "", "", false
 }
 
 func (t *Thing) get(from string) (string, bool) {
@@ -273,6 +285,8 @@ func (t *Thing) get(from string) (string, bool) {
 				return l.Value, true
 			}
 		}
+	case "account":
+		return t.Client, true
 	case "attributes":
 		if t.Attribute != nil {
 			return t.Attribute(rest)
@@ -308,6 +322,7 @@ func Usual() []Rule {
 			"dev": "development", "develop": "development", "tst": "test", "testing": "test", "qa": "test"}},
 		{Name: "owner from tags", From: from("owner", "team", "responsible", "contact"), Set: "owner.name"},
 		{Name: "client from tags", From: from("client", "customer"), Set: "client"},
+		{Name: "client of the account", From: []string{FromAccountClient}, Set: "client"},
 		{Name: "cost center from tags", From: from("cost_center", "cost_centre", "kostenstelle"), Set: "cost_center"},
 		{Name: "criticality from tags", From: from("criticality", "tier"), Set: "criticality", Values: map[string]string{
 			"1": "critical", "2": "high", "3": "medium", "4": "low", "mission critical": "critical", "important": "high", "normal": "medium"}},
@@ -318,3 +333,8 @@ func Usual() []Rule {
 
 // ByName says whether rules relate things to records of a kind by their names.
 func ByName(kind string) bool { return relations[kind] != "" }
+
+// Asks says whether a rule that is not switched off takes values from a source.
+func (r *Rules) Asks(source string) bool {
+	return slices.ContainsFunc(r.list, func(x Rule) bool { return !x.Off && slices.Contains(x.From, source) })
+}

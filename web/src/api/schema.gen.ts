@@ -466,6 +466,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/connections/{id}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have a connection serve another client by its own word, or say what that would do */
+        post: operations["move-connection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/connections/{id}/rejected": {
         parameters: {
             query?: never;
@@ -685,6 +702,23 @@ export interface paths {
         get: operations["list-datacenter-capacity"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datacenters/{id}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have a datacenter serve another client, or say what that would do */
+        post: operations["move-datacenter"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3087,6 +3121,13 @@ export interface components {
             /** @enum {string} */
             through: "role" | "grant";
         };
+        AccessShift: {
+            /** @enum {string} */
+            after: "none" | "read" | "write" | "admin";
+            /** @enum {string} */
+            before: "none" | "read" | "write" | "admin";
+            subject: components["schemas"]["AccessSubject"];
+        };
         AccessSubject: {
             /** @description Username, or id of the team or token */
             id: string;
@@ -3097,9 +3138,10 @@ export interface components {
         AccessTarget: {
             /** @description Absent for the tenant */
             id?: string;
-            /** @description tenant, datacenter, connection, or the kind of a resource; what is part of a system inherits its grants */
+            /** @description tenant, datacenter, connection, or the kind of a resource; what is part of a system, or serves a client, inherits its grants */
             kind: string;
             readonly name?: string;
+            readonly through?: components["schemas"]["AccessTarget"];
         };
         AccessTo: {
             entries: components["schemas"]["AccessEntry"][];
@@ -3109,6 +3151,65 @@ export interface components {
             /** @description The caller may grant and revoke here */
             may_grant: boolean;
             target: components["schemas"]["AccessTarget"];
+        };
+        AccountGrant: {
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            id: string;
+            /** @description It stays */
+            kept: boolean;
+            /** @enum {string} */
+            right: "read" | "write" | "admin";
+            subject: components["schemas"]["AccessSubject"];
+            target: components["schemas"]["AccessTarget"];
+        };
+        AccountMove: {
+            /** @description Id of the client that it is to serve; absent: nobody in particular */
+            client?: string;
+            /** @description Say what would be done, and do nothing */
+            dry_run?: boolean;
+            /** @description Ids of grants to leave; the others are taken away */
+            keep?: string[];
+            /** @description Leave all grants on the account itself, and on what is in it, as they are */
+            keep_grants?: boolean;
+            /** @description For the audit log */
+            reason?: string;
+        };
+        AccountMoved: {
+            account: components["schemas"]["AccessTarget"];
+            /** @description Move with their datacenter */
+            connections: components["schemas"]["Ref"][];
+            dry_run?: boolean;
+            /** @description Absent: nobody in particular */
+            from?: components["schemas"]["Ref"];
+            /** @description Who may do more with it */
+            gains: components["schemas"]["AccessShift"][];
+            /** @description On the account itself or on something in it, of those who have none on the new client */
+            grants: components["schemas"]["AccountGrant"][];
+            /** @description Who may do less with the account afterwards */
+            loses: components["schemas"]["AccessShift"][];
+            /** @description There are more resources than this: it was counted up to 10,000 */
+            more?: boolean;
+            /**
+             * Format: int64
+             * @description Not gone, in a datacenter; or seen by a connection
+             */
+            resources: number;
+            /**
+             * Format: int64
+             * @description How many people and tokens lose or gain; the lists are cut at 500
+             */
+            shifts: number;
+            /** @description Systems of the old client that have parts in the account: its people keep seeing these parts */
+            systems: components["schemas"]["RemainingSystem"][];
+            /** @description Absent: nobody in particular */
+            to?: components["schemas"]["Ref"];
+            /**
+             * Format: int64
+             * @description Of the datacenter or connection, afterwards
+             */
+            version: number;
         };
         ActionInfo: {
             description: string;
@@ -3545,6 +3646,8 @@ export interface components {
         };
         Connection: {
             agent?: components["schemas"]["Ref"];
+            /** @description Whom it serves: by its own word, else its datacenter; absent for who may not see the client */
+            client?: components["schemas"]["Ref"];
             /** Format: date-time */
             created_at: string;
             /** @description Name of a credential in the agent's own file */
@@ -3570,6 +3673,8 @@ export interface components {
              */
             max_requests_per_second?: number;
             name: string;
+            /** @description It says so itself, and not its datacenter */
+            own_client?: boolean;
             paused: boolean;
             /**
              * Format: int64
@@ -3658,6 +3763,8 @@ export interface components {
         ConnectionWrite: {
             /** @description Id of the agent that runs it */
             agent?: string;
+            /** @description Id of the client that it serves by itself, where its datacenter serves nobody in particular. Absent: as it is. To another client it is moved */
+            client?: string;
             credential?: string;
             datacenter?: string;
             /** @description Absent: all the plugin's kinds, each at its usual interval; else those that are named, and no other */
@@ -3840,6 +3947,8 @@ export interface components {
             verb: string;
         };
         Datacenter: {
+            /** @description Whom it serves; absent for who may not see the client */
+            client?: components["schemas"]["Ref"];
             counts?: {
                 [key: string]: number;
             };
@@ -3860,6 +3969,8 @@ export interface components {
             zones?: string[];
         };
         DatacenterWrite: {
+            /** @description Id of the client that it serves. Absent: as it is. To another client it is moved */
+            client?: string;
             description?: string;
             /** @description Set of documents that makes it; only looked at when it is made */
             managed_by?: string;
@@ -4007,7 +4118,7 @@ export interface components {
         };
         FieldRule: {
             /**
-             * @description tags.<key>, partition.<label>, attributes.<path>, name, region, zone, provider; the first that has a value
+             * @description tags.<key>, partition.<label>, account.client, attributes.<path>, name, region, zone, provider; the first that has a value
              * @example [
              *       "tags.env"
              *     ]
@@ -5654,6 +5765,13 @@ export interface components {
             target: components["schemas"]["Ref"];
             /** @example runs_on */
             verb: string;
+        };
+        RemainingSystem: {
+            id: string;
+            kind?: string;
+            name?: string;
+            /** Format: int64 */
+            parts: number;
         };
         ResetEvent: {
             reason: string;
@@ -7831,6 +7949,44 @@ export interface operations {
             };
         };
     };
+    "move-connection": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that was looked at, as the ETag had it */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountMove"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountMoved"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-rejected": {
         parameters: {
             query?: never;
@@ -8410,6 +8566,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListCapacity"];
+                };
+            };
+            /** @description A problem document (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "move-datacenter": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that was looked at, as the ETag had it */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountMove"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountMoved"];
                 };
             };
             /** @description A problem document (RFC 9457) */
