@@ -92,6 +92,8 @@ func (*Provider) Describe() provider.Description {
 			{Name: "AWS_CA_BUNDLE", Help: "With s3: file with authorities to trust beside the machine's own, in PEM form."},
 		},
 		Files: true,
+		FileTypes: []provider.FileType{{Title: "facts that Ansible gathered of a host", Content: provider.FileJSON, MaxBytes: maxFileBytes,
+			Members: []string{"ansible_facts", "ansible_*", "packages", "services", "failed", "unreachable"}}},
 		// All kinds go through the files together: a file is decoded once.
 		MaxParallelScopes: len(kinds),
 		Limits:            []provider.Limit{{Name: transfer, MaxConcurrent: 8}},

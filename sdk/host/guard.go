@@ -316,7 +316,7 @@ func checkDescription(d provider.Description) (*settingsChecker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return checker, checkChoices(d)
+	return checker, errors.Join(checkChoices(d), checkFileTypes(d))
 }
 
 func word(s string) bool {

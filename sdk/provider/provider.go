@@ -144,6 +144,8 @@ type Description struct {
 	// write there. The variable is absent where the files were never fetched: a plugin that needs them fails then, since
 	// an empty folder would say that everything is gone.
 	Files bool `json:"files,omitempty"`
+	// FileTypes are what the plugin reads among these files: others are refused when they are uploaded. None takes whatever comes.
+	FileTypes []FileType `json:"file_types,omitempty"`
 	// Choices are JSON pointers of the settings that the provider, a Chooser then, can say the choices of. Each is text or a
 	// list of texts, and may be left out of the settings.
 	Choices []string `json:"choices,omitempty"`
@@ -151,6 +153,31 @@ type Description struct {
 
 // FilesEnv is the environment variable that names the folder of the connection's files.
 const FilesEnv = "MAESTRO_FILES"
+
+// FileType is a sort of files that people upload to a connection.
+type FileType struct {
+	// Title is what such a file is, for people, in the singular: "a Terraform state".
+	Title string `json:"title"`
+	// Content is FileJSON, FileText or FileBinary.
+	Content string `json:"content"`
+	// Endings of the name, one of which it has: ".json". None is every name.
+	Endings []string `json:"endings,omitempty"`
+	// Members are, with FileJSON, members of the object, one of which is there. One that ends with * stands for all that begin so.
+	// None is every object.
+	Members []string `json:"members,omitempty"`
+	// MaxBytes is the largest that the plugin reads; 0 is as large as the collector takes.
+	MaxBytes int64 `json:"max_bytes,omitempty"`
+}
+
+// What is in a file.
+const (
+	// FileJSON is one JSON object.
+	FileJSON = "json"
+	// FileText is UTF-8 without control characters but tabs, form feeds and ends of lines.
+	FileText = "text"
+	// FileBinary is anything, archives included.
+	FileBinary = "binary"
+)
 
 // KindSupport is a kind that a plugin reads.
 type KindSupport struct {

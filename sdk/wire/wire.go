@@ -25,6 +25,9 @@ func FromDescription(d provider.Description) *pluginv1.DescribeResponse {
 		StatelessConnections: d.StatelessConnections, Policy: d.Policy, Files: d.Files,
 		Choices: d.Choices,
 	}
+	for _, f := range d.FileTypes {
+		out.FileTypes = append(out.FileTypes, &pluginv1.FileType{Title: f.Title, Content: f.Content, Endings: f.Endings, Members: f.Members, MaxBytes: f.MaxBytes})
+	}
 	for _, k := range d.Kinds {
 		out.Kinds = append(out.Kinds, &pluginv1.KindSupport{Kind: k.Kind, Major: clamp(k.Major), Schema: k.Schema,
 			GlobalIds: k.GlobalIDs, UnstableListing: k.Unstable, Permissions: k.Permissions,
@@ -47,6 +50,9 @@ func ToDescription(in *pluginv1.DescribeResponse) provider.Description {
 		Settings: in.GetSettingsSchema(), MaxParallelScopes: int(in.GetMaxParallelScopes()),
 		StatelessConnections: in.GetStatelessConnections(), Policy: in.GetPolicy(), Files: in.GetFiles(),
 		Choices: in.GetChoices(),
+	}
+	for _, f := range in.GetFileTypes() {
+		d.FileTypes = append(d.FileTypes, provider.FileType{Title: f.GetTitle(), Content: f.GetContent(), Endings: f.GetEndings(), Members: f.GetMembers(), MaxBytes: f.GetMaxBytes()})
 	}
 	for _, k := range in.GetKinds() {
 		d.Kinds = append(d.Kinds, provider.KindSupport{Kind: k.GetKind(), Major: int(k.GetMajor()), Schema: k.GetSchema(),

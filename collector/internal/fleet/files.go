@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"maestro.internal/collector/internal/filetype"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/internal/rest"
@@ -81,7 +82,7 @@ func (d fileDoc) replaces(before object[fileDoc]) bool {
 
 // Upload keeps a file, in place of one of the same name. The same content again writes nothing.
 func (s *Service) Upload(ctx context.Context, c inventory.Caller, connection, name string, content []byte) (rest.ConnectionFile, error) {
-	conn, list, err := s.keep(ctx, c, connection, []NewFile{{name, content}})
+	conn, list, err := s.keep(ctx, c, connection, []NewFile{{name, content}}, false)
 	if err != nil {
 		return rest.ConnectionFile{}, err
 	}
@@ -105,7 +106,7 @@ func (s *Service) UploadMany(ctx context.Context, c inventory.Caller, connection
 		}
 		names[f.Name] = true
 	}
-	conn, list, err := s.keep(ctx, c, connection, files)
+	conn, list, err := s.keep(ctx, c, connection, files, true)
 	if err != nil {
 		return rest.ConnectionUpload{}, err
 	}
@@ -129,21 +130,15 @@ func uploaded(f kept) map[string]any {
 	return map[string]any{"name": f.doc.Name, "size_bytes": f.doc.Size, "sha256": f.doc.SHA256}
 }
 
-func (s *Service) keep(ctx context.Context, c inventory.Caller, connection string, files []NewFile) (conn object[connectionDoc], out []kept, err error) {
+func (s *Service) keep(ctx context.Context, c inventory.Caller, connection string, files []NewFile, many bool) (conn object[connectionDoc], out []kept, err error) {
 	if conn, err = s.connection(ctx, c, connection); err != nil {
 		return conn, nil, err
 	}
-	if err := s.takesFiles(ctx, c, conn); err != nil {
+	if err := s.takes(ctx, c, conn, files, many); err != nil {
 		return conn, nil, err
 	}
 	next := make([]object[fileDoc], len(files))
 	for i, f := range files {
-		if err := upload.CheckName(f.Name); err != nil {
-			return conn, nil, &inventory.InvalidError{Pointer: "/name", Problem: err.Error()}
-		}
-		if len(f.Content) > upload.MaxFile {
-			return conn, nil, &TooLargeError{fmt.Sprintf("a file has at most %d MiB", upload.MaxFile>>20)}
-		}
 		sum := sha256.Sum256(f.Content)
 		next[i] = object[fileDoc]{id: fileID(c.Tenant, connection, f.Name), tenant: c.Tenant, doc: fileDoc{Connection: connection, Name: f.Name,
 			Size: int64(len(f.Content)), SHA256: hex.EncodeToString(sum[:]), UploadedAt: store.At(s.now()), UploadedBy: c.Name}}
@@ -212,14 +207,28 @@ func errUploading(o object[fileDoc]) error {
 	return &inventory.ConflictError{ResourceID: o.doc.Connection, Problem: "somebody else uploads a file of this name; try again"}
 }
 
-// takesFiles says whether the connection may have files at all.
-func (s *Service) takesFiles(ctx context.Context, c inventory.Caller, conn object[connectionDoc]) error {
+// takes refuses files that the connection's plugin does not read.
+func (s *Service) takes(ctx context.Context, c inventory.Caller, conn object[connectionDoc], files []NewFile, many bool) error {
 	d, err := s.describe(ctx, c, conn.doc.Provider, conn.doc.Agent)
 	if err != nil {
 		return err
 	}
 	if !d.Files {
 		return &inventory.InvalidError{Pointer: "/name", Problem: fmt.Sprintf("the plugin %s %s does not read uploaded files", d.Provider, d.Version)}
+	}
+	for _, f := range files {
+		if len(f.Content) > upload.MaxFile {
+			return &TooLargeError{fmt.Sprintf("a file has at most %d MiB", upload.MaxFile>>20)}
+		}
+		if err := upload.CheckName(f.Name); err != nil {
+			return &inventory.InvalidError{Pointer: "/name", Problem: err.Error()}
+		}
+		if err := filetype.Check(d.FileTypes, f.Name, f.Content); err != nil {
+			return &inventory.InvalidError{Problem: err.Error()}
+		}
+		if many && len(d.FileTypes) == 0 && filetype.Packed(f.Content) {
+			return &inventory.InvalidError{Problem: fmt.Sprintf("%q is %s within an archive: send the files that are in it", f.Name, filetype.Known(f.Content))}
+		}
 	}
 	return nil
 }

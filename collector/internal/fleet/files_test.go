@@ -12,6 +12,7 @@ import (
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/store"
 	"maestro.internal/internal/upload"
+	"maestro.internal/sdk/provider"
 )
 
 func (w *world) upload(connection, name, content string) {
@@ -166,5 +167,46 @@ func TestManyFilesAtOnce(t *testing.T) {
 	}
 	if got := w.contents(k, c.ID); got != "web-1=new web-2=b" {
 		t.Errorf("the connection has %s", got)
+	}
+}
+
+// TestFilesThatThePluginDoesNotRead: what is uploaded is what the plugin says that it reads, by content, alone and in an archive; nothing of
+// an archive is kept of which one file is something else.
+func TestFilesThatThePluginDoesNotRead(t *testing.T) {
+	w := newWorld(t)
+	w.files = true
+	w.fileTypes = []provider.FileType{{Title: "facts of a host", Content: provider.FileJSON, Members: []string{"ansible_*"}, MaxBytes: 1 << 10}}
+	k := w.agent("key-1")
+	c := w.connect(k, "facts")
+	const facts = `{"ansible_nodename": "web-1"}`
+	w.upload(c.ID, "web-1", facts)
+	var invalid *inventory.InvalidError
+	for content, want := range map[string]string{
+		"\x1f\x8b\x08":                     `"web-2" is compressed by gzip; wanted is facts of a host (a JSON object with ansible_*, at most 1 KiB)`,
+		`{"terraform_version": "1"}`:       `"web-2" has none of the members ansible_*`,
+		facts + strings.Repeat(" ", 1<<10): `"web-2" has more than 1 KiB`,
+		strings.TrimSuffix(facts, "}"):     `"web-2" is broken or half-written`,
+	} {
+		if _, err := w.Upload(t.Context(), admin, c.ID, "web-2", []byte(content)); !errors.As(err, &invalid) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", content, err, want)
+		}
+		_, err := w.UploadMany(t.Context(), admin, c.ID, []fleet.NewFile{{Name: "web-3", Content: []byte(facts)}, {Name: "web-2", Content: []byte(content)}})
+		if !errors.As(err, &invalid) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q in an archive: %v, want %s", content, err, want)
+		}
+	}
+	if got := w.contents(k, c.ID); got != `web-1={"ansible_` {
+		t.Errorf("the connection has %s", got)
+	}
+	if n := w.rows("connection_chunks"); n != 1 {
+		t.Errorf("%d contents are kept, want 1", n)
+	}
+	// A plugin that does not say what it reads gets whatever comes, but no archive in an archive.
+	w.fileTypes = nil
+	other := w.connect(w.agent("key-2"), "other")
+	w.upload(other.ID, "dump.gz", "\x1f\x8b\x08")
+	_, err := w.UploadMany(t.Context(), admin, other.ID, []fleet.NewFile{{Name: "more.gz", Content: []byte("\x1f\x8b\x08")}})
+	if !errors.As(err, &invalid) || !strings.Contains(err.Error(), "within an archive") {
+		t.Errorf("an archive in an archive: %v", err)
 	}
 }

@@ -33,6 +33,8 @@ type world struct {
 	store     store.Store
 	// files says that the plugin of the agents reads files.
 	files bool
+	// fileTypes are what it says of them.
+	fileTypes []provider.FileType
 	// runs is the generation of the latest run.
 	runs int64
 }
@@ -88,7 +90,7 @@ func (w *world) agent(key string) fleet.Known {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	desc, err := json.Marshal(provider.Description{Provider: "toy", Version: "1.0.0", Title: "Toy", Files: w.files,
+	desc, err := json.Marshal(provider.Description{Provider: "toy", Version: "1.0.0", Title: "Toy", Files: w.files, FileTypes: w.fileTypes,
 		Kinds: []provider.KindSupport{{Kind: "server", Major: 1, IntervalSeconds: 300}, {Kind: "volume", Major: 1}},
 		Settings: json.RawMessage(`{"type":"object","additionalProperties":false,"required":["url"],"properties":{
 			"url":{"type":"string"},"depth":{"type":"integer"},"password":{"type":"string","x-maestro-secret":true}}}`)})

@@ -148,7 +148,9 @@ type DescribeResponse struct {
 	// The plugin reads files that people upload to the connection, from the folder that the variable MAESTRO_FILES names.
 	Files bool `protobuf:"varint,13,opt,name=files,proto3" json:"files,omitempty"`
 	// JSON pointers of settings that Choices answers for: "/regions". Each may be left out of the settings, and is text or a list of texts.
-	Choices       []string `protobuf:"bytes,14,rep,name=choices,proto3" json:"choices,omitempty"`
+	Choices []string `protobuf:"bytes,14,rep,name=choices,proto3" json:"choices,omitempty"`
+	// What the plugin reads among the files that people upload; others are refused when they are uploaded. None takes whatever comes.
+	FileTypes     []*FileType `protobuf:"bytes,15,rep,name=file_types,json=fileTypes,proto3" json:"file_types,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -281,6 +283,94 @@ func (x *DescribeResponse) GetChoices() []string {
 	return nil
 }
 
+func (x *DescribeResponse) GetFileTypes() []*FileType {
+	if x != nil {
+		return x.FileTypes
+	}
+	return nil
+}
+
+type FileType struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What such a file is, for people, in the singular: "a Terraform state".
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// "json", one object; "text", UTF-8; or "binary", anything else.
+	Content string `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	// Endings, one of which the file's name has; none is every name.
+	Endings []string `protobuf:"bytes,3,rep,name=endings,proto3" json:"endings,omitempty"`
+	// With json: members of the object, one of which is there. One that ends with * stands for all that begin so. None is every object.
+	Members []string `protobuf:"bytes,4,rep,name=members,proto3" json:"members,omitempty"`
+	// The largest that the plugin reads; 0 is as large as the collector takes.
+	MaxBytes      int64 `protobuf:"varint,5,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileType) Reset() {
+	*x = FileType{}
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileType) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileType) ProtoMessage() {}
+
+func (x *FileType) ProtoReflect() protoreflect.Message {
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileType.ProtoReflect.Descriptor instead.
+func (*FileType) Descriptor() ([]byte, []int) {
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *FileType) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *FileType) GetContent() string {
+	if x != nil {
+		return x.Content
+	}
+	return ""
+}
+
+func (x *FileType) GetEndings() []string {
+	if x != nil {
+		return x.Endings
+	}
+	return nil
+}
+
+func (x *FileType) GetMembers() []string {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *FileType) GetMaxBytes() int64 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
 type KindSupport struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Kind  string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
@@ -303,7 +393,7 @@ type KindSupport struct {
 
 func (x *KindSupport) Reset() {
 	*x = KindSupport{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[2]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -315,7 +405,7 @@ func (x *KindSupport) String() string {
 func (*KindSupport) ProtoMessage() {}
 
 func (x *KindSupport) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[2]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -328,7 +418,7 @@ func (x *KindSupport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KindSupport.ProtoReflect.Descriptor instead.
 func (*KindSupport) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{2}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *KindSupport) GetKind() string {
@@ -401,7 +491,7 @@ type EnvVar struct {
 
 func (x *EnvVar) Reset() {
 	*x = EnvVar{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[3]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -413,7 +503,7 @@ func (x *EnvVar) String() string {
 func (*EnvVar) ProtoMessage() {}
 
 func (x *EnvVar) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[3]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -426,7 +516,7 @@ func (x *EnvVar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvVar.ProtoReflect.Descriptor instead.
 func (*EnvVar) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{3}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *EnvVar) GetName() string {
@@ -470,7 +560,7 @@ type Limit struct {
 
 func (x *Limit) Reset() {
 	*x = Limit{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[4]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -482,7 +572,7 @@ func (x *Limit) String() string {
 func (*Limit) ProtoMessage() {}
 
 func (x *Limit) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[4]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -495,7 +585,7 @@ func (x *Limit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limit.ProtoReflect.Descriptor instead.
 func (*Limit) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{4}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Limit) GetName() string {
@@ -546,7 +636,7 @@ type Connection struct {
 
 func (x *Connection) Reset() {
 	*x = Connection{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[5]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -558,7 +648,7 @@ func (x *Connection) String() string {
 func (*Connection) ProtoMessage() {}
 
 func (x *Connection) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[5]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -571,7 +661,7 @@ func (x *Connection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Connection.ProtoReflect.Descriptor instead.
 func (*Connection) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{5}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Connection) GetId() string {
@@ -606,7 +696,7 @@ type Ceiling struct {
 
 func (x *Ceiling) Reset() {
 	*x = Ceiling{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[6]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -618,7 +708,7 @@ func (x *Ceiling) String() string {
 func (*Ceiling) ProtoMessage() {}
 
 func (x *Ceiling) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[6]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -631,7 +721,7 @@ func (x *Ceiling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ceiling.ProtoReflect.Descriptor instead.
 func (*Ceiling) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{6}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Ceiling) GetPerSecond() float64 {
@@ -658,7 +748,7 @@ type Label struct {
 
 func (x *Label) Reset() {
 	*x = Label{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[7]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -670,7 +760,7 @@ func (x *Label) String() string {
 func (*Label) ProtoMessage() {}
 
 func (x *Label) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[7]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -683,7 +773,7 @@ func (x *Label) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Label.ProtoReflect.Descriptor instead.
 func (*Label) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{7}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Label) GetKey() string {
@@ -710,7 +800,7 @@ type Scope struct {
 
 func (x *Scope) Reset() {
 	*x = Scope{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[8]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -722,7 +812,7 @@ func (x *Scope) String() string {
 func (*Scope) ProtoMessage() {}
 
 func (x *Scope) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[8]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -735,7 +825,7 @@ func (x *Scope) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scope.ProtoReflect.Descriptor instead.
 func (*Scope) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{8}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Scope) GetKind() string {
@@ -762,7 +852,7 @@ type CheckRequest struct {
 
 func (x *CheckRequest) Reset() {
 	*x = CheckRequest{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[9]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -774,7 +864,7 @@ func (x *CheckRequest) String() string {
 func (*CheckRequest) ProtoMessage() {}
 
 func (x *CheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[9]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -787,7 +877,7 @@ func (x *CheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
 func (*CheckRequest) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{9}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CheckRequest) GetConnection() *Connection {
@@ -814,7 +904,7 @@ type CheckResponse struct {
 
 func (x *CheckResponse) Reset() {
 	*x = CheckResponse{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[10]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -826,7 +916,7 @@ func (x *CheckResponse) String() string {
 func (*CheckResponse) ProtoMessage() {}
 
 func (x *CheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[10]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -839,7 +929,7 @@ func (x *CheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
 func (*CheckResponse) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{10}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CheckResponse) GetItems() []*CheckItem {
@@ -869,7 +959,7 @@ type CheckItem struct {
 
 func (x *CheckItem) Reset() {
 	*x = CheckItem{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[11]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -881,7 +971,7 @@ func (x *CheckItem) String() string {
 func (*CheckItem) ProtoMessage() {}
 
 func (x *CheckItem) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[11]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -894,7 +984,7 @@ func (x *CheckItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckItem.ProtoReflect.Descriptor instead.
 func (*CheckItem) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{11}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CheckItem) GetKind() string {
@@ -944,7 +1034,7 @@ type ChoicesRequest struct {
 
 func (x *ChoicesRequest) Reset() {
 	*x = ChoicesRequest{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[12]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -956,7 +1046,7 @@ func (x *ChoicesRequest) String() string {
 func (*ChoicesRequest) ProtoMessage() {}
 
 func (x *ChoicesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[12]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -969,7 +1059,7 @@ func (x *ChoicesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChoicesRequest.ProtoReflect.Descriptor instead.
 func (*ChoicesRequest) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{12}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ChoicesRequest) GetConnection() *Connection {
@@ -998,7 +1088,7 @@ type ChoicesResponse struct {
 
 func (x *ChoicesResponse) Reset() {
 	*x = ChoicesResponse{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[13]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1010,7 +1100,7 @@ func (x *ChoicesResponse) String() string {
 func (*ChoicesResponse) ProtoMessage() {}
 
 func (x *ChoicesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[13]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1023,7 +1113,7 @@ func (x *ChoicesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChoicesResponse.ProtoReflect.Descriptor instead.
 func (*ChoicesResponse) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{13}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ChoicesResponse) GetChoices() []*Choice {
@@ -1054,7 +1144,7 @@ type Choice struct {
 
 func (x *Choice) Reset() {
 	*x = Choice{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[14]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1066,7 +1156,7 @@ func (x *Choice) String() string {
 func (*Choice) ProtoMessage() {}
 
 func (x *Choice) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[14]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1079,7 +1169,7 @@ func (x *Choice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Choice.ProtoReflect.Descriptor instead.
 func (*Choice) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{14}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Choice) GetValue() string {
@@ -1113,7 +1203,7 @@ type PlanRequest struct {
 
 func (x *PlanRequest) Reset() {
 	*x = PlanRequest{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[15]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1125,7 +1215,7 @@ func (x *PlanRequest) String() string {
 func (*PlanRequest) ProtoMessage() {}
 
 func (x *PlanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[15]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1138,7 +1228,7 @@ func (x *PlanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanRequest.ProtoReflect.Descriptor instead.
 func (*PlanRequest) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{15}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PlanRequest) GetConnection() *Connection {
@@ -1168,7 +1258,7 @@ type PlanResponse struct {
 
 func (x *PlanResponse) Reset() {
 	*x = PlanResponse{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[16]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1180,7 +1270,7 @@ func (x *PlanResponse) String() string {
 func (*PlanResponse) ProtoMessage() {}
 
 func (x *PlanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[16]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1193,7 +1283,7 @@ func (x *PlanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanResponse.ProtoReflect.Descriptor instead.
 func (*PlanResponse) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{16}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PlanResponse) GetScopes() []*Scope {
@@ -1227,7 +1317,7 @@ type DiscoverRequest struct {
 
 func (x *DiscoverRequest) Reset() {
 	*x = DiscoverRequest{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[17]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1239,7 +1329,7 @@ func (x *DiscoverRequest) String() string {
 func (*DiscoverRequest) ProtoMessage() {}
 
 func (x *DiscoverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[17]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1252,7 +1342,7 @@ func (x *DiscoverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiscoverRequest.ProtoReflect.Descriptor instead.
 func (*DiscoverRequest) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{17}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DiscoverRequest) GetConnection() *Connection {
@@ -1285,7 +1375,7 @@ type DiscoverResponse struct {
 
 func (x *DiscoverResponse) Reset() {
 	*x = DiscoverResponse{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[18]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1297,7 +1387,7 @@ func (x *DiscoverResponse) String() string {
 func (*DiscoverResponse) ProtoMessage() {}
 
 func (x *DiscoverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[18]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1310,7 +1400,7 @@ func (x *DiscoverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiscoverResponse.ProtoReflect.Descriptor instead.
 func (*DiscoverResponse) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{18}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DiscoverResponse) GetScope() int32 {
@@ -1386,7 +1476,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[19]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1398,7 +1488,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[19]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1411,7 +1501,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{19}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Batch) GetResources() []*Resource {
@@ -1431,7 +1521,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[20]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1443,7 +1533,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[20]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1456,7 +1546,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{20}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Progress) GetListed() int32 {
@@ -1499,7 +1589,7 @@ type Resource struct {
 
 func (x *Resource) Reset() {
 	*x = Resource{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[21]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1511,7 +1601,7 @@ func (x *Resource) String() string {
 func (*Resource) ProtoMessage() {}
 
 func (x *Resource) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[21]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1524,7 +1614,7 @@ func (x *Resource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resource.ProtoReflect.Descriptor instead.
 func (*Resource) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{21}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Resource) GetKind() string {
@@ -1635,7 +1725,7 @@ type Tag struct {
 
 func (x *Tag) Reset() {
 	*x = Tag{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[22]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1647,7 +1737,7 @@ func (x *Tag) String() string {
 func (*Tag) ProtoMessage() {}
 
 func (x *Tag) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[22]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1660,7 +1750,7 @@ func (x *Tag) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tag.ProtoReflect.Descriptor instead.
 func (*Tag) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{22}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Tag) GetKey() string {
@@ -1687,7 +1777,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[23]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1699,7 +1789,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[23]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1712,7 +1802,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{23}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Identifier) GetType() string {
@@ -1742,7 +1832,7 @@ type Relation struct {
 
 func (x *Relation) Reset() {
 	*x = Relation{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[24]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1754,7 +1844,7 @@ func (x *Relation) String() string {
 func (*Relation) ProtoMessage() {}
 
 func (x *Relation) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[24]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1767,7 +1857,7 @@ func (x *Relation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Relation.ProtoReflect.Descriptor instead.
 func (*Relation) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{24}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Relation) GetVerb() string {
@@ -1816,7 +1906,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[25]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1828,7 +1918,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[25]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1841,7 +1931,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{25}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Outcome) GetStatus() Status {
@@ -1919,7 +2009,7 @@ var File_maestro_plugin_v1_plugin_proto protoreflect.FileDescriptor
 const file_maestro_plugin_v1_plugin_proto_rawDesc = "" +
 	"\n" +
 	"\x1emaestro/plugin/v1/plugin.proto\x12\x11maestro.plugin.v1\"\x11\n" +
-	"\x0fDescribeRequest\"\x98\x04\n" +
+	"\x0fDescribeRequest\"\xd4\x04\n" +
 	"\x10DescribeResponse\x12\x1e\n" +
 	"\n" +
 	"capability\x18\x01 \x01(\x05R\n" +
@@ -1937,7 +2027,15 @@ const file_maestro_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x15stateless_connections\x18\v \x01(\bR\x14statelessConnections\x12\x16\n" +
 	"\x06policy\x18\f \x01(\tR\x06policy\x12\x14\n" +
 	"\x05files\x18\r \x01(\bR\x05files\x12\x18\n" +
-	"\achoices\x18\x0e \x03(\tR\achoices\"\xfe\x01\n" +
+	"\achoices\x18\x0e \x03(\tR\achoices\x12:\n" +
+	"\n" +
+	"file_types\x18\x0f \x03(\v2\x1b.maestro.plugin.v1.FileTypeR\tfileTypes\"\x8b\x01\n" +
+	"\bFileType\x12\x14\n" +
+	"\x05title\x18\x01 \x01(\tR\x05title\x12\x18\n" +
+	"\acontent\x18\x02 \x01(\tR\acontent\x12\x18\n" +
+	"\aendings\x18\x03 \x03(\tR\aendings\x12\x18\n" +
+	"\amembers\x18\x04 \x03(\tR\amembers\x12\x1b\n" +
+	"\tmax_bytes\x18\x05 \x01(\x03R\bmaxBytes\"\xfe\x01\n" +
 	"\vKindSupport\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05major\x18\x02 \x01(\x05R\x05major\x12\x16\n" +
@@ -2106,77 +2204,79 @@ func file_maestro_plugin_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_maestro_plugin_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_maestro_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_maestro_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_maestro_plugin_v1_plugin_proto_goTypes = []any{
 	(Status)(0),              // 0: maestro.plugin.v1.Status
 	(*DescribeRequest)(nil),  // 1: maestro.plugin.v1.DescribeRequest
 	(*DescribeResponse)(nil), // 2: maestro.plugin.v1.DescribeResponse
-	(*KindSupport)(nil),      // 3: maestro.plugin.v1.KindSupport
-	(*EnvVar)(nil),           // 4: maestro.plugin.v1.EnvVar
-	(*Limit)(nil),            // 5: maestro.plugin.v1.Limit
-	(*Connection)(nil),       // 6: maestro.plugin.v1.Connection
-	(*Ceiling)(nil),          // 7: maestro.plugin.v1.Ceiling
-	(*Label)(nil),            // 8: maestro.plugin.v1.Label
-	(*Scope)(nil),            // 9: maestro.plugin.v1.Scope
-	(*CheckRequest)(nil),     // 10: maestro.plugin.v1.CheckRequest
-	(*CheckResponse)(nil),    // 11: maestro.plugin.v1.CheckResponse
-	(*CheckItem)(nil),        // 12: maestro.plugin.v1.CheckItem
-	(*ChoicesRequest)(nil),   // 13: maestro.plugin.v1.ChoicesRequest
-	(*ChoicesResponse)(nil),  // 14: maestro.plugin.v1.ChoicesResponse
-	(*Choice)(nil),           // 15: maestro.plugin.v1.Choice
-	(*PlanRequest)(nil),      // 16: maestro.plugin.v1.PlanRequest
-	(*PlanResponse)(nil),     // 17: maestro.plugin.v1.PlanResponse
-	(*DiscoverRequest)(nil),  // 18: maestro.plugin.v1.DiscoverRequest
-	(*DiscoverResponse)(nil), // 19: maestro.plugin.v1.DiscoverResponse
-	(*Batch)(nil),            // 20: maestro.plugin.v1.Batch
-	(*Progress)(nil),         // 21: maestro.plugin.v1.Progress
-	(*Resource)(nil),         // 22: maestro.plugin.v1.Resource
-	(*Tag)(nil),              // 23: maestro.plugin.v1.Tag
-	(*Identifier)(nil),       // 24: maestro.plugin.v1.Identifier
-	(*Relation)(nil),         // 25: maestro.plugin.v1.Relation
-	(*Outcome)(nil),          // 26: maestro.plugin.v1.Outcome
+	(*FileType)(nil),         // 3: maestro.plugin.v1.FileType
+	(*KindSupport)(nil),      // 4: maestro.plugin.v1.KindSupport
+	(*EnvVar)(nil),           // 5: maestro.plugin.v1.EnvVar
+	(*Limit)(nil),            // 6: maestro.plugin.v1.Limit
+	(*Connection)(nil),       // 7: maestro.plugin.v1.Connection
+	(*Ceiling)(nil),          // 8: maestro.plugin.v1.Ceiling
+	(*Label)(nil),            // 9: maestro.plugin.v1.Label
+	(*Scope)(nil),            // 10: maestro.plugin.v1.Scope
+	(*CheckRequest)(nil),     // 11: maestro.plugin.v1.CheckRequest
+	(*CheckResponse)(nil),    // 12: maestro.plugin.v1.CheckResponse
+	(*CheckItem)(nil),        // 13: maestro.plugin.v1.CheckItem
+	(*ChoicesRequest)(nil),   // 14: maestro.plugin.v1.ChoicesRequest
+	(*ChoicesResponse)(nil),  // 15: maestro.plugin.v1.ChoicesResponse
+	(*Choice)(nil),           // 16: maestro.plugin.v1.Choice
+	(*PlanRequest)(nil),      // 17: maestro.plugin.v1.PlanRequest
+	(*PlanResponse)(nil),     // 18: maestro.plugin.v1.PlanResponse
+	(*DiscoverRequest)(nil),  // 19: maestro.plugin.v1.DiscoverRequest
+	(*DiscoverResponse)(nil), // 20: maestro.plugin.v1.DiscoverResponse
+	(*Batch)(nil),            // 21: maestro.plugin.v1.Batch
+	(*Progress)(nil),         // 22: maestro.plugin.v1.Progress
+	(*Resource)(nil),         // 23: maestro.plugin.v1.Resource
+	(*Tag)(nil),              // 24: maestro.plugin.v1.Tag
+	(*Identifier)(nil),       // 25: maestro.plugin.v1.Identifier
+	(*Relation)(nil),         // 26: maestro.plugin.v1.Relation
+	(*Outcome)(nil),          // 27: maestro.plugin.v1.Outcome
 }
 var file_maestro_plugin_v1_plugin_proto_depIdxs = []int32{
-	3,  // 0: maestro.plugin.v1.DescribeResponse.kinds:type_name -> maestro.plugin.v1.KindSupport
-	4,  // 1: maestro.plugin.v1.DescribeResponse.credential_env:type_name -> maestro.plugin.v1.EnvVar
-	5,  // 2: maestro.plugin.v1.DescribeResponse.limits:type_name -> maestro.plugin.v1.Limit
-	7,  // 3: maestro.plugin.v1.Connection.ceiling:type_name -> maestro.plugin.v1.Ceiling
-	8,  // 4: maestro.plugin.v1.Scope.partition:type_name -> maestro.plugin.v1.Label
-	6,  // 5: maestro.plugin.v1.CheckRequest.connection:type_name -> maestro.plugin.v1.Connection
-	12, // 6: maestro.plugin.v1.CheckResponse.items:type_name -> maestro.plugin.v1.CheckItem
-	6,  // 7: maestro.plugin.v1.ChoicesRequest.connection:type_name -> maestro.plugin.v1.Connection
-	15, // 8: maestro.plugin.v1.ChoicesResponse.choices:type_name -> maestro.plugin.v1.Choice
-	6,  // 9: maestro.plugin.v1.PlanRequest.connection:type_name -> maestro.plugin.v1.Connection
-	9,  // 10: maestro.plugin.v1.PlanResponse.scopes:type_name -> maestro.plugin.v1.Scope
-	6,  // 11: maestro.plugin.v1.DiscoverRequest.connection:type_name -> maestro.plugin.v1.Connection
-	9,  // 12: maestro.plugin.v1.DiscoverRequest.scopes:type_name -> maestro.plugin.v1.Scope
-	20, // 13: maestro.plugin.v1.DiscoverResponse.batch:type_name -> maestro.plugin.v1.Batch
-	21, // 14: maestro.plugin.v1.DiscoverResponse.progress:type_name -> maestro.plugin.v1.Progress
-	26, // 15: maestro.plugin.v1.DiscoverResponse.done:type_name -> maestro.plugin.v1.Outcome
-	22, // 16: maestro.plugin.v1.Batch.resources:type_name -> maestro.plugin.v1.Resource
-	23, // 17: maestro.plugin.v1.Resource.tags:type_name -> maestro.plugin.v1.Tag
-	24, // 18: maestro.plugin.v1.Resource.identifiers:type_name -> maestro.plugin.v1.Identifier
-	25, // 19: maestro.plugin.v1.Resource.relations:type_name -> maestro.plugin.v1.Relation
-	8,  // 20: maestro.plugin.v1.Resource.partition:type_name -> maestro.plugin.v1.Label
-	24, // 21: maestro.plugin.v1.Relation.selector:type_name -> maestro.plugin.v1.Identifier
-	0,  // 22: maestro.plugin.v1.Outcome.status:type_name -> maestro.plugin.v1.Status
-	1,  // 23: maestro.plugin.v1.Plugin.Describe:input_type -> maestro.plugin.v1.DescribeRequest
-	10, // 24: maestro.plugin.v1.Plugin.Check:input_type -> maestro.plugin.v1.CheckRequest
-	16, // 25: maestro.plugin.v1.Plugin.Plan:input_type -> maestro.plugin.v1.PlanRequest
-	16, // 26: maestro.plugin.v1.Plugin.PlanStream:input_type -> maestro.plugin.v1.PlanRequest
-	18, // 27: maestro.plugin.v1.Plugin.Discover:input_type -> maestro.plugin.v1.DiscoverRequest
-	13, // 28: maestro.plugin.v1.Plugin.Choices:input_type -> maestro.plugin.v1.ChoicesRequest
-	2,  // 29: maestro.plugin.v1.Plugin.Describe:output_type -> maestro.plugin.v1.DescribeResponse
-	11, // 30: maestro.plugin.v1.Plugin.Check:output_type -> maestro.plugin.v1.CheckResponse
-	17, // 31: maestro.plugin.v1.Plugin.Plan:output_type -> maestro.plugin.v1.PlanResponse
-	17, // 32: maestro.plugin.v1.Plugin.PlanStream:output_type -> maestro.plugin.v1.PlanResponse
-	19, // 33: maestro.plugin.v1.Plugin.Discover:output_type -> maestro.plugin.v1.DiscoverResponse
-	14, // 34: maestro.plugin.v1.Plugin.Choices:output_type -> maestro.plugin.v1.ChoicesResponse
-	29, // [29:35] is the sub-list for method output_type
-	23, // [23:29] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	4,  // 0: maestro.plugin.v1.DescribeResponse.kinds:type_name -> maestro.plugin.v1.KindSupport
+	5,  // 1: maestro.plugin.v1.DescribeResponse.credential_env:type_name -> maestro.plugin.v1.EnvVar
+	6,  // 2: maestro.plugin.v1.DescribeResponse.limits:type_name -> maestro.plugin.v1.Limit
+	3,  // 3: maestro.plugin.v1.DescribeResponse.file_types:type_name -> maestro.plugin.v1.FileType
+	8,  // 4: maestro.plugin.v1.Connection.ceiling:type_name -> maestro.plugin.v1.Ceiling
+	9,  // 5: maestro.plugin.v1.Scope.partition:type_name -> maestro.plugin.v1.Label
+	7,  // 6: maestro.plugin.v1.CheckRequest.connection:type_name -> maestro.plugin.v1.Connection
+	13, // 7: maestro.plugin.v1.CheckResponse.items:type_name -> maestro.plugin.v1.CheckItem
+	7,  // 8: maestro.plugin.v1.ChoicesRequest.connection:type_name -> maestro.plugin.v1.Connection
+	16, // 9: maestro.plugin.v1.ChoicesResponse.choices:type_name -> maestro.plugin.v1.Choice
+	7,  // 10: maestro.plugin.v1.PlanRequest.connection:type_name -> maestro.plugin.v1.Connection
+	10, // 11: maestro.plugin.v1.PlanResponse.scopes:type_name -> maestro.plugin.v1.Scope
+	7,  // 12: maestro.plugin.v1.DiscoverRequest.connection:type_name -> maestro.plugin.v1.Connection
+	10, // 13: maestro.plugin.v1.DiscoverRequest.scopes:type_name -> maestro.plugin.v1.Scope
+	21, // 14: maestro.plugin.v1.DiscoverResponse.batch:type_name -> maestro.plugin.v1.Batch
+	22, // 15: maestro.plugin.v1.DiscoverResponse.progress:type_name -> maestro.plugin.v1.Progress
+	27, // 16: maestro.plugin.v1.DiscoverResponse.done:type_name -> maestro.plugin.v1.Outcome
+	23, // 17: maestro.plugin.v1.Batch.resources:type_name -> maestro.plugin.v1.Resource
+	24, // 18: maestro.plugin.v1.Resource.tags:type_name -> maestro.plugin.v1.Tag
+	25, // 19: maestro.plugin.v1.Resource.identifiers:type_name -> maestro.plugin.v1.Identifier
+	26, // 20: maestro.plugin.v1.Resource.relations:type_name -> maestro.plugin.v1.Relation
+	9,  // 21: maestro.plugin.v1.Resource.partition:type_name -> maestro.plugin.v1.Label
+	25, // 22: maestro.plugin.v1.Relation.selector:type_name -> maestro.plugin.v1.Identifier
+	0,  // 23: maestro.plugin.v1.Outcome.status:type_name -> maestro.plugin.v1.Status
+	1,  // 24: maestro.plugin.v1.Plugin.Describe:input_type -> maestro.plugin.v1.DescribeRequest
+	11, // 25: maestro.plugin.v1.Plugin.Check:input_type -> maestro.plugin.v1.CheckRequest
+	17, // 26: maestro.plugin.v1.Plugin.Plan:input_type -> maestro.plugin.v1.PlanRequest
+	17, // 27: maestro.plugin.v1.Plugin.PlanStream:input_type -> maestro.plugin.v1.PlanRequest
+	19, // 28: maestro.plugin.v1.Plugin.Discover:input_type -> maestro.plugin.v1.DiscoverRequest
+	14, // 29: maestro.plugin.v1.Plugin.Choices:input_type -> maestro.plugin.v1.ChoicesRequest
+	2,  // 30: maestro.plugin.v1.Plugin.Describe:output_type -> maestro.plugin.v1.DescribeResponse
+	12, // 31: maestro.plugin.v1.Plugin.Check:output_type -> maestro.plugin.v1.CheckResponse
+	18, // 32: maestro.plugin.v1.Plugin.Plan:output_type -> maestro.plugin.v1.PlanResponse
+	18, // 33: maestro.plugin.v1.Plugin.PlanStream:output_type -> maestro.plugin.v1.PlanResponse
+	20, // 34: maestro.plugin.v1.Plugin.Discover:output_type -> maestro.plugin.v1.DiscoverResponse
+	15, // 35: maestro.plugin.v1.Plugin.Choices:output_type -> maestro.plugin.v1.ChoicesResponse
+	30, // [30:36] is the sub-list for method output_type
+	24, // [24:30] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_maestro_plugin_v1_plugin_proto_init() }
@@ -2184,7 +2284,7 @@ func file_maestro_plugin_v1_plugin_proto_init() {
 	if File_maestro_plugin_v1_plugin_proto != nil {
 		return
 	}
-	file_maestro_plugin_v1_plugin_proto_msgTypes[18].OneofWrappers = []any{
+	file_maestro_plugin_v1_plugin_proto_msgTypes[19].OneofWrappers = []any{
 		(*DiscoverResponse_Batch)(nil),
 		(*DiscoverResponse_Progress)(nil),
 		(*DiscoverResponse_Done)(nil),
@@ -2195,7 +2295,7 @@ func file_maestro_plugin_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_maestro_plugin_v1_plugin_proto_rawDesc), len(file_maestro_plugin_v1_plugin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   26,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

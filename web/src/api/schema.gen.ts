@@ -4146,6 +4146,14 @@ export interface components {
             /** @description A filter that narrows it further */
             where?: string;
         };
+        FileType: {
+            content: string;
+            endings?: string[];
+            /** Format: int64 */
+            max_bytes?: number;
+            members?: string[];
+            title: string;
+        };
         FilterField: {
             enum?: string[];
             name: string;
@@ -5384,6 +5392,7 @@ export interface components {
             choices?: string[];
             credential_env?: components["schemas"]["EnvVar"][];
             digest: string;
+            file_types?: components["schemas"]["FileType"][];
             files?: boolean;
             kinds: components["schemas"]["KindSupport"][];
             limits?: components["schemas"]["Limit"][];
