@@ -5,6 +5,7 @@ import { useState } from 'react'
 
 import { at, put } from '../format/pointer'
 import { human } from '../format/text'
+import { QuantityInput } from '../parts/QuantityInput'
 import { AskField } from './Ask'
 import type { Asker } from './choices'
 import { problemOf, type Input } from './schema'
@@ -55,7 +56,8 @@ function Field({ input: i, inputs, value, onChange, errors, tried, prefix, by }:
     case 'boolean':
       return <Switch label={i.label} description={notes || undefined} error={error} checked={v === true} onChange={(e) => set(e.currentTarget.checked)} />
     case 'number':
-      return <NumberInput {...common} suffix={i.unit ? ` ${i.unit}` : ''} value={typeof v === 'number' ? v : ''} onChange={(x) => set(x === '' ? undefined : Number(x))} {...(i.node.minimum !== undefined ? { min: i.node.minimum } : {})} {...(i.node.maximum !== undefined ? { max: i.node.maximum } : {})} clampBehavior="none" />
+      if (i.unit) return <QuantityInput {...common} unit={i.unit} value={v} onChange={set} />
+      return <NumberInput {...common} value={typeof v === 'number' ? v : ''} onChange={(x) => set(x === '' ? undefined : Number(x))} {...(i.node.minimum !== undefined ? { min: i.node.minimum } : {})} {...(i.node.maximum !== undefined ? { max: i.node.maximum } : {})} clampBehavior="none" />
     case 'list':
       return <TagsInput {...common} placeholder={i.placeholder || t`Type one, then Enter`} value={Array.isArray(v) ? v.map(String) : []} onChange={set} splitChars={[',', ' ']} />
     case 'json':

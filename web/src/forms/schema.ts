@@ -3,6 +3,7 @@
 import { t } from '@lingui/core/macro'
 import { at, join, put } from '../format/pointer'
 import { human } from '../format/text'
+import { wanted } from '../format/typed'
 
 export interface SchemaNode {
   type?: string | string[]
@@ -143,6 +144,7 @@ export function problemOf(i: Input, settings: unknown): string {
     if (n.minimum !== undefined && v < n.minimum) return t`At least ${n.minimum}.`
     if (n.maximum !== undefined && v > n.maximum) return t`At most ${n.maximum}.`
   }
+  if (typeof v === 'string' && (typeOf(n) === 'integer' || typeOf(n) === 'number')) return wanted(i.unit)
   if (typeof v === 'string') {
     if (n.minLength !== undefined && [...v].length < n.minLength) return t`At least ${n.minLength} characters.`
     if (n.maxLength !== undefined && [...v].length > n.maxLength) return t`At most ${n.maxLength} characters.`

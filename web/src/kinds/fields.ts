@@ -3,6 +3,8 @@ import { t } from '@lingui/core/macro'
 import type { Field, KindInfo, Resource } from '../api/types'
 import { at } from '../format/pointer'
 import { human } from '../format/text'
+import { readTyped, wanted } from '../format/typed'
+import { isLabelNumber } from '../format/units'
 import { isRecords } from './records'
 import { absent } from './value'
 
@@ -141,8 +143,8 @@ export function parseValue(f: Field, text: string): { value?: unknown; problem?:
   switch (f.type) {
     case 'integer':
     case 'number': {
-      const n = Number(it.replaceAll(/[\s_]/g, ''))
-      if (it === '' || !Number.isFinite(n)) return { problem: t`A number is needed here.` }
+      const n = readTyped(it, isLabelNumber(f.path) ? undefined : f.unit)
+      if (n === null) return { problem: wanted(f.unit) }
       if (f.type === 'integer' && !Number.isSafeInteger(n)) return { problem: t`A whole number is needed here.` }
       return { value: n }
     }

@@ -2,6 +2,7 @@
 import { t } from '@lingui/core/macro'
 import type { Field } from '../api/types'
 import { at } from '../format/pointer'
+import { wanted } from '../format/typed'
 import { absent } from './value'
 
 export type Row = Record<string, unknown>
@@ -35,8 +36,10 @@ export function recordProblems(f: Pick<Field, 'items' | 'key'>, rows: Row[], pre
       else if (seen.has(v)) out.set(here + key.pointer, t`Another one has this already.`)
       seen.add(v)
     }
-    for (const i of f.items ?? []) if (isRecords(i)) {
-      for (const [p, text] of recordProblems(i, (at(row, i.pointer) as Row[] | undefined) ?? [], here + i.pointer)) out.set(p, text)
+    for (const i of f.items ?? []) {
+      if (isRecords(i)) for (const [p, text] of recordProblems(i, (at(row, i.pointer) as Row[] | undefined) ?? [], here + i.pointer)) out.set(p, text)
+      // What was typed and is no number stays as text, for its input to be marked.
+      else if ((i.type === 'integer' || i.type === 'number') && typeof at(row, i.pointer) === 'string') out.set(here + i.pointer, wanted(i.unit))
     }
   })
   return out

@@ -13,13 +13,14 @@ import { q } from '../api/queries'
 import type { Field, KindInfo } from '../api/types'
 import { put } from '../format/pointer'
 import { counted } from '../format/units'
-import { commonFields, editable, groupsOf, inOneInput, labelOf, parseValue } from '../kinds/fields'
+import { commonFields, editable, groupsOf, inOneInput, labelOf, parseValue, pointerLabel } from '../kinds/fields'
 import { filledRows, isRecords, recordProblems, type Row } from '../kinds/records'
 import { requestId } from '../parts/clipboard'
 import { RecordsEdit } from '../parts/RecordsEdit'
 import { ProblemPanel } from '../parts/States'
 import { Taken } from '../parts/Taken'
 import { say } from '../parts/toast'
+import { useFirstWrong } from '../parts/useFirstWrong'
 import css from './CreateResource.module.css'
 import { FieldInput } from './resource/FieldEdit'
 import { relate, type Alias, type One } from './resource/edges'
@@ -46,7 +47,9 @@ export function CreateResource({ kind, onClose, related, onMade }: Props) {
   const [address, setAddress] = useState('')
   const [reason, setReason] = useState('')
   const details = useDetails(kind)
-  const [error, setError] = useState<unknown>(null)
+  const answer = useAnswer()
+  const { error, setError, said, forget } = answer
+  const { form, refuse } = useFirstWrong()
   const [busy, setBusy] = useState(false)
   const [tried, setTried] = useState(false)
   const types = Object.keys(kind.ranks ?? {})
@@ -55,7 +58,10 @@ export function CreateResource({ kind, onClose, related, onMade }: Props) {
   const submit = async () => {
     const filled = details.read()
     setTried(true)
-    if (!filled || !name.trim()) return
+    if (!filled || !name.trim()) {
+      refuse()
+      return
+    }
     setBusy(true)
     setError(null)
     try {
@@ -83,25 +89,27 @@ export function CreateResource({ kind, onClose, related, onMade }: Props) {
     } catch (err) {
       setError(err)
       if (err instanceof Problem && [...err.fields.keys()].some((p) => details.holds(p))) details.show()
+      refuse()
       setBusy(false)
     }
   }
   return (
-    <Modal opened onClose={onClose} size={details.shown ? 'xl' : undefined} title={t`Add a ${kind.label.toLowerCase()} by hand`} closeButtonProps={{ 'aria-label': t`Close` }}>
-      <form className="stack" noValidate onSubmit={(e) => { e.preventDefault(); void submit() }}>
+    <Modal opened onClose={onClose} size={details.shown ? 'xl' : undefined} title={t`Add by hand: ${kind.label.toLowerCase()}`} closeButtonProps={{ 'aria-label': t`Close` }}>
+      <form ref={form} className="stack" noValidate onSubmit={(e) => { e.preventDefault(); void submit() }}>
         {related ? <p className="muted">{relationWords(related.alias.direction === 'in' ? 'out' : 'in', related.alias.verb)}: <bdi>{related.to.name || related.to.id}</bdi></p> : null}
-        <TextInput label={t`Name`} required error={tried && !name.trim() ? t`This is needed.` : undefined} value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
-        {place ? <TextInput label={place.type === 'array' ? t`Address` : labelOf(place)} value={address} onChange={(e) => setAddress(e.currentTarget.value)} /> : null}
+        <TextInput label={t`Name`} required error={tried && !name.trim() ? t`This is needed.` : said('/name')} value={name} onChange={(e) => { setName(e.currentTarget.value); forget('/name') }} data-autofocus />
+        {place ? <TextInput label={place.type === 'array' ? t`Address` : labelOf(place)} error={said(place.pointer)} value={address} onChange={(e) => { setAddress(e.currentTarget.value); forget(place.pointer) }} /> : null}
         <Taken kind={kind.name} name={name} address={address} datacenter={datacenter ?? ''} />
-        <Select label={t`Datacenter`} clearable data={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} value={datacenter} onChange={setDatacenter} />
+        <Select label={t`Datacenter`} clearable data={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} error={said('/datacenter')} value={datacenter} onChange={(v) => { setDatacenter(v); forget('/datacenter') }} />
         {types.length ? (
           <div className="row-n">
             <Select label={t`Identifier`} description={t`With one, discovery recognises the thing and adopts it.`} clearable data={types} value={identifierType} onChange={setIdentifierType} className="grow" />
           </div>
         ) : null}
-        {identifierType ? <TextInput label={identifierType} value={identifier} onChange={(e) => setIdentifier(e.currentTarget.value)} /> : null}
-        <Details details={details} kind={kind} except={place?.pointer} error={error} />
-        <Textarea label={t`Reason`} description={t`Kept in the audit trail.`} value={reason} onChange={(e) => setReason(e.currentTarget.value)} />
+        {identifierType ? <TextInput label={identifierType} error={said('/identifiers')} value={identifier} onChange={(e) => { setIdentifier(e.currentTarget.value); forget('/identifiers') }} /> : null}
+        <Details details={details} kind={kind} except={place?.pointer} answer={answer} />
+        <Textarea label={t`Reason`} description={t`Kept in the audit trail.`} value={reason} error={said('/reason')} onChange={(e) => { setReason(e.currentTarget.value); forget('/reason') }} />
+        {tried && (details.problems.size || !name.trim()) ? <p role="alert" className={css.wrong}>{wrongWords([...(name.trim() ? [] : [t`Name`]), ...[...details.problems.keys()].map((p) => pointerLabel(kind, p))])}</p> : null}
         {error ? <ProblemPanel error={error} compact /> : null}
         <div className="row">
           <Button type="submit" variant="filled" loading={busy}><Trans>Add</Trans></Button>
@@ -110,6 +118,38 @@ export function CreateResource({ kind, onClose, related, onMade }: Props) {
       </form>
     </Modal>
   )
+}
+
+/** What the collector refused, at the fields it names, until they are changed. */
+function useAnswer() {
+  const [error, setError] = useState<unknown>(null)
+  const [fields, setFields] = useState(new Map<string, string>())
+  return {
+    error,
+    answers: fields,
+    setError: (err: unknown) => { setError(err); setFields(err instanceof Problem ? err.fields : new Map()) },
+    said: (pointer: string) => [...fields].find(([p]) => within(p, pointer))?.[1],
+    forget: (pointer: string) => {
+      const left = without(fields, pointer)
+      if (left === fields) return
+      setFields(left)
+      // A refusal for the sake of fields is over with the last of them.
+      if (left.size === 0) setError(null)
+    },
+  }
+}
+
+const within = (pointer: string, field: string) => pointer === field || pointer.startsWith(field + '/')
+
+/** The same map where there is nothing to take out of it. */
+function without(said: Map<string, string>, field: string) {
+  const left = [...said].filter(([p]) => !within(p, field))
+  return left.length === said.size ? said : new Map(left)
+}
+
+const wrongWords = (labels: string[]) => {
+  const names = [...new Set(labels)].join(', ')
+  return t`Not added yet. Look at: ${names}.`
 }
 
 type Filled = { attributes?: Record<string, unknown>; common?: Record<string, unknown> }
@@ -126,8 +166,8 @@ function useDetails(kind: KindInfo) {
     shown, show: () => setShown(true), groups, texts, rows, problems,
     typed: all.filter((f) => (texts[f.pointer] ?? '').trim() !== '' || rows[f.pointer]?.length).length,
     holds: (pointer: string) => all.some((f) => pointer === f.pointer || pointer.startsWith(f.pointer + '/')),
-    setText: (pointer: string, text: string) => setTexts((was) => ({ ...was, [pointer]: text })),
-    setRows: (pointer: string, list: Row[]) => setRows((was) => ({ ...was, [pointer]: list })),
+    setText: (pointer: string, text: string) => { setTexts((was) => ({ ...was, [pointer]: text })); setProblems((was) => without(was, pointer)) },
+    setRows: (pointer: string, list: Row[]) => { setRows((was) => ({ ...was, [pointer]: list })); setProblems((was) => without(was, pointer)) },
     /** The document, or null where something is wrong, which is then said at its input. */
     read: (): Filled | null => {
       const wrong = new Map<string, string>()
@@ -153,21 +193,22 @@ function useDetails(kind: KindInfo) {
 /** What a provider alone can say ("aws.instance_type") is not asked of people. */
 const ofPeople = (kind: KindInfo, f: Field) => editable(f) && !f.sensitive && !kind.extensions?.some((e) => f.path.startsWith(e.provider + '.'))
 
-function Details({ details: d, kind, except, error }: { details: ReturnType<typeof useDetails>; kind: KindInfo; except: string | undefined; error: unknown }) {
+function Details({ details: d, kind, except, answer }: { details: ReturnType<typeof useDetails>; kind: KindInfo; except: string | undefined; answer: ReturnType<typeof useAnswer> }) {
   if (!d.shown) return <div><Button aria-expanded={false} onClick={d.show}><Trans>More details</Trans></Button>{d.typed ? <span className="muted"> {counted(d.typed, t`field filled`, t`fields filled`)}</span> : null}</div>
-  const said = (p: string) => d.problems.get(p) ?? (error instanceof Problem ? error.fields.get(p) : undefined)
+  const said = (p: string) => d.problems.get(p) ?? answer.said(p)
   return (
     <div className={css.details}>
       {d.groups.map((g) => (
         <fieldset key={g.title} className={css.group}>
           <legend>{g.title}</legend>
           <div className={css.inputs}>
-            {g.fields.filter((f) => !isRecords(f) && f.pointer !== except).map((f) => <FieldInput key={f.pointer} labelled kind={kind.name} field={f} text={d.texts[f.pointer] ?? ''} setText={(it) => d.setText(f.pointer, it)} error={said(f.pointer)} />)}
+            {g.fields.filter((f) => !isRecords(f) && f.pointer !== except).map((f) => <FieldInput key={f.pointer} labelled kind={kind.name} field={f} text={d.texts[f.pointer] ?? ''} setText={(it) => { d.setText(f.pointer, it); answer.forget(f.pointer) }} error={said(f.pointer)} />)}
           </div>
           {g.fields.filter(isRecords).map((f) => (
             <fieldset key={f.pointer} className={css.group}>
               <legend>{labelOf(f)}</legend>
-              <RecordsEdit field={f} rows={d.rows[f.pointer] ?? []} onChange={(list) => d.setRows(f.pointer, list)} problems={d.problems} prefix={f.pointer} />
+              <RecordsEdit field={f} rows={d.rows[f.pointer] ?? []} onChange={(list) => { d.setRows(f.pointer, list); answer.forget(f.pointer) }} problems={new Map([...answer.answers, ...d.problems])} prefix={f.pointer} />
+              {said(f.pointer) ? <p role="alert" className={css.wrong}>{said(f.pointer)}</p> : null}
             </fieldset>
           ))}
         </fieldset>

@@ -9,7 +9,9 @@ import type { Field } from '../api/types'
 import { at, put } from '../format/pointer'
 import { human } from '../format/text'
 import { labelOf } from '../kinds/fields'
+import { isLabelNumber } from '../format/units'
 import { isRecords, type Row } from '../kinds/records'
+import { QuantityInput } from './QuantityInput'
 import css from './RecordsEdit.module.css'
 
 interface Props {
@@ -82,7 +84,8 @@ function Input({ field: f, value, error, needed, autoFocus, onChange }: { field:
       return <Select {...common} clearable data={[{ value: 'true', label: t`yes` }, { value: 'false', label: t`no` }]} value={typeof value === 'boolean' ? String(value) : null} onChange={(v) => onChange(v ? v === 'true' : undefined)} />
     case 'integer':
     case 'number':
-      return <NumberInput {...common} suffix={f.unit ? ` ${f.unit}` : ''} allowDecimal={f.type === 'number'} hideControls value={typeof value === 'number' ? value : ''} onChange={(v) => onChange(v === '' ? undefined : Number(v))} />
+      if (f.unit && !isLabelNumber(f.path)) return <QuantityInput {...common} unit={f.unit} value={value} onChange={onChange} />
+      return <NumberInput {...common} allowDecimal={f.type === 'number'} hideControls value={typeof value === 'number' ? value : ''} onChange={(v) => onChange(v === '' ? undefined : Number(v))} />
     case 'array':
       return <TagsInput {...common} placeholder={t`Type one, then Enter`} acceptValueOnBlur value={Array.isArray(value) ? value.map(String) : []} onChange={(v) => onChange(v.length ? v : undefined)} />
     default:

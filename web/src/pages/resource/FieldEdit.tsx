@@ -12,9 +12,12 @@ import { q } from '../../api/queries'
 import type { Field, KindInfo, Resource } from '../../api/types'
 import { at } from '../../format/pointer'
 import { human } from '../../format/text'
+import { carried, writeTyped } from '../../format/typed'
+import { isLabelNumber } from '../../format/units'
 import { labelOf, parseValue } from '../../kinds/fields'
 import { filledRows, isRecords, recordProblems, type Row } from '../../kinds/records'
 import { absent, valueText } from '../../kinds/value'
+import { Understood, withUnit } from '../../parts/QuantityInput'
 import { RecordsEdit } from '../../parts/RecordsEdit'
 import { ProblemPanel } from '../../parts/States'
 import { Taken } from '../../parts/Taken'
@@ -32,11 +35,16 @@ interface Props {
   refresh: () => void
 }
 
-const asText = (v: unknown, f: Field) => (absent(v) ? '' : Array.isArray(v) ? v.join('\n') : f.type === 'time' && typeof v === 'string' ? v.slice(0, 10) : String(v))
+const asText = (v: unknown, f: Field) => (absent(v) ? '' : Array.isArray(v) ? v.join('\n') : f.type === 'time' && typeof v === 'string' ? v.slice(0, 10) : typeof v === 'number' ? writeTyped(v, unitOf(f)) : String(v))
+
+/** What a number of the field is counted in; names made of digits are counted in nothing. */
+const unitOf = (f: Field) => (isLabelNumber(f.path) ? undefined : f.unit)
 
 export function FieldEdit({ r, field, value, curated, onDone, refresh }: Props) {
   const client = useQueryClient()
   const records = isRecords(field)
+  // Whether something discovered lies beneath what people set.
+  const beneath = curated && !absent(r.provenance?.[field.pointer]?.discovered)
   const [text, setText] = useState(() => (records ? '' : asText(value, field)))
   const [rows, setRows] = useState<Row[]>(() => (records && Array.isArray(value) ? (value as Row[]) : []))
   const [base] = useState({ version: r.version, value })
@@ -79,7 +87,12 @@ export function FieldEdit({ r, field, value, curated, onDone, refresh }: Props) 
       return
     }
     if (text.trim() === '' && field.type !== 'array') {
-      void send(curated ? { reset: [field.pointer] } : { set: { [field.pointer]: null } }, onVersion)
+      // Nothing is left without a name: what people named has none beneath.
+      if (field.pointer === '/name' && !beneath) {
+        setWrong(t`This is needed.`)
+        return
+      }
+      void send(beneath ? { reset: [field.pointer] } : { set: { [field.pointer]: null } }, onVersion)
       return
     }
     const { value: parsed, problem } = parseValue(field, text)
@@ -110,8 +123,8 @@ export function FieldEdit({ r, field, value, curated, onDone, refresh }: Props) 
         <div className="row">
           <Button type="submit" variant="filled" loading={busy}><Trans>Save</Trans></Button>
           <Button onClick={onDone}><Trans>Cancel</Trans></Button>
-          {curated && !absent(r.provenance?.[field.pointer]?.discovered) ? <span className="muted"><Trans>discovered: <Foreign text={valueText(r.provenance?.[field.pointer]?.discovered, field)} max={60} /></Trans></span> : null}
-          {curated ? <Button onClick={() => void send({ reset: [field.pointer] }, version)}><Trans>Back to what is discovered</Trans></Button> : null}
+          {beneath ? <span className="muted"><Trans>discovered: <Foreign text={valueText(r.provenance?.[field.pointer]?.discovered, field)} max={60} /></Trans></span> : null}
+          {beneath ? <Button onClick={() => void send({ reset: [field.pointer] }, version)}><Trans>Back to what is discovered</Trans></Button> : null}
         </div>
       )}
       {error ? <ProblemPanel error={error} compact /> : null}
@@ -121,7 +134,8 @@ export function FieldEdit({ r, field, value, curated, onDone, refresh }: Props) 
 
 /** For a fact that is being edited, where its label stands beside it, or `labelled` in a form. */
 export function FieldInput({ kind, field, text, setText, error, labelled = false }: { kind: string; field: Field; text: string; setText: (it: string) => void; error: string | undefined; labelled?: boolean }) {
-  const label = labelOf(field)
+  const unit = unitOf(field)
+  const label = labelled ? withUnit(labelOf(field), unit) : labelOf(field)
   const options = useQuery(q.options())
   const offered = options.data?.items.find((l) => l.fields.includes(field.pointer) || l.fields.includes(kind + field.pointer))?.values
   const common = labelled ? { label, error } : { 'aria-label': label, autoFocus: true, error }
@@ -138,9 +152,9 @@ export function FieldInput({ kind, field, text, setText, error, labelled = false
     <TextInput
       {...common}
       type={field.type === 'time' ? 'date' : 'text'}
-      inputMode={field.type === 'integer' || field.type === 'number' ? 'decimal' : undefined}
-      rightSection={field.unit ? <span className="muted">{field.unit}</span> : undefined}
-      rightSectionWidth={field.unit ? 60 : undefined}
+      inputMode={(field.type === 'integer' || field.type === 'number') && !unit ? 'decimal' : undefined}
+      {...(!labelled && unit && !carried(unit) ? { rightSection: <span className="muted">{unit}</span>, rightSectionWidth: 60 } : {})}
+      inputContainer={(input) => <>{input}<Understood text={text} unit={unit} /></>}
       value={text}
       onChange={(e) => setText(e.currentTarget.value)}
     />
