@@ -50,6 +50,7 @@ func newRightsWorld(t *testing.T, withHidden bool) *rightsWorld {
 	w.user("reader1", access.RoleNone)
 	w.grant("user:reader1", access.RightRead, access.Target{Kind: access.KindDatacenter, ID: w.open.datacenter})
 	w.cookie = w.signIn("reader1")
+	w.ask(w.admin, "PUT", "/api/v1/option-lists/environment", map[string]any{"values": []string{"everybodys"}}).is(200)
 	return w
 }
 
@@ -106,7 +107,6 @@ func (w *rightsWorld) plant() {
 	team := documentOf[rest.Team](w.ask(w.admin, "POST", "/api/v1/teams", map[string]any{"name": marked + "-team", "members": []any{}}).is(201))
 	g := w.grant("team:"+team.ID, access.RightWrite, access.Target{Kind: access.KindDatacenter, ID: w.hidden.datacenter, Name: marked})
 	w.user(marked+"-user", access.RoleReader)
-	w.ask(w.admin, "PUT", "/api/v1/option-lists/environment", map[string]any{"values": []string{marked}})
 	w.ask(w.admin, "POST", "/api/v1/import-mappings", map[string]any{"name": marked, "kind": "server", "columns": []any{map[string]any{"column": "a", "field": "name"}}})
 	op := documentOf[rest.List[rest.Operation]](w.ask(w.admin, "GET", "/api/v1/operations", nil).is(200))
 	w.others = map[string]string{"/teams/": team.ID, "/grants/": g.ID, "/users/": marked + "-user", "/operations/": op.Items[0].ID}
@@ -443,6 +443,16 @@ func TestWritesNeedARightToWrite(t *testing.T) {
 
 // TestUnknownFieldsAreRefused sends every operation that takes a document one with a field that nobody declared, and with fields that are
 // the collector's to decide.
+func TestFormsOfWhoMayWriteByAGrantHaveTheirChoices(t *testing.T) {
+	w := newRightsWorld(t, true)
+	lists := documentOf[rest.List[rest.OptionList]](w.ask("", "GET", "/api/v1/option-lists", nil, "Cookie", w.cookie).is(200))
+	i := slices.IndexFunc(lists.Items, func(l rest.OptionList) bool { return l.Name == "environment" })
+	if i < 0 || !slices.Equal(lists.Items[i].Values, []string{"everybodys"}) {
+		t.Errorf("%+v", lists.Items)
+	}
+	w.ask("", "PUT", "/api/v1/option-lists/environment", map[string]any{"values": []string{"mine"}}, "Cookie", w.cookie, "X-Maestro-CSRF", "1").problem(403)
+}
+
 func TestUnknownFieldsAreRefused(t *testing.T) {
 	w := newRightsWorld(t, false)
 	asked := 0

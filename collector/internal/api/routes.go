@@ -254,7 +254,8 @@ func (s *Server) inventoryRoutes() {
 		summary: "Earlier versions of the rules, newest first; put one again to go back"}, s.listMappings)
 	handle(s, route{method: "GET", path: "/mapping/compliance", id: "list-tag-compliance", tag: tag, action: access.ReadSettings,
 		summary: "How the tag policy is kept, by requirement and kind"}, s.listCompliance)
-	handle(s, route{method: "GET", path: "/option-lists", id: "list-option-lists", tag: tag, action: access.ReadSettings,
+	// Whoever may write on one thing by a grant fills the same forms, so the lists are no secret within the tenant.
+	handle(s, route{method: "GET", path: "/option-lists", id: "list-option-lists", tag: tag, action: access.Read,
 		summary: "What forms offer for fields whose values are one's own"}, s.listOptions)
 	handle(s, route{method: "PUT", path: "/option-lists/{name}", id: "put-option-list", tag: tag, action: access.ManageOptions,
 		summary: "Say what a list offers"}, s.putOptions)
