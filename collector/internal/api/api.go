@@ -126,7 +126,7 @@ func (s *Server) build() {
 		OpenAPI:       s.doc,
 		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
 		DefaultFormat: "application/json",
-		Transformers:  []huma.Transformer{plainProblem, chosenFields},
+		Transformers:  []huma.Transformer{plainProblem, localized, chosenFields},
 	})
 	s.api.UseMiddleware(s.gate)
 	s.routes()

@@ -9,6 +9,7 @@ import (
 	"maestro.internal/collector/internal/access"
 	"maestro.internal/collector/internal/approval"
 	"maestro.internal/collector/internal/inventory"
+	"maestro.internal/collector/internal/words"
 	"maestro.internal/internal/rest"
 )
 
@@ -56,10 +57,10 @@ func (s *Server) teamNames(ctx context.Context, c access.Caller) (map[string]str
 	return names, nil
 }
 
-func approvalDocument(v *approval.View, teams map[string]string) rest.Approval {
-	d := rest.Approval{ID: v.ID, Kind: string(v.Kind), State: string(v.State), Title: v.Title, Subject: v.Key, Count: v.Count, RequestedBy: v.RequestedBy,
+func approvalDocument(in words.Language, v *approval.View, teams map[string]string) rest.Approval {
+	d := rest.Approval{ID: v.ID, Kind: string(v.Kind), State: string(v.State), Title: in.Say(v.Title), Subject: v.Key, Count: v.Count, RequestedBy: v.RequestedBy,
 		RequestedAt: v.RequestedAt, Reason: v.Reason, ExpiresAt: v.ExpiresAt, Needed: v.Needed, Approvals: v.Approvals(), MayDecide: v.WhyNot == nil,
-		Settled: v.Settled, EndedAt: v.EndedAt, Problem: v.Problem, Operation: v.Operation}
+		Settled: v.Settled, EndedAt: v.EndedAt, Problem: in.Say(v.Problem), Operation: v.Operation}
 	for _, r := range v.Refs {
 		d.Refs = append(d.Refs, rest.Ref{ID: r.ID, Name: r.Name, Kind: r.Kind})
 	}
@@ -89,7 +90,7 @@ func approvalDocument(v *approval.View, teams map[string]string) rest.Approval {
 		}
 	}
 	if v.WhyNot != nil {
-		d.WhyNot = sentence(v.WhyNot.Error())
+		d.WhyNot = in.Say(sentence(v.WhyNot.Error()))
 	}
 	return d
 }
@@ -111,7 +112,7 @@ func (s *Server) listApprovals(ctx context.Context, c access.Caller, in *ListIn)
 	}
 	items := make([]rest.Approval, 0, len(found.Items))
 	for i := range found.Items {
-		items = append(items, approvalDocument(&found.Items[i], teams))
+		items = append(items, approvalDocument(languageOf(ctx), &found.Items[i], teams))
 	}
 	return listOf(items, question, found.Next, found.Total, found.More)
 }
@@ -124,7 +125,7 @@ func (s *Server) oneApproval(ctx context.Context, c access.Caller, v *approval.V
 	if err != nil {
 		return nil, err
 	}
-	return &out[rest.Approval]{Body: approvalDocument(v, teams)}, nil
+	return &out[rest.Approval]{Body: approvalDocument(languageOf(ctx), v, teams)}, nil
 }
 
 func (s *Server) getApproval(ctx context.Context, c access.Caller, in *idIn) (*out[rest.Approval], error) {

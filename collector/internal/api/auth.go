@@ -164,7 +164,7 @@ func (s *Server) refuse(ctx huma.Context, err error) {
 }
 
 // writeProblem answers outside of huma.
-func writeProblem(w http.ResponseWriter, _ *http.Request, err error) {
+func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	var p *problemError
 	if !errors.As(err, &p) {
 		p = problem(http.StatusInternalServerError, "The collector could not do this.")
@@ -175,7 +175,7 @@ func writeProblem(w http.ResponseWriter, _ *http.Request, err error) {
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
 	// The client is gone when this cannot be written, and nobody else is to be told.
-	_ = json.NewEncoder(w).Encode(p.Problem)
+	_ = json.NewEncoder(w).Encode(inLanguage(languageOf(r.Context()), p.Problem))
 }
 
 func crossSiteProblem() *problemError {

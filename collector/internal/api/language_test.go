@@ -6,6 +6,7 @@ import (
 	"mime"
 	"mime/quotedprintable"
 	"net"
+	"net/http"
 	netmail "net/mail"
 	"strings"
 	"testing"
@@ -115,5 +116,41 @@ func TestTheFirstSignInSettlesTheLanguage(t *testing.T) {
 	w.ask("", "POST", "/api/v1/session", rest.SignIn{Username: "ana", Password: password}, "Accept-Language", "en").is(200)
 	if u := documentOf[rest.User](w.ask(w.admin, "GET", "/api/v1/users/ana", nil).is(200)); u.Language != "pt" {
 		t.Errorf("%+v", u)
+	}
+}
+
+// What the collector refuses is said in the language of the page, with the places, values and codes that programs go by as they are; who asks
+// for none, or for another, gets English.
+func TestProblemsAreInTheLanguageOfThePage(t *testing.T) {
+	w := newRightsWorld(t, false)
+	for name, tt := range map[string]struct {
+		method, path, cookie string
+		body                 any
+		header               [2]string
+		status               int
+		detail, message      string
+	}{
+		"no such thing":    {method: "GET", path: "/connections/none", cookie: w.cookie, status: 404, detail: "Não encontrado: conexão. Não existe ou você não pode ver."},
+		"no right":         {method: "GET", path: "/users", cookie: w.cookie, status: 403, detail: "Sua função (none) não permite isto. Um administrador pode fazê-lo ou dar a você o direito."},
+		"nobody":           {method: "GET", path: "/users", status: 401, detail: "Entre ou envie um token da API como Authorization: Bearer mst_..."},
+		"a wrong password": {method: "POST", path: "/session", body: rest.SignIn{Username: "nobody", Password: "x"}, status: 401, detail: "Usuário ou senha errados."},
+		"a link":           {method: "POST", path: "/session/link", body: rest.LinkUse{Token: "x"}, status: 404, detail: "Este link não funciona: foi usado, expirou, foi feito um mais novo ou não foi copiado inteiro. Peça outro."},
+		"a filter":         {method: "GET", path: "/resources/server?filter=nmae+%3D+x", cookie: w.cookie, status: 400, detail: `Não há campo "nmae" aqui.`, message: `filter: character 1: não há campo "nmae" aqui; did you mean name?`},
+		"a field":          {method: "PUT", path: "/session/profile", cookie: w.cookie, body: rest.ProfileWrite{Email: "x"}, status: 422, detail: "email: não é um endereço de e-mail.", message: "não é um endereço de e-mail"},
+		"what is missing":  {method: "PUT", path: "/session/language", cookie: w.cookie, body: map[string]any{}, status: 422, detail: "Precisa de um valor para language.", message: "precisa de um valor para language"},
+		"no version":       {method: "PUT", path: "/subscriptions/x", cookie: w.cookie, body: rest.SubscriptionWrite{Name: "x", Event: "runs"}, status: 428, detail: "Envie If-Match com a versão que você editou, como estava no ETag.", message: "está faltando"},
+	} {
+		header := []string{"Accept-Language", "pt", "X-Maestro-CSRF", "1"}
+		if tt.cookie != "" {
+			header = append(header, "Cookie", tt.cookie)
+		}
+		p := documentOf[rest.Problem](w.ask("", tt.method, "/api/v1"+tt.path, tt.body, header...).is(tt.status))
+		if p.Detail != tt.detail || tt.message != "" && (len(p.Errors) == 0 || p.Errors[0].Message != tt.message) {
+			t.Errorf("%s: %+v", name, p)
+		}
+		header[1] = "de, fr;q=0.5"
+		if p := documentOf[rest.Problem](w.ask("", tt.method, "/api/v1"+tt.path, tt.body, header...).is(tt.status)); p.Detail == tt.detail || p.Title != http.StatusText(tt.status) {
+			t.Errorf("%s: in English %+v", name, p)
+		}
 	}
 }

@@ -138,9 +138,9 @@ func userDocument(u access.User) rest.User {
 		Factor: u.SecondFactor, Providers: u.Providers, CreatedAt: u.CreatedAt, LinkUntil: u.LinkUntil, Version: u.Version}
 }
 
-func (s *Server) linkDocument(l access.Link) rest.UserLink {
+func (s *Server) linkDocument(ctx context.Context, l access.Link) rest.UserLink {
 	return rest.UserLink{Purpose: l.Purpose, Link: strings.TrimRight(s.opt.PublicURL, "/") + access.LinkPath + l.Token.Reveal(), ExpiresAt: l.ExpiresAt,
-		Mailed: l.Mailed, MailProblem: l.MailProblem}
+		Mailed: l.Mailed, MailProblem: languageOf(ctx).Say(l.MailProblem)}
 }
 
 func (s *Server) listUsers(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.User]], error) {
@@ -176,7 +176,7 @@ func (s *Server) createUser(ctx context.Context, c access.Caller, in *bodyIn[res
 	if err := s.opt.Pictures.Forget(ctx, c.Tenant, userOwner(u.Username)); err != nil {
 		return nil, err
 	}
-	return &out[rest.UserInvited]{Body: rest.UserInvited{User: userDocument(u), Link: s.linkDocument(link)}}, nil
+	return &out[rest.UserInvited]{Body: rest.UserInvited{User: userDocument(u), Link: s.linkDocument(ctx, link)}}, nil
 }
 
 func (s *Server) updateUser(ctx context.Context, c access.Caller, in *putUserIn) (*versioned[rest.User], error) {
@@ -207,7 +207,7 @@ func (s *Server) giveLink(ctx context.Context, c access.Caller, in *UserIn) (*ou
 	if err != nil {
 		return nil, orNotFound(err, "user")
 	}
-	return &out[rest.UserLink]{Body: s.linkDocument(link)}, nil
+	return &out[rest.UserLink]{Body: s.linkDocument(ctx, link)}, nil
 }
 
 func (s *Server) sessionList(in *ListIn, sessions []access.SessionInfo, err error) (*out[rest.List[rest.SessionInfo]], error) {

@@ -63,16 +63,16 @@ func (t terms) set(e filter.Expr) error {
 	case filter.Compare:
 		return t.compare(e)
 	case filter.In:
-		return t.refuse("several are called so: say the id of one " + e.Field.String())
+		return t.refuse(fmt.Sprintf("several are called so: say the id of one %s", e.Field))
 	}
-	return t.refuse("only conditions joined by AND are understood here: " + t.understood())
+	return t.refuse(fmt.Sprintf("only conditions joined by AND are understood here: %s", t.understood()))
 }
 
 func (t terms) compare(e filter.Compare) error {
 	name := e.Field.String()
 	text, ok := e.Value.(string)
 	if !ok {
-		return t.refuse(name + " compares with text")
+		return t.refuse(fmt.Sprintf("%s compares with text", name))
 	}
 	if name == atName && t.from != nil {
 		at, err := time.Parse(store.TimeLayout, text)
@@ -94,10 +94,10 @@ func (t terms) compare(e filter.Compare) error {
 		into, e.Op = t.not[name], filter.Eq
 	}
 	if into == nil || e.Op != filter.Eq {
-		return t.refuse(name + " compares with = here")
+		return t.refuse(fmt.Sprintf("%s compares with = here", name))
 	}
 	if *into != "" && *into != text {
-		return t.refuse(name + " can have one value")
+		return t.refuse(fmt.Sprintf("%s can have one value", name))
 	}
 	*into = text
 	return nil

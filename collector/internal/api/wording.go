@@ -43,15 +43,20 @@ func inWords(finding string) string {
 	return finding
 }
 
-// ofField says what is wrong with a field, given as a location ("body.settings.url"), a pointer ("/settings/url") or a name.
-func ofField(location, wrong string) string {
+// fieldOf is the name of a field, given as a location ("body.settings.url"), a pointer ("/settings/url") or a name.
+func fieldOf(location string) string {
 	name := location
 	for _, part := range []string{"body", "query", "path", "header"} {
 		if rest, ok := strings.CutPrefix(location, part); ok && (rest == "" || rest[0] == '.') {
 			name = rest
 		}
 	}
-	name = strings.ReplaceAll(strings.Trim(name, "./"), "/", ".")
+	return strings.ReplaceAll(strings.Trim(name, "./"), "/", ".")
+}
+
+// ofField says what is wrong with a field.
+func ofField(location, wrong string) string {
+	name := fieldOf(location)
 	switch word, _, _ := strings.Cut(wrong, " "); {
 	case name == "" && location == "body" && word == "needs":
 		return "the body " + wrong

@@ -76,7 +76,7 @@ func (s *Service) Notifications(ctx context.Context, as Person, q Query) (*Page,
 	if err := s.reduce(ctx, as, notices...); err != nil {
 		return nil, err
 	}
-	ways, err := s.waysOf(ctx, as.Tenant, found.Rows)
+	ways, err := s.waysOf(ctx, as, found.Rows)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +172,7 @@ func (s *Service) Again(ctx context.Context, as Person, id string) error {
 	return s.write(ctx, ops...)
 }
 
-func (s *Service) waysOf(ctx context.Context, tenant string, rows []store.Row) (map[string][]rest.NotificationDelivery, error) {
+func (s *Service) waysOf(ctx context.Context, as Person, rows []store.Row) (map[string][]rest.NotificationDelivery, error) {
 	ids := filter.In{Field: text("notice")}
 	for _, row := range rows {
 		ids.Values = append(ids.Values, row.ID)
@@ -181,9 +181,9 @@ func (s *Service) waysOf(ctx context.Context, tenant string, rows []store.Row) (
 	if len(rows) == 0 {
 		return out, nil
 	}
-	err := store.Each(ctx, s.opt.Store, store.Query{Table: tDeliveries, Tenant: tenant, Where: ids}, func(row store.Row) error {
+	err := store.Each(ctx, s.opt.Store, store.Query{Table: tDeliveries, Tenant: as.Tenant, Where: ids}, func(row store.Row) error {
 		d, err := decode[delivery](row)
-		out[d.Notice] = append(out[d.Notice], rest.NotificationDelivery{Channel: d.Channel, State: d.State, Attempts: d.Attempts, NextAt: d.NextAt.Time, Error: d.Error})
+		out[d.Notice] = append(out[d.Notice], rest.NotificationDelivery{Channel: d.Channel, State: d.State, Attempts: d.Attempts, NextAt: d.NextAt.Time, Error: as.Language.Say(d.Error)})
 		return err
 	})
 	return out, err

@@ -74,7 +74,7 @@ func (s *Service) Subscriptions(ctx context.Context, as Person) ([]rest.Subscrip
 			return err
 		}
 		v := d.view(row)
-		v.Problem = s.problem(ctx, as, d)
+		v.Problem = as.Language.Say(s.problem(ctx, as, d))
 		out = append(out, v)
 		return nil
 	})
@@ -101,7 +101,7 @@ func (s *Service) Subscription(ctx context.Context, as Person, id string) (rest.
 		return rest.Subscription{}, err
 	}
 	v := d.view(row)
-	v.Problem = s.problem(ctx, as, d)
+	v.Problem = as.Language.Say(s.problem(ctx, as, d))
 	return v, nil
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // The catalogue has what the collector says in English, as it stands in its code (with %s and the like for what is filled in),
-// and how it is said in Portuguese: {1} is the first thing filled in, {1:word} too, but looked up as a word. Keys are found
+// and how it is said in Portuguese: {1} is the first thing filled in, {1:word} looks it up as a word, {1:said} as a text. Keys are found
 // in the code by a test, and the code's texts among the keys.
 //
 //go:embed pt.json
@@ -94,24 +94,27 @@ func (l Language) Say(english string) string {
 	if c == nil || english == "" || len(english) > longestText {
 		return english
 	}
-	if said, ok := c.say(english); ok {
-		return said
-	}
-	// The same as the beginning of a sentence, or as a sentence: what is not one in the code is made one on its way out.
-	bare := strings.TrimSuffix(english, ".")
-	for _, text := range []string{bare, lower(bare)} {
-		if said, ok := c.say(text); ok {
-			return upper(said) + english[len(bare):]
-		}
-	}
-	return english
+	return c.sentence(english)
 }
 
-var gaps = regexp.MustCompile(`\{(\d)(:word)?\}`)
+// sentence looks up a text as it stands, and as one that became a sentence on its way out; what has most of its own is meant.
+func (c *catalogue) sentence(english string) string {
+	said, most := c.say(english)
+	bare := strings.TrimSuffix(english, ".")
+	for _, text := range []string{bare, lower(bare)} {
+		if s, own := c.say(text); own > most {
+			said, most = upper(s)+english[len(bare):], own
+		}
+	}
+	return said
+}
 
-func (c *catalogue) say(english string) (string, bool) {
+var gaps = regexp.MustCompile(`\{(\d)(:word|:said)?\}`)
+
+// say looks a text up, and says how much of it is of the catalogue's own and not filled in; 0 is a text that is not there.
+func (c *catalogue) say(english string) (said string, own int) {
 	if said, ok := c.texts[english]; ok {
-		return said, true
+		return said, len(english)
 	}
 	for _, f := range c.forms {
 		with := f.found.FindStringSubmatch(english)
@@ -123,13 +126,17 @@ func (c *catalogue) say(english string) (string, bool) {
 			if n >= len(with) {
 				return ""
 			}
-			if word, ok := c.texts[with[n]]; ok && strings.HasSuffix(gap, ":word}") {
-				return word
+			text := with[n]
+			switch word, known := c.texts[text]; {
+			case known && strings.HasSuffix(gap, ":word}"):
+				text = word
+			case strings.HasSuffix(gap, ":said}"):
+				text = c.sentence(text)
 			}
-			return with[n]
-		}), true
+			return text
+		}), f.literal
 	}
-	return "", false
+	return english, 0
 }
 
 func upper(s string) string { return first(s, unicode.ToUpper) }
