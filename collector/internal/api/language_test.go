@@ -135,7 +135,7 @@ func TestProblemsAreInTheLanguageOfThePage(t *testing.T) {
 		"nobody":           {method: "GET", path: "/users", status: 401, detail: "Entre ou envie um token da API como Authorization: Bearer mst_..."},
 		"a wrong password": {method: "POST", path: "/session", body: rest.SignIn{Username: "nobody", Password: "x"}, status: 401, detail: "Usuário ou senha errados."},
 		"a link":           {method: "POST", path: "/session/link", body: rest.LinkUse{Token: "x"}, status: 404, detail: "Este link não funciona: foi usado, expirou, foi feito um mais novo ou não foi copiado inteiro. Peça outro."},
-		"a filter":         {method: "GET", path: "/resources/server?filter=nmae+%3D+x", cookie: w.cookie, status: 400, detail: `Não há campo "nmae" aqui.`, message: `filter: character 1: não há campo "nmae" aqui; did you mean name?`},
+		"a filter":         {method: "GET", path: "/resources/server?filter=namex+%3D+x", cookie: w.cookie, status: 400, detail: `Não há campo "namex" aqui.`, message: `filter: character 1: não há campo "namex" aqui; did you mean name?`},
 		"a field":          {method: "PUT", path: "/session/profile", cookie: w.cookie, body: rest.ProfileWrite{Email: "x"}, status: 422, detail: "email: não é um endereço de e-mail.", message: "não é um endereço de e-mail"},
 		"what is missing":  {method: "PUT", path: "/session/language", cookie: w.cookie, body: map[string]any{}, status: 422, detail: "Precisa de um valor para language.", message: "precisa de um valor para language"},
 		"no version":       {method: "PUT", path: "/subscriptions/x", cookie: w.cookie, body: rest.SubscriptionWrite{Name: "x", Event: "runs"}, status: 428, detail: "Envie If-Match com a versão que você editou, como estava no ETag.", message: "está faltando"},

@@ -197,7 +197,7 @@ func TestSay(t *testing.T) {
 		"May not be empty.": "Não pode ficar vazio.",
 		"May have at most 200 bytes and no control characters.": "Pode ter no máximo 200 bytes e nenhum caractere de controle.",
 		"Remove 3 of 10 server of the \"best\" of vcenter":      "Remover 3 de 10 servidor de the \"best\" of vcenter",
-		`there is no field "nmae" here`:                         `não há campo "nmae" aqui`,
+		`there is no field "namex" here`:                        `não há campo "namex" aqui`,
 		`There is an account "a\"b {1} %s" here that is not linked to this sign-in. Whoever has its password links it under the account menu; an administrator can help.`: `Há aqui uma conta "a\"b {1} %s" que não está vinculada a esta entrada. Quem tem a senha dela a vincula no menu da conta; um administrador pode ajudar.`,
 		"what a provider said":     "what a provider said",
 		"":                         "",
