@@ -9,6 +9,7 @@ import { api } from '../api/client'
 import { Problem } from '../api/problem'
 import { q } from '../api/queries'
 import type { Profile } from '../api/types'
+import { Confirm } from '../parts/Confirm'
 import { State } from '../parts/marks'
 import { NewPassword } from '../parts/NewPassword'
 import { Page, Panel } from '../parts/Page'
@@ -31,7 +32,7 @@ export default function Account() {
         <>
           <Person key={profile.data.version} profile={profile.data} />
           <Picture />
-          <Providers linked={profile.data.providers?.length ?? 0} />
+          <Providers profile={profile.data} />
           {profile.data.has_password ? <Password username={profile.data.username} /> : null}
           <Factor profile={profile.data} />
           <Sessions />
@@ -78,17 +79,33 @@ function Person({ profile }: { profile: Profile }) {
   )
 }
 
-function Providers({ linked }: { linked: number }) {
+function Providers({ profile }: { profile: Profile }) {
+  const client = useQueryClient()
   const ways = useQuery(q.ways())
+  const [leaving, setLeaving] = useState<{ id: string; name: string } | null>(null)
   if (!ways.data?.providers.length) return null
+  const linked = ways.data.providers.filter((p) => profile.providers?.includes(p.id))
   const said = meaning(word())
   return (
     <Panel title={t`Sign-in with a provider`}>
       <div className="stack-s">
-        <p>{linked ? t`Your account is linked: the provider signs you in, without a password of Maestro.` : t`Link your account, and the provider signs you in without a password of Maestro.`}</p>
-        {said ? <p role="status">{said}</p> : null}
-        {linked ? null : <div className="row"><ProviderButtons link /></div>}
+        <p>{linked.length ? t`Your account is linked: the provider signs you in, without a password of Maestro.` : t`Link your account, and the provider signs you in without a password of Maestro.`}</p>
+        {said && !(word() === 'linked' && !linked.length) ? <p role="status">{said}</p> : null}
+        {linked.length && !profile.has_password ? <p className="muted"><Trans>It is the only way in which you sign in, so the link stays until you have a password: an administrator can give you a link to set one.</Trans></p> : null}
+        <div className="row">
+          {linked.length ? (profile.has_password ? linked.map((p) => <Button key={p.id} onClick={() => setLeaving(p)}>{t`Unlink ${p.name}`}</Button>) : null) : <ProviderButtons link />}
+        </div>
       </div>
+      {leaving ? (
+        <Confirm title={t`Unlink ${leaving.name}`} verb={t`Unlink`} danger onClose={() => setLeaving(null)} onConfirm={async () => {
+          await api.delete('/api/v1/session/providers/{id}', { path: { id: leaving.id } })
+          await client.invalidateQueries({ queryKey: q.profile().queryKey })
+          void client.invalidateQueries({ queryKey: ['sessions'] })
+          say(t`${leaving.name} is unlinked from your account`)
+        }}>
+          <p><Trans>It signs you in no more, and you leave the teams that it put you into. Your other sessions that began with it end. You can link it again.</Trans></p>
+        </Confirm>
+      ) : null}
     </Panel>
   )
 }
