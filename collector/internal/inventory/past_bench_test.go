@@ -11,7 +11,7 @@ import (
 )
 
 // BenchmarkListOfThePast is pages of 50 as of a moment since which half of 10,000 servers (MAESTRO_BENCH_RESOURCES) changed: its price is that of what
-// changed. The same page of today is beside it.
+// changed. The same page of today is beside it, and the same of the past where more changed on both sides than is held, so that the changes are gone through.
 func BenchmarkListOfThePast(b *testing.B) {
 	s, c, n := benchService(b, 10_000)
 	a := newAgent(s, "a", 1)
@@ -34,11 +34,14 @@ func BenchmarkListOfThePast(b *testing.B) {
 	}
 	push(items)
 	c.add(time.Hour)
+	through := walking(s)
 	for _, ask := range []struct {
 		name string
+		s    *Service
 		at   time.Time
 		text string
-	}{{"today", time.Time{}, ""}, {"past", before, ""}, {"past, filtered", before, `memory_bytes > 4`}, {"past, by word", before, "payments"}} {
+	}{{"today", s, time.Time{}, ""}, {"past", s, before, ""}, {"past, filtered", s, before, `memory_bytes > 4`}, {"past, by word", s, before, "payments"},
+		{"gone through", through, before, ""}, {"gone through, filtered", through, before, `memory_bytes > 4`}, {"gone through, by word", through, before, "payments"}} {
 		b.Run(ask.name, func(b *testing.B) {
 			q := ListQuery{Kind: "server", AsOf: ask.at, Limit: 50, Order: []store.Order{{Field: text("name")}}}
 			if ask.text != "" {
@@ -51,7 +54,7 @@ func BenchmarkListOfThePast(b *testing.B) {
 				}
 			}
 			for b.Loop() {
-				list, err := s.List(b.Context(), everyone, q)
+				list, err := ask.s.List(b.Context(), everyone, q)
 				if err != nil || len(list.Items) == 0 {
 					b.Fatalf("%+v %v", list, err)
 				}

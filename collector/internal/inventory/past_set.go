@@ -141,15 +141,7 @@ func (s *Service) revisions(ctx context.Context, tenant string, p *pastSet, cond
 // everyRevision goes through all changes until the moment, one resource's after the other's: it takes as long as there are changes, and a few
 // rows of memory.
 func (s *Service) everyRevision(ctx context.Context, tenant string, p *pastSet, cond *pastCondition, fn func(rows []pastRow, met bool) error) error {
-	kind := ""
-	if p.kind != nil {
-		kind = p.kind.Name
-	}
-	w, _, err := s.walk(tenant, kind, p, nil, nil, cond)
-	if err != nil {
-		return err
-	}
-	for {
+	for w := s.walkAll(tenant, p, cond, false); ; {
 		rows, err := w.next(ctx)
 		if err != nil || len(rows) == 0 {
 			return err
@@ -171,6 +163,13 @@ func (p *pastSet) today(c Caller, where filter.Expr) store.Query {
 	return store.Query{Table: tResources, Tenant: c.Tenant, Part: p.kind.Name, Where: where}
 }
 
+func (p *pastSet) kindName() string {
+	if p.kind == nil {
+		return ""
+	}
+	return p.kind.Name
+}
+
 // of says what is counted or listed, for errors.
 func (p *pastSet) of() string {
 	if p.kind == nil {
@@ -183,20 +182,20 @@ func (p *pastSet) of() string {
 type pastCondition struct {
 	early, meetsEarly, meetsLate filter.Expr
 	words                        []string
-	// narrow says that early leaves out more than what lists hide; none of them that there is nothing but early to ask.
+	// narrow says that early leaves out more than what lists hide, late that there is something that revisions do not answer.
 	narrow, late bool
 }
 
 func newPastCondition(where filter.And) *pastCondition {
-	var early, late filter.And
+	var narrow, wide, late filter.And
 	cond := &pastCondition{}
 	for _, e := range flattened(where) {
 		if saidByRevision(e) {
-			early = append(early, e)
 			switch e.(type) {
 			case filter.Const, filter.Not: // of all, or of nearly all
+				wide = append(wide, e)
 			default:
-				cond.narrow = true
+				narrow = append(narrow, e)
 			}
 			continue
 		}
@@ -205,7 +204,8 @@ func newPastCondition(where filter.And) *pastCondition {
 			cond.words = append(cond.words, t.Words...)
 		}
 	}
-	cond.early, cond.meetsEarly, cond.meetsLate, cond.late = early, filter.Prepared(early), filter.Prepared(late), len(late) > 0
+	cond.early, cond.narrow, cond.late = append(narrow, wide...), len(narrow) > 0, len(late) > 0
+	cond.meetsEarly, cond.meetsLate = filter.Prepared(cond.early), filter.Prepared(late)
 	return cond
 }
 

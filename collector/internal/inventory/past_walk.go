@@ -24,7 +24,9 @@ type pastWalk struct {
 	shown bool
 	// meets says that only what meets the condition comes. Else, in the order of ids, all changes of a resource come together.
 	meets bool
-	over  bool
+	// counts asks for no documents.
+	counts bool
+	over   bool
 }
 
 // walkedBy says by which field of changes a list's order is gone through: the id, the name, or newest first.
@@ -51,20 +53,10 @@ func (s *Service) walk(tenant, kind string, p *pastSet, order []store.Order, aft
 	}
 	w := &pastWalk{s: s, tenant: tenant, at: p.at, shown: len(by) > 0 && by[0].Field.Type == filter.Time}
 	w.meets = !w.shown && (len(by) > 0 || cond.narrow)
-	where := filter.And{w.until(!w.shown)}
-	switch {
-	case kind == "":
-	case len(by) == 0:
-		where = append(where, unindexed(text("kind"), kind))
-	default:
-		where = append(where, eq(text("kind"), kind))
-	}
-	if w.meets {
-		where = append(where, inRevision(cond.early))
-	}
-	w.query = store.Query{Table: tChanges, Tenant: tenant, Order: by, Where: where, Limit: firstWalked}
+	// In the order of ids the documents are read of those that were the newest.
+	w.query = store.Query{Table: tChanges, Tenant: tenant, Order: by, Where: w.where(kind, cond, w.shown, len(by) > 0), Limit: firstWalked, Bare: len(by) == 0}
 	if w.shown {
-		w.query.Where = notQuiet(where)
+		w.query.Where = notQuiet(w.query.Where)
 	}
 	if after != nil {
 		var err error
@@ -73,6 +65,37 @@ func (s *Service) walk(tenant, kind string, p *pastSet, order []store.Order, aft
 		}
 	}
 	return w, true, nil
+}
+
+// walkAll begins with all there was, in no order; counts asks for no revisions. Where most do not meet the condition it is the order in
+// which changes were made, as they lie in a store, so that what is read lies together. Else it is that of ids, which has a resource's together.
+func (s *Service) walkAll(tenant string, p *pastSet, cond *pastCondition, counts bool) *pastWalk {
+	w := &pastWalk{s: s, tenant: tenant, at: p.at, meets: cond.narrow || counts, counts: counts}
+	w.query = store.Query{Table: tChanges, Tenant: tenant, Where: w.where(p.kindName(), cond, cond.narrow, cond.narrow), Limit: rowsPerUnit, Bare: !cond.narrow}
+	if cond.narrow {
+		w.query.Order = []store.Order{{Field: when("at")}}
+	}
+	return w
+}
+
+// where is what changes have to meet: at and kind say whether an index may answer of when and what they were.
+func (w *pastWalk) where(kind string, cond *pastCondition, at, ofKind bool) filter.Expr {
+	var where filter.And
+	if w.meets && cond.narrow { // first what most do not meet: a store asks no more of these
+		where = append(where, inRevision(cond.early))
+	}
+	where = append(where, w.until(!at))
+	switch {
+	case kind == "":
+	case ofKind:
+		where = append(where, eq(text("kind"), kind))
+	default:
+		where = append(where, unindexed(text("kind"), kind))
+	}
+	if w.meets && !cond.narrow {
+		where = append(where, inRevision(cond.early))
+	}
+	return where
 }
 
 // firstWalked is how many changes are read first: a page's worth. Each time it doubles, to rowsPerUnit.
@@ -114,14 +137,10 @@ func (w *pastWalk) newest(ctx context.Context, changes []store.Row) ([]pastRow, 
 	rows := make([]pastRow, 0, len(changes))
 	last := map[string]int64{}
 	for _, ch := range changes {
-		r, err := revisionOf(ch)
+		r, err := w.rowOf(ch)
 		if err != nil {
 			return nil, err
 		}
-		if r.at, err = store.CursorOf(w.query.Order, ch); err != nil {
-			return nil, err
-		}
-		r.at.ID = r.id
 		last[r.id] = max(last[r.id], r.version)
 		rows = append(rows, r)
 	}
@@ -130,7 +149,49 @@ func (w *pastWalk) newest(ctx context.Context, changes []store.Row) ([]pastRow, 
 	if err != nil {
 		return nil, err
 	}
-	return w.s.withoutPruned(ctx, w.tenant, w.at, rows)
+	if rows, err = w.s.withoutPruned(ctx, w.tenant, w.at, rows); err != nil || !w.query.Bare || w.counts {
+		return rows, err
+	}
+	return w.read(ctx, rows)
+}
+
+func (w *pastWalk) rowOf(change store.Row) (r pastRow, err error) {
+	if w.query.Bare {
+		r.id, r.version, err = changeOf(change.ID)
+		return r, err
+	}
+	if r, err = revisionOf(change); err != nil {
+		return r, err
+	}
+	r.at, err = store.CursorOf(w.query.Order, change)
+	r.at.ID = r.id
+	return r, err
+}
+
+// read reads the revisions of rows that have none yet. What was purged meanwhile is left out.
+func (w *pastWalk) read(ctx context.Context, rows []pastRow) ([]pastRow, error) {
+	keys := make([]string, len(rows))
+	for i, r := range rows {
+		keys[i] = changeID(r.id, r.version)
+	}
+	found, err := getRows(ctx, w.s.opt.Store, tChanges, w.tenant, "", keys)
+	if err != nil {
+		return nil, err
+	}
+	out := rows[:0]
+	for _, key := range keys {
+		ch, ok := found[key]
+		if !ok {
+			continue
+		}
+		r, err := revisionOf(ch)
+		if err != nil {
+			return nil, err
+		}
+		r.at = store.Cursor{ID: r.id}
+		out = append(out, r)
+	}
+	return out, nil
 }
 
 // dropFollowed drops what another change until the moment followed. Where a walk is by what is shown, what is not shown takes the
@@ -143,7 +204,7 @@ func (w *pastWalk) dropFollowed(ctx context.Context, rows []pastRow) ([]pastRow,
 		}
 	}
 	for len(open) > 0 {
-		q := store.Query{Table: tChanges, Tenant: w.tenant, Limit: len(open), Where: filter.And{in(filter.RowID, keysOf(open)), w.until(true)}}
+		q := store.Query{Table: tChanges, Tenant: w.tenant, Limit: len(open), Bare: !w.shown, Where: filter.And{in(filter.RowID, keysOf(open)), w.until(true)}}
 		page, err := w.s.opt.Store.Find(ctx, q)
 		if err != nil {
 			return nil, fmt.Errorf("look for later changes: %w", err)
@@ -186,10 +247,8 @@ type pastMerge struct {
 
 // walks begins where a list's page does. Names are indexed by kind, so a list of all kinds by name is one of each, merged.
 func (s *Service) walks(ctx context.Context, tenant string, p *pastSet, order []store.Order, after *store.Cursor, cond *pastCondition) (*pastMerge, bool, error) {
-	kinds := []string{""}
-	if p.kind != nil {
-		kinds[0] = p.kind.Name
-	} else if by, ok := walkedBy(order); ok && len(by) > 0 && by[0].Field.Type == filter.String {
+	kinds := []string{p.kindName()}
+	if by, ok := walkedBy(order); p.kind == nil && ok && len(by) > 0 && by[0].Field.Type == filter.String {
 		var err error
 		if kinds, err = s.kindsOfChanges(ctx, tenant); err != nil {
 			return nil, false, err
@@ -314,12 +373,13 @@ func (s *Service) pageWalked(ctx context.Context, c Caller, p *pastSet, q ListQu
 		most = math.MaxInt
 	}
 	take := func(was pastRow, _ filter.Reader) error { past.follow(was); return nil }
-	for passed := 0; len(past.first) < past.limit || past.after == nil && past.matched < most; {
+	all := false
+	for passed := 0; len(past.first) < past.limit; {
 		rows, err := m.next(ctx)
 		if err != nil {
 			return found, false, err
 		}
-		if len(rows) == 0 {
+		if all = len(rows) == 0 && past.after == nil; len(rows) == 0 {
 			break
 		}
 		if passed += len(rows); m.shown && (cond.narrow || cond.late) && passed-past.matched > mostPassed {
@@ -331,8 +391,8 @@ func (s *Service) pageWalked(ctx context.Context, c Caller, p *pastSet, q ListQu
 			return found, false, err
 		}
 	}
-	if past.after != nil { // what came before the page counts too
-		if past.matched, err = s.countWalked(ctx, c, p, where, most); err != nil {
+	if !all {
+		if past.matched, err = s.countWalked(ctx, c, p, where, cond, most); err != nil {
 			return found, false, err
 		}
 	}
@@ -353,15 +413,24 @@ func (s *Service) pageWalked(ctx context.Context, c Caller, p *pastSet, q ListQu
 }
 
 // countWalked is how many met the condition at the moment, counted up to most.
-func (s *Service) countWalked(ctx context.Context, c Caller, p *pastSet, where filter.And, most int) (n int, err error) {
-	err = s.eachChanged(ctx, c, p, where, false, func(pastRow, filter.Reader) error {
-		if n++; n >= most {
-			return errPageFull
+func (s *Service) countWalked(ctx context.Context, c Caller, p *pastSet, where filter.And, cond *pastCondition, most int) (n int, err error) {
+	if cond.late {
+		err = s.eachChanged(ctx, c, p, where, false, func(pastRow, filter.Reader) error {
+			if n++; n >= most {
+				return errPageFull
+			}
+			return nil
+		})
+		if errors.Is(err, errPageFull) {
+			err = nil
 		}
-		return nil
-	})
-	if errors.Is(err, errPageFull) {
-		err = nil
+		return n, err
 	}
-	return n, err
+	for w := s.walkAll(c.Tenant, p, cond, true); n < most; {
+		rows, err := w.next(ctx)
+		if n += len(rows); err != nil || len(rows) == 0 {
+			return n, err
+		}
+	}
+	return n, nil
 }

@@ -47,6 +47,7 @@ func TestIndexCost(t *testing.T) {
 		{name: "without those of the common block", part: func(ix store.Index) bool { return strings.HasPrefix(ix.Name, "common_") }},
 		{name: "without that of the facets", part: func(ix store.Index) bool { return ix.Name == "default_facets" }},
 		{name: "without that of changes by action", part: none, change: "action"},
+		{name: "without that of changes by name", part: none, change: "name"},
 	}
 	ctx := t.Context()
 	for i := range sites {

@@ -144,6 +144,9 @@ func CheckQuery(t Table, q Query) error {
 	if len(q.Order) > MaxOrder {
 		return fmt.Errorf("read %s: more than %d fields to order by", t.Name, MaxOrder)
 	}
+	if q.Bare && (len(q.Order) > 0 || q.WithBlob) {
+		return fmt.Errorf("read %s: rows without documents come in the order of ids, without blobs", t.Name)
+	}
 	for i, o := range q.Order {
 		if err := filter.CheckOrder(o.Field); err != nil {
 			return err

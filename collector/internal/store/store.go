@@ -100,6 +100,9 @@ type Query struct {
 	Limit int
 	// WithBlob asks for Row.Blob too.
 	WithBlob bool
+	// Bare leaves Row.Doc out, for who needs ids and versions only: no document is read further than Where asks for. It comes in the order of
+	// ids, so Order is empty.
+	Bare bool
 }
 
 // Order sorts by a field; rows without a value come last in either direction.

@@ -30,11 +30,13 @@ type storedRow struct {
 }
 
 func (r storedRow) row(part string) (store.Row, error) {
-	doc, err := decodeDoc(r.Doc)
-	if err != nil {
-		return store.Row{}, fmt.Errorf("row %q: %w", r.ID, err)
+	out := store.Row{ID: r.ID, Tenant: r.Tenant, Part: part, Version: r.Version}
+	if len(r.Doc) > 0 { // else it was asked for without
+		var err error
+		if out.Doc, err = decodeDoc(r.Doc); err != nil {
+			return store.Row{}, fmt.Errorf("row %q: %w", r.ID, err)
+		}
 	}
-	out := store.Row{ID: r.ID, Tenant: r.Tenant, Part: part, Version: r.Version, Doc: doc}
 	if len(r.Blob) > 0 {
 		out.Blob = r.Blob
 	}
@@ -162,7 +164,10 @@ func (r reader) merge(ctx context.Context, c *mongo.Collection, q store.Query, w
 	var found []placed
 	for _, st := range list {
 		o := options.Find().SetSort(st.sort).SetLimit(int64(limit))
-		if !q.WithBlob {
+		switch {
+		case q.Bare:
+			o.SetProjection(bson.D{{Key: "t", Value: 1}, {Key: "v", Value: 1}})
+		case !q.WithBlob:
 			o.SetProjection(doc("b", 0))
 		}
 		rows, err := r.fetch(ctx, c, q.Part, all(where, st.filter), o)

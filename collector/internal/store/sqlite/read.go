@@ -150,7 +150,7 @@ func (r reader) findCommon(ctx context.Context, c condition, e filter.Expr) erro
 	})
 }
 
-// asked is what a statement is for: listed says that it may end before all rows are found, grouped that it counts by values, through
+// asked is what a statement is for: listed says that it may end before all rows are found, grouped that it counts, by values or all, through
 // names the index to go through.
 type asked struct {
 	listed, grouped bool
@@ -254,6 +254,9 @@ func stretches(order []store.Order, at *store.Cursor) []stretch {
 // find makes the statement for a stretch of what follows a position.
 func (r reader) find(ctx context.Context, q store.Query, at *store.Cursor, of stretch, limit int) (condition, error) {
 	sel := "SELECT t.id, t.tenant, t.part, t.version, json(t.doc)"
+	if q.Bare {
+		sel = "SELECT t.id, t.tenant, t.part, t.version, NULL"
+	}
 	if q.WithBlob {
 		sel += ", t.blob"
 	}
@@ -276,19 +279,29 @@ func (r reader) find(ctx context.Context, q store.Query, at *store.Cursor, of st
 }
 
 func (r reader) Count(ctx context.Context, q store.Query, max int) (int, error) {
-	c, err := r.begin(ctx, "SELECT 1", q, asked{listed: max > 0})
+	c, err := r.counted(ctx, q, max)
 	if err != nil {
 		return 0, err
 	}
-	if max > 0 {
-		c.add(" LIMIT ?", max)
-	}
 	var n int
-	err = r.on.query(ctx, "SELECT count(*) FROM ("+c.String()+")", c.args, func(rows *sql.Rows) error { return rows.Scan(&n) })
+	err = r.on.query(ctx, c.String(), c.args, func(rows *sql.Rows) error { return rows.Scan(&n) })
 	if err != nil {
 		return 0, fmt.Errorf("count rows of %s: %w", q.Table, err)
 	}
 	return n, nil
+}
+
+// counted makes the statement for a Count.
+func (r reader) counted(ctx context.Context, q store.Query, max int) (condition, error) {
+	c, err := r.begin(ctx, "SELECT count(*) FROM (SELECT 1", q, asked{listed: max > 0, grouped: true})
+	if err != nil {
+		return c, err
+	}
+	if max > 0 {
+		c.add(" LIMIT ?", max)
+	}
+	c.add(")")
+	return c, nil
 }
 
 func (r reader) Group(ctx context.Context, q store.Query, by []filter.Field) ([]store.Group, error) {

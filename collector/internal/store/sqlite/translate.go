@@ -88,7 +88,7 @@ type condition struct {
 	tenant *string // nil across tenants, where the side table has no useful order
 	// common are conditions on indexed fields of several values that most rows may meet.
 	common map[string]bool
-	// grouped leaves the part of tables without parts out: an index has all that is grouped by then, and no row is read.
+	// grouped leaves the part of tables without parts out: an index has all that is counted then, and no row is read.
 	grouped bool
 	// covered says that an index with all that is asked for is gone through, so that what most rows meet is no way to find rows.
 	covered bool

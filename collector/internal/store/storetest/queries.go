@@ -48,6 +48,20 @@ func testPaging(t *testing.T, s store.Store, _ Lacks) {
 		}
 		same(t, fmt.Sprintf("pages by %v", order), got, ids(all.Rows))
 	}
+	bare := store.Query{Table: "items", Tenant: "t", Bare: true, Limit: 4, Where: filter.Compare{Field: size, Op: filter.Ge, Value: int64(2)}}
+	var got, want []string
+	must(t, store.Each(t.Context(), s, bare, func(r store.Row) error {
+		got = append(got, fmt.Sprint(r.ID, r.Tenant, r.Version, len(r.Doc)))
+		return nil
+	}))
+	bare.Bare = false
+	must(t, store.Each(t.Context(), s, bare, func(r store.Row) error { want = append(want, fmt.Sprint(r.ID, "t", 1, 0)); return nil }))
+	if same(t, "rows without documents", got, want); len(want) < 5 {
+		t.Errorf("only %d rows are large", len(want))
+	}
+	if _, err := s.Find(t.Context(), store.Query{Table: "items", Tenant: "t", Bare: true, Order: []store.Order{{Field: name}}}); err == nil {
+		t.Error("rows without documents come in another order than that of ids")
+	}
 }
 
 func testCount(t *testing.T, s store.Store, _ Lacks) {
