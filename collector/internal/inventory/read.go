@@ -300,7 +300,7 @@ func (s *Service) List(ctx context.Context, c Caller, q ListQuery) (*ResourceLis
 	if err := s.fillLastSeen(ctx, c, revs, out.Items); err != nil {
 		return nil, err
 	}
-	out.Total, out.More, err = s.countUpTo(ctx, sq, q.CountExact)
+	out.Total, out.More, err = s.countPage(ctx, sq, page, q.CountExact)
 	return out, err
 }
 
@@ -365,7 +365,7 @@ func (s *Service) Heads(ctx context.Context, c Caller, q ListQuery) (*HeadList, 
 		}
 		out.Items = append(out.Items, doc.view(row))
 	}
-	out.Total, out.More, err = s.countUpTo(ctx, sq, q.CountExact)
+	out.Total, out.More, err = s.countPage(ctx, sq, page, q.CountExact)
 	return out, err
 }
 

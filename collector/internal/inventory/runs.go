@@ -193,6 +193,15 @@ func (s *Service) Runs(ctx context.Context, c Caller, q RunQuery) (*RunList, err
 	return out, err
 }
 
+// countPage is countUpTo for a page that was read: one that begins the list and ends it has all there is, and a filter that no index answers is not
+// asked a second time of every row.
+func (s *Service) countPage(ctx context.Context, q store.Query, page store.Page, exact bool) (n int, more bool, err error) {
+	if q.After == "" && page.Next == "" {
+		return len(page.Rows), false, nil
+	}
+	return s.countUpTo(ctx, q, exact)
+}
+
 func (s *Service) countUpTo(ctx context.Context, q store.Query, exact bool) (n int, more bool, err error) {
 	limit := countMax
 	if exact {
