@@ -30,8 +30,8 @@ stays as it is; the same documents again write nothing. All documents are read b
 lead to is made first, whatever their order. A document that is refused doesn't keep the others from being applied.
 
 Kinds of documents, each with the names that the API has:
-  datacenter   name, provider, description, regions, zones, routing_domain
-  connection   name, provider, agent (a name), datacenter (a name), settings, credential, kinds, rules, paused ...
+  datacenter   name, provider, description, regions, zones, routing_domain, client (a name)
+  connection   name, provider, agent (a name), datacenter (a name), client (a name), settings, credential, kinds ...
   schedule     connection, kinds, every (15m) or cron, quiet_hours, time_zone, paused
   option_list  name, values
   mapping      rules, spellings, policy

@@ -167,6 +167,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed i
 		a.agents(),
 		a.plugins(),
 		a.connections(),
+		a.datacenters(),
 		a.seal(),
 		a.sealed(),
 		a.explain(),

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -28,6 +29,8 @@ type desired struct {
 	datacenters []rest.Datacenter
 	connections []rest.Connection
 	agents      []rest.Agent
+	// clients are names of clients by id, as far as documents or what there is name them.
+	clients map[string]string
 	// schedules are the documents of that kind: what they say of a connection is written together with its own document, so that
 	// the two never take turns.
 	schedules []manifest.Document
@@ -37,7 +40,12 @@ func (s *desired) load(ctx context.Context) error {
 	for _, read := range []func() error{
 		func() error {
 			list, err := client.All[rest.Datacenter](ctx, s.client, "/datacenters", nil, 0)
-			s.datacenters = list.Items
+			s.datacenters, s.clients = list.Items, map[string]string{}
+			for _, d := range list.Items {
+				if d.Client != nil {
+					s.clients[d.Client.ID] = d.Client.Name
+				}
+			}
 			return err
 		},
 		func() error {
@@ -118,7 +126,14 @@ func (s *desired) datacenter(ctx context.Context, d manifest.Document) (string, 
 		was = s.datacenters[at]
 	}
 	now := rest.DatacenterWrite{Name: was.Name, Provider: was.Provider, Description: was.Description, Regions: was.Regions, Zones: was.Zones, RoutingDomain: was.RoutingDomain}
-	want, diff, err := manifest.Overlay(now, d.Fields)
+	if was.Client != nil {
+		now.Client = was.Client.ID
+	}
+	fields, err := s.withClient(ctx, d.Fields)
+	if err != nil {
+		return "", nil, err
+	}
+	want, diff, err := manifest.Overlay(now, fields)
 	if err != nil {
 		return "", nil, err
 	}
@@ -132,7 +147,26 @@ func (s *desired) datacenter(ctx context.Context, d manifest.Document) (string, 
 	if err != nil && was.ID == "" {
 		s.datacenters = s.datacenters[:at]
 	}
-	return action, diff, err
+	return action, s.named(diff), err
+}
+
+// withClient turns the name of a client into its id.
+func (s *desired) withClient(ctx context.Context, fields map[string]any) (map[string]any, error) {
+	name, ok := fields["client"].(string)
+	if !ok || name == "" {
+		return fields, nil
+	}
+	id, err := findResource(ctx, s.client, "client", name)
+	if client.IsStatus(err, http.StatusNotFound) {
+		err = fmt.Errorf("there is no client %q; record it first", name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.clients[id] = name
+	out := maps.Clone(fields)
+	out["client"] = id
+	return out, nil
 }
 
 func (s *desired) connection(ctx context.Context, d manifest.Document) (string, []rest.FieldChange, error) {
@@ -144,7 +178,10 @@ func (s *desired) connection(ctx context.Context, d manifest.Document) (string, 
 	if at >= 0 {
 		was = s.connections[at]
 	}
-	fields, err := s.resolve(d.Fields, was)
+	fields, err := s.withClient(ctx, d.Fields)
+	if err == nil {
+		fields, err = s.resolve(fields, was)
+	}
 	if err != nil {
 		return "", nil, err
 	}
@@ -335,6 +372,9 @@ func (s *desired) named(diff []rest.FieldChange) []rest.FieldChange {
 		id, ok := v.(string)
 		if !ok {
 			return v
+		}
+		if known, ok := s.clients[id]; ok && pointer == "/client" {
+			return known
 		}
 		for _, d := range s.datacenters {
 			if pointer == "/datacenter" && d.ID == id {

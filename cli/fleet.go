@@ -215,16 +215,16 @@ func (a *app) connections() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "connections", Short: "List the connections; create, change, check and delete them", Args: cobra.NoArgs,
 		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
-			return printList(a, cmd, c, "/connections", listFlags{}, []string{"id", "name", "provider", "agent", "datacenter", "health", "last run"}, func(x rest.Connection, now time.Time) []string {
+			return printList(a, cmd, c, "/connections", listFlags{}, []string{"id", "name", "provider", "agent", "datacenter", "client", "health", "last run"}, func(x rest.Connection, now time.Time) []string {
 				last := "-"
 				if x.LastRun != nil {
 					last = x.LastRun.State + " " + output.Ago(x.LastRun.StartedAt, now)
 				}
-				return []string{x.ID, x.Name, x.Provider, nameOf(x.Agent), nameOf(x.Datacenter), x.Health, last}
+				return []string{x.ID, x.Name, x.Provider, nameOf(x.Agent), nameOf(x.Datacenter), nameOf(x.Client), x.Health, last}
 			})
 		}),
 	}
-	cmd.AddCommand(a.connectionCreate(), a.connectionSet(), a.connectionHealth(), a.connectionCheck(), a.connectionChoices(), a.connectionFiles(), a.connectionUpload(), a.connectionResend(), a.connectionRejected(), a.connectionDelete())
+	cmd.AddCommand(a.connectionCreate(), a.connectionSet(), a.connectionHealth(), a.connectionCheck(), a.connectionChoices(), a.connectionFiles(), a.connectionUpload(), a.connectionResend(), a.connectionRejected(), a.connectionMove(), a.connectionDelete())
 	return cmd
 }
 
@@ -330,6 +330,9 @@ func writeOf(c rest.Connection) rest.ConnectionWrite {
 	}
 	if c.Datacenter != nil {
 		w.Datacenter = c.Datacenter.ID
+	}
+	if c.Client != nil && c.OwnClient {
+		w.Client = c.Client.ID
 	}
 	return w
 }

@@ -36,12 +36,12 @@ func (a *app) lists() map[string]func(*cobra.Command, *client.Client, listFlags)
 			return printList(a, cmd, c, "/runs", f, runHeader, runRow)
 		},
 		"datacenters": func(cmd *cobra.Command, c *client.Client, f listFlags) error {
-			return printList(a, cmd, c, "/datacenters", f, []string{"id", "name", "provider", "resources"}, func(x rest.Datacenter, _ time.Time) []string {
+			return printList(a, cmd, c, "/datacenters", f, []string{"id", "name", "provider", "client", "resources"}, func(x rest.Datacenter, _ time.Time) []string {
 				n := 0
 				for _, c := range x.Counts {
 					n += c
 				}
-				return []string{x.ID, x.Name, x.Provider, strconv.Itoa(n)}
+				return []string{x.ID, x.Name, x.Provider, nameOf(x.Client), strconv.Itoa(n)}
 			})
 		},
 		"removals": func(cmd *cobra.Command, c *client.Client, f listFlags) error {

@@ -30,6 +30,7 @@ import { SealPanel } from '../sealing/SealPanel'
 import { RejectedPanel } from './Rejected'
 import { Files } from './ConnectionFiles'
 import { PermissionPanel, usePermissionCheck } from './PermissionCheck'
+import { MoveAccount } from './MoveAccount'
 import { RunTable } from './Runs'
 
 /** What a connection document says, as it is written back. */
@@ -69,9 +70,10 @@ function One({ c }: { c: Document }) {
   const navigate = useNavigate()
   const may = useMay('connection.manage')
   const mayRun = useMaySomewhere('run.request')
+  const mayGrant = useMaySomewhere('grant.manage')
   const kinds = useQuery(q.kinds())
   const runs = useQuery(q.runs(`connection = "${c.id}"`))
-  const [dialog, setDialog] = useState<'delete' | 'resend' | null>(null)
+  const [dialog, setDialog] = useState<'delete' | 'resend' | 'move' | null>(null)
   const [error, setError] = useState<unknown>(null)
   const permissions = usePermissionCheck(c.id)
   usePageKey('e', may ? () => void navigate(`/connections/${c.id}/edit`) : null)
@@ -109,6 +111,7 @@ function One({ c }: { c: Document }) {
           <span><Foreign text={c.provider} /></span>
           {c.agent ? <span><Trans>on <Link to={`/agents/${c.agent.id}`}><Foreign text={c.agent.name || c.agent.id} /></Link></Trans></span> : <span className="row-n"><Trans><Mark state="degraded" /> no agent runs it</Trans></span>}
           {c.datacenter ? <span className="muted"><Trans>into <Foreign text={c.datacenter.name || c.datacenter.id} /></Trans></span> : null}
+          {c.client ? <span className="muted"><Trans>serves <Link to={`/inventory/client/${c.client.id}`}><Foreign text={c.client.name || c.client.id} max={60} /></Link></Trans></span> : null}
           <Managed by={c.managed_by} />
           <span className="muted"><Trans>last run <When at={c.last_run?.finished_at ?? c.last_run?.started_at} /></Trans></span>
         </>
@@ -124,6 +127,7 @@ function One({ c }: { c: Document }) {
             <Menu.Dropdown>
               <Menu.Item onClick={() => void pause()}>{c.paused ? t`Go on` : t`Pause`}</Menu.Item>
               <Menu.Item disabled={!c.agent} onClick={() => setDialog('resend')}><Trans>Send everything again …</Trans></Menu.Item>
+              {mayGrant && (c.own_client || !c.client) ? <Menu.Item onClick={() => setDialog('move')}>{c.client ? t`Move to another client …` : t`Serve a client …`}</Menu.Item> : null}
               <Menu.Item color="danger" onClick={() => setDialog('delete')}><Trans>Delete …</Trans></Menu.Item>
             </Menu.Dropdown>
           </Menu> : null}
@@ -143,6 +147,7 @@ function One({ c }: { c: Document }) {
         <div className={css.staff}><Beats runs={(runs.data?.items ?? []).slice(0, 40)} /></div>
         {runs.error && !runs.data ? <ProblemPanel error={runs.error} compact /> : runs.data?.items.length === 0 ? <Empty title={t`It has not run yet`} /> : <div className={css.runs}><RunTable rows={(runs.data?.items ?? []).slice(0, 12)} withoutConnection loading={runs.isPending} /></div>}
       </Panel>
+      {dialog === 'move' ? <MoveAccount kind="connection" account={c} onClose={() => setDialog(null)} /> : null}
       {dialog === 'resend' ? (
         <Confirm
           title={t`Have ${c.name} sent again`}

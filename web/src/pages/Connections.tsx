@@ -27,14 +27,15 @@ export default function Connections() {
   const add = may ? <Button component={Link} to="/connections/setup" variant="filled" leftSection={<IconPlus size={15} aria-hidden />}><Trans>Add a connection</Trans></Button> : null
   const title = (provider: string) => plugins.data?.items.find((p) => p.provider === provider)?.title ?? provider
   const cols: Col<Connection>[] = [
-    { id: 'name', label: t`Name`, width: 200, cell: (c) => <Link to={`/connections/${c.id}`}><Foreign text={c.name} max={50} /></Link> },
+    { id: 'name', label: t`Name`, width: 180, cell: (c) => <Link to={`/connections/${c.id}`}><Foreign text={c.name} max={50} /></Link> },
     { id: 'health', label: t`Health`, width: 110, cell: (c) => <State state={c.health} /> },
     { id: 'runs', label: t`Runs`, width: 200, wide: true, cell: (c) => <Beats runs={(runs.data?.items ?? []).filter((r) => r.connection.id === c.id).slice(0, 10)} /> },
     { id: 'last', label: t`Last run`, width: 105, cell: (c) => <When at={c.last_run?.finished_at ?? c.last_run?.started_at} /> },
-    { id: 'provider', label: t`Provider`, width: 140, cell: (c) => <Foreign text={title(c.provider)} /> },
-    { id: 'kinds', label: t`Reads`, width: 170, cell: (c) => <Reads c={c} kinds={kinds.data ?? []} /> },
-    { id: 'agent', label: t`Agent`, width: 125, cell: (c) => (c.agent ? <Link to={`/agents/${c.agent.id}`}><Foreign text={c.agent.name || c.agent.id} max={28} /></Link> : <span className="muted"><Trans>none</Trans></span>) },
-    { id: 'datacenter', label: t`Datacenter`, width: 120, cell: (c) => (c.datacenter ? <Foreign text={c.datacenter.name || c.datacenter.id} max={28} /> : null) },
+    { id: 'provider', label: t`Provider`, width: 100, cell: (c) => <Foreign text={title(c.provider)} /> },
+    { id: 'kinds', label: t`Reads`, width: 150, cell: (c) => <Reads c={c} kinds={kinds.data ?? []} /> },
+    { id: 'agent', label: t`Agent`, width: 110, cell: (c) => (c.agent ? <Link to={`/agents/${c.agent.id}`}><Foreign text={c.agent.name || c.agent.id} max={28} /></Link> : <span className="muted"><Trans>none</Trans></span>) },
+    { id: 'datacenter', label: t`Datacenter`, width: 115, cell: (c) => (c.datacenter ? <Foreign text={c.datacenter.name || c.datacenter.id} max={28} /> : null) },
+    { id: 'client', label: t`Client`, width: 100, wide: true, cell: (c) => (c.client ? <Foreign text={c.client.name || c.client.id} max={28} /> : null) },
   ]
   return (
     <Page title={t`Connections`} facts={<span><Trans>What is read, by which agent, and how often.</Trans></span>} actions={<><Button component={Link} to="/connections/health"><Trans>Health</Trans></Button><Button component={Link} to="/connections/credentials"><Trans>Credentials</Trans></Button>{may ? <Button component={Link} to="/connections/import"><Trans>Many at once</Trans></Button> : null}{add}</>}>

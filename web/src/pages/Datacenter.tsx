@@ -12,7 +12,7 @@ import type { Capacity, Connection, Datacenter as Document, KindInfo, OriginCoun
 import { human } from '../format/text'
 import { bytes, count } from '../format/units'
 import { KindIcon } from '../frame/icons'
-import { useMay } from '../frame/session'
+import { useMay, useMaySomewhere } from '../frame/session'
 import { Managed } from '../parts/Managed'
 import { State } from '../parts/marks'
 import { Page, Panel } from '../parts/Page'
@@ -20,6 +20,7 @@ import { Empty, Loading, ProblemPanel } from '../parts/States'
 import { Copy, Foreign } from '../parts/Text'
 import { When } from '../parts/When'
 import { DatacenterEdit } from './DatacenterEdit'
+import { MoveAccount } from './MoveAccount'
 import css from './Datacenter.module.css'
 
 export default function Datacenter() {
@@ -40,7 +41,9 @@ export default function Datacenter() {
 function One({ d }: { d: Document }) {
   const may = useMay('datacenter.manage')
   const mayConnect = useMay('connection.manage')
+  const mayGrant = useMaySomewhere('grant.manage')
   const [editing, setEditing] = useState(false)
+  const [moving, setMoving] = useState(false)
   const kinds = useQuery(q.kinds())
   const connections = useQuery(q.connections())
   const total = Object.values(d.counts ?? {}).reduce((a, b) => a + b, 0)
@@ -53,6 +56,7 @@ function One({ d }: { d: Document }) {
       facts={
         <>
           <span>{plural(total, { one: '# resource', other: '# resources' })}</span>
+          {d.client ? <span><Trans>serves <Link to={`/inventory/client/${d.client.id}`}><Foreign text={d.client.name || d.client.id} max={60} /></Link></Trans></span> : null}
           {d.provider ? <span><Trans>provider <Foreign text={d.provider} /></Trans></span> : null}
           {d.regions?.length ? <span><Trans>regions <Foreign text={d.regions.join(', ')} max={60} /></Trans></span> : null}
           {d.zones?.length ? <span><Trans>zones <Foreign text={d.zones.join(', ')} max={60} /></Trans></span> : null}
@@ -65,6 +69,7 @@ function One({ d }: { d: Document }) {
         <>
           <Button component={Link} to={`/changes?tab=compare&datacenter=${encodeURIComponent(d.id)}`}><Trans>What changed</Trans></Button>
           <Button component={Link} to={`/datacenters/${d.id}/access`}><Trans>Access</Trans></Button>
+          {mayGrant ? <Button onClick={() => setMoving(true)}>{d.client ? t`Move` : t`Serve a client`}</Button> : null}
           {may ? <Button onClick={() => setEditing(true)}><Trans>Edit</Trans></Button> : null}
         </>
       }
@@ -78,6 +83,7 @@ function One({ d }: { d: Document }) {
         </div>
       </div>
       {editing ? <DatacenterEdit existing={d} onClose={() => setEditing(false)} /> : null}
+      {moving ? <MoveAccount kind="datacenter" account={d} onClose={() => setMoving(false)} /> : null}
     </Page>
   )
 }

@@ -8,6 +8,7 @@ import { api } from '../api/client'
 import { Problem } from '../api/problem'
 import type { Datacenter, DatacenterWrite } from '../api/types'
 import { ManagedNote } from '../parts/Managed'
+import { ClientSelect } from '../parts/ClientSelect'
 import { Conflict } from '../parts/Conflict'
 import { ProblemPanel } from '../parts/States'
 import { say } from '../parts/toast'
@@ -55,6 +56,7 @@ export function DatacenterEdit({ existing, onClose }: { existing: Datacenter | n
         <TagsInput label={t`Regions`} value={doc.regions ?? []} onChange={(regions) => set({ regions })} />
         <TagsInput label={t`Zones`} value={doc.zones ?? []} onChange={(zones) => set({ zones })} />
         <TextInput label={t`Routing domain`} description={t`Datacenters that name the same one share their addresses. Empty: its addresses are its own.`} value={doc.routing_domain ?? ''} onChange={(e) => set({ routing_domain: e.currentTarget.value })} />
+        {existing?.client ? null : <ClientSelect label={t`Client`} description={t`Whom it serves, if one client only: whoever has a right on the client has it here.`} value={doc.client || null} onChange={(v) => set({ client: v ?? '' })} />}
         <Textarea label={t`Description`} value={doc.description ?? ''} onChange={(e) => set({ description: e.currentTarget.value })} />
         {theirs ? <Conflict what={t`this datacenter`} mine={doc} theirs={writeOf(theirs)} busy={busy} onMine={() => void submit(theirs.version)} onTheirs={take} /> : null}
         {error ? <ProblemPanel error={error} compact /> : null}

@@ -33,10 +33,11 @@ export default function Datacenters() {
   const cols: Col<Datacenter>[] = [
     { id: 'name', label: t`Name`, width: 190, cell: (d) => <Link to={`/datacenters/${d.id}`}><Foreign text={d.name} max={40} /></Link> },
     { id: 'provider', label: t`Provider`, width: 95, cell: (d) => (d.provider ? <Foreign text={d.provider} /> : null) },
+    { id: 'client', label: t`Client`, width: 100, cell: (d) => (d.client ? <Foreign text={d.client.name || d.client.id} max={30} /> : null) },
     { id: 'resources', label: t`Resources`, width: 310, cell: (d) => <Counts d={d} kinds={kinds.data ?? []} /> },
-    { id: 'regions', label: t`Regions`, width: 120, cell: (d) => (d.regions?.length ? <Foreign text={d.regions.join(', ')} max={40} /> : null) },
-    { id: 'zones', label: t`Zones`, width: 130, cell: (d) => (d.zones?.length ? <Foreign text={d.zones.join(', ')} max={40} /> : null) },
-    { id: 'description', label: t`Description`, width: 150, wide: true, cell: (d) => (d.description ? <Foreign text={d.description} max={80} /> : null) },
+    { id: 'regions', label: t`Regions`, width: 100, cell: (d) => (d.regions?.length ? <Foreign text={d.regions.join(', ')} max={40} /> : null) },
+    { id: 'zones', label: t`Zones`, width: 100, cell: (d) => (d.zones?.length ? <Foreign text={d.zones.join(', ')} max={40} /> : null) },
+    { id: 'description', label: t`Description`, width: 100, wide: true, cell: (d) => (d.description ? <Foreign text={d.description} max={80} /> : null) },
     { id: 'updated', label: t`Changed`, width: 100, wide: true, cell: (d) => <When at={d.updated_at} /> },
     ...(may ? [{ id: 'delete', label: t`Delete`, act: true, width: 75, cell: (d: Datacenter) => <button type="button" className="link" aria-label={t`Delete ${d.name}`} onClick={() => setDeleting(d)}><Trans>Delete</Trans></button> }] : []),
   ]

@@ -179,7 +179,7 @@ function EditRule({ rule, kinds, problem, onClose, onDone, onDelete }: { rule: F
     <Modal opened onClose={onClose} title={rule.name ? t`Rule: ${rule.name}` : t`A new rule`} size="lg" closeButtonProps={{ 'aria-label': t`Close` }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); done() }}>
         <TextInput label={t`Name`} required data-autofocus value={r.name} onChange={(e) => part({ name: e.currentTarget.value })} error={problem.get('name')} />
-        <TagsInput label={t`Takes the value from`} description={t`tags.env, partition.account, name, region, zone, provider, attributes.vsphere.folder …; the first that has one. Empty: always.`} value={r.from ?? []} onChange={(from) => part({ from })} error={problem.get('from')} />
+        <TagsInput label={t`Takes the value from`} description={t`tags.env, partition.account, account.client, name, region, zone, provider, attributes.vsphere.folder …; the first that has one. Empty: always.`} value={r.from ?? []} onChange={(from) => part({ from })} error={problem.get('from')} />
         <Select label={t`Sets`} data={targets} value={r.set} onChange={(v) => part({ set: v ?? 'environment' })} allowDeselect={false} error={problem.get('set')} />
         {many ? <TextInput label={t`Split at`} description={t`For several in one value: a comma, say.`} value={r.separator ?? ''} onChange={(e) => part({ separator: e.currentTarget.value })} error={problem.get('separator')} /> : null}
         <TextInput label={t`Only what matches`} description={t`A regular expression for the whole value; its groups are $1, $2 below.`} value={r.pattern ?? ''} onChange={(e) => part({ pattern: e.currentTarget.value })} error={problem.get('pattern')} />

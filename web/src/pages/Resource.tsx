@@ -26,6 +26,7 @@ import { TabBar } from '../parts/TabBar'
 import { say } from '../parts/toast'
 import { When } from '../parts/When'
 import { Access } from './resource/Access'
+import { Accounts } from './resource/Accounts'
 import { Facts } from './resource/Facts'
 import { History } from './resource/History'
 import { Merge } from './resource/Merge'
@@ -124,6 +125,7 @@ function One({ r, kind, asOf, refresh }: { r: Document; kind: KindInfo | undefin
       }
     >
       <TabBar label={t`Views of this resource`} value={tab} onChange={select} tabs={tabs.map((it) => (it.id === 'sources' && sources ? { ...it, count: sources } : it))} />
+      {tab === 'facts' && r.kind === 'client' && !asOf ? <Accounts client={r.id} /> : null}
       {tab === 'facts' && kind ? <Facts r={r} kind={kind} canEdit={canEdit} editing={editing} setEditing={setEditing} refresh={refresh} /> : null}
       {tab === 'sources' ? <Sources r={r} kind={kind} canEdit={canEdit} refresh={refresh} /> : null}
       {tab === 'relations' ? <Relations r={r} asOf={asOf} canEdit={canEdit} /> : null}

@@ -18,6 +18,8 @@ import { Foreign } from '../../parts/Text'
 import { say } from '../../parts/toast'
 
 const what = (it?: AccessTarget) => (it ? `${it.kind} ${it.name ?? ''}`.trim() : '')
+/** A client leads to something by what of it: its datacenter, its connection or its system. */
+const way = (it: AccessTarget) => (it.through ? t`${what(it)} through the ${what(it.through)}` : what(it))
 const who = (s: { type: string; id: string; name?: string }) => s.name || s.id
 
 const standing = (r: AccessReason) => {
@@ -57,7 +59,7 @@ export function Access({ kind, id }: { kind: string; id: string }) {
     <>
       <Panel title={t`Who may do what`}>
         <div className="stack">
-          <p className="muted"><Trans>{inherits.length ? <><Trans>Inherits from <Foreign text={inherits.map(what).join(', ')} max={300} />.</Trans></> : t`Inherits from nothing.`} Rights add up; read shows it, write changes it, admin grants.</Trans></p>
+          <p className="muted"><Trans>{inherits.length ? <><Trans>Inherits from <Foreign text={inherits.map(way).join(', ')} max={300} />.</Trans></> : t`Inherits from nothing.`} Rights add up; read shows it, write changes it, admin grants.</Trans></p>
           <DataTable label={t`Who may do what`} rows={entries} cols={cols} rowKey={(e) => `${e.subject.type}:${e.subject.id}`} faded={(e) => e.off ?? false} />
         </div>
       </Panel>
