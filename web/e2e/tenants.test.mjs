@@ -7,6 +7,8 @@ import { fit, open, send, unique } from './tools.mjs'
 
 const facts = await serverFacts()
 let browser
+const shots = process.env.MAESTRO_SHOTS
+const shoot = async (page, name) => { if (shots) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true }) }
 before(async () => { browser = await launch() })
 after(() => browser?.close())
 
@@ -99,4 +101,68 @@ test('members are let in and taken out, and a disabled tenant tells why', async 
   await page.getByRole('dialog').waitFor({ state: 'detached' })
   await page.getByTestId('table').getByText('the contract ended').waitFor({ state: 'detached' })
   await admin.close()
+})
+
+test('lists over all tenants: what one may read in each, and which are left out', async () => {
+  const [open2, closed, server, person] = [unique('beta').toLowerCase(), unique('gamma').toLowerCase(), unique('only-there'), unique('ida')]
+  const { link } = await send(facts, 'POST', '/users', { username: person, role: 'reader' })
+  const admin = await open(browser, facts)
+  const { page } = admin
+  const call = (method, path, body, tenant) => page.evaluate(async ([method, path, body, tenant]) => {
+    const r = await fetch(`/api/v1${path}`, { method, headers: { 'Content-Type': 'application/json', 'X-Maestro-CSRF': '1', ...(tenant ? { 'X-Maestro-Tenant': tenant } : {}) }, ...(body ? { body: JSON.stringify(body) } : {}) })
+    if (!r.ok) throw new Error(`${method} ${path}: ${r.status} ${await r.text()}`)
+    return r.status === 204 ? null : r.json()
+  }, [method, path, body, tenant])
+  await admin.go('/mine')
+  for (const t of [open2, closed]) await call('POST', '/tenants', { id: t, name: `Tenant ${t}` })
+  await call('POST', '/resources/server', { name: server }, open2)
+  await call('POST', '/resources/server', { name: `${server}-hidden` }, closed)
+
+  // An administrator of all of them sees both, and a filter finds one; going there changes the tenant.
+  await admin.go(`/mine?tab=resources&kind=server&filter=${encodeURIComponent(`name ~ ${server}`)}`)
+  await page.getByText('2 in all tenants').waitFor()
+  await page.getByRole('button', { name: `${server} in Tenant ${open2}` }).waitFor()
+  await fit(page, 'resources of all tenants')
+  await shoot(page, 'mine-resources-1440')
+  for (const tab of ['connections', 'agents', 'runs']) {
+    await page.getByRole('navigation', { name: 'What is listed' }).getByRole('button', { name: tab, exact: false }).click()
+    await page.getByText(/in all tenants/).waitFor()
+    await settled(page)
+    await fit(page, `${tab} of all tenants`)
+    await shoot(page, `mine-${tab}-1440`)
+    assert.match(page.url(), new RegExp(`tab=${tab}`), 'the list is in the address')
+  }
+  await admin.go('/mine?tab=connections&filter=nonsense%20%3D%201')
+  await page.getByText(/nonsense/).last().waitFor()
+  await admin.go(`/mine?tab=agents&filter=${encodeURIComponent('name = nobody-is-called-so')}`)
+  await page.getByText('Nothing in any of your tenants matches this filter').waitFor()
+  await fit(page, 'an empty list of all tenants')
+  await admin.go(`/mine?tab=resources&kind=server&order_by=name%20desc&filter=${encodeURIComponent(`name ~ ${server}`)}`)
+  await page.getByRole('button', { name: `${server} in Tenant ${open2}` }).click()
+  await page.getByRole('heading', { name: server }).waitFor()
+  assert.equal((await call('GET', '/session')).tenant, open2, 'going to it changed the tenant')
+  await call('PUT', '/session/tenant', { id: 'default' })
+
+  // Somebody who reads one and nothing in the other sees the one, and the other's name with the reason.
+  await call('PUT', `/tenants/${open2}/members/${person}`, { role: 'reader' })
+  await call('PUT', `/tenants/${closed}/members/${person}`, { role: 'none' })
+  await admin.close()
+
+  const context = await browser.newContext({ viewport: { width: 390, height: 844 } })
+  const theirs = await context.newPage()
+  await theirs.goto(new URL(link.link, facts.url).toString())
+  await theirs.getByLabel(/^New password( \*)?$/).fill('a password of my own')
+  await theirs.getByLabel('New password again').fill('a password of my own')
+  await theirs.getByRole('button', { name: 'Set the password and sign in' }).click()
+  await theirs.getByRole('heading', { name: 'Overview' }).waitFor()
+  await theirs.goto(`${facts.url}/mine?tab=resources&kind=server&filter=${encodeURIComponent(`name ~ ${server}`)}`)
+  await theirs.getByText('1 in all tenants').waitFor()
+  await theirs.getByText(`Tenant ${closed}: You may read nothing there.`).waitFor()
+  assert.equal(await theirs.getByText(`${server}-hidden`).count(), 0, 'what one may not read is not listed')
+  await settled(theirs)
+  await fit(theirs, 'resources of all tenants on a phone')
+  await shoot(theirs, 'mine-resources-390')
+  await theirs.getByRole('button', { name: `${server} in Tenant ${open2}` }).click()
+  await theirs.getByRole('heading', { name: server }).waitFor()
+  await context.close()
 })

@@ -17,18 +17,18 @@ import { count } from '../format/units'
 import { asOfSearch, useAsOf } from '../frame/AsOf'
 import { KindIcon } from '../frame/icons'
 import { useMaySomewhere } from '../frame/session'
-import { alignsRight, chosen, columnsOf, type Column } from '../kinds/fields'
+import { chosen, columnsOf, type Column } from '../kinds/fields'
 import { narrowed, offered } from '../kinds/filter'
 import { CoverageStrip, PastStrip } from '../parts/Coverage'
-import { DataTable, useNarrow, type Col } from '../parts/DataTable'
+import { DataTable, useNarrow } from '../parts/DataTable'
 import { FilterLine } from '../parts/FilterLine'
 import { Mark } from '../parts/marks'
 import { Page } from '../parts/Page'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
 import { Foreign, Snippet } from '../parts/Text'
-import { Cell } from '../parts/ValueView'
 import { useNow } from '../parts/When'
 import { CreateResource } from './CreateResource'
+import { tableColumn } from './inventory/cells'
 import { BulkBar, BulkEdit, mostTicked } from './inventory/Bulk'
 import { Chips } from './inventory/Builder'
 import { Columns } from './inventory/Columns'
@@ -169,7 +169,7 @@ function KindList({ kind }: { kind: KindInfo }) {
                 rows={rows.rows}
                 window={{ count: rows.count, places: rows.places, onRange: rows.onRange, between: rows.between, page: rows.pageSize }}
                 jump={jump}
-                cols={shown.map((c, i) => tableColumn(c, i === 0, search))}
+                cols={shown.map((c, i) => tableColumn(c, i === 0 ? (r) => <NameCell r={r} search={search} /> : undefined))}
                 rowKey={(r) => r.id}
                 to={(r) => `/inventory/${r.kind}/${r.id}${search}`}
                 order={view.order}
@@ -196,34 +196,6 @@ function KindList({ kind }: { kind: KindInfo }) {
         />
       ) : null}
     </Page>
-  )
-}
-
-const widths: Record<string, number> = { name: 220, tags: 220, region: 100, zone: 120, datacenter: 120 }
-
-function tableColumn(c: Column, lead: boolean, search: string): Col<Resource> {
-  const right = alignsRight(c.field)
-  return {
-    id: c.id,
-    label: c.label,
-    orderBy: c.orderBy,
-    right,
-    width: widths[c.id] ?? (right ? 95 : c.field.type === 'time' ? 110 : c.field.enum?.length ? 105 : c.field.type === 'ip' ? 135 : c.field.type === 'boolean' ? 90 : 150),
-    cell: lead ? (r) => <NameCell r={r} search={search} /> : (r) => cellOf(c, r),
-  }
-}
-
-function cellOf(c: Column, r: Resource) {
-  const value = c.value(r)
-  if (value === undefined || value === null || value === '') return null
-  const stale = r.stale?.some((p) => p === c.field.pointer)
-  const conflict = r.conflicts?.includes(c.field.pointer)
-  return (
-    <>
-      <Cell value={value} field={c.field} />
-      {stale ? <> <Mark state="partial" title={t`From before: it could not be read the last time`} /></> : null}
-      {conflict ? <> <Mark state="degraded" title={t`The sources differ`} /></> : null}
-    </>
   )
 }
 

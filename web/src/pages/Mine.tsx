@@ -5,50 +5,42 @@ import { TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { IconBuildings, IconSearch } from '@tabler/icons-react'
 import { useDeferredValue } from 'react'
-import { useNavigate, useSearchParams } from 'react-router'
+import { useSearchParams } from 'react-router'
 
 import { q } from '../api/queries'
-import { asProblem } from '../api/problem'
 import type { PlaceSummary } from '../api/types'
 import { count } from '../format/units'
-import { useSession } from '../frame/session'
-import { useEnterTenant } from '../frame/TenantSwitcher'
 import { DataTable, type Col } from '../parts/DataTable'
 import { Page, Panel } from '../parts/Page'
 import { Empty, ProblemPanel } from '../parts/States'
+import { TabBar } from '../parts/TabBar'
 import { Foreign } from '../parts/Text'
-import { say } from '../parts/toast'
-
-function useGo() {
-  const session = useSession()
-  const enterTenant = useEnterTenant()
-  const navigate = useNavigate()
-  return async (tenant: string, to: string) => {
-    try {
-      if (tenant !== session?.tenant) await enterTenant(tenant)
-      void navigate(to)
-    } catch (err) {
-      say(asProblem(err).message)
-    }
-  }
-}
+import { MyAgents, MyConnections, MyResources, MyRuns } from './mine/Lists'
+import { useGo } from './mine/go'
 
 export default function Mine() {
   const list = useQuery(q.mine())
   const go = useGo()
   const [params, setParams] = useSearchParams()
   const text = params.get('q') ?? ''
+  const tab = params.get('tab') ?? ''
   const cols: Col<PlaceSummary>[] = [
     { id: 'tenant', label: t`Tenant`, width: 220, cell: (s) => <button type="button" className="link" onClick={() => void go(s.place.tenant, '/')}><Foreign text={s.place.name} max={60} /></button> },
     { id: 'role', label: t`Your role`, width: 120, cell: (s) => s.place.role },
     { id: 'resources', label: t`Resources`, width: 110, cell: (s) => count(s.resources) },
     { id: 'connections', label: t`Connections`, width: 110, cell: (s) => count(s.summary.connections) },
     { id: 'agents', label: t`Agents online`, width: 120, cell: (s) => t`${count(s.summary.agents_online)} of ${count(s.summary.agents)}` },
-    { id: 'waits', label: t`Waits for somebody`, width: 150, cell: (s) => (s.summary.held_removals + s.summary.pending_kinds ? count(s.summary.held_removals + s.summary.pending_kinds) : 'nothing') },
+    { id: 'waits', label: t`Waits for somebody`, width: 150, cell: (s) => (s.summary.held_removals + s.summary.pending_kinds ? count(s.summary.held_removals + s.summary.pending_kinds) : t`nothing`) },
   ]
   return (
-    <Page title={t`All mine`} facts={<span><Trans>What you may read in each tenant that you are in.</Trans></span>}>
-      {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data?.items.length === 0 ? (
+    <Page fill={tab !== ''} title={t`All mine`} facts={<span><Trans>What you may read in each tenant that you are in.</Trans></span>}>
+      <TabBar
+        label={t`What is listed`}
+        value={tab}
+        tabs={[{ id: '', label: t`Tenants` }, { id: 'resources', label: t`Resources` }, { id: 'connections', label: t`Connections` }, { id: 'agents', label: t`Agents` }, { id: 'runs', label: t`Runs` }]}
+        onChange={(id) => setParams(id ? { tab: id } : {})}
+      />
+      {tab === 'resources' ? <MyResources /> : tab === 'connections' ? <MyConnections /> : tab === 'agents' ? <MyAgents /> : tab === 'runs' ? <MyRuns /> : list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data?.items.length === 0 ? (
         <Empty icon={<IconBuildings size={26} stroke={1.4} aria-hidden />} title={t`There is no tenant that you may read`}><Trans>Who administers one of your tenants can give you rights in it.</Trans></Empty>
       ) : (
         <div className="stack">
