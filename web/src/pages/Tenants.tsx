@@ -1,7 +1,7 @@
 // Tenants: whose inventories are kept apart, who is in them, and the customers that have several. For administrators of the installation.
 import { t } from '@lingui/core/macro'
 import { Trans } from '@lingui/react/macro'
-import { Button, FileButton, Menu, Modal, MultiSelect, Select, TagsInput, TextInput } from '@mantine/core'
+import { Button, Menu, Modal, MultiSelect, Select, TagsInput, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconBuildings, IconPlus } from '@tabler/icons-react'
 import { useState } from 'react'
@@ -17,6 +17,7 @@ import { Confirm } from '../parts/Confirm'
 import { DataTable, type Col } from '../parts/DataTable'
 import { State } from '../parts/marks'
 import { Page, Panel } from '../parts/Page'
+import { PictureChoice } from '../parts/Picture'
 import { Empty, ProblemPanel } from '../parts/States'
 import { Foreign } from '../parts/Text'
 import { say } from '../parts/toast'
@@ -100,22 +101,7 @@ export default function Tenants() {
 /** A tenant's logo, as it looks on light and on dark: one picture has to do for both. */
 function Logo({ tenant, onChange, onClose }: { tenant: Tenant; onChange: () => void; onClose: () => void }) {
   const client = useQueryClient()
-  const [error, setError] = useState<unknown>(null)
-  const [busy, setBusy] = useState(false)
   const first = tenant.id === 'default'
-  const attempt = async (what: () => Promise<unknown>, done: string) => {
-    setError(null)
-    setBusy(true)
-    try {
-      await what()
-      say(done)
-    } catch (err) {
-      setError(err)
-    }
-    setBusy(false)
-    onChange()
-    void client.invalidateQueries({ queryKey: ['session'] })
-  }
   return (
     <Modal opened onClose={onClose} title={t`Logo of ${tenant.name}`} closeButtonProps={{ 'aria-label': t`Close` }}>
       <div className="stack">
@@ -126,15 +112,17 @@ function Logo({ tenant, onChange, onClose }: { tenant: Tenant; onChange: () => v
             <div data-on="dark"><img src={tenant.logo} alt={t`On dark`} /></div>
           </div>
         ) : <p className="muted"><Trans>There is none yet.</Trans></p>}
-        <p className="muted"><Trans>PNG, JPEG, GIF or WebP of up to 4 MiB; it is made no larger than 480 by 160. See-through corners fit both light and dark.</Trans></p>
-        {error ? <ProblemPanel error={error} compact /> : null}
-        <div className="row">
-          <FileButton accept="image/png,image/jpeg,image/gif,image/webp" onChange={(file) => { if (file) void attempt(() => api.put('/api/v1/tenants/{id}/logo', { path: { id: tenant.id }, raw: file } as never), t`The logo is saved`) }}>
-            {(props) => <Button {...props} variant="filled" loading={busy}><Trans>Choose a picture</Trans></Button>}
-          </FileButton>
-          {tenant.logo ? <Button disabled={busy} onClick={() => void attempt(() => api.delete('/api/v1/tenants/{id}/logo', { path: { id: tenant.id } }), t`The logo is removed`)}><Trans>Remove it</Trans></Button> : null}
-          <Button onClick={onClose}><Trans>Close</Trans></Button>
-        </div>
+        <PictureChoice
+          filled
+          there={tenant.logo !== undefined}
+          saved={t`The logo is saved`}
+          removed={t`The logo is removed`}
+          onChoose={(file) => api.put('/api/v1/tenants/{id}/logo', { path: { id: tenant.id }, raw: file } as never)}
+          onRemove={() => api.delete('/api/v1/tenants/{id}/logo', { path: { id: tenant.id } })}
+          onDone={() => { onChange(); void client.invalidateQueries({ queryKey: ['session'] }) }}
+          hint={<Trans>PNG, JPEG, GIF or WebP of up to 4 MiB; it is made no larger than 480 by 160. See-through corners fit both light and dark.</Trans>}
+          after={<Button onClick={onClose}><Trans>Close</Trans></Button>}
+        />
       </div>
     </Modal>
   )

@@ -3,7 +3,7 @@ import { t } from '@lingui/core/macro'
 import { Trans } from '@lingui/react/macro'
 import { Avatar, Button, FileButton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { useState } from 'react'
+import { useState, type ReactNode } from 'react'
 
 import { q } from '../api/queries'
 import { ProblemPanel } from './States'
@@ -22,17 +22,25 @@ export const Face = ({ name, picture, size = 22 }: { name: string; picture: stri
   <Avatar size={size} name={name} src={picture ? `/api/v1/pictures/${picture}` : null} alt="" aria-hidden color="gray" />
 )
 
-interface Props {
-  name: string
-  picture: string | undefined
+interface ChoiceProps {
+  /** Whether there is one to remove. */
+  there: boolean
+  /** What is said when it is done. */
+  saved: string
+  removed: string
   onChoose: (file: File) => Promise<unknown>
   onRemove: () => Promise<unknown>
   /** Called after either, whether it went well or not. */
   onDone: () => void
+  /** What may be chosen, in words. */
+  hint: ReactNode
+  before?: ReactNode
+  after?: ReactNode
+  filled?: boolean
 }
 
-/** Shows a picture, and lets another be chosen; it is saved at once. */
-export function PictureEdit({ name, picture, onChoose, onRemove, onDone }: Props) {
+/** Lets a picture be chosen or removed; either is done at once. */
+export function PictureChoice({ there, saved, removed, onChoose, onRemove, onDone, hint, before, after, filled }: ChoiceProps) {
   const [error, setError] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
   const attempt = async (what: () => Promise<unknown>, done: string) => {
@@ -50,14 +58,32 @@ export function PictureEdit({ name, picture, onChoose, onRemove, onDone }: Props
   return (
     <div className="stack-s">
       <div className="row">
-        <Face name={name} picture={picture} size={56} />
-        <FileButton accept="image/png,image/jpeg,image/gif,image/webp" onChange={(file) => { if (file) void attempt(() => onChoose(file), t`The picture is saved`) }}>
-          {(props) => <Button {...props} loading={busy}><Trans>Choose a picture</Trans></Button>}
+        {before}
+        <FileButton accept="image/png,image/jpeg,image/gif,image/webp" onChange={(file) => { if (file) void attempt(() => onChoose(file), saved) }}>
+          {(props) => <Button {...props} {...(filled ? { variant: 'filled' } : {})} loading={busy}><Trans>Choose a picture</Trans></Button>}
         </FileButton>
-        {picture ? <Button disabled={busy} onClick={() => void attempt(onRemove, t`The picture is removed`)}><Trans>Remove it</Trans></Button> : null}
+        {there ? <Button disabled={busy} onClick={() => void attempt(onRemove, removed)}><Trans>Remove it</Trans></Button> : null}
+        {after}
       </div>
-      <p className="muted"><Trans>PNG, JPEG, GIF or WebP of up to 4 MiB; the middle is cut out as a square.</Trans></p>
+      <p className="muted">{hint}</p>
       {error ? <ProblemPanel error={error} compact /> : null}
     </div>
   )
 }
+
+interface Props extends Pick<ChoiceProps, 'onChoose' | 'onRemove' | 'onDone'> {
+  name: string
+  picture: string | undefined
+}
+
+/** Shows the picture of somebody, and lets another be chosen. */
+export const PictureEdit = ({ name, picture, ...rest }: Props) => (
+  <PictureChoice
+    {...rest}
+    there={picture !== undefined}
+    saved={t`The picture is saved`}
+    removed={t`The picture is removed`}
+    before={<Face name={name} picture={picture} size={56} />}
+    hint={<Trans>PNG, JPEG, GIF or WebP of up to 4 MiB; the middle is cut out as a square.</Trans>}
+  />
+)
