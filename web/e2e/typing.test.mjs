@@ -74,3 +74,19 @@ test('by hand: what is wrong below the fold is led to, named by the button, and 
   await page.getByText('This is needed.').waitFor()
   await close()
 })
+
+test('the PEM of an authority arrives with its lines', async () => {
+  const c = (await send(facts, 'GET', '/connections')).items.find((x) => x.provider === 'vsphere')
+  const { page, go, close } = await open(browser, facts)
+  await go(`/connections/${c.id}/edit`)
+  const pem = '-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUQ0\nAAAA\n-----END CERTIFICATE-----\n'
+  const field = page.getByRole('textbox', { name: 'Certificate authority' })
+  await field.fill(pem)
+  assert.equal(await field.inputValue(), pem)
+  // What the form would send is looked at on its way; the connection itself stays as it is.
+  const sent = page.waitForRequest((r) => r.method() === 'PUT' && r.url().includes(`/connections/${c.id}`))
+  await page.route(`**/api/v1/connections/${c.id}`, (route) => (route.request().method() === 'PUT' ? route.abort() : route.continue()))
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  assert.equal((await sent).postDataJSON().settings.ca_certificate, pem)
+  await close()
+})

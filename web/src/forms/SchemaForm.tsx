@@ -63,6 +63,8 @@ function Field({ input: i, inputs, value, onChange, errors, tried, prefix, by }:
     case 'json':
       return <JsonField {...common} value={v} onChange={set} />
     default:
+      // One line would lose the line ends of what is pasted.
+      if (i.lines) return <Textarea {...common} className={css.lines} minRows={3} maxRows={12} value={typeof v === 'string' ? v : ''} onChange={(e) => set(e.currentTarget.value)} spellCheck={false} autoComplete="off" />
       return <TextInput {...common} value={typeof v === 'string' ? v : ''} onChange={(e) => set(e.currentTarget.value)} spellCheck={false} autoComplete="off" />
   }
 }

@@ -13,6 +13,7 @@ const schema: SchemaNode = {
     level: { $ref: '#/$defs/Level', description: 'How much' },
     maybe: { anyOf: [{ type: 'number' }, { type: 'null' }] },
     password: { type: 'string', 'x-maestro-secret': true },
+    ca: { type: 'string', description: 'PEM of an authority to trust.' },
     map: { type: 'object', additionalProperties: { type: 'string' } },
   },
 }
@@ -20,13 +21,14 @@ const schema: SchemaNode = {
 describe('a plugin’s settings', () => {
   const inputs = inputsOf(schema)
   const of = (pointer: string) => inputs.find((i) => i.pointer === pointer)!
-  it('become inputs in the schema’s order', () => expect(inputs.map((i) => i.pointer)).toEqual(['/url', '/level', '/limits/rate', '/map', '/maybe', '/password', '/zeta']))
-  it('have the right input each', () => expect(inputs.map((i) => i.type)).toEqual(['text', 'choice', 'number', 'json', 'number', 'text', 'list']))
+  it('become inputs in the schema’s order', () => expect(inputs.map((i) => i.pointer)).toEqual(['/url', '/ca', '/level', '/limits/rate', '/map', '/maybe', '/password', '/zeta']))
+  it('have the right input each', () => expect(inputs.map((i) => i.type)).toEqual(['text', 'text', 'choice', 'number', 'json', 'number', 'text', 'list']))
   it('keep the author’s words', () => {
     expect(of('/url').label).toBe('Address')
     expect(of('/level')).toMatchObject({ label: 'A level', help: 'How much', choices: ['low', 'high'] })
     expect(of('/limits/rate')).toMatchObject({ group: 'Limits', unit: '1/s' })
   })
+  it('keep the lines of a PEM', () => expect([of('/ca').lines, of('/url').lines]).toEqual([true, false]))
   it('say what narrows and what is secret', () => expect([of('/zeta').narrows, of('/password').secret, of('/url').required]).toEqual([true, true, true]))
   it('begin with the defaults', () => expect(defaultsOf(inputs)).toEqual({ limits: { rate: 10 } }))
   it.each([

@@ -17,6 +17,7 @@ export interface SchemaNode {
   default?: unknown
   examples?: unknown[]
   format?: string
+  contentMediaType?: string
   pattern?: string
   minimum?: number
   maximum?: number
@@ -53,6 +54,8 @@ export interface Input {
   choices: string[]
   node: SchemaNode
   narrows: boolean
+  /** Whether its text has lines: those of a PEM mean something. */
+  lines: boolean
   secret: boolean
   target: boolean
 }
@@ -90,6 +93,9 @@ function inputType(n: SchemaNode, root: SchemaNode): InputType {
   }
 }
 
+/** A text whose lines mean something: as the schema says by its media type, or by what its author calls it. */
+const manyLines = (n: SchemaNode) => typeOf(n) === 'string' && (/^(text\/|application\/x-pem)/.test(n.contentMediaType ?? '') || n.format === 'pem' || /\bPEM\b/.test(`${n['x-maestro-label'] ?? ''} ${n.title ?? ''} ${n.description ?? ''}`))
+
 /** The inputs in the order of the schema. */
 export function inputsOf(root: SchemaNode): Input[] {
   const out: Input[] = []
@@ -116,6 +122,7 @@ export function inputsOf(root: SchemaNode): Input[] {
         choices: (child.enum ?? []).map(String),
         node: child,
         narrows: child['x-maestro-narrows'] ?? false,
+        lines: manyLines(child),
         secret: child['x-maestro-secret'] ?? false,
         target: child['x-maestro-credential-target'] ?? false,
       })

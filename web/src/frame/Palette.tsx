@@ -14,7 +14,7 @@ import { addressOfView } from '../kinds/views'
 import { State } from '../parts/marks'
 import { Foreign } from '../parts/Text'
 import { KindIcon } from './icons'
-import { jumps } from './keys'
+import { meant, places } from './places'
 import css from './Palette.module.css'
 import { useSession } from './session'
 
@@ -106,17 +106,20 @@ function useEntries(text: string): { entries: Entry[]; searching: boolean; nothi
     id: v.id, to: addressOfView(v), icon: <IconBookmark size={16} />, label: <Foreign text={v.name} max={60} />, hint: <><Trans>saved list of {(kindOf(v.kind)?.plural ?? v.kind).toLowerCase()}</Trans></>,
   }))
   const pages: Entry[] = [
-    ...(kinds.data ?? []).filter((k) => k.approval === 'approved').map((k) => ({ id: k.name, to: `/inventory/${k.name}`, name: k.plural, icon: <KindIcon kind={k} /> })),
-    ...jumps.filter((j) => !j.to.startsWith('/inventory/')).map((j) => ({ id: j.to, to: j.to, name: j.label, icon: <IconArrowRight size={16} /> })),
-  ].filter((p) => p.name.toLowerCase().includes(wanted)).slice(0, wanted ? 6 : 40).map((p) => ({ ...p, label: p.name, hint: t`page` }))
+    ...(kinds.data ?? []).filter((k) => k.approval === 'approved').map((k) => ({ id: k.name, to: `/inventory/${k.name}`, name: k.plural, words: k.name, icon: <KindIcon kind={k} /> })),
+    ...places.filter((p) => !p.needs || session?.actions.includes(p.needs)).map((p) => ({ id: p.to, to: p.to, name: p.label, words: `${p.words} ${p.to}`, icon: <IconArrowRight size={16} /> })),
+  ].filter((p) => meant(wanted, p.name, p.words)).sort((a, b) => Number(b.name.toLowerCase().includes(wanted)) - Number(a.name.toLowerCase().includes(wanted))).slice(0, wanted ? 8 : 60).map((p) => ({ ...p, label: p.name, hint: t`page` }))
   const actions: Entry[] = [
     { id: 'new-connection', to: '/connections/setup', label: t`Add a connection`, needs: 'connection.manage' },
     { id: 'join', to: '/agents?join=1', label: t`Install an agent`, needs: 'agent.manage' },
     { id: 'token', to: '/settings?token=new', label: t`Make an API token`, needs: 'token.manage' },
-  ].filter((a) => session?.actions.includes(a.needs) && a.label.toLowerCase().includes(wanted)).map((a) => ({ ...a, icon: <IconPlus size={16} />, hint: t`action` }))
+  ].filter((a) => session?.actions.includes(a.needs) && meant(wanted, a.label)).map((a) => ({ ...a, icon: <IconPlus size={16} />, hint: t`action` }))
+  // Only once something was typed: one for each kind would hide the rest.
+  const adding: Entry[] = (wanted && session?.somewhere.includes('resource.edit') ? (kinds.data ?? []) : []).filter((k) => k.approval === 'approved' && meant(wanted, t`Add by hand: ${k.label.toLowerCase()}`, t`new make create record`)).slice(0, 6)
+    .map((k) => ({ id: `add-${k.name}`, to: `/inventory/${k.name}?add=1`, icon: <IconPlus size={16} />, label: t`Add by hand: ${k.label.toLowerCase()}`, hint: t`action` }))
   const searching = wanted !== '' && (found.isFetching || settled !== text.trim())
   // Whoever finds nothing wants to know why.
   const why: Entry[] = wanted && !searching && things.length === 0 ? [{ id: 'why', to: `/why?name=${encodeURIComponent(text.trim())}`, icon: <IconZoomQuestion size={16} />, label: <><Trans>Why is “<Foreign text={text.trim()} max={40} />” not here?</Trans></>, hint: t`ask` }] : []
-  const named = [...things, ...lists, ...pages, ...actions]
+  const named = [...things, ...lists, ...pages, ...actions, ...adding]
   return { entries: [...named, ...why], searching, nothing: named.length === 0 }
 }

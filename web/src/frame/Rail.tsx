@@ -45,10 +45,16 @@ export function Rail({ closed }: { closed: boolean }) {
   const counts = new Map((summary.data?.kinds ?? []).map((k) => [k.kind, k.active]))
   const held = summary.data?.held_removals ?? 0
   const pending = summary.data?.pending_kinds ?? 0
-  const version = useSession()?.version
+  const session = useSession()
+  const version = session?.version
+  // What would only say that one may not is left out.
+  const settings = session?.actions.includes('settings.read')
+  const edits = session?.somewhere.includes('resource.edit')
   const size = 16
   const of = (group: string) =>
     (kinds.data ?? []).filter((k) => k.approval === 'approved' && known(k.group) === group && (counts.get(k.name) ?? 0) + (k.built_in ? 0 : 1) > 0)
+  // Nothing of these is known yet; people may record some all the same.
+  const more = (kinds.data ?? []).filter((k) => k.approval === 'approved' && k.built_in && !counts.get(k.name)).sort((a, b) => a.plural.localeCompare(b.plural))
   const anything = groups.some(([g]) => of(g).length)
   return (
     <nav className={css.rail} data-closed={closed || undefined} aria-label={t`Main`}>
@@ -65,7 +71,13 @@ export function Rail({ closed }: { closed: boolean }) {
             </Section>
           ) : null
         })}
-        {!anything && kinds.data && summary.data && !closed ? <p className={css.none}><Trans>Kinds appear here once something is discovered.</Trans></p> : null}
+        {!closed && summary.data && more.length ? (
+          <details className={css.more}>
+            <summary className={css.title}><Trans>More kinds</Trans></summary>
+            <Items closed={closed} items={more.map((k) => kindItem(k, undefined, search))} />
+          </details>
+        ) : null}
+        {!anything && kinds.data && summary.data && !closed ? <p className={css.none}><Trans>Kinds appear here once something of them is discovered or recorded.</Trans></p> : null}
         {closed ? null : <RailViews kinds={kinds.data ?? []} ready={!!kinds.data && !!summary.data} />}
         <Section title={t`Discovery`} closed={closed}>
           <Items
@@ -88,14 +100,14 @@ export function Rail({ closed }: { closed: boolean }) {
               { to: '/removals', label: t`Removals`, icon: <IconTrashX size={size} stroke={1.6} />, badge: held },
               { to: '/reviews', label: t`Same or not`, icon: <IconArrowsJoin2 size={size} stroke={1.6} />, badge: reviews.data?.total_size },
               { to: '/kinds', label: t`Kinds`, icon: <IconTag size={size} stroke={1.6} />, badge: pending },
-              { to: '/mapping', label: t`Mapping`, icon: <IconTransform size={size} stroke={1.6} /> },
-              { to: '/import', label: t`Import`, icon: <IconFileImport size={size} stroke={1.6} /> },
+              ...(settings ? [{ to: '/mapping', label: t`Mapping`, icon: <IconTransform size={size} stroke={1.6} /> }] : []),
+              ...(edits ? [{ to: '/import', label: t`Import`, icon: <IconFileImport size={size} stroke={1.6} /> }] : []),
             ]}
           />
         </Section>
       </div>
       <Items closed={closed} items={[{ to: '/settings', label: t`Settings`, icon: <IconSettings size={size} stroke={1.6} /> }]} />
-      {closed ? null : <p className={css.version}><Trans>Maestro <Foreign text={version || t`development build`} max={30} /></Trans></p>}
+      {closed ? <p className={css.version} title={t`Maestro ${version || t`development build`}`}><Foreign text={version || t`dev`} max={30} /></p> : <p className={css.version}><Trans>Maestro <Foreign text={version || t`development build`} max={30} /></Trans></p>}
     </nav>
   )
 }

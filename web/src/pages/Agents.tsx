@@ -2,7 +2,7 @@ import { plural, t } from '@lingui/core/macro'
 import { Trans } from '@lingui/react/macro'
 import { Button, Modal, Select, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { IconPlus } from '@tabler/icons-react'
+import { IconLock, IconPlus } from '@tabler/icons-react'
 import { useState } from 'react'
 import { Link, useSearchParams } from 'react-router'
 
@@ -26,6 +26,7 @@ import { PluginVersionsPanel } from './PluginVersions'
 export default function Agents() {
   const list = useQuery(q.agents())
   const may = useMay('agent.manage')
+  const reads = useMay('read')
   const [params, setParams] = useSearchParams()
   const join = <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setParams({ join: '1' })}><Trans>Install an agent</Trans></Button>
   const cols: Col<Agent>[] = [
@@ -43,7 +44,9 @@ export default function Agents() {
   return (
     <Page title={t`Agents`} facts={<span><Trans>The processes in your networks that read providers and send what they find. The connection is always opened from there outward.</Trans></span>} actions={may ? join : null}>
       <Waiting />
-      {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data?.items.length === 0 ? (
+      {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data?.items.length === 0 && !reads ? (
+        <Empty icon={<IconLock size={26} stroke={1.4} aria-hidden />} title={t`You may not see the agents of this tenant`}><Trans>They belong to no datacenter, so what was granted to you does not include them. An administrator can give you a role that reads everything.</Trans></Empty>
+      ) : list.data?.items.length === 0 ? (
         <Empty title={t`No agent has joined yet`} action={may ? join : null}><Trans>An agent needs one command on a machine in the network it is to read, and no open port.</Trans></Empty>
       ) : (
         <DataTable label={t`Agents`} rows={list.data?.items ?? []} cols={cols} rowKey={(a) => a.id} to={(a) => `/agents/${a.id}`} loading={list.isPending} faded={(a) => a.status === 'revoked'} />

@@ -3,6 +3,7 @@ import { t } from '@lingui/core/macro'
 import { Trans } from '@lingui/react/macro'
 import { Button, NumberInput, Select, Switch, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { IconLock } from '@tabler/icons-react'
 import { useEffect, useState } from 'react'
 import { Link, useBlocker, useNavigate, useParams } from 'react-router'
 
@@ -12,6 +13,7 @@ import { q } from '../api/queries'
 import type { Agent, Connection, ConnectionWrite, KindSchedule, MappingRule, Plugin } from '../api/types'
 import { defaultsOf, inputsOf, problemOf, type SchemaNode } from '../forms/schema'
 import { SchemaForm } from '../forms/SchemaForm'
+import { useMay } from '../frame/session'
 import { ManagedNote } from '../parts/Managed'
 import { copyText } from '../parts/clipboard'
 import { Confirm } from '../parts/Confirm'
@@ -25,6 +27,8 @@ import css from './ConnectionEdit.module.css'
 
 export default function ConnectionEdit() {
   const { id } = useParams()
+  const may = useMay('connection.manage')
+  const install = useMay('agent.manage')
   const plugins = useQuery(q.plugins())
   const agents = useQuery(q.agents())
   const existing = useQuery({ ...q.connection(id ?? ''), enabled: !!id, refetchInterval: false, refetchOnWindowFocus: false })
@@ -32,10 +36,17 @@ export default function ConnectionEdit() {
   const title = id ? t`Edit the connection` : t`Add a connection`
   if (error) return <Page title={title}><ProblemPanel error={error} /></Page>
   if (!plugins.data || !agents.data || (id && !existing.data)) return <Page title={title}><Loading what={t`the plugins`} /></Page>
+  if (plugins.data.items.length === 0 && !may) {
+    return (
+      <Page title={title} trail={[{ to: '/connections', label: t`Connections` }]}>
+        <Empty icon={<IconLock size={26} stroke={1.4} aria-hidden />} title={id ? t`You may not edit connections` : t`You may not add connections`}><Trans>Ask an administrator of this tenant for the right to do it.</Trans></Empty>
+      </Page>
+    )
+  }
   if (plugins.data.items.length === 0) {
     return (
       <Page title={title} trail={[{ to: '/connections', label: t`Connections` }]}>
-        <Empty title={t`No agent has reported a plugin yet`} action={<Button component={Link} to="/agents?join=1" variant="filled"><Trans>Install an agent</Trans></Button>}><Trans>A connection is run by an agent, with one of the plugins it has. Both report themselves here.</Trans></Empty>
+        <Empty title={t`No agent has reported a plugin yet`} action={install ? <Button component={Link} to="/agents?join=1" variant="filled"><Trans>Install an agent</Trans></Button> : null}><Trans>A connection is run by an agent, with one of the plugins it has. Both report themselves here.</Trans></Empty>
       </Page>
     )
   }

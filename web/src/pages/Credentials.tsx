@@ -6,6 +6,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link } from 'react-router'
 
+import { Problem } from '../api/problem'
 import { q } from '../api/queries'
 import type { SealedCredential } from '../api/types'
 import { actor } from '../format/text'
@@ -50,7 +51,7 @@ export default function Credentials() {
     <Page
       title={t`Credentials`}
       trail={[{ to: '/connections', label: t`Connections` }]}
-      facts={<><span>{again ? t`${again} to be entered again.` : t`Nothing has to be entered again.`}</span>{refused ? <span>{plural(refused, { one: '# new one does not work.', other: '# new ones do not work.' })}</span> : null}<Reminder due={rows.filter((x) => x.due).length} may={may} /><span className="muted">{recovery.data?.fingerprint ? <><Trans>Recovery key <code className="break">{recovery.data.fingerprint}</code></Trans></> : <><Trans>No recovery key. <code>maestro sealed recovery-key make FILE</code> makes one.</Trans></>}</span></>}
+      facts={<><span>{again ? t`${again} to be entered again.` : t`Nothing has to be entered again.`}</span>{refused ? <span>{plural(refused, { one: '# new one does not work.', other: '# new ones do not work.' })}</span> : null}<Reminder due={rows.filter((x) => x.due).length} may={may} /><span className="muted">{recovery.data?.fingerprint ? <><Trans>Recovery key <code className="break">{recovery.data.fingerprint}</code></Trans></> : recovery.error instanceof Problem && recovery.error.status === 403 ? t`You may not see whether there is a recovery key.` : recovery.data ? <><Trans>No recovery key. <code>maestro sealed recovery-key make FILE</code> makes one.</Trans></> : null}</span></>}
       actions={may ? <Button variant="filled" disabled={chosen.length === 0 || mixed} onClick={() => setOpen(true)}>{mixed ? t`Choose one provider’s` : chosen.length > 1 ? t`Enter one for ${chosen.length}` : t`Enter it`}</Button> : null}
     >
       {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data && rows.length === 0 ? (

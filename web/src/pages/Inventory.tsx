@@ -70,7 +70,7 @@ function useView() {
   }
   const pinned = Math.max(0, Math.min(5, Number(params.get('pinned') ?? 0) || 0))
   const shown: Shown = { filter: params.get('filter') ?? '', orderBy: params.get('order_by') ?? '', columns: params.get('columns') ?? '', pinned }
-  return { shown, orderBy: order, order: by ? { by, desc: direction === 'desc' } : undefined, view: params.get('view') ?? '', facets: params.get('facets') === '1', set }
+  return { shown, orderBy: order, order: by ? { by, desc: direction === 'desc' } : undefined, view: params.get('view') ?? '', facets: params.get('facets') === '1', adding: params.get('add') === '1', set }
 }
 
 /** How many changes there were since a long list was read. */
@@ -90,7 +90,8 @@ function KindList({ kind }: { kind: KindInfo }) {
   const may = useMaySomewhere('resource.edit')
   const client = useQueryClient()
   const narrow = useNarrow()
-  const [adding, setAdding] = useState(false)
+  const adding = may && !asOf && view.adding
+  const setAdding = (on: boolean) => view.set({ add: on ? '1' : '' })
   const [editing, setEditing] = useState(false)
   const [selection, setSelection] = useState<{ of: string; ticked: ReadonlySet<string>; all: boolean }>({ of: '', ticked: new Set(), all: false })
   const rows = useRows(kind.name, filter, view.orderBy, asOf)
@@ -153,7 +154,7 @@ function KindList({ kind }: { kind: KindInfo }) {
         <div className={css.body}>
           {view.facets ? <Facets kind={kind} filter={filter} onFilter={onFilter} asOf={asOf} /> : null}
           {!list.isPending && rows.rows.length === 0 ? (
-            <div className="grow">{asOf ? <NothingThen kind={kind} filter={filter} onFilter={onFilter} at={asOf} /> : <Nothing kind={kind} filter={filter} onFilter={onFilter} />}</div>
+            <div className="grow">{asOf ? <NothingThen kind={kind} filter={filter} onFilter={onFilter} at={asOf} /> : <Nothing kind={kind} filter={filter} onFilter={onFilter} onAdd={may ? () => setAdding(true) : undefined} />}</div>
           ) : (
             <div className={css.table}>
               {changes > 0 ? (
@@ -229,7 +230,7 @@ const whyLink = (kind: string, filter: string) => {
   return `/why?kind=${kind}&name=${encodeURIComponent(name?.[1] ?? name?.[2] ?? '')}`
 }
 
-function Nothing({ kind, filter, onFilter }: { kind: KindInfo; filter: string; onFilter: (it: string) => void }) {
+function Nothing({ kind, filter, onFilter, onAdd }: { kind: KindInfo; filter: string; onFilter: (it: string) => void; onAdd: (() => void) | undefined }) {
   if (filter) {
     const stated = /\bstate\b/.test(filter)
     return (
@@ -247,9 +248,12 @@ function Nothing({ kind, filter, onFilter }: { kind: KindInfo; filter: string; o
       </Empty>
     )
   }
+  const ofPeople = kind.group === 'business'
   return (
-    <Empty title={t`No ${kind.plural.toLowerCase()} are known`} icon={<KindIcon kind={kind} size={28} />} action={<div className="row"><Button component={Link} to="/connections" variant="filled"><Trans>See connections</Trans></Button><Button component={Link} to={whyLink(kind.name, '')}><Trans>Why is it not here?</Trans></Button></div>}>
-      <Trans>Nothing is listed here until a connection that reads {kind.plural.toLowerCase()} has run. The line above says whether one did.</Trans>
+    <Empty title={t`No ${kind.plural.toLowerCase()} are known`} icon={<KindIcon kind={kind} size={28} />} action={<div className="row">{onAdd ? <Button variant={ofPeople ? 'filled' : 'default'} leftSection={<IconPlus size={15} aria-hidden />} onClick={onAdd}><Trans>Add the first</Trans></Button> : null}<Button component={Link} to="/connections" variant={onAdd && ofPeople ? 'default' : 'filled'}><Trans>See connections</Trans></Button><Button component={Link} to={whyLink(kind.name, '')}><Trans>Why is it not here?</Trans></Button></div>}>
+      {ofPeople
+        ? <Trans>{kind.plural} are mostly recorded by people, by hand or from a file. Where a connection reads them too, the line above says whether it did.</Trans>
+        : <Trans>Nothing is listed here until a connection that reads {kind.plural.toLowerCase()} has run. The line above says whether one did.</Trans>}
     </Empty>
   )
 }

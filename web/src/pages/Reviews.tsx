@@ -18,6 +18,7 @@ import { Page, Panel } from '../parts/Page'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
 import { Foreign } from '../parts/Text'
 import { say } from '../parts/toast'
+import { TwoSides } from '../parts/TwoSides'
 import { When } from '../parts/When'
 
 const titles: Record<ReviewItem['type'], string> = {
@@ -54,6 +55,7 @@ function Item({ r }: { r: ReviewItem }) {
   const may = useMaySomewhere('resource.edit')
   const [deciding, setDeciding] = useState<'merge' | 'apart' | null>(null)
   const alone = r.type === 'conflict'
+  const both = r.resources.length === 2 ? [r.resources[0]!, r.resources[1]!] as const : null
   const decide = async (reason: string) => {
     const call = { path: { id: r.id }, body: reason ? { reason } : {} }
     const is = deciding === 'merge' ? await api.post('/api/v1/review-items/{id}/merge', call) : await api.post('/api/v1/review-items/{id}/keep-apart', call)
@@ -66,16 +68,21 @@ function Item({ r }: { r: ReviewItem }) {
       actions={may && r.state === 'open' ? <><Button variant="filled" onClick={() => setDeciding('merge')}>{alone ? t`It is one` : t`They are one`}</Button><Button onClick={() => setDeciding('apart')}>{alone ? t`Split it` : t`Keep them apart`}</Button></> : null}
     >
       <div className="stack-s">
-        <p className="row">
-          {r.resources.map((x) => (
-            <span key={x.id} className="row"><State state={x.state} /> <Link to={`/inventory/${x.kind}/${x.id}?tab=sources`}><Foreign text={x.name || x.id} max={60} /></Link></span>
-          ))}
-        </p>
+        {both && r.state === 'open' ? <TwoSides left={both[0]} right={both[1]} /> : (
+          <p className="row">
+            {r.resources.map((x) => (
+              <span key={x.id} className="row"><State state={x.state} /> <Link to={`/inventory/${x.kind}/${x.id}?tab=sources`}><Foreign text={x.name || x.id} max={60} /></Link></span>
+            ))}
+          </p>
+        )}
         <p>
           {r.detail ? <Foreign text={r.detail} max={300} /> : r.identifier ? <><Trans>Both have the {r.identifier.type} <Foreign text={r.identifier.value} max={80} />, which is too weak to join them by itself.</Trans></> : null}
         </p>
         <p className="muted">
-          <Trans>Brought up by {r.connection ? <Link to={`/connections/${r.connection.id}`}><Foreign text={r.connection.name || r.connection.id} /></Link> : t`another source`} <When at={r.at} /></Trans>
+          {r.connection
+            ? <Trans>Brought up by the connection <Link to={`/connections/${r.connection.id}`}><Foreign text={r.connection.name || r.connection.id} /></Link> <When at={r.at} /></Trans>
+            : r.type === 'duplicate' ? <Trans>Found by the collector’s own look for names and addresses that two have in common, <When at={r.at} /></Trans>
+              : <Trans>Brought up by a source that you may not see, <When at={r.at} /></Trans>}
         </p>
         {r.decided_by ? <p><Trans>{r.state === 'merged' ? t`Merged` : t`Kept apart`} by <Foreign text={actor(r.decided_by).name} /> <When at={r.decided_at} />{r.reason ? <>: <Foreign text={r.reason} max={300} /></> : null}</Trans></p> : null}
       </div>

@@ -34,6 +34,7 @@ export default function Settings() {
   const tenants = useMay('tenant.manage')
   const tokens = useMay('token.manage')
   const options = useMay('options.manage')
+  const edits = session?.somewhere.includes('resource.edit')
   const settings = session?.actions.includes('settings.read')
   const reference = useQuery(q.reference())
   return (
@@ -49,8 +50,16 @@ export default function Settings() {
         </div>
       </Panel>
       {tokens ? <Tokens /> : null}
-      <ApprovalRulesPanel />
-      <SourcesPanel />
+      {settings ? <ApprovalRulesPanel /> : null}
+      {settings ? <SourcesPanel /> : null}
+      <Panel title={t`The inventory`}>
+        <div className="stack-s">
+          <p><Trans><Link to="/kinds">Kinds and custom fields</Link>: what can be kept, and fields of your own.</Trans></p>
+          {settings ? <p><Trans><Link to="/mapping">Mapping rules and tag policy</Link>: what tags, names and accounts become, and which tags are wanted.</Trans></p> : null}
+          <p><Trans><Link to="/datacenters">Datacenters</Link>: their regions and zones.</Trans></p>
+          {edits ? <p><Trans><Link to="/import">Import</Link>: resources from a file.</Trans></p> : null}
+        </div>
+      </Panel>
       {options ? <Options /> : null}
       <Panel title={t`About`}>
         <dl className={css.facts}>

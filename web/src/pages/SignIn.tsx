@@ -59,7 +59,7 @@ export default function SignIn() {
         <ProviderButtons />
         {meaning(said) && !error ? <p className={css.wrong} role="alert">{meaning(said)}</p> : null}
         <p><Link to="/forgotten"><Trans>Forgotten password?</Trans></Link></p>
-        <p className="muted"><Trans>The first administrator’s password is printed once, when the collector starts for the first time.</Trans></p>
+        <p className="muted"><Trans>The first administrator’s password lies in the file <code>initial-admin.json</code> in the collector’s data folder; <code>maestro dev</code> prints it. Change it after signing in, then remove the file.</Trans></p>
       </form>
     </Outside>
   )

@@ -12,6 +12,7 @@ import { State } from '../../parts/marks'
 import { ProblemPanel } from '../../parts/States'
 import { Foreign } from '../../parts/Text'
 import { say } from '../../parts/toast'
+import { TwoSides } from '../../parts/TwoSides'
 
 export function Merge({ r, onClose, refresh }: { r: Resource; onClose: () => void; refresh: () => void }) {
   const client = useQueryClient()
@@ -38,7 +39,7 @@ export function Merge({ r, onClose, refresh }: { r: Resource; onClose: () => voi
     }
   }
   return (
-    <Modal opened onClose={onClose} title={t`Merge another one into this`} closeButtonProps={{ 'aria-label': t`Close` }}>
+    <Modal opened onClose={onClose} size={other ? 'xl' : undefined} title={t`Merge another one into this`} closeButtonProps={{ 'aria-label': t`Close` }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void merge() }}>
         <TextInput label={t`The other one`} description={t`A name, or the beginning of a word of it`} value={text} data-autofocus onChange={(e) => { setText(e.currentTarget.value); setOther(null) }} />
         <div className="stack-s" role="group" aria-label={t`Found`}>
@@ -49,6 +50,7 @@ export function Merge({ r, onClose, refresh }: { r: Resource; onClose: () => voi
           ))}
           {text.trim() && found.data && choices.length === 0 ? <p className="muted"><Trans>Nothing of this kind has such a name.</Trans></p> : null}
         </div>
+        {other ? <TwoSides left={r} right={other} /> : null}
         <Textarea label={t`Reason`} description={t`For the audit trail; may be empty`} value={reason} onChange={(e) => setReason(e.currentTarget.value)} autosize minRows={2} />
         <p className="muted"><Trans>It keeps its history and leads here. What people had set on both stays as it is here. It can be split off again under Sources.</Trans></p>
         {error ? <ProblemPanel error={error} compact /> : null}
