@@ -31,6 +31,7 @@ export default function Account() {
       {profile.isPending ? <Loading what={t`your account`} /> : !profile.data ? <ProblemPanel error={profile.error} retry={() => void profile.refetch()} /> : (
         <>
           <Person key={profile.data.version} profile={profile.data} />
+          <Rights username={profile.data.username} />
           <Picture />
           <Providers profile={profile.data} />
           {profile.data.has_password ? <Password username={profile.data.username} /> : null}
@@ -75,6 +76,21 @@ function Person({ profile }: { profile: Profile }) {
         {error && fields.size === 0 ? <ProblemPanel error={error} compact /> : null}
         <div><Button type="submit" loading={busy} disabled={!another && name.trim() === profile.display_name}><Trans>Save the profile</Trans></Button></div>
       </form>
+    </Panel>
+  )
+}
+
+/** What one is here: the role, and the teams whose rights one has. */
+function Rights({ username }: { username: string }) {
+  const session = useQuery(q.session()).data
+  const teams = useQuery(q.teams())
+  const own = (teams.data?.items ?? []).filter((x) => x.members.some((m) => m.username === username))
+  return (
+    <Panel title={t`Role and teams`}>
+      <div className="stack-s">
+        <p><Trans>Role in {session?.tenant_name}: {session?.role}</Trans></p>
+        {teams.data ? <p>{own.length ? <Trans>Teams: {own.map((x) => x.name).join(', ')}</Trans> : <Trans>You are in no team.</Trans>}</p> : null}
+      </div>
     </Panel>
   )
 }

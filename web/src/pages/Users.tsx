@@ -45,7 +45,7 @@ export default function Users() {
     { id: 'username', label: t`User name`, width: 170, cell: (u) => <span className="row-n"><Face name={u.display_name || u.username} picture={pictureOf('user', u.username)} /><Foreign text={u.username} max={40} /></span> },
     { id: 'name', label: t`Name`, width: 160, cell: (u) => (u.display_name ? <Foreign text={u.display_name} max={40} /> : null) },
     { id: 'email', label: t`E-mail`, width: 190, cell: (u) => (u.email ? <Foreign text={u.email} max={40} /> : null) },
-    { id: 'role', label: t`Role`, width: 130, cell: (u) => (u.groups?.length ? <span title={t`In place of a role`}>{u.groups.join(', ')}</span> : u.role) },
+    { id: 'role', label: t`Role or groups`, width: 130, cell: (u) => (u.groups?.length ? <span title={t`In place of a role`}>{u.groups.join(', ')}</span> : u.role) },
     { id: 'state', label: t`State`, width: 110, cell: stateOf },
     { id: 'factor', label: t`Second factor`, width: 110, cell: (u) => (u.second_factor ? t`yes` : t`no`) },
     { id: 'link', label: t`Link ends`, width: 100, wide: true, cell: (u) => <When at={u.link_until} never={t`none`} /> },

@@ -60,6 +60,8 @@ interface EditProps {
 export function BulkEdit({ kind, filter, ids, what, onClose }: EditProps) {
   const client = useQueryClient()
   const fields = [...commonFields(kind), ...(kind.fields ?? [])].filter((f) => inOneInput(f) && !f.sensitive)
+  // Fields of one label are told apart by the group they stand in.
+  const named = (f: Field) => (f.group && fields.some((o) => o !== f && labelOf(o) === labelOf(f)) ? `${f.group}: ${labelOf(f)}` : labelOf(f))
   const [pointer, setPointer] = useState('')
   const [text, setText] = useState('')
   const [reset, setReset] = useState(false)
@@ -125,7 +127,7 @@ export function BulkEdit({ kind, filter, ids, what, onClose }: EditProps) {
         </div>
       ) : (
         <form className="stack" onSubmit={(e) => { e.preventDefault(); if (field) void send(field, true) }}>
-          <Select label={t`Field`} searchable data-autofocus data={fields.map((f) => ({ value: f.pointer, label: labelOf(f) + (f.pointer.startsWith('/common/') ? '' : ` (${kind.label.toLowerCase()})`) }))} value={pointer || null} onChange={(v) => { setPointer(v ?? ''); setText(''); changed() }} />
+          <Select label={t`Field`} searchable data-autofocus data={fields.map((f) => ({ value: f.pointer, label: named(f) + (f.pointer.startsWith('/common/') ? '' : ` (${kind.label.toLowerCase()})`) }))} value={pointer || null} onChange={(v) => { setPointer(v ?? ''); setText(''); changed() }} />
           {field ? <Select label={t`What to do`} allowDeselect={false} data={[{ value: 'set', label: t`set it to` }, { value: 'reset', label: t`hand it back to discovery` }]} value={reset ? 'reset' : 'set'} onChange={(v) => { setReset(v === 'reset'); changed() }} /> : null}
           {field && !reset ? <FieldInput key={pointer} kind={kind.name} field={field} text={text} setText={(it) => { setText(it); changed() }} error={wrong || undefined} /> : null}
           <Textarea label={t`Reason`} description={t`Kept in the audit trail.`} value={reason} onChange={(e) => setReason(e.currentTarget.value)} />
