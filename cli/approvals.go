@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,8 +61,15 @@ func (a *app) approvals() *cobra.Command {
 
 func approvalTable(x rest.Approval, now time.Time) output.Table {
 	t := output.Table{Header: []string{"what", "id", "name"}}
-	for _, r := range x.Refs {
-		t.Rows = append(t.Rows, []string{r.Kind, r.ID, r.Name})
+	if x.Edit != nil && len(x.Edit.Changes) > 0 {
+		t.Header = []string{"name", "what", "field", "was", "is"}
+		for _, row := range changeRows(x.Edit.Changes) {
+			t.Rows = append(t.Rows, row[1:]) // without the row of a file
+		}
+	} else {
+		for _, r := range x.Refs {
+			t.Rows = append(t.Rows, []string{r.Kind, r.ID, r.Name})
+		}
 	}
 	notes := []string{fmt.Sprintf("%s: %s, asked by %s %s", x.Title, x.State, x.RequestedBy, output.Ago(x.RequestedAt, now))}
 	add := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
@@ -69,13 +77,14 @@ func approvalTable(x rest.Approval, now time.Time) output.Table {
 		add("because: %s", x.Reason)
 	}
 	if x.Edit != nil {
-		add("all %s that %s: sets %s", x.Edit.Kind, x.Edit.Filter, strings.Join(append(x.Edit.Fields, x.Edit.Reset...), ", "))
+		add("%s finds %d of kind %s, %d of them change", x.Edit.Filter, x.Edit.Found, x.Edit.Kind, x.Count)
+		add("%s", editWords(*x.Edit))
 	}
 	if e := x.Enrolment; e != nil {
 		add("it says that it is %s on %s (%s/%s, version %s), came from %s with the key %s", e.Name, e.Hostname, e.OS, e.Arch, e.Version, e.Address, e.Fingerprint)
 	}
 	if x.Operation != "" {
-		add("maestro operations %s shows what it does", x.Operation)
+		add("maestro operations %s shows how far it is", x.Operation)
 	}
 	for _, d := range x.Decisions {
 		add("%s by %s %s: %s", d.Verdict, d.By, output.Ago(d.At, now), d.Reason)
@@ -89,11 +98,37 @@ func approvalTable(x rest.Approval, now time.Time) output.Table {
 	if x.Problem != "" {
 		add("%s", x.Problem)
 	}
-	if len(x.Refs) < x.Count && len(x.Refs) > 0 {
-		add("the first %d of %d are shown", len(x.Refs), x.Count)
+	shown := len(x.Refs)
+	if x.Edit != nil && len(x.Edit.Changes) > 0 {
+		shown = len(x.Edit.Changes)
+	}
+	if shown > 0 && shown < x.Count {
+		add("the first %d of %d are shown", shown, x.Count)
 	}
 	t.Note = strings.Join(notes, "; ")
 	return t
+}
+
+// editWords says what an edit makes of fields.
+func editWords(e rest.ApprovalEdit) string {
+	var words []string
+	for _, pointer := range e.Fields {
+		i := slices.IndexFunc(e.Set, func(s rest.ApprovalField) bool { return s.Pointer == pointer })
+		switch {
+		case i < 0:
+			words = append(words, fieldName(pointer)+" becomes what you may not read")
+		case e.Set[i].Value == nil:
+			words = append(words, fieldName(pointer)+" is hidden")
+		case e.Set[i].Name != "":
+			words = append(words, fieldName(pointer)+" becomes "+e.Set[i].Name)
+		default:
+			words = append(words, fieldName(pointer)+" becomes "+output.Value(e.Set[i].Value))
+		}
+	}
+	for _, pointer := range e.Reset {
+		words = append(words, fieldName(pointer)+" is handed back to discovery")
+	}
+	return strings.Join(words, ", ")
 }
 
 func (a *app) decideApproval(verb, short string) *cobra.Command {

@@ -20,6 +20,10 @@ func TestApprovals(t *testing.T) {
 		Enrolment: &rest.ApprovalEnrolment{Name: "fra\x1b[2J", Hostname: "host-1", OS: "linux", Arch: "amd64", Version: "1.2.3", Address: "10.0.0.7", Fingerprint: "sha256:ab12"}}
 	merged := rest.Approval{ID: "a2", Kind: "merge", State: "failed", Title: "Merge server b into a", Count: 2, RequestedBy: "user:ada", RequestedAt: now, Problem: "the other resource was merged already",
 		Refs: []rest.Ref{{Kind: "server", ID: "s1", Name: "a"}, {Kind: "server", ID: "s2", Name: "b"}}}
+	edited := rest.Approval{ID: "a4", Kind: "bulk_edit", State: "pending", Title: "Edit resources of kind server: 81", Count: 81, RequestedBy: "user:ada", RequestedAt: now, Needed: 1, Operation: "op1",
+		Refs: []rest.Ref{{Kind: "server", ID: "s1", Name: "a"}}, Edit: &rest.ApprovalEdit{Kind: "server", Filter: `name : "web*"`, Found: 128, Fields: []string{"/attributes/custom/door", "/common/environment", "/datacenter", "/tags/old"}, Reset: []string{"/common/owner/name"},
+			Set:     []rest.ApprovalField{{Pointer: "/common/environment", Value: "production"}, {Pointer: "/datacenter", Value: "01a1", Name: "FRA1"}, {Pointer: "/tags/old"}},
+			Changes: []rest.OperationChange{{Resource: rest.Ref{Kind: "server", ID: "s1", Name: "a"}, Action: "updated", Diff: []rest.FieldChange{{Pointer: "/common/environment", Old: "lab", New: "production"}, {Pointer: "/datacenter", Old: "02b2", OldName: "LON2", New: "01a1", NewName: "FRA1"}}}}}}
 	rules := rest.ApprovalRules{Version: 3, Items: []rest.ApprovalRule{{Kind: "removal", Required: true, Persons: 1}, {Kind: "bulk_edit", Over: 100, Persons: 1, ExpiresAfterHours: 168}, {Kind: "merge", Persons: 1}}}
 	var asked []string
 	answer := func(w http.ResponseWriter, v any) {
@@ -39,6 +43,8 @@ func TestApprovals(t *testing.T) {
 			answer(w, newcomer)
 		case "a2":
 			answer(w, merged)
+		case "a4":
+			answer(w, edited)
 		default:
 			w.Header().Set("Content-Type", "application/problem+json")
 			w.WriteHeader(http.StatusNotFound)
@@ -84,6 +90,9 @@ func TestApprovals(t *testing.T) {
 		{"approvals show a1", 0, "fra\uFFFD[2J on host-1", ""},
 		{"approvals show a1", 0, "you cannot decide it: You asked for this", ""},
 		{"approvals show a2", 0, "the other resource was merged already", ""},
+		{"approvals show a4", 0, "LON2", ""},
+		{"approvals show a4", 0, `name : "web*" finds 128 of kind server, 81 of them change; custom.door becomes what you may not read, environment becomes production, datacenter becomes FRA1, tags.old is hidden, owner.name is handed back to discovery`, ""},
+		{"approvals show a4", 0, "the first 1 of 81 are shown", ""},
 		{"approvals show a3", 5, "no such approval", ""},
 		{"approvals approve a2 --reason agreed", 0, "Merge server b into a", "approve a2: agreed"},
 		{"approvals refuse a2", 0, "a2", "refuse a2: "},

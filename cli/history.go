@@ -51,7 +51,7 @@ func historyTable(list rest.List[rest.Change], now time.Time) output.Table {
 		first := []string{strconv.FormatInt(c.Version, 10), output.Ago(c.At, now), c.Action, by}
 		for _, d := range c.Diff {
 			name := fieldName(d.Pointer)
-			t.Rows = append(t.Rows, append(first, name, short(output.Value(d.Old)), short(output.Value(d.New))))
+			t.Rows = append(t.Rows, append(first, name, short(output.Value(d.Was())), short(output.Value(d.Is()))))
 			first = []string{"", "", "", ""}
 		}
 		if len(c.Diff) == 0 {

@@ -118,7 +118,7 @@ func diffText(diff []rest.FieldChange) string {
 			break
 		}
 		name := fieldName(d.Pointer)
-		parts = append(parts, fmt.Sprintf("%s %s -> %s", name, short(output.Value(d.Old)), short(output.Value(d.New))))
+		parts = append(parts, fmt.Sprintf("%s %s -> %s", name, short(output.Value(d.Was())), short(output.Value(d.Is()))))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -395,9 +395,7 @@ func (a *app) followOperation(ctx context.Context, c *client.Client, op rest.Ope
 	switch {
 	case op.State == "refused":
 		return fmt.Errorf("%d rows are wrong; nothing was written", op.Refused)
-	case op.State == "asked":
-		fmt.Fprintf(a.env.Err, "This has to be approved first, and nothing was written yet: maestro approvals show %s\n", op.Approval)
-	case op.State != "done" && op.State != "undone":
+	case op.State != "done" && op.State != "undone" && op.State != "asked":
 		return fmt.Errorf("the operation %s %s: %s", op.ID, op.State, op.Error)
 	}
 	return nil
@@ -413,32 +411,47 @@ func rowText(row int) string {
 
 // operationTable is what an operation did, resource by resource, and what is wrong.
 func operationTable(op rest.Operation) output.Table {
-	t := output.Table{Header: []string{"row", "name", "what", "field", "was", "is"}}
-	for _, s := range op.Sample {
-		first := []string{rowText(s.Row), s.Resource.Name, s.Action}
-		for _, d := range s.Diff {
-			t.Rows = append(t.Rows, append(first, fieldName(d.Pointer), output.Value(d.Old), output.Value(d.New)))
-			first = []string{"", "", ""}
-		}
-		for _, p := range s.Conflicts {
-			t.Rows = append(t.Rows, append(first, p, "changed since", "left as it is"))
-			first = []string{"", "", ""}
-		}
-		if first[1] != "" {
-			t.Rows = append(t.Rows, append(first, "", "", ""))
-		}
-	}
+	t := output.Table{Header: []string{"row", "name", "what", "field", "was", "is"}, Rows: changeRows(op.Sample)}
 	for _, e := range op.Errors {
 		t.Rows = append(t.Rows, []string{rowText(e.Row), "", "wrong", strings.TrimPrefix(e.List+" "+e.Column, " "), e.Message, ""})
 	}
-	would := ""
-	if op.DryRun {
-		would = "would be "
+	if op.State != "failed" || op.Created+op.Updated+op.Removed+op.Refused > 0 {
+		t.Note = output.Clean(operationNote(op))
 	}
-	parts := []string{fmt.Sprintf("%s: %d created, %d updated, %d unchanged", op.ID, op.Created, op.Updated, op.Unchanged)}
-	if would != "" {
-		parts[0] = fmt.Sprintf("Dry run: %d %screated, %d %supdated, %d unchanged", op.Created, would, op.Updated, would, op.Unchanged)
+	return t
+}
+
+// changeRows are the fields that an operation changes of each resource.
+func changeRows(changes []rest.OperationChange) (rows [][]string) {
+	for _, s := range changes {
+		first := []string{rowText(s.Row), s.Resource.Name, s.Action}
+		for _, d := range s.Diff {
+			rows = append(rows, append(first, fieldName(d.Pointer), output.Value(d.Was()), output.Value(d.Is())))
+			first = []string{"", "", ""}
+		}
+		for _, p := range s.Conflicts {
+			rows = append(rows, append(first, p, "changed since", "left as it is"))
+			first = []string{"", "", ""}
+		}
+		if first[1] != "" {
+			rows = append(rows, append(first, "", "", ""))
+		}
 	}
+	return rows
+}
+
+// operationNote counts what an operation did; or would do, where it wrote nothing.
+func operationNote(op rest.Operation) string {
+	would, begins := "", op.ID
+	switch {
+	case op.State == "asked":
+		would, begins = "would be ", "Nothing was written yet"
+	case op.State == "dropped":
+		would, begins = "would have been ", op.ID+": nothing was written"
+	case op.DryRun:
+		would, begins = "would be ", "Dry run"
+	}
+	parts := []string{fmt.Sprintf("%s: %d %screated, %d %supdated, %d unchanged", begins, op.Created, would, op.Updated, would, op.Unchanged)}
 	if op.Removed > 0 {
 		parts = append(parts, fmt.Sprintf("%d %sremoved", op.Removed, would))
 	}
@@ -454,8 +467,8 @@ func operationTable(op rest.Operation) output.Table {
 	if len(op.Ignored) > 0 {
 		parts = append(parts, "not looked at: "+strings.Join(op.Ignored, ", "))
 	}
-	if op.State != "failed" || op.Created+op.Updated+op.Removed+op.Refused > 0 {
-		t.Note = output.Clean(strings.Join(parts, " · "))
+	if op.State == "asked" {
+		parts = append(parts, "waits for approval "+op.Approval+" (maestro approvals show "+op.Approval+")")
 	}
-	return t
+	return strings.Join(parts, " · ")
 }

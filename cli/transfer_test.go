@@ -53,6 +53,9 @@ func TestTransferCommands(t *testing.T) {
 		if len(sent) > 0 && strings.Contains(sent[0], "wrong.csv") {
 			op = rest.Operation{ID: "op1", State: "refused", Refused: 1, Errors: []rest.OperationError{{Row: 3, Column: "cpu_count", Message: `"many" is no number`}}}
 		}
+		if len(sent) > 0 && strings.Contains(sent[0], "name=many") {
+			op = rest.Operation{ID: "op1", State: "asked", Approval: "ap1", Updated: 81, Unchanged: 47}
+		}
 		answer(w, op)
 	})
 	mux.HandleFunc("GET /api/v1/kinds/server", func(w http.ResponseWriter, _ *http.Request) {
@@ -87,6 +90,9 @@ func TestTransferCommands(t *testing.T) {
 			`POST /api/v1/edits? {"kind":"server","filter":"name=web1","set":{"/attributes/cpu_count":4,"/common/environment":"production","/tags/a~1b":"x"},"reset":["/common/owner/name"],"expect":3}`},
 		{"edit server -f name=web1 --set memory=4", 2, `server has no field "memory"`, ""},
 		{"edit server -f name=web1 --set cpu_count=many", 2, `"many" should be integer`, ""},
+		{"edit server -f name=many --set environment=production", 0, "Nothing was written yet: 0 would be created, 81 would be updated, 47 unchanged · waits for approval ap1 (maestro approvals show ap1)",
+			`POST /api/v1/edits? {"kind":"server","filter":"name=many","set":{"/common/environment":"production"}}`},
+		{"edit server -f name=many --set environment=production -o json", 0, `"approval": "ap1"`, `POST /api/v1/edits? {"kind":"server","filter":"name=many","set":{"/common/environment":"production"}}`},
 		{"undo op1 --dry-run", 0, "1 updated", `POST /api/v1/operations/op1/undo? {"dry_run":true}`},
 		{"operations op1", 0, "web1", ""},
 		{"export server -f name=web1 --columns id,name", 0, "name\nweb1\n", "GET /api/v1/exports/server?columns=id%2Cname&filter=name%3Dweb1&format=csv"},

@@ -11,7 +11,7 @@ type Approval struct {
 	// Subject is the held removal, kind or operation.
 	Subject string `json:"subject" doc:"What is decided: id of the held removal, name of the kind with a digest, id of the operation, digest of what is merged or split, id of the agent"`
 	Refs    []Ref  `json:"refs,omitempty" doc:"The first of what it concerns"`
-	Count   int    `json:"count" doc:"How much it concerns"`
+	Count   int    `json:"count" doc:"How much it concerns; of a bulk edit: how many resources it changes"`
 	// RequestedBy is system for what waits by itself.
 	RequestedBy string             `json:"requested_by"`
 	RequestedAt time.Time          `json:"requested_at"`
@@ -56,10 +56,21 @@ type ApprovalDecision struct {
 
 // ApprovalEdit is a bulk edit that waits.
 type ApprovalEdit struct {
-	Kind   string   `json:"kind"`
-	Filter string   `json:"filter"`
-	Fields []string `json:"fields,omitempty" doc:"JSON pointers that are set; the operation shows the values to whoever may read them"`
-	Reset  []string `json:"reset,omitempty" doc:"JSON pointers that are handed back to discovery"`
+	Kind   string `json:"kind"`
+	Filter string `json:"filter"`
+	Found  int    `json:"found" doc:"How many resources it looks at; the approval's count is how many of them it changes"`
+	// Set and Changes leave out what is sensitive, where the caller may not read that.
+	Fields  []string          `json:"fields,omitempty" doc:"JSON pointers that are set"`
+	Set     []ApprovalField   `json:"set,omitempty" doc:"What these become, without those that the caller may not read"`
+	Reset   []string          `json:"reset,omitempty" doc:"JSON pointers that are handed back to discovery"`
+	Changes []OperationChange `json:"changes,omitempty" doc:"What becomes of the first of them, field by field, as it was when it was asked; after it was carried out, as it became. Only in the answer for one approval"`
+}
+
+// ApprovalField is what a field becomes.
+type ApprovalField struct {
+	Pointer string `json:"pointer"`
+	Value   any    `json:"value" doc:"null hides what was discovered"`
+	Name    string `json:"name,omitempty" doc:"Name of the datacenter that value is the id of"`
 }
 
 // ApprovalRules say what a tenant wants to have approved, and by whom.

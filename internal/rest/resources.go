@@ -189,6 +189,22 @@ type FieldChange struct {
 	Pointer string `json:"pointer"`
 	Old     any    `json:"old,omitempty"`
 	New     any    `json:"new,omitempty"`
+	// What people call what old and new are ids of.
+	OldName string `json:"old_name,omitempty" doc:"Name of the datacenter that old is the id of, if it still is one and the caller may see it"`
+	NewName string `json:"new_name,omitempty" doc:"The same of new"`
+}
+
+// Was is the value of before, as people call it.
+func (c FieldChange) Was() any { return orName(c.Old, c.OldName) }
+
+// Is is the value that it became, as people call it.
+func (c FieldChange) Is() any { return orName(c.New, c.NewName) }
+
+func orName(v any, name string) any {
+	if name != "" {
+		return name
+	}
+	return v
 }
 
 // TakenBy is a resource that has a name or an address already.

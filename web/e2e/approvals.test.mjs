@@ -31,6 +31,7 @@ test('an edit of more than the rule says waits, and is made when it is approved'
   const name = unique('approve')
   const ids = []
   for (const n of [1, 2]) ids.push((await make(facts, 'application', { name: `${name}-${n} <b>x</b>` })).id)
+  ids.push((await make(facts, 'application', { name: `${name}-so-already`, common: { environment: 'staging' } })).id)
   const op = await send(facts, 'POST', '/edits', { kind: 'application', ids, set: { '/common/environment': 'staging' }, reason: 'they move' })
   let is = op
   for (let i = 0; i < 100 && is.state === 'running'; i++) {
@@ -44,8 +45,13 @@ test('an edit of more than the rule says waits, and is made when it is approved'
   const one = page.locator('section.panel').filter({ hasText: 'Edit resources of kind application: 2' }).filter({ hasText: 'they move' })
   await one.waitFor()
   assert.match(await one.innerText(), /0 of 1 person has approved/)
+  assert.match(await one.innerText(), /finds 3 resources; 2 of them change\./)
+  assert.match(await one.getByLabel('What the fields become').innerText(), /Environment\s+staging/)
   await one.getByRole('button', { name: 'Show what it is about' }).click()
-  await one.getByRole('link', { name: `${name}-1 <b>x</b>` }).waitFor()
+  const changes = one.getByRole('list', { name: 'What changes' })
+  await changes.getByRole('link', { name: `${name}-1 <b>x</b>` }).waitFor()
+  assert.equal(await changes.getByRole('listitem').count(), 2)
+  assert.match(await changes.innerText(), /Environment\s+staging/)
   await fit(page, 'approvals')
   await page.emulateMedia({ colorScheme: 'dark' })
   await page.setViewportSize({ width: 390, height: 844 })

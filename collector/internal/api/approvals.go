@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -81,7 +83,7 @@ func approvalDocument(in words.Language, v *approval.View, teams map[string]stri
 	}
 	if v.Kind == approval.BulkEdit {
 		if ask, err := approval.AskingOf(&v.Approval); err == nil {
-			d.Edit = &rest.ApprovalEdit{Kind: ask.Kind, Filter: ask.Filter, Fields: ask.Set, Reset: ask.Reset}
+			d.Edit = &rest.ApprovalEdit{Kind: ask.Kind, Filter: ask.Filter, Found: ask.Resources, Fields: ask.Set, Reset: ask.Reset}
 		}
 	}
 	if v.Kind == approval.Enrolment {
@@ -114,6 +116,9 @@ func (s *Server) listApprovals(ctx context.Context, c access.Caller, in *ListIn)
 	for i := range found.Items {
 		items = append(items, approvalDocument(languageOf(ctx), &found.Items[i], teams))
 	}
+	if err := s.showEdits(ctx, c, items, found.Items); err != nil {
+		return nil, err
+	}
 	return listOf(items, question, found.Next, found.Total, found.More)
 }
 
@@ -125,7 +130,59 @@ func (s *Server) oneApproval(ctx context.Context, c access.Caller, v *approval.V
 	if err != nil {
 		return nil, err
 	}
-	return &out[rest.Approval]{Body: approvalDocument(languageOf(ctx), v, teams)}, nil
+	doc := approvalDocument(languageOf(ctx), v, teams)
+	if err := s.showEdits(ctx, c, []rest.Approval{doc}, []approval.View{*v}); err != nil {
+		return nil, err
+	}
+	if doc.Edit != nil {
+		changes, err := s.opt.Transfer.Sample(ctx, c.Tenant, v.ID, v.Operation)
+		if err != nil {
+			return nil, err
+		}
+		if doc.Edit.Changes, err = s.shownChanges(ctx, c, changes); err != nil {
+			return nil, err
+		}
+	}
+	return &out[rest.Approval]{Body: doc}, nil
+}
+
+// showEdits adds what bulk edits set, as far as the caller may read it. Who sees an approval may read all that it concerns, but for
+// what is sensitive.
+func (s *Server) showEdits(ctx context.Context, c access.Caller, docs []rest.Approval, views []approval.View) error {
+	var called *names
+	hides := map[string]func(string) bool{}
+	for i, d := range docs {
+		if d.Edit == nil {
+			continue
+		}
+		ask, err := approval.AskingOf(&views[i].Approval)
+		if err != nil {
+			return err
+		}
+		var asked struct {
+			Set map[string]json.RawMessage `json:"set"` // as they are written, so that no number loses digits
+		}
+		if err := json.Unmarshal(ask.Request, &asked); err != nil {
+			return fmt.Errorf("decode bulk edit of approval %s: %w", d.ID, err)
+		}
+		if called == nil {
+			if called, err = s.names(ctx, c); err != nil {
+				return err
+			}
+		}
+		if hides[ask.Kind] == nil {
+			if hides[ask.Kind], err = s.hides(ctx, c, ask.Kind); err != nil {
+				return err
+			}
+		}
+		for _, pointer := range ask.Set {
+			if value, ok := asked.Set[pointer]; ok && !hides[ask.Kind](pointer) {
+				is := called.called(rest.FieldChange{Pointer: pointer, New: value})
+				d.Edit.Set = append(d.Edit.Set, rest.ApprovalField{Pointer: pointer, Value: value, Name: is.NewName})
+			}
+		}
+	}
+	return nil
 }
 
 func (s *Server) getApproval(ctx context.Context, c access.Caller, in *idIn) (*out[rest.Approval], error) {

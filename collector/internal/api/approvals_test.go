@@ -213,3 +213,59 @@ func TestApprovalsAreTold(t *testing.T) {
 	want("ben", "decide: to decide: Merge server web2 into web1")
 	want("rita")
 }
+
+// TestAnApproverSeesWhatFieldsBecome: values of before and after, how many change, and nothing sensitive for who may not read that.
+func TestAnApproverSeesWhatFieldsBecome(t *testing.T) {
+	w := newWorld(t)
+	dc := documentOf[rest.Datacenter](w.ask(w.admin, "POST", "/api/v1/datacenters", map[string]any{"name": "FRA1"}).is(201))
+	code := rest.CustomField{Name: "door_code", Label: "Door code", Type: "text"}
+	w.ask(w.admin, "PUT", "/api/v1/kinds/server/custom-fields", rest.CustomFieldsWrite{Fields: []rest.CustomField{code}}).is(200)
+	w.imports("kind=server&file=servers.csv", "name,environment\nweb1,lab\nweb2,lab\nweb3,production\n")
+	w.rule(func(r *rest.ApprovalRule) { r.Required, r.Over = true, 2 }, "bulk_edit")
+	anna := w.person("anna", access.RoleAdmin)
+	edit := func(set map[string]any) rest.Operation {
+		t.Helper()
+		body := map[string]any{"kind": "server", "filter": `name : "web*"`, "set": set}
+		return w.over(documentOf[rest.Operation](w.ask("", "POST", "/api/v1/edits", body, anna...).is(202)))
+	}
+	show := func(token string, op rest.Operation) rest.Approval {
+		t.Helper()
+		return documentOf[rest.Approval](w.ask(token, "GET", "/api/v1/approvals/"+op.Approval, nil).is(200))
+	}
+	a := show(w.reader, edit(map[string]any{"/common/environment": "production"}))
+	if a.Count != 2 || a.Edit.Found != 3 || !strings.HasSuffix(a.Title, ": 2") || len(a.Edit.Set) != 1 || a.Edit.Set[0].Value != "production" || len(a.Edit.Changes) != 2 {
+		t.Fatalf("%+v %+v", a, a.Edit)
+	}
+	for _, c := range a.Edit.Changes {
+		if c.Action != "updated" || len(c.Diff) != 1 || c.Diff[0].Pointer != "/common/environment" || c.Diff[0].Old != "lab" || c.Diff[0].New != "production" || c.Resource.Name == "web3" {
+			t.Errorf("%+v", c)
+		}
+	}
+	// Nobody has to decide that nothing changes.
+	if op := edit(map[string]any{"/tags/none": nil}); op.State != "done" || op.Approval != "" || op.Updated != 0 || op.Unchanged != 3 {
+		t.Errorf("%+v", op)
+	}
+	op := edit(map[string]any{"/datacenter": dc.ID, "/attributes/custom/door_code": "4711"})
+	if a = show(w.reader, op); a.Count != 3 || len(a.Edit.Set) != 2 || a.Edit.Set[1].Name != "FRA1" || len(a.Edit.Changes[0].Diff) != 2 || a.Edit.Changes[0].Diff[1].NewName != "FRA1" {
+		t.Fatalf("%+v", a.Edit)
+	}
+	if shown := documentOf[rest.Operation](w.ask(w.admin, "GET", "/api/v1/operations/"+op.ID, nil).is(200)); len(shown.Sample) != 3 || shown.Sample[0].Diff[1].NewName != "FRA1" {
+		t.Errorf("%+v", shown.Sample)
+	}
+	if list := w.approvalsOf(w.reader, "state = pending"); len(list.Items) != 2 || len(list.Items[0].Edit.Set) != 2 || list.Items[0].Edit.Changes != nil {
+		t.Errorf("%+v", list.Items)
+	}
+	code.Sensitive = true
+	w.ask(w.admin, "PUT", "/api/v1/kinds/server/custom-fields", rest.CustomFieldsWrite{Fields: []rest.CustomField{code}}).is(200)
+	got := w.ask(w.reader, "GET", "/api/v1/approvals/"+op.Approval, nil).is(200)
+	if a = documentOf[rest.Approval](got); strings.Contains(string(got.body), "4711") || len(a.Edit.Fields) != 2 || len(a.Edit.Set) != 1 || len(a.Edit.Changes) != 3 || len(a.Edit.Changes[0].Diff) != 1 {
+		t.Errorf("%s", got.body)
+	}
+	if got := w.ask(w.reader, "GET", "/api/v1/operations/"+op.ID, nil).is(200); strings.Contains(string(got.body), "4711") {
+		t.Errorf("%s", got.body)
+	}
+	if a = show(w.admin, op); len(a.Edit.Set) != 2 || a.Edit.Set[0].Value != "4711" {
+		t.Errorf("%+v", a.Edit)
+	}
+	w.ask(w.stranger, "GET", "/api/v1/approvals/"+op.Approval, nil).problem(404)
+}

@@ -58,9 +58,13 @@ func (s *Server) compare(ctx context.Context, c access.Caller, in *compareIn) (*
 	if err != nil {
 		return nil, err
 	}
+	names, err := s.names(ctx, c)
+	if err != nil {
+		return nil, err
+	}
 	items := make([]rest.Difference, 0, len(found.Items))
 	for i := range found.Items {
-		items = append(items, differenceDocument(&found.Items[i]))
+		items = append(items, differenceDocument(&found.Items[i], names))
 	}
 	next := found.Next
 	if next != "" {
@@ -85,17 +89,21 @@ func (s *Server) compareOne(ctx context.Context, c access.Caller, in *compareOne
 	if err != nil {
 		return nil, orNotFound(err, "resource")
 	}
-	return &out[rest.Difference]{Body: differenceDocument(d)}, nil
+	names, err := s.names(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &out[rest.Difference]{Body: differenceDocument(d, names)}, nil
 }
 
-func differenceDocument(d *inventory.Difference) rest.Difference {
+func differenceDocument(d *inventory.Difference, n *names) rest.Difference {
 	doc := rest.Difference{ID: d.ID, Kind: d.Kind, Name: d.Name, Action: d.Action, StateBefore: string(d.Before), StateAfter: string(d.After),
 		VersionBefore: d.From, VersionAfter: d.To, Changes: d.Changes, At: d.At}
 	if doc.Action == "" {
 		doc.Action = "none"
 	}
 	for _, f := range d.Diff {
-		doc.Diff = append(doc.Diff, fieldChange(f))
+		doc.Diff = append(doc.Diff, n.called(fieldChange(f)))
 	}
 	return doc
 }

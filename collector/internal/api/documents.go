@@ -124,7 +124,7 @@ func changeDocument(c *inventory.Change, n *names) rest.Change {
 		ObservedAt: c.ObservedAt, Actor: c.Actor, RunID: c.RunID, Connection: n.connection(c.Connection), AuditID: c.AuditID,
 		Reason: c.Reason, PrevHash: c.PrevHash, Hash: c.Hash}
 	for _, d := range c.Diff {
-		doc.Diff = append(doc.Diff, fieldChange(d))
+		doc.Diff = append(doc.Diff, n.called(fieldChange(d)))
 	}
 	return doc
 }

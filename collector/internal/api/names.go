@@ -1,6 +1,8 @@
 package api
 
 import (
+	"encoding/json"
+
 	"maestro.internal/internal/rest"
 )
 
@@ -27,6 +29,28 @@ func (n *names) connectionOr(id, once string) rest.Ref {
 		name = once
 	}
 	return rest.Ref{ID: id, Name: name}
+}
+
+// called adds to a change what people call the datacenters in it.
+func (n *names) called(d rest.FieldChange) rest.FieldChange {
+	if d.Pointer == "/datacenter" {
+		d.OldName, d.NewName = n.datacenters[idOf(d.Old)], n.datacenters[idOf(d.New)]
+	}
+	return d
+}
+
+// idOf is the text that a value of a field is.
+func idOf(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.RawMessage:
+		var id string
+		if json.Unmarshal(v, &id) == nil {
+			return id
+		}
+	}
+	return ""
 }
 
 func (n *names) datacenter(id string) *rest.Ref { return refTo(n.datacenters, id) }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -298,7 +299,47 @@ func (s *Server) getOperation(ctx context.Context, c access.Caller, in *idIn) (*
 	if err != nil {
 		return nil, orNotFound(err, "operation")
 	}
+	if op.Sample, err = s.shownChanges(ctx, c, op.Sample); err != nil {
+		return nil, err
+	}
 	return &out[rest.Operation]{Body: op}, nil
+}
+
+// shownChanges are what an operation changes as a caller may read it: without what is sensitive, and with the names of what is told
+// by its id.
+func (s *Server) shownChanges(ctx context.Context, c access.Caller, changes []rest.OperationChange) ([]rest.OperationChange, error) {
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	names, err := s.names(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	hides := map[string]func(string) bool{}
+	for i, x := range changes {
+		if hides[x.Resource.Kind] == nil {
+			if hides[x.Resource.Kind], err = s.hides(ctx, c, x.Resource.Kind); err != nil {
+				return nil, err
+			}
+		}
+		changes[i].Diff = slices.DeleteFunc(x.Diff, func(d rest.FieldChange) bool { return hides[x.Resource.Kind](d.Pointer) })
+		for j, d := range changes[i].Diff {
+			changes[i].Diff[j] = names.called(d)
+		}
+	}
+	return changes, nil
+}
+
+// hides says which fields of a kind are kept from a caller: all of a kind that is gone, since nobody can say what of it is sensitive.
+func (s *Server) hides(ctx context.Context, c access.Caller, kind string) (func(pointer string) bool, error) {
+	k, err := s.opt.Inventory.Kind(ctx, c.Tenant, kind)
+	if isNotFound(err) {
+		return func(string) bool { return true }, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return inventory.Hides(domainCaller(c), k.Kind), nil
 }
 
 func (s *Server) undoOperation(ctx context.Context, c access.Caller, in *undoIn) (*out[rest.Operation], error) {

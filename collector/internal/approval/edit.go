@@ -94,7 +94,7 @@ func (g Gate) Ask(ctx context.Context, c inventory.Caller, a transfer.Asking) (s
 	if err != nil {
 		return "", fmt.Errorf("encode bulk edit: %w", err)
 	}
-	ask := Ask{Kind: BulkEdit, Key: a.Operation, Title: fmt.Sprintf("Edit resources of kind %s: %d", a.Kind, a.Resources), Count: a.Resources, Roots: a.Roots, Reason: a.Reason,
+	ask := Ask{Kind: BulkEdit, Key: a.Operation, Title: fmt.Sprintf("Edit resources of kind %s: %d", a.Kind, a.Changed), Count: a.Changed, Roots: a.Roots, Reason: a.Reason,
 		Payload: string(payload), Operation: a.Operation}
 	for _, r := range a.Sample {
 		ask.Refs = append(ask.Refs, Ref{Kind: r.Kind, ID: r.ID, Name: r.Name})

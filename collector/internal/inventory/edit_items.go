@@ -159,7 +159,7 @@ func (b *batch) undo(ctx context.Context, u *unit, items []editItem) error {
 		if rec.version == 0 {
 			continue // it was never made, or is pruned
 		}
-		p := &pendingEdit{Edited: Edited{Row: it.Row, ID: rec.id, Name: rec.rev.Name}, was: rec.rev}
+		p := &pendingEdit{Edited: Edited{Row: it.Row, ID: rec.id, Name: rec.rev.Name, Kind: u.kind.Name}, was: rec.rev}
 		b.out = append(b.out, p)
 		err := b.s.mayServe(ctx, b.c, b.kind.Name, it.Unrelated)
 		if err == nil && it.Created {

@@ -53,8 +53,10 @@ const (
 type Edited struct {
 	Row      int
 	ID, Name string
-	Action   string
-	Diff     []FieldChange
+	// Kind is of what is undone, where one operation may be of several.
+	Kind   string
+	Action string
+	Diff   []FieldChange
 	// Err says why it was refused.
 	Err error
 	// Conflicts are the pointers that an undo left alone, since they were changed meanwhile.

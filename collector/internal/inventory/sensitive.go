@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"maestro.internal/sdk/schema"
@@ -23,6 +24,22 @@ func sensitivePointers(k *schema.Kind) []string {
 		}
 	}
 	return out
+}
+
+// Hides says of pointers whether what they lead to, or something within, is kept from a caller.
+func Hides(c Caller, k *schema.Kind) func(pointer string) bool {
+	var hidden []string
+	if !c.Sensitive {
+		hidden = sensitivePointers(k)
+	}
+	return func(pointer string) bool {
+		return slices.ContainsFunc(hidden, func(h string) bool { return within(pointer, h) || within(h, pointer) })
+	}
+}
+
+// within says whether a pointer leads to what another leads to, or into it.
+func within(pointer, outer string) bool {
+	return pointer == outer || strings.HasPrefix(pointer, outer+"/")
 }
 
 func (s *Service) hide(raw json.RawMessage) json.RawMessage {

@@ -29,8 +29,9 @@ type Asking struct {
 	Filter    string `json:"filter"`
 	// Request is what was asked for, as it came.
 	Request json.RawMessage `json:"request"`
-	// Resources are as many as it found, Digest is of what it would do to each of them: before and after.
+	// Resources are as many as it found, Changed of them it would change; Digest is of what it would do to each of them: before and after.
 	Resources int    `json:"resources"`
+	Changed   int    `json:"changed,omitempty"`
 	Digest    string `json:"digest"`
 	// Roots are the access roots that all of them have in common.
 	Roots  []string   `json:"roots,omitempty"`
@@ -65,6 +66,10 @@ func (r *running) gate(ctx context.Context, req EditRequest, ids []string) (stop
 	}
 	if is.Resources == 0 {
 		return false, &inventory.ConflictError{Problem: "the filter finds nothing any more"}
+	}
+	if is.Changed == 0 {
+		r.op.State = Done // as it was looked at; nobody has to decide nothing
+		return true, nil
 	}
 	if r.op.Approval, err = r.s.opt.Gate.Ask(ctx, r.caller, is); err != nil {
 		return false, err
@@ -116,8 +121,18 @@ func (r *running) shown(ctx context.Context, req EditRequest, ids []string) (Ask
 			return a, err
 		}
 	}
-	a.Digest = hex.EncodeToString(sum.Sum(nil))
+	a.Changed, a.Digest = r.op.Updated, hex.EncodeToString(sum.Sum(nil))
 	return a, nil
+}
+
+// Sample is what an edit does to the first resources, for somebody who sees the approval that it waits, or waited, for: whether he
+// does is not asked here. Nothing, where the operation is forgotten or waits for another approval by now.
+func (s *Service) Sample(ctx context.Context, tenant, approval, id string) ([]rest.OperationChange, error) {
+	op, _, err := s.atVersion(ctx, tenant, id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && op.Approval != approval {
+		return nil, nil
+	}
+	return op.Sample, err
 }
 
 // ErrElsewhere says that an operation waits for another approval, or is being carried out by another collector.

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -372,7 +373,7 @@ func (r *running) count(done []inventory.Edited, kind, list string, sample bool)
 		if (e.Action == inventory.EditUnchanged && len(e.Conflicts) == 0) || !sample || len(r.op.Sample) >= mostSample {
 			continue
 		}
-		ch := rest.OperationChange{Row: e.Row, Resource: rest.Ref{ID: e.ID, Name: e.Name, Kind: kind}, Action: e.Action, Conflicts: e.Conflicts}
+		ch := rest.OperationChange{Row: e.Row, Resource: rest.Ref{ID: e.ID, Name: e.Name, Kind: cmp.Or(e.Kind, kind)}, Action: e.Action, Conflicts: e.Conflicts}
 		if ch.Action == inventory.EditUnchanged {
 			ch.Action = inventory.EditUpdated
 		}

@@ -3328,7 +3328,7 @@ export interface components {
             approvals: number;
             /**
              * Format: int64
-             * @description How much it concerns
+             * @description How much it concerns; of a bulk edit: how many resources it changes
              */
             count: number;
             /** @description Roles and teams that decide; absent: everybody who may do the thing itself */
@@ -3385,12 +3385,21 @@ export interface components {
             verdict: "approve" | "refuse";
         };
         ApprovalEdit: {
-            /** @description JSON pointers that are set; the operation shows the values to whoever may read them */
+            /** @description What becomes of the first of them, field by field, as it was when it was asked; after it was carried out, as it became. Only in the answer for one approval */
+            changes?: components["schemas"]["OperationChange"][];
+            /** @description JSON pointers that are set */
             fields?: string[];
             filter: string;
+            /**
+             * Format: int64
+             * @description How many resources it looks at; the approval's count is how many of them it changes
+             */
+            found: number;
             kind: string;
             /** @description JSON pointers that are handed back to discovery */
             reset?: string[];
+            /** @description What these become, without those that the caller may not read */
+            set?: components["schemas"]["ApprovalField"][];
         };
         ApprovalEnrolment: {
             /** @description Where it came from */
@@ -3404,6 +3413,13 @@ export interface components {
             /** @description As the join token says */
             site?: string;
             version?: string;
+        };
+        ApprovalField: {
+            /** @description Name of the datacenter that value is the id of */
+            name?: string;
+            pointer: string;
+            /** @description null hides what was discovered */
+            value: unknown;
         };
         ApprovalRule: {
             /**
@@ -4113,7 +4129,11 @@ export interface components {
         };
         FieldChange: {
             new?: unknown;
+            /** @description The same of new */
+            new_name?: string;
             old?: unknown;
+            /** @description Name of the datacenter that old is the id of, if it still is one and the caller may see it */
+            old_name?: string;
             pointer: string;
         };
         FieldRule: {

@@ -21,6 +21,7 @@ import { Foreign } from '../parts/Text'
 import { say } from '../parts/toast'
 import { When } from '../parts/When'
 import agent from './Agents.module.css'
+import { EditChanges, EditWords } from './ApprovalEdit'
 import css from './Removals.module.css'
 
 const sections: Record<string, string> = { removal: t`Removal`, plugin_kind: t`Kind of a plugin`, bulk_edit: t`Bulk edit`, merge: t`Merge or split`, agent_enrolment: t`New agent` }
@@ -81,7 +82,7 @@ export function One({ a, alone }: { a: Approval; alone?: boolean }) {
           {pending && a.expires_at ? <> {a.kind === 'agent_enrolment' ? <Trans>It expires <When at={a.expires_at} />; the agent is then refused.</Trans> : <Trans>It expires <When at={a.expires_at} />; everything then stays as it is.</Trans>}</> : null}
         </p>
         {a.enrolment ? <Newcomer e={a.enrolment} /> : null}
-        {a.edit ? <p><Trans>All that <code><Foreign text={a.edit.filter} max={200} /></code> finds. Fields: <Foreign text={[...(a.edit.fields ?? []), ...(a.edit.reset ?? [])].join(', ')} max={200} /></Trans></p> : null}
+        {a.edit ? <EditWords edit={a.edit} changed={a.count} /> : null}
         {pending ? (
           <p>
             <strong>{plural(a.needed, { one: `${a.approvals} of # person has approved.`, other: `${a.approvals} of # people have approved.` })}</strong>{' '}
@@ -99,7 +100,7 @@ export function One({ a, alone }: { a: Approval; alone?: boolean }) {
         {a.kind === 'removal' && pending ? <p><Link to="/removals"><Trans>See which resources it is about</Trans></Link></p> : null}
         {a.kind === 'plugin_kind' ? <p><Link to="/kinds"><Trans>See the kind</Trans></Link></p> : null}
         {a.kind === 'bulk_edit' || a.kind === 'merge' ? <div><button type="button" className="link" aria-expanded={open} onClick={() => setOpen(!open)}>{open ? t`Hide what it is about` : t`Show what it is about`}</button></div> : null}
-        {open && (a.kind === 'bulk_edit' || a.kind === 'merge') ? <Effect a={a} /> : null}
+        {!open ? null : a.kind === 'merge' ? <Effect a={a} /> : a.kind === 'bulk_edit' ? <EditChanges a={a} /> : null}
       </div>
       {doing ? (
         <Confirm title={titles[doing]} verb={verbs[doing]} danger={doing === 'approve'} reason="optional" onClose={() => setDoing(null)} onConfirm={decide}>

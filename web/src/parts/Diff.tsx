@@ -18,7 +18,8 @@ import { When } from './When'
 export function FieldDiff({ change, kind }: { change: FieldChange; kind: KindInfo | undefined }) {
   const { field, rest } = fieldAt(kind, change.pointer)
   const label = pointerLabel(kind, change.pointer)
-  const list = listDifference(change.old, change.new)
+  const [old, is] = [change.old_name || change.old, change.new_name || change.new]
+  const list = listDifference(old, is)
   const show = (v: unknown) => {
     if (field?.type === 'time' && rest === '' && typeof v === 'string' && parseTime(v)) return <When at={v} clock />
     return <Foreign text={valueText(v, rest === '' ? field : undefined)} max={120} />
@@ -32,12 +33,12 @@ export function FieldDiff({ change, kind }: { change: FieldChange; kind: KindInf
           {list.removed.map((v, i) => <del key={`-${i}`}>− <Foreign text={valueText(v, elementField(field))} /></del>)}
           {list.added.length + list.removed.length === 0 ? <span className="muted"><Trans>in another order</Trans></span> : null}
         </>
-      ) : absent(change.old) ? (
-        <ins>{absent(change.new) ? '–' : show(change.new)}</ins>
-      ) : absent(change.new) ? (
-        <><del>{show(change.old)}</del> <span className="muted"><Trans>taken away</Trans></span></>
+      ) : absent(old) ? (
+        <ins>{absent(is) ? '–' : show(is)}</ins>
+      ) : absent(is) ? (
+        <><del>{show(old)}</del> <span className="muted"><Trans>taken away</Trans></span></>
       ) : (
-        <><del>{show(change.old)}</del><span aria-label={t`became`} className={css.arrow}>→</span><ins>{show(change.new)}</ins></>
+        <><del>{show(old)}</del><span aria-label={t`became`} className={css.arrow}>→</span><ins>{show(is)}</ins></>
       )}
     </span>
   )
