@@ -183,6 +183,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a run was partial, 4 not signed i
 		a.users(),
 		a.roles(),
 		a.teams(),
+		a.tokens(),
 		a.tenants(),
 		a.access(),
 		a.staleness(),

@@ -133,7 +133,11 @@ func findConnection(ctx context.Context, c *client.Client, nameOrID string) (res
 	case 0:
 		return rest.Connection{}, &client.Error{Status: http.StatusNotFound, Detail: fmt.Sprintf("no connection %q; `maestro connections` lists them", nameOrID)}
 	}
-	return rest.Connection{}, usageError{fmt.Errorf("%d connections are named %q; use an id", len(found), nameOrID)}
+	ids := make([]string, len(found))
+	for i, x := range found {
+		ids[i] = x.ID
+	}
+	return rest.Connection{}, usageError{fmt.Errorf("%d connections are named %q; use an id: %s", len(found), nameOrID, strings.Join(ids, ", "))}
 }
 
 func (a *app) agents() *cobra.Command {

@@ -103,14 +103,6 @@ func filterText(s string) string {
 
 // datacenterNamed answers the id of a datacenter.
 func datacenterNamed(ctx context.Context, c *client.Client, name string) (string, error) {
-	list, err := client.All[rest.Datacenter](ctx, c, "/datacenters", nil, 0)
-	if err != nil {
-		return "", err
-	}
-	for _, d := range list.Items {
-		if d.ID == name || strings.EqualFold(d.Name, name) {
-			return d.ID, nil
-		}
-	}
-	return "", usageError{fmt.Errorf("there is no datacenter named %q; `maestro get datacenters` lists them", name)}
+	d, err := findNamed(ctx, c, "/datacenters", "datacenter", "`maestro get datacenters` lists them", name, func(d rest.Datacenter) (string, string) { return d.ID, d.Name })
+	return d.ID, err
 }

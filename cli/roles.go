@@ -65,6 +65,9 @@ func listed[T any](a *app, cmd *cobra.Command, path string, header []string, row
 		for _, x := range list.Items {
 			t.Rows = append(t.Rows, row(x))
 		}
+		if len(list.Items) == 0 {
+			t.Note = "None."
+		}
 		return t
 	})
 }

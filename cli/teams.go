@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,19 +24,11 @@ func (a *app) teams() *cobra.Command {
   maestro teams create "Operations" --mail ops@example.org --lead anna --member ben
   maestro teams add Operations carla
   maestro teams remove Operations ben`,
-		RunE: a.online(func(cmd *cobra.Command, c *client.Client, _ []string) error {
-			list, err := client.Get[rest.List[rest.Team]](cmd.Context(), c, "/teams", url.Values{"page_size": {"1000"}})
-			if err != nil {
-				return err
-			}
-			return a.print(list, func() output.Table {
-				t := output.Table{Header: []string{"name", "mail", "members", "id"}}
-				for _, x := range list.Items {
-					t.Rows = append(t.Rows, []string{x.Name, x.Email, membersOf(x), x.ID})
-				}
-				return t
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return listed(a, cmd, "/teams", []string{"name", "mail", "members", "id"}, func(x rest.Team) []string {
+				return []string{x.Name, x.Email, membersOf(x), x.ID}
 			})
-		}),
+		},
 	}
 	cmd.AddCommand(a.teamCreate(), a.teamMembers("add", "Put people into a team"), a.teamMembers("remove", "Take people out of a team"), a.teamDelete())
 	return cmd
@@ -86,16 +79,7 @@ func (a *app) printTeam(t rest.Team) error {
 
 // findTeam takes a name or an id.
 func (a *app) findTeam(cmd *cobra.Command, c *client.Client, name string) (rest.Team, error) {
-	list, err := client.Get[rest.List[rest.Team]](cmd.Context(), c, "/teams", url.Values{"page_size": {"1000"}})
-	if err != nil {
-		return rest.Team{}, err
-	}
-	for _, t := range list.Items {
-		if t.ID == name || strings.EqualFold(t.Name, name) {
-			return t, nil
-		}
-	}
-	return rest.Team{}, fmt.Errorf("find team: there is no team %q, or you may not see it", name)
+	return findNamed(cmd.Context(), c, "/teams", "team", "`maestro teams` lists them", name, func(t rest.Team) (string, string) { return t.ID, t.Name })
 }
 
 func (a *app) teamMembers(verb, short string) *cobra.Command {
@@ -149,17 +133,21 @@ func (a *app) teamDelete() *cobra.Command {
 // access says who may do what, and changes it.
 func (a *app) access() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "access KIND ID", Short: "Say who may do what with an object, and why; grant and revoke", Args: cobra.ExactArgs(2),
+		Use: "access KIND NAME-OR-ID", Short: "Say who may do what with an object, and why; grant and revoke", Args: cobra.ExactArgs(2),
 		Long: `Say who may do what with an object, and through which role or grant.
 
-KIND is datacenter, connection, tenant, or the kind of a resource. Resources inherit what was granted on their datacenter, on the
+KIND is datacenter, connection, tenant, or the kind of a resource; of what bears one name several times, the ids are told. Resources inherit what was granted on their datacenter, on the
 connections that they come from, and on the systems that they say they are part of.`,
-		Example: `  maestro access server 8f0c...
-  maestro access explain anna server 8f0c...
-  maestro access grant write team:Operations datacenter 01a1...
-  maestro access revoke team:Operations datacenter 01a1...`,
+		Example: `  maestro access server web-1
+  maestro access explain anna server web-1
+  maestro access grant write team:Operations datacenter FRA1
+  maestro access revoke team:Operations datacenter FRA1`,
 		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
-			to, err := client.Get[rest.AccessTo](cmd.Context(), c, accessPath(args[0], args[1]), nil)
+			path, _, err := accessPath(cmd.Context(), c, args[0], args[1])
+			if err != nil {
+				return err
+			}
+			to, err := client.Get[rest.AccessTo](cmd.Context(), c, path, nil)
 			if err != nil {
 				return err
 			}
@@ -176,8 +164,21 @@ connections that they come from, and on the systems that they say they are part 
 	return cmd
 }
 
-func accessPath(kind, id string) string {
-	return "/access/" + url.PathEscape(kind) + "/" + url.PathEscape(id)
+// accessPath finds what somebody names, and answers with its id where the access to it is told.
+func accessPath(ctx context.Context, c *client.Client, kind, nameOrID string) (path, id string, err error) {
+	switch kind {
+	case "tenant":
+		id = nameOrID
+	case "datacenter":
+		id, err = datacenterNamed(ctx, c, nameOrID)
+	case "connection":
+		var x rest.Connection
+		x, err = findConnection(ctx, c, nameOrID)
+		id = x.ID
+	default:
+		id, err = findResource(ctx, c, kind, nameOrID)
+	}
+	return "/access/" + url.PathEscape(kind) + "/" + url.PathEscape(id), id, err
 }
 
 func nameOfSubject(s rest.AccessSubject) string {
@@ -218,14 +219,22 @@ func standingWords(r rest.AccessReason) string {
 
 func (a *app) accessExplain() *cobra.Command {
 	return &cobra.Command{
-		Use: "explain USER KIND ID", Short: "Say why somebody can, or cannot, see an object", Args: cobra.ExactArgs(3),
-		Long: "Say why somebody can, or cannot, see an object. USER is a user name, or token:ID for a service account.",
+		Use: "explain USER KIND NAME-OR-ID", Short: "Say why somebody can, or cannot, see an object", Args: cobra.ExactArgs(3),
+		Long: "Say why somebody can, or cannot, see an object. USER is a user name, or token: and the name or id of a token.",
 		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
-			who := args[0]
-			if !strings.HasPrefix(who, "token:") {
-				who = "user:" + strings.TrimPrefix(who, "user:")
+			name := args[0]
+			if !strings.HasPrefix(name, "token:") {
+				name = "user:" + strings.TrimPrefix(name, "user:")
 			}
-			x, err := client.Get[rest.AccessExplained](cmd.Context(), c, accessPath(args[1], args[2])+"/explain", url.Values{"subject": {who}})
+			who, err := a.subject(cmd, c, name)
+			if err != nil {
+				return err
+			}
+			path, _, err := accessPath(cmd.Context(), c, args[1], args[2])
+			if err != nil {
+				return err
+			}
+			x, err := client.Get[rest.AccessExplained](cmd.Context(), c, path+"/explain", url.Values{"subject": {who.Type + ":" + who.ID}})
 			if err != nil {
 				return err
 			}
@@ -238,11 +247,11 @@ func (a *app) accessExplain() *cobra.Command {
 	}
 }
 
-// subject reads user:NAME, team:NAME-OR-ID or token:ID.
+// subject reads user:NAME, team:NAME-OR-ID or token:NAME-OR-ID.
 func (a *app) subject(cmd *cobra.Command, c *client.Client, text string) (rest.AccessSubject, error) {
 	sort, id, ok := strings.Cut(text, ":")
 	if !ok || id == "" || !slices.Contains([]string{"user", "team", "token"}, sort) {
-		return rest.AccessSubject{}, usageError{errors.New("want user:NAME, team:NAME or token:ID")}
+		return rest.AccessSubject{}, usageError{errors.New("want user:NAME, team:NAME or token:NAME")}
 	}
 	if sort == "team" {
 		t, err := a.findTeam(cmd, c, id)
@@ -250,6 +259,16 @@ func (a *app) subject(cmd *cobra.Command, c *client.Client, text string) (rest.A
 			return rest.AccessSubject{}, err
 		}
 		id = t.ID
+	}
+	if sort == "token" {
+		t, err := findToken(cmd.Context(), c, id)
+		switch {
+		case client.IsStatus(err, http.StatusForbidden): // who may not list tokens may know the id of one
+		case err != nil:
+			return rest.AccessSubject{}, err
+		default:
+			id = t.ID
+		}
 	}
 	return rest.AccessSubject{Type: sort, ID: id}, nil
 }
@@ -264,14 +283,18 @@ func targetOf(kind, id string) rest.AccessTarget {
 
 func (a *app) accessGrant() *cobra.Command {
 	return &cobra.Command{
-		Use: "grant RIGHT WHO KIND ID", Short: "Grant read, write or admin, in place of what WHO had on the same object", Args: cobra.ExactArgs(4),
+		Use: "grant RIGHT WHO KIND NAME-OR-ID", Short: "Grant read, write or admin, in place of what WHO had on the same object", Args: cobra.ExactArgs(4),
 		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			who, err := a.subject(cmd, c, args[1])
 			if err != nil {
 				return err
 			}
+			_, id, err := accessPath(cmd.Context(), c, args[2], args[3])
+			if err != nil {
+				return err
+			}
 			var g rest.Grant
-			err = c.Do(cmd.Context(), client.Request{Method: http.MethodPost, Path: "/grants", Body: rest.GrantWrite{Subject: who, Right: args[0], Target: targetOf(args[2], args[3])}}, &g)
+			err = c.Do(cmd.Context(), client.Request{Method: http.MethodPost, Path: "/grants", Body: rest.GrantWrite{Subject: who, Right: args[0], Target: targetOf(args[2], id)}}, &g)
 			if err != nil {
 				return err
 			}
@@ -284,13 +307,17 @@ func (a *app) accessGrant() *cobra.Command {
 
 func (a *app) accessRevoke() *cobra.Command {
 	return &cobra.Command{
-		Use: "revoke WHO KIND ID", Short: "Take back what was granted to WHO on an object", Args: cobra.ExactArgs(3),
+		Use: "revoke WHO KIND NAME-OR-ID", Short: "Take back what was granted to WHO on an object", Args: cobra.ExactArgs(3),
 		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			who, err := a.subject(cmd, c, args[0])
 			if err != nil {
 				return err
 			}
-			to, err := client.Get[rest.AccessTo](cmd.Context(), c, accessPath(args[1], args[2]), nil)
+			path, _, err := accessPath(cmd.Context(), c, args[1], args[2])
+			if err != nil {
+				return err
+			}
+			to, err := client.Get[rest.AccessTo](cmd.Context(), c, path, nil)
 			if err != nil {
 				return err
 			}

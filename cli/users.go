@@ -21,7 +21,9 @@ func (a *app) users() *cobra.Command {
   maestro users invite carla --name "Carla Weber" --mail carla@example.org --role reader
   maestro users role carla operations
   maestro users disable carla
-  maestro users link carla`,
+  maestro users link carla
+  maestro users sessions carla --end
+  maestro users reset-factor carla`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.client()
 			if err != nil {
@@ -35,7 +37,7 @@ func (a *app) users() *cobra.Command {
 		},
 	}
 	cmd.AddCommand(a.userInvite(), a.userRole(), a.userSwitch("disable", "Keep somebody out; all sessions end", true),
-		a.userSwitch("enable", "Let somebody in again", false), a.userLink(), a.userDelete())
+		a.userSwitch("enable", "Let somebody in again", false), a.userLink(), a.userFactor(), a.userSessions(), a.userDelete())
 	return cmd
 }
 
@@ -80,6 +82,7 @@ func (a *app) userInvite() *cobra.Command {
 			if err := c.Do(cmd.Context(), client.Request{Method: http.MethodPost, Path: "/users", Body: w}, &made); err != nil {
 				return err
 			}
+			made.Link.Link = c.Address(made.Link.Link)
 			return a.print(made, func() output.Table {
 				t := usersTable([]rest.User{made.User})
 				t.Note = linkNote(made.Link)
@@ -160,11 +163,41 @@ func (a *app) userLink() *cobra.Command {
 			if err := c.Do(cmd.Context(), client.Request{Method: http.MethodPost, Path: userPath(args[0]) + "/link"}, &l); err != nil {
 				return err
 			}
+			l.Link = c.Address(l.Link)
 			return a.print(l, func() output.Table {
 				return output.Table{Header: []string{"for", "ends"}, Rows: [][]string{{strings.ReplaceAll(l.Purpose, "_", " "), l.ExpiresAt.Local().Format(time.DateTime)}}, Note: linkNote(l)}
 			})
 		},
 	}
+}
+
+func (a *app) userFactor() *cobra.Command {
+	return &cobra.Command{
+		Use: "reset-factor NAME", Short: "Take somebody's second factor off, when both the authenticator and the recovery codes are lost", Args: cobra.ExactArgs(1),
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
+			return c.Do(cmd.Context(), client.Request{Method: http.MethodDelete, Path: userPath(args[0]) + "/second-factor"}, nil)
+		}),
+	}
+}
+
+// userSessions lists where somebody is signed in, or ends that.
+func (a *app) userSessions() *cobra.Command {
+	var end bool
+	cmd := &cobra.Command{
+		Use: "sessions NAME", Short: "Show where somebody is signed in, or end all of it", Args: cobra.ExactArgs(1),
+		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
+			path := userPath(args[0]) + "/sessions"
+			if end {
+				return c.Do(cmd.Context(), client.Request{Method: http.MethodDelete, Path: path}, nil)
+			}
+			return listed(a, cmd, path, []string{"started", "last used", "ends", "address", "browser"}, func(s rest.SessionInfo) []string {
+				now := a.env.Now()
+				return []string{output.Ago(s.StartedAt, now), output.Ago(s.LastUsed, now), output.Ago(s.ExpiresAt, now), s.Address, s.Browser}
+			})
+		}),
+	}
+	cmd.Flags().BoolVar(&end, "end", false, "end all of them")
+	return cmd
 }
 
 func (a *app) userDelete() *cobra.Command {

@@ -48,6 +48,10 @@ func TestUsersAndRoles(t *testing.T) {
 			answer(w, rest.UserInvited{User: anna, Link: rest.UserLink{Link: "https://m/#secret", Mailed: true}})
 			return
 		}
+		if strings.HasSuffix(r.URL.Path, "/link") {
+			answer(w, rest.UserLink{Link: "/link#secret"}) // of a collector that does not know its public address
+			return
+		}
 		answer(w, map[string]any{})
 	})
 	server := httptest.NewServer(mux)
@@ -63,7 +67,7 @@ func TestUsersAndRoles(t *testing.T) {
 		{"users role anna operations", "", `PUT /users/anna "4" {"display_name":"Anna","email":"","role":"operations","disabled":false}`, 0},
 		{"users disable anna", "", `PUT /users/anna "4" {"display_name":"Anna","email":"","role":"reader","disabled":true}`, 0},
 		{"users disable nobody", "There is none", "", 5},
-		{"users link anna", "Link, shown this once", `POST /users/anna/link`, 0},
+		{"users link anna", "Link, shown this once: " + server.URL + "/link#secret", `POST /users/anna/link`, 0},
 		{"users delete anna", "", "DELETE /users/anna", 0},
 		{"roles", "operators", "", 0},
 		{"roles set operations operators read_only", "", `PUT /roles/operations "2" {"description":"Runs things","groups":["operators","read_only"]}`, 0},

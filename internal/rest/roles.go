@@ -12,7 +12,7 @@ type PermissionGroup struct {
 
 // PermissionGroupCreate makes a group.
 type PermissionGroupCreate struct {
-	Name string `json:"name" minLength:"1" maxLength:"40" pattern:"^[a-z][a-z0-9_]*$" doc:"Does not change later"`
+	Name string `json:"name" minLength:"1" maxLength:"40" pattern:"^[a-z][a-z0-9_]*$" patternDescription:"lower-case letters, digits and underscores, the first a letter" doc:"Does not change later"`
 	PermissionGroupWrite
 }
 
@@ -36,7 +36,7 @@ type Role struct {
 
 // RoleCreate makes a role.
 type RoleCreate struct {
-	Name string `json:"name" minLength:"1" maxLength:"40" pattern:"^[a-z][a-z0-9_]*$" doc:"Does not change later"`
+	Name string `json:"name" minLength:"1" maxLength:"40" pattern:"^[a-z][a-z0-9_]*$" patternDescription:"lower-case letters, digits and underscores, the first a letter" doc:"Does not change later"`
 	RoleWrite
 }
 

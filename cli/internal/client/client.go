@@ -46,6 +46,14 @@ func New(base string, token Secret, transport http.RoundTripper) (*Client, error
 	return &Client{base: u, token: token, http: &http.Client{Transport: transport, Timeout: time.Minute}}, nil
 }
 
+// Address is where people find a page of the collector: as it was told, or, where that is only a path, at the address that we ask.
+func (c *Client) Address(page string) string {
+	if !strings.HasPrefix(page, "/") {
+		return page
+	}
+	return strings.TrimRight(c.base.String(), "/") + page
+}
+
 // WaitFor says how long answers may take that need no longer by themselves; 0 or less is a minute.
 func (c *Client) WaitFor(d time.Duration) {
 	if d > 0 {

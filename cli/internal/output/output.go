@@ -96,7 +96,8 @@ func Quantity(v float64, unit string) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0") + " " + sizes[i]
 }
 
-// Ago prints a moment relative to now; "-" for none.
+// Ago prints a moment relative to now; "-" for none. What is to come is rounded up, what was is rounded down: a link of three days
+// ends in 3 d when it is made.
 func Ago(t, now time.Time) string {
 	if t.IsZero() {
 		return "-"
@@ -104,11 +105,27 @@ func Ago(t, now time.Time) string {
 	d := now.Sub(t)
 	switch {
 	case d < 0:
-		return "in " + Span(-d)
+		return "in " + Span(roundUp(-d))
 	case d < 10*time.Second:
 		return "just now"
 	}
 	return Span(d) + " ago"
+}
+
+// roundUp is a duration that Span shows as the next whole of the unit that it uses.
+func roundUp(d time.Duration) time.Duration {
+	unit := time.Millisecond
+	switch {
+	case d >= 48*time.Hour:
+		unit = 24 * time.Hour
+	case d >= 2*time.Hour:
+		unit = time.Hour
+	case d >= 2*time.Minute:
+		unit = time.Minute
+	case d >= time.Second:
+		unit = time.Second
+	}
+	return (d + unit - 1).Truncate(unit)
 }
 
 // Span prints a duration in its largest unit.

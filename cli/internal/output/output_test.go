@@ -45,6 +45,7 @@ func TestAgo(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		time.Second: "just now", 90 * time.Second: "90 s ago", time.Hour: "60 min ago", 30 * time.Hour: "30 h ago",
 		72 * time.Hour: "3 d ago", -5 * time.Minute: "in 5 min",
+		-(72*time.Hour - time.Second): "in 3 d", -71 * time.Hour: "in 3 d", -(5*time.Hour + time.Minute): "in 6 h", -90 * time.Second: "in 90 s", 71 * time.Hour: "2 d ago",
 	} {
 		if got := output.Ago(now.Add(-d), now); got != want {
 			t.Errorf("%s: got %q, want %q", d, got, want)

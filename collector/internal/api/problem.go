@@ -104,7 +104,7 @@ func (s *Server) asProblem(ctx context.Context, err error) error {
 		return problem(http.StatusUnprocessableEntity, "%s", sentence(ofField(badAccess.Field, badAccess.Problem))).at("body."+badAccess.Field, badAccess.Problem)
 	case errors.As(err, &limited):
 		seconds := int(math.Ceil(limited.RetryAfter.Seconds()))
-		e := problem(http.StatusTooManyRequests, "Too many attempts failed. Try again in %d seconds.", seconds)
+		e := tooMany(seconds)
 		e.RetryAfterSeconds = seconds
 		e.header = http.Header{"Retry-After": {strconv.Itoa(seconds)}}
 		return e
@@ -201,4 +201,15 @@ func (s *Server) signInProblem(err error) error {
 		return problem(http.StatusUnauthorized, "Username or password is wrong.")
 	}
 	return err
+}
+
+// tooMany says how long somebody has to wait, not shorter than it is.
+func tooMany(seconds int) *problemError {
+	switch {
+	case seconds >= 2*3600:
+		return problem(http.StatusTooManyRequests, "Too many attempts failed. Try again in %d hours.", (seconds+3599)/3600)
+	case seconds >= 120:
+		return problem(http.StatusTooManyRequests, "Too many attempts failed. Try again in %d minutes.", (seconds+59)/60)
+	}
+	return problem(http.StatusTooManyRequests, "Too many attempts failed. Try again in %d seconds.", seconds)
 }

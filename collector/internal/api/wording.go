@@ -28,6 +28,7 @@ var wordings = []struct {
 	{regexp.MustCompile(`^(?:expected integer|invalid integer)$`), "must be a whole number"},
 	{regexp.MustCompile(`^(?:expected number|invalid float)$`), "must be a number"},
 	{regexp.MustCompile(`^(?:expected boolean|invalid boolean)$`), "must be true or false"},
+	{regexp.MustCompile(`^expected string to be lower-case letters, digits and underscores, the first a letter$`), "needs lower-case letters, digits and underscores, the first a letter"},
 	{regexp.MustCompile(`^expected string$`), "must be a text"},
 	{regexp.MustCompile(`^expected array$`), "must be a list"},
 	{regexp.MustCompile(`^expected object$`), "must be an object"},

@@ -18,9 +18,18 @@ func TestWording(t *testing.T) {
 		{"", "unknown field cpu_cout", "Unknown field cpu_cout."},
 		{"", "it was merged into another resource", "It was merged into another resource."},
 		{"", "éa va", "Éa va."},
+		{"body.name", "expected string to be lower-case letters, digits and underscores, the first a letter", "name needs lower-case letters, digits and underscores, the first a letter."},
 	} {
 		if got := sentence(ofField(tt.location, inWords(tt.finding))); got != tt.want {
 			t.Errorf("%s, %s: %q, want %q", tt.location, tt.finding, got, tt.want)
+		}
+	}
+}
+
+func TestWaitsAreToldInTheUnitThatFits(t *testing.T) {
+	for seconds, want := range map[int]string{90: "90 seconds", 120: "2 minutes", 899: "15 minutes", 7199: "120 minutes", 7201: "3 hours"} {
+		if got := tooMany(seconds).Detail; got != "Too many attempts failed. Try again in "+want+"." {
+			t.Errorf("%d: %q, want %q", seconds, got, want)
 		}
 	}
 }

@@ -19,13 +19,13 @@ const steps: [limit: number, size: number, unit: string][] = [
   [Infinity, 365.25 * 86_400_000, t`years`],
 ]
 
-/** "3 h ago", "in 5 d", "just now". */
+/** "3 h ago", "in 5 d", "just now". What is to come is rounded up: a link of three days ends in 3 d when it is made. */
 export function relative(at: Date, now: number): string {
   const diff = now - at.getTime()
   const size = Math.abs(diff)
   if (size < 5000) return t`just now`
   const [, unit, word] = steps.find(([limit]) => size < limit) ?? steps[steps.length - 1]!
-  const text = `${Math.floor(size / unit)} ${word}`
+  const text = `${diff >= 0 ? Math.floor(size / unit) : Math.ceil(size / unit)} ${word}`
   return diff >= 0 ? t`${text} ago` : t`in ${text}`
 }
 
