@@ -136,10 +136,10 @@ func moment(text string, now time.Time) (time.Time, error) {
 		if ago, ok := strings.CutPrefix(lower, "-"); ok {
 			if days, ok := strings.CutSuffix(ago, "d"); ok {
 				if n, err := strconv.Atoi(days); err == nil && n >= 0 && n <= 36_500 {
-					return now.AddDate(0, 0, -n), nil
+					return now.AddDate(0, 0, -n).Truncate(time.Second), nil
 				}
 			} else if d, err := time.ParseDuration(ago); err == nil && d >= 0 {
-				return now.Add(-d), nil
+				return now.Add(-d).Truncate(time.Second), nil
 			}
 		}
 	}

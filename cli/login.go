@@ -199,7 +199,11 @@ func (a *app) document(name string, read func(string) ([]byte, error), into any)
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
-		return usageError{fmt.Errorf("read %s: %w", name, err)}
+		line := 1 + bytes.Count(b[:min(int(dec.InputOffset()), len(b))], []byte("\n"))
+		if member, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok { // the package has no error of its own for it
+			err = fmt.Errorf("there is no member %s here; what is printed with -o json has them all", member)
+		}
+		return usageError{fmt.Errorf("read %s: line %d: %w", name, line, err)}
 	}
 	return nil
 }
