@@ -20,6 +20,7 @@ const (
 	ManageOptions     Action = "options.manage"
 	ManageMapping     Action = "mapping.manage"
 	ManageConnections Action = "connection.manage"
+	EditConnections   Action = "connection.edit"
 	RequestRuns       Action = "run.request"
 	ManageAgents      Action = "agent.manage"
 	ManageDatacenters Action = "datacenter.manage"
@@ -77,7 +78,10 @@ const WholeTenant = "*"
 
 // grantable is the least right on an access root that each action needs there. Other actions concern the tenant as a
 // whole and come with a role only.
-var grantable = map[Action]Right{Read: RightRead, EditResources: RightWrite, RequestRuns: RightWrite, ManageGrants: RightAdmin}
+var grantable = map[Action]Right{Read: RightRead, EditResources: RightWrite, RequestRuns: RightWrite, EditConnections: RightWrite, ManageGrants: RightAdmin}
+
+// includes are the actions that come with another one.
+var includes = map[Action]Action{EditConnections: ManageConnections}
 
 // Object is what an action is about; the zero Object is the tenant as a whole.
 type Object struct {
@@ -164,6 +168,9 @@ func decideTeam(caller Caller, object Object) Decision {
 
 // can says what the role allows in the whole tenant.
 func (c Caller) can(action Action) bool {
+	if more, ok := includes[action]; ok && c.can(more) {
+		return true
+	}
 	if c.Actions != nil {
 		return slices.Contains(c.Actions, action)
 	}

@@ -16,7 +16,7 @@ const (
 
 // everyAction is all that a permission group can hold.
 var everyAction = []Action{Read, ReadSensitive, ReadSettings, ReadAudit, VerifyAudit, EditResources, ManageImports, ApproveKinds, DefineKinds, ManageOptions, ManageMapping,
-	ManageConnections, RequestRuns, ManageAgents, ManageDatacenters, DecideRemovals, ManageTokens, ShareViews, ManageUsers, ManageRoles, ManageTeams, ManageGrants, ManageApprovals, ManageTenants}
+	ManageConnections, EditConnections, RequestRuns, ManageAgents, ManageDatacenters, DecideRemovals, ManageTokens, ShareViews, ManageUsers, ManageRoles, ManageTeams, ManageGrants, ManageApprovals, ManageTenants}
 
 // builtinGroups are the groups that every installation has.
 var builtinGroups = map[string][]Action{
@@ -67,6 +67,7 @@ var actionWords = map[Action]string{
 	ManageOptions:     "Edit what forms offer",
 	ManageMapping:     "Edit mapping rules and the tag policy",
 	ManageConnections: "Make, edit and end connections and their credentials",
+	EditConnections:   "Edit what connections read, their files and sealed credentials; not which agent or datacenter they have",
 	RequestRuns:       "Ask for a run, or cancel one",
 	ManageAgents:      "Enrol, drain and revoke agents",
 	ManageDatacenters: "Make, edit and remove datacenters",

@@ -51,6 +51,12 @@ func (s *Server) updateConnection(ctx context.Context, c access.Caller, in *putI
 	if err != nil {
 		return nil, err
 	}
+	if err := s.mayEdit(ctx, c, in.ID); err != nil {
+		return nil, err
+	}
+	if err := s.keepWhereItIs(ctx, c, in.ID, &in.Body); err != nil {
+		return nil, err
+	}
 	if in.Body.Client != "" {
 		p, err := s.place(ctx, c, access.KindConnection, in.ID)
 		if err != nil {
@@ -67,7 +73,11 @@ func (s *Server) updateConnection(ctx context.Context, c access.Caller, in *putI
 			return nil, err
 		}
 	}
-	x, err := s.opt.Fleet.UpdateConnection(ctx, domainCaller(c), in.ID, version, in.Body)
+	// What it has already need not be the caller's to see: its agent, its datacenter.
+	if _, err = s.opt.Fleet.UpdateConnection(ctx, inventory.Caller{Tenant: c.Tenant, Name: c.Name, TenantWide: true}, in.ID, version, in.Body); err != nil {
+		return nil, orNotFound(err, "connection")
+	}
+	x, err := s.opt.Fleet.Connection(ctx, domainCaller(c), in.ID)
 	return s.oneConnection(ctx, c, x, err)
 }
 

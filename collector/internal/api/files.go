@@ -28,6 +28,9 @@ func (s *Server) listFiles(ctx context.Context, c access.Caller, in *listOfIn) (
 }
 
 func (s *Server) uploadFile(ctx context.Context, c access.Caller, in *uploadIn) (*out[rest.ConnectionFile], error) {
+	if err := s.mayEdit(ctx, c, in.ID); err != nil {
+		return nil, err
+	}
 	f, err := s.opt.Fleet.Upload(ctx, domainCaller(c), in.ID, in.Name, in.RawBody)
 	if err != nil {
 		return nil, orNotFound(err, "connection")
@@ -36,6 +39,9 @@ func (s *Server) uploadFile(ctx context.Context, c access.Caller, in *uploadIn) 
 }
 
 func (s *Server) uploadFiles(ctx context.Context, c access.Caller, in *uploadManyIn) (*out[rest.ConnectionUpload], error) {
+	if err := s.mayEdit(ctx, c, in.ID); err != nil {
+		return nil, err
+	}
 	files, err := unpack(in.RawBody)
 	if err != nil {
 		return nil, err
@@ -77,6 +83,9 @@ func unpack(archive []byte) ([]fleet.NewFile, error) {
 }
 
 func (s *Server) deleteFile(ctx context.Context, c access.Caller, in *FileIn) (*none, error) {
+	if err := s.mayEdit(ctx, c, in.ID); err != nil {
+		return nil, err
+	}
 	if err := s.opt.Fleet.DeleteFile(ctx, domainCaller(c), in.ID, in.Name); err != nil {
 		return nil, orNotFound(err, "file")
 	}

@@ -548,9 +548,46 @@ func TestAConnectionIsGrantedAsAWhole(t *testing.T) {
 	if list.TotalSize != 2 || len(conns.Items) != 1 || len(runs.Items) != 1 {
 		t.Errorf("%d servers, %d connections, %d runs", list.TotalSize, len(conns.Items), len(runs.Items))
 	}
-	w.ask("", "POST", "/api/v1/connections/"+w.open.connection+"/runs", nil, cookie...).problem(403)
-	w.grant("user:account1", access.RightWrite, target)
-	w.ask("", "POST", "/api/v1/connections/"+w.open.connection+"/runs", nil, cookie...).is(202)
+	path := "/api/v1/connections/" + w.open.connection
+	w.ask("", "POST", path+"/runs", nil, cookie...).problem(403)
+	is := documentOf[rest.Connection](w.ask("", "GET", path, nil, cookie...).is(200))
+	edit := rest.ConnectionWrite{Name: "renamed", Provider: is.Provider, Settings: is.Settings, QuietHours: []string{"22:00-06:00"}}
+	match := append(cookie, "If-Match", etag(is.Version))
+	w.ask("", "PUT", path, edit, match...).problem(403)
+	w.ask("", "DELETE", "/api/v1/sealed-credentials/"+w.open.connection, nil, cookie...).problem(403)
+	g = w.grant("user:account1", access.RightWrite, target)
+	w.ask("", "POST", path+"/runs", nil, cookie...).is(202)
+
+	// What it reads and when may be edited then; where it stands, by whom and with which credential it reads may not, and it is not ended.
+	for field, change := range map[string]func(*rest.ConnectionWrite){
+		"datacenter": func(c *rest.ConnectionWrite) { c.Datacenter = w.hidden.datacenter },
+		"agent":      func(c *rest.ConnectionWrite) { c.Agent = "another" },
+		"credential": func(c *rest.ConnectionWrite) { c.Credential = "root" },
+		"precedence": func(c *rest.ConnectionWrite) { c.Precedence = 1 },
+		"rules":      func(c *rest.ConnectionWrite) { c.Rules = []rest.MappingRule{{Datacenter: w.hidden.datacenter}} },
+	} {
+		other := edit
+		change(&other)
+		if p := w.ask("", "PUT", path, other, match...).problem(403); !strings.Contains(p.Detail, "The "+field+" of a connection") {
+			t.Errorf("%s: %+v", field, p)
+		}
+	}
+	edited := documentOf[rest.Connection](w.ask("", "PUT", path, edit, match...).is(200))
+	if edited.Name != "renamed" || len(edited.QuietHours) != 1 {
+		t.Errorf("%+v", edited)
+	}
+	if now := documentOf[rest.Connection](w.ask(w.admin, "GET", path, nil).is(200)); now.Agent == nil || now.Datacenter == nil || now.Datacenter.ID != w.open.datacenter || now.Credential != is.Credential {
+		t.Errorf("what it did not say is lost: %+v", now)
+	}
+	w.ask("", "DELETE", path, nil, cookie...).problem(403)
+	w.ask("", "POST", "/api/v1/connections", edit, cookie...).problem(403)
+	w.ask("", "PUT", "/api/v1/connections/"+w.hidden.connection, edit, match...).problem(404)
+
+	// Write on the datacenter is about what stands in it.
+	w.user("mason", access.RoleNone)
+	w.grant("user:mason", access.RightWrite, access.Target{Kind: access.KindDatacenter, ID: w.open.datacenter})
+	mason := []string{"Cookie", w.signIn("mason"), "X-Maestro-CSRF", "1", "If-Match", etag(edited.Version)}
+	w.ask("", "PUT", path, edit, mason...).problem(403)
 	must(t, w.access.Revoke(t.Context(), access.Caller{Tenant: "default", Name: "user:admin", Role: access.RoleAdmin}, g.ID, nil))
 	w.ask("", "GET", "/api/v1/resources/server", nil, cookie...).problem(403)
 }

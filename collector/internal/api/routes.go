@@ -355,7 +355,7 @@ func (s *Server) fleetRoutes() {
 		summary: "Make many connections of a table; says of each row how it went, and the same table again changes nothing"}, s.importConnections)
 	handle(s, route{method: "GET", path: "/connections/{id}", id: "get-connection", tag: tag, action: access.Read,
 		summary: "One connection"}, s.getConnection)
-	handle(s, route{method: "PUT", path: "/connections/{id}", id: "update-connection", tag: tag, action: access.ManageConnections,
+	handle(s, route{method: "PUT", path: "/connections/{id}", id: "update-connection", tag: tag, action: access.EditConnections,
 		summary: "Replace what people decide of a connection"}, s.updateConnection)
 	handle(s, route{method: "DELETE", path: "/connections/{id}", id: "delete-connection", tag: tag, action: access.ManageConnections,
 		summary: "End a connection; what it saw becomes unwatched"}, s.deleteConnection)
@@ -368,11 +368,11 @@ func (s *Server) fleetRoutes() {
 	s.rejectedRoutes()
 	handle(s, route{method: "GET", path: "/connections/{id}/files", id: "list-connection-files", tag: tag, action: access.Read,
 		summary: "Files that were uploaded for a connection's plugin to read"}, s.listFiles)
-	handle(s, route{method: "PUT", path: "/connections/{id}/files/{name}", id: "upload-connection-file", tag: tag, action: access.ManageConnections,
+	handle(s, route{method: "PUT", path: "/connections/{id}/files/{name}", id: "upload-connection-file", tag: tag, action: access.EditConnections,
 		maxBody: upload.MaxFile, bodyWithin: uploadWithin, summary: "Upload a file, in place of one of the same name"}, s.uploadFile)
-	handle(s, route{method: "POST", path: "/connections/{id}/files", id: "upload-connection-files", tag: tag, action: access.ManageConnections,
+	handle(s, route{method: "POST", path: "/connections/{id}/files", id: "upload-connection-files", tag: tag, action: access.EditConnections,
 		maxBody: upload.MaxBatch, bodyWithin: uploadWithin, summary: "Upload many files as a tar archive, each in place of one of the same name"}, s.uploadFiles)
-	handle(s, route{method: "DELETE", path: "/connections/{id}/files/{name}", id: "delete-connection-file", tag: tag, action: access.ManageConnections,
+	handle(s, route{method: "DELETE", path: "/connections/{id}/files/{name}", id: "delete-connection-file", tag: tag, action: access.EditConnections,
 		summary: "Delete a file"}, s.deleteFile)
 	s.sealingRoutes()
 	s.versionRoutes()

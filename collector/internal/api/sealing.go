@@ -7,7 +7,6 @@ import (
 
 	"maestro.internal/collector/internal/access"
 	"maestro.internal/collector/internal/inventory"
-	"maestro.internal/collector/internal/store"
 	"maestro.internal/internal/rest"
 )
 
@@ -24,21 +23,21 @@ func (s *Server) sealingRoutes() {
 	const tag = "sealed credentials"
 	handle(s, route{method: "GET", path: "/sealed-credentials", id: "list-sealed-credentials", tag: tag, action: access.Read,
 		summary: "How the credential of each connection stands that was sealed to its site's agents, and what to seal another with"}, s.listSealed)
-	handle(s, route{method: "POST", path: "/sealed-credentials", id: "seal-many", tag: tag, action: access.ManageConnections, maxBody: maxSealedMany,
+	handle(s, route{method: "POST", path: "/sealed-credentials", id: "seal-many", tag: tag, action: access.EditConnections, maxBody: maxSealedMany,
 		summary: "Keep sealed credentials for many connections, each in place of what it had, or (check) once its agent has found that it works; says of each how it went"}, s.sealMany)
 	handle(s, route{method: "GET", path: "/sealed-credentials/{id}", id: "get-sealed-credential", tag: tag, action: access.Read,
 		summary: "That of one connection"}, s.getSealed)
-	handle(s, route{method: "PUT", path: "/sealed-credentials/{id}", id: "seal", tag: tag, action: access.ManageConnections,
+	handle(s, route{method: "PUT", path: "/sealed-credentials/{id}", id: "seal", tag: tag, action: access.EditConnections,
 		summary: "Keep what was sealed for a connection, in place of what it had"}, s.seal)
-	handle(s, route{method: "POST", path: "/sealed-credentials/{id}/candidate/check", id: "check-sealed-candidate", tag: tag, action: access.ManageConnections,
+	handle(s, route{method: "POST", path: "/sealed-credentials/{id}/candidate/check", id: "check-sealed-candidate", tag: tag, action: access.EditConnections,
 		summary: "Ask the agent again whether a new credential works; it is used when it does"}, s.checkCandidate)
-	handle(s, route{method: "DELETE", path: "/sealed-credentials/{id}/candidate", id: "discard-sealed-candidate", tag: tag, action: access.ManageConnections,
+	handle(s, route{method: "DELETE", path: "/sealed-credentials/{id}/candidate", id: "discard-sealed-candidate", tag: tag, action: access.EditConnections,
 		summary: "Forget a new credential that is not used yet; the one in use stays"}, s.discardCandidate)
 	handle(s, route{method: "GET", path: "/credential-rotation", id: "get-credential-rotation", tag: tag, action: access.ReadSettings,
 		summary: "After how many days sealed credentials are due to be rotated"}, s.getRotation)
 	handle(s, route{method: "PUT", path: "/credential-rotation", id: "set-credential-rotation", tag: tag, action: access.ManageConnections,
 		summary: "Say after how many days sealed credentials are due to be rotated"}, s.setRotation)
-	handle(s, route{method: "DELETE", path: "/sealed-credentials/{id}", id: "unseal", tag: tag, action: access.ManageConnections,
+	handle(s, route{method: "DELETE", path: "/sealed-credentials/{id}", id: "unseal", tag: tag, action: access.EditConnections,
 		summary: "Forget the sealed credential of a connection"}, s.unseal)
 	handle(s, route{method: "GET", path: "/sealed-credentials/{id}/envelope", id: "get-sealed-envelope", tag: tag, action: access.ManageConnections,
 		summary: "The ciphertext, for who holds the recovery key"}, s.getEnvelope)
@@ -65,6 +64,9 @@ func (s *Server) getSealed(ctx context.Context, c access.Caller, in *idIn) (*out
 }
 
 func (s *Server) seal(ctx context.Context, c access.Caller, in *sealIn[rest.SealedEnvelope]) (*out[rest.SealedCredential], error) {
+	if err := s.mayEdit(ctx, c, in.ID); err != nil {
+		return nil, err
+	}
 	return sealedAnswer(s.opt.Fleet.Seal(ctx, domainCaller(c), in.ID, in.Body))
 }
 
@@ -88,7 +90,11 @@ func (s *Server) sealMany(ctx context.Context, c access.Caller, in *bodyIn[rest.
 		if in.Body.Check {
 			keep = s.opt.Fleet.Rotate
 		}
-		if _, err := keep(ctx, domainCaller(c), item.Connection, item.Envelope); err != nil {
+		err := s.mayEdit(ctx, c, item.Connection)
+		if err == nil {
+			_, err = keep(ctx, domainCaller(c), item.Connection, item.Envelope)
+		}
+		if err != nil {
 			why, ok := refusal(err)
 			if !ok {
 				return nil, fmt.Errorf("seal for connection %s: %w", item.Connection, err)
@@ -105,8 +111,10 @@ func refusal(err error) (string, bool) {
 	var invalid *inventory.InvalidError
 	var conflict *inventory.ConflictError
 	switch {
-	case errors.Is(err, store.ErrNotFound):
+	case isNotFound(err), isMissing(err):
 		return "there is no such connection", true
+	case errors.Is(err, access.ErrForbidden):
+		return "you may not edit this connection", true
 	case errors.As(err, &invalid):
 		return invalid.Problem, true
 	case errors.As(err, &conflict):
@@ -116,6 +124,9 @@ func refusal(err error) (string, bool) {
 }
 
 func (s *Server) unseal(ctx context.Context, c access.Caller, in *idIn) (*none, error) {
+	if err := s.mayEdit(ctx, c, in.ID); err != nil {
+		return nil, err
+	}
 	if err := s.opt.Fleet.Unseal(ctx, domainCaller(c), in.ID); err != nil {
 		return nil, orNotFound(err, "sealed credential")
 	}
@@ -123,10 +134,16 @@ func (s *Server) unseal(ctx context.Context, c access.Caller, in *idIn) (*none, 
 }
 
 func (s *Server) checkCandidate(ctx context.Context, c access.Caller, in *idIn) (*out[rest.SealedCredential], error) {
+	if err := s.mayEdit(ctx, c, in.ID); err != nil {
+		return nil, err
+	}
 	return sealedAnswer(s.opt.Fleet.CheckCandidate(ctx, domainCaller(c), in.ID))
 }
 
 func (s *Server) discardCandidate(ctx context.Context, c access.Caller, in *idIn) (*none, error) {
+	if err := s.mayEdit(ctx, c, in.ID); err != nil {
+		return nil, err
+	}
 	if err := s.opt.Fleet.DiscardCandidate(ctx, domainCaller(c), in.ID); err != nil {
 		return nil, orNotFound(err, "connection")
 	}
