@@ -60,7 +60,7 @@ func Tables() []store.Table {
 			idx("position", text("connection"), number("epoch"), number("generation"))}},
 		{Name: tRunChunks},
 		{Name: tResources, Parts: true, Indexes: []store.Index{
-			idx("name", text("name")), idx("state", text("state")), idx("roots", texts("access_roots")),
+			idx("name", text("name")), idx("state", text("state")), idx("roots_name", texts("access_roots"), text("name")), idx("roots_updated", texts("access_roots"), when("updated_at")),
 			idx("updated", when("updated_at")), idx("tags", texts("tag_pairs")), idx("labels", texts("label_pairs")), idx("words", texts("words")),
 			idx("nets", texts("nets")), idx("datacenter", text("datacenter")), idx("connections", texts("connections")),
 			idx("identifiers", texts("identifiers", "value")), idx("origin", text("origin"))}},

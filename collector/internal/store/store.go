@@ -31,7 +31,9 @@ type Table struct {
 	Indexes []Index
 }
 
-// Index is an ordered list of fields. The tenant comes first in each without being named, and the row's id last.
+// Index is an ordered list of fields. The tenant comes first in each without being named, and the row's id last. One of a field of
+// several texts and then of one text or moment gives, for each of a few values of the former, the rows in the order of the latter,
+// however many have another value.
 type Index struct {
 	Name   string
 	Fields []filter.Field

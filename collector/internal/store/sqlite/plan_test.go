@@ -125,7 +125,14 @@ func firstOf(ctx context.Context, s *Store, q store.Query) (condition, error) {
 	if err != nil {
 		return condition{}, err
 	}
-	return reader{s, s.reads}.find(ctx, q, at, stretches(q.Order, at)[0], 101)
+	r := reader{s, s.reads}
+	var l *lead
+	if len(q.Order) > 0 {
+		if l, err = r.leading(ctx, q, &q.Order[0].Field); err != nil {
+			return condition{}, err
+		}
+	}
+	return r.find(ctx, q, l, at, stretches(q.Order, at, l != nil)[0], 101)
 }
 
 // Fields that an index has together are counted by walking it once: nothing is sorted, and no row is read. That it is so SQLite tells
@@ -281,5 +288,75 @@ func TestTallyOfWhatNoIndexAnswers(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A page of what has one of a few values is read off each value's own order: no more than the page is looked at, and counting it reads
+// no row at all.
+func TestPlanOfRanks(t *testing.T) {
+	text := func(path ...string) filter.Field { return filter.Field{Path: path, Type: filter.String} }
+	name, state := text("name"), text("state")
+	roots := filter.Field{Path: []string{"roots"}, Type: filter.String, Multi: true}
+	s, err := Open(t.Context(), Options{Path: filepath.Join(t.TempDir(), "maestro.db"), Tables: []store.Table{
+		{Name: "things", Parts: true, Indexes: []store.Index{{Name: "by_name", Fields: []filter.Field{name}}, {Name: "by_state", Fields: []filter.Field{state}},
+			{Name: "by_root", Fields: []filter.Field{roots, name}}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	s.common = 1
+	if err := s.EnsurePart(t.Context(), "things", "p", nil); err != nil {
+		t.Fatal(err)
+	}
+	err = s.Update(t.Context(), func(tx store.Tx) error {
+		for i, dc := range []string{"dc1", "dc2", "dc3"} {
+			row := store.Row{ID: fmt.Sprint(i), Tenant: "t", Part: "p", Version: 1, Doc: json.RawMessage(`{"name":"n","state":"active","roots":["` + dc + `"]}`)}
+			if _, err := tx.Write(t.Context(), store.Write{Table: "things", Op: store.Insert, Row: row}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := store.Query{Table: "things", Tenant: "t", Part: "p", Order: []store.Order{{Field: name}},
+		Where: filter.And{filter.In{Field: roots, Values: []any{"dc1", "dc2"}}, filter.Not{Of: filter.Compare{Field: state, Op: filter.Eq, Value: "gone"}}}}
+	if page, err := s.Find(t.Context(), q); err != nil || len(page.Rows) != 2 {
+		t.Fatalf("found %v (%v)", page.Rows, err)
+	}
+	plan := func(c condition, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var steps []string
+		err = s.reads.query(t.Context(), "EXPLAIN QUERY PLAN "+c.String(), c.args, func(r *sql.Rows) error {
+			var id, parent, unused int
+			var detail string
+			err := r.Scan(&id, &parent, &unused, &detail)
+			steps = append(steps, detail)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(steps, "\n")
+	}
+	list := plan(firstOf(t.Context(), s, q))
+	if n := strings.Count(list, "SEARCH m USING PRIMARY KEY (field=? AND tenant=? AND value>? AND value<?)"); n != 2 || strings.Contains(list, "SCAN t") || strings.Contains(list, "things__list") {
+		t.Errorf("the page:\n%s", list)
+	}
+	if n := strings.Count(list, "USE TEMP B-TREE FOR LAST TERM OF ORDER BY"); n != 2 {
+		t.Errorf("each value's rows are sorted by more than the id of equal names:\n%s", list)
+	}
+	r := reader{s, s.reads}
+	count := plan(r.counted(t.Context(), q, 100))
+	if strings.Contains(count, "USING INTEGER PRIMARY KEY") || !strings.Contains(count, "SEARCH m USING PRIMARY KEY") {
+		t.Errorf("the count reads rows:\n%s", count)
 	}
 }

@@ -94,6 +94,10 @@ func scanRow(rows *sql.Rows, blob bool) (store.Row, error) {
 	return r, err
 }
 
+// sureRows is by how much more rows are looked up first where each may be found by itself: what may be read of a datacenter often lies
+// together in an order too, far from where the list begins.
+const sureRows = 7
+
 // commonRows is how many rows make a condition common: fewer are looked up first and then sorted; more are better
 // met on the way along the order of the list, which may be over soon.
 const commonRows = 3000
@@ -141,11 +145,15 @@ func (r reader) findCommon(ctx context.Context, c condition, e filter.Expr) erro
 	probe.sqlText = &sqlText{}
 	probe.add("SELECT count(*) FROM (")
 	probe.sideRows("1", m, e)
-	probe.add(" LIMIT ?)", r.s.common)
+	limit := r.s.common
+	if looksUp(e) {
+		limit *= sureRows
+	}
+	probe.add(" LIMIT ?)", limit)
 	return r.on.query(ctx, probe.String(), probe.args, func(rows *sql.Rows) error {
 		var n int
 		err := rows.Scan(&n)
-		c.common[filter.Format(e)] = n == r.s.common
+		c.common[filter.Format(e)] = n == limit
 		return err
 	})
 }
@@ -194,12 +202,18 @@ func (r reader) Find(ctx context.Context, q store.Query) (store.Page, error) {
 	if err != nil {
 		return store.Page{}, err
 	}
+	var l *lead
+	if len(q.Order) > 0 {
+		if l, err = r.leading(ctx, q, &q.Order[0].Field); err != nil {
+			return store.Page{}, err
+		}
+	}
 	var page store.Page
-	for _, of := range stretches(q.Order, at) {
+	for _, of := range stretches(q.Order, at, l != nil) {
 		if len(page.Rows) > limit {
 			break
 		}
-		c, err := r.find(ctx, q, at, of, limit+1-len(page.Rows))
+		c, err := r.find(ctx, q, l, at, of, limit+1-len(page.Rows))
 		if err != nil {
 			return store.Page{}, err
 		}
@@ -244,15 +258,18 @@ const (
 	valueless
 )
 
-func stretches(order []store.Order, at *store.Cursor) []stretch {
-	if at == nil || len(order) == 0 || at.Values[0] == nil {
+// led says that a ranked index is gone through, in which what has no value comes first when it is gone through backwards.
+func stretches(order []store.Order, at *store.Cursor, led bool) []stretch {
+	switch {
+	case at == nil && led && order[0].Desc:
+	case at == nil || len(order) == 0 || at.Values[0] == nil:
 		return []stretch{wholeOrder}
 	}
 	return []stretch{valued, valueless}
 }
 
 // find makes the statement for a stretch of what follows a position.
-func (r reader) find(ctx context.Context, q store.Query, at *store.Cursor, of stretch, limit int) (condition, error) {
+func (r reader) find(ctx context.Context, q store.Query, l *lead, at *store.Cursor, of stretch, limit int) (condition, error) {
 	sel := "SELECT t.id, t.tenant, t.part, t.version, json(t.doc)"
 	if q.Bare {
 		sel = "SELECT t.id, t.tenant, t.part, t.version, NULL"
@@ -260,20 +277,14 @@ func (r reader) find(ctx context.Context, q store.Query, at *store.Cursor, of st
 	if q.WithBlob {
 		sel += ", t.blob"
 	}
+	if l != nil {
+		return r.page(ctx, sel, q, l, at, of, limit)
+	}
 	c, err := r.begin(ctx, sel, q, asked{listed: true})
 	if err != nil {
 		return c, err
 	}
-	switch {
-	case of == valued:
-		c.add(" AND ")
-		c.from(q.Order, *at)
-	case of == valueless:
-		c.add(" AND " + valueExpr("t.doc", q.Order[0].Field) + " IS NULL")
-	case at != nil:
-		c.add(" AND ")
-		c.after(q.Order, *at)
-	}
+	c.follows(q.Order, at, of)
 	c.add(orderBy(q.Order, of)+" LIMIT ?", limit)
 	return c, nil
 }
@@ -293,6 +304,15 @@ func (r reader) Count(ctx context.Context, q store.Query, max int) (int, error) 
 
 // counted makes the statement for a Count.
 func (r reader) counted(ctx context.Context, q store.Query, max int) (condition, error) {
+	if max > 0 {
+		l, err := r.leading(ctx, q, nil)
+		if err != nil {
+			return condition{}, err
+		}
+		if l != nil {
+			return r.countLed(ctx, q, l, max)
+		}
+	}
 	c, err := r.begin(ctx, "SELECT count(*) FROM (SELECT 1", q, asked{listed: max > 0, grouped: true})
 	if err != nil {
 		return c, err

@@ -40,6 +40,8 @@ func (c cover) has(f filter.Field) bool {
 type multiField struct {
 	id    int64
 	field filter.Field
+	// by is what the rows of each value are in the order of, in a ranked index.
+	by *filter.Field
 }
 
 func fieldKey(f filter.Field) string { return string(f.Type) + "|" + store.Key(f.Path...) }
@@ -303,8 +305,11 @@ func (s *Store) estimate(ctx context.Context, w *writer, tables ...string) error
 	return nil
 }
 
-// indexDefinition is "" for an index with nothing but fields of several values; those are in the side table.
+// indexDefinition is "" for an index with nothing but fields of several values, and for a ranked one; those are in the side table.
 func indexDefinition(t *table, part string, ix store.Index) string {
+	if ranked(ix) {
+		return ""
+	}
 	cols := []string{"tenant"}
 	if t.Parts && part == "" {
 		cols = append(cols, "part")
@@ -327,10 +332,15 @@ func indexDefinition(t *table, part string, ix store.Index) string {
 
 // syncMulti brings the side table of a part in line with the indexes of the table and the part.
 func (s *Store) syncMulti(ctx context.Context, w *writer, t *table, part string, indexes []store.Index) error {
-	want := map[string]filter.Field{}
+	want := map[string]multiField{}
 	first := map[string]bool{}
 	var covers []cover
 	for _, ix := range slices.Concat(t.Indexes, indexes) {
+		if ranked(ix) {
+			want[fieldKey(ix.Fields[0])] = multiField{field: ix.Fields[0]}
+			want[rankedKey(ix.Fields[0], ix.Fields[1])] = multiField{field: ix.Fields[0], by: &ix.Fields[1]}
+			continue
+		}
 		if single := slices.DeleteFunc(slices.Clone(ix.Fields), func(f filter.Field) bool { return f.Multi }); len(single) > 1 {
 			of := part
 			if slices.ContainsFunc(t.Indexes, func(x store.Index) bool { return x.Name == ix.Name }) {
@@ -344,7 +354,7 @@ func (s *Store) syncMulti(ctx context.Context, w *writer, t *table, part string,
 		}
 		for _, f := range ix.Fields {
 			if f.Multi {
-				want[fieldKey(f)] = f
+				want[fieldKey(f)] = multiField{field: f}
 			}
 		}
 	}
@@ -357,7 +367,8 @@ func (s *Store) syncMulti(ctx context.Context, w *writer, t *table, part string,
 			return err
 		}
 		if f, ok := want[key]; ok {
-			have[key] = multiField{id, f}
+			f.id = id
+			have[key] = f
 		} else {
 			stale = append(stale, id)
 		}
@@ -379,7 +390,7 @@ func (s *Store) syncMulti(ctx context.Context, w *writer, t *table, part string,
 		if _, ok := have[key]; ok {
 			continue
 		}
-		m := multiField{field: want[key]}
+		m := want[key]
 		err := w.conn.QueryRowContext(ctx, "INSERT INTO maestro_multi (tab, part, field) VALUES (?, ?, ?) RETURNING id", t.Name, part, key).Scan(&m.id)
 		if err != nil {
 			return fmt.Errorf("add indexed field: %w", err)

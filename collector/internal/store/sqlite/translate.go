@@ -379,6 +379,21 @@ func (c condition) from(order []store.Order, at store.Cursor) {
 	c.add(")")
 }
 
+// follows restricts to the rows of a stretch that follow a position, if there is one.
+func (c condition) follows(order []store.Order, at *store.Cursor, of stretch) {
+	switch {
+	case of == valueless:
+		c.add(" AND " + valueExpr("t.doc", order[0].Field) + " IS NULL")
+	case at == nil:
+	case of == valued:
+		c.add(" AND ")
+		c.from(order, *at)
+	default:
+		c.add(" AND ")
+		c.after(order, *at)
+	}
+}
+
 func orderBy(order []store.Order, of stretch) string {
 	var b strings.Builder
 	b.WriteString(" ORDER BY ")

@@ -269,7 +269,7 @@ func sideValues(fields []multiField, doc []byte) (map[sideValue]bool, error) {
 	}
 	values := map[sideValue]bool{}
 	for _, f := range fields {
-		for _, v := range r.Values(f.field) {
+		for _, v := range f.entries(r) {
 			values[sideValue{f.id, sqlValue(v)}] = true
 		}
 	}

@@ -63,6 +63,8 @@ func Tables() []store.Table {
 		{Name: "by_name", Fields: []filter.Field{name}},
 		{Name: "by_size_name", Fields: []filter.Field{size, name}},
 		{Name: "by_tag", Fields: []filter.Field{tagPairs}},
+		{Name: "by_tag_name", Fields: []filter.Field{tagPairs, name}},
+		{Name: "by_tag_at", Fields: []filter.Field{tagPairs, at}},
 		{Name: "by_word", Fields: []filter.Field{words}},
 	}
 	return []store.Table{
