@@ -25,6 +25,8 @@ type Entry struct {
 	Subject Subject
 	Name    string
 	Right   Right
+	// EditsConnection says that he may edit the object itself if it is a connection; Right is about the resources that it brings.
+	EditsConnection bool
 	// Off says that it is disabled, or was only invited.
 	Off     bool
 	Reasons []Reason
@@ -71,7 +73,7 @@ func (s *Service) EntriesWithout(ctx context.Context, tenant string, roots, with
 	return out, nil
 }
 
-// Explain says what one user or token may do with what has these roots, and why.
+// Explain says what one user or token may do with what has these roots, its own first, and why.
 func (s *Service) Explain(ctx context.Context, tenant string, subject Subject, roots []string) (Entry, error) {
 	holders, err := s.holders(ctx, tenant)
 	if err != nil {
@@ -107,6 +109,7 @@ func (h holder) entry(tenant string, roots []string, grants []Grant) Entry {
 		c.Grants[root] = max(c.Grants[root], g.Right)
 	}
 	e.Right = c.right(roots)
+	e.EditsConnection = len(roots) > 0 && Decide(c, EditConnections, Object{Tenant: tenant, Roots: roots[:1]}) == Allowed
 	return e
 }
 

@@ -347,7 +347,6 @@ func wordsOfAccess(e access.Entry, p place) (found, advice string) {
 		return fmt.Sprintf("%s cannot see the %s: %s gives nothing here, and neither %s nor a team of theirs was granted anything on %s or on the whole tenant.",
 			e.Name, what, standingWords(e.Role, e.Level, e.Groups), e.Name, strings.Join(leads, ", ")), "Grant read on one of these, or put them in a team that has it."
 	}
-	can := map[access.Right]string{access.RightRead: "read", access.RightWrite: "read and change", access.RightAdmin: "read, change and grant rights on"}[e.Right]
 	var by []string
 	for _, r := range e.Reasons {
 		switch {
@@ -362,5 +361,26 @@ func wordsOfAccess(e access.Entry, p place) (found, advice string) {
 	if e.Off {
 		advice = "This account is disabled, has ended or was only invited: it may do nothing until that changes."
 	}
-	return fmt.Sprintf("%s can %s the %s: %s.", e.Name, can, what, strings.Join(by, "; ")), advice
+	can := "can"
+	if e.Off {
+		can = "could"
+	}
+	return fmt.Sprintf("%s %s %s: %s.", e.Name, can, whatOne(e, p.target.Kind, what), strings.Join(by, "; ")), advice
+}
+
+// whatOne says what somebody may do with an object, and with what inherits from it where that is what a right is about.
+func whatOne(e access.Entry, kind, what string) string {
+	inside := map[string]string{access.KindDatacenter: "what is in it", access.KindConnection: "what it brings"}[kind]
+	verbs := map[access.Right]string{access.RightRead: "read", access.RightWrite: "read and change", access.RightAdmin: "read, change and grant rights on"}[e.Right]
+	if inside == "" {
+		return verbs + " the " + what
+	}
+	said := "read the " + what
+	if kind == access.KindConnection && e.EditsConnection {
+		said = "read and edit the " + what
+	}
+	if e.Right == access.RightAdmin {
+		return said + ", grant rights on it, and read and change " + inside
+	}
+	return said + ", and " + verbs + " " + inside
 }

@@ -586,6 +586,13 @@ func TestAConnectionIsGrantedAsAWhole(t *testing.T) {
 	// Write on the datacenter is about what stands in it.
 	w.user("mason", access.RoleNone)
 	w.grant("user:mason", access.RightWrite, access.Target{Kind: access.KindDatacenter, ID: w.open.datacenter})
+	for name, want := range map[string]string{"account1": "account1 can read and edit the connection renamed, and read and change what it brings: write granted on the connection",
+		"mason": "mason can read the connection renamed, and read and change what it brings: write granted on the datacenter"} {
+		x := documentOf[rest.AccessExplained](w.ask(w.admin, "GET", "/api/v1/access/connection/"+w.open.connection+"/explain?subject=user:"+name, nil).is(200))
+		if !strings.HasPrefix(x.Found, want) {
+			t.Errorf("%s: %s", name, x.Found)
+		}
+	}
 	mason := []string{"Cookie", w.signIn("mason"), "X-Maestro-CSRF", "1", "If-Match", etag(edited.Version)}
 	w.ask("", "PUT", path, edit, mason...).problem(403)
 	must(t, w.access.Revoke(t.Context(), access.Caller{Tenant: "default", Name: "user:admin", Role: access.RoleAdmin}, g.ID, nil))

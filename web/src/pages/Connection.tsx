@@ -69,6 +69,7 @@ function One({ c }: { c: Document }) {
   const client = useQueryClient()
   const navigate = useNavigate()
   const may = useMay('connection.manage')
+  const mayEdit = useMaySomewhere('connection.edit')
   const mayRun = useMaySomewhere('run.request')
   const mayGrant = useMaySomewhere('grant.manage')
   const kinds = useQuery(q.kinds())
@@ -76,7 +77,7 @@ function One({ c }: { c: Document }) {
   const [dialog, setDialog] = useState<'delete' | 'resend' | 'move' | null>(null)
   const [error, setError] = useState<unknown>(null)
   const permissions = usePermissionCheck(c.id)
-  usePageKey('e', may ? () => void navigate(`/connections/${c.id}/edit`) : null)
+  usePageKey('e', mayEdit ? () => void navigate(`/connections/${c.id}/edit`) : null)
   const live = c.last_run ? moving(c.last_run) : false
 
   const refresh = () => {
@@ -119,9 +120,9 @@ function One({ c }: { c: Document }) {
       actions={
         <>
           {mayRun ? <Button variant="filled" leftSection={<IconPlayerPlay size={15} aria-hidden />} onClick={() => void runNow()} disabled={c.paused || live || !c.agent}>{live ? t`Running` : t`Run now`}</Button> : null}
-          {may ? <Button leftSection={<IconShieldCheck size={15} aria-hidden />} onClick={() => void permissions.run()} loading={permissions.check?.busy ?? false} disabled={!c.agent}><Trans>Check permissions</Trans></Button> : null}
+          {mayRun ? <Button leftSection={<IconShieldCheck size={15} aria-hidden />} onClick={() => void permissions.run()} loading={permissions.check?.busy ?? false} disabled={!c.agent}><Trans>Check permissions</Trans></Button> : null}
           <Button component={Link} to={`/connections/${c.id}/access`}><Trans>Access</Trans></Button>
-          {may ? <Button component={Link} to={`/connections/${c.id}/edit`}><Trans>Edit</Trans></Button> : null}
+          {mayEdit ? <Button component={Link} to={`/connections/${c.id}/edit`}><Trans>Edit</Trans></Button> : null}
           {may ? <Menu position="bottom-end">
             <Menu.Target><ActionIcon variant="default" size={30} aria-label={t`More actions`}><IconDots size={16} /></ActionIcon></Menu.Target>
             <Menu.Dropdown>

@@ -11,7 +11,7 @@ import { q } from '../api/queries'
 import { asProblem } from '../api/problem'
 import type { Connection, FileType } from '../api/types'
 import { bytes } from '../format/units'
-import { useMay } from '../frame/session'
+import { useMaySomewhere } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { State } from '../parts/marks'
 import { Panel } from '../parts/Page'
@@ -43,7 +43,7 @@ function Wanted({ type }: { type: FileType }) {
 
 function FilesPanel({ c, types }: { c: Connection; types: FileType[] }) {
   const client = useQueryClient()
-  const may = useMay('connection.manage')
+  const may = useMaySomewhere('connection.edit')
   const files = useQuery(q.files(c.id))
   const input = useRef<HTMLInputElement>(null)
   const [going, setGoing] = useState<{ done: number; of: number; name: string } | null>(null)

@@ -8,7 +8,7 @@ import { useState } from 'react'
 import { api } from '../api/client'
 import { q } from '../api/queries'
 import type { Connection } from '../api/types'
-import { useMay } from '../frame/session'
+import { useMaySomewhere } from '../frame/session'
 import { Confirm } from '../parts/Confirm'
 import { State } from '../parts/marks'
 import { Panel } from '../parts/Page'
@@ -23,7 +23,7 @@ import { stateOf, wordOf } from './words'
 
 export function SealPanel({ c }: { c: Connection }) {
   const client = useQueryClient()
-  const may = useMay('connection.manage')
+  const may = useMaySomewhere('connection.edit')
   const sealed = useQuery(q.sealedOf(c.id))
   const [dialog, setDialog] = useState<'seal' | 'forget' | null>(null)
   const x = sealed.data
