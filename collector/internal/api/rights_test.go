@@ -540,7 +540,7 @@ func TestAConnectionIsGrantedAsAWhole(t *testing.T) {
 	w := newRightsWorld(t, true)
 	w.user("account1", access.RoleNone)
 	target := access.Target{Kind: access.KindConnection, ID: w.open.connection}
-	g := w.grant("user:account1", access.RightRead, target)
+	w.grant("user:account1", access.RightRead, target)
 	cookie := []string{"Cookie", w.signIn("account1"), "X-Maestro-CSRF", "1"}
 	list := documentOf[rest.List[rest.Resource]](w.ask("", "GET", "/api/v1/resources/server", nil, cookie...).is(200))
 	conns := documentOf[rest.List[rest.Connection]](w.ask("", "GET", "/api/v1/connections", nil, cookie...).is(200))
@@ -555,7 +555,7 @@ func TestAConnectionIsGrantedAsAWhole(t *testing.T) {
 	match := append(cookie, "If-Match", etag(is.Version))
 	w.ask("", "PUT", path, edit, match...).problem(403)
 	w.ask("", "DELETE", "/api/v1/sealed-credentials/"+w.open.connection, nil, cookie...).problem(403)
-	g = w.grant("user:account1", access.RightWrite, target)
+	g := w.grant("user:account1", access.RightWrite, target)
 	w.ask("", "POST", path+"/runs", nil, cookie...).is(202)
 
 	// What it reads and when may be edited then; where it stands, by whom and with which credential it reads may not, and it is not ended.
