@@ -69,6 +69,7 @@ test('a page for which somebody may see too little says so', async () => {
   await page.getByRole('option', { name: 'production' }).waitFor()
   assert.deepEqual(errors, [])
   await context.close()
+  await send(facts, 'DELETE', `/datacenters/${d.id}`)
 })
 
 test('two that may be one are shown side by side before they are merged', async () => {

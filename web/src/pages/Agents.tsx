@@ -30,14 +30,14 @@ export default function Agents() {
   const [params, setParams] = useSearchParams()
   const join = <Button variant="filled" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => setParams({ join: '1' })}><Trans>Install an agent</Trans></Button>
   const cols: Col<Agent>[] = [
-    { id: 'name', label: t`Name`, width: 165, cell: (a) => <Link to={`/agents/${a.id}`}><Foreign text={a.name} max={40} /></Link> },
+    { id: 'name', label: t`Name`, width: 155, cell: (a) => <Link to={`/agents/${a.id}`}><Foreign text={a.name} max={40} /></Link> },
     { id: 'status', label: t`Status`, width: 95, cell: (a) => <State state={a.status} /> },
     { id: 'site', label: t`Site`, width: 95, cell: (a) => (a.site ? <Foreign text={a.site} max={30} /> : null) },
     { id: 'group', label: t`Group`, width: 95, cell: (a) => (a.group ? <Foreign text={a.group} max={30} /> : null) },
     { id: 'contact', label: t`Last contact`, width: 110, cell: (a) => <When at={a.last_contact} /> },
     { id: 'version', label: t`Version`, width: 80, cell: (a) => <Foreign text={a.version ?? ''} max={18} /> },
     { id: 'plugins', label: t`Plugins`, width: 150, cell: (a) => (a.plugins?.length ? <Foreign text={[...new Set(a.plugins.map((p) => p.provider))].join(', ')} max={200} /> : null) },
-    { id: 'spool', label: t`Waiting to be sent`, width: 135, right: true, cell: (a) => <Spool a={a} /> },
+    { id: 'spool', label: t`Waiting to be sent`, width: 150, right: true, cell: (a) => <Spool a={a} /> },
     { id: 'certificate', label: t`Certificate`, width: 105, cell: (a) => <Certificate at={a.certificate_not_after} /> },
     { id: 'connections', label: t`Connections`, width: 105, right: true, cell: (a) => count(a.connections?.length ?? 0) },
   ]
