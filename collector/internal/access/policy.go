@@ -14,6 +14,7 @@ const (
 	ReadAudit         Action = "audit.read"
 	VerifyAudit       Action = "audit.verify"
 	EditResources     Action = "resource.edit"
+	EditCosts         Action = "cost.edit"
 	ManageImports     Action = "import.manage"
 	ApproveKinds      Action = "kind.approve"
 	DefineKinds       Action = "kind.define"
@@ -78,10 +79,10 @@ const WholeTenant = "*"
 
 // grantable is the least right on an access root that each action needs there. Other actions concern the tenant as a
 // whole and come with a role only.
-var grantable = map[Action]Right{Read: RightRead, EditResources: RightWrite, RequestRuns: RightWrite, EditConnections: RightWrite, ManageGrants: RightAdmin}
+var grantable = map[Action]Right{Read: RightRead, EditResources: RightWrite, EditCosts: RightWrite, RequestRuns: RightWrite, EditConnections: RightWrite, ManageGrants: RightAdmin}
 
 // includes are the actions that come with another one.
-var includes = map[Action]Action{EditConnections: ManageConnections}
+var includes = map[Action]Action{EditConnections: ManageConnections, EditCosts: EditResources}
 
 // Object is what an action is about; the zero Object is the tenant as a whole.
 type Object struct {

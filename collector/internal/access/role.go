@@ -3,19 +3,20 @@ package access
 import "slices"
 
 // Permission groups are the words in which roles are made: each is a set of actions in the whole tenant, with a twin that only
-// reads. They follow the groups that the predecessor's customers know. Its billing group comes when there is something that only
-// it may see: what a resource costs is a field of the resource, and a group that guards nothing would be a promise.
+// reads. They follow the groups that the predecessor's customers know.
 const (
 	FullAccess        = "full_access"
 	ReadOnly          = "read_only"
 	Resources         = "resources"
 	ResourcesReadOnly = "resources_read_only"
+	Billing           = "billing"
+	BillingReadOnly   = "billing_read_only"
 	Manage            = "manage"
 	ManageReadOnly    = "manage_read_only"
 )
 
 // everyAction is all that a permission group can hold.
-var everyAction = []Action{Read, ReadSensitive, ReadSettings, ReadAudit, VerifyAudit, EditResources, ManageImports, ApproveKinds, DefineKinds, ManageOptions, ManageMapping,
+var everyAction = []Action{Read, ReadSensitive, ReadSettings, ReadAudit, VerifyAudit, EditResources, EditCosts, ManageImports, ApproveKinds, DefineKinds, ManageOptions, ManageMapping,
 	ManageConnections, EditConnections, RequestRuns, ManageAgents, ManageDatacenters, DecideRemovals, ManageTokens, ShareViews, ManageUsers, ManageRoles, ManageTeams, ManageGrants, ManageApprovals, ManageTenants}
 
 // builtinGroups are the groups that every installation has.
@@ -24,19 +25,23 @@ var builtinGroups = map[string][]Action{
 	ReadOnly:          {Read, ReadSettings, ReadAudit},
 	Resources:         {Read, ReadSettings, EditResources, ManageImports, RequestRuns, DecideRemovals, ShareViews},
 	ResourcesReadOnly: {Read, ReadSettings},
+	Billing:           {Read, ReadSettings, EditCosts},
+	BillingReadOnly:   {Read, ReadSettings},
 	Manage: {Read, ReadSettings, ReadAudit, ApproveKinds, DefineKinds, ManageOptions, ManageMapping, ManageConnections, RequestRuns, ManageAgents,
 		ManageDatacenters, DecideRemovals, ShareViews},
 	ManageReadOnly: {Read, ReadSettings, ReadAudit},
 }
 
 // builtinOrder is how people read them.
-var builtinOrder = []string{FullAccess, ReadOnly, Resources, ResourcesReadOnly, Manage, ManageReadOnly}
+var builtinOrder = []string{FullAccess, ReadOnly, Resources, ResourcesReadOnly, Billing, BillingReadOnly, Manage, ManageReadOnly}
 
 var groupWords = map[string]string{
 	FullAccess:        "Everything that there is.",
 	ReadOnly:          "Sees everything, also settings and the audit trail; changes nothing.",
 	Resources:         "Edits and imports resources, asks for runs, decides removals, shares views.",
 	ResourcesReadOnly: "Sees resources and settings.",
+	Billing:           "Says what resources cost and which cost center bears it; changes nothing else.",
+	BillingReadOnly:   "Sees resources, what they cost, and settings.",
 	Manage:            "Runs the installation: connections, agents, datacenters, kinds, mapping, option lists, removals.",
 	ManageReadOnly:    "Sees resources, settings and the audit trail.",
 }
@@ -61,6 +66,7 @@ var actionWords = map[Action]string{
 	ReadAudit:         "Read the audit trail",
 	VerifyAudit:       "Verify the history and the audit trail",
 	EditResources:     "Make, edit and remove resources",
+	EditCosts:         "Edit what resources cost and their cost center",
 	ManageImports:     "Save how files are imported",
 	ApproveKinds:      "Approve kinds that plugins bring",
 	DefineKinds:       "Define kinds and custom fields",

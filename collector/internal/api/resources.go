@@ -24,6 +24,9 @@ func domainCaller(c access.Caller) inventory.Caller {
 		Connections: c.Connections, Sensitive: access.Decide(c, access.ReadSensitive, access.Object{}) == access.Allowed,
 		Writes: func(roots []string) bool {
 			return access.Decide(c, access.EditResources, access.Object{Roots: roots}) == access.Allowed
+		},
+		Costs: func(roots []string) bool {
+			return access.Decide(c, access.EditCosts, access.Object{Roots: roots}) == access.Allowed
 		}}
 }
 

@@ -269,7 +269,7 @@ func (s *Server) inventoryRoutes() {
 		summary: "Record a resource by hand"}, s.createResource)
 	handle(s, route{method: "GET", path: "/resources/{kind}/{id}", id: "get-resource", tag: tag, action: access.Read,
 		summary: "One resource, with provenance and observations"}, s.getResource)
-	handle(s, route{method: "PATCH", path: "/resources/{kind}/{id}", id: "patch-resource", tag: tag, action: access.EditResources,
+	handle(s, route{method: "PATCH", path: "/resources/{kind}/{id}", id: "patch-resource", tag: tag, action: access.EditCosts,
 		summary: "Curate fields, or hand them back to discovery"}, s.patchResource)
 	handle(s, route{method: "DELETE", path: "/resources/{kind}/{id}", id: "delete-resource", tag: tag, action: access.EditResources,
 		summary: "Remove a record that people made; the operation that is answered can be undone"}, s.deleteResource)

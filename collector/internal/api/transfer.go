@@ -94,19 +94,19 @@ type unrelateIn struct {
 
 func (s *Server) transferRoutes() {
 	tag := "transfer"
-	handle(s, route{method: "POST", path: "/imports", id: "import-resources", tag: tag, action: access.EditResources, status: 202, stream: true,
+	handle(s, route{method: "POST", path: "/imports", id: "import-resources", tag: tag, action: access.EditCosts, status: 202, stream: true,
 		summary: "Import a file, or look at what importing it would do; the operation says how far it is"}, s.importResources)
 	handle(s, route{method: "GET", path: "/exports/{kind}", id: "export-resources", tag: tag, action: access.Read,
 		summary: "A list as a file: CSV, JSON or XLSX"}, s.exportResources)
 	handle(s, route{method: "POST", path: "/exports/{kind}", id: "export-chosen-resources", tag: tag, action: access.Read,
 		summary: "Resources that are named by their ids, as a file: CSV, JSON or XLSX"}, s.exportChosen)
-	handle(s, route{method: "POST", path: "/edits", id: "edit-resources", tag: tag, action: access.EditResources, status: 202,
+	handle(s, route{method: "POST", path: "/edits", id: "edit-resources", tag: tag, action: access.EditCosts, status: 202,
 		summary: "Edit all that a filter finds or that is named, or look at what that would do"}, s.editResources)
 	handle(s, route{method: "GET", path: "/operations", id: "list-operations", tag: tag, action: access.Read,
 		summary: "Imports, bulk edits and what undid them, newest first"}, s.listOperations)
 	handle(s, route{method: "GET", path: "/operations/{id}", id: "get-operation", tag: tag, action: access.Read,
 		summary: "One operation: how far it is, what it changes, which rows are wrong"}, s.getOperation)
-	handle(s, route{method: "POST", path: "/operations/{id}/undo", id: "undo-operation", tag: tag, action: access.EditResources, status: 202,
+	handle(s, route{method: "POST", path: "/operations/{id}/undo", id: "undo-operation", tag: tag, action: access.EditCosts, status: 202,
 		summary: "Take an operation back, but for what was changed since"}, s.undoOperation)
 	handle(s, route{method: "GET", path: "/import-mappings", id: "list-import-mappings", tag: tag, action: access.ReadSettings,
 		summary: "Which column is which field, for files that come again"}, s.listImportMappings)

@@ -279,9 +279,12 @@ func fieldAt(k *schema.Kind, pointer string) (*schema.Field, bool) {
 
 // Patch curates fields. *StaleError when the version is not the current one, *InvalidError for a bad value.
 func (s *Service) Patch(ctx context.Context, c Caller, req PatchRequest) (*Resource, error) {
-	doc, version, k, err := s.writable(ctx, s.opt.Store, c, req.Kind, req.ID)
+	doc, version, k, err := s.current(ctx, s.opt.Store, c, req.Kind, req.ID)
 	if err != nil {
 		return nil, err
+	}
+	if err := c.mayChange(Edit{Set: req.Set, Reset: req.Reset, Identifiers: slices.Concat(req.Identifiers, req.RemoveIdentifiers)}, doc.AccessRoots); err != nil {
+		return nil, fmt.Errorf("%s %s: %w", req.Kind, req.ID, err)
 	}
 	if to, set := req.Set["/datacenter"]; set {
 		name, _ := decodeJSON(to).(string)

@@ -43,6 +43,18 @@ type editItem struct {
 	Disowned bool                  `json:"disowned,omitempty"`
 }
 
+// edit is what taking it back comes to, as far as it matters who may.
+func (i *editItem) edit() Edit {
+	e := Edit{Identifiers: slices.Concat(i.Identifiers, i.Dropped), Relations: make([]PersonRelation, len(i.Related)+len(i.Unrelated))}
+	for _, f := range i.Fields {
+		e.Reset = append(e.Reset, f.Pointer)
+	}
+	if i.Created || i.Removed || i.Disowned {
+		e.Reset = append(e.Reset, "") // all of it
+	}
+	return e
+}
+
 func (i *editItem) empty() bool {
 	return len(i.Fields)+len(i.Identifiers)+len(i.Related)+len(i.Unrelated)+len(i.Dropped) == 0 && !i.Removed && !i.Disowned && !i.Created
 }
@@ -179,7 +191,7 @@ func (b *batch) undoOne(u *unit, rec *resRec, it editItem, p *pendingEdit) error
 	switch {
 	case !b.c.mayRoots(rec.rev.AccessRoots):
 		return fmt.Errorf("%s %s: %w", b.kind.Name, it.ResourceID, ErrNotFound)
-	case b.c.mayWrite(rec.rev.AccessRoots) != nil:
+	case b.c.mayChange(it.edit(), rec.rev.AccessRoots) != nil:
 		return ErrForbidden
 	case rec.id != it.ResourceID:
 		return &ConflictError{ResourceID: rec.id, Problem: "it was merged into another resource"}

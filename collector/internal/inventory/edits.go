@@ -258,7 +258,7 @@ func (b *batch) editOne(u *unit, e Edit, p *pendingEdit) error {
 	switch {
 	case created && e.ID != "", !created && !b.c.mayRoots(rec.rev.AccessRoots):
 		return fmt.Errorf("%s %s: %w", b.kind.Name, e.ID, ErrNotFound)
-	case !created && b.c.mayWrite(rec.rev.AccessRoots) != nil:
+	case !created && b.c.mayChange(e, rec.rev.AccessRoots) != nil:
 		return ErrForbidden
 	case rec.next != nil || rec.touched:
 		return &InvalidError{Problem: "is named twice in one batch"}

@@ -37,6 +37,27 @@ func (c Caller) mayWrite(roots []string) error {
 	return ErrForbidden
 }
 
+// costs are the fields that say what a resource costs and who bears it, with all that is in them.
+var costs = []string{"/common/cost_center", "/common/monthly_cost"}
+
+// onlyCosts says whether all pointers are of costs.
+func onlyCosts(pointers ...[]string) bool {
+	for _, p := range slices.Concat(pointers...) {
+		if !slices.ContainsFunc(costs, func(c string) bool { return p == c || strings.HasPrefix(p, c+"/") }) {
+			return false
+		}
+	}
+	return true
+}
+
+// mayChange says whether the caller may make an edit of what has these roots: who may only say what things cost may do no other.
+func (c Caller) mayChange(e Edit, roots []string) error {
+	if c.Costs != nil && len(e.Identifiers)+len(e.Relations)+len(e.Unrelate) == 0 && onlyCosts(keysOf(e.Set), e.Reset) && c.Costs(roots) {
+		return nil
+	}
+	return c.mayWrite(roots)
+}
+
 // mayPlace says whether the caller may have something in a datacenter.
 func (c Caller) mayPlace(datacenter string) error {
 	if datacenter == "" {

@@ -66,6 +66,8 @@ type Caller struct {
 	// Writes says whether the caller may change what has these access roots; nil allows whatever may be read, for the
 	// collector's own work. Who may write everything is asked too.
 	Writes func(roots []string) bool
+	// Costs says the same of what these cost and who bears it; nil is as Writes.
+	Costs func(roots []string) bool
 	// Connections that may be named to the caller; only asked when not TenantWide.
 	Connections []string
 }
