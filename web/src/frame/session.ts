@@ -20,7 +20,7 @@ export const useMaySomewhere = (action: Action) => useSession()?.somewhere.inclu
 
 /** What the pages ask about; all that there is comes from the collector. */
 export type Action =
-  | 'agent.manage' | 'approval.manage' | 'audit.verify' | 'connection.edit' | 'connection.manage' | 'datacenter.manage' | 'grant.manage' | 'kind.approve' | 'kind.define' | 'mapping.manage' | 'options.manage' | 'removal.decide'
+  | 'agent.manage' | 'approval.manage' | 'audit.verify' | 'connection.edit' | 'connection.manage' | 'cost.edit' | 'datacenter.manage' | 'grant.manage' | 'kind.approve' | 'kind.define' | 'mapping.manage' | 'options.manage' | 'removal.decide'
   | 'read' | 'settings.read' | 'resource.edit' | 'role.manage' | 'run.request' | 'team.manage' | 'tenant.manage' | 'token.manage' | 'user.manage' | 'view.share'
 
 /** Another caller, or none: nothing that the one before was shown may stay. The same one again goes on where he was. */

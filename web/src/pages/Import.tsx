@@ -25,7 +25,7 @@ import css from './Import.module.css'
 const encodings = ['windows-1252', 'iso-8859-1', 'utf-16le', 'utf-16be']
 
 export default function Import() {
-  const may = useMaySomewhere('resource.edit')
+  const may = useMaySomewhere('cost.edit')
   const kinds = useQuery(q.kinds())
   const [current, setCurrent] = useState('')
   return (

@@ -82,6 +82,7 @@ function Missing({ error, kind, info, retry }: { error: unknown; kind: string; i
 function One({ r, kind, asOf, refresh }: { r: Document; kind: KindInfo | undefined; asOf: string | undefined; refresh: () => void }) {
   const [params, setParams] = useSearchParams()
   const may = useMaySomewhere('resource.edit')
+  const mayCost = useMaySomewhere('cost.edit')
   const [editing, setEditing] = useState<string | null>(null)
   const [merging, setMerging] = useState(false)
   const [deleting, setDeleting] = useState(false)
@@ -126,7 +127,7 @@ function One({ r, kind, asOf, refresh }: { r: Document; kind: KindInfo | undefin
     >
       <TabBar label={t`Views of this resource`} value={tab} onChange={select} tabs={tabs.map((it) => (it.id === 'sources' && sources ? { ...it, count: sources } : it))} />
       {tab === 'facts' && r.kind === 'client' && !asOf ? <Accounts client={r.id} /> : null}
-      {tab === 'facts' && kind ? <Facts r={r} kind={kind} canEdit={canEdit} editing={editing} setEditing={setEditing} refresh={refresh} /> : null}
+      {tab === 'facts' && kind ? <Facts r={r} kind={kind} canEdit={canEdit} canCost={mayCost && !asOf} editing={editing} setEditing={setEditing} refresh={refresh} /> : null}
       {tab === 'sources' ? <Sources r={r} kind={kind} canEdit={canEdit} refresh={refresh} /> : null}
       {tab === 'relations' ? <Relations r={r} asOf={asOf} canEdit={canEdit} /> : null}
       {tab === 'history' ? <History kind={r.kind} id={r.id} info={kind} /> : null}

@@ -19,6 +19,9 @@ import { FieldEdit } from './FieldEdit'
 import { TagsEdit } from './TagsEdit'
 import css from './Resource.module.css'
 
+// What who has billing may say.
+const isCost = (pointer: string) => pointer === '/common/cost_center' || pointer.startsWith('/common/monthly_cost')
+
 // Of the block that people fill, what is asked for even while empty.
 const usual = new Set(['owner.name', 'client', 'environment', 'criticality', 'lifecycle', 'notes', 'links'])
 
@@ -26,6 +29,8 @@ interface Props {
   r: Resource
   kind: KindInfo
   canEdit: boolean
+  /** May say what it costs, if nothing else. */
+  canCost: boolean
   editing: string | null
   setEditing: (pointer: string | null) => void
   refresh: () => void
@@ -68,7 +73,7 @@ export function Facts(p: Props) {
         </Panel>
         <Panel title={t`Responsibility and life`}>
           <dl className={css.facts}>{commonFields(p.kind)
-              .filter((f) => all || usual.has(f.path) || !absent(at(p.r, f.pointer)) || p.editing === f.pointer)
+              .filter((f) => all || usual.has(f.path) || p.canCost && !p.canEdit && isCost(f.pointer) || !absent(at(p.r, f.pointer)) || p.editing === f.pointer)
               .map((f) => <Fact key={f.pointer} field={f} {...p} />)}</dl>
         </Panel>
         <Tags {...p} />
@@ -127,7 +132,7 @@ function valueOf(r: Resource, f: Field): unknown {
   return v === undefined && f.volatile ? at(r.volatile, f.pointer.replace(/^\/attributes/, '')) : v
 }
 
-function Fact({ field, r, kind, canEdit, editing, setEditing, refresh }: Props & { field: Field }) {
+function Fact({ field, r, kind, canEdit, canCost, editing, setEditing, refresh }: Props & { field: Field }) {
   const value = valueOf(r, field)
   const source = sourceOf(r, field.pointer)
   const label = labelOf(field)
@@ -155,7 +160,7 @@ function Fact({ field, r, kind, canEdit, editing, setEditing, refresh }: Props &
             {field.volatile && !absent(value) ? <span className={css.note}><Trans>as last sent</Trans></span> : null}
           </div>
         </Tooltip>
-        {canEdit && editable(field) ? (
+        {(canEdit || canCost && isCost(field.pointer)) && editable(field) ? (
           <ActionIcon className={css.edit} size={24} aria-label={t`Edit ${label}`} onClick={() => setEditing(field.pointer)}><IconPencil size={14} /></ActionIcon>
         ) : null}
       </dd>
