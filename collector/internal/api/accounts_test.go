@@ -75,6 +75,7 @@ func TestMovingAnAccountCutsAccess(t *testing.T) {
 	}
 	stream := w.listen("", "", "Cookie", w.cookie)
 	stream.until("hello", "")
+	before := time.Now()
 	done := w.move("datacenter", w.hidden.datacenter, rest.AccountMove{Client: next, Reason: "sold"})
 	if done.From.Name != "old" || done.To.ID != next || done.Resources < 4 || len(done.Connections) != 1 || len(done.Grants) != 4 {
 		t.Errorf("moved: %+v", done)
@@ -88,7 +89,7 @@ func TestMovingAnAccountCutsAccess(t *testing.T) {
 	if n := told(newcomer); n < 20 {
 		t.Errorf("afterwards, only %d operations show it to the new client's people", n)
 	}
-	past := w.ask("", "GET", "/api/v1/resources/server?"+url.Values{"as_of": {began.Add(-time.Second).UTC().Format(time.RFC3339Nano)}, "filter": {`datacenter = "` + w.hidden.datacenter + `"`}}.Encode(), nil, "Cookie", newcomer)
+	past := w.ask("", "GET", "/api/v1/resources/server?"+url.Values{"as_of": {before.UTC().Format(time.RFC3339Nano)}, "filter": {`datacenter = "` + w.hidden.datacenter + `"`}}.Encode(), nil, "Cookie", newcomer)
 	if l := documentOf[rest.List[rest.Resource]](past.is(200)); len(l.Items) != 4 {
 		t.Errorf("as it was before the move the new client's people see %d servers", len(l.Items))
 	}
