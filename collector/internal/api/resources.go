@@ -296,6 +296,9 @@ func (s *Server) createResource(ctx context.Context, c access.Caller, in *create
 	for _, r := range in.Body.Relations {
 		relations = append(relations, inventory.PersonRelation{Verb: r.Verb, Kind: r.Target.Kind, ID: r.Target.ID})
 	}
+	if err := s.placed(ctx, c, in.Body.Datacenter); err != nil {
+		return nil, err
+	}
 	r, err := s.opt.Inventory.Create(ctx, domainCaller(c), inventory.CreateRequest{
 		Kind: in.Kind, Name: in.Body.Name, Datacenter: in.Body.Datacenter, Region: in.Body.Region, Zone: in.Body.Zone,
 		Tags: in.Body.Tags, Identifiers: in.Body.Identifiers, Attributes: raw.Attributes, Common: raw.Common,
@@ -321,6 +324,9 @@ func (s *Server) patchResource(ctx context.Context, c access.Caller, in *patchRe
 	if err := json.Unmarshal(in.RawBody, &raw); err != nil {
 		return nil, problem(http.StatusBadRequest, "The body is not valid JSON.")
 	}
+	if err := s.placedIn(ctx, c, raw.Set); err != nil {
+		return nil, err
+	}
 	r, err := s.opt.Inventory.Patch(ctx, domainCaller(c), inventory.PatchRequest{Kind: in.Kind, ID: in.ID, Version: version,
 		Set: raw.Set, Reset: in.Body.Reset, Identifiers: in.Body.Identifiers, RemoveIdentifiers: in.Body.RemoveIdentifiers, Reason: in.Body.Reason})
 	if err != nil {
@@ -331,6 +337,28 @@ func (s *Server) patchResource(ctx context.Context, c access.Caller, in *patchRe
 		return nil, err
 	}
 	return s.oneResource(ctx, c, r, seen)
+}
+
+// placed says whether there is a datacenter that somebody puts a resource into. Who may put nothing there is refused by rights, which
+// tell nothing of what there is.
+func (s *Server) placed(ctx context.Context, c access.Caller, datacenter string) error {
+	if datacenter == "" || access.Decide(c, access.EditResources, access.Object{Roots: []string{datacenter}}) != access.Allowed {
+		return nil
+	}
+	_, err := s.opt.Fleet.Datacenter(ctx, inventory.Caller{Tenant: c.Tenant, TenantWide: true}, datacenter)
+	if isNotFound(err) {
+		return &inventory.InvalidError{Pointer: "/datacenter", Problem: "there is no such datacenter"}
+	}
+	return err
+}
+
+// placedIn is placed for what an edit sets; what is no text is refused with the other values.
+func (s *Server) placedIn(ctx context.Context, c access.Caller, set map[string]json.RawMessage) error {
+	var datacenter string
+	if json.Unmarshal(set["/datacenter"], &datacenter) != nil {
+		return nil
+	}
+	return s.placed(ctx, c, datacenter)
 }
 
 func (s *Server) deleteResource(ctx context.Context, c access.Caller, in *deleteResourceIn) (*out[rest.Operation], error) {

@@ -251,6 +251,9 @@ func (s *Server) editRequest(ctx context.Context, c access.Caller, body *rest.Bu
 	if err := json.Unmarshal(text, &raw); err != nil {
 		return transfer.EditRequest{}, problem(http.StatusBadRequest, "The body is not valid JSON.")
 	}
+	if err := s.placedIn(ctx, c, raw.Set); err != nil {
+		return transfer.EditRequest{}, err
+	}
 	return transfer.EditRequest{Query: q, Filter: where, Set: raw.Set, Reset: body.Reset, DryRun: body.DryRun, Expect: body.Expect,
 		Reason: strings.TrimSpace(body.Reason), Text: text}, nil
 }

@@ -75,6 +75,24 @@ func TestImportEditExportUndo(t *testing.T) {
 	}
 }
 
+// A resource is put into no datacenter that nobody has recorded, however it is written.
+func TestADatacenterThatIsNot(t *testing.T) {
+	w := newWorld(t)
+	made := documentOf[rest.Resource](w.ask(w.admin, "POST", "/api/v1/resources/server", map[string]any{"name": "web1"}).is(201))
+	set := map[string]any{"/datacenter": "nope"}
+	for what, a := range map[string]*answer{
+		"made":   w.ask(w.admin, "POST", "/api/v1/resources/server", map[string]any{"name": "web2", "datacenter": "nope"}),
+		"edited": w.ask(w.admin, "PATCH", "/api/v1/resources/server/"+made.ID, map[string]any{"set": set}, "If-Match", etag(made.Version)),
+		"bulk":   w.ask(w.admin, "POST", "/api/v1/edits", map[string]any{"kind": "server", "filter": `name = "web1"`, "set": set, "expect": 1}),
+	} {
+		if p := a.problem(422); !strings.Contains(p.Detail+p.Errors[0].Message, "there is no such datacenter") {
+			t.Errorf("%s: %+v", what, p)
+		}
+	}
+	dc := documentOf[rest.Datacenter](w.ask(w.admin, "POST", "/api/v1/datacenters", map[string]any{"name": "FRA1"}).is(201))
+	w.ask(w.admin, "PATCH", "/api/v1/resources/server/"+made.ID, map[string]any{"set": map[string]any{"/datacenter": dc.ID}}, "If-Match", etag(made.Version)).is(200)
+}
+
 func TestImportsThatAreRefused(t *testing.T) {
 	w := newWorld(t)
 	bin := []string{"Content-Type", "application/octet-stream"}
