@@ -1,4 +1,5 @@
 import { t } from '@lingui/core/macro'
+import { duration } from '../format/time'
 import type { ProblemDocument } from './types'
 
 /**
@@ -71,7 +72,7 @@ const advice: Record<number, string> = {
 
 /** What to do about it. */
 export function adviceFor(p: Problem): string {
-  if (p.document.retry_after_seconds) return t`Try again in ${p.document.retry_after_seconds} s.`
+  if (p.document.retry_after_seconds) return t`Try again in ${duration(p.document.retry_after_seconds * 1000)}.`
   const known = advice[p.status]
   if (known) return known
   return p.status >= 500 ? t`This is the collector’s own fault. Try again; if it stays, tell its operator the id below.` : ''
