@@ -1,8 +1,9 @@
 // Two resources of which somebody is to say whether they are one, field by field: where they differ first, what is equal folded away.
 import { plural, t } from '@lingui/core/macro'
 import { Trans } from '@lingui/react/macro'
+import { useInViewport } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
-import type { ReactNode } from 'react'
+import { useState, type ReactNode } from 'react'
 import { Link } from 'react-router'
 
 import { q } from '../api/queries'
@@ -23,11 +24,22 @@ interface One {
   name: string
 }
 
-/** Both sides; each is read with what the reader may see of it. */
-export function TwoSides({ left, right }: { left: One; right: One }) {
+/** Both sides, read once they are in sight: a long list of them asks for what one looks at. */
+export function TwoSides(p: { left: One; right: One }) {
+  const { ref, inViewport } = useInViewport<HTMLDivElement>()
+  const [seen, setSeen] = useState(false)
+  if (inViewport && !seen) setSeen(true)
+  return <div ref={ref}>{seen ? <Both {...p} /> : <Loading what={t`both sides`} lines={3} />}</div>
+}
+
+/** Each is read with what the reader may see of it. */
+function Both({ left, right }: { left: One; right: One }) {
   const kinds = useQuery(q.kinds())
   const a = useQuery(q.resource(left.kind, left.id))
   const b = useQuery(q.resource(right.kind, right.id))
+  // Counted below, and asked for here so that nothing waits for the resources first.
+  useQuery(q.relations(left.kind, left.id))
+  useQuery(q.relations(right.kind, right.id))
   const error = [a, b].find((x) => x.error && !x.data)?.error
   if (error) return <ProblemPanel error={error} compact />
   if (!a.data || !b.data || !kinds.data) return <Loading what={t`both sides`} lines={3} />
