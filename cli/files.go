@@ -53,6 +53,8 @@ type uploadResult struct {
 	Uploaded  int `json:"uploaded"`
 	Unchanged int `json:"unchanged"`
 	Deleted   int `json:"deleted"`
+	// Refused are files that the plugin does not read. What was there under their names is still there.
+	Refused []rest.RefusedFile `json:"refused,omitempty"`
 }
 
 func (a *app) connectionUpload() *cobra.Command {
@@ -79,9 +81,17 @@ func (a *app) connectionUpload() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(done, func() output.Table {
-				return output.Table{Note: fmt.Sprintf("%d uploaded, %d unchanged, %d deleted.", done.Uploaded, done.Unchanged, done.Deleted)}
+			err = a.print(done, func() output.Table {
+				t := output.Table{Note: fmt.Sprintf("%d uploaded, %d unchanged, %d deleted.", done.Uploaded, done.Unchanged, done.Deleted)}
+				for _, f := range done.Refused {
+					t.Note += "\nRefused: " + f.Problem
+				}
+				return t
 			})
+			if n := len(done.Refused); err == nil && n > 0 {
+				err = fmt.Errorf("files that were refused: %d", n)
+			}
+			return err
 		},
 	}
 	cmd.Flags().BoolVarP(&recursive, "recursive", "r", false, "folders in folders too")
@@ -163,6 +173,8 @@ func (a *app) upload(ctx context.Context, c *client.Client, conn rest.Connection
 	if err := batch.send(ctx); err != nil {
 		return done, fmt.Errorf("upload: %w", err)
 	}
+	done.Refused = batch.refused
+	done.Uploaded -= len(done.Refused)
 	for name := range sums {
 		if _, ok := paths[name]; ok || !prune {
 			continue
@@ -181,9 +193,10 @@ type archive struct {
 	to     string
 	client *client.Client
 
-	text  bytes.Buffer
-	out   *tar.Writer
-	files int
+	text    bytes.Buffer
+	out     *tar.Writer
+	files   int
+	refused []rest.RefusedFile
 }
 
 // head is more than what the archive adds to a file.
@@ -191,7 +204,11 @@ const head = 4096
 
 func (b *archive) add(ctx context.Context, name string, content []byte) error {
 	if len(content)+2*head > upload.MaxBatch {
-		return b.client.Do(ctx, client.Request{Method: http.MethodPut, Path: b.to + "/" + url.PathEscape(name), Raw: content}, nil)
+		err := b.client.Do(ctx, client.Request{Method: http.MethodPut, Path: b.to + "/" + url.PathEscape(name), Raw: content}, nil)
+		if client.IsStatus(err, http.StatusUnprocessableEntity) {
+			b.refused, err = append(b.refused, rest.RefusedFile{Name: name, Problem: err.Error()}), nil
+		}
+		return err
 	}
 	if b.files == upload.MaxBatchFiles || b.text.Len()+len(content)+2*head > upload.MaxBatch {
 		if err := b.send(ctx); err != nil {
@@ -218,7 +235,9 @@ func (b *archive) send(ctx context.Context) error {
 	if err := b.out.Close(); err != nil {
 		return fmt.Errorf("pack: %w", err)
 	}
-	err := b.client.Do(ctx, client.Request{Method: http.MethodPost, Path: b.to, Raw: b.text.Bytes(), RawType: "application/x-tar"}, nil)
+	var did rest.ConnectionUpload
+	err := b.client.Do(ctx, client.Request{Method: http.MethodPost, Path: b.to, Raw: b.text.Bytes(), RawType: "application/x-tar"}, &did)
+	b.refused = append(b.refused, did.Refused...)
 	b.text.Reset()
 	b.out, b.files = nil, 0
 	return err

@@ -46,6 +46,7 @@ func TestUpload(t *testing.T) {
 		answer(w, list)
 	})
 	mux.HandleFunc("POST /api/v1/connections/c1/files", func(w http.ResponseWriter, r *http.Request) {
+		var refused []rest.RefusedFile
 		for in := tar.NewReader(r.Body); ; {
 			h, err := in.Next()
 			if errors.Is(err, io.EOF) {
@@ -56,9 +57,13 @@ func TestUpload(t *testing.T) {
 				t.Errorf("%v, %v", r.Header, err)
 				break
 			}
+			if string(b) == "broken" {
+				refused = append(refused, rest.RefusedFile{Name: h.Name, Problem: h.Name + " is broken"})
+				continue
+			}
 			kept[h.Name] = string(b)
 		}
-		answer(w, rest.ConnectionUpload{})
+		answer(w, rest.ConnectionUpload{Refused: refused})
 	})
 	mux.HandleFunc("/api/v1/connections/c1/files/{name}", func(w http.ResponseWriter, r *http.Request) {
 		name := path.Base(r.PathValue("name"))
@@ -86,6 +91,10 @@ func TestUpload(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	bad := filepath.Join(t.TempDir(), "old")
+	if err := os.WriteFile(bad, []byte("broken"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	env := map[string]string{"HOME": t.TempDir(), "MAESTRO_URL": server.URL, "MAESTRO_TOKEN": "token"}
 	for _, tc := range []struct {
 		args []string
@@ -95,6 +104,7 @@ func TestUpload(t *testing.T) {
 	}{
 		{[]string{dir}, 0, "3 uploaded, 1 unchanged, 0 deleted.", "a b=2 empty= lost=L old=x same=1"},
 		{[]string{dir, "-r", "--prune"}, 0, "2 uploaded, 3 unchanged, 1 deleted.", "a b=2 c=3 empty= lost=L same=1"},
+		{[]string{bad, dir}, 1, "1 uploaded, 3 unchanged, 0 deleted.\nRefused: old is broken", "a b=2 c=3 empty= lost=L same=1"},
 		{[]string{filepath.Join(dir, "deep", "c"), filepath.Join(dir, "nowhere")}, 2, "nowhere", "a b=2 c=3 empty= lost=L same=1"},
 	} {
 		var out bytes.Buffer

@@ -21,6 +21,14 @@ type ConnectionFile struct {
 type ConnectionUpload struct {
 	Uploaded  int `json:"uploaded" doc:"Files that are new or have another content"`
 	Unchanged int `json:"unchanged" doc:"Files that were there with the same content"`
+	// Refused are not kept; what was there under their names is still there.
+	Refused []RefusedFile `json:"refused,omitempty" doc:"Files that the plugin does not read; the others are kept"`
+}
+
+// RefusedFile is a file of an archive that was not kept.
+type RefusedFile struct {
+	Name    string `json:"name"`
+	Problem string `json:"problem" doc:"Names the file, and what is wanted"`
 }
 
 // Connection is a configured access to a provider.

@@ -82,9 +82,12 @@ func (d fileDoc) replaces(before object[fileDoc]) bool {
 
 // Upload keeps a file, in place of one of the same name. The same content again writes nothing.
 func (s *Service) Upload(ctx context.Context, c inventory.Caller, connection, name string, content []byte) (rest.ConnectionFile, error) {
-	conn, list, err := s.keep(ctx, c, connection, []NewFile{{name, content}}, false)
+	conn, list, refused, err := s.keep(ctx, c, connection, []NewFile{{name, content}}, false)
 	if err != nil {
 		return rest.ConnectionFile{}, err
+	}
+	if len(refused) > 0 {
+		return rest.ConnectionFile{}, &inventory.InvalidError{Problem: refused[0].Problem}
 	}
 	f := list[0]
 	if f.same {
@@ -93,7 +96,8 @@ func (s *Service) Upload(ctx context.Context, c inventory.Caller, connection, na
 	return fileView(f.doc), s.audit(ctx, c, "connection.upload", connectionRef(conn), "", uploaded(f))
 }
 
-// UploadMany is Upload of many files at once, with one entry in the audit trail. On an engine without transactions those
+// UploadMany is Upload of many files at once, with one entry in the audit trail. What the plugin does not read is said and left out, so
+// that one half-written file keeps no other back. On an engine without transactions those
 // before the one that fails are kept: each is whole, and the same again writes nothing.
 func (s *Service) UploadMany(ctx context.Context, c inventory.Caller, connection string, files []NewFile) (rest.ConnectionUpload, error) {
 	if len(files) > upload.MaxBatchFiles {
@@ -106,11 +110,11 @@ func (s *Service) UploadMany(ctx context.Context, c inventory.Caller, connection
 		}
 		names[f.Name] = true
 	}
-	conn, list, err := s.keep(ctx, c, connection, files, true)
+	conn, list, refused, err := s.keep(ctx, c, connection, files, true)
 	if err != nil {
 		return rest.ConnectionUpload{}, err
 	}
-	var done rest.ConnectionUpload
+	done := rest.ConnectionUpload{Refused: refused}
 	var detail []map[string]any
 	for _, f := range list {
 		if f.same {
@@ -130,12 +134,12 @@ func uploaded(f kept) map[string]any {
 	return map[string]any{"name": f.doc.Name, "size_bytes": f.doc.Size, "sha256": f.doc.SHA256}
 }
 
-func (s *Service) keep(ctx context.Context, c inventory.Caller, connection string, files []NewFile, many bool) (conn object[connectionDoc], out []kept, err error) {
+func (s *Service) keep(ctx context.Context, c inventory.Caller, connection string, files []NewFile, many bool) (conn object[connectionDoc], out []kept, refused []rest.RefusedFile, err error) {
 	if conn, err = s.connection(ctx, c, connection); err != nil {
-		return conn, nil, err
+		return conn, nil, nil, err
 	}
-	if err := s.takes(ctx, c, conn, files, many); err != nil {
-		return conn, nil, err
+	if files, refused, err = s.takes(ctx, c, conn, files, many); err != nil || len(files) == 0 {
+		return conn, nil, refused, err
 	}
 	next := make([]object[fileDoc], len(files))
 	for i, f := range files {
@@ -143,12 +147,12 @@ func (s *Service) keep(ctx context.Context, c inventory.Caller, connection strin
 		next[i] = object[fileDoc]{id: fileID(c.Tenant, connection, f.Name), tenant: c.Tenant, doc: fileDoc{Connection: connection, Name: f.Name,
 			Size: int64(len(f.Content)), SHA256: hex.EncodeToString(sum[:]), UploadedAt: store.At(s.now()), UploadedBy: c.Name}}
 		if next[i].doc.Content, err = newID(); err != nil {
-			return conn, nil, err
+			return conn, nil, nil, err
 		}
 	}
 	before, err := s.room(ctx, s.opt.Store, c.Tenant, connection, next)
 	if err != nil {
-		return conn, nil, err
+		return conn, nil, nil, err
 	}
 	fresh := map[string][]byte{} // by the file's id
 	for i, n := range next {
@@ -157,11 +161,11 @@ func (s *Service) keep(ctx context.Context, c inventory.Caller, connection strin
 		}
 	}
 	if err := s.keepContents(ctx, next, fresh); err != nil {
-		return conn, nil, err
+		return conn, nil, nil, err
 	}
 	out, unnamed, err := s.name(ctx, c.Tenant, connection, next, fresh)
 	s.discard(ctx, c.Tenant, unnamed)
-	return conn, out, err
+	return conn, out, refused, err
 }
 
 // name writes the rows of files whose contents are kept. Unnamed are those whose contents nothing names then.
@@ -207,30 +211,33 @@ func errUploading(o object[fileDoc]) error {
 	return &inventory.ConflictError{ResourceID: o.doc.Connection, Problem: "somebody else uploads a file of this name; try again"}
 }
 
-// takes refuses files that the connection's plugin does not read.
-func (s *Service) takes(ctx context.Context, c inventory.Caller, conn object[connectionDoc], files []NewFile, many bool) error {
+// takes tells the files that the connection's plugin reads from those that it does not.
+func (s *Service) takes(ctx context.Context, c inventory.Caller, conn object[connectionDoc], files []NewFile, many bool) (taken []NewFile, refused []rest.RefusedFile, err error) {
 	d, err := s.describe(ctx, c, conn.doc.Provider, conn.doc.Agent)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if !d.Files {
-		return &inventory.InvalidError{Pointer: "/name", Problem: fmt.Sprintf("the plugin %s %s does not read uploaded files", d.Provider, d.Version)}
+		return nil, nil, &inventory.InvalidError{Pointer: "/name", Problem: fmt.Sprintf("the plugin %s %s does not read uploaded files", d.Provider, d.Version)}
 	}
 	for _, f := range files {
 		if len(f.Content) > upload.MaxFile {
-			return &TooLargeError{fmt.Sprintf("a file has at most %d MiB", upload.MaxFile>>20)}
+			return nil, nil, &TooLargeError{fmt.Sprintf("a file has at most %d MiB", upload.MaxFile>>20)}
 		}
 		if err := upload.CheckName(f.Name); err != nil {
-			return &inventory.InvalidError{Pointer: "/name", Problem: err.Error()}
+			return nil, nil, &inventory.InvalidError{Pointer: "/name", Problem: err.Error()}
 		}
-		if err := filetype.Check(d.FileTypes, f.Name, f.Content); err != nil {
-			return &inventory.InvalidError{Problem: err.Error()}
+		err := filetype.Check(d.FileTypes, f.Name, f.Content)
+		if err == nil && many && len(d.FileTypes) == 0 && filetype.Packed(f.Content) {
+			err = fmt.Errorf("%q is %s within an archive: send the files that are in it", f.Name, filetype.Known(f.Content))
 		}
-		if many && len(d.FileTypes) == 0 && filetype.Packed(f.Content) {
-			return &inventory.InvalidError{Problem: fmt.Sprintf("%q is %s within an archive: send the files that are in it", f.Name, filetype.Known(f.Content))}
+		if err != nil {
+			refused = append(refused, rest.RefusedFile{Name: f.Name, Problem: err.Error()})
+			continue
 		}
+		taken = append(taken, f)
 	}
-	return nil
+	return taken, refused, nil
 }
 
 // room answers the files that next replaces, by id, and refuses next where the connection is gone or full.

@@ -170,8 +170,8 @@ func TestManyFilesAtOnce(t *testing.T) {
 	}
 }
 
-// TestFilesThatThePluginDoesNotRead: what is uploaded is what the plugin says that it reads, by content, alone and in an archive; nothing of
-// an archive is kept of which one file is something else.
+// TestFilesThatThePluginDoesNotRead: what is uploaded is what the plugin says that it reads, by content, alone and in an archive, of
+// which the others are kept.
 func TestFilesThatThePluginDoesNotRead(t *testing.T) {
 	w := newWorld(t)
 	w.files = true
@@ -190,23 +190,23 @@ func TestFilesThatThePluginDoesNotRead(t *testing.T) {
 		if _, err := w.Upload(t.Context(), admin, c.ID, "web-2", []byte(content)); !errors.As(err, &invalid) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", content, err, want)
 		}
-		_, err := w.UploadMany(t.Context(), admin, c.ID, []fleet.NewFile{{Name: "web-3", Content: []byte(facts)}, {Name: "web-2", Content: []byte(content)}})
-		if !errors.As(err, &invalid) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q in an archive: %v, want %s", content, err, want)
+		done, err := w.UploadMany(t.Context(), admin, c.ID, []fleet.NewFile{{Name: "web-3", Content: []byte(facts)}, {Name: "web-2", Content: []byte(content)}})
+		if err != nil || done.Uploaded+done.Unchanged != 1 || len(done.Refused) != 1 || done.Refused[0].Name != "web-2" || !strings.Contains(done.Refused[0].Problem, want) {
+			t.Errorf("%q in an archive: %+v (%v), want %s", content, done, err, want)
 		}
 	}
-	if got := w.contents(k, c.ID); got != `web-1={"ansible_` {
+	if got := w.contents(k, c.ID); got != `web-1={"ansible_ web-3={"ansible_` {
 		t.Errorf("the connection has %s", got)
 	}
-	if n := w.rows("connection_chunks"); n != 1 {
-		t.Errorf("%d contents are kept, want 1", n)
+	if n := w.rows("connection_chunks"); n != 2 {
+		t.Errorf("%d contents are kept, want 2", n)
 	}
 	// A plugin that does not say what it reads gets whatever comes, but no archive in an archive.
 	w.fileTypes = nil
 	other := w.connect(w.agent("key-2"), "other")
 	w.upload(other.ID, "dump.gz", "\x1f\x8b\x08")
-	_, err := w.UploadMany(t.Context(), admin, other.ID, []fleet.NewFile{{Name: "more.gz", Content: []byte("\x1f\x8b\x08")}})
-	if !errors.As(err, &invalid) || !strings.Contains(err.Error(), "within an archive") {
-		t.Errorf("an archive in an archive: %v", err)
+	done, err := w.UploadMany(t.Context(), admin, other.ID, []fleet.NewFile{{Name: "more.gz", Content: []byte("\x1f\x8b\x08")}})
+	if err != nil || done.Uploaded != 0 || len(done.Refused) != 1 || !strings.Contains(done.Refused[0].Problem, "within an archive") {
+		t.Errorf("an archive in an archive: %+v (%v)", done, err)
 	}
 }

@@ -179,6 +179,9 @@ func (s *Site) CLI(args ...string) string {
 	return out
 }
 
+// TryCLI is CLI for what may fail.
+func (s *Site) TryCLI(args ...string) (string, error) { return s.cli("", args...) }
+
 func (s *Site) cli(in string, args ...string) (string, error) {
 	cmd := exec.CommandContext(s.t.Context(), Binary(s.t, "maestro"), args...)
 	cmd.Env, cmd.Stdin = []string{"HOME=" + s.Dir}, strings.NewReader(in)

@@ -3765,6 +3765,8 @@ export interface components {
             total: number;
         };
         ConnectionUpload: {
+            /** @description Files that the plugin does not read; the others are kept */
+            refused?: components["schemas"]["RefusedFile"][];
             /**
              * Format: int64
              * @description Files that were there with the same content
@@ -5735,6 +5737,11 @@ export interface components {
             name: "end-of-support.yaml" | "prices.yaml";
             /** @description What the file says, as YAML */
             text: string;
+        };
+        RefusedFile: {
+            name: string;
+            /** @description Names the file, and what is wanted */
+            problem: string;
         };
         RejectedBody: {
             /** @description The envelope as the agent hashed and sent it */
