@@ -354,10 +354,9 @@ func (s *Server) placed(ctx context.Context, c access.Caller, datacenter string)
 
 // placedIn is placed for what an edit sets; what is no text is refused with the other values.
 func (s *Server) placedIn(ctx context.Context, c access.Caller, set map[string]json.RawMessage) error {
-	var datacenter string
-	if json.Unmarshal(set["/datacenter"], &datacenter) != nil {
-		return nil
-	}
+	var to any
+	_ = json.Unmarshal(set["/datacenter"], &to) // nothing is set, or the body was no JSON to begin with
+	datacenter, _ := to.(string)
 	return s.placed(ctx, c, datacenter)
 }
 
