@@ -29,7 +29,7 @@ export function TwoSides(p: { left: One; right: One }) {
   const { ref, inViewport } = useInViewport<HTMLDivElement>()
   const [seen, setSeen] = useState(false)
   if (inViewport && !seen) setSeen(true)
-  return <div ref={ref}>{seen ? <Both {...p} /> : <Loading what={t`both sides`} lines={3} />}</div>
+  return <div ref={ref} style={seen ? undefined : { minHeight: 120 }}>{seen ? <Both {...p} /> : null}</div>
 }
 
 /** Each is read with what the reader may see of it. */
