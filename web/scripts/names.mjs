@@ -1,9 +1,11 @@
-// Makes src/texts/names.gen.ts: what the built-in kinds are called, as texts that the catalogue can translate. The
-// collector says these names in English; a plugin's own kinds are said as the plugin says them. With --check it only
-// says whether the committed file is current.
+// Makes src/texts/names.gen.ts: what the built-in kinds are called, what the plugins of this repository say of their
+// settings and fields, and what the collector calls its roles, option lists, usual rules and audited actions, as texts
+// that the catalogue can translate. The collector says them in English; what a foreign plugin says, or a person, stays.
+// With --check it only says whether the committed file is current.
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 
-const schemas = new URL('../../sdk/schema/gen/', import.meta.url)
+const top = new URL('../../', import.meta.url)
+const schemas = new URL('sdk/schema/gen/', top)
 const target = new URL('../src/texts/names.gen.ts', import.meta.url)
 
 // Words that the API says as identifiers: states, outcomes, actions and relations.
@@ -39,6 +41,39 @@ let root
 for (const file of (await readdir(schemas)).sort()) {
   root = JSON.parse(await readFile(new URL(file, schemas), 'utf8'))
   walk(root)
+}
+
+// What Go code says in literals: each place with what it looks like there.
+const literal = String.raw`("(?:[^"\\]|\\.)*")`
+const nouns = 'agent|approval|approval_rules|audit|connection|credential|credential_rotation|datacenter|grant|history|import_mapping|join_token|kind|mapping|member|operation|options|permission_group|plugin|recovery_key|removal|resource|resources|retention|review|role|run|second_factor|session|staleness|subscription|team|tenant|tenant_group|token|user|view'
+const identifier = (word) => human(word.replaceAll('.', ' '))
+const said = [
+  ['plugins', new RegExp(String.raw`\b(?:label|help|group):${literal}|\b(?:Title|Summary|Help):\s*${literal}`, 'g')],
+  ['plugins', /\benum:"([^"]*)"/g, (list) => list.split(',').map(human)],
+  ['collector/internal/access/role.go', new RegExp(String.raw`\b(?:[A-Z]\w+):\s+${literal}`, 'g')],
+  ['collector/internal/inventory/options.go', new RegExp(String.raw`\bLabel: ${literal}`, 'g')],
+  ['collector/internal/mapping/mapping.go', new RegExp(String.raw`\{Name: ${literal}, From:`, 'g')],
+  ['collector', new RegExp(`"((?:${nouns})\\.[a-z_]+)"`, 'g'), (action) => (/\.(manage|csv|ndjson|list|id|name|client|connect|allow_recovery|ask_to_enroll|new_spool|syslog|webhook_secret_file)$/.test(action) ? [] : [identifier(action)])],
+  ['collector', /\bAction: "(sign_in)"/g, (action) => [human(action)]],
+  ['collector', /\baudit\.Ref\{[^}]*?\bKind: "([a-z_]+)"/g, (kind) => [human(kind)]],
+]
+async function* sources(path) {
+  if (path.endsWith('.go')) return yield path
+  for (const it of (await readdir(new URL(path + '/', top), { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (it.isDirectory() ? it.name !== 'testdata' : it.name.endsWith('.go') && !it.name.endsWith('_test.go')) yield* sources(`${path}/${it.name}`)
+  }
+}
+for (const [place, pattern, make = (text) => [JSON.parse(text)]] of said) {
+  let any = false
+  for await (const file of sources(place)) {
+    for (const match of (await readFile(new URL(file, top), 'utf8')).matchAll(pattern)) {
+      for (const text of make(match.slice(1).find((part) => part !== undefined))) {
+        if (/\p{L}/u.test(text)) found.add(text)
+        any = true
+      }
+    }
+  }
+  if (!any) throw new Error(`${place} has nothing like ${pattern}: the code changed, and this script did not`)
 }
 
 const lines = [...found].sort().map((text) => `  msg({ context: 'name', message: ${JSON.stringify(text)} }),`)

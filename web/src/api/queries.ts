@@ -7,7 +7,8 @@ import { every, live as stream } from './live'
 import { place } from './place'
 import { Problem } from './problem'
 import type { KindInfo, Run, SealedCredential, Session } from './types'
-import { inLanguage } from '../kinds/language'
+import { inLanguage, pluginInLanguage } from '../kinds/language'
+import { named } from '../texts/language'
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -194,7 +195,7 @@ export const q = {
   joinTokens: () =>
     queryOptions({ queryKey: ['join-tokens'], queryFn: ({ signal }) => api.get('/api/v1/join-tokens', { query: all, signal }), refetchInterval: every(10_000) }),
   plugins: () =>
-    queryOptions({ queryKey: ['plugins'], queryFn: ({ signal }) => api.get('/api/v1/plugins', { query: all, signal }), staleTime: slow, refetchInterval: slow }),
+    queryOptions({ queryKey: ['plugins'], queryFn: async ({ signal }) => { const list = await api.get('/api/v1/plugins', { query: all, signal }); return { ...list, items: list.items.map(pluginInLanguage) } }, staleTime: slow, refetchInterval: slow }),
   datacenters: () =>
     queryOptions({
       queryKey: ['datacenters'],
@@ -219,7 +220,7 @@ export const q = {
   mapping: () =>
     queryOptions({ queryKey: ['mapping'], queryFn: ({ signal }) => api.get('/api/v1/mapping', { signal }), refetchInterval: (x) => (x.state.data?.job?.running ? 2000 : slow) }),
   options: () =>
-    queryOptions({ queryKey: ['options'], queryFn: ({ signal }) => api.get('/api/v1/option-lists', { signal }), staleTime: 60_000 }),
+    queryOptions({ queryKey: ['options'], queryFn: async ({ signal }) => { const lists = await api.get('/api/v1/option-lists', { signal }); return { ...lists, items: lists.items.map((l) => ({ ...l, label: named(l.label) })) } }, staleTime: 60_000 }),
   unread: () => queryOptions({ queryKey: ['notifications', 'unread'], queryFn: ({ signal }) => api.get('/api/v1/notifications/unread', { signal }), refetchInterval: slow }),
   notifications: (asked: { filter: string; unread: boolean; page: number }) =>
     queryOptions({

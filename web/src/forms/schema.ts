@@ -4,6 +4,7 @@ import { t } from '@lingui/core/macro'
 import { at, join, put } from '../format/pointer'
 import { human } from '../format/text'
 import { wanted } from '../format/typed'
+import { named } from '../texts/language'
 
 export interface SchemaNode {
   type?: string | string[]
@@ -104,9 +105,9 @@ export function inputsOf(root: SchemaNode): Input[] {
     names.sort(([a, x], [b, y]) => (x['x-maestro-order'] ?? 1e9) - (y['x-maestro-order'] ?? 1e9) || a.localeCompare(b))
     for (const [name, child] of names) {
       const here = pointer + join(name)
-      const label = child['x-maestro-label'] || child.title || human(name)
+      const label = named(child['x-maestro-label'] || child.title || '') || human(name)
       if (typeOf(child) === 'object' && child.properties && depth < 6) {
-        visit(child, here, child['x-maestro-group'] || label, depth + 1)
+        visit(child, here, named(child['x-maestro-group'] ?? '') || label, depth + 1)
         continue
       }
       const example = child.examples?.[0] ?? child.default
@@ -114,8 +115,8 @@ export function inputsOf(root: SchemaNode): Input[] {
         pointer: here,
         type: inputType(child, root),
         label,
-        help: child.description ?? '',
-        group: child['x-maestro-group'] || group,
+        help: named(child.description ?? ''),
+        group: named(child['x-maestro-group'] ?? '') || group,
         unit: child['x-maestro-unit'] ?? '',
         required: node.required?.includes(name) ?? false,
         placeholder: example === undefined ? '' : typeof example === 'string' ? example : JSON.stringify(example),

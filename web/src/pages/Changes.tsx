@@ -113,7 +113,7 @@ function AuditList() {
   const outcomes: Record<string, string> = { ok: 'succeeded', refused: 'denied', failed: 'failed', pending: 'pending' }
   const cols: Col<AuditEntry>[] = [
     { id: 'action', label: t`Action`, width: 200, cell: (e) => <Foreign text={human(e.action.replaceAll('.', ' '))} max={40} /> },
-    { id: 'outcome', label: t`Outcome`, width: 110, cell: (e) => <State state={outcomes[e.outcome] ?? e.outcome} word={e.outcome} /> },
+    { id: 'outcome', label: t`Outcome`, width: 110, cell: (e) => <State state={outcomes[e.outcome] ?? e.outcome} word={human(e.outcome).toLowerCase()} /> },
     { id: 'actor', label: t`By`, width: 170, cell: (e) => <Actor text={e.actor} /> },
     { id: 'object', label: t`On`, width: 220, cell: (e) => (e.object ? <Foreign text={`${e.object.kind ? human(e.object.kind).toLowerCase() + ' ' : ''}${e.object.name || e.object.id}`} max={44} /> : null) },
     { id: 'at', label: t`When`, width: 110, cell: (e) => <When at={e.at} /> },
@@ -130,7 +130,7 @@ function AuditList() {
 
 function Actor({ text: who }: { text: string }) {
   const a = actor(who)
-  return <span>{a.type && a.type !== 'user' ? <span className="muted">{a.type} </span> : null}<Foreign text={a.name} max={30} /></span>
+  return <span>{a.type && a.type !== 'user' ? <span className="muted">{human(a.type).toLowerCase()} </span> : null}<Foreign text={a.name} max={30} /></span>
 }
 
 interface ListingProps {

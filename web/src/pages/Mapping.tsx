@@ -21,6 +21,7 @@ import { Empty, Loading, ProblemPanel } from '../parts/States'
 import { Foreign } from '../parts/Text'
 import { say } from '../parts/toast'
 import { When } from '../parts/When'
+import { named } from '../texts/language'
 import css from './Mapping.module.css'
 import { Conflicts } from './MappingConflicts'
 import { pairsOf, Policy, Spellings, valuesOf } from './TagPolicy'
@@ -75,7 +76,7 @@ export default function MappingPage() {
           {rules.map((r, i) => (
             <li key={i} data-off={r.off || undefined}>
               <button type="button" className={css.rule} onClick={() => setEditing(i)} disabled={!may}>
-                <strong><Foreign text={r.name || t`a new rule`} max={60} /></strong>
+                <strong><Foreign text={named(r.name) || t`a new rule`} max={60} /></strong>
                 <span className={css.flow}>
                   <code><Foreign text={r.from?.length ? r.from.join(', ') : t`always`} max={80} /></code>
                   <span aria-hidden>→</span><span className="hidden-visually"><Trans>sets</Trans></span>
@@ -88,9 +89,9 @@ export default function MappingPage() {
               </button>
               {may ? (
                 <span className={css.tools}>
-                  <Switch size="xs" aria-label={t`${r.name || t`The rule`} is on`} checked={!r.off} onChange={(e) => change(rules.map((x, n) => (n === i ? { ...x, off: !e.currentTarget.checked } : x)))} />
-                  <button type="button" className="link" aria-label={t`${r.name} earlier`} disabled={i === 0} onClick={() => change(swap(rules, i, i - 1))}><IconArrowUp size={15} aria-hidden /></button>
-                  <button type="button" className="link" aria-label={t`${r.name} later`} disabled={i === rules.length - 1} onClick={() => change(swap(rules, i, i + 1))}><IconArrowDown size={15} aria-hidden /></button>
+                  <Switch size="xs" aria-label={t`${named(r.name) || t`The rule`} is on`} checked={!r.off} onChange={(e) => change(rules.map((x, n) => (n === i ? { ...x, off: !e.currentTarget.checked } : x)))} />
+                  <button type="button" className="link" aria-label={t`${named(r.name)} earlier`} disabled={i === 0} onClick={() => change(swap(rules, i, i - 1))}><IconArrowUp size={15} aria-hidden /></button>
+                  <button type="button" className="link" aria-label={t`${named(r.name)} later`} disabled={i === rules.length - 1} onClick={() => change(swap(rules, i, i + 1))}><IconArrowDown size={15} aria-hidden /></button>
                 </span>
               ) : null}
             </li>
@@ -176,7 +177,7 @@ function EditRule({ rule, kinds, problem, onClose, onDone, onDelete }: { rule: F
     onDone(out)
   }
   return (
-    <Modal opened onClose={onClose} title={rule.name ? t`Rule: ${rule.name}` : t`A new rule`} size="lg" closeButtonProps={{ 'aria-label': t`Close` }}>
+    <Modal opened onClose={onClose} title={rule.name ? t`Rule: ${named(rule.name)}` : t`A new rule`} size="lg" closeButtonProps={{ 'aria-label': t`Close` }}>
       <form className="stack" onSubmit={(e) => { e.preventDefault(); done() }}>
         <TextInput label={t`Name`} required data-autofocus value={r.name} onChange={(e) => part({ name: e.currentTarget.value })} error={problem.get('name')} />
         <TagsInput label={t`Takes the value from`} description={t`tags.env, partition.account, account.client, name, region, zone, provider, attributes.vsphere.folder …; the first that has one. Empty: always.`} value={r.from ?? []} onChange={(from) => part({ from })} error={problem.get('from')} />

@@ -17,6 +17,7 @@ import { Page, Panel } from '../parts/Page'
 import { Loading, ProblemPanel } from '../parts/States'
 import { Foreign } from '../parts/Text'
 import { say } from '../parts/toast'
+import { named } from '../texts/language'
 import { useGroupNames } from './roleChoices'
 import css from './Roles.module.css'
 
@@ -36,7 +37,7 @@ export default function Roles() {
   const error = roles.error ?? groups.error ?? everybody.error
   const roleCols: Col<Role>[] = [
     { id: 'name', label: t`Role`, width: 150, cell: (r) => <code>{r.name}</code> },
-    { id: 'description', label: t`What it is for`, width: 260, cell: (r) => <Foreign text={r.description} max={120} /> },
+    { id: 'description', label: t`What it is for`, width: 260, cell: (r) => <Foreign text={r.built_in ? named(r.description) : r.description} max={120} /> },
     { id: 'groups', label: t`Permission groups`, width: 240, cell: (r) => <Foreign text={r.groups.join(', ') || t`none`} max={120} /> },
     { id: 'users', label: t`Users`, width: 70, cell: (r) => r.users },
     { id: 'tokens', label: t`Tokens`, width: 70, cell: (r) => r.tokens },
@@ -44,7 +45,7 @@ export default function Roles() {
   ]
   const groupCols: Col<PermissionGroup>[] = [
     { id: 'name', label: t`Permission group`, width: 170, cell: (g) => <code>{g.name}</code> },
-    { id: 'description', label: t`What it is for`, width: 260, cell: (g) => <Foreign text={g.description} max={120} /> },
+    { id: 'description', label: t`What it is for`, width: 260, cell: (g) => <Foreign text={g.built_in ? named(g.description) : g.description} max={120} /> },
     { id: 'actions', label: t`Actions it allows`, width: 300, cell: (g) => <span title={g.actions.join(', ')}><Foreign text={g.built_in && g.actions.length > 15 ? t`all` : g.actions.join(', ') || t`none`} max={90} /></span> },
     { id: 'act', label: t`Actions`, act: true, width: 90, cell: (g) => <Acts name={g.name} off={!may} builtIn={g.built_in} onEdit={() => setOpen({ what: 'group', was: g })} onDelete={() => setDoomed({ what: 'group', name: g.name })} /> },
   ]
@@ -158,7 +159,7 @@ function Actions({ chosen, onChange }: { chosen: string[]; onChange: (next: stri
     <fieldset className={css.actions}>
       <legend><Trans>What it allows</Trans></legend>
       {(list.data?.items ?? []).map((a) => (
-        <Checkbox key={a.name} label={a.description} description={a.name} disabled={!a.mine} checked={chosen.includes(a.name)} onChange={(e) => onChange(e.currentTarget.checked ? [...chosen, a.name] : chosen.filter((x) => x !== a.name))} />
+        <Checkbox key={a.name} label={named(a.description)} description={a.name} disabled={!a.mine} checked={chosen.includes(a.name)} onChange={(e) => onChange(e.currentTarget.checked ? [...chosen, a.name] : chosen.filter((x) => x !== a.name))} />
       ))}
     </fieldset>
   )

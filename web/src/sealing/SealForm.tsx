@@ -10,6 +10,7 @@ import type { SealedCredential } from '../api/types'
 import { ProblemPanel } from '../parts/States'
 import { Foreign, Quote } from '../parts/Text'
 import { say } from '../parts/toast'
+import { named } from '../texts/language'
 import css from './Seal.module.css'
 
 export const placesOf = (x: SealedCredential) => Object.entries((x.targets ?? {}) as Record<string, unknown>).map(([p, v]) => `${p.slice(1)}: ${typeof v === 'string' ? v : JSON.stringify(v)}`)
@@ -72,7 +73,7 @@ export function SealForm({ of, onClose, onDone, atOnce = false }: { of: SealedCr
     <form className="stack" noValidate autoComplete="off" onSubmit={(e) => { e.preventDefault(); void submit() }}>
       <p><Trans>What you type is encrypted in this browser for the agents below. The collector keeps what it cannot read.</Trans></p>
       {wanted.map((v) => {
-        const common = { label: v.name, description: v.help || undefined, value: values[v.name] ?? '', spellCheck: false, autoComplete: v.secret ? 'new-password' : 'off', onChange: (e: { currentTarget: { value: string } }) => { const it = e.currentTarget.value; setValues((old) => ({ ...old, [v.name]: it })) } }
+        const common = { label: v.name, description: v.help ? named(v.help) : undefined, value: values[v.name] ?? '', spellCheck: false, autoComplete: v.secret ? 'new-password' : 'off', onChange: (e: { currentTarget: { value: string } }) => { const it = e.currentTarget.value; setValues((old) => ({ ...old, [v.name]: it })) } }
         return v.secret ? <PasswordInput key={v.name} {...common} visibilityToggleButtonProps={{ 'aria-label': t`Show ${v.name}` }} /> : <TextInput key={v.name} {...common} />
       })}
       <dl className={css.terms}>

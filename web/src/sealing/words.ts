@@ -1,7 +1,7 @@
 import { t } from '@lingui/core/macro'
 
 /** The states of a sealed credential in the words and colours of the other states. */
-export const wordOf = (state: string) => ({ ready: 'ready', waiting: 'waits for a key', reenter: 'enter it again', none: 'not sealed' })[state] ?? state
+export const wordOf = (state: string) => ({ ready: t`ready`, waiting: t`waits for a key`, reenter: t`enter it again`, none: t`not sealed` })[state] ?? state
 export const stateOf = (state: string) => ({ ready: 'ok', waiting: 'degraded', reenter: 'failing', none: 'never' })[state] ?? 'never'
 
 /** A new one that is not used yet. */

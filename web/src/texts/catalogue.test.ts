@@ -4,6 +4,11 @@ import { getConfig } from '@lingui/conf'
 import { compileMessage } from '@lingui/message-utils/compileMessage'
 import { beforeAll, describe, expect, test } from 'vitest'
 
+import accountLetters from '../../../collector/internal/access/texts/pt.tmpl?raw'
+import noticeLetters from '../../../collector/internal/notify/texts/pt.tmpl?raw'
+import refusals from '../../../collector/internal/words/pt.json'
+import brazilian from './brazilian.json'
+
 interface Entry {
   message: string
   translation: string
@@ -43,5 +48,15 @@ describe('pt', () => {
   test('keeps the blanks at their ends, since some are put together', () => {
     const ends = (text: string) => [/^\s/.test(text), /\s$/.test(text)].join()
     expect(said.filter((e) => e.translation && ends(e.message) !== ends(e.translation)).map((e) => e.message)).toEqual([])
+  })
+
+  test('speaks the Portuguese of Brazil, in the collector’s texts too', () => {
+    const words = Object.entries(brazilian).map(([european, say]) => [new RegExp(`(?<!\\p{L})(?:${european})(?!\\p{L})`, 'iu'), say] as const)
+    const wrong = (text: string) => words.flatMap(([word, say]) => (word.test(text) ? [`${word.exec(text)![0]} (${say}): ${text}`] : []))
+    expect(wrong('O ficheiro do Utilizador foi registado.')).toHaveLength(3)
+    expect(wrong('Os registros do usuário estão no arquivo, no Active Directory.')).toEqual([])
+    const texts = [...said.map((e) => e.translation), ...Object.values(refusals), ...`${accountLetters}\n${noticeLetters}`.split('\n')]
+    expect(texts.length).toBeGreaterThan(said.length + 500)
+    expect(texts.flatMap(wrong)).toEqual([])
   })
 })
