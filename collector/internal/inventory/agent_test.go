@@ -438,3 +438,6 @@ func complete(scope resource.Scope, items ...resource.Envelope) read {
 func ended(status resource.Status, scope resource.Scope, items ...resource.Envelope) read {
 	return read{scope: scope, status: status, items: items}
 }
+
+// nobody is how long to wait for another writer that has died.
+const nobody = 10 * time.Microsecond

@@ -280,7 +280,7 @@ func TestDecisionsSurviveCrashes(t *testing.T) {
 	for _, e := range engines(t) {
 		for after := 0; after < 40+e.stride; after += e.stride {
 			crash := storetest.Crashing(e.open(t), -1)
-			l := newLab(t, func(o *Options) { o.Store = crash })
+			l := newLab(t, func(o *Options) { o.Store, o.firstWait = crash, nobody })
 			a, b := l.twoPlugins()
 			l.run(a, complete(one, thing(one, "a1", named("web"), has("serial", "S-1"))))
 			l.run(b, complete(one, thing(one, "b1", named("web.lan"), has("serial", "S-2"))))

@@ -213,7 +213,7 @@ func TestEditsStoppedAnywhere(t *testing.T) {
 			return out
 		}
 		whole := l.s.opt.Store
-		l.s.opt.Store = storetest.Crashing(piecemeal{whole}, stop)
+		l.s.opt.Store, l.s.opt.firstWait = storetest.Crashing(piecemeal{whole}, stop), nobody
 		_, err := l.s.ApplyEdits(ctx, everyone, Operation{ID: "op"}, "server", edits())
 		l.s.opt.Store = whole
 		if err != nil && !errors.Is(err, storetest.ErrCrash) {

@@ -113,7 +113,7 @@ func TestPushStoppedAnywhere(t *testing.T) {
 			var want string
 			for after := -1; after < 200; after = max(after+e.stride, 0) {
 				crash := storetest.Crashing(e.open(t), -1)
-				l := newLab(t, func(o *Options) { o.Store, o.HoldItems = crash, 9 })
+				l := newLab(t, func(o *Options) { o.Store, o.HoldItems, o.firstWait = crash, 9, nobody })
 				a, b := l.twoPlugins()
 				l.run(a, complete(one, thing(one, "a1", named("web"), has("serial", "SN-4711-X")), thing(one, "a2", named("db"))))
 				l.run(b, complete(one, thing(one, "b1", named("web.lan"), attrs(`{"hostname":"h"}`), has("serial", "SN-4711-Y"))))

@@ -48,7 +48,7 @@ func (x *comparison) use(st store.Store, word, at string) {
 	_, atomic := st.(*sqlite.Store)
 	x.crash = storetest.Crashing(st, -1)
 	x.bad = &toxic{Store: x.crash, word: word, at: at, keeps: !atomic}
-	x.s = New(Options{Store: x.bad, Clock: x.clock.now, HoldItems: holdItems, HoldPercent: holdPercent, BucketRows: 1,
+	x.s = New(Options{Store: x.bad, Clock: x.clock.now, firstWait: nobody, HoldItems: holdItems, HoldPercent: holdPercent, BucketRows: 1,
 		SilentAfter: silentAfter, UnreadAfter: 1000 * silentAfter})
 	for _, w := range x.worlds {
 		w.agent.s = x.s

@@ -119,7 +119,7 @@ func (u *unit) do(ctx context.Context, op *operationDoc) error {
 		return err
 	}
 	for _, id := range []string{op.From, op.To} {
-		if u.awaits(u.res[id]) {
+		if u.awaits(u.res[id], op) {
 			return &raceError{wait: true}
 		}
 	}
@@ -145,10 +145,11 @@ func (u *unit) do(ctx context.Context, op *operationDoc) error {
 }
 
 // awaits is behind, without the observations that this operation itself was moving when it stopped.
-func (u *unit) awaits(rec *resRec) bool {
+func (u *unit) awaits(rec *resRec, op *operationDoc) bool {
+	begun := op.Type != opMerge || rec.id != op.To || slices.ContainsFunc(rec.rev.Absorbed, func(a absorbed) bool { return a.ID == op.From })
 	return u.behind(rec) && slices.ContainsFunc(rec.rev.Sources, func(src source) bool {
 		o := u.obs[src.Observation]
-		return o == nil || o.doc.ResourceID == rec.id && o.row < src.Row
+		return o == nil || (o.doc.ResourceID == rec.id || !begun) && o.row < src.Row
 	})
 }
 

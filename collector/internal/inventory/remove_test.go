@@ -81,7 +81,7 @@ func TestDeletionsStoppedAnywhere(t *testing.T) {
 		t.Run(e.name, func(t *testing.T) {
 			for after := 0; after < 60+e.stride; after += e.stride {
 				crash := storetest.Crashing(e.open(t), -1)
-				l := newLab(t, func(o *Options) { o.Store = crash })
+				l := newLab(t, func(o *Options) { o.Store, o.firstWait = crash, nobody })
 				host := l.record("host")
 				made, err := l.s.Create(l.ctx, everyone, CreateRequest{Kind: "server", Name: "web", Identifiers: []resource.Identifier{{Type: "serial", Value: "SN-4711-X"}},
 					Relations: []PersonRelation{{Verb: "runs_on", Kind: "server", ID: host.ID}}})

@@ -23,7 +23,9 @@ type Options struct {
 	// AutoApprove approves plugin kinds as they are registered.
 	AutoApprove bool
 	Clock       func() time.Time
-	Log         *slog.Logger
+	// firstWait for another writer, for tests whose other writer is dead.
+	firstWait time.Duration
+	Log       *slog.Logger
 	// Removals of a scope are held when they are more than HoldItems (20) and more than HoldPercent (20) of it.
 	HoldItems   int
 	HoldPercent int

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -142,10 +143,11 @@ type raceError struct {
 
 func (e *raceError) Error() string { return "another writer was first" }
 
-// mostRaces bounds how often a unit is tried again; waiting for another writer starts at firstWait and doubles, to ten seconds
-// in all.
+// mostRaces bounds how often a unit is tried again because another was first, mostWaits how often it waits for one that is not
+// through: that starts at firstWait and doubles, to ten seconds in all.
 const (
-	mostRaces = 12
+	mostRaces = 60
+	mostWaits = 12
 	firstWait = 5 * time.Millisecond
 )
 
@@ -155,8 +157,8 @@ func (s *Service) work(ctx context.Context, tenant string, kind *schema.Kind, c 
 		return err
 	}
 	roll := map[string]bool{}
-	wait := firstWait
-	for attempt := range mostRaces {
+	wait := cmp.Or(s.opt.firstWait, firstWait)
+	for waits, races := 0, 0; waits < mostWaits && races < mostRaces; {
 		rules, err := s.rulesFor(ctx, tenant)
 		if err != nil {
 			return err
@@ -164,7 +166,7 @@ func (s *Service) work(ctx context.Context, tenant string, kind *schema.Kind, c 
 		err = s.opt.Store.Update(ctx, func(tx store.Tx) error {
 			u := s.unit(tenant, kind, c, tx)
 			u.follow(rules)
-			u.roll, u.patient = roll, attempt < mostRaces-2
+			u.roll, u.patient = roll, waits < mostWaits-2
 			if len(roll) > 0 {
 				if err := u.loadResources(ctx, slices.Sorted(maps.Keys(roll))); err != nil {
 					return err
@@ -191,13 +193,16 @@ func (s *Service) work(ctx context.Context, tenant string, kind *schema.Kind, c 
 		for _, id := range race.resources {
 			roll[id] = true
 		}
-		if race.wait {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(wait):
-				wait *= 2
-			}
+		if !race.wait {
+			races++
+			continue
+		}
+		waits++
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+			wait *= 2
 		}
 	}
 	return fmt.Errorf("write %s: %w", kind.Name, &raceError{})
@@ -282,7 +287,8 @@ func (u *unit) settle() error {
 }
 
 // behind says whether the resource's revision was made of an observation that its maker has still to write: on a store without
-// transactions the change comes first. It does so soon, unless it died; then its agent comes again with the same.
+// transactions the change comes first. It does so soon, unless it died; then its agent comes again with the same, and what that
+// brings is of this resource.
 func (u *unit) behind(rec *resRec) bool {
 	if !u.patient || rec.rev.State != Active {
 		return false
@@ -292,7 +298,7 @@ func (u *unit) behind(rec *resRec) bool {
 		if u.givenUp[src.Observation] {
 			return false
 		}
-		return o == nil && src.Row > 0 || o != nil && o.row < src.Row && !o.dirty
+		return o == nil && src.Row > 0 || o != nil && o.row < src.Row && !(o.dirty && rec.members[o.id])
 	})
 }
 

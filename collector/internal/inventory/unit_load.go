@@ -90,9 +90,27 @@ func (u *unit) loadResources(ctx context.Context, ids []string) error {
 		for _, id := range ids {
 			u.addMembers(u.res[id])
 		}
+		if u.patient && u.strayed(ids) {
+			return &raceError{wait: true}
+		}
 		ids = next
 	}
 	return nil
+}
+
+// strayed says whether an observation at hand belongs to one of the resources by its own word but not by theirs. On a store
+// without transactions somebody is moving it: it was read before that, or is still to be written.
+func (u *unit) strayed(ids []string) bool {
+	for _, o := range u.obs {
+		if o.row == 0 || !slices.Contains(ids, o.doc.ResourceID) {
+			continue
+		}
+		rec := u.res[o.doc.ResourceID]
+		if rec.rev.State != Merged && !slices.ContainsFunc(rec.rev.Sources, func(src source) bool { return src.Observation == o.id }) {
+			return true
+		}
+	}
+	return false
 }
 
 func (u *unit) loadResource(ctx context.Context, id string, rows map[string]store.Row) (*resRec, error) {

@@ -44,7 +44,23 @@ func (u *unit) write(ctx context.Context) error {
 	if err := u.writeProjections(ctx); err != nil {
 		return err
 	}
-	rest := u.relationWrites()
+	observations, err := u.writeObservations(ctx)
+	if err != nil {
+		return err
+	}
+	rest := slices.Concat(u.relationWrites(), observations, u.index, u.last)
+	if len(rest) > 0 {
+		if _, err := u.tx.Write(ctx, rest...); err != nil {
+			return fmt.Errorf("write observations: %w", err)
+		}
+	}
+	return nil
+}
+
+// writeObservations writes those whose resource has no change here, which would have told that somebody else was first: on a
+// store without transactions they would put back what a merge or a split has moved meanwhile. It returns the others, to be written.
+func (u *unit) writeObservations(ctx context.Context) (rest []store.Write, err error) {
+	var guarded []store.Write
 	for _, id := range slices.Sorted(maps.Keys(u.obs)) {
 		o := u.obs[id]
 		if !o.dirty {
@@ -52,18 +68,26 @@ func (u *unit) write(ctx context.Context) error {
 		}
 		row, err := encodeRow(o.id, u.tenant, "", o.row+1, o.doc)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		row.Blob = o.blob
+		if rec := u.res[u.resolve(o.doc.ResourceID)]; o.row > 0 && (rec == nil || rec.change == nil) {
+			guarded = append(guarded, store.Write{Table: tObservations, Op: store.Replace, Row: row})
+			continue
+		}
 		rest = append(rest, store.Write{Table: tObservations, Op: store.Put, Row: row})
 	}
-	rest = append(append(rest, u.index...), u.last...)
-	if len(rest) > 0 {
-		if _, err := u.tx.Write(ctx, rest...); err != nil {
-			return fmt.Errorf("write observations: %w", err)
-		}
+	if len(guarded) == 0 {
+		return rest, nil
 	}
-	return nil
+	conflicts, err := u.tx.Write(ctx, guarded...)
+	if err != nil {
+		return nil, fmt.Errorf("write observations: %w", err)
+	}
+	if len(conflicts) > 0 {
+		return nil, &raceError{}
+	}
+	return rest, nil
 }
 
 func (u *unit) writeClaims(ctx context.Context) error {
