@@ -35,7 +35,7 @@ func (s *Server) whyRoutes() {
 }
 
 func (s *Server) askWhy(ctx context.Context, c access.Caller, in *whyIn) (*out[rest.Why], error) {
-	answer, err := s.opt.Why.Ask(ctx, domainCaller(c), why.Question{Text: in.Name, Kind: in.Kind, Connection: in.Connection})
+	answer, err := s.opt.Why.Ask(ctx, domainCaller(c), why.Question{Text: in.Name, Kind: in.Kind, Connection: in.Connection, In: languageOf(ctx)})
 	if err != nil {
 		return nil, err
 	}

@@ -15,16 +15,17 @@ import (
 	"maestro.internal/sdk/schema"
 )
 
-func counted(n int, one, many string) string {
+// counted says something of one, or of several, whose number comes first.
+func (w *walk) counted(n int, one, many string, args ...any) string {
 	if n == 1 {
-		return "1 " + one
+		return w.say(one, args...)
 	}
-	return fmt.Sprintf("%d %s", n, many)
+	return w.say(many, append([]any{n}, args...)...)
 }
 
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
-func place(s resource.Scope) string {
+func (w *walk) place(s resource.Scope) string {
 	var parts []string
 	for _, l := range s.Partition {
 		parts = append(parts, l.Key+" "+l.Value)
@@ -32,7 +33,7 @@ func place(s resource.Scope) string {
 	if len(parts) == 0 {
 		return s.Kind
 	}
-	return s.Kind + " in " + strings.Join(parts, ", ")
+	return w.say("%s in %s", s.Kind, strings.Join(parts, ", "))
 }
 
 // loadNarrowing finds which settings of a plugin leave things out.
@@ -107,18 +108,18 @@ func (w *walk) connection(context.Context) (rest.WhyStep, error) {
 		findings = append(findings, w.lookedAt(x)...)
 	}
 	if len(w.connections) == 0 {
-		text := "No connection that you may see reads anything."
+		text := w.say("No connection that you may see reads anything.")
 		if len(w.seen) > 0 {
-			text = "No connection that you may see saw it; its sources are others, or were deleted."
+			text = w.say("No connection that you may see saw it; its sources are others, or were deleted.")
 		}
 		return rest.WhyStep{Step: stepConnection, Verdict: cannotTell, Found: text,
-			Advice: "Make a connection to where it is, or ask an administrator which one should see it."}, nil
+			Advice: w.say("Make a connection to where it is, or ask an administrator which one should see it.")}, nil
 	}
 	if len(findings) == 0 {
-		return rest.WhyStep{Step: stepConnection, Verdict: stopsHere, Found: fmt.Sprintf("No connection reads the kind %s.", w.q.Kind),
-			Advice: "Make a connection of a plugin that reads it, or record it by hand."}, nil
+		return rest.WhyStep{Step: stepConnection, Verdict: stopsHere, Found: w.say("No connection reads the kind %s.", w.q.Kind),
+			Advice: w.say("Make a connection of a plugin that reads it, or record it by hand.")}, nil
 	}
-	return sum(stepConnection, fmt.Sprintf("%s could see it.", counted(len(asked(findings)), "connection", "connections")), findings), nil
+	return w.sum(stepConnection, w.counted(len(asked(findings)), "1 connection could see it.", "%d connections could see it."), findings), nil
 }
 
 func asked(findings []rest.WhyFinding) map[string]bool {
@@ -147,11 +148,11 @@ func (w *walk) lookedAt(x rest.Connection) []rest.WhyFinding {
 		return nil
 	}
 	finding := func(verdict, advice, format string, args ...any) rest.WhyFinding {
-		return rest.WhyFinding{Verdict: verdict, Connection: w.ref(x.ID), Text: fmt.Sprintf(format, args...), Advice: advice}
+		return rest.WhyFinding{Verdict: verdict, Connection: w.ref(x.ID), Text: w.say(format, args...), Advice: advice}
 	}
 	var out []rest.WhyFinding
 	for _, kind := range off {
-		f := finding(stopsHere, "Turn the kind on in the connection's settings.", "%s does not read the kind %s: it is turned off.", x.Name, kind)
+		f := finding(stopsHere, w.say("Turn the kind on in the connection's settings."), "%s does not read the kind %s: it is turned off.", x.Name, kind)
 		if w.q.Kind == "" && len(w.seen) == 0 && len(on) > 0 {
 			f.Verdict = cannotTell
 		}
@@ -163,28 +164,28 @@ func (w *walk) lookedAt(x rest.Connection) []rest.WhyFinding {
 	}
 	switch {
 	case x.Health == "no_agent":
-		return append(out, finding(stopsHere, "Give the connection an agent that runs in its network.", "%s has no agent that could run it.", x.Name))
+		return append(out, finding(stopsHere, w.say("Give the connection an agent that runs in its network."), "%s has no agent that could run it.", x.Name))
 	case x.Paused:
-		return append(out, finding(stopsHere, "Resume the connection.", "%s is paused: nothing is read.", x.Name))
+		return append(out, finding(stopsHere, w.say("Resume the connection."), "%s is paused: nothing is read.", x.Name))
 	}
 	if a, known := w.agents[agentOf(x)]; known && a.Status == "held" {
-		out = append(out, finding(stopsHere, fmt.Sprintf("Say which copy is the agent: `maestro agents release %s`.", a.ID),
+		out = append(out, finding(stopsHere, w.say("Say which copy is the agent: `maestro agents release %s`.", a.ID),
 			"There are two copies of the agent %s of %s. Both go on reading, and nothing they read is taken.", a.Name, x.Name))
 	} else if known && a.Status != "online" {
-		out = append(out, finding(cannotTell, "Look after the agent: `maestro get agents`, and the service on its machine.",
-			"The agent %s of %s is %s; nothing that is newer than %s has come.", a.Name, x.Name, a.Status, moment(a.LastContact)))
+		out = append(out, finding(cannotTell, w.say("Look after the agent: `maestro get agents`, and the service on its machine."),
+			"The agent %s of %s is %s; nothing that is newer than %s has come.", a.Name, x.Name, w.word(a.Status), moment(a.LastContact)))
 	}
 	if hours, err := quiet.Parse(x.QuietHours, x.TimeZone); err == nil {
 		if end, now := hours.Until(w.now); now {
-			until := "for good"
+			until := w.say("for good")
 			if !end.IsZero() {
-				until = "until " + moment(end)
+				until = w.say("until %s", moment(end))
 			}
-			out = append(out, finding(cannotTell, fmt.Sprintf("Wait, or ask for a run now: `maestro run %s`.", x.ID), "%s has quiet hours %s: nothing is read by schedule.", x.Name, until))
+			out = append(out, finding(cannotTell, w.say("Wait, or ask for a run now: `maestro run %s`.", x.ID), "%s has quiet hours %s: nothing is read by schedule.", x.Name, until))
 		}
 	}
 	if n := w.narrowed(x); len(n) > 0 && len(w.seen) == 0 {
-		out = append(out, finding(cannotTell, "See whether these settings leave it out.", "%s reads only a part of its provider: %s.", x.Name, strings.Join(n, "; ")))
+		out = append(out, finding(cannotTell, w.say("See whether these settings leave it out."), "%s reads only a part of its provider: %s.", x.Name, strings.Join(n, "; ")))
 	}
 	if len(out) == 0 {
 		out = append(out, finding(ok, "", "%s reads %s.", x.Name, strings.Join(on, ", ")))
@@ -209,47 +210,47 @@ func (w *walk) permission(context.Context) (rest.WhyStep, error) {
 		}
 		verdict, note := stopsHere, ""
 		if check.Outdated {
-			verdict, note = cannotTell, " The connection was edited since."
+			verdict, note = cannotTell, " "+w.say("The connection was edited since.")
 		}
 		if check.Error != "" {
 			findings = append(findings, rest.WhyFinding{Verdict: verdict, Connection: w.ref(x.ID), At: check.At,
-				Text: fmt.Sprintf("The last check of %s could not be done: %s.%s", x.Name, check.Error, note)})
+				Text: w.say("The last check of %s could not be done: %s.", x.Name, check.Error) + note})
 		}
 		for _, i := range check.Report.Items {
 			if i.OK || i.Kind != "" && !w.wanted(i.Kind) {
 				continue
 			}
 			findings = append(findings, rest.WhyFinding{Verdict: verdict, Connection: w.ref(x.ID), Kind: i.Kind, At: check.At, Advice: i.Advice,
-				Text: fmt.Sprintf("The last check of %s missed %s: %s.%s", x.Name, i.Name, strings.TrimSuffix(i.Message, "."), note)})
+				Text: w.say("The last check of %s missed %s: %s.", x.Name, i.Name, strings.TrimSuffix(i.Message, ".")) + note})
 		}
 	}
 	for _, s := range w.scopes {
 		if s.Status == resource.StatusDenied && w.wanted(s.Scope.Kind) {
-			findings = append(findings, w.ofScope(s, stopsHere, "The provider refuses to show %s: %s", place(s.Scope), orNothing(s.Error)))
+			findings = append(findings, w.ofScope(s, stopsHere, "The provider refuses to show %s: %s", w.place(s.Scope), w.orNothing(s.Error)))
 		}
 	}
-	well := "No reading that could have it was refused."
+	well := w.say("No reading that could have it was refused.")
 	if len(w.scopes) == 0 {
-		return rest.WhyStep{Step: stepPermission, Verdict: cannotTell, Found: "Nothing that could have it was ever asked for.", Findings: findings}, nil
+		return rest.WhyStep{Step: stepPermission, Verdict: cannotTell, Found: w.say("Nothing that could have it was ever asked for."), Findings: findings}, nil
 	}
-	return sum(stepPermission, well, findings), nil
+	return w.sum(stepPermission, well, findings), nil
 }
 
-func orNothing(s string) string {
+func (w *walk) orNothing(s string) string {
 	if s == "" {
-		return "it did not say why"
+		return w.say("it did not say why")
 	}
 	return s
 }
 
 func (w *walk) ofScope(s inventory.ScopeInfo, verdict, format string, args ...any) rest.WhyFinding {
 	f := rest.WhyFinding{Verdict: verdict, Connection: w.ref(s.Connection), Kind: s.Scope.Kind, Partition: s.Scope.Partition, RunID: s.LastRun, At: s.LastComplete,
-		Text: fmt.Sprintf(format, args...), Advice: s.Advice}
+		Text: w.say(format, args...), Advice: s.Advice}
 	if !strings.HasSuffix(f.Text, ".") {
 		f.Text += "."
 	}
 	if !s.LastComplete.IsZero() && s.Status != resource.StatusComplete {
-		f.Text += " It was last read to its end on " + moment(s.LastComplete) + "."
+		f.Text += " " + w.say("It was last read to its end on %s.", moment(s.LastComplete))
 	}
 	return f
 }
@@ -274,15 +275,15 @@ func (w *walk) run(ctx context.Context) (rest.WhyStep, error) {
 				oldest = s.LastComplete
 			}
 		case "":
-			findings = append(findings, w.ofScope(s, stopsHere, "%s was planned by %s and never read", place(s.Scope), w.nameOf(s.Connection)))
+			findings = append(findings, w.ofScope(s, stopsHere, "%s was planned by %s and never read", w.place(s.Scope), w.nameOf(s.Connection)))
 		case resource.StatusUnsupported:
-			findings = append(findings, w.ofScope(s, cannotTell, "The provider says that there is no %s", place(s.Scope)))
+			findings = append(findings, w.ofScope(s, cannotTell, "The provider says that there is no %s", w.place(s.Scope)))
 		default:
-			findings = append(findings, w.ofScope(s, stopsHere, "%s was not read to its end by %s: %s: %s", place(s.Scope), w.nameOf(s.Connection),
-				strings.ReplaceAll(string(s.Status), "_", " "), orNothing(s.Error)))
+			findings = append(findings, w.ofScope(s, stopsHere, "%s was not read to its end by %s: %s: %s", w.place(s.Scope), w.nameOf(s.Connection),
+				w.word(string(s.Status)), w.orNothing(s.Error)))
 		}
 		if s.Undecided {
-			findings = append(findings, w.ofScope(s, cannotTell, "%s has keys of which nothing is decided yet", place(s.Scope)))
+			findings = append(findings, w.ofScope(s, cannotTell, "%s has keys of which nothing is decided yet", w.place(s.Scope)))
 		}
 		if !s.PlanComplete && s.Status != "" {
 			unsure[s.Connection] = true
@@ -290,17 +291,17 @@ func (w *walk) run(ctx context.Context) (rest.WhyStep, error) {
 	}
 	for _, x := range w.connections {
 		if unsure[x.ID] {
-			findings = append(findings, rest.WhyFinding{Verdict: cannotTell, Connection: w.ref(x.ID), Text: fmt.Sprintf("%s could not find out everything that there is to read, so a place may be missing from its plan.", x.Name)})
+			findings = append(findings, rest.WhyFinding{Verdict: cannotTell, Connection: w.ref(x.ID), Text: w.say("%s could not find out everything that there is to read, so a place may be missing from its plan.", x.Name)})
 		}
 	}
-	well := "Nothing was ever read that could have it."
+	well := w.say("Nothing was ever read that could have it.")
 	if complete > 0 {
-		well = fmt.Sprintf("%s that could have it, read to the end; the longest ago on %s.", counted(complete, "place", "places"), moment(oldest))
+		well = w.counted(complete, "1 place that could have it, read to the end; the longest ago on %s.", "%d places that could have it, read to the end; the longest ago on %s.", moment(oldest))
 		if len(w.found) == 0 {
-			well += " None listed it under this name."
+			well += " " + w.say("None listed it under this name.")
 		}
 	}
-	out := sum(stepRun, well, findings)
+	out := w.sum(stepRun, well, findings)
 	if complete == 0 && out.Verdict == ok {
 		out.Verdict = cannotTell
 	}
@@ -326,15 +327,15 @@ func (w *walk) lastRuns(ctx context.Context) ([]rest.WhyFinding, error) {
 		f := rest.WhyFinding{Connection: w.ref(x.ID), RunID: r.ID, At: r.StartedAt}
 		switch {
 		case !ran:
-			f.Verdict, f.Text, f.Advice = stopsHere, fmt.Sprintf("%s never ran.", x.Name), fmt.Sprintf("Ask for a run: `maestro run %s`.", x.ID)
+			f.Verdict, f.Text, f.Advice = stopsHere, w.say("%s never ran.", x.Name), w.say("Ask for a run: `maestro run %s`.", x.ID)
 		case r.State == "queued":
-			f.Verdict, f.Text = cannotTell, fmt.Sprintf("A run of %s waits for its agent since %s.", x.Name, moment(r.QueuedAt))
+			f.Verdict, f.Text = cannotTell, w.say("A run of %s waits for its agent since %s.", x.Name, moment(r.QueuedAt))
 		case r.State == "running":
-			f.Verdict, f.Text = cannotTell, fmt.Sprintf("A run of %s goes on: %d of %d places are read.", x.Name, r.ScopesDone, r.ScopesTotal)
+			f.Verdict, f.Text = cannotTell, w.say("A run of %s goes on: %d of %d places are read.", x.Name, r.ScopesDone, r.ScopesTotal)
 		case r.State == "failed":
-			f.Verdict, f.Text = stopsHere, fmt.Sprintf("The last run of %s failed: %s.", x.Name, strings.TrimSuffix(orNothing(r.Error), "."))
+			f.Verdict, f.Text = stopsHere, w.say("The last run of %s failed: %s.", x.Name, strings.TrimSuffix(w.orNothing(r.Error), "."))
 		case r.State == "canceled":
-			f.Verdict, f.Text = cannotTell, fmt.Sprintf("The last run of %s was canceled.", x.Name)
+			f.Verdict, f.Text = cannotTell, w.say("The last run of %s was canceled.", x.Name)
 		default:
 			continue
 		}
@@ -355,7 +356,7 @@ func (w *walk) spool(context.Context) (rest.WhyStep, error) {
 		for _, rule := range a.Policy {
 			if f, concerns := w.withheld(rule); concerns {
 				f.Connection = w.ref(x.ID)
-				f.Text = fmt.Sprintf("The site's policy at the agent %s: %s.", a.Name, rule)
+				f.Text = w.say("The site's policy at the agent %s: %s.", a.Name, rule)
 				findings = append(findings, f)
 			}
 		}
@@ -364,17 +365,17 @@ func (w *walk) spool(context.Context) (rest.WhyStep, error) {
 		}
 		agents[a.ID] = true
 		if a.Spool.Captures > 0 {
-			findings = append(findings, rest.WhyFinding{Verdict: cannotTell, At: a.LastContact, Advice: "Wait until the agent has sent it; `maestro get agents` shows its spool.",
-				Text: fmt.Sprintf("The agent %s has %s that it has not sent.", a.Name, counted(a.Spool.Captures, "capture", "captures"))})
+			findings = append(findings, rest.WhyFinding{Verdict: cannotTell, At: a.LastContact, Advice: w.say("Wait until the agent has sent it; `maestro get agents` shows its spool."),
+				Text: w.counted(a.Spool.Captures, "1 capture is held by the agent %s, which has not sent it.", "%d captures are held by the agent %s, which has not sent them.", a.Name)})
 		}
 		for _, n := range a.Notices {
-			findings = append(findings, rest.WhyFinding{Verdict: cannotTell, At: a.LastContact, Text: fmt.Sprintf("The agent %s says: %s", a.Name, n)})
+			findings = append(findings, rest.WhyFinding{Verdict: cannotTell, At: a.LastContact, Text: w.say("The agent %s says: %s", a.Name, n)})
 		}
 	}
 	if len(agents) == 0 {
-		return rest.WhyStep{Step: stepSpool, Verdict: cannotTell, Found: "You may not see the agents concerned, or there are none."}, nil
+		return rest.WhyStep{Step: stepSpool, Verdict: cannotTell, Found: w.say("You may not see the agents concerned, or there are none.")}, nil
 	}
-	return sum(stepSpool, fmt.Sprintf("Nothing waits at %s, and no rule of a site keeps it back.", counted(len(agents), "agent", "agents")), findings), nil
+	return w.sum(stepSpool, w.counted(len(agents), "Nothing waits at 1 agent, and no rule of a site keeps it back.", "Nothing waits at %d agents, and no rule of a site keeps it back."), findings), nil
 }
 
 // withheld says whether a rule of a site's policy may be why something is not found.
@@ -383,13 +384,13 @@ func (w *walk) withheld(rule string) (rest.WhyFinding, bool) {
 	if pattern, ok := strings.CutPrefix(what, "kind "); ok && dropped {
 		for kind := range w.kinds {
 			if w.wanted(kind) && matches(pattern, kind) && (w.q.Kind != "" || len(w.seen) > 0 || pattern == "every kind") {
-				return rest.WhyFinding{Verdict: stopsHere, Kind: kind, Advice: "Ask who runs the site: only its own policy file can change that."}, true
+				return rest.WhyFinding{Verdict: stopsHere, Kind: kind, Advice: w.say("Ask who runs the site: only its own policy file can change that.")}, true
 			}
 		}
-		return rest.WhyFinding{Verdict: cannotTell, Advice: "If it is of that kind, it does not leave the site."}, w.q.Kind == "" && len(w.seen) == 0
+		return rest.WhyFinding{Verdict: cannotTell, Advice: w.say("If it is of that kind, it does not leave the site.")}, w.q.Kind == "" && len(w.seen) == 0
 	}
 	hidesName := strings.HasPrefix(rule, "field /name of ") || strings.HasPrefix(rule, "identifier ")
-	return rest.WhyFinding{Verdict: cannotTell, Advice: "It may be there under what the policy leaves of its name: look for it by something else."}, hidesName && len(w.found) == 0
+	return rest.WhyFinding{Verdict: cannotTell, Advice: w.say("It may be there under what the policy leaves of its name: look for it by something else.")}, hidesName && len(w.found) == 0
 }
 
 func matches(pattern, kind string) bool {

@@ -15,6 +15,7 @@ import (
 
 	"maestro.internal/collector/internal/fleet"
 	"maestro.internal/collector/internal/inventory"
+	"maestro.internal/collector/internal/words"
 	"maestro.internal/internal/rest"
 )
 
@@ -76,6 +77,8 @@ type Question struct {
 	Text string
 	// Kind that it should be of, and Connection (id or name) that should see it; both may be empty.
 	Kind, Connection string
+	// In is the language of the answer.
+	In words.Language
 }
 
 // walk is one question being answered.
@@ -294,11 +297,27 @@ func (w *walk) nameOf(connection string) string {
 	if r := w.ref(connection); r != nil && r.Name != "" {
 		return r.Name
 	}
-	return "another source"
+	return w.say("another source")
+}
+
+// say words something in the language of who asks: the catalogue of explanations has every format that stands here.
+func (w *walk) say(format string, args ...any) string { return w.q.In.Explain(format, args...) }
+
+// word is what the program calls a state, as a person would.
+func (w *walk) word(state string) string {
+	return strings.ReplaceAll(w.q.In.Explained(state), "_", " ")
+}
+
+// way says by what something was found.
+func (w *walk) way(detail string) string {
+	if typ, ok := strings.CutPrefix(detail, "its identifier "); ok {
+		return w.say("its identifier %s", typ)
+	}
+	return w.q.In.Explained(detail)
 }
 
 // sum makes a step of its findings: it stops where any of them does.
-func sum(step, allWell string, findings []rest.WhyFinding) rest.WhyStep {
+func (w *walk) sum(step, allWell string, findings []rest.WhyFinding) rest.WhyStep {
 	rank := map[string]int{stopsHere: 0, cannotTell: 1, ok: 2}
 	slices.SortStableFunc(findings, func(a, b rest.WhyFinding) int { return rank[a.Verdict] - rank[b.Verdict] })
 	out := rest.WhyStep{Step: step, Verdict: ok, Found: allWell}
@@ -311,7 +330,7 @@ func sum(step, allWell string, findings []rest.WhyFinding) rest.WhyStep {
 		}
 		out.Verdict, out.Found, out.Advice = findings[0].Verdict, findings[0].Text, findings[0].Advice
 		if n > 1 {
-			out.Found = fmt.Sprintf("%s; and %d more like it", strings.TrimSuffix(out.Found, "."), n-1)
+			out.Found = w.say("%s; and %d more like it", strings.TrimSuffix(out.Found, "."), n-1)
 		}
 	}
 	out.More = max(0, len(findings)-mostFindings)

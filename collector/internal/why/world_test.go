@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"maestro.internal/collector/internal/store/sqlite"
 	"maestro.internal/collector/internal/store/storetest"
 	"maestro.internal/collector/internal/why"
+	"maestro.internal/collector/internal/words"
 	"maestro.internal/internal/rest"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
@@ -229,7 +231,40 @@ func (w *world) askAs(c inventory.Caller, text string, edit ...func(*why.Questio
 	if !slices.Equal(steps, []string{"inventory", "connection", "permission", "run", "spool", "receipt", "merge", "access"}) || out.Summary == "" {
 		w.t.Errorf("the walk is %v: %q", steps, out.Summary)
 	}
+	q.In = words.Portuguese
+	said, err := w.why.Ask(w.t.Context(), c, q)
+	must(w.t, err)
+	w.translated(out, said)
 	return out
+}
+
+// translated insists that an answer in Portuguese is the same answer, with no sentence left in English. What a provider, an agent
+// or a site's policy said stays as it was said, so only the beginnings are compared.
+func (w *world) translated(english, portuguese rest.Why) {
+	w.t.Helper()
+	differ := func(what, a, b string) {
+		w.t.Helper()
+		if (a == "") != (b == "") || a != "" && a == b {
+			w.t.Errorf("%s is not translated: %q, %q", what, a, b)
+		}
+		for _, word := range []string{" the ", " was ", " is ", " not "} {
+			if head := b[:min(len(b), 25)]; strings.Contains(head, word) {
+				w.t.Errorf("%s has English in it: %q", what, b)
+			}
+		}
+	}
+	differ("the summary", english.Summary, portuguese.Summary)
+	for i, s := range english.Steps {
+		p := portuguese.Steps[i]
+		if s.Verdict != p.Verdict || len(s.Findings) != len(p.Findings) {
+			w.t.Errorf("%s: %s with %d findings, in Portuguese %s with %d", s.Step, s.Verdict, len(s.Findings), p.Verdict, len(p.Findings))
+			continue
+		}
+		differ(s.Step, s.Found, p.Found)
+		for n, f := range s.Findings {
+			differ(s.Step, f.Text, p.Findings[n].Text)
+		}
+	}
 }
 
 func ofKind(kind string) func(*why.Question) { return func(q *why.Question) { q.Kind = kind } }

@@ -149,3 +149,47 @@ func first(s string, change func(rune) rune) string {
 	}
 	return string(change(r)) + s[size:]
 }
+
+// Explanations are worded when somebody asks, so their formats are the keys: nothing has to be recognised, and what is filled in
+// may be anything.
+//
+//go:embed explain.pt.json
+var explanations []byte
+
+var explained = map[Language]map[string]string{Portuguese: mustReadTexts(explanations)}
+
+func mustReadTexts(b []byte) map[string]string {
+	var texts map[string]string
+	if err := json.Unmarshal(b, &texts); err != nil {
+		panic(fmt.Errorf("read explanations: %w", err))
+	}
+	return texts
+}
+
+// Explained is a text that is looked up as it is.
+func (l Language) Explained(text string) string {
+	if said, ok := explained[l][text]; ok {
+		return said
+	}
+	return text
+}
+
+// Explain is a format, filled in, in the language.
+func (l Language) Explain(format string, args ...any) string {
+	said, known := explained[l][format]
+	if !known {
+		return fmt.Sprintf(format, args...)
+	}
+	as := verbs.FindAllString(format, -1)
+	return gaps.ReplaceAllStringFunc(said, func(gap string) string {
+		n := int(gap[1]-'0') - 1
+		if n < 0 || n >= min(len(as), len(args)) {
+			return ""
+		}
+		text := fmt.Sprintf(as[n], args[n])
+		if word, known := catalogues[l].texts[strings.ReplaceAll(text, "_", " ")]; known && strings.HasSuffix(gap, ":word}") {
+			text = word
+		}
+		return text
+	})
+}

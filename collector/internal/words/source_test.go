@@ -211,3 +211,60 @@ func TestSay(t *testing.T) {
 		}
 	}
 }
+
+// Everything by which it is explained why something is not there is said in Portuguese, and nothing else is.
+func TestExplanationsAreWhatTheCodeSays(t *testing.T) {
+	texts := explained[Portuguese]
+	asked, all := readSource(t, "collector/internal/why"), readSource(t, "collector", "sdk/resource")
+	n := 0
+	for text := range asked.texts {
+		_, refused := catalogues[Portuguese].texts[text]
+		// Errors of ours, what stands between things, the beginnings of a site's rules and a layout are not said.
+		if !strings.Contains(strings.TrimSpace(text), " ") || strings.Contains(text, "%w") || refused || slices.Contains([]string{"%q (%s)", "every kind", "is dropped", "field /name of", "its identifier", "2006-01-02 15:04 MST"}, strings.TrimSpace(text)) {
+			continue
+		}
+		n++
+		if _, ok := texts[text]; !ok {
+			t.Errorf("%q is not in explain.pt.json", text)
+		}
+	}
+	if n < 80 {
+		t.Fatalf("%d explanations were found: the search is broken", n)
+	}
+	for text, said := range texts {
+		if !all.texts[text] {
+			t.Errorf("explain.pt.json: no code says %q", text)
+		}
+		fill := len(verbs.FindAllString(text, -1))
+		seen := map[byte]bool{}
+		for _, gap := range gaps.FindAllString(said, -1) {
+			seen[gap[1]] = true
+		}
+		if len(seen) != fill || strings.TrimSpace(said) == "" {
+			t.Errorf("%q: %d of %d gaps are in %q", text, len(seen), fill, said)
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	for _, c := range []struct {
+		in     Language
+		format string
+		args   []any
+		want   string
+	}{
+		{Portuguese, "No %s that you may see is called %q, or was.", []any{"server", `a"b {1} %s`}, `Nenhum recurso do tipo servidor que você pode ver se chama "a\"b {1} %s", nem se chamou.`},
+		{Portuguese, "A run of %s goes on: %d of %d places are read.", []any{"fra", 2, 10}, "Uma execução de fra está em andamento: 2 de 10 lugares foram lidos."},
+		{English, "A run of %s goes on: %d of %d places are read.", []any{"fra", 2, 10}, "A run of fra goes on: 2 of 10 places are read."},
+		{Portuguese, "%s is new", []any{"this"}, "this is new"},
+	} {
+		if got := c.in.Explain(c.format, c.args...); got != c.want {
+			t.Errorf("%s: %q: %q, want %q", c.in, c.format, got, c.want)
+		}
+	}
+	for text, want := range map[string]string{"its name": "seu nome", "100% of what nobody translated": "100% of what nobody translated"} {
+		if got := Portuguese.Explained(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 
 import accountLetters from '../../../collector/internal/access/texts/pt.tmpl?raw'
 import noticeLetters from '../../../collector/internal/notify/texts/pt.tmpl?raw'
+import explanations from '../../../collector/internal/words/explain.pt.json'
 import refusals from '../../../collector/internal/words/pt.json'
 import brazilian from './brazilian.json'
 
@@ -55,7 +56,7 @@ describe('pt', () => {
     const wrong = (text: string) => words.flatMap(([word, say]) => (word.test(text) ? [`${word.exec(text)![0]} (${say}): ${text}`] : []))
     expect(wrong('O ficheiro do Utilizador foi registado.')).toHaveLength(3)
     expect(wrong('Os registros do usuário estão no arquivo, no Active Directory.')).toEqual([])
-    const texts = [...said.map((e) => e.translation), ...Object.values(refusals), ...`${accountLetters}\n${noticeLetters}`.split('\n')]
+    const texts = [...said.map((e) => e.translation), ...Object.values(refusals), ...Object.values(explanations), ...`${accountLetters}\n${noticeLetters}`.split('\n')]
     expect(texts.length).toBeGreaterThan(said.length + 500)
     expect(texts.flatMap(wrong)).toEqual([])
   })
