@@ -165,7 +165,7 @@ func (a *app) values(s sealing, t rest.SealedCredential) (map[string]string, err
 			if _, given := out[v.Name]; given {
 				continue
 			}
-			value, err := a.env.ReadPassword(fmt.Sprintf("%s (%s; empty to leave it out): ", output.Clean(v.Name), output.Clean(v.Help)))
+			value, err := a.env.ReadPassword(fmt.Sprintf("%s (%s; empty to leave it out): ", output.Clean(titleOf(v)), output.Clean(v.Help)))
 			if err != nil {
 				return nil, err
 			}
@@ -178,6 +178,14 @@ func (a *app) values(s sealing, t rest.SealedCredential) (map[string]string, err
 		return nil, usageError{errors.New("no value was given; nothing was sealed")}
 	}
 	return out, nil
+}
+
+// titleOf is what the plugin calls a value, and the name that --set and --file want.
+func titleOf(v rest.SealVariable) string {
+	if v.Title == "" {
+		return v.Name
+	}
+	return v.Title + ", " + v.Name
 }
 
 func (a *app) valueOf(path string) (string, error) {

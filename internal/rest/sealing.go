@@ -63,6 +63,7 @@ type CredentialRotationWrite struct {
 // SealVariable is a value that a plugin understands.
 type SealVariable struct {
 	Name   string `json:"name"`
+	Title  string `json:"title,omitempty" doc:"What people call the value, if its plugin says so"`
 	Help   string `json:"help,omitempty"`
 	Secret bool   `json:"secret,omitempty"`
 }

@@ -43,17 +43,17 @@ const (
 
 func credentialVariables() []provider.EnvVar {
 	return []provider.EnvVar{
-		{Name: envTenant, Help: "The tenant to sign in to, unless the settings name it.", Sealable: true},
-		{Name: envClient, Help: "The application's (client) id, unless the settings name it.", Sealable: true},
-		{Name: envSecret, Help: "A client secret of the app registration.", Secret: true},
-		{Name: envCertificate, Help: "A certificate with its private key, PEM, instead of a secret.", Secret: true},
-		{Name: envCertPath, Help: "The path of a file with a certificate and its private key, PEM or PKCS #12, instead of a secret."},
-		{Name: envCertPassword, Help: "The password of the certificate's file.", Secret: true},
-		{Name: envToken, Help: "The path of a file with a federated token (workload identity), as Kubernetes mounts it."},
-		{Name: envConfig, Help: "The folder of the Azure CLI's sign-in, when it is the one to use: /home/maestro/.azure."},
-		{Name: "IDENTITY_ENDPOINT", Help: "For a managed identity outside a virtual machine (App Service, Azure Arc), as its host sets it."},
-		{Name: "IDENTITY_HEADER", Help: "Beside IDENTITY_ENDPOINT.", Secret: true},
-		{Name: "IMDS_ENDPOINT", Help: "Beside IDENTITY_ENDPOINT, for Azure Arc."},
+		{Name: envTenant, Title: "Tenant", Help: "The tenant to sign in to, unless the settings name it.", Sealable: true},
+		{Name: envClient, Title: "Application (client) id", Help: "The application's (client) id, unless the settings name it.", Sealable: true},
+		{Name: envSecret, Title: "Client secret", Help: "A client secret of the app registration.", Secret: true},
+		{Name: envCertificate, Title: "Certificate with its key", Help: "A certificate with its private key, PEM, instead of a secret.", Secret: true},
+		{Name: envCertPath, Title: "Certificate's file", Help: "The path of a file with a certificate and its private key, PEM or PKCS #12, instead of a secret."},
+		{Name: envCertPassword, Title: "Password of the certificate's file", Help: "The password of the certificate's file.", Secret: true},
+		{Name: envToken, Title: "File with a federated token", Help: "The path of a file with a federated token (workload identity), as Kubernetes mounts it."},
+		{Name: envConfig, Title: "Folder of the Azure CLI's sign-in", Help: "The folder of the Azure CLI's sign-in, when it is the one to use: /home/maestro/.azure."},
+		{Name: "IDENTITY_ENDPOINT", Title: "Address of the managed identity", Help: "For a managed identity outside a virtual machine (App Service, Azure Arc), as its host sets it."},
+		{Name: "IDENTITY_HEADER", Title: "Header of the managed identity", Help: "Beside IDENTITY_ENDPOINT.", Secret: true},
+		{Name: "IMDS_ENDPOINT", Title: "Address of the metadata service", Help: "Beside IDENTITY_ENDPOINT, for Azure Arc."},
 	}
 }
 

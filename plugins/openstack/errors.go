@@ -38,6 +38,9 @@ func classify(err error) error {
 		return answered(code)
 	}
 	e := httpclient.Classify(err)
+	if errors.As(e, &known) && known.Certificate != nil {
+		known.Certificate.Setting = "/fingerprint"
+	}
 	if errors.As(e, &known) || errors.Is(err, context.DeadlineExceeded) {
 		return e
 	}

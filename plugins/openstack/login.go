@@ -19,20 +19,20 @@ import (
 // it is. Where the credential is sent, OS_AUTH_URL, is a setting.
 func credentialEnv() []provider.EnvVar {
 	return []provider.EnvVar{
-		{Name: "OS_APPLICATION_CREDENTIAL_ID", Help: "Id of an application credential: the best choice, for it can be limited to reading and ended by itself.", Sealable: true},
-		{Name: "OS_APPLICATION_CREDENTIAL_NAME", Help: "Its name instead of its id; needs the user as well.", Sealable: true},
-		{Name: "OS_APPLICATION_CREDENTIAL_SECRET", Help: "Its secret.", Secret: true},
-		{Name: "OS_USERNAME", Help: "A user, where there is no application credential.", Sealable: true},
-		{Name: "OS_USER_ID", Help: "The user's id instead of its name.", Sealable: true},
-		{Name: "OS_PASSWORD", Help: "The user's password.", Secret: true},
-		{Name: "OS_USER_DOMAIN_NAME", Help: "Domain of the user; Default unless said otherwise.", Sealable: true},
-		{Name: "OS_USER_DOMAIN_ID", Help: "The same by id.", Sealable: true},
-		{Name: "OS_PROJECT_NAME", Help: "Project to sign in to, unless the settings name one.", Sealable: true},
-		{Name: "OS_PROJECT_ID", Help: "The same by id.", Sealable: true},
-		{Name: "OS_PROJECT_DOMAIN_NAME", Help: "Domain of the project; that of the user unless said otherwise.", Sealable: true},
-		{Name: "OS_PROJECT_DOMAIN_ID", Help: "The same by id.", Sealable: true},
-		{Name: "OS_TOKEN", Help: "A token that somebody else has got; it cannot be renewed here.", Secret: true},
-		{Name: "OS_CLIENT_CONFIG_FILE", Help: "A clouds.yaml, for the setting cloud; a secure.yaml beside it is read as well."},
+		{Name: "OS_APPLICATION_CREDENTIAL_ID", Title: "Application credential, id", Help: "Id of an application credential: the best choice, for it can be limited to reading and ended by itself.", Sealable: true},
+		{Name: "OS_APPLICATION_CREDENTIAL_NAME", Title: "Application credential, name", Help: "Its name instead of its id; needs the user as well.", Sealable: true},
+		{Name: "OS_APPLICATION_CREDENTIAL_SECRET", Title: "Application credential, secret", Help: "Its secret.", Secret: true},
+		{Name: "OS_USERNAME", Title: "User name", Help: "A user, where there is no application credential.", Sealable: true},
+		{Name: "OS_USER_ID", Title: "User id", Help: "The user's id instead of its name.", Sealable: true},
+		{Name: "OS_PASSWORD", Title: "Password", Help: "The user's password.", Secret: true},
+		{Name: "OS_USER_DOMAIN_NAME", Title: "User's domain", Help: "Domain of the user; Default unless said otherwise.", Sealable: true},
+		{Name: "OS_USER_DOMAIN_ID", Title: "User's domain, id", Help: "The same by id.", Sealable: true},
+		{Name: "OS_PROJECT_NAME", Title: "Project", Help: "Project to sign in to, unless the settings name one.", Sealable: true},
+		{Name: "OS_PROJECT_ID", Title: "Project id", Help: "The same by id.", Sealable: true},
+		{Name: "OS_PROJECT_DOMAIN_NAME", Title: "Project's domain", Help: "Domain of the project; that of the user unless said otherwise.", Sealable: true},
+		{Name: "OS_PROJECT_DOMAIN_ID", Title: "Project's domain, id", Help: "The same by id.", Sealable: true},
+		{Name: "OS_TOKEN", Title: "Token", Help: "A token that somebody else has got; it cannot be renewed here.", Secret: true},
+		{Name: "OS_CLIENT_CONFIG_FILE", Title: "The file clouds.yaml", Help: "A clouds.yaml, for the setting cloud; a secure.yaml beside it is read as well."},
 	}
 }
 

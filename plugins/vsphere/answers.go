@@ -87,7 +87,7 @@ func trust(s Settings, sum []byte) (*tls.Config, error) {
 		if bytes.Equal(sum, by256[:]) || bytes.Equal(sum, by1[:]) {
 			return nil
 		}
-		return errThumbprint
+		return &httpclient.CertificateError{Err: errThumbprint, Shown: state.PeerCertificates[0]}
 	}
 	return c, nil
 }

@@ -78,6 +78,12 @@ func dial(ctx context.Context, s settings, login *url.Userinfo) (*client, error)
 		return nil, classify(err)
 	}
 	c.vim, c.sessions, c.instance = vim, signin.NewManager(vim), vim.ServiceContent.About.InstanceUuid
+	// Only now: that the server is not the one that was meant is to be told before anybody enters a password for it.
+	if password, _ := login.Password(); login.Username() == "" || password == "" {
+		sc.CloseIdleConnections()
+		return nil, provider.Denied(errors.New("the credential has no user name or password"),
+			fmt.Sprintf("give the credential %s and %s", envUsername, envPassword))
+	}
 	if err := c.sessions.Login(ctx, login); err != nil {
 		sc.CloseIdleConnections()
 		return nil, c.refused(err)

@@ -34,9 +34,12 @@ func classify(err error) error {
 	if e := classifyFault(err); e != nil {
 		return e
 	}
-	if errors.Is(err, errThumbprint) {
+	var other *httpclient.CertificateError
+	if errors.As(err, &other) {
+		shown := provider.CertificateOf(other.Shown)
+		shown.Setting = "/thumbprint"
 		return &provider.Error{
-			Status: resource.StatusFailed, Err: err,
+			Status: resource.StatusFailed, Err: err, Certificate: shown,
 			Advice: "compare the server's certificate with its administrator and put its SHA-256 thumbprint into the settings",
 		}
 	}
@@ -48,6 +51,9 @@ func classify(err error) error {
 	err = httpclient.Classify(err)
 	if errors.As(err, &known) {
 		known.Advice = strings.ReplaceAll(known.Advice, "fingerprint", "thumbprint") // as vSphere calls it
+		if known.Certificate != nil {
+			known.Certificate.Setting = "/thumbprint"
+		}
 		return err
 	}
 	return provider.Permanent(err)

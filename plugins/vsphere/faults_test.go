@@ -20,6 +20,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 	"go.uber.org/goleak"
 
+	"maestro.internal/sdk/host"
 	"maestro.internal/sdk/httpclient"
 	"maestro.internal/sdk/provider"
 	"maestro.internal/sdk/resource"
@@ -330,6 +331,35 @@ func TestCheckNamesWhatIsMissing(t *testing.T) {
 	}
 	if bad != 2 || r.Policy == "" {
 		t.Errorf("%+v", r)
+	}
+}
+
+// Before anybody has entered a password, the check shows the certificate that is to be trusted, and with its hash in the settings it is.
+func TestCheckOffersTheCertificate(t *testing.T) {
+	v := startVCenter(t, func(m *simulator.Model) { m.Datacenter, m.Machine = 1, 0 })
+	t.Setenv(envUsername, "")
+	t.Setenv(envPassword, "")
+	check := func(settings string) (provider.CheckReport, error) {
+		return host.Guard(serve.Local(New())).Check(t.Context(), provider.Connection{Settings: []byte(settings)}, []string{"server"})
+	}
+	for name, settings := range map[string]string{
+		"untrusted": `{"url":"` + v.url + `"}`,
+		"another":   `{"url":"` + v.url + `","thumbprint":"` + strings.Repeat("AB:", 31) + `AB"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := check(settings)
+			if err != nil || len(r.Items) != 1 || r.Items[0].OK || r.Items[0].Certificate == nil {
+				t.Fatalf("%+v, %v", r, err)
+			}
+			c := r.Items[0].Certificate
+			if c.Setting != "/thumbprint" || c.SHA256 != soap.ThumbprintSHA256(v.Certificate()) || c.Issuer != v.Certificate().Issuer.String() || !c.NotAfter.Equal(v.Certificate().NotAfter) {
+				t.Errorf("%+v", c)
+			}
+			_, err = check(`{"url":"` + v.url + `","thumbprint":"` + c.SHA256 + `"}`)
+			if provider.StatusOf(err) != resource.StatusDenied || !strings.Contains(err.Error(), "no user name or password") {
+				t.Errorf("with its hash in the settings: %v", err)
+			}
+		})
 	}
 }
 

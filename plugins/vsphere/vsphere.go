@@ -11,7 +11,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -74,8 +73,8 @@ func (*Provider) Describe() provider.Description {
 		Policy:   rolePolicy,
 		Settings: schema.SettingsOf(Settings{}),
 		CredentialEnv: []provider.EnvVar{
-			{Name: envUsername, Help: "A vCenter user with the role Read-only, for example maestro@vsphere.local.", Sealable: true},
-			{Name: envPassword, Help: "Its password.", Secret: true},
+			{Name: envUsername, Title: "User name", Help: "A vCenter user with the role Read-only, for example maestro@vsphere.local.", Sealable: true},
+			{Name: envPassword, Title: "Password", Help: "Its password.", Secret: true},
 		},
 		Limits:  []provider.Limit{{Name: apiLimit, MaxConcurrent: 4}},
 		Choices: []string{"/datacenters"},
@@ -97,12 +96,7 @@ func (*Provider) Connect(ctx context.Context, conn provider.Connection) (provide
 	if err != nil {
 		return nil, err
 	}
-	username, password := os.Getenv(envUsername), os.Getenv(envPassword)
-	if username == "" || password == "" {
-		return nil, provider.Denied(errors.New("the credential has no user name or password"),
-			fmt.Sprintf("give the credential %s and %s", envUsername, envPassword))
-	}
-	c, err := dial(ctx, s, url.UserPassword(username, password))
+	c, err := dial(ctx, s, url.UserPassword(os.Getenv(envUsername), os.Getenv(envPassword)))
 	if err != nil {
 		return nil, err
 	}

@@ -95,6 +95,7 @@ func (g *guard) Check(ctx context.Context, conn provider.Connection, kinds []str
 	}
 	for i := range r.Items {
 		r.Items[i].Message, r.Items[i].Advice = g.secret.clean(r.Items[i].Message), g.secret.clean(r.Items[i].Advice)
+		r.Items[i].Certificate = g.tidyCertificate(r.Items[i].Certificate)
 	}
 	return r, g.secret.err(err)
 }

@@ -29,7 +29,7 @@ func Classify(err error) error {
 		return err
 	}
 	if advice := certificateAdvice(err); advice != "" {
-		return &provider.Error{Status: resource.StatusFailed, Err: err, Advice: advice}
+		return &provider.Error{Status: resource.StatusFailed, Err: err, Advice: advice, Certificate: met(err)}
 	}
 	var name *net.DNSError
 	if errors.As(err, &name) && name.IsNotFound {
@@ -45,6 +45,29 @@ func Classify(err error) error {
 		return provider.Unreachable(err)
 	}
 	return err
+}
+
+// CertificateError says that a server's certificate is not the one that the settings trust.
+type CertificateError struct {
+	Err error
+	// Shown is what the server showed.
+	Shown *x509.Certificate
+}
+
+func (e *CertificateError) Error() string { return e.Err.Error() }
+func (e *CertificateError) Unwrap() error { return e.Err }
+
+// met is the certificate that an error is about; nil where it tells of none.
+func met(err error) *provider.Certificate {
+	var other *CertificateError
+	var unverified *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &other) && other.Shown != nil:
+		return provider.CertificateOf(other.Shown)
+	case errors.As(err, &unverified) && len(unverified.UnverifiedCertificates) > 0:
+		return provider.CertificateOf(unverified.UnverifiedCertificates[0])
+	}
+	return nil
 }
 
 func certificateAdvice(err error) string {

@@ -74,7 +74,7 @@ func TLS(o Options) (*tls.Config, error) {
 		c.InsecureSkipVerify = true // VerifyConnection does it
 		c.VerifyConnection = func(state tls.ConnectionState) error {
 			if sum := sha256.Sum256(state.PeerCertificates[0].Raw); !bytes.Equal(sum[:], want) {
-				return ErrFingerprint
+				return &CertificateError{Err: ErrFingerprint, Shown: state.PeerCertificates[0]}
 			}
 			return nil
 		}

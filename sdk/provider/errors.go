@@ -17,6 +17,9 @@ type Error struct {
 	Advice string
 	// RetryAfter is how long the provider asked to wait; 0 when it did not say.
 	RetryAfter time.Duration
+	// Certificate is the one that the server showed, where nobody trusts it and a setting could. Package httpclient fills it in but
+	// for its Setting, which only the plugin knows; without one it is told to nobody.
+	Certificate *Certificate
 	// Err is the cause, in the provider's own words.
 	Err error
 }

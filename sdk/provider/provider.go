@@ -203,7 +203,9 @@ type KindSupport struct {
 
 // EnvVar documents one environment variable.
 type EnvVar struct {
-	Name   string `json:"name"`
+	Name string `json:"name"`
+	// Title is what people call the value: "Password". Empty shows the name.
+	Title  string `json:"title,omitempty"`
 	Help   string `json:"help"`
 	Secret bool   `json:"secret,omitempty"`
 	// Sealable says that people may give it through the collector (docs/agent.md). Never of a path or of a permission on the
@@ -272,6 +274,8 @@ type CheckItem struct {
 	OK      bool   `json:"ok"`
 	Message string `json:"message,omitempty"`
 	Advice  string `json:"advice,omitempty"`
+	// Certificate is one that could be trusted by a setting, where that is what the check fails for.
+	Certificate *Certificate `json:"certificate,omitempty"`
 }
 
 // Plugin is a provider as its caller sees it: five calls on a running plugin, in this process

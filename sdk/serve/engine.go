@@ -70,6 +70,12 @@ func (e *engine) Check(ctx context.Context, conn provider.Connection, kinds []st
 		report, err = checker.Check(ctx, kinds)
 		return err
 	})
+	var failed *provider.Error
+	if errors.As(err, &failed) && failed.Certificate != nil && failed.Certificate.Setting != "" {
+		// Somebody can decide this, so it is an answer.
+		report.Items = append(report.Items, provider.CheckItem{Name: "certificate", Message: failed.Err.Error(), Advice: failed.Advice, Certificate: failed.Certificate})
+		return report, nil
+	}
 	return report, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -34,7 +35,7 @@ func FromDescription(d provider.Description) *pluginv1.DescribeResponse {
 			Policy: k.Policy, IntervalSeconds: k.IntervalSeconds})
 	}
 	for _, e := range d.CredentialEnv {
-		out.CredentialEnv = append(out.CredentialEnv, &pluginv1.EnvVar{Name: e.Name, Help: e.Help, Secret: e.Secret, Sealable: e.Sealable})
+		out.CredentialEnv = append(out.CredentialEnv, &pluginv1.EnvVar{Name: e.Name, Title: e.Title, Help: e.Help, Secret: e.Secret, Sealable: e.Sealable})
 	}
 	for _, l := range d.Limits {
 		out.Limits = append(out.Limits, &pluginv1.Limit{Name: l.Name, PerSecond: l.PerSecond, Burst: clamp(l.Burst),
@@ -60,7 +61,7 @@ func ToDescription(in *pluginv1.DescribeResponse) provider.Description {
 			Policy: k.GetPolicy(), IntervalSeconds: k.GetIntervalSeconds()})
 	}
 	for _, e := range in.GetCredentialEnv() {
-		d.CredentialEnv = append(d.CredentialEnv, provider.EnvVar{Name: e.GetName(), Help: e.GetHelp(), Secret: e.GetSecret(), Sealable: e.GetSealable()})
+		d.CredentialEnv = append(d.CredentialEnv, provider.EnvVar{Name: e.GetName(), Title: e.GetTitle(), Help: e.GetHelp(), Secret: e.GetSecret(), Sealable: e.GetSealable()})
 	}
 	for _, l := range in.GetLimits() {
 		d.Limits = append(d.Limits, provider.Limit{Name: l.GetName(), PerSecond: l.GetPerSecond(), Burst: int(l.GetBurst()),
@@ -88,7 +89,7 @@ func ToConnection(in *pluginv1.Connection) provider.Connection {
 func FromCheck(r provider.CheckReport) *pluginv1.CheckResponse {
 	out := &pluginv1.CheckResponse{Policy: r.Policy}
 	for _, i := range r.Items {
-		out.Items = append(out.Items, &pluginv1.CheckItem{Kind: i.Kind, Name: i.Name, Ok: i.OK, Message: i.Message, Advice: i.Advice})
+		out.Items = append(out.Items, &pluginv1.CheckItem{Kind: i.Kind, Name: i.Name, Ok: i.OK, Message: i.Message, Advice: i.Advice, Certificate: fromCertificate(i.Certificate)})
 	}
 	return out
 }
@@ -98,9 +99,24 @@ func ToCheck(in *pluginv1.CheckResponse) provider.CheckReport {
 	r := provider.CheckReport{Policy: in.GetPolicy()}
 	for _, i := range in.GetItems() {
 		r.Items = append(r.Items, provider.CheckItem{Kind: i.GetKind(), Name: i.GetName(), OK: i.GetOk(),
-			Message: i.GetMessage(), Advice: i.GetAdvice()})
+			Message: i.GetMessage(), Advice: i.GetAdvice(), Certificate: toCertificate(i.GetCertificate())})
 	}
 	return r
+}
+
+func fromCertificate(c *provider.Certificate) *pluginv1.Certificate {
+	if c == nil {
+		return nil
+	}
+	return &pluginv1.Certificate{Setting: c.Setting, Sha256: c.SHA256, Subject: c.Subject, Issuer: c.Issuer, NotBefore: c.NotBefore.Unix(), NotAfter: c.NotAfter.Unix()}
+}
+
+func toCertificate(c *pluginv1.Certificate) *provider.Certificate {
+	if c == nil {
+		return nil
+	}
+	return &provider.Certificate{Setting: c.GetSetting(), SHA256: c.GetSha256(), Subject: c.GetSubject(), Issuer: c.GetIssuer(),
+		NotBefore: time.Unix(c.GetNotBefore(), 0).UTC(), NotAfter: time.Unix(c.GetNotAfter(), 0).UTC()}
 }
 
 // FromChoices makes the answer to Choices.

@@ -45,8 +45,8 @@ for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 
       assert.equal((await mine()).length, 24)
       // One credential for all of them, encrypted here.
       await page.getByRole('button', { name: 'Enter one credential for 24 connections' }).click()
-      await page.getByLabel('VSPHERE_USERNAME').fill(demo.username)
-      await page.getByRole('textbox', { name: 'VSPHERE_PASSWORD' }).fill(demo.password)
+      await page.getByRole('textbox', { name: 'User name', exact: true }).fill(demo.username)
+      await page.getByRole('textbox', { name: 'Password', exact: true }).fill(demo.password)
       await page.getByRole('button', { name: 'Seal it for 24 connections' }).click()
       await page.getByRole('dialog').waitFor({ state: 'detached' })
       const ids = new Set((await mine()).map((c) => c.id))

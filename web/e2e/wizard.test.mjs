@@ -22,7 +22,7 @@ async function remove(name) {
 }
 
 /** Through the first three steps. */
-async function settings(page, name) {
+async function settings(page, name, thumbprint = demo.thumbprint) {
   await page.getByLabel('Or a new datacenter').fill(`${name} hall`)
   await page.getByRole('button', { name: 'Add it' }).click()
   await page.waitForFunction((want) => [...document.querySelectorAll('input')].some((i) => i.value === want), `${name} hall`)
@@ -32,9 +32,8 @@ async function settings(page, name) {
   await next(page)
   await at(page, 3, 'Settings')
   await page.getByLabel('Name', { exact: false }).first().fill(name)
-  const settings = demo
-  await page.getByLabel('vCenter', { exact: false }).or(page.getByLabel('URL', { exact: false })).first().fill(settings.url)
-  await page.getByLabel(/thumbprint/i).first().fill(settings.thumbprint)
+  await page.getByLabel('vCenter', { exact: false }).or(page.getByLabel('URL', { exact: false })).first().fill(demo.url)
+  await page.getByLabel(/thumbprint/i).first().fill(thumbprint)
 }
 
 for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 }]) {
@@ -62,8 +61,8 @@ for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 
       const saved = (await ask(facts, '/connections?page_size=1000')).items.find((c) => c.name === name)
       assert.ok(saved.paused, 'nothing is read before the last step')
       await page.getByRole('radio', { name: /^With what I enter here/ }).check()
-      await page.getByLabel('VSPHERE_USERNAME').fill(demo.username)
-      await page.getByRole('textbox', { name: 'VSPHERE_PASSWORD' }).fill('not the password')
+      await page.getByRole('textbox', { name: 'User name', exact: true }).fill(demo.username)
+      await page.getByRole('textbox', { name: 'Password', exact: true }).fill('not the password')
       await page.getByRole('button', { name: 'Seal it' }).click()
       await page.getByText('ready', { exact: true }).waitFor()
       await fit(page, 'credential')
@@ -74,8 +73,8 @@ for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 
       await fit(page, 'refused')
       await page.getByRole('button', { name: 'the credential', exact: true }).click()
       await at(page, 4, 'Credential')
-      await page.getByLabel('VSPHERE_USERNAME').fill(demo.username)
-      await page.getByRole('textbox', { name: 'VSPHERE_PASSWORD' }).fill(demo.password)
+      await page.getByRole('textbox', { name: 'User name', exact: true }).fill(demo.username)
+      await page.getByRole('textbox', { name: 'Password', exact: true }).fill(demo.password)
       await page.getByRole('button', { name: 'Seal it' }).click()
       await page.waitForFunction(() => document.querySelector('input[type="password"]')?.value === '')
       await next(page)
@@ -154,3 +153,43 @@ test('the wizard works by keyboard, opens no step too early, and what was made i
     await remove(name)
   }
 })
+
+for (const look of [{ viewport: { width: 1440, height: 900 }, colorScheme: 'light' }, { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }]) {
+  test(`a certificate that nobody trusts is offered before a password is asked for, at ${look.viewport.width} px`, async () => {
+    const name = unique('pin')
+    const { page, go, close } = await open(browser, facts, look)
+    try {
+      await go('/connections/setup')
+      await settings(page, name, '')
+      await next(page)
+      await at(page, 4, 'Credential')
+      const offer = page.getByTestId('certificate')
+      await offer.getByText(demo.thumbprint).waitFor()
+      await offer.getByText('Nobody whom the agent’s machine trusts').waitFor()
+      await offer.getByText('Issued by').waitFor()
+      await offer.getByText('Valid', { exact: true }).waitFor()
+      await fit(page, 'certificate')
+      const saved = async () => (await ask(facts, '/connections?page_size=1000')).items.find((c) => c.name === name)
+      assert.equal((await saved()).settings.thumbprint, undefined, 'nothing is trusted before somebody says so')
+      await offer.getByRole('button', { name: 'I have compared it: trust this one' }).click()
+      await offer.waitFor({ state: 'detached' })
+      assert.equal((await saved()).settings.thumbprint, demo.thumbprint)
+      // It shows another one than it did: both are there to compare, on the connection's own page too.
+      const c = await saved()
+      const other = Array(32).fill('AB').join(':')
+      await send(facts, 'PUT', `/connections/${c.id}`, { name, provider: c.provider, agent: c.agent.id, settings: { ...c.settings, thumbprint: other }, kinds: c.kinds, paused: true, rules: [] }, { 'If-Match': `"${c.version}"` })
+      await go(`/connections/${c.id}`)
+      await page.getByRole('button', { name: 'Check permissions' }).click()
+      await offer.getByText('another certificate than the one the settings trust').waitFor()
+      await offer.getByText(other).waitFor()
+      await fit(page, 'another certificate')
+      await offer.getByRole('button', { name: 'I have compared it: trust this one' }).click()
+      await page.getByText('the credential has no user name or password').waitFor()
+      await offer.waitFor({ state: 'detached' })
+      assert.equal((await saved()).settings.thumbprint, demo.thumbprint)
+      await close()
+    } finally {
+      await remove(name)
+    }
+  })
+}

@@ -139,8 +139,14 @@ func (s *Service) Check(ctx context.Context, c inventory.Caller, id string, kind
 	if o.doc.Agent == "" {
 		return rest.CheckResult{}, &inventory.ConflictError{ResourceID: id, Problem: "the connection has no agent that could check it"}
 	}
+	rows, err := s.sealedRows(ctx, o.tenant, []object[connectionDoc]{o})
+	if err != nil {
+		return rest.CheckResult{}, err
+	}
 	commandID, err := s.open(ctx, o.tenant, o.doc.Agent, func(x commandDoc) bool {
-		return x.Type == CommandCheck && x.Connection == o.id && x.Epoch == o.doc.Epoch
+		// What was asked before the credential was entered does not tell of it.
+		row := rows[o.id]
+		return x.Type == CommandCheck && x.Connection == o.id && x.Epoch == o.doc.Epoch && (row == nil || !x.CreatedAt.Before(row.SealedAt.Time))
 	})
 	if err != nil {
 		return rest.CheckResult{}, err

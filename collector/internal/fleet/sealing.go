@@ -195,7 +195,7 @@ func (c circle) sealView(o object[connectionDoc], row *sealedDoc, desc *provider
 		}
 		for _, v := range desc.CredentialEnv {
 			if v.MaySeal() {
-				out.Wanted = append(out.Wanted, rest.SealVariable{Name: v.Name, Help: v.Help, Secret: v.Secret})
+				out.Wanted = append(out.Wanted, rest.SealVariable{Name: v.Name, Title: v.Title, Help: v.Help, Secret: v.Secret})
 			}
 		}
 	}

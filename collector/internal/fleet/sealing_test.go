@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"maestro.internal/collector/internal/fleet"
 	"maestro.internal/collector/internal/inventory"
@@ -334,5 +335,32 @@ func TestTheRecoveryKey(t *testing.T) {
 	}
 	if err := w.Sweep(t.Context(), w.now); err != nil || w.state(c.ID).State != "ready" {
 		t.Errorf("after sweeping: %v", err)
+	}
+}
+
+// TestCheckAfterSealing: a check that was asked for before the credential was entered is not the answer to one after.
+func TestCheckAfterSealing(t *testing.T) {
+	w := newWorld(t)
+	v := w.vault("vault-1", "lab")
+	c := w.connect(v.Known, "toy")
+	ask := func() []fleet.Command {
+		t.Helper()
+		if res, err := w.Check(t.Context(), admin, c.ID, nil, time.Millisecond); err != nil || res.State != "pending" {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		return mustDue(t, w, v.Known)
+	}
+	if due := ask(); len(due) != 1 {
+		t.Fatalf("%d checks", len(due))
+	}
+	w.now = w.now.Add(time.Second)
+	if _, err := w.Seal(t.Context(), admin, c.ID, w.sealFor(c.ID, "first")); err != nil {
+		t.Fatal(err)
+	}
+	if due := ask(); len(due) != 1 {
+		t.Errorf("%d checks with the new credential", len(due))
+	}
+	if due := ask(); len(due) != 0 {
+		t.Errorf("%d more while that is under way", len(due))
 	}
 }

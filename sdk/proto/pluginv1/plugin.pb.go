@@ -484,7 +484,9 @@ type EnvVar struct {
 	Secret bool                   `protobuf:"varint,3,opt,name=secret,proto3" json:"secret,omitempty"`
 	// It may be given by people through the collector: it is neither a path nor a permission on the agent's machine, and
 	// cannot make the plugin read a file or run a command. Secret ones may always.
-	Sealable      bool `protobuf:"varint,4,opt,name=sealable,proto3" json:"sealable,omitempty"`
+	Sealable bool `protobuf:"varint,4,opt,name=sealable,proto3" json:"sealable,omitempty"`
+	// What people call the value: "Password". Empty shows the name.
+	Title         string `protobuf:"bytes,5,opt,name=title,proto3" json:"title,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -545,6 +547,13 @@ func (x *EnvVar) GetSealable() bool {
 		return x.Sealable
 	}
 	return false
+}
+
+func (x *EnvVar) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
 }
 
 type Limit struct {
@@ -947,12 +956,14 @@ func (x *CheckResponse) GetPolicy() string {
 }
 
 type CheckItem struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Ok            bool                   `protobuf:"varint,3,opt,name=ok,proto3" json:"ok,omitempty"`
-	Message       string                 `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
-	Advice        string                 `protobuf:"bytes,5,opt,name=advice,proto3" json:"advice,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Kind    string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Name    string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Ok      bool                   `protobuf:"varint,3,opt,name=ok,proto3" json:"ok,omitempty"`
+	Message string                 `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	Advice  string                 `protobuf:"bytes,5,opt,name=advice,proto3" json:"advice,omitempty"`
+	// A certificate that could be trusted by a setting, where that is what the check fails for.
+	Certificate   *Certificate `protobuf:"bytes,6,opt,name=certificate,proto3" json:"certificate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1022,6 +1033,101 @@ func (x *CheckItem) GetAdvice() string {
 	return ""
 }
 
+func (x *CheckItem) GetCertificate() *Certificate {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+// Certificate is one that a server showed and that nobody trusts yet.
+type Certificate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// JSON pointer of the setting that trusts a certificate by its SHA-256: "/thumbprint". Others than texts of the settings schema are dropped.
+	Setting string `protobuf:"bytes,1,opt,name=setting,proto3" json:"setting,omitempty"`
+	// 32 hexadecimal numbers in upper case, with colons.
+	Sha256  string `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
+	Issuer  string `protobuf:"bytes,4,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// Seconds since 1970.
+	NotBefore     int64 `protobuf:"varint,5,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"`
+	NotAfter      int64 `protobuf:"varint,6,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Certificate) Reset() {
+	*x = Certificate{}
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Certificate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Certificate) ProtoMessage() {}
+
+func (x *Certificate) ProtoReflect() protoreflect.Message {
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Certificate.ProtoReflect.Descriptor instead.
+func (*Certificate) Descriptor() ([]byte, []int) {
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Certificate) GetSetting() string {
+	if x != nil {
+		return x.Setting
+	}
+	return ""
+}
+
+func (x *Certificate) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *Certificate) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Certificate) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *Certificate) GetNotBefore() int64 {
+	if x != nil {
+		return x.NotBefore
+	}
+	return 0
+}
+
+func (x *Certificate) GetNotAfter() int64 {
+	if x != nil {
+		return x.NotAfter
+	}
+	return 0
+}
+
 type ChoicesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The settings so far, without the one that is asked for.
@@ -1034,7 +1140,7 @@ type ChoicesRequest struct {
 
 func (x *ChoicesRequest) Reset() {
 	*x = ChoicesRequest{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[13]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1046,7 +1152,7 @@ func (x *ChoicesRequest) String() string {
 func (*ChoicesRequest) ProtoMessage() {}
 
 func (x *ChoicesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[13]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1059,7 +1165,7 @@ func (x *ChoicesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChoicesRequest.ProtoReflect.Descriptor instead.
 func (*ChoicesRequest) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{13}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ChoicesRequest) GetConnection() *Connection {
@@ -1088,7 +1194,7 @@ type ChoicesResponse struct {
 
 func (x *ChoicesResponse) Reset() {
 	*x = ChoicesResponse{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[14]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1100,7 +1206,7 @@ func (x *ChoicesResponse) String() string {
 func (*ChoicesResponse) ProtoMessage() {}
 
 func (x *ChoicesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[14]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1113,7 +1219,7 @@ func (x *ChoicesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChoicesResponse.ProtoReflect.Descriptor instead.
 func (*ChoicesResponse) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{14}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ChoicesResponse) GetChoices() []*Choice {
@@ -1144,7 +1250,7 @@ type Choice struct {
 
 func (x *Choice) Reset() {
 	*x = Choice{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[15]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1156,7 +1262,7 @@ func (x *Choice) String() string {
 func (*Choice) ProtoMessage() {}
 
 func (x *Choice) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[15]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1169,7 +1275,7 @@ func (x *Choice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Choice.ProtoReflect.Descriptor instead.
 func (*Choice) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{15}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Choice) GetValue() string {
@@ -1203,7 +1309,7 @@ type PlanRequest struct {
 
 func (x *PlanRequest) Reset() {
 	*x = PlanRequest{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[16]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1215,7 +1321,7 @@ func (x *PlanRequest) String() string {
 func (*PlanRequest) ProtoMessage() {}
 
 func (x *PlanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[16]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1228,7 +1334,7 @@ func (x *PlanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanRequest.ProtoReflect.Descriptor instead.
 func (*PlanRequest) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{16}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PlanRequest) GetConnection() *Connection {
@@ -1258,7 +1364,7 @@ type PlanResponse struct {
 
 func (x *PlanResponse) Reset() {
 	*x = PlanResponse{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[17]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1270,7 +1376,7 @@ func (x *PlanResponse) String() string {
 func (*PlanResponse) ProtoMessage() {}
 
 func (x *PlanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[17]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1283,7 +1389,7 @@ func (x *PlanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanResponse.ProtoReflect.Descriptor instead.
 func (*PlanResponse) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{17}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PlanResponse) GetScopes() []*Scope {
@@ -1317,7 +1423,7 @@ type DiscoverRequest struct {
 
 func (x *DiscoverRequest) Reset() {
 	*x = DiscoverRequest{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[18]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1329,7 +1435,7 @@ func (x *DiscoverRequest) String() string {
 func (*DiscoverRequest) ProtoMessage() {}
 
 func (x *DiscoverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[18]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1342,7 +1448,7 @@ func (x *DiscoverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiscoverRequest.ProtoReflect.Descriptor instead.
 func (*DiscoverRequest) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{18}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DiscoverRequest) GetConnection() *Connection {
@@ -1375,7 +1481,7 @@ type DiscoverResponse struct {
 
 func (x *DiscoverResponse) Reset() {
 	*x = DiscoverResponse{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[19]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1387,7 +1493,7 @@ func (x *DiscoverResponse) String() string {
 func (*DiscoverResponse) ProtoMessage() {}
 
 func (x *DiscoverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[19]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1400,7 +1506,7 @@ func (x *DiscoverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiscoverResponse.ProtoReflect.Descriptor instead.
 func (*DiscoverResponse) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{19}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DiscoverResponse) GetScope() int32 {
@@ -1476,7 +1582,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[20]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1488,7 +1594,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[20]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1501,7 +1607,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{20}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Batch) GetResources() []*Resource {
@@ -1521,7 +1627,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[21]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1533,7 +1639,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[21]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1546,7 +1652,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{21}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Progress) GetListed() int32 {
@@ -1589,7 +1695,7 @@ type Resource struct {
 
 func (x *Resource) Reset() {
 	*x = Resource{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[22]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1601,7 +1707,7 @@ func (x *Resource) String() string {
 func (*Resource) ProtoMessage() {}
 
 func (x *Resource) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[22]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1614,7 +1720,7 @@ func (x *Resource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resource.ProtoReflect.Descriptor instead.
 func (*Resource) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{22}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Resource) GetKind() string {
@@ -1725,7 +1831,7 @@ type Tag struct {
 
 func (x *Tag) Reset() {
 	*x = Tag{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[23]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1737,7 +1843,7 @@ func (x *Tag) String() string {
 func (*Tag) ProtoMessage() {}
 
 func (x *Tag) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[23]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1750,7 +1856,7 @@ func (x *Tag) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tag.ProtoReflect.Descriptor instead.
 func (*Tag) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{23}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Tag) GetKey() string {
@@ -1777,7 +1883,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[24]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1789,7 +1895,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[24]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1802,7 +1908,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{24}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Identifier) GetType() string {
@@ -1832,7 +1938,7 @@ type Relation struct {
 
 func (x *Relation) Reset() {
 	*x = Relation{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[25]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1844,7 +1950,7 @@ func (x *Relation) String() string {
 func (*Relation) ProtoMessage() {}
 
 func (x *Relation) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[25]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1857,7 +1963,7 @@ func (x *Relation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Relation.ProtoReflect.Descriptor instead.
 func (*Relation) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{25}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Relation) GetVerb() string {
@@ -1906,7 +2012,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[26]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1918,7 +2024,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[26]
+	mi := &file_maestro_plugin_v1_plugin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1931,7 +2037,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{26}
+	return file_maestro_plugin_v1_plugin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Outcome) GetStatus() Status {
@@ -2045,12 +2151,13 @@ const file_maestro_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x10unstable_listing\x18\x05 \x01(\bR\x0funstableListing\x12 \n" +
 	"\vpermissions\x18\x06 \x03(\tR\vpermissions\x12\x16\n" +
 	"\x06policy\x18\a \x01(\tR\x06policy\x12)\n" +
-	"\x10interval_seconds\x18\b \x01(\x03R\x0fintervalSeconds\"d\n" +
+	"\x10interval_seconds\x18\b \x01(\x03R\x0fintervalSeconds\"z\n" +
 	"\x06EnvVar\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04help\x18\x02 \x01(\tR\x04help\x12\x16\n" +
 	"\x06secret\x18\x03 \x01(\bR\x06secret\x12\x1a\n" +
-	"\bsealable\x18\x04 \x01(\bR\bsealable\"\x89\x01\n" +
+	"\bsealable\x18\x04 \x01(\bR\bsealable\x12\x14\n" +
+	"\x05title\x18\x05 \x01(\tR\x05title\"\x89\x01\n" +
 	"\x05Limit\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
 	"\n" +
@@ -2080,13 +2187,22 @@ const file_maestro_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x05kinds\x18\x02 \x03(\tR\x05kinds\"[\n" +
 	"\rCheckResponse\x122\n" +
 	"\x05items\x18\x01 \x03(\v2\x1c.maestro.plugin.v1.CheckItemR\x05items\x12\x16\n" +
-	"\x06policy\x18\x02 \x01(\tR\x06policy\"u\n" +
+	"\x06policy\x18\x02 \x01(\tR\x06policy\"\xb7\x01\n" +
 	"\tCheckItem\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x0e\n" +
 	"\x02ok\x18\x03 \x01(\bR\x02ok\x12\x18\n" +
 	"\amessage\x18\x04 \x01(\tR\amessage\x12\x16\n" +
-	"\x06advice\x18\x05 \x01(\tR\x06advice\"i\n" +
+	"\x06advice\x18\x05 \x01(\tR\x06advice\x12@\n" +
+	"\vcertificate\x18\x06 \x01(\v2\x1e.maestro.plugin.v1.CertificateR\vcertificate\"\xad\x01\n" +
+	"\vCertificate\x12\x18\n" +
+	"\asetting\x18\x01 \x01(\tR\asetting\x12\x16\n" +
+	"\x06sha256\x18\x02 \x01(\tR\x06sha256\x12\x18\n" +
+	"\asubject\x18\x03 \x01(\tR\asubject\x12\x16\n" +
+	"\x06issuer\x18\x04 \x01(\tR\x06issuer\x12\x1d\n" +
+	"\n" +
+	"not_before\x18\x05 \x01(\x03R\tnotBefore\x12\x1b\n" +
+	"\tnot_after\x18\x06 \x01(\x03R\bnotAfter\"i\n" +
 	"\x0eChoicesRequest\x12=\n" +
 	"\n" +
 	"connection\x18\x01 \x01(\v2\x1d.maestro.plugin.v1.ConnectionR\n" +
@@ -2204,7 +2320,7 @@ func file_maestro_plugin_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_maestro_plugin_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_maestro_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_maestro_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_maestro_plugin_v1_plugin_proto_goTypes = []any{
 	(Status)(0),              // 0: maestro.plugin.v1.Status
 	(*DescribeRequest)(nil),  // 1: maestro.plugin.v1.DescribeRequest
@@ -2220,20 +2336,21 @@ var file_maestro_plugin_v1_plugin_proto_goTypes = []any{
 	(*CheckRequest)(nil),     // 11: maestro.plugin.v1.CheckRequest
 	(*CheckResponse)(nil),    // 12: maestro.plugin.v1.CheckResponse
 	(*CheckItem)(nil),        // 13: maestro.plugin.v1.CheckItem
-	(*ChoicesRequest)(nil),   // 14: maestro.plugin.v1.ChoicesRequest
-	(*ChoicesResponse)(nil),  // 15: maestro.plugin.v1.ChoicesResponse
-	(*Choice)(nil),           // 16: maestro.plugin.v1.Choice
-	(*PlanRequest)(nil),      // 17: maestro.plugin.v1.PlanRequest
-	(*PlanResponse)(nil),     // 18: maestro.plugin.v1.PlanResponse
-	(*DiscoverRequest)(nil),  // 19: maestro.plugin.v1.DiscoverRequest
-	(*DiscoverResponse)(nil), // 20: maestro.plugin.v1.DiscoverResponse
-	(*Batch)(nil),            // 21: maestro.plugin.v1.Batch
-	(*Progress)(nil),         // 22: maestro.plugin.v1.Progress
-	(*Resource)(nil),         // 23: maestro.plugin.v1.Resource
-	(*Tag)(nil),              // 24: maestro.plugin.v1.Tag
-	(*Identifier)(nil),       // 25: maestro.plugin.v1.Identifier
-	(*Relation)(nil),         // 26: maestro.plugin.v1.Relation
-	(*Outcome)(nil),          // 27: maestro.plugin.v1.Outcome
+	(*Certificate)(nil),      // 14: maestro.plugin.v1.Certificate
+	(*ChoicesRequest)(nil),   // 15: maestro.plugin.v1.ChoicesRequest
+	(*ChoicesResponse)(nil),  // 16: maestro.plugin.v1.ChoicesResponse
+	(*Choice)(nil),           // 17: maestro.plugin.v1.Choice
+	(*PlanRequest)(nil),      // 18: maestro.plugin.v1.PlanRequest
+	(*PlanResponse)(nil),     // 19: maestro.plugin.v1.PlanResponse
+	(*DiscoverRequest)(nil),  // 20: maestro.plugin.v1.DiscoverRequest
+	(*DiscoverResponse)(nil), // 21: maestro.plugin.v1.DiscoverResponse
+	(*Batch)(nil),            // 22: maestro.plugin.v1.Batch
+	(*Progress)(nil),         // 23: maestro.plugin.v1.Progress
+	(*Resource)(nil),         // 24: maestro.plugin.v1.Resource
+	(*Tag)(nil),              // 25: maestro.plugin.v1.Tag
+	(*Identifier)(nil),       // 26: maestro.plugin.v1.Identifier
+	(*Relation)(nil),         // 27: maestro.plugin.v1.Relation
+	(*Outcome)(nil),          // 28: maestro.plugin.v1.Outcome
 }
 var file_maestro_plugin_v1_plugin_proto_depIdxs = []int32{
 	4,  // 0: maestro.plugin.v1.DescribeResponse.kinds:type_name -> maestro.plugin.v1.KindSupport
@@ -2244,39 +2361,40 @@ var file_maestro_plugin_v1_plugin_proto_depIdxs = []int32{
 	9,  // 5: maestro.plugin.v1.Scope.partition:type_name -> maestro.plugin.v1.Label
 	7,  // 6: maestro.plugin.v1.CheckRequest.connection:type_name -> maestro.plugin.v1.Connection
 	13, // 7: maestro.plugin.v1.CheckResponse.items:type_name -> maestro.plugin.v1.CheckItem
-	7,  // 8: maestro.plugin.v1.ChoicesRequest.connection:type_name -> maestro.plugin.v1.Connection
-	16, // 9: maestro.plugin.v1.ChoicesResponse.choices:type_name -> maestro.plugin.v1.Choice
-	7,  // 10: maestro.plugin.v1.PlanRequest.connection:type_name -> maestro.plugin.v1.Connection
-	10, // 11: maestro.plugin.v1.PlanResponse.scopes:type_name -> maestro.plugin.v1.Scope
-	7,  // 12: maestro.plugin.v1.DiscoverRequest.connection:type_name -> maestro.plugin.v1.Connection
-	10, // 13: maestro.plugin.v1.DiscoverRequest.scopes:type_name -> maestro.plugin.v1.Scope
-	21, // 14: maestro.plugin.v1.DiscoverResponse.batch:type_name -> maestro.plugin.v1.Batch
-	22, // 15: maestro.plugin.v1.DiscoverResponse.progress:type_name -> maestro.plugin.v1.Progress
-	27, // 16: maestro.plugin.v1.DiscoverResponse.done:type_name -> maestro.plugin.v1.Outcome
-	23, // 17: maestro.plugin.v1.Batch.resources:type_name -> maestro.plugin.v1.Resource
-	24, // 18: maestro.plugin.v1.Resource.tags:type_name -> maestro.plugin.v1.Tag
-	25, // 19: maestro.plugin.v1.Resource.identifiers:type_name -> maestro.plugin.v1.Identifier
-	26, // 20: maestro.plugin.v1.Resource.relations:type_name -> maestro.plugin.v1.Relation
-	9,  // 21: maestro.plugin.v1.Resource.partition:type_name -> maestro.plugin.v1.Label
-	25, // 22: maestro.plugin.v1.Relation.selector:type_name -> maestro.plugin.v1.Identifier
-	0,  // 23: maestro.plugin.v1.Outcome.status:type_name -> maestro.plugin.v1.Status
-	1,  // 24: maestro.plugin.v1.Plugin.Describe:input_type -> maestro.plugin.v1.DescribeRequest
-	11, // 25: maestro.plugin.v1.Plugin.Check:input_type -> maestro.plugin.v1.CheckRequest
-	17, // 26: maestro.plugin.v1.Plugin.Plan:input_type -> maestro.plugin.v1.PlanRequest
-	17, // 27: maestro.plugin.v1.Plugin.PlanStream:input_type -> maestro.plugin.v1.PlanRequest
-	19, // 28: maestro.plugin.v1.Plugin.Discover:input_type -> maestro.plugin.v1.DiscoverRequest
-	14, // 29: maestro.plugin.v1.Plugin.Choices:input_type -> maestro.plugin.v1.ChoicesRequest
-	2,  // 30: maestro.plugin.v1.Plugin.Describe:output_type -> maestro.plugin.v1.DescribeResponse
-	12, // 31: maestro.plugin.v1.Plugin.Check:output_type -> maestro.plugin.v1.CheckResponse
-	18, // 32: maestro.plugin.v1.Plugin.Plan:output_type -> maestro.plugin.v1.PlanResponse
-	18, // 33: maestro.plugin.v1.Plugin.PlanStream:output_type -> maestro.plugin.v1.PlanResponse
-	20, // 34: maestro.plugin.v1.Plugin.Discover:output_type -> maestro.plugin.v1.DiscoverResponse
-	15, // 35: maestro.plugin.v1.Plugin.Choices:output_type -> maestro.plugin.v1.ChoicesResponse
-	30, // [30:36] is the sub-list for method output_type
-	24, // [24:30] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	14, // 8: maestro.plugin.v1.CheckItem.certificate:type_name -> maestro.plugin.v1.Certificate
+	7,  // 9: maestro.plugin.v1.ChoicesRequest.connection:type_name -> maestro.plugin.v1.Connection
+	17, // 10: maestro.plugin.v1.ChoicesResponse.choices:type_name -> maestro.plugin.v1.Choice
+	7,  // 11: maestro.plugin.v1.PlanRequest.connection:type_name -> maestro.plugin.v1.Connection
+	10, // 12: maestro.plugin.v1.PlanResponse.scopes:type_name -> maestro.plugin.v1.Scope
+	7,  // 13: maestro.plugin.v1.DiscoverRequest.connection:type_name -> maestro.plugin.v1.Connection
+	10, // 14: maestro.plugin.v1.DiscoverRequest.scopes:type_name -> maestro.plugin.v1.Scope
+	22, // 15: maestro.plugin.v1.DiscoverResponse.batch:type_name -> maestro.plugin.v1.Batch
+	23, // 16: maestro.plugin.v1.DiscoverResponse.progress:type_name -> maestro.plugin.v1.Progress
+	28, // 17: maestro.plugin.v1.DiscoverResponse.done:type_name -> maestro.plugin.v1.Outcome
+	24, // 18: maestro.plugin.v1.Batch.resources:type_name -> maestro.plugin.v1.Resource
+	25, // 19: maestro.plugin.v1.Resource.tags:type_name -> maestro.plugin.v1.Tag
+	26, // 20: maestro.plugin.v1.Resource.identifiers:type_name -> maestro.plugin.v1.Identifier
+	27, // 21: maestro.plugin.v1.Resource.relations:type_name -> maestro.plugin.v1.Relation
+	9,  // 22: maestro.plugin.v1.Resource.partition:type_name -> maestro.plugin.v1.Label
+	26, // 23: maestro.plugin.v1.Relation.selector:type_name -> maestro.plugin.v1.Identifier
+	0,  // 24: maestro.plugin.v1.Outcome.status:type_name -> maestro.plugin.v1.Status
+	1,  // 25: maestro.plugin.v1.Plugin.Describe:input_type -> maestro.plugin.v1.DescribeRequest
+	11, // 26: maestro.plugin.v1.Plugin.Check:input_type -> maestro.plugin.v1.CheckRequest
+	18, // 27: maestro.plugin.v1.Plugin.Plan:input_type -> maestro.plugin.v1.PlanRequest
+	18, // 28: maestro.plugin.v1.Plugin.PlanStream:input_type -> maestro.plugin.v1.PlanRequest
+	20, // 29: maestro.plugin.v1.Plugin.Discover:input_type -> maestro.plugin.v1.DiscoverRequest
+	15, // 30: maestro.plugin.v1.Plugin.Choices:input_type -> maestro.plugin.v1.ChoicesRequest
+	2,  // 31: maestro.plugin.v1.Plugin.Describe:output_type -> maestro.plugin.v1.DescribeResponse
+	12, // 32: maestro.plugin.v1.Plugin.Check:output_type -> maestro.plugin.v1.CheckResponse
+	19, // 33: maestro.plugin.v1.Plugin.Plan:output_type -> maestro.plugin.v1.PlanResponse
+	19, // 34: maestro.plugin.v1.Plugin.PlanStream:output_type -> maestro.plugin.v1.PlanResponse
+	21, // 35: maestro.plugin.v1.Plugin.Discover:output_type -> maestro.plugin.v1.DiscoverResponse
+	16, // 36: maestro.plugin.v1.Plugin.Choices:output_type -> maestro.plugin.v1.ChoicesResponse
+	31, // [31:37] is the sub-list for method output_type
+	25, // [25:31] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_maestro_plugin_v1_plugin_proto_init() }
@@ -2284,7 +2402,7 @@ func file_maestro_plugin_v1_plugin_proto_init() {
 	if File_maestro_plugin_v1_plugin_proto != nil {
 		return
 	}
-	file_maestro_plugin_v1_plugin_proto_msgTypes[19].OneofWrappers = []any{
+	file_maestro_plugin_v1_plugin_proto_msgTypes[20].OneofWrappers = []any{
 		(*DiscoverResponse_Batch)(nil),
 		(*DiscoverResponse_Progress)(nil),
 		(*DiscoverResponse_Done)(nil),
@@ -2295,7 +2413,7 @@ func file_maestro_plugin_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_maestro_plugin_v1_plugin_proto_rawDesc), len(file_maestro_plugin_v1_plugin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   27,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

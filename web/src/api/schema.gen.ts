@@ -3567,6 +3567,16 @@ export interface components {
             /** @description Tells sorts of one kind apart, such as physical and virtual servers; absent where none is said */
             type?: string;
         };
+        Certificate: {
+            issuer?: string;
+            /** Format: date-time */
+            not_after?: string;
+            /** Format: date-time */
+            not_before?: string;
+            setting: string;
+            sha256: string;
+            subject?: string;
+        };
         Change: {
             /** @enum {string} */
             action: "created" | "updated" | "gone" | "returned" | "unwatched" | "merged";
@@ -3595,6 +3605,7 @@ export interface components {
         };
         CheckItem: {
             advice?: string;
+            certificate?: components["schemas"]["Certificate"];
             kind?: string;
             message?: string;
             name: string;
@@ -4038,6 +4049,7 @@ export interface components {
             name: string;
             sealable?: boolean;
             secret?: boolean;
+            title?: string;
         };
         Everybody: {
             groups: string[];
@@ -6251,6 +6263,8 @@ export interface components {
             help?: string;
             name: string;
             secret?: boolean;
+            /** @description What people call the value, if its plugin says so */
+            title?: string;
         };
         Session: {
             /** @description What the caller may do in the whole tenant; grants may allow more on single objects */

@@ -48,6 +48,7 @@ export type ConnectionWrite = Omit<Schemas['ConnectionWrite'], 'kinds'> & { kind
 export type ConnectionFile = Schemas['ConnectionFile']
 export type KindSchedule = Schemas['KindSchedule']
 export type MappingRule = Schemas['MappingRule']
+export type CheckItem = Schemas['CheckItem']
 export type CheckResult = Schemas['CheckResult']
 export type ChoicesResult = Schemas['ChoicesResult']
 export type Choice = Schemas['Choice']

@@ -77,6 +77,7 @@ function One({ c }: { c: Document }) {
   const [dialog, setDialog] = useState<'delete' | 'resend' | 'move' | null>(null)
   const [error, setError] = useState<unknown>(null)
   const permissions = usePermissionCheck(c.id)
+  const plugins = useQuery({ ...q.plugins(), enabled: permissions.check !== null })
   usePageKey('e', mayEdit ? () => void navigate(`/connections/${c.id}/edit`) : null)
   const live = c.last_run ? moving(c.last_run) : false
 
@@ -101,6 +102,13 @@ function One({ c }: { c: Document }) {
     await api.put('/api/v1/connections/{id}', { path: { id: c.id }, body: { ...writeOf(c), paused: !c.paused }, ifMatch: c.version })
     say(c.paused ? t`${c.name} goes on` : t`${c.name} is paused`)
   })
+  const trust = async (settings: unknown) => {
+    const saved = await api.put('/api/v1/connections/{id}', { path: { id: c.id }, body: { ...writeOf(c), settings }, ifMatch: c.version })
+    client.setQueryData(q.connection(c.id).queryKey, saved)
+    void client.invalidateQueries({ queryKey: ['sealed', c.id] })
+    refresh()
+    void permissions.run()
+  }
   return (
     <Page
       title={c.name}
@@ -136,7 +144,7 @@ function One({ c }: { c: Document }) {
       }
     >
       {error ? <ProblemPanel error={error} compact /> : null}
-      {permissions.check ? <PermissionPanel check={permissions.check} onClose={permissions.close} kinds={kinds.data ?? []} /> : null}
+      {permissions.check ? <PermissionPanel check={permissions.check} onClose={permissions.close} kinds={kinds.data ?? []} trusting={{ plugin: plugins.data?.items.find((x) => x.provider === c.provider), settings: c.settings, onTrust: mayEdit ? trust : undefined }} /> : null}
       <div className={css.columns}>
         <Panel title={t`What it reads`} flush><Kinds c={c} kinds={kinds.data ?? []} /></Panel>
         <Settings c={c} />

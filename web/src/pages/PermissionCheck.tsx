@@ -5,11 +5,12 @@ import { Button } from '@mantine/core'
 import { useEffect, useRef, useState } from 'react'
 
 import { api } from '../api/client'
-import type { CheckResult, KindInfo } from '../api/types'
+import type { CheckResult, KindInfo, Plugin } from '../api/types'
 import { Mark } from '../parts/marks'
 import { Panel } from '../parts/Page'
 import { ProblemPanel } from '../parts/States'
 import { Foreign, Quote, Snippet } from '../parts/Text'
+import { CertificateOffer } from './CertificateOffer'
 import css from './Connection.module.css'
 
 export interface Check {
@@ -48,12 +49,19 @@ export function usePermissionCheck(id: string) {
   return { check, run, close }
 }
 
-export function PermissionPanel({ check, onClose, kinds }: { check: Check; onClose: () => void; kinds: KindInfo[] }) {
-  return <Panel title={t`Permission check`} actions={<Button onClick={onClose}><Trans>Close</Trans></Button>}><PermissionList check={check} kinds={kinds} /></Panel>
+/** What a certificate in the way is shown with: the settings that could trust it, and who writes them. */
+export interface Trusting {
+  plugin: Plugin | undefined
+  settings: unknown
+  onTrust?: ((settings: unknown) => Promise<unknown>) | undefined
+}
+
+export function PermissionPanel({ check, onClose, kinds, trusting }: { check: Check; onClose: () => void; kinds: KindInfo[]; trusting?: Trusting }) {
+  return <Panel title={t`Permission check`} actions={<Button onClick={onClose}><Trans>Close</Trans></Button>}><PermissionList check={check} kinds={kinds} trusting={trusting} /></Panel>
 }
 
 /** What is missing comes first; then what to paste at the provider. */
-export function PermissionList({ check, kinds }: { check: Check; kinds: KindInfo[] }) {
+export function PermissionList({ check, kinds, trusting }: { check: Check; kinds: KindInfo[]; trusting?: Trusting | undefined }) {
   const items = check.result?.report?.items ?? []
   const bad = items.filter((i) => !i.ok).length
   const verdict = check.busy ? t`The agent is asking the provider.` : check.result?.state === 'pending' ? t`The agent has not answered yet.` : items.length ? (bad ? t`${bad} of ${items.length} are missing.` : t`Everything it needs is there.`) : ''
@@ -69,7 +77,7 @@ export function PermissionList({ check, kinds }: { check: Check; kinds: KindInfo
             <div className="stack-s">
               <span><Foreign text={i.name} mono max={100} /> {i.kind ? <span className="muted"><Trans>for {(kinds.find((k) => k.name === i.kind)?.plural ?? i.kind).toLowerCase()}</Trans></span> : null}</span>
               {i.message ? <Foreign text={i.message} max={400} /> : null}
-              {!i.ok && i.advice ? <span><strong><Trans>What to do:</Trans></strong> <Foreign text={i.advice} max={400} /></span> : null}
+              {!i.ok && i.certificate && trusting ? <CertificateOffer certificate={i.certificate} {...trusting} /> : !i.ok && i.advice ? <span><strong><Trans>What to do:</Trans></strong> <Foreign text={i.advice} max={400} /></span> : null}
             </div>
           </li>
         ))}

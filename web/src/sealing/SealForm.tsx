@@ -73,8 +73,9 @@ export function SealForm({ of, onClose, onDone, atOnce = false }: { of: SealedCr
     <form className="stack" noValidate autoComplete="off" onSubmit={(e) => { e.preventDefault(); void submit() }}>
       <p><Trans>What you type is encrypted in this browser for the agents below. The collector keeps what it cannot read.</Trans></p>
       {wanted.map((v) => {
-        const common = { label: v.name, description: v.help ? named(v.help) : undefined, value: values[v.name] ?? '', spellCheck: false, autoComplete: v.secret ? 'new-password' : 'off', onChange: (e: { currentTarget: { value: string } }) => { const it = e.currentTarget.value; setValues((old) => ({ ...old, [v.name]: it })) } }
-        return v.secret ? <PasswordInput key={v.name} {...common} visibilityToggleButtonProps={{ 'aria-label': t`Show ${v.name}` }} /> : <TextInput key={v.name} {...common} />
+        const label = v.title ? named(v.title) : v.name
+        const common = { label, description: v.title ? <>{named(v.help ?? '')} <code>{v.name}</code></> : v.help ? named(v.help) : undefined, value: values[v.name] ?? '', spellCheck: false, autoComplete: v.secret ? 'new-password' : 'off', onChange: (e: { currentTarget: { value: string } }) => { const it = e.currentTarget.value; setValues((old) => ({ ...old, [v.name]: it })) } }
+        return v.secret ? <PasswordInput key={v.name} {...common} visibilityToggleButtonProps={{ 'aria-label': t`Show ${label}` }} /> : <TextInput key={v.name} {...common} />
       })}
       <dl className={css.terms}>
         <div><dt><Trans>Will be sent to</Trans></dt><dd>{of.length > 1 ? t`where each of the ${of.length} connections leads` : placesOf(first).length ? placesOf(first).map((p) => <Foreign key={p} text={p} max={160} />) : t`where the plugin signs in`}</dd></div>

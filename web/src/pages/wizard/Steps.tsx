@@ -19,6 +19,7 @@ import { When } from '../../parts/When'
 import { SealForm } from '../../sealing/SealForm'
 import { stateOf, wordOf } from '../../sealing/words'
 import { Choice, KindRows, Policy, usual } from '../ConnectionEdit'
+import { CertificateOffer, pinsCertificates } from '../CertificateOffer'
 import { PermissionList, usePermissionCheck } from '../PermissionCheck'
 import type { Step } from './draft'
 import type { StepProps } from './Wizard'
@@ -102,7 +103,20 @@ export function SettingsStep({ doc, change, plugin, existing, fields, tried }: S
 
 type Way = 'sealed' | 'named' | 'none'
 
-export function CredentialStep({ doc, change, agents, existing, fields }: StepProps & { existing: Connection }) {
+/** Before anything is entered for it: whether the server is the one that is meant. Silent unless its certificate is in the way. */
+function Met({ existing, doc, plugin, onTrust }: { existing: Connection; doc: ConnectionWrite; plugin: Plugin | undefined; onTrust: (settings: unknown) => Promise<unknown> }) {
+  const { check, run } = usePermissionCheck(existing.id)
+  const asked = useRef(false)
+  useEffect(() => {
+    if (asked.current) return
+    asked.current = true
+    void run()
+  }, [run])
+  const met = check?.result?.report?.items.find((i) => i.certificate)?.certificate
+  return met ? <CertificateOffer certificate={met} plugin={plugin} settings={doc.settings} onTrust={onTrust} /> : null
+}
+
+export function CredentialStep({ doc, change, agents, plugin, existing, fields, onTrust }: StepProps & { existing: Connection; onTrust: (settings: unknown) => Promise<unknown> }) {
   const sealed = useQuery(q.sealedOf(existing.id))
   const agent = agents.find((a) => a.id === doc.agent)
   const names = (agent?.credentials ?? []).filter((c) => !c.providers?.length || c.providers.includes(doc.provider)).map((c) => c.name)
@@ -129,6 +143,7 @@ export function CredentialStep({ doc, change, agents, existing, fields }: StepPr
           <Select label={t`Credential`} description={names.length ? t`A name from the agent’s own file.` : t`${agent?.name ?? t`The agent`} reports no credential for this provider. Add one to its credentials file (docs/agent.md), and it appears here.`} placeholder={t`Choose one`} data={doc.credential && !names.includes(doc.credential) ? [...names, doc.credential] : names} value={doc.credential || null} onChange={(v) => change({ credential: v ?? '' })} error={fields.get('/credential')} />
         </div>
       ) : null}
+      {agent?.status === 'online' && x.state === 'none' && pinsCertificates(plugin) ? <Met key={existing.version} existing={existing} doc={doc} plugin={plugin} onTrust={onTrust} /> : null}
       {way === 'sealed' ? (
         <div className={css.inset}>
           {x.state === 'none' ? null : <p className="row"><State state={stateOf(x.state)} word={wordOf(x.state)} /> <span className="muted"><Trans>sealed <When at={x.sealed_at} /> by <Foreign text={x.sealed_by ?? ''} max={60} />. Entering it again replaces it.</Trans></span></p>}
@@ -140,7 +155,8 @@ export function CredentialStep({ doc, change, agents, existing, fields }: StepPr
   )
 }
 
-export function CheckStep({ doc, change, agents, existing, onStep }: StepProps & { existing: Connection; onStep: (s: Step) => void }) {
+export function CheckStep({ doc, change, agents, plugin, existing, onStep, onTrust }: StepProps & { existing: Connection; onStep: (s: Step) => void; onTrust: (settings: unknown) => Promise<unknown> }) {
+  const sealed = useQuery(q.sealedOf(existing.id))
   const kinds = useQuery(q.kinds())
   const { check, run } = usePermissionCheck(existing.id)
   const agent = agents.find((a) => a.id === doc.agent)
@@ -158,7 +174,8 @@ export function CheckStep({ doc, change, agents, existing, onStep }: StepProps &
   return (
     <div className="stack">
       {agent && !online ? <Away agent={agent} /> : null}
-      {check ? <PermissionList check={check} kinds={kinds.data ?? []} /> : online ? <Loading what={t`the agent’s answer`} lines={3} /> : null}
+      {sealed.data?.state === 'reenter' ? <p role="status"><Trans>What was entered is encrypted for the settings as they were, this certificate among them. <button type="button" className="link" onClick={() => onStep('credential')}>Enter it again</button> for those of now.</Trans></p> : null}
+      {check ? <PermissionList check={check} kinds={kinds.data ?? []} trusting={{ plugin, settings: doc.settings, onTrust }} /> : online ? <Loading what={t`the agent’s answer`} lines={3} /> : null}
       {broken ? <p><Trans>Mostly it is one of two: <button type="button" className="link" onClick={() => onStep('settings')}>the settings</button> lead elsewhere, or <button type="button" className="link" onClick={() => onStep('credential')}>the credential</button> is another. Mend it and come back.</Trans></p> : null}
       {still.length ? (
         <p><Trans>Grant what is missing and check again, or <button type="button" className="link" onClick={() => change({ kinds: (doc.kinds ?? []).map((k) => (lacking.includes(k.kind) ? { ...k, enabled: false } : k)) })}>leave out the kinds that may not be read</button>. Otherwise their scopes end as denied, which is said everywhere and calls nothing gone.</Trans></p>

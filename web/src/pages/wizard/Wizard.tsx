@@ -96,8 +96,8 @@ function Walk({ storeKey, existing, plugins, agents }: { storeKey: string; exist
   }
   const wrong = step === 'provider' ? !doc.provider || !doc.agent : step === 'settings' ? wrongSettings(doc, plugin) : false
   /** Saves what differs from what the collector has, and answers the connection. */
-  const save = async (onVersion = version): Promise<Connection | null> => {
-    const body: ConnectionWrite = { ...doc, name: doc.name.trim() }
+  const save = async (onVersion = version, what = doc): Promise<Connection | null> => {
+    const body: ConnectionWrite = { ...what, name: what.name.trim() }
     try {
       const saved = existing
         ? JSON.stringify(body) === JSON.stringify(writeOf(existing)) ? existing : await api.put('/api/v1/connections/{id}', { path: { id }, body, ifMatch: onVersion })
@@ -127,6 +127,10 @@ function Walk({ storeKey, existing, plugins, agents }: { storeKey: string; exist
     setBusy(false)
     if (saved) to(after(step), saved.id)
   }
+  const trust = async (settings: unknown) => {
+    setError(null)
+    await save(version, { ...doc, settings })
+  }
   const fields = error instanceof Problem ? error.fields : new Map<string, string>()
   const props: StepProps = { doc, change, plugin, plugins, agents, existing, fields, tried }
   const back = before(step)
@@ -140,9 +144,9 @@ function Walk({ storeKey, existing, plugins, agents }: { storeKey: string; exist
           {step === 'provider' ? <ProviderStep {...props} /> : null}
           {step === 'settings' ? <SettingsStep {...props} /> : null}
           {step === 'kinds' ? <KindsStep {...props} /> : null}
-          {step === 'check' && existing ? <CheckStep key={existing.version} {...props} existing={existing} onStep={to} /> : null}
+          {step === 'check' && existing ? <CheckStep key={existing.version} {...props} existing={existing} onStep={to} onTrust={trust} /> : null}
           {step === 'run' && existing ? <RunStep c={existing} onStarted={() => forget(sessionStorage, storeKey)} /> : null}
-          {step === 'credential' && existing ? <CredentialStep {...props} existing={existing} /> : null}
+          {step === 'credential' && existing ? <CredentialStep {...props} existing={existing} onTrust={trust} /> : null}
         </Panel>
         {theirs ? (
           <Conflict what={t`this connection`} mine={doc} theirs={writeOf(theirs)} busy={busy} onMine={() => { setTheirs(null); void next(theirs.version) }} onTheirs={() => { change(writeOf(theirs)); setVersion(theirs.version); setTheirs(null); setError(null) }} />
