@@ -272,6 +272,14 @@ func (a *app) inTenant(c *client.Client, err error) (*client.Client, error) {
 	if err == nil {
 		c.Tenant = a.tenant
 		c.WaitFor(a.timeout)
+		bar := a.progress()
+		c.Looked = func(resources int) {
+			if resources == 0 {
+				bar.Done("")
+				return
+			}
+			bar.Set(fmt.Sprintf("Looked through %d resources as they were, and looking on.", resources), 0, 0)
+		}
 	}
 	return c, err
 }

@@ -217,7 +217,7 @@ func (c *Collector) domain(ctx context.Context, key authority.Key) error {
 	approvals := func() *approval.Service { return c.approvals }
 	c.inventory = inventory.New(inventory.Options{Gate: approval.MergeGate{Approvals: approvals}, Store: c.store, Reference: known, Audit: c.audit, Builtin: schema.Builtin(), Junk: c.cfg.Identity.Junk, SilentAfter: c.cfg.Identity.SilentAfter, AutoApprove: c.cfg.AutoApprove,
 		Clock: c.opt.Now, Log: c.part("inventory"), HoldItems: c.cfg.Removals.HoldItems, HoldPercent: c.cfg.Removals.HoldPercent,
-		UnreadAfter: c.cfg.Retention.UnreadAfter, Retention: c.cfg.Retention.Gone, HistoryKey: key.Derive("history"),
+		ChangesHeld: c.cfg.Past.ChangesHeld, PastWork: c.cfg.Past.Work, UnreadAfter: c.cfg.Retention.UnreadAfter, Retention: c.cfg.Retention.Gone, HistoryKey: key.Derive("history"),
 		Horizon: func(ctx context.Context, tenant string) (time.Time, error) {
 			return c.ledger.Horizon(ctx, tenant, inventory.StreamName)
 		},

@@ -242,6 +242,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"certificate_life":     func(c *collector.Config) { c.CertificateLife = time.Second },
 		"hold_percent":         func(c *collector.Config) { c.Removals.HoldPercent = 200 },
 		"unread_after":         func(c *collector.Config) { c.Retention.UnreadAfter = 0 },
+		"past":                 func(c *collector.Config) { c.Past.Work = 0 },
 		"silent_after":         func(c *collector.Config) { c.Identity.SilentAfter = -1 },
 		"identity.junk":        func(c *collector.Config) { c.Identity.Junk = []string{"0123"} },
 		"shutdown_after":       func(c *collector.Config) { c.ShutdownAfter = 0 },

@@ -50,6 +50,7 @@ type Config struct {
 	Identity      IdentityConfig      `yaml:"identity"`
 	Removals      RemovalsConfig      `yaml:"removals"`
 	Retention     RetentionConfig     `yaml:"retention"`
+	Past          PastConfig          `yaml:"past"`
 	AuditFeed     AuditFeedConfig     `yaml:"audit_feed"`
 	Notifications NotificationsConfig `yaml:"notifications"`
 
@@ -112,6 +113,12 @@ type RetentionConfig struct {
 	UnreadAfter time.Duration `yaml:"unread_after" help:"What was not completely read for so long becomes unwatched."`
 }
 
+// PastConfig says how much one question about a past moment costs at most.
+type PastConfig struct {
+	ChangesHeld int `yaml:"changes_held" help:"So many changes of resources are held to answer of a past moment; where more lie before and after it, what is stored is gone through."`
+	Work        int `yaml:"work" help:"So much is gone through for one answer about such a moment, which then says what was found so far; about half a million a second."`
+}
+
 // AuditFeedConfig says where audit entries are passed on to. What is empty is off.
 type AuditFeedConfig struct {
 	Syslog        string `yaml:"syslog" help:"Pass audit entries on to syslog (RFC 5424): udp://, tcp:// or tls://host:port."`
@@ -132,6 +139,7 @@ func DefaultConfig() Config {
 		DataDir: defaultDataDir(), Listen: "127.0.0.1:7070", AgentListen: "127.0.0.1:7071",
 		Store: StoreConfig{Engine: "sqlite", Database: "maestro"}, CertificateLife: 24 * time.Hour,
 		Removals: RemovalsConfig{HoldItems: 20, HoldPercent: 20}, Identity: IdentityConfig{SilentAfter: 7 * 24 * time.Hour}, Retention: RetentionConfig{UnreadAfter: 30 * 24 * time.Hour, Runs: 90 * 24 * time.Hour},
+		Past:          PastConfig{ChangesHeld: 200_000, Work: 3_000_000},
 		Notifications: NotificationsConfig{Lag: time.Minute, Keep: 90 * 24 * time.Hour},
 		SignIn:        defaultSignIn(),
 		Uploads:       UploadsConfig{Store: "database", S3: S3Config{Region: "us-east-1"}},
@@ -173,6 +181,8 @@ func (c *Config) Validate() error {
 		return errors.New("retention: want changes, audit, runs and approvals of 0, or at least 24h")
 	case c.Identity.SilentAfter < 0:
 		return errors.New("identity.silent_after: want 0 or more")
+	case c.Past.ChangesHeld < 1 || c.Past.Work < 1:
+		return errors.New("past: want changes_held and work of at least 1")
 	case c.ShutdownAfter <= 0:
 		return errors.New("shutdown_after: want more than 0")
 	case c.Log.Format != "text" && c.Log.Format != "json":

@@ -3,6 +3,8 @@ package rest
 // Facets are the values that resources of a kind have under a filter.
 type Facets struct {
 	Facets []Facet `json:"facets"`
+	// LookedThrough is set where not all was counted.
+	LookedThrough int `json:"looked_through,omitempty" doc:"Of a past moment around which much happened: the values were counted among so many resources, since one answer looks through no more; there are more of each"`
 }
 
 // Facet says which values a field has, the most frequent first.

@@ -9,8 +9,10 @@ type List[T any] struct {
 	Items         []T    `json:"items"`
 	NextPageToken string `json:"next_page_token,omitempty" doc:"Pass as page_token for the next page; absent at the end"`
 	TotalSize     int    `json:"total_size"`
-	// TotalSizeIsLowerBound is set when counting stopped at 10,000.
+	// TotalSizeIsLowerBound is set when counting stopped at 10,000, or at what one answer about a past moment goes through.
 	TotalSizeIsLowerBound bool `json:"total_size_is_lower_bound,omitempty"`
+	// LookedThrough is set where a page of a past moment is short.
+	LookedThrough int `json:"looked_through,omitempty" doc:"Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on"`
 }
 
 // Marks are places in a list from which it can be read on.

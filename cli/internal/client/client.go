@@ -26,6 +26,8 @@ type Client struct {
 	http  *http.Client
 	// Tenant that the answers have to be of; empty is the token's.
 	Tenant string
+	// Looked is told how far the collector looked through a past moment for a list that All reads, and 0 when All is done with one; nil tells nobody.
+	Looked func(resources int)
 }
 
 // Secret is a token that does not print itself.
@@ -266,17 +268,25 @@ func Get[T any](ctx context.Context, c *Client, path string, query url.Values) (
 	return out, err
 }
 
-// All reads a list to its end, or to max items (0: no end), page by page.
+// All reads a list to its end, or to max items (0: no end), page by page. Pages of a past moment may be short, or empty, before its end.
 func All[T any](ctx context.Context, c *Client, path string, query url.Values, max int) (rest.List[T], error) {
 	var all rest.List[T]
 	q := url.Values{}
 	for k, v := range query {
 		q[k] = v
 	}
+	looked := func(int) {}
+	if c.Looked != nil {
+		looked = c.Looked
+	}
+	defer func() { looked(0) }()
 	for {
 		page, err := Get[rest.List[T]](ctx, c, path, q)
 		if err != nil {
 			return all, err
+		}
+		if page.LookedThrough > 0 {
+			looked(page.LookedThrough)
 		}
 		all.Items = append(all.Items, page.Items...)
 		all.TotalSize, all.TotalSizeIsLowerBound = page.TotalSize, page.TotalSizeIsLowerBound

@@ -61,8 +61,8 @@ func (s *Server) listFacets(ctx context.Context, c access.Caller, in *facetsIn) 
 	if err != nil {
 		return nil, err
 	}
-	doc := rest.Facets{Facets: make([]rest.Facet, 0, len(found))}
-	for _, f := range found {
+	doc := rest.Facets{Facets: make([]rest.Facet, 0, len(found.Facets)), LookedThrough: found.Looked}
+	for _, f := range found.Facets {
 		facet := rest.Facet{Field: f.Field, More: f.More, Without: f.Without, Values: make([]rest.FacetValue, 0, len(f.Values))}
 		for _, v := range f.Values {
 			value := rest.FacetValue{Value: v.Value, Count: v.Count, Where: v.Where}

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
@@ -8,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
+	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/internal/rest"
 	"maestro.internal/sdk/resource"
 )
@@ -141,4 +146,122 @@ func TestListsWithoutPast(t *testing.T) {
 			t.Errorf("%s says %q", path, p.Detail)
 		}
 	}
+}
+
+// Of a moment around which more happened than one answer goes through, an answer says how far it looked and goes on: read to the end all are found.
+func TestAPastThatIsLookedThrough(t *testing.T) {
+	w := newWorld(t, func(o *inventory.Options) { o.ChangesHeld, o.PastWork = 1, 50 })
+	north := w.source("North")
+	servers := func(round int) (out []resource.Envelope) {
+		for i := range 60 {
+			name := fmt.Sprintf("shop %02d", i)
+			if i%20 == 7 {
+				name = fmt.Sprintf("payments %02d", i)
+			}
+			out = append(out, envelope(fmt.Sprintf("s%02d", i), fmt.Sprintf("%s r%d", name, round), fmt.Sprintf(`{"cpu_count":%d}`, (i*7+round)%60+1)))
+		}
+		return out
+	}
+	var then time.Time
+	for round := range 4 {
+		north.sync("server", servers(round)...)
+		if round == 1 {
+			then = time.Now().UTC()
+			time.Sleep(2 * time.Millisecond) // changes are told apart by microseconds
+		}
+	}
+	ask := func(path string, query url.Values) (names []string, short int, total int) {
+		t.Helper()
+		query.Set("as_of", then.Format(time.RFC3339Nano))
+		for pages := 0; ; pages++ {
+			list := documentOf[rest.List[rest.ResourceHead]](w.ask(w.reader, "GET", "/api/v1"+path+"?"+query.Encode(), nil).is(200))
+			for _, r := range list.Items {
+				names = append(names, r.Name)
+			}
+			if list.LookedThrough > 0 {
+				short++
+				if list.NextPageToken == "" || !list.TotalSizeIsLowerBound || list.LookedThrough > 60 {
+					t.Fatalf("%s %v: a page that is short: %+v", path, query, list)
+				}
+			}
+			if list.NextPageToken == "" || pages > 200 {
+				return names, short, list.TotalSize
+			}
+			query.Set("page_token", list.NextPageToken)
+		}
+	}
+	want := "payments 07 r1, payments 27 r1, payments 47 r1"
+	for _, q := range []struct {
+		path  string
+		query url.Values
+	}{
+		{"/resources", url.Values{"q": {"payments"}, "order_by": {"name"}}},
+		{"/resources/server", url.Values{"filter": {"payments"}, "order_by": {"name"}, "page_size": {"2"}}},
+		{"/resources/server", url.Values{"filter": {"payments"}, "order_by": {"name, cpu_count"}, "count": {"exact"}}},
+	} {
+		names, short, total := ask(q.path, q.query)
+		if got := strings.Join(names, ", "); got != want || short == 0 || total != 3 {
+			t.Errorf("%s %v: %s, %d short pages, %d in all", q.path, q.query, got, short, total)
+		}
+	}
+	names, short, total := ask("/resources/server", url.Values{"order_by": {"cpu_count desc"}, "page_size": {"50"}})
+	if len(names) != 60 || total != 60 || short == 0 || names[0] != "shop 34 r1" || names[59] != "shop 17 r1" {
+		t.Errorf("by processors: %v, %d short pages, %d in all", names, short, total)
+	}
+	facets := documentOf[rest.Facets](w.ask(w.reader, "GET", "/api/v1/resources/server/facets?fields=state&as_of="+then.Format(time.RFC3339Nano), nil).is(200))
+	if n := facets.LookedThrough; n == 0 || n >= 60 || facets.Facets[0].Values[0].Count != n {
+		t.Errorf("the values are %+v", facets)
+	}
+	// A position that somebody made up shows nothing that its list has not.
+	query := url.Values{"filter": {"payments"}, "order_by": {"name, cpu_count"}, "as_of": {then.Format(time.RFC3339Nano)}}
+	first := documentOf[rest.List[rest.Resource]](w.ask(w.reader, "GET", "/api/v1/resources/server?"+query.Encode(), nil).is(200))
+	forged := forgedPosition(t, first.NextPageToken, func(position map[string]any) {
+		var best []byte
+		for _, r := range documentOf[rest.List[rest.Resource]](w.ask(w.reader, "GET", "/api/v1/resources/server?page_size=10", nil).is(200)).Items {
+			for version := range byte(5) {
+				id := uuid.MustParse(r.ID)
+				best = append(append(best, id[:]...), version)
+			}
+		}
+		position["b"], position["s"] = best, 50
+	})
+	query.Set("page_token", forged)
+	w.ask(w.reader, "GET", "/api/v1/resources/server?"+query.Encode(), nil).is(200)
+	names, _, _ = ask("/resources/server", query)
+	if slices.ContainsFunc(names, func(name string) bool { return !strings.Contains(want, name) }) {
+		t.Errorf("a position that was made up shows %v", names)
+	}
+	for _, broken := range []func(map[string]any){func(p map[string]any) { p["n"] = -1 }, func(p map[string]any) { p["s"] = 0 }, func(p map[string]any) { p["g"] = "x" }, func(p map[string]any) { p["b"] = []int{1} }, func(p map[string]any) { p["b"] = []byte("short") }, func(p map[string]any) { p["s"] = 1000 }} {
+		query.Set("page_token", forgedPosition(t, first.NextPageToken, broken))
+		w.ask(w.reader, "GET", "/api/v1/resources/server?"+query.Encode(), nil).problem(400)
+	}
+}
+
+// forgedPosition changes the position in a token of a list that is gone through.
+func forgedPosition(t *testing.T, token string, change func(map[string]any)) string {
+	t.Helper()
+	unpack := func(text string, into any) {
+		t.Helper()
+		b, err := base64.RawURLEncoding.DecodeString(text)
+		if err == nil {
+			err = json.Unmarshal(b, into)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+	}
+	pack := func(v any) string {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return base64.RawURLEncoding.EncodeToString(b)
+	}
+	var outer pageToken
+	unpack(token, &outer)
+	position := map[string]any{}
+	unpack(strings.TrimPrefix(outer.After, "~"), &position)
+	change(position)
+	outer.After = "~" + pack(position)
+	return pack(outer)
 }

@@ -125,7 +125,16 @@ func (s *Server) listResources(ctx context.Context, c access.Caller, in *resourc
 		}
 		items = append(items, r)
 	}
-	return listOf(items, question, found.Next, found.Total, found.More)
+	list, err := listOf(items, question, found.Next, found.Total, found.More)
+	return lookedThrough(list, found.Looked), err
+}
+
+// lookedThrough says of a page how far it went, where that is why it ends.
+func lookedThrough[T any](page *out[rest.List[T]], looked int) *out[rest.List[T]] {
+	if page != nil {
+		page.Body.LookedThrough = looked
+	}
+	return page
 }
 
 // momentText is part of what a question is: empty means the moment of asking.
@@ -159,7 +168,7 @@ func (s *Server) searchResources(ctx context.Context, c access.Caller, in *searc
 		return nil, err
 	}
 	found, err := s.opt.Inventory.Heads(ctx, domainCaller(c), byID(q, in))
-	if err == nil && looksLikeID(in.Q) && len(found.Items) == 0 {
+	if err == nil && looksLikeID(in.Q) && len(found.Items) == 0 && found.Next == "" {
 		found, err = s.opt.Inventory.Heads(ctx, domainCaller(c), q) // a word that only looks like the beginning of an id
 	}
 	if err != nil {
@@ -173,7 +182,8 @@ func (s *Server) searchResources(ctx context.Context, c access.Caller, in *searc
 	for i := range found.Items {
 		items = append(items, headDocument(&found.Items[i], names))
 	}
-	return listOf(items, question, found.Next, found.Total, found.More || more)
+	list, err := listOf(items, question, found.Next, found.Total, found.More || more)
+	return lookedThrough(list, found.Looked), err
 }
 
 // heldBy asks for who has the address, lies in the range, or has the MAC that somebody typed, and says whether there are more; it

@@ -60,7 +60,7 @@ type world struct {
 	admin, reader, stranger string
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, set ...func(*inventory.Options)) *world {
 	t.Helper()
 	w := &world{t: t, log: &lockedBuffer{}}
 	tables := slices.Concat(access.Tables(), audit.Tables(), inventory.Tables(), fleet.Tables(), ledger.Tables(), transfer.Tables(), view.Tables(), notify.Tables(), picture.Tables(), blob.Tables(), approval.Tables())
@@ -72,10 +72,14 @@ func newWorld(t *testing.T) *world {
 	w.access = access.New(access.Options{Store: st, Audit: w.audit, Log: log, Hashing: access.Argon2{MemoryKiB: 64, Passes: 1, Threads: 1},
 		SecretKey: bytes.Repeat([]byte{5}, 32), Mail: w, PublicURL: "https://maestro.example"})
 	approvals := func() *approval.Service { return w.approvals }
-	w.inventory = inventory.New(inventory.Options{Gate: approval.MergeGate{Approvals: approvals}, Store: st, Audit: w.audit, Builtin: schema.Builtin(), Clock: time.Now, Log: log,
+	held := inventory.Options{Gate: approval.MergeGate{Approvals: approvals}, Store: st, Audit: w.audit, Builtin: schema.Builtin(), Clock: time.Now, Log: log,
 		Accounts: func(ctx context.Context, tenant string) ([]inventory.Account, error) {
 			return w.fleet.Accounts(ctx, tenant)
-		}})
+		}}
+	for _, to := range set {
+		to(&held)
+	}
+	w.inventory = inventory.New(held)
 	w.fleet = fleet.New(fleet.Options{HoldEnrolment: approval.HoldsEnrolment(approvals), Store: st, Inventory: w.inventory, Audit: w.audit, Fingerprint: [32]byte{1},
 		AgentAddress: func() string { return "collector.example:7071" }, Log: log})
 	w.ledger, err = ledger.New(ledger.Options{Store: st, Seed: bytes.Repeat([]byte{1}, 32), Streams: []ledger.Stream{w.inventory.Stream(), w.audit.Stream()},

@@ -181,7 +181,7 @@ func TestTwoWaysIntoThePast(t *testing.T) {
 							if recent != (p.changed != nil) {
 								t.Fatal("gave up")
 							}
-							found, err = s.pageThen(ctx, everyone, p, q, w)
+							found, err = s.pageThen(ctx, everyone, p, q, w, pastPosition{})
 							return err
 						})
 						return found, err

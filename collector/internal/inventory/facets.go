@@ -51,9 +51,16 @@ func DefaultFacets(k *schema.Kind) []string {
 	return out
 }
 
+// FacetList is what Facets answers.
+type FacetList struct {
+	Facets []Facet
+	// Looked is not zero where only so many resources of a past moment were gone through: there are more than was counted.
+	Looked int
+}
+
 // Facets counts values under a filter, as far as the caller may see resources; at most limit values of each field. Order and
 // position of the question are not looked at.
-func (s *Service) Facets(ctx context.Context, c Caller, q ListQuery, fields []string, limit int) ([]Facet, error) {
+func (s *Service) Facets(ctx context.Context, c Caller, q ListQuery, fields []string, limit int) (*FacetList, error) {
 	k, err := s.kind(ctx, c.Tenant, q.Kind)
 	if err != nil {
 		return nil, err
@@ -75,22 +82,24 @@ func (s *Service) Facets(ctx context.Context, c Caller, q ListQuery, fields []st
 			state = i
 		}
 	}
-	groups, err := s.facetGroups(ctx, c, q, k.Kind, counted, state, limit+2)
+	out := &FacetList{Facets: make([]Facet, len(fields))}
+	var groups [][]store.Group
+	if q.AsOf.IsZero() {
+		groups, err = s.facetGroups(ctx, c, q, counted, state, limit+2)
+	} else {
+		groups, out.Looked, err = s.facetGroupsThen(ctx, c, q, k.Kind, counted, state, limit+2)
+	}
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Facet, len(fields))
 	for i, name := range fields {
-		out[i] = facetOf(name, groups[i], limit)
+		out.Facets[i] = facetOf(name, groups[i], limit)
 	}
 	return out, nil
 }
 
 // facetGroups counts each field's values, of the state's also those that lists hide: it is offered to find them.
-func (s *Service) facetGroups(ctx context.Context, c Caller, q ListQuery, k *schema.Kind, counted []filter.Field, state, limit int) ([][]store.Group, error) {
-	if !q.AsOf.IsZero() {
-		return s.facetGroupsThen(ctx, c, q, k, counted, state, limit)
-	}
+func (s *Service) facetGroups(ctx context.Context, c Caller, q ListQuery, counted []filter.Field, state, limit int) ([][]store.Group, error) {
 	var err error
 	if q.Where, err = s.resolveHops(ctx, c, q.Kind, q.Where, time.Time{}); err != nil {
 		return nil, err
@@ -118,36 +127,44 @@ func (s *Service) facetGroups(ctx context.Context, c Caller, q ListQuery, k *sch
 	return groups, nil
 }
 
-func (s *Service) facetGroupsThen(ctx context.Context, c Caller, q ListQuery, k *schema.Kind, counted []filter.Field, state, limit int) ([][]store.Group, error) {
+// facetGroupsThen is facetGroups of a moment; looked is not zero where the work for it was used up after so many resources.
+func (s *Service) facetGroupsThen(ctx context.Context, c Caller, q ListQuery, k *schema.Kind, counted []filter.Field, state, limit int) (groups [][]store.Group, looked int, err error) {
 	where, err := s.conditionThen(ctx, c, &q)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	bys := make([][]filter.Field, len(counted))
 	for i, f := range counted {
 		bys[i] = []filter.Field{f}
 	}
-	var groups [][]store.Group
+	hidden := q
+	hidden.StateNamed = true
+	inAnyState, err := s.conditionThen(ctx, c, &hidden)
+	if err != nil {
+		return nil, 0, err
+	}
 	err = s.differing(ctx, c.Tenant, k, q.AsOf, !q.StateNamed, func(p *pastSet) error {
-		var err error
-		if groups, err = s.countThen(ctx, c, p, where, bys, limit); err != nil || state < 0 || q.StateNamed {
+		looked = 0
+		part := func(where filter.And, bys [][]filter.Field) (found [][]store.Group, err error) {
+			p.work, p.cut = s.pastWork(2), false
+			if found, err = s.countThen(ctx, c, p, where, bys, limit); p.cut {
+				looked = max(looked, p.work.looked)
+			}
+			return found, err
+		}
+		if groups, err = part(where, bys); err != nil || state < 0 || q.StateNamed {
 			return err
 		}
-		hidden := q
-		hidden.StateNamed = true
-		if where, err := s.conditionThen(ctx, c, &hidden); err != nil {
-			return err
-		} else if all, err := s.countThen(ctx, c, p, where, bys[state:state+1], limit); err != nil {
-			return err
-		} else {
+		all, err := part(inAnyState, bys[state:state+1])
+		if err == nil {
 			groups[state] = all[0]
 		}
-		return nil
+		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("count values: %w", err)
+		return nil, 0, fmt.Errorf("count values: %w", err)
 	}
-	return groups, nil
+	return groups, looked, nil
 }
 
 // facetIndex has all default facets of a kind together, so that they are counted without reading a resource.

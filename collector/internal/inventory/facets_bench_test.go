@@ -59,7 +59,7 @@ func BenchmarkQueryFacets(b *testing.B) {
 			for b.Loop() {
 				begun := time.Now()
 				got, err := s.Facets(b.Context(), ask.who, q, DefaultFacets(k.Kind), 12)
-				if err != nil || len(got) < 8 || len(got[0].Values) == 0 {
+				if err != nil || len(got.Facets) < 8 || len(got.Facets[0].Values) == 0 {
 					b.Fatalf("%+v %v", got, err)
 				}
 				took += time.Since(begun)

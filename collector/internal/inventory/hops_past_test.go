@@ -100,8 +100,8 @@ func filterAcrossRelationsOfThePast(t *testing.T, st store.Store) {
 		t.Fatal(err)
 	}
 	for i, want := range []string{"[{db 1 name = db} {web 1 name = web}]", "[{active 2 state = active}]"} {
-		if got := fmt.Sprint(facets[i].Values); got != want {
-			t.Errorf("facet %s: %s, want %s", facets[i].Field, got, want)
+		if got := fmt.Sprint(facets.Facets[i].Values); got != want {
+			t.Errorf("facet %s: %s, want %s", facets.Facets[i].Field, got, want)
 		}
 	}
 }

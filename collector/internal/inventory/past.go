@@ -24,7 +24,7 @@ func (s *Service) listPast(ctx context.Context, c Caller, q ListQuery) (*Resourc
 	}
 	var out *ResourceList
 	err = s.listThen(ctx, c, q, k.Kind, func(found pastFound) error {
-		out = &ResourceList{Next: found.next, Total: found.total, More: found.more}
+		out = &ResourceList{Next: found.next, Total: found.total, More: found.more, Looked: found.looked}
 		for _, r := range found.rows {
 			doc, err := decodeRow[resourceDoc](r)
 			if err != nil {
@@ -42,7 +42,7 @@ func (s *Service) listPast(ctx context.Context, c Caller, q ListQuery) (*Resourc
 func (s *Service) headsPast(ctx context.Context, c Caller, q ListQuery) (*HeadList, error) {
 	var out *HeadList
 	err := s.listThen(ctx, c, q, nil, func(found pastFound) error {
-		out = &HeadList{Next: found.next, Total: found.total, More: found.more}
+		out = &HeadList{Next: found.next, Total: found.total, More: found.more, Looked: found.looked}
 		for _, r := range found.rows {
 			doc, err := decodeRow[headDoc](r)
 			if err != nil {
@@ -61,6 +61,8 @@ type pastFound struct {
 	next  string
 	total int
 	more  bool
+	// looked is not zero where the page ends because the work for it was used up.
+	looked int
 }
 
 // listThen answers a question about a moment from a kind's table or, without a kind, from the heads'.
@@ -69,10 +71,14 @@ func (s *Service) listThen(ctx context.Context, c Caller, q ListQuery, kind *sch
 	if err != nil {
 		return err
 	}
-	q.Limit = cmp.Or(max(q.Limit, 0), store.DefaultLimit)
+	from, err := pastPositionOf(q.After)
+	if err != nil {
+		return err
+	}
+	q.After, q.Limit = from.After, cmp.Or(max(q.Limit, 0), store.DefaultLimit)
 	// What was pruned by a collector that did not write it down is found by going through everything only.
 	return s.differing(ctx, c.Tenant, kind, q.AsOf, !q.StateNamed, func(p *pastSet) error {
-		found, err := s.pageThen(ctx, c, p, q, where)
+		found, err := s.pageThen(ctx, c, p, q, where, from)
 		if err != nil {
 			return err
 		}
@@ -96,11 +102,15 @@ func (s *Service) conditionThen(ctx context.Context, c Caller, q *ListQuery) (fi
 	return where, nil
 }
 
-func (s *Service) pageThen(ctx context.Context, c Caller, p *pastSet, q ListQuery, where filter.And) (pastFound, error) {
+func (s *Service) pageThen(ctx context.Context, c Caller, p *pastSet, q ListQuery, where filter.And, from pastPosition) (pastFound, error) {
 	if p.walked() {
-		if found, ok, err := s.pageWalked(ctx, c, p, q, where); ok || err != nil {
-			return found, err
+		p.work = s.pastWork(1)
+		if from.Gone == "" {
+			if found, ok, err := s.pageWalked(ctx, c, p, q, where, from); ok || err != nil {
+				return found, err
+			}
 		}
+		return s.pageSwept(ctx, c, p, q, where, from)
 	}
 	past, err := newPastPage(q)
 	if err != nil {

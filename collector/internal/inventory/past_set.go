@@ -24,6 +24,9 @@ type pastSet struct {
 	// then is all that there was, where nothing is taken from today and that is little; else it is nil and everything is gone through.
 	then map[string]span
 	at   time.Time
+	// work bounds what is gone through of all; nil goes through all. cut says that it was not all.
+	work *pastWork
+	cut  bool
 }
 
 // moments of collectors' clocks may differ by this much.
@@ -138,16 +141,21 @@ func (s *Service) revisions(ctx context.Context, tenant string, p *pastSet, cond
 	return nil
 }
 
-// everyRevision goes through all changes until the moment, one resource's after the other's: it takes as long as there are changes, and a few
-// rows of memory.
+// everyRevision goes through all changes until the moment, one resource's after the other's: it takes as long as there are changes, or as the
+// work that it may do, and a few rows of memory.
 func (s *Service) everyRevision(ctx context.Context, tenant string, p *pastSet, cond *pastCondition, fn func(rows []pastRow, met bool) error) error {
 	for w := s.walkAll(tenant, p, cond, false); ; {
 		rows, err := w.next(ctx)
 		if err != nil || len(rows) == 0 {
 			return err
 		}
+		p.work.look(len(rows))
 		if err := fn(rows, w.meets); err != nil {
 			return err
+		}
+		if p.work.used() && !w.over {
+			p.cut = true
+			return nil
 		}
 	}
 }
@@ -213,11 +221,11 @@ func newPastCondition(where filter.And) *pastCondition {
 // where needed says so, or the condition asks, they are those of rows.
 func (s *Service) eachChanged(ctx context.Context, c Caller, p *pastSet, where filter.And, needed bool, fn func(pastRow, filter.Reader) error) error {
 	cond := newPastCondition(where)
-	return s.revisions(ctx, c.Tenant, p, cond, func(found []pastRow, met bool) error { return s.meeting(ctx, c, p.kind, cond, found, met, needed, fn) })
+	return s.revisions(ctx, c.Tenant, p, cond, func(found []pastRow, met bool) error { return s.meeting(ctx, c, p, cond, found, met, needed, fn) })
 }
 
 // meeting hands fn those of found that meet the condition, in their order; met says that they do as far as revisions tell.
-func (s *Service) meeting(ctx context.Context, c Caller, kind *schema.Kind, cond *pastCondition, found []pastRow, met, needed bool, fn func(pastRow, filter.Reader) error) error {
+func (s *Service) meeting(ctx context.Context, c Caller, p *pastSet, cond *pastCondition, found []pastRow, met, needed bool, fn func(pastRow, filter.Reader) error) error {
 	var rows []pastRow
 	for _, was := range found {
 		if !mayHaveWords(was.doc, cond.words) {
@@ -242,7 +250,8 @@ func (s *Service) meeting(ctx context.Context, c Caller, kind *schema.Kind, cond
 		}
 		rows = append(rows, was)
 	}
-	if err := s.complete(ctx, c, kind, rows); err != nil {
+	p.work.spend(workOfRow * len(rows))
+	if err := s.complete(ctx, c, p.kind, rows); err != nil {
 		return err
 	}
 	for _, was := range rows {

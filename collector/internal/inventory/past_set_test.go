@@ -50,7 +50,7 @@ func TestThePastOfWhatWasPruned(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, v := range facets[0].Values {
+		for _, v := range facets.Facets[0].Values {
 			out = append(out, v.Where, fmt.Sprint(v.Count))
 		}
 		tree, err := l.s.Ranges(l.ctx, everyone, RoutingDomain{Connections: []string{"a"}}, netip.Prefix{}, at)
@@ -121,7 +121,7 @@ func TestFacetsOfThePastAmongManyValues(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, f := range facets {
+		for i, f := range facets.Facets {
 			var out []string
 			for _, v := range f.Values {
 				out = append(out, fmt.Sprint(strings.TrimPrefix(fmt.Sprint(v.Value), "role="), " ", v.Count))

@@ -3,9 +3,7 @@ package inventory
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -20,6 +18,7 @@ type pastWalk struct {
 	tenant string
 	at     time.Time
 	query  store.Query // of changes
+	work   *pastWork
 	// shown has a resource stand where its last change stands that is shown: later ones, by rules alone, leave it there.
 	shown bool
 	// meets says that only what meets the condition comes. Else, in the order of ids, all changes of a resource come together.
@@ -51,27 +50,34 @@ func (s *Service) walk(tenant, kind string, p *pastSet, order []store.Order, aft
 	if !ok {
 		return nil, false, nil
 	}
-	w := &pastWalk{s: s, tenant: tenant, at: p.at, shown: len(by) > 0 && by[0].Field.Type == filter.Time}
+	w := &pastWalk{s: s, tenant: tenant, at: p.at, work: p.work, shown: len(by) > 0 && by[0].Field.Type == filter.Time}
 	w.meets = !w.shown && (len(by) > 0 || cond.narrow)
 	// In the order of ids the documents are read of those that were the newest.
-	w.query = store.Query{Table: tChanges, Tenant: tenant, Order: by, Where: w.where(kind, cond, w.shown, len(by) > 0), Limit: firstWalked, Bare: len(by) == 0}
+	w.query = store.Query{Table: tChanges, Tenant: tenant, Order: by, Where: w.where(kind, cond, w.shown, len(by) > 0), Limit: p.work.atMost(firstWalked), Bare: len(by) == 0}
 	if w.shown {
 		w.query.Where = notQuiet(w.query.Where)
 	}
 	if after != nil {
-		var err error
-		if w.query.After, err = (store.Cursor{Values: after.Values, ID: after.ID + "/~"}).Encode(by); err != nil { // behind all its changes
-			return nil, false, fmt.Errorf("begin page: %w", err)
+		if err := w.behind(*after); err != nil {
+			return nil, false, err
 		}
 	}
 	return w, true, nil
 }
 
+// behind goes on after all changes of a resource that stand in one place.
+func (w *pastWalk) behind(at store.Cursor) (err error) {
+	if w.query.After, err = (store.Cursor{Values: at.Values, ID: at.ID + "/~"}).Encode(w.query.Order); err != nil {
+		return fmt.Errorf("begin page: %w", err)
+	}
+	return nil
+}
+
 // walkAll begins with all there was, in no order; counts asks for no revisions. Where most do not meet the condition it is the order in
 // which changes were made, as they lie in a store, so that what is read lies together. Else it is that of ids, which has a resource's together.
 func (s *Service) walkAll(tenant string, p *pastSet, cond *pastCondition, counts bool) *pastWalk {
-	w := &pastWalk{s: s, tenant: tenant, at: p.at, meets: cond.narrow || counts, counts: counts}
-	w.query = store.Query{Table: tChanges, Tenant: tenant, Where: w.where(p.kindName(), cond, cond.narrow, cond.narrow), Limit: rowsPerUnit, Bare: !cond.narrow}
+	w := &pastWalk{s: s, tenant: tenant, at: p.at, work: p.work, meets: cond.narrow || counts, counts: counts}
+	w.query = store.Query{Table: tChanges, Tenant: tenant, Where: w.where(p.kindName(), cond, cond.narrow, cond.narrow), Limit: p.work.atMost(rowsPerUnit), Bare: !cond.narrow}
 	if cond.narrow {
 		w.query.Order = []store.Order{{Field: when("at")}}
 	}
@@ -123,7 +129,11 @@ func (w *pastWalk) next(ctx context.Context) ([]pastRow, error) {
 		if err != nil {
 			return nil, fmt.Errorf("go through changes: %w", err)
 		}
-		w.query.After, w.query.Limit, w.over = page.Next, min(2*w.query.Limit, rowsPerUnit), page.Next == ""
+		w.work.spend(len(page.Rows))
+		if !w.query.Bare {
+			w.work.spend(workOfRevision * len(page.Rows))
+		}
+		w.query.After, w.query.Limit, w.over = page.Next, w.work.atMost(min(2*w.query.Limit, rowsPerUnit)), page.Next == ""
 		rows, err := w.newest(ctx, page.Rows)
 		if err != nil || len(rows) > 0 {
 			return rows, err
@@ -174,6 +184,7 @@ func (w *pastWalk) read(ctx context.Context, rows []pastRow) ([]pastRow, error) 
 	for i, r := range rows {
 		keys[i] = changeID(r.id, r.version)
 	}
+	w.work.spend(workOfRevision * len(keys))
 	found, err := getRows(ctx, w.s.opt.Store, tChanges, w.tenant, "", keys)
 	if err != nil {
 		return nil, err
@@ -351,86 +362,4 @@ func inRevision(e filter.Expr) filter.Expr {
 		return e
 	}
 	return e
-}
-
-// mostPassed is how many are passed by newest first that do not meet a condition.
-const mostPassed = 20_000
-
-// pageWalked is a page of a list whose order the changes have an index for; false of another one, and where so few of those newest first
-// meet the condition that the store is better asked for these.
-func (s *Service) pageWalked(ctx context.Context, c Caller, p *pastSet, q ListQuery, where filter.And) (found pastFound, ok bool, err error) {
-	cond := newPastCondition(where)
-	past, err := newPastPage(q)
-	if err != nil {
-		return found, false, err
-	}
-	m, ok, err := s.walks(ctx, c.Tenant, p, q.Order, past.after, cond)
-	if err != nil || !ok {
-		return found, false, err
-	}
-	most := countMax
-	if q.CountExact {
-		most = math.MaxInt
-	}
-	take := func(was pastRow, _ filter.Reader) error { past.follow(was); return nil }
-	all := false
-	for passed := 0; len(past.first) < past.limit; {
-		rows, err := m.next(ctx)
-		if err != nil {
-			return found, false, err
-		}
-		if all = len(rows) == 0 && past.after == nil; len(rows) == 0 {
-			break
-		}
-		if passed += len(rows); m.shown && (cond.narrow || cond.late) && passed-past.matched > mostPassed {
-			return found, false, nil
-		}
-		if m.meets && !cond.late {
-			past.followAll(rows)
-		} else if err := s.meeting(ctx, c, p.kind, cond, rows, m.meets, false, take); err != nil {
-			return found, false, err
-		}
-	}
-	if !all {
-		if past.matched, err = s.countWalked(ctx, c, p, where, cond, most); err != nil {
-			return found, false, err
-		}
-	}
-	if !cond.late {
-		if err := s.complete(ctx, c, p.kind, past.first); err != nil {
-			return found, false, err
-		}
-	}
-	rows := make([]store.Row, len(past.first))
-	for i, r := range past.first {
-		rows[i] = r.row(c, p)
-	}
-	if found, err = pageOf(rows, q); err != nil {
-		return found, false, err
-	}
-	found.total, found.more = min(past.matched, most), past.matched >= most
-	return found, true, nil
-}
-
-// countWalked is how many met the condition at the moment, counted up to most.
-func (s *Service) countWalked(ctx context.Context, c Caller, p *pastSet, where filter.And, cond *pastCondition, most int) (n int, err error) {
-	if cond.late {
-		err = s.eachChanged(ctx, c, p, where, false, func(pastRow, filter.Reader) error {
-			if n++; n >= most {
-				return errPageFull
-			}
-			return nil
-		})
-		if errors.Is(err, errPageFull) {
-			err = nil
-		}
-		return n, err
-	}
-	for w := s.walkAll(c.Tenant, p, cond, true); n < most; {
-		rows, err := w.next(ctx)
-		if n += len(rows); err != nil || len(rows) == 0 {
-			return n, err
-		}
-	}
-	return n, nil
 }

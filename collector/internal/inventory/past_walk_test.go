@@ -18,6 +18,13 @@ func walking(s *Service) *Service {
 	return New(opt)
 }
 
+// working is one that goes through no more than so much for one answer.
+func working(s *Service, work int) *Service {
+	opt := walking(s).opt
+	opt.PastWork = work
+	return New(opt)
+}
+
 // eventful makes an inventory with a history and answers its moments: servers of two sources that come, go, are renamed and called otherwise by the
 // second one, which is a change that is not shown; some that were pruned since; and a volume.
 func eventful(t *testing.T, l *lab) (moments []time.Time) {
@@ -92,7 +99,7 @@ func TestPastIsWalkedAsItIsHeld(t *testing.T) {
 				in(text("state"), []string{"gone", "unwatched"}), in(filter.RowID, []string{one.Items[0].ID, one.Items[1].ID}), eq(texts("tag_pairs"), "round=1"),
 				filter.Or{filter.Compare{Field: text("attributes", "hostname"), Op: filter.Contains, Value: "H3"}, filter.Not{Of: filter.Exists{Field: number("attributes", "cpu_count")}}}}
 			callers := []Caller{everyone, {Tenant: tenant, Name: "user:part", Roots: []string{"dc2"}}, {Tenant: tenant, Name: "user:one", Roots: []string{one.Items[0].ID, one.Items[2].ID}}, {Tenant: "other", TenantWide: true}}
-			found := map[int]int{}
+			found, shortened := map[int]int{}, 0
 			for i, at := range moments {
 				for j, order := range orders {
 					for k, where := range wheres {
@@ -106,6 +113,15 @@ func TestPastIsWalkedAsItIsHeld(t *testing.T) {
 							if found[w] += n; got != want {
 								t.Errorf("as of %s by %v, condition %d, %s: got\n%swant\n%s", at, order, k, who.Name, got, want)
 							}
+							work := []int{1, 9, 150, 1000}[(i+j+k+w)%4]
+							if every > 2 {
+								work = 150 // each answer takes these long
+							}
+							want, _ = rowsOf(t, l, l.s, who, q, n)
+							got, cut := rowsOf(t, l, working(l.s, work), who, q, n)
+							if shortened += cut; got != want {
+								t.Errorf("with work %d as of %s by %v, condition %d, %s: got\n%swant\n%s", work, at, order, k, who.Name, got, want)
+							}
 						}
 					}
 				}
@@ -115,10 +131,13 @@ func TestPastIsWalkedAsItIsHeld(t *testing.T) {
 					}
 					want, err := l.s.Facets(l.ctx, who, ListQuery{Kind: "server", AsOf: at}, []string{"state", "name", "hostname", "tags"}, 3)
 					got, ferr := few.Facets(l.ctx, who, ListQuery{Kind: "server", AsOf: at}, []string{"state", "name", "hostname", "tags"}, 3)
-					if err != nil || ferr != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+					if err != nil || ferr != nil || got.Looked != 0 || fmt.Sprint(got.Facets) != fmt.Sprint(want.Facets) {
 						t.Errorf("values as of %s for caller %d: got %v (%v), want %v (%v)", at, w, got, ferr, want, err)
 					}
 				}
+			}
+			if shortened == 0 {
+				t.Error("no page was cut short")
 			}
 			for w := range callers {
 				if (found[w] == 0) != (w == 3) {
@@ -161,6 +180,57 @@ func listsOf(t *testing.T, l *lab, s *Service, who Caller, q ListQuery) (out str
 		out += "]\n"
 		if heads.After = list.Next; heads.After == "" {
 			return out, n
+		}
+	}
+}
+
+// rowsOf are the rows of all pages of a kind's list and of that of all kinds, of n, and how many pages were cut short.
+func rowsOf(t *testing.T, l *lab, s *Service, who Caller, q ListQuery, n int) (out string, cut int) {
+	t.Helper()
+	pages, looked := 0, 0
+	turn := func(next string, total, sofar, found int, more bool) bool {
+		if pages++; pages > 1000 {
+			t.Fatalf("there is no end after %d pages", pages)
+		}
+		if (sofar != 0) && (next == "" || sofar <= looked) {
+			t.Errorf("a page is cut short after %d, the one before after %d, and goes on at %q", sofar, looked, next)
+		}
+		if sofar != 0 {
+			looked, cut = sofar, cut+1
+		} else {
+			looked = 0
+		}
+		if n > 0 && total > n || total < found && !more {
+			t.Errorf("%d are counted, more %t, %d found until then", total, more, found)
+		}
+		return next != ""
+	}
+	heads := q
+	for found := 0; ; {
+		list, err := s.List(l.ctx, who, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range list.Items {
+			out += fmt.Sprintf(" %s %s/%d %s %s\n", r.ID[:4], r.Name, r.Version, r.State, r.Attributes)
+		}
+		found += len(list.Items)
+		if q.After = list.Next; !turn(list.Next, list.Total, list.Looked, found, list.More) {
+			break
+		}
+	}
+	pages, looked = 0, 0
+	for found := 0; ; {
+		list, err := s.Heads(l.ctx, who, heads)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range list.Items {
+			out += fmt.Sprintf(" %s %s/%d %s %s\n", h.ID[:4], h.Name, h.Version, h.State, h.UpdatedAt.Format(time.StampMicro))
+		}
+		found += len(list.Items)
+		if heads.After = list.Next; !turn(list.Next, list.Total, list.Looked, found, list.More) {
+			return out, cut
 		}
 	}
 }

@@ -62,7 +62,7 @@ func TestWhatAPageAsksOnMongo(t *testing.T) {
 					t.Fatal(err)
 				}
 				got := ""
-				for _, f := range facets[:3] {
+				for _, f := range facets.Facets[:3] {
 					got += "; " + f.Field
 					for _, v := range f.Values {
 						got += fmt.Sprintf(" %v=%d", v.Value, v.Count)
@@ -71,8 +71,8 @@ func TestWhatAPageAsksOnMongo(t *testing.T) {
 				if got[2:] != ask.want {
 					t.Errorf("%s of %s: %s, want %s", ask.text, ask.who.Name, got[2:], ask.want)
 				}
-				for _, tags := range facets[3:] {
-					power := facets[1].Values
+				for _, tags := range facets.Facets[3:] {
+					power := facets.Facets[1].Values
 					if !slices.EqualFunc(tags.Values, power, func(a, b FacetValue) bool { return a.Value == "env="+b.Value.(string) && a.Count == b.Count }) {
 						t.Errorf("tags %+v, but power states %+v", tags.Values, power)
 					}

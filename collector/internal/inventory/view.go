@@ -213,6 +213,8 @@ type ResourceList struct {
 	// Total is a lower bound when More is set.
 	Total int
 	More  bool
+	// Looked is not zero where the page ends, maybe without any items, because so many resources of a past moment were gone through; Next goes on.
+	Looked int
 }
 
 // Head is a resource in a list across kinds.
@@ -230,6 +232,8 @@ type HeadList struct {
 	Next  string
 	Total int
 	More  bool
+	// Looked is as of a ResourceList.
+	Looked int
 }
 
 // CreateRequest makes a resource by hand.

@@ -67,6 +67,9 @@ func (s *Service) Export(ctx context.Context, c inventory.Caller, req ExportRequ
 		return nil, err
 	}
 	if len(e.columns) == 0 {
+		if err := e.fillFirst(ctx); err != nil {
+			return nil, err
+		}
 		e.columns = allColumns(k.Kind, e.first.Items)
 	}
 	list, err := s.opt.Datacenters(ctx, c)
@@ -77,6 +80,20 @@ func (s *Service) Export(ctx context.Context, c inventory.Caller, req ExportRequ
 		e.names[d.ID] = d.Name
 	}
 	return e, nil
+}
+
+// fillFirst reads on where the first page is short, as one of a past moment may be: its tags are columns.
+func (e *Exporting) fillFirst(ctx context.Context) error {
+	for e.first.Next != "" && len(e.first.Items) < exportPage {
+		q := e.req.Query
+		q.After, q.Limit = e.first.Next, exportPage-len(e.first.Items)
+		more, err := e.s.opt.Inventory.List(ctx, e.caller, q)
+		if err != nil {
+			return err
+		}
+		e.first.Items, e.first.Next = append(e.first.Items, more.Items...), more.Next
+	}
+	return nil
 }
 
 func allColumns(k *schema.Kind, items []inventory.Resource) []target {

@@ -4087,6 +4087,11 @@ export interface components {
         };
         Facets: {
             facets: components["schemas"]["Facet"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the values were counted among so many resources, since one answer looks through no more; there are more of each
+             */
+            looked_through?: number;
         };
         FacetValue: {
             /** Format: int64 */
@@ -4558,6 +4563,11 @@ export interface components {
         };
         ListActionInfo: {
             items: components["schemas"]["ActionInfo"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4566,6 +4576,11 @@ export interface components {
         };
         ListAgent: {
             items: components["schemas"]["Agent"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4574,6 +4589,11 @@ export interface components {
         };
         ListApproval: {
             items: components["schemas"]["Approval"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4582,6 +4602,11 @@ export interface components {
         };
         ListAuditEntry: {
             items: components["schemas"]["AuditEntry"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4590,6 +4615,11 @@ export interface components {
         };
         ListCapacity: {
             items: components["schemas"]["Capacity"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4598,6 +4628,11 @@ export interface components {
         };
         ListChange: {
             items: components["schemas"]["Change"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4606,6 +4641,11 @@ export interface components {
         };
         ListConnection: {
             items: components["schemas"]["Connection"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4614,6 +4654,11 @@ export interface components {
         };
         ListConnectionFile: {
             items: components["schemas"]["ConnectionFile"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4622,6 +4667,11 @@ export interface components {
         };
         ListConnectionHealth: {
             items: components["schemas"]["ConnectionHealth"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4630,6 +4680,11 @@ export interface components {
         };
         ListDatacenter: {
             items: components["schemas"]["Datacenter"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4638,6 +4693,11 @@ export interface components {
         };
         ListDifference: {
             items: components["schemas"]["Difference"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4646,6 +4706,11 @@ export interface components {
         };
         ListGrant: {
             items: components["schemas"]["Grant"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4654,6 +4719,11 @@ export interface components {
         };
         ListHeldRemoval: {
             items: components["schemas"]["HeldRemoval"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4662,6 +4732,11 @@ export interface components {
         };
         ListImportMapping: {
             items: components["schemas"]["ImportMapping"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4670,6 +4745,11 @@ export interface components {
         };
         ListJoinToken: {
             items: components["schemas"]["JoinToken"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4678,6 +4758,11 @@ export interface components {
         };
         ListKindCoverage: {
             items: components["schemas"]["KindCoverage"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4686,6 +4771,11 @@ export interface components {
         };
         ListKindInfo: {
             items: components["schemas"]["KindInfo"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4694,6 +4784,11 @@ export interface components {
         };
         ListMapping: {
             items: components["schemas"]["Mapping"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4702,6 +4797,11 @@ export interface components {
         };
         ListNotification: {
             items: components["schemas"]["Notification"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4710,6 +4810,11 @@ export interface components {
         };
         ListObservation: {
             items: components["schemas"]["Observation"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4718,6 +4823,11 @@ export interface components {
         };
         ListOperation: {
             items: components["schemas"]["Operation"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4726,6 +4836,11 @@ export interface components {
         };
         ListOptionList: {
             items: components["schemas"]["OptionList"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4734,6 +4849,11 @@ export interface components {
         };
         ListOriginCount: {
             items: components["schemas"]["OriginCount"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4742,6 +4862,11 @@ export interface components {
         };
         ListPermissionGroup: {
             items: components["schemas"]["PermissionGroup"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4750,6 +4875,11 @@ export interface components {
         };
         ListPicture: {
             items: components["schemas"]["Picture"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4758,6 +4888,11 @@ export interface components {
         };
         ListPlace: {
             items: components["schemas"]["Place"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4766,6 +4901,11 @@ export interface components {
         };
         ListPlaceSummary: {
             items: components["schemas"]["PlaceSummary"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4774,6 +4914,11 @@ export interface components {
         };
         ListPlugin: {
             items: components["schemas"]["Plugin"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4782,6 +4927,11 @@ export interface components {
         };
         ListPluginVersions: {
             items: components["schemas"]["PluginVersions"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4790,6 +4940,11 @@ export interface components {
         };
         ListPrefix: {
             items: components["schemas"]["Prefix"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4798,6 +4953,11 @@ export interface components {
         };
         ListPrefixAddress: {
             items: components["schemas"]["PrefixAddress"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4806,6 +4966,11 @@ export interface components {
         };
         ListReferenceFile: {
             items: components["schemas"]["ReferenceFile"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4814,6 +4979,11 @@ export interface components {
         };
         ListRelatedResource: {
             items: components["schemas"]["RelatedResource"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4822,6 +4992,11 @@ export interface components {
         };
         ListResource: {
             items: components["schemas"]["Resource"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4830,6 +5005,11 @@ export interface components {
         };
         ListResourceHead: {
             items: components["schemas"]["ResourceHead"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4838,6 +5018,11 @@ export interface components {
         };
         ListReviewItem: {
             items: components["schemas"]["ReviewItem"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4846,6 +5031,11 @@ export interface components {
         };
         ListRole: {
             items: components["schemas"]["Role"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4854,6 +5044,11 @@ export interface components {
         };
         ListRoutingDomain: {
             items: components["schemas"]["RoutingDomain"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4862,6 +5057,11 @@ export interface components {
         };
         ListRun: {
             items: components["schemas"]["Run"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4870,6 +5070,11 @@ export interface components {
         };
         ListRunScope: {
             items: components["schemas"]["RunScope"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4878,6 +5083,11 @@ export interface components {
         };
         ListScope: {
             items: components["schemas"]["Scope"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4886,6 +5096,11 @@ export interface components {
         };
         ListSealedCredential: {
             items: components["schemas"]["SealedCredential"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4894,6 +5109,11 @@ export interface components {
         };
         ListSessionInfo: {
             items: components["schemas"]["SessionInfo"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4902,6 +5122,11 @@ export interface components {
         };
         ListSubscription: {
             items: components["schemas"]["Subscription"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4910,6 +5135,11 @@ export interface components {
         };
         ListTagCompliance: {
             items: components["schemas"]["TagCompliance"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4918,6 +5148,11 @@ export interface components {
         };
         ListTakenBy: {
             items: components["schemas"]["TakenBy"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4926,6 +5161,11 @@ export interface components {
         };
         ListTeam: {
             items: components["schemas"]["Team"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4934,6 +5174,11 @@ export interface components {
         };
         ListTenant: {
             items: components["schemas"]["Tenant"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4942,6 +5187,11 @@ export interface components {
         };
         ListTenantGroup: {
             items: components["schemas"]["TenantGroup"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4950,6 +5200,11 @@ export interface components {
         };
         ListTenantMember: {
             items: components["schemas"]["TenantMember"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4958,6 +5213,11 @@ export interface components {
         };
         ListToken: {
             items: components["schemas"]["Token"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4966,6 +5226,11 @@ export interface components {
         };
         ListUser: {
             items: components["schemas"]["User"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */
@@ -4974,6 +5239,11 @@ export interface components {
         };
         ListView: {
             items: components["schemas"]["View"][];
+            /**
+             * Format: int64
+             * @description Of a past moment around which much happened: the page is short, or empty, since one answer looks through no more than this. So many resources were looked through since the last page that was full; next_page_token goes on
+             */
+            looked_through?: number;
             /** @description Pass as page_token for the next page; absent at the end */
             next_page_token?: string;
             /** Format: int64 */

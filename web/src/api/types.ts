@@ -103,6 +103,8 @@ export interface List<T> {
   next_page_token?: string
   total_size: number
   total_size_is_lower_bound?: boolean
+  /** Of a past moment: the page is short, since one answer looks through no more; the next token goes on. */
+  looked_through?: number
 }
 export type SealedCredential = Schemas['SealedCredential']
 export type PluginVersions = Schemas['PluginVersions']

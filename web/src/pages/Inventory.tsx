@@ -105,7 +105,7 @@ function KindList({ kind }: { kind: KindInfo }) {
   const refused = problem?.filter ? problem : null
   const size = rows.total
   const over = rows.over ? t`over ` : ''
-  const total = first ? `${over}${count(size)} ${(size === 1 ? kind.label : kind.plural).toLowerCase()}${filter ? ' found' : ''}` : undefined
+  const total = first || rows.looked ? `${over}${count(size)} ${(size === 1 ? kind.label : kind.plural).toLowerCase()}${filter ? ' found' : ''}` : undefined
   const search = asOfSearch(asOf)
   // What is ticked belongs to one filter.
   const ticked = selection.of === filter ? selection.ticked : new Set<string>()
@@ -138,6 +138,11 @@ function KindList({ kind }: { kind: KindInfo }) {
         <FilterLine value={filter} onApply={onFilter} problem={refused} kind={kind} />
         <Chips kind={kind} filter={filter} onFilter={onFilter} />
       </div>
+      {rows.looked ? (
+        <p className={css.changed} role="status" data-testid="looking">
+          <Trans>Much happened around this moment, so finding takes a while. Looked through so far: {count(rows.looked)}.</Trans>
+        </p>
+      ) : null}
       {ticked.size > 0 ? (
         <BulkBar
           kind={kind} ticked={ticked} all={everything} total={size} more={!!over} canEdit={may && !asOf}
@@ -153,7 +158,7 @@ function KindList({ kind }: { kind: KindInfo }) {
       ) : (
         <div className={css.body}>
           {view.facets ? <Facets kind={kind} filter={filter} onFilter={onFilter} asOf={asOf} /> : null}
-          {!list.isPending && rows.rows.length === 0 ? (
+          {!list.isPending && !rows.looked && rows.rows.length === 0 ? (
             <div className="grow">{asOf ? <NothingThen kind={kind} filter={filter} onFilter={onFilter} at={asOf} /> : <Nothing kind={kind} filter={filter} onFilter={onFilter} onAdd={may ? () => setAdding(true) : undefined} />}</div>
           ) : (
             <div className={css.table}>
@@ -175,7 +180,7 @@ function KindList({ kind }: { kind: KindInfo }) {
                 to={(r) => `/inventory/${r.kind}/${r.id}${search}`}
                 order={view.order}
                 onOrder={(by, desc) => view.set({ order_by: by + (desc ? ' desc' : '') })}
-                loading={list.isPending}
+                loading={list.isPending || (!!rows.looked && rows.rows.length === 0)}
                 faded={(r) => r.state !== 'active'}
                 pinned={narrow ? 0 : view.shown.pinned}
                 ticked={ticked}

@@ -25,6 +25,7 @@ export function Facets({ kind, filter, onFilter, asOf }: { kind: KindInfo; filte
   if (!facets.data) return <aside className={css.panel} aria-label={t`Facets`}><Loading what={t`the values`} lines={6} /></aside>
   return (
     <aside className={css.panel} aria-label={t`Facets`} data-stale={facets.isPlaceholderData || undefined}>
+      {facets.data.looked_through ? <p className="muted" data-testid="partial"><Trans>Much happened around this moment: counted among the first {count(facets.data.looked_through)} looked through, not among all.</Trans></p> : null}
       {facets.data.facets.filter((f) => f.values.length > 0).map((f) => (
         <section key={f.field} aria-label={title(f.field)}>
           <h2>{title(f.field)}</h2>
@@ -54,7 +55,7 @@ export function Facets({ kind, filter, onFilter, asOf }: { kind: KindInfo; filte
           </ul>
         </section>
       ))}
-      {facets.data.facets.every((f) => f.values.length === 0) ? <p className="muted"><Trans>Nothing to count.</Trans></p> : null}
+      {!facets.data.looked_through && facets.data.facets.every((f) => f.values.length === 0) ? <p className="muted"><Trans>Nothing to count.</Trans></p> : null}
     </aside>
   )
 }

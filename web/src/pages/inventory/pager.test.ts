@@ -49,6 +49,22 @@ describe('a list of which a window is held', () => {
     expect(p.snapshot().count).toBe(95)
   })
 
+  it('grows as it is read where nothing says how long it is', async () => {
+    const s = site(95, 11) // as of a moment that is looked through: so many at least
+    const p = new Pager({ page: s.source.page }, size)
+    p.begin(s.read(0))
+    await quiet()
+    expect(p.snapshot()).toMatchObject({ count: 11, total: 11, over: true })
+    for (let row = 10; row < 90; row += 10) {
+      p.look(row, row)
+      await quiet()
+      expect(p.snapshot().pages.get(row / 10)).toEqual(s.rows.slice(row, row + 10))
+    }
+    p.look(90, 90)
+    await quiet()
+    expect(p.snapshot()).toMatchObject({ count: 95, total: 95, over: false })
+  })
+
   it('jumps anywhere, also between two marks, and knows the real length', async () => {
     const s = site(100_000)
     const p = new Pager(s.source, size)

@@ -46,6 +46,8 @@ export class Pager<T> {
   private unmarked = false
   private head: List<T> | undefined
   private end: number | undefined
+  /** So many there are at least, as pages that were read say, where the first one could not say how many. */
+  private least = 0
   private wanted: [number, number] = [0, 0]
   private rows: [number, number] = [0, 0]
   private error: unknown = null
@@ -71,6 +73,7 @@ export class Pager<T> {
     this.head = head
     this.tokens = new Map([[0, '']])
     this.end = undefined
+    this.least = 0
     this.stale = new Set(this.pages.keys())
     this.marks = undefined
     this.unmarked = false
@@ -172,6 +175,7 @@ export class Pager<T> {
   }
 
   private take(p: number, list: List<T>) {
+    this.least = Math.max(this.least, p * this.size + list.items.length + (list.next_page_token ? 1 : 0))
     this.pages.set(p, list.items)
     this.stale.delete(p)
     if (list.next_page_token) {
@@ -236,7 +240,7 @@ export class Pager<T> {
   private count(): number {
     if (!this.head) return 0
     if (this.end !== undefined) return this.end
-    const total = Math.min(mostRows, this.marks?.total_size ?? this.head.total_size)
+    const total = Math.min(mostRows, this.marks?.total_size ?? Math.max(this.head.total_size, this.least))
     if (this.source.marks && !this.unmarked) return total
     return Math.min(total, Math.max(...this.tokens.keys(), 0) * this.size + this.size)
   }
@@ -245,7 +249,7 @@ export class Pager<T> {
     const m = this.marks ?? this.head
     this.shot = {
       count: this.count(),
-      total: this.end ?? m?.total_size ?? 0,
+      total: this.end ?? this.marks?.total_size ?? Math.max(m?.total_size ?? 0, this.least),
       over: this.end === undefined && !!m?.total_size_is_lower_bound,
       pages: new Map(this.pages),
       error: this.error,
