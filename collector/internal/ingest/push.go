@@ -211,14 +211,9 @@ func (p *push) open(ctx context.Context, cancel context.CancelCauseFunc, m *upli
 	if p.heldBack(ctx) {
 		return reply(p.stop, p.reason)
 	}
-	conn, v, reason, err := p.standing(ctx, m.GetConnectionId(), m.GetEpoch())
-	if err != nil {
-		p.broken("find the connection", err)
+	conn, ok := p.stands(ctx, m.GetConnectionId(), m.GetEpoch())
+	if !ok {
 		return reply(p.stop, p.reason)
-	}
-	if v != "" {
-		p.ended(verdict(v), reason)
-		return reply(p.stop, reason)
 	}
 	if err := p.hold(ctx, cancel, conn.ID); err != nil {
 		p.broken("lease the connection", err)
@@ -326,16 +321,25 @@ func (p *push) current(ctx context.Context) bool {
 	if p.renewed != before && p.heldBack(ctx) {
 		return false
 	}
-	_, v, reason, err := p.standing(ctx, p.connection, p.epoch)
-	if err != nil {
+	_, ok := p.stands(ctx, p.connection, p.epoch)
+	return ok
+}
+
+// stands is standing, with the run ended when it may not: a superseded one is over for those who watch it too.
+func (p *push) stands(ctx context.Context, connection string, epoch int64) (inventory.Connection, bool) {
+	conn, v, reason, err := p.standing(ctx, connection, epoch)
+	if err == nil && v == inventory.Superseded {
+		err = p.s.opt.Inventory.SupersedeRun(ctx, p.peer.Tenant, connection, p.runID, reason)
+	}
+	switch {
+	case err != nil:
 		p.broken("find the connection", err)
-		return false
-	}
-	if v != "" {
+	case v != "":
 		p.ended(verdict(v), reason)
-		return false
+	default:
+		return conn, true
 	}
-	return true
+	return conn, false
 }
 
 // plan has no answer: what is wrong with it is said to what follows.

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/internal/protocol"
 	"maestro.internal/internal/protocol/uplinkv1"
 	"maestro.internal/internal/rest"
@@ -115,6 +116,29 @@ func TestAnEditDuringARunSupersedesIt(t *testing.T) {
 		t.Errorf("close: %v", got)
 	}
 	w.want("server")
+	run, err := w.inventory.Run(t.Context(), admin, "run-1")
+	must(t, err)
+	if run.State != "canceled" || !strings.Contains(run.Error, "edited") {
+		t.Errorf("the run is %s: %q", run.State, run.Error)
+	}
+}
+
+// An agent that ended a run because its connection was edited says so by pushing it: then nobody sees it running any more.
+func TestASupersededRunIsOver(t *testing.T) {
+	w := newWorld(t)
+	a, conn := w.described("default")
+	id, err := w.inventory.RequestRun(t.Context(), inventory.RunRequest{Tenant: "default", Connection: inventory.Connection{ID: conn.ID, Name: conn.Name, AgentID: a.id}, Trigger: "manual"})
+	must(t, err)
+	_, err = w.fleet.UpdateConnection(t.Context(), admin, conn.ID, conn.Version, rest.ConnectionWrite{Name: "other name", Provider: "toy", Agent: a.id})
+	must(t, err)
+	if got := a.push(conn, id).open(1, nil); got.GetVerdict() != superseded {
+		t.Errorf("open: %v", got)
+	}
+	run, err := w.inventory.Run(t.Context(), admin, id)
+	must(t, err)
+	if run.State != "canceled" || !strings.Contains(run.Error, "edited") {
+		t.Errorf("the run is %s: %q", run.State, run.Error)
+	}
 }
 
 // Limits have an answer that names them, and hurt only the scope that exceeds them.

@@ -71,10 +71,7 @@ func (s *Service) OpenRun(ctx context.Context, start RunStart) (run *Run, v Verd
 	for _, st := range set.states {
 		if st.Applied.Epoch > start.Epoch {
 			const why = "a newer assignment of the connection has reported"
-			if row > 0 {
-				err = s.CancelRun(ctx, start.Tenant, start.RunID, "superseded: "+why)
-			}
-			return nil, Superseded, why, err
+			return nil, Superseded, why, s.SupersedeRun(ctx, start.Tenant, start.Connection.ID, start.RunID, why)
 		}
 	}
 	// A run that was received in part before has to be gone through to its end, whatever it still has to tell.

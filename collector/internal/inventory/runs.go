@@ -131,6 +131,19 @@ func (s *Service) CancelRun(ctx context.Context, tenant, runID, reason string) e
 	return s.endRun(ctx, tenant, runID, "canceled", reason)
 }
 
+// SupersedeRun ends a run whose reading is not taken any more, since its connection is another one by now. One that nobody heard of,
+// and one of another connection, is left alone.
+func (s *Service) SupersedeRun(ctx context.Context, tenant, connection, runID, reason string) error {
+	doc, _, err := s.runRow(ctx, s.opt.Store, tenant, runID)
+	switch {
+	case errors.Is(err, ErrNotFound) || err == nil && doc.Connection != connection:
+		return nil
+	case err != nil:
+		return fmt.Errorf("end run %s: %w", runID, err)
+	}
+	return s.endRun(ctx, tenant, runID, "canceled", "superseded: "+reason)
+}
+
 func (s *Service) endRun(ctx context.Context, tenant, runID, state, reason string) error {
 	err := s.changeRun(ctx, tenant, runID, false, func(d *runDoc) bool {
 		if over(d.State) {
