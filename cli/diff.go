@@ -21,7 +21,7 @@ func (a *app) diff() *cobra.Command {
 		Use:   "diff --since MOMENT [KIND NAME-OR-ID]",
 		Short: "What is different between two moments",
 		Long: "Print what is different between two moments: of one resource, of a kind, of a datacenter, or of everything. What changed and\n" +
-			"changed back in between is not. A moment is RFC 3339, a date, a time ago (-3d, -12h), today, yesterday or a day of the week.",
+			"changed back in between is not. A moment is RFC 3339, a date, a time ago (3d, 12h), today, yesterday or a day of the week.",
 		Example: `  maestro diff --since monday
   maestro diff --since 2026-11-01 --until 2026-11-08 --datacenter Frankfurt --kind server
   maestro diff --since -12h server 8f0c...`,
@@ -133,14 +133,14 @@ func moment(text string, now time.Time) (time.Time, error) {
 				return at, nil
 			}
 		}
-		if ago, ok := strings.CutPrefix(lower, "-"); ok {
-			if days, ok := strings.CutSuffix(ago, "d"); ok {
-				if n, err := strconv.Atoi(days); err == nil && n >= 0 && n <= 36_500 {
-					return now.AddDate(0, 0, -n).Truncate(time.Second), nil
-				}
-			} else if d, err := time.ParseDuration(ago); err == nil && d >= 0 {
-				return now.Add(-d).Truncate(time.Second), nil
+		// Nobody asks about what is to come, so 12h is -12h.
+		ago := strings.TrimPrefix(lower, "-")
+		if days, ok := strings.CutSuffix(ago, "d"); ok {
+			if n, err := strconv.Atoi(days); err == nil && n >= 0 && n <= 36_500 {
+				return now.AddDate(0, 0, -n).Truncate(time.Second), nil
 			}
+		} else if d, err := time.ParseDuration(ago); err == nil && d >= 0 {
+			return now.Add(-d).Truncate(time.Second), nil
 		}
 	}
 	return time.Time{}, fmt.Errorf("%q is no moment: want 2026-11-01, 2026-11-01T08:00:00Z, -3d, -12h, yesterday or monday", text)

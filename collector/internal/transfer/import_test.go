@@ -258,6 +258,7 @@ func TestWrongFiles(t *testing.T) {
 	for content, want := range map[string]string{
 		"name,Name\na,b\n":              `row 1, column "Name": is there twice`,
 		"name,memory_byte\na,1\n":       `memory_byte: is no field of kind server; did you mean "memory_bytes"? Map the column`,
+		"name,owner\na,b\n":             `owner: is no field of kind server; did you mean "owner.name"?`,
 		"name,uptime_seconds\na,5\n":    "uptime_seconds: changes all the time and cannot be set",
 		"name\n\"a\n":                   "row 2: line 2",
 		"\x00\x01\x02":                  "zero bytes",

@@ -133,7 +133,8 @@ func suggest(k *schema.Kind, name string) string {
 		if d := distance(name, n); d < least && d < len(n) {
 			best, least = n, d
 		}
-		if _, last, ok := cutLast(n); ok && last == name {
+		// "owner" is near to no field, and what owner.name begins with.
+		if _, last, ok := cutLast(n); ok && (last == name || n == name+".name" || strings.HasPrefix(n, name+".") && least > 0) {
 			best, least = n, 0
 		}
 	}
