@@ -44,6 +44,21 @@ test('a tenant is made, entered, left, and looked at together with the other one
   assert.equal(made, 201)
   await admin.go('/inventory/server')
   await page.getByText('only-here').first().waitFor()
+
+  // Leaving the overview for the overview of another tenant shows that one's, not what stood there before.
+  const servers = () => page.getByRole('list', { name: 'Resources by kind' }).getByRole('link', { name: /^Servers? / })
+  await admin.go('/')
+  await servers().filter({ hasText: /\D1$/ }).waitFor()
+  await switcher().click()
+  await page.getByRole('menuitem', { name: /^Default/ }).click()
+  await page.getByRole('button', { name: 'Tenant Default; change it' }).waitFor()
+  await servers().filter({ hasNotText: /\D1$/ }).waitFor()
+  assert.equal(new URL(page.url()).pathname, '/')
+  await switcher().click()
+  await page.getByRole('menuitem', { name: new RegExp(id) }).click()
+  await servers().filter({ hasText: /\D1$/ }).waitFor()
+  await admin.go('/inventory/server')
+  await page.getByText('only-here').first().waitFor()
   assert.equal((await page.evaluate(async () => (await fetch('/api/v1/resources/server')).json())).total_size, 1)
 
   await switcher().click()

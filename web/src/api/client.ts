@@ -31,7 +31,7 @@ type Answer<O> = O extends { responses: infer R }
 
 export type CallOptions<P extends keyof paths, M extends Method> = PathOf<Operation<P, M>> &
   QueryOf<Operation<P, M>> &
-  BodyOf<Operation<P, M>> & { ifMatch?: number | string; signal?: AbortSignal }
+  BodyOf<Operation<P, M>> & { ifMatch?: number | string; signal?: AbortSignal; tenant?: string }
 
 type Arguments<P extends keyof paths, M extends Method> =
   Partial<CallOptions<P, M>> extends CallOptions<P, M> ? [options?: CallOptions<P, M>] : [options: CallOptions<P, M>]
@@ -46,11 +46,13 @@ interface AnyOptions {
   file?: boolean
   ifMatch?: number | string
   signal?: AbortSignal
+  /** Asked of another tenant than the one that this window is in. */
+  tenant?: string
 }
 
 async function call(method: Method, template: string, o: AnyOptions = {}): Promise<unknown> {
   const where = addressOf(template, o.path, o.query)
-  const headers: Record<string, string> = { Accept: 'application/json', 'Accept-Language': i18n.locale || 'en', ...(method === 'get' || template !== '/api/v1/session' ? place.header(template) : {}) }
+  const headers: Record<string, string> = { Accept: 'application/json', 'Accept-Language': i18n.locale || 'en', ...(method === 'get' || template !== '/api/v1/session' ? place.header(template) : {}), ...(o.tenant ? { [tenantHeader]: o.tenant } : {}) }
   if (method !== 'get') headers['X-Maestro-CSRF'] = '1'
   if (o.body !== undefined) headers['Content-Type'] = 'application/json'
   if (o.raw !== undefined) headers['Content-Type'] = 'application/octet-stream'

@@ -45,7 +45,8 @@ export async function askEarly(page: { pathname: string; search: string }) {
   try {
     const session = await ask('/api/v1/session', '')
     if (!session.ok) return
-    const { tenant } = (await session.clone().json()) as { tenant: string }
+    const { tenant, somewhere } = (await session.clone().json()) as { tenant: string; somewhere: string[] }
+    if (!somewhere.includes('read')) return
     const kind = /^\/inventory\/([^/]+)\/?$/.exec(page.pathname)?.[1]
     let list: Promise<unknown> = Promise.resolve()
     const params = new URLSearchParams(page.search)

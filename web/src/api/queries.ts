@@ -65,6 +65,14 @@ export const q = {
       staleTime: 60_000,
       refetchInterval: every(120_000),
     }),
+  /** The kinds of a tenant that this window is not in. */
+  kindsOf: (tenant: string) =>
+    queryOptions({
+      queryKey: ['kinds', 'of', tenant],
+      queryFn: async ({ signal }): Promise<KindInfo[]> => (await api.get('/api/v1/kinds', { query: kindsPage, signal, tenant })).items.map(inLanguage),
+      staleTime: 60_000,
+      enabled: tenant !== '',
+    }),
   summary: (asOf?: string) =>
     queryOptions({ queryKey: asOf ? ['summary', asOf] : ['summary'], queryFn: ({ signal }) => api.get('/api/v1/summary', { query: then(asOf), signal }), refetchInterval: asOf ? false : every(10_000) }),
   coverage: (kind?: string) =>

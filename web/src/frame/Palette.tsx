@@ -16,7 +16,7 @@ import { Foreign } from '../parts/Text'
 import { KindIcon } from './icons'
 import { meant, places } from './places'
 import css from './Palette.module.css'
-import { useSession } from './session'
+import { useReads, useSession } from './session'
 
 interface Entry {
   id: string
@@ -89,10 +89,11 @@ export default function Palette({ onClose }: { onClose: () => void }) {
 
 function useEntries(text: string): { entries: Entry[]; searching: boolean; nothing: boolean } {
   const [settled] = useDebouncedValue(text.trim(), 150)
-  const kinds = useQuery(q.kinds())
-  const found = useQuery(q.search(settled))
-  const views = useQuery(q.views())
   const session = useSession()
+  const reads = useReads()
+  const kinds = useQuery({ ...q.kinds(), enabled: reads })
+  const found = useQuery({ ...q.search(settled), enabled: reads && settled !== '' })
+  const views = useQuery({ ...q.views(), enabled: reads })
   const wanted = text.trim().toLowerCase()
   const kindOf = (name: string) => kinds.data?.find((k) => k.name === name)
   const things: Entry[] = (wanted ? (found.data?.items ?? []) : []).map((r) => ({
@@ -119,7 +120,7 @@ function useEntries(text: string): { entries: Entry[]; searching: boolean; nothi
     .map((k) => ({ id: `add-${k.name}`, to: `/inventory/${k.name}?add=1`, icon: <IconPlus size={16} />, label: t`Add by hand: ${k.label.toLowerCase()}`, hint: t`action` }))
   const searching = wanted !== '' && (found.isFetching || settled !== text.trim())
   // Whoever finds nothing wants to know why.
-  const why: Entry[] = wanted && !searching && things.length === 0 ? [{ id: 'why', to: `/why?name=${encodeURIComponent(text.trim())}`, icon: <IconZoomQuestion size={16} />, label: <><Trans>Why is “<Foreign text={text.trim()} max={40} />” not here?</Trans></>, hint: t`ask` }] : []
+  const why: Entry[] = reads && wanted && !searching && things.length === 0 ? [{ id: 'why', to: `/why?name=${encodeURIComponent(text.trim())}`, icon: <IconZoomQuestion size={16} />, label: <><Trans>Why is “<Foreign text={text.trim()} max={40} />” not here?</Trans></>, hint: t`ask` }] : []
   const named = [...things, ...lists, ...pages, ...actions, ...adding]
   return { entries: [...named, ...why], searching, nothing: named.length === 0 }
 }

@@ -25,6 +25,9 @@ export function Root() {
   const expired = useQuery(q.expired()).data
   const client = useQueryClient()
   const known = !!session.data && !session.data.enrol_first
+  const reads = session.data?.somewhere.includes('read') ?? false
+  // Another tenant, or somebody else, begins anew: nothing that was open for the one before stays.
+  const who = session.data ? `${session.data.tenant} ${session.data.username}` : ''
   const path = useLocation().pathname
 
   useEffect(() => {
@@ -42,10 +45,10 @@ export function Root() {
     }
   }, [client])
   useEffect(() => {
-    if (!known) return
+    if (!known || !reads) return
     const line = listen(client, () => client.setQueryData(q.expired().queryKey, true))
     return () => line.stop()
-  }, [client, known])
+  }, [client, known, reads, who])
 
   if (session.isPending) return <main className={css.alone}><Loading what={t`the collector`} lines={3} /></main>
   if (session.error && !session.data) {
@@ -63,7 +66,7 @@ export function Root() {
   }
   return (
     <>
-      <Frame />
+      <Frame key={who} />
       {expired ? <Suspense><SignInAgain as={session.data} /></Suspense> : null}
     </>
   )

@@ -18,6 +18,12 @@ export const useMay = (action: Action) => useSession()?.actions.includes(action)
 /** Whether there may be an object that the caller may do something with: the collector decides for each. */
 export const useMaySomewhere = (action: Action) => useSession()?.somewhere.includes(action) ?? false
 
+/** Whether the caller may read anything at all here. Who may not is asked to nothing that would only be refused. */
+export const useReads = () => useMaySomewhere('read')
+
+/** Whether the caller reads all of the tenant: whoever does not cannot be told that there is none of something, only that none is shown to him. */
+export const useReadsAll = () => useMay('read')
+
 /** What the pages ask about; all that there is comes from the collector. */
 export type Action =
   | 'agent.manage' | 'approval.manage' | 'audit.verify' | 'connection.edit' | 'connection.manage' | 'cost.edit' | 'datacenter.manage' | 'grant.manage' | 'kind.approve' | 'kind.define' | 'mapping.manage' | 'options.manage' | 'removal.decide'

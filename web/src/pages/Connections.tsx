@@ -8,9 +8,10 @@ import { Link } from 'react-router'
 import { q } from '../api/queries'
 import type { Connection, KindInfo } from '../api/types'
 import { every } from '../format/time'
-import { useMay } from '../frame/session'
+import { useMay, useReadsAll } from '../frame/session'
 import { CoverageStrip } from '../parts/Coverage'
 import { DataTable, type Col } from '../parts/DataTable'
+import { Hidden } from '../parts/Hidden'
 import { State } from '../parts/marks'
 import { Page } from '../parts/Page'
 import { Beats } from '../parts/Score'
@@ -24,6 +25,7 @@ export default function Connections() {
   const runs = useQuery(q.runs('', 200))
   const plugins = useQuery(q.plugins())
   const may = useMay('connection.manage')
+  const all = useReadsAll()
   const add = may ? <Button component={Link} to="/connections/setup" variant="filled" leftSection={<IconPlus size={15} aria-hidden />}><Trans>Add a connection</Trans></Button> : null
   const title = (provider: string) => plugins.data?.items.find((p) => p.provider === provider)?.title ?? provider
   const cols: Col<Connection>[] = [
@@ -40,7 +42,7 @@ export default function Connections() {
   return (
     <Page title={t`Connections`} facts={<span><Trans>What is read, by which agent, and how often.</Trans></span>} actions={<><Button component={Link} to="/connections/health"><Trans>Health</Trans></Button><Button component={Link} to="/connections/credentials"><Trans>Credentials</Trans></Button>{may ? <Button component={Link} to="/connections/import"><Trans>Many at once</Trans></Button> : null}{add}</>}>
       <CoverageStrip />
-      {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data?.items.length === 0 ? (
+      {list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data?.items.length === 0 ? !all ? <Hidden title={t`No connection that you may see`} /> : (
         <Empty title={t`No connections yet`} action={add}><Trans>A connection tells an agent which provider to read, with which settings and which of its credentials.</Trans></Empty>
       ) : (
         <DataTable label={t`Connections`} rows={list.data?.items ?? []} cols={cols} rowKey={(c) => c.id} to={(c) => `/connections/${c.id}`} loading={list.isPending} faded={(c) => c.paused} />

@@ -8,8 +8,10 @@ import { q } from '../api/queries'
 import { lower } from '../format/text'
 import { KindIcon } from '../frame/icons'
 import { count } from '../format/units'
+import { useReadsAll } from '../frame/session'
 import { trust } from '../kinds/coverage'
 import { Exceptions, Strip } from '../parts/Coverage'
+import { Hidden } from '../parts/Hidden'
 import { Page, Panel } from '../parts/Page'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
 import css from './Coverage.module.css'
@@ -18,6 +20,7 @@ export default function Coverage() {
   const kinds = useQuery(q.kinds())
   const summary = useQuery(q.summary())
   const whole = useQuery(q.coverage())
+  const all = useReadsAll()
   const each = useQuery(q.coverageOfKinds())
   const failed = [kinds, whole, each].find((x) => x.error && !x.data)
   if (failed) return <Page title={t`Coverage`}><ProblemPanel error={failed.error} retry={() => void failed.refetch()} /></Page>
@@ -28,10 +31,11 @@ export default function Coverage() {
     return c && trust(c) !== 'none' ? [{ k, c }] : []
   })
   const unread = kinds.data.filter((k) => !read.some((r) => r.k === k))
+  const names = unread.map((k) => lower(k.plural)).join(', ')
   const active = (kind: string) => summary.data?.kinds.find((k) => k.kind === kind)?.active ?? 0
   return (
     <Page title={t`Coverage`} facts={<span><Trans>What was read, when it was last complete, and what could not be read. Nothing is called gone that was not looked for.</Trans></span>}>
-      {whole.data.scopes === 0 ? <Empty title={t`Nothing has been read yet`}><Trans>Once a connection has run, every kind it reads has its line here.</Trans></Empty> : null}
+      {whole.data.scopes === 0 && !all ? <Hidden title={t`No connection that you may see has read anything`} /> : whole.data.scopes === 0 ? <Empty title={t`Nothing has been read yet`}><Trans>Once a connection has run, every kind it reads has its line here.</Trans></Empty> : null}
       <ul className={css.list}>
         {read.map(({ k, c }) => (
           <li key={k.name}>
@@ -45,7 +49,7 @@ export default function Coverage() {
           <div className={css.exceptions}><Exceptions list={whole.data.exceptions} withKind /></div>
         </Panel>
       ) : null}
-      {unread.length ? <p className="muted"><Trans>No connection reads {unread.map((k) => lower(k.plural)).join(', ')}.</Trans></p> : null}
+      {unread.length ? <p className="muted">{all ? <Trans>No connection reads {names}.</Trans> : <Trans>No connection that you may see reads {names}.</Trans>}</p> : null}
     </Page>
   )
 }

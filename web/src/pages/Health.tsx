@@ -8,6 +8,8 @@ import { Link, useSearchParams } from 'react-router'
 
 import { q } from '../api/queries'
 import type { ConnectionHealth, KindHealth, KindInfo } from '../api/types'
+import { useMay, useReadsAll } from '../frame/session'
+import { Hidden } from '../parts/Hidden'
 import { State, stateWord } from '../parts/marks'
 import { Page, Panel } from '../parts/Page'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
@@ -22,6 +24,8 @@ export default function Health() {
   const [params, setParams] = useSearchParams()
   const asked = useQuery(q.health())
   const kinds = useQuery(q.kinds())
+  const may = useMay('connection.manage')
+  const wide = useReadsAll()
   const datacenter = params.get('datacenter')
   const provider = params.get('provider')
   const bad = params.get('bad') === '1'
@@ -39,9 +43,9 @@ export default function Health() {
   const cells = all.flatMap((c) => c.kinds)
   const ill = cells.filter(wrong).length
   return (
-    <Page title={t`Health`} trail={trail} facts={<span>{ill ? t`${plural(ill, { one: '# kind', other: '# kinds' })} of ${cells.length} not complete or late.` : t`Every kind of every connection was read completely.`}</span>}>
-      {all.length === 0 ? (
-        <Empty title={t`No connections yet`} action={<Button component={Link} to="/connections/setup" variant="filled"><Trans>Add a connection</Trans></Button>}><Trans>Once one has run, each kind that it reads has its cell here.</Trans></Empty>
+    <Page title={t`Health`} trail={trail} facts={cells.length === 0 ? null : <span>{ill ? t`${plural(ill, { one: '# kind', other: '# kinds' })} of ${cells.length} not complete or late.` : wide ? t`Every kind of every connection was read completely.` : t`Every kind of every connection that you may see was read completely.`}</span>}>
+      {all.length === 0 && !wide ? <Hidden title={t`No connection that you may see`} /> : all.length === 0 ? (
+        <Empty title={t`No connections yet`} action={may ? <Button component={Link} to="/connections/setup" variant="filled"><Trans>Add a connection</Trans></Button> : null}><Trans>Once one has run, each kind that it reads has its cell here.</Trans></Empty>
       ) : (
         <>
           <div className={css.filters}>

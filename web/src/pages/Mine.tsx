@@ -8,18 +8,22 @@ import { useDeferredValue } from 'react'
 import { useSearchParams } from 'react-router'
 
 import { q } from '../api/queries'
-import type { PlaceSummary } from '../api/types'
+import type { Place, PlaceSummary } from '../api/types'
 import { count } from '../format/units'
 import { DataTable, type Col } from '../parts/DataTable'
+import { Mark } from '../parts/marks'
 import { Page, Panel } from '../parts/Page'
 import { Empty, ProblemPanel } from '../parts/States'
 import { TabBar } from '../parts/TabBar'
 import { Foreign } from '../parts/Text'
 import { MyAgents, MyConnections, MyResources, MyRuns } from './mine/Lists'
+import css from './mine/Lists.module.css'
 import { useGo } from './mine/go'
 
 export default function Mine() {
   const list = useQuery(q.mine())
+  const places = useQuery(q.places())
+  const left = list.data ? (places.data?.items ?? []).filter((p) => !list.data.items.some((s) => s.place.tenant === p.tenant)) : []
   const go = useGo()
   const [params, setParams] = useSearchParams()
   const text = params.get('q') ?? ''
@@ -41,10 +45,14 @@ export default function Mine() {
         onChange={(id) => setParams(id ? { tab: id } : {})}
       />
       {tab === 'resources' ? <MyResources /> : tab === 'connections' ? <MyConnections /> : tab === 'agents' ? <MyAgents /> : tab === 'runs' ? <MyRuns /> : list.error && !list.data ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : list.data?.items.length === 0 ? (
-        <Empty icon={<IconBuildings size={26} stroke={1.4} aria-hidden />} title={t`There is no tenant that you may read`}><Trans>Who administers one of your tenants can give you rights in it.</Trans></Empty>
+        <>
+          <Empty icon={<IconBuildings size={26} stroke={1.4} aria-hidden />} title={t`There is no tenant that you may read`}><Trans>Who administers one of your tenants can give you rights in it.</Trans></Empty>
+          <LeftOut places={left} />
+        </>
       ) : (
         <div className="stack">
           <DataTable label={t`Tenants`} rows={list.data?.items ?? []} cols={cols} rowKey={(s) => s.place.tenant} loading={list.isPending} />
+          <LeftOut places={left} />
           <Panel title={t`Find in all of them`}>
             <div className="stack">
               <TextInput aria-label={t`Find in all tenants`} placeholder={t`Words, an address, a range or a MAC`} leftSection={<IconSearch size={15} aria-hidden />} value={text} onChange={(e) => setParams(e.currentTarget.value ? { q: e.currentTarget.value } : {}, { replace: true })} />
@@ -55,6 +63,13 @@ export default function Mine() {
       )}
     </Page>
   )
+}
+
+/** The tenants that one is in and that are not listed, and why. */
+function LeftOut({ places }: { places: Place[] }) {
+  return places.map((p) => (
+    <p key={p.tenant} className={css.left}><Mark state="partial" title={t`Not in this list`} /> <span><Foreign text={p.name} max={60} />: {p.disabled ? t`This tenant is disabled.` : t`You may read nothing there.`}</span></p>
+  ))
 }
 
 function Found({ text }: { text: string }) {

@@ -9,9 +9,10 @@ import { q } from '../api/queries'
 import type { Change, Connection, KindInfo, Run, Summary } from '../api/types'
 import { count, counted } from '../format/units'
 import { KindIcon } from '../frame/icons'
-import { useMay } from '../frame/session'
+import { useMay, useReads, useReadsAll } from '../frame/session'
 import { grouped } from '../kinds/changes'
 import { CoverageStrip } from '../parts/Coverage'
+import { Hidden } from '../parts/Hidden'
 import { ActorText, actionWord, DiffLine } from '../parts/Diff'
 import { Mark, State, stateWord } from '../parts/marks'
 import { Page, Panel } from '../parts/Page'
@@ -20,9 +21,14 @@ import { Empty, Loading, ProblemPanel } from '../parts/States'
 import { Foreign } from '../parts/Text'
 import { When } from '../parts/When'
 import css from './Overview.module.css'
+import { NothingShared } from './NothingShared'
 import { RunResult } from './RunResult'
 
 export default function Overview() {
+  return useReads() ? <Shared /> : <NothingShared />
+}
+
+function Shared() {
   const summary = useQuery(q.summary())
   const kinds = useQuery(q.kinds())
   const connections = useQuery(q.connections())
@@ -90,6 +96,8 @@ function Counts({ s, kinds }: { s: Summary; kinds: KindInfo[] }) {
 
 /** One line for each connection, one beat for each of its runs. */
 function Score({ connections, runs }: { connections: Connection[]; runs: Run[] }) {
+  const all = useReadsAll()
+  if (connections.length === 0 && !all) return <Hidden title={t`No connection that you may see`} />
   if (connections.length === 0) return <Empty title={t`No connections yet`}><Trans>A connection tells an agent where to look.</Trans></Empty>
   const rank: Record<string, number> = { failing: 0, no_agent: 0, degraded: 1, never: 2, ok: 3, paused: 4 }
   const sorted = [...connections].sort((a, b) => (rank[a.health] ?? 9) - (rank[b.health] ?? 9) || a.name.localeCompare(b.name))
@@ -110,6 +118,8 @@ function Score({ connections, runs }: { connections: Connection[]; runs: Run[] }
 }
 
 function LatestRuns({ runs }: { runs: Run[] }) {
+  const all = useReadsAll()
+  if (runs.length === 0 && !all) return <Hidden title={t`No run that you may see`} />
   if (runs.length === 0) return <Empty title={t`Nothing has run yet`}><Trans>Runs follow their schedule, or start with “Run now” on a connection.</Trans></Empty>
   return (
     <ul className={css.lines}>

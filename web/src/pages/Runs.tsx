@@ -10,9 +10,11 @@ import { pace, q } from '../api/queries'
 import type { Run } from '../api/types'
 import { actor } from '../format/text'
 import { duration, parseTime } from '../format/time'
+import { useReadsAll } from '../frame/session'
 import { CoverageStrip } from '../parts/Coverage'
 import { DataTable, type Col } from '../parts/DataTable'
 import { FilterLine } from '../parts/FilterLine'
+import { Hidden } from '../parts/Hidden'
 import { State } from '../parts/marks'
 import { Page } from '../parts/Page'
 import { Empty, ProblemPanel } from '../parts/States'
@@ -26,6 +28,7 @@ export default function Runs() {
   const [params, setParams] = useSearchParams()
   const filter = params.get('filter') ?? ''
   const connections = useQuery(q.connections())
+  const all = useReadsAll()
   const list = useInfiniteQuery({
     queryKey: ['runs', 'list', filter],
     queryFn: ({ pageParam, signal }) => api.get('/api/v1/runs', { query: { filter, page_size: 100, page_token: pageParam }, signal }),
@@ -45,7 +48,7 @@ export default function Runs() {
     <Page fill title={t`Runs`} facts={<span><Trans>Every execution of a connection, the newest first.</Trans></span>}>
       <CoverageStrip />
       <FilterLine value={filter} onApply={(it) => setParams(it ? { filter: it } : {})} problem={refused} kind={{ filter_fields: fields }} placeholder={t`For example state = failed`} />
-      {list.error && !list.data && !refused ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : refused ? null : !list.isPending && rows.length === 0 ? (
+      {list.error && !list.data && !refused ? <ProblemPanel error={list.error} retry={() => void list.refetch()} /> : refused ? null : !list.isPending && rows.length === 0 ? !filter && !all ? <Hidden title={t`No run that you may see`} /> : (
         <Empty title={filter ? t`No runs match this filter` : t`Nothing has run yet`} action={filter ? <Button variant="filled" onClick={() => setParams({})}><Trans>Clear the filter</Trans></Button> : <Button component={Link} to="/connections" variant="filled"><Trans>See connections</Trans></Button>}>
           <Trans>Runs follow the schedule of their connection, or start with “Run now”.</Trans>
         </Empty>

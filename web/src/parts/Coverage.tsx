@@ -11,6 +11,7 @@ import type { Coverage, CoverageException, KindInfo } from '../api/types'
 import { partition } from '../format/text'
 import { parseTime } from '../format/time'
 import { count } from '../format/units'
+import { useReadsAll } from '../frame/session'
 import { exceptionWords, old, trust } from '../kinds/coverage'
 import css from './Coverage.module.css'
 import { Mark, State } from './marks'
@@ -49,6 +50,7 @@ export function Strip({ c, kind, total }: { c: Coverage; kind?: KindInfo | undef
 
 function Line({ c, kind, total, open, toggle }: { c: Coverage; kind: KindInfo | undefined; total: string | undefined; open: boolean; toggle: () => void }) {
   const now = useNow()
+  const all = useReadsAll()
   const it = trust(c)
   const tone = it === 'complete' && !old(c, now) ? 'ok' : it === 'none' ? 'idle' : 'warn'
   const list = c.exceptions ?? []
@@ -58,7 +60,7 @@ function Line({ c, kind, total, open, toggle }: { c: Coverage; kind: KindInfo | 
       <span className={css.staff} aria-hidden />
       {total ? <span className="strong">{total}</span> : null}
       {it === 'none' ? (
-        <span><span><Trans>no connection reads {kind ? kind.plural.toLowerCase() : t`anything`} yet; <Link to="/connections">see connections</Link></Trans></span></span>
+        <span><span>{all ? <Trans>no connection reads {kind ? kind.plural.toLowerCase() : t`anything`} yet; <Link to="/connections">see connections</Link></Trans> : <Trans>no connection that you may see reads {kind ? kind.plural.toLowerCase() : t`anything`}</Trans>}</span></span>
       ) : null}
       {parseTime(c.as_of) ? <span><span><Trans>as of <When at={c.as_of} clock /></Trans></span></span> : it === 'none' ? null : <span><Trans>never read completely</Trans></span>}
       {it === 'complete' ? <span className="row-n"><Trans><Mark state="complete" /> complete, <Plural value={c.scopes} one="# scope" other="# scopes" /></Trans></span> : null}

@@ -10,6 +10,7 @@ import { useEffect, useId, useRef, useState } from 'react'
 import { q } from '../api/queries'
 import type { Problem } from '../api/problem'
 import type { KindInfo } from '../api/types'
+import { useReads } from '../frame/session'
 import { completions, marked } from '../kinds/filter'
 import css from './FilterLine.module.css'
 
@@ -33,7 +34,7 @@ export function FilterLine({ value, onApply, problem, kind, placeholder }: Props
   const [open, setOpen] = useState(false)
   const [at, setAt] = useState(-1)
   const list = useId()
-  const kinds = useQuery(q.kinds())
+  const kinds = useQuery({ ...q.kinds(), enabled: useReads() })
   const offers = open ? completions(text, kind, kinds.data) : []
   const trouble = problem?.filter
 

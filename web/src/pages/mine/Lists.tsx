@@ -11,6 +11,7 @@ import { Problem } from '../../api/problem'
 import { q } from '../../api/queries'
 import type { Agent, Connection, KindInfo, LeftOut, Resource, Run } from '../../api/types'
 import { count } from '../../format/units'
+import { useReads } from '../../frame/session'
 import { chosen, columnsOf } from '../../kinds/fields'
 import { DataTable, type Col } from '../../parts/DataTable'
 import { FilterLine } from '../../parts/FilterLine'
@@ -111,10 +112,18 @@ function MineList<T extends { id: string }>({ name, label, cols, lead, ask, fiel
 }
 
 export function MyResources() {
-  const kinds = useQuery(q.kinds())
+  // Who may read nothing where he is looks with the kinds of the first tenant that he may read.
+  const reads = useReads()
+  const mine = useQuery({ ...q.mine(), enabled: !reads })
+  const elsewhere = reads ? '' : (mine.data?.items[0]?.place.tenant ?? '')
+  const here = useQuery({ ...q.kinds(), enabled: reads })
+  const there = useQuery(q.kindsOf(elsewhere))
+  const kinds = reads ? here : there
   const asked = useAsked()
   const known = (kinds.data ?? []).filter((k) => k.approval === 'approved')
   const kind = known.find((k) => k.name === (asked.kind || 'server')) ?? (asked.kind ? undefined : known[0])
+  if (mine.error && !mine.data) return <ProblemPanel error={mine.error} retry={() => void mine.refetch()} />
+  if (mine.data?.items.length === 0) return <Empty title={t`There is no tenant that you may read`}><Trans>Who administers one of your tenants can give you rights in it.</Trans></Empty>
   if (kinds.isPending) return <Loading what={t`the kinds`} />
   if (kinds.error && !kinds.data) return <ProblemPanel error={kinds.error} retry={() => void kinds.refetch()} />
   if (!kind) return <Empty title={t`No kind is called “${asked.kind}”`} action={<Button variant="filled" onClick={() => asked.set({ kind: '', filter: '', order_by: '' })}><Trans>See servers</Trans></Button>}><Trans>The kinds offered here are those of the tenant that you are in.</Trans></Empty>

@@ -11,6 +11,7 @@ import { q } from '../../api/queries'
 import type { KindInfo, RelatedResource, Resource } from '../../api/types'
 import { counted } from '../../format/units'
 import { KindIcon } from '../../frame/icons'
+import { useReadsAll } from '../../frame/session'
 import { Confirm } from '../../parts/Confirm'
 import { Mark } from '../../parts/marks'
 import { Panel } from '../../parts/Page'
@@ -31,6 +32,7 @@ export function Relations({ r, asOf, canEdit = false }: { r: Of; asOf: string | 
   const [ending, setEnding] = useState<RelatedResource | null>(null)
   const { data, error, refetch } = useQuery(q.relations(r.kind, r.id, asOf))
   const kinds = useQuery(q.kinds())
+  const all = useReadsAll()
   if (error && !data) return <ProblemPanel error={error} retry={() => void refetch()} />
   if (!data) return <Loading what={t`the relations`} />
   const own = kinds.data?.find((k) => k.name === r.kind)
@@ -41,7 +43,7 @@ export function Relations({ r, asOf, canEdit = false }: { r: Of; asOf: string | 
       {ending ? <Unrelate r={r} e={ending} onClose={() => setEnding(null)} /> : null}
     </>
   )
-  if (data.items.length === 0) return <><Empty title={t`Nothing is related to this`} action={add}><Trans>No source has named a relation to or from it.</Trans></Empty>{dialogs}</>
+  if (data.items.length === 0) return <><Empty title={t`Nothing is related to this`} action={add}>{all ? <Trans>No source has named a relation to or from it.</Trans> : <Trans>No relation to or from something that you may see is known.</Trans>}</Empty>{dialogs}</>
   const groups = new Map<string, RelatedResource[]>()
   for (const e of data.items) {
     const key = `${e.direction}/${e.verb}/${e.resource?.kind ?? ''}`
