@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"net/http"
 	"reflect"
 
@@ -24,15 +25,18 @@ func (s *Server) mayEdit(ctx context.Context, c access.Caller, connection string
 }
 
 // keepWhereItIs leaves, for who edits a connection and does not manage connections, what decides whose rights its resources
-// follow and which of an agent's credentials it uses: with these one could have read what one may not, by a credential that was
-// never meant for it.
-func (s *Server) keepWhereItIs(ctx context.Context, c access.Caller, id string, w *rest.ConnectionWrite) error {
+// follow, which of an agent's credentials it uses and where that is sent: with these one could have read what one may not, by a
+// credential that was never meant for it, or been told the credential itself. version is the one that is edited.
+func (s *Server) keepWhereItIs(ctx context.Context, c access.Caller, id string, version int64, w *rest.ConnectionWrite) error {
 	if access.Decide(c, access.ManageConnections, access.Object{}) == access.Allowed {
 		return nil
 	}
 	is, err := s.opt.Fleet.Connection(ctx, inventory.Caller{Tenant: c.Tenant, TenantWide: true}, id)
 	if err != nil {
 		return orNotFound(err, "connection")
+	}
+	if is.Version != version {
+		return &inventory.StaleError{Current: is.Version} // what is compared is what is replaced
 	}
 	var agent, datacenter, client string
 	if is.Agent != nil {
@@ -61,6 +65,23 @@ func (s *Server) keepWhereItIs(ctx context.Context, c access.Caller, id string, 
 	}
 	if len(w.Rules)+len(is.Rules) > 0 && !reflect.DeepEqual(w.Rules, is.Rules) {
 		return onlyManagers("rules")
+	}
+	return s.keepTargets(ctx, c, is, w.Settings)
+}
+
+// keepTargets leaves where a credential of the agent's own file is sent. A sealed one is bound to its targets by what it is sealed with; of a
+// named one only the agent's file may say so, and need not.
+func (s *Server) keepTargets(ctx context.Context, c access.Caller, is rest.Connection, settings json.RawMessage) error {
+	if is.Credential == "" {
+		return nil
+	}
+	same, err := s.opt.Fleet.SameTargets(ctx, inventory.Caller{Tenant: c.Tenant, TenantWide: true}, is.ID, settings)
+	if err != nil {
+		return orNotFound(err, "connection")
+	}
+	if !same {
+		return problem(http.StatusForbidden, "The connection uses the credential %q of its agent, and where that is sent is changed by who manages connections in the whole tenant; "+
+			"the right to write on this one is not enough.", is.Credential).at("body.settings", "says where the credential is sent")
 	}
 	return nil
 }

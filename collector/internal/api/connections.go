@@ -54,7 +54,7 @@ func (s *Server) updateConnection(ctx context.Context, c access.Caller, in *putI
 	if err := s.mayEdit(ctx, c, in.ID); err != nil {
 		return nil, err
 	}
-	if err := s.keepWhereItIs(ctx, c, in.ID, &in.Body); err != nil {
+	if err := s.keepWhereItIs(ctx, c, in.ID, version, &in.Body); err != nil {
 		return nil, err
 	}
 	if in.Body.Client != "" {

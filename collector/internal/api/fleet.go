@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
@@ -36,6 +37,7 @@ type Fleet interface {
 	Connections(ctx context.Context, c inventory.Caller) ([]rest.Connection, error)
 	Connection(ctx context.Context, c inventory.Caller, id string) (rest.Connection, error)
 	CreateConnection(ctx context.Context, c inventory.Caller, w rest.ConnectionWrite) (rest.Connection, error)
+	SameTargets(ctx context.Context, c inventory.Caller, id string, settings json.RawMessage) (bool, error)
 	UpdateConnection(ctx context.Context, c inventory.Caller, id string, version int64, w rest.ConnectionWrite) (rest.Connection, error)
 	DeleteConnection(ctx context.Context, c inventory.Caller, id string) error
 	CheckConnection(ctx context.Context, c inventory.Caller, id string, w rest.ConnectionWrite) error

@@ -24,7 +24,7 @@ func (w *world) agent(name string) fleet.Known {
 		func(string, string) (time.Time, error) { return until, nil })
 	must(w.t, err)
 	desc, err := json.Marshal(provider.Description{Provider: "test", Version: "1.0", Title: "Test", Files: true, Kinds: []provider.KindSupport{{Kind: "server", Major: 1}, {Kind: "volume", Major: 1}},
-		Settings: json.RawMessage(`{"type":"object","properties":{"url":{"type":"string"},"password":{"type":"string","x-maestro-secret":true}},"required":["url"]}`)})
+		Settings: json.RawMessage(`{"type":"object","properties":{"url":{"type":"string","x-maestro-credential-target":true},"depth":{"type":"integer"},"password":{"type":"string","x-maestro-secret":true}},"required":["url"]}`)})
 	must(w.t, err)
 	sum := sha256.Sum256(desc)
 	digest := hex.EncodeToString(sum[:])

@@ -572,6 +572,16 @@ func TestAConnectionIsGrantedAsAWhole(t *testing.T) {
 			t.Errorf("%s: %+v", field, p)
 		}
 	}
+	// Nor is the agent's own credential sent elsewhere, whatever else the settings say.
+	for _, settings := range []string{`{"url":"https://evil.example"}`, `{"url":"https://evil.example","depth":1}`, `{"url":"https://lab.example","url":"https://evil.example"}`, `[]`} {
+		other := edit
+		other.Settings = json.RawMessage(settings)
+		want := map[bool]int{true: 403, false: 422}[strings.Count(settings, "url") == 1]
+		if a := w.ask("", "PUT", path, other, match...); a.status != want && a.status != 400 || want == 403 && !strings.Contains(a.problem(403).Detail, `credential "lab-reader" of its agent`) {
+			t.Errorf("%s: %d: %s", settings, a.status, a.body)
+		}
+	}
+	edit.Settings = json.RawMessage(`{"depth": 2, "url": "https://lab.example"}`)
 	edited := documentOf[rest.Connection](w.ask("", "PUT", path, edit, match...).is(200))
 	if edited.Name != "renamed" || len(edited.QuietHours) != 1 {
 		t.Errorf("%+v", edited)

@@ -161,6 +161,30 @@ func targetsOf(d provider.Description, settings string) (json.RawMessage, error)
 	return targets, nil
 }
 
+// SameTargets says whether settings would have a connection's credential sent where it is sent now.
+func (s *Service) SameTargets(ctx context.Context, c inventory.Caller, id string, settings json.RawMessage) (bool, error) {
+	o, err := s.connection(ctx, c, id)
+	if err != nil {
+		return false, err
+	}
+	desc, err := s.describe(ctx, c, o.doc.Provider, o.doc.Agent)
+	if err != nil {
+		return false, err
+	}
+	now, err := targetsOf(desc, o.doc.Settings)
+	if err != nil {
+		return false, err
+	}
+	if text := bytes.TrimSpace(settings); len(text) == 0 || string(text) == "null" {
+		settings = json.RawMessage("{}")
+	}
+	next, err := targetsOf(desc, string(settings))
+	if err != nil {
+		return false, &inventory.InvalidError{Pointer: "/settings", Problem: "are not a JSON object"}
+	}
+	return bytes.Equal(now, next), nil
+}
+
 // fits says why an envelope's header is not for a connection as it is now; empty when it is.
 func fits(h sealed.Header, o object[connectionDoc], targets json.RawMessage) string {
 	now := map[string]json.RawMessage{}
