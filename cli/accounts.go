@@ -48,9 +48,9 @@ func (a *app) accountMove(kind string, find func(ctx context.Context, c *client.
 	cmd := &cobra.Command{
 		Use: "move " + map[string]string{"datacenter": "DATACENTER", "connection": "CONNECTION"}[kind], Short: "Have it serve another client", Args: cobra.ExactArgs(1),
 		Long: "Have a " + kind + " serve another client, or nobody in particular. People with a grant on the client that it served lose what they saw of it\n" +
-			"at once, and those of the other client see it with its history. Grants on the " + kind + " itself, and on what is in it, of those who\n" +
-			"have none on the other client are taken away, unless they are kept. --dry-run says all that and does nothing. It takes the right to administer\n" +
-			"the " + kind + " and both clients.",
+			"at once, and those of the other client see it with its history. Grants on the " + kind + " itself, and on what is in it, are taken\n" +
+			"away from those to whom nothing is granted on the other client, neither to them nor to a team of theirs, unless the grants are kept.\n" +
+			"--dry-run says all that and does nothing. It takes the right to administer the " + kind + " and both clients.",
 		Example: "  maestro " + kind + "s move Frankfurt --client Globex --dry-run\n  maestro " + kind + "s move Frankfurt --client Globex --reason 'sold'\n  maestro " + kind + "s move Frankfurt --nobody",
 		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			if (to == "") == !nobody {

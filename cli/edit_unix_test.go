@@ -53,7 +53,7 @@ func TestEditFieldsOfOne(t *testing.T) {
 			t.Errorf("exit %d: %s", code, errs)
 		}
 	}
-	if _, errs, code := s.try("edit", "server", "nobody", "--set", "zone=a"); code != 5 || !strings.Contains(errs, "no such resource") {
+	if _, errs, code := s.try("edit", "server", "nobody", "--set", "zone=a"); code != 5 || !strings.Contains(errs, `There is no server named "nobody"`) {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -85,6 +86,10 @@ func findResource(ctx context.Context, c *client.Client, kind, nameOrID string) 
 	}
 	switch len(list.Items) {
 	case 0:
+		var missing *client.Error
+		if errors.As(err, &missing) {
+			missing.Detail = fmt.Sprintf("There is no %s named %q, or you may not see it.", kind, nameOrID)
+		}
 		return "", err
 	case 1:
 		return list.Items[0].ID, nil

@@ -22,7 +22,7 @@ type AccountMoved struct {
 	Loses       []AccessShift     `json:"loses" doc:"Who may do less with the account afterwards"`
 	Gains       []AccessShift     `json:"gains" doc:"Who may do more with it"`
 	Shifts      int               `json:"shifts" doc:"How many people and tokens lose or gain; the lists are cut at 500"`
-	Grants      []AccountGrant    `json:"grants" doc:"On the account itself or on something in it, of those who have none on the new client"`
+	Grants      []AccountGrant    `json:"grants" doc:"On the account itself or on something in it, of those to whom nothing is granted on the new client, neither to them nor to a team of theirs"`
 	Systems     []RemainingSystem `json:"systems" doc:"Systems of the old client that have parts in the account: its people keep seeing these parts"`
 }
 

@@ -167,13 +167,17 @@ func (s *Service) ends(ctx context.Context, c access.Caller, as inventory.Caller
 		p.To, p.after = &to, append(p.after, to.ID)
 	}
 	if p.client() == p.Account.Client || p.From != nil && p.From.ID == p.client() {
-		return &inventory.InvalidError{Pointer: "/client", Problem: "is whom it serves already"}
+		if p.To == nil {
+			return &inventory.InvalidError{Problem: fmt.Sprintf("the %s %q serves nobody in particular already", p.Account.Kind, p.Account.Name)}
+		}
+		return &inventory.InvalidError{Problem: fmt.Sprintf("the %s %q serves the client %q already", p.Account.Kind, p.Account.Name, p.To.Name)}
 	}
 	return nil
 }
 
 // grants finds those that would survive the move: on the account itself, on the connections in it and on its resources, of everybody
-// who has none on the new client. What is granted on something that nobody has served so far is nobody's to lose.
+// to whom nothing is granted on the new client, neither himself nor by a team. What is granted on something that nobody has served so
+// far is nobody's to lose.
 func (s *Service) grants(ctx context.Context, tenant string, req Request, p *Plan) error {
 	p.Grants = []Own{}
 	if p.From == nil {
@@ -187,15 +191,14 @@ func (s *Service) grants(ctx context.Context, tenant string, req Request, p *Pla
 	for _, x := range p.Connections {
 		inside[x.ID] = true
 	}
-	welcome := map[access.Subject]bool{}
+	welcome, err := s.welcome(ctx, tenant, p.To)
+	if err != nil {
+		return err
+	}
 	var single []string
 	for _, g := range list {
 		switch g.Target.Kind {
-		case access.KindTenant, access.KindDatacenter, access.KindConnection:
-		case access.KindClient:
-			if p.To != nil && g.Target.ID == p.To.ID {
-				welcome[g.Subject] = true
-			}
+		case access.KindTenant, access.KindDatacenter, access.KindConnection, access.KindClient:
 		default:
 			single = append(single, g.Target.ID)
 		}
@@ -213,6 +216,26 @@ func (s *Service) grants(ctx context.Context, tenant string, req Request, p *Pla
 		}
 	}
 	return nil
+}
+
+// welcome are those to whom something is granted on a client: people, tokens and the teams by which they have it.
+func (s *Service) welcome(ctx context.Context, tenant string, to *inventory.Head) (map[access.Subject]bool, error) {
+	out := map[access.Subject]bool{}
+	if to == nil {
+		return out, nil
+	}
+	entries, err := s.opt.Access.Entries(ctx, tenant, []string{to.ID})
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		for _, r := range e.Reasons {
+			if r.Grant.Target.Kind == access.KindClient {
+				out[e.Subject], out[r.Grant.Subject] = true, true
+			}
+		}
+	}
+	return out, nil
 }
 
 func (p *Plan) taken() []string {

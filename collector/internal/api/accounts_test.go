@@ -131,7 +131,18 @@ func TestMovingPreviewsAndKeeps(t *testing.T) {
 		t.Errorf("plan without keeping: %+v", plan.Loses)
 	}
 	w.ask(w.admin, "POST", path+"/move", rest.AccountMove{Client: next}, "If-Match", `"99"`).is(412)
-	w.ask(w.admin, "POST", path+"/move", rest.AccountMove{Client: old}, "If-Match", version).is(422)
+	if p := w.ask(w.admin, "POST", path+"/move", rest.AccountMove{Client: old}, "If-Match", version).problem(422); p.Detail != `The datacenter "`+marked+`-dc" serves the client "old" already.` {
+		t.Errorf("to whom it serves already: %s", p.Detail)
+	}
+	// What somebody is granted on the new client by a team is granted to him too, so his own stay; a team that has it keeps its own.
+	also := documentOf[rest.Team](w.ask(w.admin, "POST", "/api/v1/teams", map[string]any{"name": "New", "members": []any{map[string]any{"username": "reader1", "role": "member"}}}).is(201))
+	inTeam := w.grant("team:"+also.ID, access.RightRead, access.Target{Kind: access.KindClient, ID: next, Name: marked})
+	w.grant("team:"+also.ID, access.RightRead, access.Target{Kind: access.KindDatacenter, ID: w.hidden.datacenter, Name: marked})
+	plan = w.move("datacenter", w.hidden.datacenter, rest.AccountMove{Client: next, DryRun: true})
+	if len(plan.Grants) != 2 || slices.ContainsFunc(plan.Grants, func(g rest.AccountGrant) bool { return g.Subject.Type == "user" || g.Subject.ID == also.ID }) {
+		t.Errorf("who has it on the new client by a team loses his own: %+v", plan.Grants)
+	}
+	w.ask(w.admin, "DELETE", "/api/v1/grants/"+inTeam.ID, nil).is(204)
 	w.ask(w.admin, "POST", path+"/move", rest.AccountMove{Client: w.hidden.server}, "If-Match", version).is(422)
 	w.move("datacenter", w.hidden.datacenter, rest.AccountMove{Client: next, Keep: []string{g.ID}})
 	d := documentOf[rest.Datacenter](w.ask("", "GET", path, nil, "Cookie", w.cookie).is(200))
