@@ -94,6 +94,8 @@ type Caller struct {
 	Installation bool
 	// Cookie says that the browser sent the proof by itself, so that writes need a proof of their own.
 	Cookie bool
+	// Replaced says that the session has another cookie since; with it nobody goes on to other rights.
+	Replaced bool
 }
 
 // Auditor records what was done.

@@ -35,6 +35,18 @@ func newCredential(tenant string) (credential, error) {
 	return c, nil
 }
 
+// renewedCredential has a new secret for a row that there is.
+func renewedCredential(id, tenant string) (credential, error) {
+	c, err := newCredential(tenant)
+	if err != nil {
+		return c, err
+	}
+	if c.id, err = uuid.Parse(id); err != nil {
+		return c, fmt.Errorf("renew credential: %w", err)
+	}
+	return c, nil
+}
+
 func (c credential) text(prefix string) string {
 	b := append(append(append([]byte{}, c.id[:]...), c.secret[:]...), c.tenant...)
 	return prefix + base64.RawURLEncoding.EncodeToString(b)

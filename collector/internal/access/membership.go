@@ -228,26 +228,35 @@ func (s *Service) landing(ctx context.Context, home string, d userDoc, wanted st
 	return "", err
 }
 
-// Enter changes the tenant that a session is in.
-func (s *Service) Enter(ctx context.Context, c Caller, tenant string) (Caller, error) {
+// Enter changes the tenant that a session is in. One has other rights there, so the session gets another cookie, as at signing in: who knew
+// the one before does not come along.
+func (s *Service) Enter(ctx context.Context, c Caller, tenant string) (Session, error) {
+	if c.Replaced {
+		return Session{}, ErrUnauthenticated
+	}
 	row, d, err := s.person(ctx, c.atHome())
 	if err != nil {
-		return Caller{}, err
+		return Session{}, err
 	}
 	session, err := document[sessionDoc](ctx, s.opt.Store, sessionsTable, row.Tenant, c.Session)
 	if err != nil {
-		return Caller{}, err
+		return Session{}, err
 	}
-	session.doc.Tenant = tenant
+	cred, err := renewedCredential(session.id, row.Tenant)
+	if err != nil {
+		return Session{}, err
+	}
+	session.doc.Former = &former{Hash: session.doc.Hash, Tenant: session.doc.Tenant, Until: store.At(s.now().Add(formerFor))}
+	session.doc.Tenant, session.doc.Hash = tenant, cred.hash()
 	next, err := s.callerOf(ctx, store.Row{ID: session.id, Tenant: row.Tenant}, d, session.doc)
 	if err != nil {
-		return Caller{}, err
+		return Session{}, err
 	}
 	next.Address = c.Address
 	if err := s.keep(ctx, store.Put, sessionsTable, row.Tenant, session.id, session.version+1, session.doc); err != nil {
-		return Caller{}, err
+		return Session{}, err
 	}
-	return next, s.audit(ctx, audit.Entry{Tenant: tenant, Actor: c.Name, Action: "tenant.enter", Address: c.Address,
+	return Session{Caller: next, Cookie: NewSecret(cred.text(""))}, s.audit(ctx, audit.Entry{Tenant: tenant, Actor: c.Name, Action: "tenant.enter", Address: c.Address,
 		Object: &audit.Ref{ID: tenant, Kind: "tenant"}, Detail: map[string]any{"from": c.Tenant}})
 }
 

@@ -24,8 +24,11 @@ type Session struct {
 type sessionDoc struct {
 	Username string `json:"username"`
 	// Tenant is the one that the session is in, when it is not the user's own.
-	Tenant    string     `json:"tenant,omitempty"`
-	Hash      string     `json:"hash"`
+	Tenant string `json:"tenant,omitempty"`
+	Hash   string `json:"hash"`
+	// Former is the cookie before the session went to another tenant. Requests that were under way with it are answered, where they
+	// thought to be.
+	Former    *former    `json:"former,omitempty"`
 	StartedAt store.Time `json:"started_at"`
 	UsedAt    store.Time `json:"used_at"`
 	ExpiresAt store.Time `json:"expires_at"`
@@ -36,6 +39,28 @@ type sessionDoc struct {
 	Factor bool `json:"factor,omitempty"`
 	// Provider is who proved it; empty is a password of our own.
 	Provider string `json:"provider,omitempty"`
+}
+
+// former is a cookie that was replaced.
+type former struct {
+	Hash   string     `json:"hash"`
+	Tenant string     `json:"tenant,omitempty"`
+	Until  store.Time `json:"until"`
+}
+
+// formerFor is how long a replaced cookie is still known: as long as a request of the same browser may be under way.
+const formerFor = 10 * time.Second
+
+// heldBy finds the session as a cookie has it, and whether the cookie is the session's at all.
+func (d sessionDoc) heldBy(cred credential, now time.Time) (sessionDoc, bool) {
+	if cred.matches(d.Hash) {
+		return d, true
+	}
+	if d.Former == nil || !now.Before(d.Former.Until.Time) || !cred.matches(d.Former.Hash) {
+		return d, false
+	}
+	d.Tenant = d.Former.Tenant
+	return d, true
 }
 
 const maxBrowser = 300
@@ -254,7 +279,8 @@ func (s *Service) FromCookieIn(ctx context.Context, cookie Secret, address, tena
 		return Caller{}, err
 	}
 	now := s.now()
-	if !cred.matches(sd.Hash) || s.over(sd, now) {
+	held, ok := sd.heldBy(cred, now)
+	if !ok || s.over(sd, now) {
 		return Caller{}, ErrUnauthenticated
 	}
 	_, d, err := s.user(ctx, row.Tenant, sd.Username)
@@ -271,9 +297,9 @@ func (s *Service) FromCookieIn(ctx context.Context, cookie Secret, address, tena
 		sd.UsedAt, sd.Address = store.At(now), address
 		s.touch(ctx, sessionsTable, row, sd)
 	}
-	sd.Tenant = cmp.Or(tenant, sd.Tenant)
+	sd.Tenant = cmp.Or(tenant, held.Tenant)
 	c, err := s.callerOf(ctx, row, d, sd)
-	c.Address = address
+	c.Address, c.Replaced = address, !cred.matches(sd.Hash)
 	return c, err
 }
 
@@ -295,7 +321,7 @@ func (s *Service) SignOut(ctx context.Context, cookie Secret) error {
 	if err != nil {
 		return err
 	}
-	if !cred.matches(sd.Hash) {
+	if _, ok := sd.heldBy(cred, s.now()); !ok {
 		return nil
 	}
 	if _, err := s.update(ctx, store.Write{Table: sessionsTable, Op: store.Delete, Row: store.Row{ID: row.ID, Tenant: row.Tenant}}); err != nil {

@@ -94,10 +94,24 @@ func TestAPersonHasInEachTenantWhatHeWasGivenThere(t *testing.T) {
 		if c, err := w.FromCookie(ctx, s.Cookie, ""); err != nil || c.Tenant != "acme" {
 			t.Errorf("a question about one tenant moved the session: %+v %v", c, err)
 		}
-		if _, err := w.Enter(ctx, s.Caller, "birch"); err != nil {
-			t.Fatal(err)
+		entered, err := w.Enter(ctx, s.Caller, "birch")
+		if err != nil || entered.Cookie.Reveal() == s.Cookie.Reveal() {
+			t.Fatalf("entered with the cookie that there was before: %v", err)
 		}
-		c, err = w.FromCookie(ctx, s.Cookie, "")
+		// What was under way with the cookie before is answered where it thought to be; nobody goes anywhere with it, and soon it is none.
+		late, err := w.FromCookie(ctx, s.Cookie, "")
+		if err != nil || late.Tenant != "acme" || late.Session != entered.Caller.Session {
+			t.Errorf("the cookie before, at once: %+v %v", late, err)
+		}
+		if _, err := w.Enter(ctx, late, "acme"); !errors.Is(err, ErrUnauthenticated) {
+			t.Errorf("the cookie before led somewhere: %v", err)
+		}
+		w.now = w.now.Add(formerFor)
+		if _, err := w.FromCookie(ctx, s.Cookie, ""); !errors.Is(err, ErrUnauthenticated) {
+			t.Errorf("the cookie before is still one: %v", err)
+		}
+		must(t, w.SignOut(ctx, s.Cookie))
+		c, err = w.FromCookie(ctx, entered.Cookie, "")
 		if err != nil || c.Tenant != "birch" {
 			t.Fatalf("after entering: %+v %v", c, err)
 		}

@@ -17,7 +17,9 @@ func TestLogosOfTenants(t *testing.T) {
 	w.browser(anna, "POST", "/tenants", rest.TenantCreate{ID: "bolt", Name: "Bolt"}).is(201)
 	logoIn := func(tenant string) string {
 		t.Helper()
-		return documentOf[rest.Session](w.browser(anna, "PUT", "/session/tenant", rest.TenantChoice{ID: tenant}).is(200)).Logo
+		a := w.browser(anna, "PUT", "/session/tenant", rest.TenantChoice{ID: tenant}).is(200)
+		anna = a.cookie()
+		return documentOf[rest.Session](a).Logo
 	}
 	signIn := func() string {
 		t.Helper()

@@ -157,7 +157,12 @@ func TestTenantsAreManagedByTheInstallationsAdministrators(t *testing.T) {
 	if len(places.Items) != 2 {
 		t.Fatalf("%+v", places)
 	}
-	session := documentOf[rest.Session](as("PUT", "/api/v1/session/tenant", rest.TenantChoice{ID: "acme"}).is(200))
+	entered := as("PUT", "/api/v1/session/tenant", rest.TenantChoice{ID: "acme"}).is(200)
+	if before := cookie; entered.cookie() == before {
+		t.Error("another tenant with the same cookie")
+	}
+	cookie = entered.cookie()
+	session := documentOf[rest.Session](entered)
 	if session.Tenant != "acme" || session.TenantName != "Acme <b>" || session.Home != "default" || !slices.Contains(session.Actions, "tenant.manage") {
 		t.Errorf("%+v", session)
 	}

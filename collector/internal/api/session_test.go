@@ -13,8 +13,14 @@ import (
 func (w *world) signIn(name string) (cookie string) {
 	w.t.Helper()
 	a := w.ask("", "POST", "/api/v1/session", rest.SignIn{Username: name, Password: password}).is(200)
+	return a.cookie()
+}
+
+// cookie is the one that an answer sets.
+func (a *answer) cookie() string {
+	a.t.Helper()
 	c, err := http.ParseSetCookie(a.header.Get("Set-Cookie"))
-	must(w.t, err)
+	must(a.t, err)
 	return c.Name + "=" + c.Value
 }
 

@@ -284,13 +284,13 @@ func (s *Server) listPlaces(ctx context.Context, c access.Caller, in *ListIn) (*
 	return small(s, in, docs, func(p rest.Place) string { return p.Tenant }, "name")
 }
 
-func (s *Server) enterTenant(ctx context.Context, c access.Caller, in *bodyIn[rest.TenantChoice]) (*out[rest.Session], error) {
+func (s *Server) enterTenant(ctx context.Context, c access.Caller, in *bodyIn[rest.TenantChoice]) (*sessionOut, error) {
 	next, err := s.opt.Access.Enter(ctx, c, in.Body.ID)
 	if err != nil {
 		return nil, err
 	}
-	if next, err = s.reach(ctx, next); err != nil {
+	if next.Caller, err = s.reach(ctx, next.Caller); err != nil {
 		return nil, err
 	}
-	return &out[rest.Session]{Body: s.sessionDocument(ctx, next)}, nil
+	return s.withCookie(ctx, next), nil
 }

@@ -3185,7 +3185,7 @@ export interface components {
             from?: components["schemas"]["Ref"];
             /** @description Who may do more with it */
             gains: components["schemas"]["AccessShift"][];
-            /** @description On the account itself or on something in it, of those who have none on the new client */
+            /** @description On the account itself or on something in it, of those to whom nothing is granted on the new client, neither to them nor to a team of theirs */
             grants: components["schemas"]["AccountGrant"][];
             /** @description Who may do less with the account afterwards */
             loses: components["schemas"]["AccessShift"][];
@@ -13687,6 +13687,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    "Set-Cookie"?: string;
                     [name: string]: unknown;
                 };
                 content: {
