@@ -16,6 +16,8 @@ type User struct {
 	// Providers are the sign-in providers that lead to this user.
 	Providers []string  `json:"providers,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
+	// LastSignIn is absent for who never signed in since it is noted.
+	LastSignIn time.Time `json:"last_sign_in,omitzero"`
 	// LinkUntil is set while a link to set a password was given and not used.
 	LinkUntil time.Time `json:"link_until,omitzero"`
 	Version   int64     `json:"version"`

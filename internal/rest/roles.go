@@ -6,6 +6,7 @@ type PermissionGroup struct {
 	Description string   `json:"description"`
 	Actions     []string `json:"actions"`
 	BuiltIn     bool     `json:"built_in" doc:"In every installation; does not change"`
+	TwinOf      string   `json:"twin_of,omitempty" doc:"The group that it is the read-only twin of: it sees what that one sees, follows it and does not change by itself"`
 	Roles       []string `json:"roles" doc:"Roles that are made of it"`
 	Version     int64    `json:"version"`
 }

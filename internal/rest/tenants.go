@@ -100,6 +100,7 @@ type TenantChoice struct {
 type PlaceSummary struct {
 	Place     Place   `json:"place"`
 	Resources int     `json:"resources"`
+	Approvals int     `json:"pending_approvals" doc:"What waits for a decision there, as far as one sees it: held removals and new kinds are among it"`
 	Summary   Summary `json:"summary"`
 }
 

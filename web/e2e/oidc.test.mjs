@@ -120,3 +120,20 @@ test('who has an account links it, and then needs no password', { skip: missing 
   await there.close()
   await later.close()
 })
+
+test('who chose a language elsewhere is spoken to in it after coming back from the provider', { skip: missing }, async () => {
+  const enter = async () => {
+    const { page, close } = await visit('/inventory/server')
+    await page.getByRole('link', { name: 'Sign in with Example ID' }).click()
+    await page.getByRole('link', { name: 'I am Anna' }).click()
+    return { page, close }
+  }
+  const first = await enter()
+  await first.page.getByRole('heading', { name: 'Servers', level: 1 }).waitFor()
+  assert.equal(await first.page.evaluate(async () => (await fetch('/api/v1/session/language', { method: 'PUT', headers: { 'Content-Type': 'application/json', 'X-Maestro-CSRF': '1' }, body: JSON.stringify({ language: 'pt' }) })).ok), true)
+  await first.close()
+  const second = await enter()
+  await second.page.getByRole('heading', { name: 'Servidores', level: 1 }).waitFor()
+  assert.equal(await second.page.evaluate(() => document.documentElement.lang), 'pt-BR')
+  await second.close()
+})

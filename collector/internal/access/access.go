@@ -169,10 +169,12 @@ const (
 	sessionsTable = "sessions"
 	tokensTable   = "api_tokens"
 	factorsTable  = "second_factors"
-	teamsTable    = "teams"
-	grantsTable   = "grants"
-	rolesTable    = "roles"
-	groupsTable   = "permission_groups"
+	// signInsTable has when each user signed in last: beside the users, whose versions are what people edit.
+	signInsTable = "sign_ins"
+	teamsTable   = "teams"
+	grantsTable  = "grants"
+	rolesTable   = "roles"
+	groupsTable  = "permission_groups"
 	// everybodyTable has what everybody of a tenant has.
 	everybodyTable = "everybody"
 )
@@ -200,6 +202,7 @@ func Tables() []store.Table {
 		}},
 		{Name: tokensTable},
 		{Name: factorsTable},
+		{Name: signInsTable},
 		{Name: teamsTable, Indexes: []store.Index{{Name: "member", Fields: []filter.Field{fieldMember}}}},
 		{Name: rolesTable},
 		{Name: groupsTable},

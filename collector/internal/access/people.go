@@ -100,44 +100,66 @@ func (s *Service) userOf(row store.Row, d userDoc, f factorDoc) User {
 func (s *Service) Users(ctx context.Context, c Caller) ([]User, error) {
 	var all []User
 	err := eachUser(ctx, s.opt.Store, c.Tenant, func(rows []store.Row) error {
-		ids := make([]string, len(rows))
-		for i, r := range rows {
-			ids[i] = r.ID
-		}
-		factors, err := s.opt.Store.Get(ctx, factorsTable, c.Tenant, "", ids)
-		if err != nil {
-			return fmt.Errorf("read second factors: %w", err)
-		}
-		for _, r := range rows {
-			d, err := decodeRow[userDoc](r)
-			if err != nil {
-				return err
-			}
-			var f factorDoc
-			if row, ok := factors[r.ID]; ok {
-				if f, err = decodeRow[factorDoc](row); err != nil {
-					return err
-				}
-			}
-			all = append(all, s.userOf(r, d, f))
-		}
-		return nil
+		users, err := s.usersOf(ctx, c.Tenant, rows)
+		all = append(all, users...)
+		return err
 	})
 	return all, err
+}
+
+// usersOf are users with what is kept beside them.
+func (s *Service) usersOf(ctx context.Context, tenant string, rows []store.Row) ([]User, error) {
+	ids := make([]string, len(rows))
+	for i, r := range rows {
+		ids[i] = r.ID
+	}
+	factors, err := beside[factorDoc](ctx, s.opt.Store, factorsTable, tenant, ids)
+	if err != nil {
+		return nil, err
+	}
+	last, err := beside[signInDoc](ctx, s.opt.Store, signInsTable, tenant, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]User, len(rows))
+	for i, r := range rows {
+		d, err := decodeRow[userDoc](r)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = s.userOf(r, d, factors[r.ID])
+		out[i].LastSignIn = last[r.ID].At.Time
+	}
+	return out, nil
+}
+
+// beside is what a table has under the ids of users.
+func beside[T any](ctx context.Context, r store.Reader, table, tenant string, ids []string) (map[string]T, error) {
+	rows, err := r.Get(ctx, table, tenant, "", ids)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", table, err)
+	}
+	out := make(map[string]T, len(rows))
+	for id, row := range rows {
+		if out[id], err = decodeRow[T](row); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // User is one of the tenant's.
 func (s *Service) User(ctx context.Context, c Caller, username string) (User, error) {
 	name := foldUsername(username)
-	row, d, err := s.user(ctx, c.Tenant, name)
+	row, _, err := s.user(ctx, c.Tenant, name)
 	if err != nil {
 		return User{}, err
 	}
-	_, f, err := s.factor(ctx, c.Tenant, name)
+	u, err := s.usersOf(ctx, c.Tenant, []store.Row{row})
 	if err != nil {
 		return User{}, err
 	}
-	return s.userOf(row, d, f), nil
+	return u[0], nil
 }
 
 // Invite makes a user without a password, and the link by which the user sets one.
@@ -266,8 +288,10 @@ func (s *Service) DeleteUser(ctx context.Context, c Caller, username string) err
 	if err := s.forget(ctx, c.Tenant, SubjectUser(row.ID)); err != nil {
 		return err
 	}
-	if _, err := s.update(ctx, store.Write{Table: factorsTable, Op: store.Delete, Row: store.Row{ID: row.ID, Tenant: c.Tenant}}); err != nil {
-		return fmt.Errorf("delete second factor of %s: %w", row.ID, err)
+	for _, table := range []string{factorsTable, signInsTable} {
+		if _, err := s.update(ctx, store.Write{Table: table, Op: store.Delete, Row: store.Row{ID: row.ID, Tenant: c.Tenant}}); err != nil {
+			return fmt.Errorf("delete %s of %s: %w", table, row.ID, err)
+		}
 	}
 	if _, err := s.update(ctx, store.Write{Table: usersTable, Op: store.Delete, Row: store.Row{ID: row.ID, Tenant: c.Tenant}}); err != nil {
 		return fmt.Errorf("delete user %s: %w", row.ID, err)

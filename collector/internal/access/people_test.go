@@ -449,3 +449,39 @@ func TestLinksAreNotKeptAndDoNotPrint(t *testing.T) {
 		t.Error("the token of a link is stored or prints")
 	}
 }
+
+// When somebody signed in last is seen in the list, changes no version that people edit by, and goes with the user.
+func TestTheLastSignInIsNoted(t *testing.T) {
+	onEveryStore(t, func(t *testing.T, st store.Store) {
+		w := worldOn(t, st)
+		w.user("default", "ann", RoleReader)
+		w.user("default", "ben", RoleReader)
+		of := func(name string) User {
+			t.Helper()
+			u, err := w.User(t.Context(), boss, name)
+			w.must(err)
+			return u
+		}
+		if u := of("ann"); !u.LastSignIn.IsZero() {
+			t.Errorf("never signed in, and last %s", u.LastSignIn)
+		}
+		w.mustSignIn("ann")
+		before := of("ann")
+		w.mustSignIn("ann")
+		list, err := w.Users(t.Context(), boss)
+		w.must(err)
+		for _, u := range list {
+			if signedIn := !u.LastSignIn.IsZero(); signedIn != (u.Username == "ann") {
+				t.Errorf("%s: %s", u.Username, u.LastSignIn)
+			}
+		}
+		if after := of("ann"); after.Version != before.Version || after.LastSignIn.Before(before.LastSignIn) {
+			t.Errorf("%+v, before %+v", after, before)
+		}
+		w.must(w.DeleteUser(t.Context(), boss, "ann"))
+		w.user("default", "ann", RoleReader)
+		if u := of("ann"); !u.LastSignIn.IsZero() {
+			t.Errorf("the next of the name signed in %s", u.LastSignIn)
+		}
+	})
+}

@@ -1,6 +1,9 @@
 package access
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Permission groups are the words in which roles are made: each is a set of actions in the whole tenant, with a twin that only
 // reads. They follow the groups that the predecessor's customers know.
@@ -14,6 +17,24 @@ const (
 	Manage            = "manage"
 	ManageReadOnly    = "manage_read_only"
 )
+
+// twinEnds is how the name of a read-only twin ends.
+const twinEnds = "_read_only"
+
+// twinOf is the group that a name would be the read-only twin of; "" for none.
+func twinOf(name string) string {
+	of, ok := strings.CutSuffix(name, twinEnds)
+	if !ok || strings.HasSuffix(of, twinEnds) {
+		return ""
+	}
+	return of
+}
+
+// reading is what a group's twin has of it: what it sees, and nothing that it does. What is marked sensitive is left out, as it is
+// of the built-in twins.
+func reading(actions []Action) []Action {
+	return slices.DeleteFunc(inOrder(actions), func(a Action) bool { return a != Read && a != ReadSettings && a != ReadAudit })
+}
 
 // everyAction is all that a permission group can hold.
 var everyAction = []Action{Read, ReadSensitive, ReadSettings, ReadAudit, VerifyAudit, EditResources, EditCosts, ManageImports, ApproveKinds, DefineKinds, ManageOptions, ManageMapping,

@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"maestro.internal/collector/internal/store"
@@ -83,7 +84,7 @@ func (b rolebook) actionsOf(groups []string) []Action {
 			all = append(all, actions...)
 			continue
 		}
-		all = append(all, b.groups[g].doc.Actions...)
+		all = append(all, b.madeActions(g)...)
 	}
 	if b.tenant != HomeTenant { // nobody manages the installation's tenants by what another tenant gives
 		all = slices.DeleteFunc(all, func(a Action) bool { return a == ManageTenants })
@@ -91,11 +92,37 @@ func (b rolebook) actionsOf(groups []string) []Action {
 	return inOrder(all)
 }
 
+// madeActions are those of a group that was made, or of the read-only twin of one.
+func (b rolebook) madeActions(group string) []Action {
+	if g, made := b.groups[group]; made {
+		return g.doc.Actions
+	}
+	return reading(b.groups[twinOf(group)].doc.Actions)
+}
+
+// isTwin says whether a name is that of a twin which follows a group that was made. A group that somebody made under this name is none.
+func (b rolebook) isTwin(group string) bool {
+	_, made := b.groups[group]
+	_, of := b.groups[twinOf(group)]
+	return !made && of && builtinGroups[group] == nil
+}
+
+// twins are those of all groups that were made, by name.
+func (b rolebook) twins() []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(b.groups)) {
+		if twin := name + twinEnds; b.isTwin(twin) && len(b.madeActions(twin)) > 0 {
+			out = append(out, twin)
+		}
+	}
+	return out
+}
+
 // knows says whether there is such a group, knowsRole whether there is such a role.
 func (b rolebook) knows(group string) bool {
 	_, made := b.groups[group]
 	_, builtin := builtinGroups[group]
-	return made || builtin
+	return made || builtin || b.isTwin(group) && len(b.madeActions(group)) > 0
 }
 
 func (b rolebook) knowsRole(role Role) bool {
@@ -185,6 +212,9 @@ func (s *Service) readGroups(ctx context.Context, r store.Reader, tenant string,
 	for _, g := range names {
 		if _, builtin := builtinGroups[g]; !builtin && !slices.Contains(made, g) {
 			made = append(made, g)
+			if of := twinOf(g); of != "" && builtinGroups[of] == nil && !slices.Contains(made, of) {
+				made = append(made, of)
+			}
 		}
 	}
 	if len(made) == 0 {

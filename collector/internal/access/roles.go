@@ -19,6 +19,8 @@ type PermissionGroup struct {
 	Actions     []Action
 	// BuiltIn ones are in every installation and do not change.
 	BuiltIn bool
+	// TwinOf is the group that this one is the read-only twin of, and follows; it is not kept and does not change by itself.
+	TwinOf string
 	// Roles that are made of it.
 	Roles   []Role
 	Version int64
@@ -84,7 +86,7 @@ func (s *Service) Groups(ctx context.Context, c Caller) ([]PermissionGroup, erro
 		return nil, err
 	}
 	var out []PermissionGroup
-	for _, name := range slices.Concat(builtinOrder, slices.Sorted(maps.Keys(b.groups))) {
+	for _, name := range slices.Concat(builtinOrder, slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Keys(b.groups)), b.twins())))) {
 		out = append(out, b.group(name))
 	}
 	return out, nil
@@ -94,6 +96,9 @@ func (b rolebook) group(name string) PermissionGroup {
 	g := PermissionGroup{Name: name}
 	if actions, ok := builtinGroups[name]; ok {
 		g.Description, g.Actions, g.BuiltIn, g.Version = groupWords[name], inOrder(actions), true, 1
+	} else if b.isTwin(name) {
+		of := b.groups[twinOf(name)]
+		g.Actions, g.TwinOf, g.Version = b.madeActions(name), of.id, of.version
 	} else {
 		d := b.groups[name]
 		g.Description, g.Actions, g.Version = d.doc.Description, inOrder(d.doc.Actions), d.version
@@ -133,6 +138,9 @@ func (s *Service) PutGroup(ctx context.Context, c Caller, name string, version i
 	}
 	if err := mayPut(name, "permission group", b.groups, version, builtinGroups[name] != nil); err != nil {
 		return PermissionGroup{}, err
+	}
+	if b.isTwin(name) {
+		return PermissionGroup{}, &ConflictError{fmt.Sprintf("The permission group %s is the read-only twin of %s and follows it. Change that one.", name, twinOf(name))}
 	}
 	if err := c.mustHold(slices.Concat(actions, b.groups[name].doc.Actions), beyondGiving); err != nil {
 		return PermissionGroup{}, err
@@ -177,20 +185,33 @@ func (s *Service) DeleteGroup(ctx context.Context, c Caller, name string) error 
 	if err != nil {
 		return err
 	}
+	if b.isTwin(name) {
+		return &ConflictError{fmt.Sprintf("The permission group %s is the read-only twin of %s and follows it. Change that one.", name, twinOf(name))}
+	}
 	if err := mayPut(name, "permission group", b.groups, max(b.groups[name].version, 1), builtinGroups[name] != nil); err != nil {
 		return err
 	}
 	if err := c.mustHold(b.groups[name].doc.Actions, "The group has rights that you do not have yourself"); err != nil {
 		return err
 	}
-	if g := b.group(name); len(g.Roles) > 0 {
-		return &ConflictError{fmt.Sprintf("The role %s is made of this group. Take it out of the role first.", g.Roles[0])}
+	// Who has the twin would lose it with the group.
+	both := []string{name}
+	if b.isTwin(name + twinEnds) {
+		both = append(both, name+twinEnds)
 	}
-	if slices.Contains(b.everybody, name) {
+	for _, n := range both {
+		if g := b.group(n); len(g.Roles) > 0 {
+			return &ConflictError{fmt.Sprintf("The role %s is made of this group. Take it out of the role first.", g.Roles[0])}
+		}
+	}
+	has := func(groups []string) bool {
+		return slices.ContainsFunc(both, func(n string) bool { return slices.Contains(groups, n) })
+	}
+	if has(b.everybody) {
 		return &ConflictError{"Everybody has this group. Take it from everybody first."}
 	}
 	err = s.eachUserDoc(ctx, c.Tenant, func(d userDoc) error {
-		if slices.Contains(d.Groups, name) {
+		if has(d.Groups) {
 			return &ConflictError{fmt.Sprintf("%s has this group in place of a role. Change that first.", d.Display)}
 		}
 		return nil

@@ -93,6 +93,52 @@ func TestRolesThatWereMade(t *testing.T) {
 	})
 }
 
+// A group that somebody made has a read-only twin, which follows it and is given like any other.
+func TestAGroupThatWasMadeHasATwin(t *testing.T) {
+	onEveryStore(t, func(t *testing.T, st store.Store) {
+		w := worldOn(t, st)
+		w.group("operators", Read, ReadSensitive, ReadSettings, RequestRuns)
+		w.group("keys", ManageTokens)
+		w.group("own_read_only", Read)
+		w.group("own", Read, ReadAudit)
+		groups, err := w.Groups(t.Context(), boss)
+		w.must(err)
+		var twins []string
+		for _, g := range groups {
+			if g.TwinOf != "" {
+				twins = append(twins, g.Name)
+			}
+			if g.Name == "operators_read_only" && (!slices.Equal(g.Actions, []Action{Read, ReadSettings}) || g.TwinOf != "operators" || g.BuiltIn) {
+				t.Errorf("%+v", g)
+			}
+		}
+		if !slices.Equal(twins, []string{"operators_read_only"}) { // what sees nothing has none, and a group of the name is itself
+			t.Errorf("the twins are %v", twins)
+		}
+		w.role("watchers", "operators_read_only")
+		w.user("default", "olga", "watchers")
+		s := w.mustSignIn("olga")
+		if got := s.Caller.Actions; !slices.Equal(got, []Action{Read, ReadSettings}) {
+			t.Fatalf("%v", got)
+		}
+		_, err = w.PutGroup(t.Context(), boss, "operators", 1, "", []Action{Read, ReadAudit, RequestRuns})
+		w.must(err)
+		c, err := w.FromCookie(t.Context(), s.Cookie, "192.0.2.1")
+		w.must(err)
+		if !slices.Equal(c.Actions, []Action{Read, ReadAudit}) {
+			t.Errorf("the twin does not follow: %v", c.Actions)
+		}
+		_, err = w.PutGroup(t.Context(), boss, "operators_read_only", 0, "", []Action{Read})
+		conflicts(t, err, "twin of operators")
+		conflicts(t, w.DeleteGroup(t.Context(), boss, "operators_read_only"), "twin of operators")
+		conflicts(t, w.DeleteGroup(t.Context(), boss, "operators"), "watchers")
+		_, err = w.PutRole(t.Context(), boss, "others", 0, "", []string{"keys_read_only"})
+		if err == nil {
+			t.Error("a twin that sees nothing was given")
+		}
+	})
+}
+
 // The first level that gives any permission group is the one that counts: the user's own, the role's, everybody's. Nothing is merged.
 func TestTheOrderOfLevels(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, st store.Store) {

@@ -172,7 +172,16 @@ func (s *Service) letIn(ctx context.Context, tenant string, d userDoc, a Attempt
 		return Session{}, err
 	}
 	s.noteBrowser(ctx, tenant, d.Username, a)
+	// That it could not be noted is no reason to refuse anybody.
+	if err := s.keep(ctx, store.Put, signInsTable, tenant, d.Username, 1, signInDoc{At: store.At(s.now())}); err != nil {
+		s.opt.Log.Warn("note sign-in", "user", d.Username, "error", err)
+	}
 	return session, nil
+}
+
+// signInDoc is when somebody signed in last.
+type signInDoc struct {
+	At store.Time `json:"at"`
 }
 
 // rehash brings a password's hash to today's cost. That it did not work is no reason to refuse anybody.

@@ -32,7 +32,9 @@ type User struct {
 	Roots     []string
 	Disabled  bool
 	CreatedAt time.Time
-	Version   int64
+	// LastSignIn is zero for who has not signed in since it is noted.
+	LastSignIn time.Time
+	Version    int64
 	// HasPassword is false for whom only a provider signs in. Invited says that no password was set yet, SecondFactor that a code
 	// is asked for.
 	HasPassword  bool

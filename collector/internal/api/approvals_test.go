@@ -57,6 +57,10 @@ func TestAHeldRemovalIsAnApproval(t *testing.T) {
 	if n := w.approvalsOf(w.stranger, "").TotalSize; n != 0 {
 		t.Errorf("another tenant sees %d", n)
 	}
+	mine := documentOf[rest.List[rest.PlaceSummary]](w.ask("", "GET", "/api/v1/mine", nil, w.person("mia", access.RoleReader)...).is(200))
+	if len(mine.Items) != 1 || mine.Items[0].Approvals != 1 || mine.Items[0].Summary.Held != 1 {
+		t.Errorf("what waits is not counted among all mine: %+v", mine.Items)
+	}
 	w.rule(func(r *rest.ApprovalRule) { r.Persons = 2 }, "removal")
 	if p := w.ask(w.admin, "POST", path+"/approve", nil).problem(403); !strings.Contains(p.Detail, "people") {
 		t.Errorf("%+v", p)

@@ -84,6 +84,9 @@ func (s *Server) listMine(ctx context.Context, c access.Caller, in *ListIn) (*ou
 		for _, k := range sum.Body.Kinds {
 			d.Resources += k.Active
 		}
+		if d.Approvals, err = s.opt.Approvals.Waits(ctx, e.c); err != nil {
+			return nil, err
+		}
 		docs = append(docs, d)
 	}
 	return small(s, in, docs, func(d rest.PlaceSummary) string { return d.Place.Tenant }, "resources desc")

@@ -135,7 +135,7 @@ func peopleProblem(err error) *problemError {
 
 func userDocument(u access.User) rest.User {
 	return rest.User{Username: u.Username, DisplayName: u.DisplayName, Email: u.Email, Language: string(u.Language), Role: string(u.Role), Groups: u.Groups, Disabled: u.Disabled, Invited: u.Invited,
-		Factor: u.SecondFactor, Providers: u.Providers, CreatedAt: u.CreatedAt, LinkUntil: u.LinkUntil, Version: u.Version}
+		Factor: u.SecondFactor, Providers: u.Providers, CreatedAt: u.CreatedAt, LastSignIn: u.LastSignIn, LinkUntil: u.LinkUntil, Version: u.Version}
 }
 
 func (s *Server) linkDocument(ctx context.Context, l access.Link) rest.UserLink {

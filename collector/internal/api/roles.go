@@ -97,7 +97,7 @@ func edited(version int64) int64 {
 }
 
 func groupDocument(g access.PermissionGroup) rest.PermissionGroup {
-	d := rest.PermissionGroup{Name: g.Name, Description: g.Description, Actions: actionNames(g.Actions), BuiltIn: g.BuiltIn, Roles: []string{}, Version: g.Version}
+	d := rest.PermissionGroup{Name: g.Name, Description: g.Description, Actions: actionNames(g.Actions), BuiltIn: g.BuiltIn, TwinOf: g.TwinOf, Roles: []string{}, Version: g.Version}
 	for _, r := range g.Roles {
 		d.Roles = append(d.Roles, string(r))
 	}

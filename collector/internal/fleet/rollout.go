@@ -71,6 +71,11 @@ func (s *Service) Rollout(ctx context.Context, c inventory.Caller, w rest.Plugin
 	if err != nil {
 		return rest.PluginVersions{}, err
 	}
+	if everywhere, err := s.runsEverywhere(ctx, c.Tenant, f, w.Group, w.Provider, w.Version); err != nil {
+		return rest.PluginVersions{}, err
+	} else if everywhere {
+		return rest.PluginVersions{}, &inventory.ConflictError{ResourceID: w.Provider, Problem: fmt.Sprintf("every agent of %s runs %s %s already; pin it to keep it", groupWord(w.Group), w.Provider, w.Version)}
+	}
 	canaries, err := s.canaries(ctx, c.Tenant, have, w)
 	if err != nil {
 		return rest.PluginVersions{}, err
@@ -92,6 +97,24 @@ func (s *Service) Rollout(ctx context.Context, c inventory.Caller, w rest.Plugin
 		d.Rollout = next
 		return nil
 	})
+}
+
+// runsEverywhere says that there is nobody left to roll a version out to.
+func (s *Service) runsEverywhere(ctx context.Context, tenant string, f fleetVersions, group, provider, version string) (bool, error) {
+	for _, a := range members(f.agents, f.pins, group, provider) {
+		have, _, err := s.atHandOf(ctx, tenant, a.doc, provider)
+		if err != nil {
+			return false, err
+		}
+		runs, _ := f.pins.runs(a.id, a.doc, provider, have)
+		if runs == "" && len(have) > 0 {
+			runs = have[0]
+		}
+		if len(have) > 0 && runs != version {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // canaries are those that were named, or a share of those that have the version and connections to run with it.

@@ -283,6 +283,38 @@ func TestARolloutGoesOnWhereItsCanariesDoWell(t *testing.T) {
 	}
 }
 
+// What runs everywhere needs no canary: that is said, and nothing begins.
+func TestNothingIsRolledOutThatRunsEverywhere(t *testing.T) {
+	w := newWorld(t)
+	canary, _, _ := w.rollout()
+	all := rest.PluginDecision{Provider: "toy"}
+	if _, err := w.Rollback(t.Context(), admin, all); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.pin("", ""); err != nil {
+		t.Fatal(err)
+	}
+	running, other := "", ""
+	for _, v := range w.versions("").Versions {
+		if len(v.Running) == 2 {
+			running = v.Version
+		} else {
+			other = v.Version
+		}
+	}
+	if running == "" || other == "" {
+		t.Fatalf("%+v", w.versions(""))
+	}
+	var conflict *inventory.ConflictError
+	_, err := w.Rollout(t.Context(), admin, rest.PluginRolloutWrite{Provider: "toy", Version: running, Canaries: []string{canary.ID}})
+	if !errors.As(err, &conflict) || !strings.Contains(conflict.Problem, "runs toy "+running+" already") || w.versions("").Rollout != nil && w.versions("").Rollout.State == "canary" {
+		t.Errorf("every agent runs %s: %v", running, err)
+	}
+	if _, err := w.Rollout(t.Context(), admin, rest.PluginRolloutWrite{Provider: "toy", Version: other, Canaries: []string{canary.ID}}); err != nil {
+		t.Errorf("one that nobody runs: %v", err)
+	}
+}
+
 func TestARolloutComesBackByItself(t *testing.T) {
 	tests := []struct {
 		name, version string

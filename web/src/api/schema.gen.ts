@@ -5646,6 +5646,8 @@ export interface components {
             name: string;
             /** @description Roles that are made of it */
             roles: string[];
+            /** @description The group that it is the read-only twin of: it sees what that one sees, follows it and does not change by itself */
+            twin_of?: string;
             /** Format: int64 */
             version: number;
         };
@@ -5686,6 +5688,11 @@ export interface components {
             tenant: string;
         };
         PlaceSummary: {
+            /**
+             * Format: int64
+             * @description What waits for a decision there, as far as one sees it: held removals and new kinds are among it
+             */
+            pending_approvals: number;
             place: components["schemas"]["Place"];
             /** Format: int64 */
             resources: number;
@@ -5932,6 +5939,8 @@ export interface components {
              * @enum {string}
              */
             language?: "en" | "pt";
+            /** Format: date-time */
+            last_sign_in?: string;
             /** Format: date-time */
             link_until?: string;
             providers?: string[];
@@ -6944,6 +6953,8 @@ export interface components {
              * @enum {string}
              */
             language?: "en" | "pt";
+            /** Format: date-time */
+            last_sign_in?: string;
             /** Format: date-time */
             link_until?: string;
             providers?: string[];

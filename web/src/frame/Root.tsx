@@ -13,6 +13,7 @@ import { q } from '../api/queries'
 import { Loading, ProblemPanel } from '../parts/States'
 import css from './Frame.module.css'
 import { Frame } from './Frame'
+import { adopt } from '../texts/language'
 
 const SignIn = lazy(() => import('../pages/SignIn'))
 const LinkPage = lazy(() => import('../pages/Link'))
@@ -44,6 +45,9 @@ export function Root() {
       writes()
     }
   }, [client])
+  // Whoever comes back from a sign-in provider was let in by no form of ours.
+  const language = session.data?.language
+  useEffect(() => adopt(language), [language])
   useEffect(() => {
     if (!known || !reads) return
     const line = listen(client, () => client.setQueryData(q.expired().queryKey, true))

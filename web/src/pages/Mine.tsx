@@ -20,6 +20,9 @@ import { MyAgents, MyConnections, MyResources, MyRuns } from './mine/Lists'
 import css from './mine/Lists.module.css'
 import { useGo } from './mine/go'
 
+// What one decides is among the approvals; who decides nothing still sees that removals are held.
+const waits = (s: PlaceSummary) => Math.max(s.pending_approvals, s.summary.held_removals + s.summary.pending_kinds)
+
 export default function Mine() {
   const list = useQuery(q.mine())
   const places = useQuery(q.places())
@@ -34,7 +37,7 @@ export default function Mine() {
     { id: 'resources', label: t`Resources`, width: 110, cell: (s) => count(s.resources) },
     { id: 'connections', label: t`Connections`, width: 110, cell: (s) => count(s.summary.connections) },
     { id: 'agents', label: t`Agents online`, width: 120, cell: (s) => t`${count(s.summary.agents_online)} of ${count(s.summary.agents)}` },
-    { id: 'waits', label: t`Waits for somebody`, width: 150, cell: (s) => (s.summary.held_removals + s.summary.pending_kinds ? count(s.summary.held_removals + s.summary.pending_kinds) : t`nothing`) },
+    { id: 'waits', label: t`Waits for somebody`, width: 150, cell: (s) => (waits(s) ? count(waits(s)) : t`nothing`) },
   ]
   return (
     <Page fill={tab !== ''} title={t`All mine`} facts={<span><Trans>What you may read in each tenant that you are in.</Trans></span>}>

@@ -45,9 +45,9 @@ export default function Roles() {
   ]
   const groupCols: Col<PermissionGroup>[] = [
     { id: 'name', label: t`Permission group`, width: 170, cell: (g) => <code>{g.name}</code> },
-    { id: 'description', label: t`What it is for`, width: 260, cell: (g) => <Foreign text={g.built_in ? named(g.description) : g.description} max={120} /> },
+    { id: 'description', label: t`What it is for`, width: 260, cell: (g) => <Foreign text={g.twin_of ? t`The read-only twin of ${g.twin_of}: follows it.` : g.built_in ? named(g.description) : g.description} max={120} /> },
     { id: 'actions', label: t`Actions it allows`, width: 300, cell: (g) => <span title={g.actions.join(', ')}><Foreign text={g.built_in && g.actions.length > 15 ? t`all` : g.actions.join(', ') || t`none`} max={90} /></span> },
-    { id: 'act', label: t`Actions`, act: true, width: 90, cell: (g) => <Acts name={g.name} off={!may} builtIn={g.built_in} onEdit={() => setOpen({ what: 'group', was: g })} onDelete={() => setDoomed({ what: 'group', name: g.name })} /> },
+    { id: 'act', label: t`Actions`, act: true, width: 90, cell: (g) => <Acts name={g.name} off={!may} builtIn={g.built_in || !!g.twin_of} onEdit={() => setOpen({ what: 'group', was: g })} onDelete={() => setDoomed({ what: 'group', name: g.name })} /> },
   ]
   return (
     <Page

@@ -48,6 +48,7 @@ export default function Users() {
     { id: 'role', label: t`Role or groups`, width: 130, cell: (u) => (u.groups?.length ? <span title={t`In place of a role`}>{u.groups.join(', ')}</span> : u.role) },
     { id: 'state', label: t`State`, width: 110, cell: stateOf },
     { id: 'factor', label: t`Second factor`, width: 110, cell: (u) => (u.second_factor ? t`yes` : t`no`) },
+    { id: 'last', label: t`Last sign-in`, width: 110, wide: true, cell: (u) => <When at={u.last_sign_in} /> },
     { id: 'link', label: t`Link ends`, width: 100, wide: true, cell: (u) => <When at={u.link_until} never={t`none`} /> },
     { id: 'act', label: t`Actions`, act: true, width: 90, cell: (u) => <Actions user={u} own={u.username === me} onAct={(act) => setActing({ user: u, act })} /> },
   ]
