@@ -116,7 +116,7 @@ type RetentionConfig struct {
 // PastConfig says how much one question about a past moment costs at most.
 type PastConfig struct {
 	ChangesHeld int `yaml:"changes_held" help:"So many changes of resources are held to answer of a past moment; where more lie before and after it, what is stored is gone through."`
-	Work        int `yaml:"work" help:"So much is gone through for one answer about such a moment, which then says what was found so far; about half a million a second."`
+	Work        int `yaml:"work" help:"So much is gone through for one answer about such a moment, which then says what was found so far; a hundred thousand and more are done in a second."`
 }
 
 // AuditFeedConfig says where audit entries are passed on to. What is empty is off.
@@ -139,7 +139,7 @@ func DefaultConfig() Config {
 		DataDir: defaultDataDir(), Listen: "127.0.0.1:7070", AgentListen: "127.0.0.1:7071",
 		Store: StoreConfig{Engine: "sqlite", Database: "maestro"}, CertificateLife: 24 * time.Hour,
 		Removals: RemovalsConfig{HoldItems: 20, HoldPercent: 20}, Identity: IdentityConfig{SilentAfter: 7 * 24 * time.Hour}, Retention: RetentionConfig{UnreadAfter: 30 * 24 * time.Hour, Runs: 90 * 24 * time.Hour},
-		Past:          PastConfig{ChangesHeld: 200_000, Work: 3_000_000},
+		Past:          PastConfig{ChangesHeld: 200_000, Work: 2_000_000},
 		Notifications: NotificationsConfig{Lag: time.Minute, Keep: 90 * 24 * time.Hour},
 		SignIn:        defaultSignIn(),
 		Uploads:       UploadsConfig{Store: "database", S3: S3Config{Region: "us-east-1"}},

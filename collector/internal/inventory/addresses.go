@@ -235,7 +235,7 @@ func (s *Service) holdersOf(ctx context.Context, c Caller, k *schema.Kind, where
 	if err := s.withinHorizon(ctx, c.Tenant, at); err != nil {
 		return nil, false, err
 	}
-	err = s.differing(ctx, c.Tenant, k, at, true, func(p *pastSet) (err error) {
+	err = s.differing(ctx, c, k, at, true, func(p *pastSet) (err error) {
 		ids = nil
 		more, err = upTo(mostHolders, take, func(fn func(store.Row) error) error { return s.eachThen(ctx, c, p, where, fn) })
 		return err

@@ -177,7 +177,7 @@ func TestTwoWaysIntoThePast(t *testing.T) {
 			for _, order := range []store.Order{{Field: text("name")}, {Field: number("attributes", "cpu_count"), Desc: true}} {
 				list := func(recent bool) func(ListQuery, filter.And) (pastFound, error) {
 					return func(q ListQuery, w filter.And) (found pastFound, err error) {
-						err = s.differing(ctx, tenant, server, at, recent, func(p *pastSet) (err error) {
+						err = s.differing(ctx, everyone, server, at, recent, func(p *pastSet) (err error) {
 							if recent != (p.changed != nil) {
 								t.Fatal("gave up")
 							}

@@ -143,7 +143,7 @@ func (s *Service) facetGroupsThen(ctx context.Context, c Caller, q ListQuery, k 
 	if err != nil {
 		return nil, 0, err
 	}
-	err = s.differing(ctx, c.Tenant, k, q.AsOf, !q.StateNamed, func(p *pastSet) error {
+	err = s.differing(ctx, c, k, q.AsOf, !q.StateNamed, func(p *pastSet) error {
 		looked = 0
 		part := func(where filter.And, bys [][]filter.Field) (found [][]store.Group, err error) {
 			p.work, p.cut = s.pastWork(2), false

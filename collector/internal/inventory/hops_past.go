@@ -18,7 +18,7 @@ func (s *Service) hopThen(ctx context.Context, c Caller, kind string, h filter.H
 		return nil, err
 	}
 	var ends *pastEnds
-	err = s.differing(ctx, c.Tenant, target, at, !h.StateNamed, func(p *pastSet) error {
+	err = s.differing(ctx, c, target, at, !h.StateNamed, func(p *pastSet) error {
 		ends = &pastEnds{s: s, c: c, at: at, h: h, kind: kind, target: target, batch: map[string][]edge{}, found: map[string]bool{}}
 		if err := s.eachThen(ctx, c, p, where, func(row store.Row) error { return ends.add(ctx, row) }); err != nil {
 			return err

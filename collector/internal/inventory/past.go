@@ -77,7 +77,7 @@ func (s *Service) listThen(ctx context.Context, c Caller, q ListQuery, kind *sch
 	}
 	q.After, q.Limit = from.After, cmp.Or(max(q.Limit, 0), store.DefaultLimit)
 	// What was pruned by a collector that did not write it down is found by going through everything only.
-	return s.differing(ctx, c.Tenant, kind, q.AsOf, !q.StateNamed, func(p *pastSet) error {
+	return s.differing(ctx, c, kind, q.AsOf, !q.StateNamed, func(p *pastSet) error {
 		found, err := s.pageThen(ctx, c, p, q, where, from)
 		if err != nil {
 			return err

@@ -33,7 +33,7 @@ func (s *Service) groupsAt(ctx context.Context, c Caller, at time.Time, kind *sc
 		return nil, err
 	}
 	var out []store.Group
-	err := s.differing(ctx, c.Tenant, kind, at, true, func(p *pastSet) error {
+	err := s.differing(ctx, c, kind, at, true, func(p *pastSet) error {
 		found, err := s.countThen(ctx, c, p, where, [][]filter.Field{by}, limit)
 		if err == nil {
 			out = found[0]

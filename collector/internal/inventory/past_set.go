@@ -35,14 +35,14 @@ const clockMargin = time.Minute
 // differing hands fn how a moment differs from today: by what changed since where that is little and recent allows it, so that it
 // costs what happened since and not what happened before; else by everything. fn begins anew when it is called again, since what
 // it took for unchanged may have changed meanwhile. Of a moment before which little had happened, that little is all: a store
-// that was filled since then is not gone through.
-func (s *Service) differing(ctx context.Context, tenant string, kind *schema.Kind, at time.Time, recent bool, fn func(*pastSet) error) error {
+// that was filled since then is not gone through. Nor is it for a caller who may see little.
+func (s *Service) differing(ctx context.Context, c Caller, kind *schema.Kind, at time.Time, recent bool, fn func(*pastSet) error) error {
 	for range 3 {
 		if !recent {
 			break
 		}
 		begun := s.now()
-		changed, err := s.changedSince(ctx, tenant, kind, at)
+		changed, err := s.changedSince(ctx, c.Tenant, kind, at)
 		if errors.Is(err, ErrTooBroad) {
 			break
 		}
@@ -52,7 +52,7 @@ func (s *Service) differing(ctx context.Context, tenant string, kind *schema.Kin
 		if err := fn(&pastSet{kind: kind, changed: changed, at: at}); err != nil {
 			return err
 		}
-		again, err := s.changedSince(ctx, tenant, kind, latest(at, begun.Add(-clockMargin)))
+		again, err := s.changedSince(ctx, c.Tenant, kind, latest(at, begun.Add(-clockMargin)))
 		if err != nil && !errors.Is(err, ErrTooBroad) {
 			return err
 		}
@@ -60,7 +60,10 @@ func (s *Service) differing(ctx context.Context, tenant string, kind *schema.Kin
 			return nil
 		}
 	}
-	then, err := s.changedUntil(ctx, tenant, kind, at)
+	then, err := s.changedUntil(ctx, c.Tenant, kind, at)
+	if errors.Is(err, ErrTooBroad) && !c.TenantWide {
+		then, err = s.ownUntil(ctx, c, kind, at)
+	}
 	if err != nil && !errors.Is(err, ErrTooBroad) {
 		return err
 	}
@@ -74,6 +77,48 @@ func (s *Service) changedUntil(ctx context.Context, tenant string, kind *schema.
 		name, where = kind.Name, append(filter.And{eq(text("kind"), kind.Name)}, where...)
 	}
 	return s.spans(ctx, tenant, name, where)
+}
+
+// mostOwn is of how many resources, that a caller may see, it is looked up what they were, instead of going through all.
+const mostOwn = 20_000
+
+// ownUntil is what there was until a moment of what the caller may see. That is decided by rights of today, but of what was forgotten since
+// then, which has none.
+func (s *Service) ownUntil(ctx context.Context, c Caller, kind *schema.Kind, at time.Time) (map[string]span, error) {
+	own := store.Query{Table: tHeads, Tenant: c.Tenant, Where: filter.And{c.may()}, Bare: true}
+	pruned := filter.And{filter.Compare{Field: when("at"), Op: filter.Gt, Value: at.UTC().Format(store.TimeLayout)}}
+	if kind != nil {
+		own.Where = filter.And{eq(text("kind"), kind.Name), c.may()}
+		pruned = append(filter.And{eq(text("kind"), kind.Name)}, pruned...)
+	}
+	most := min(mostOwn, s.opt.ChangesHeld)
+	var ids []string
+	for _, q := range []store.Query{own, {Table: tPruned, Tenant: c.Tenant, Where: pruned, Bare: true}} {
+		if n, err := s.opt.Store.Count(ctx, q, most+1); err != nil {
+			return nil, fmt.Errorf("count what %s sees: %w", c.Name, err)
+		} else if n > most {
+			return nil, ErrTooBroad
+		}
+		if err := store.Each(ctx, s.opt.Store, q, func(row store.Row) error { ids = append(ids, row.ID); return nil }); err != nil {
+			return nil, err
+		}
+	}
+	out := map[string]span{}
+	w := &pastWalk{at: at}
+	for part := range slices.Chunk(unique(ids), rowsPerUnit) {
+		q := store.Query{Table: tChanges, Tenant: c.Tenant, Where: filter.And{in(text("resource_id"), part), w.until(true)}, Bare: true}
+		err := store.Each(ctx, s.opt.Store, q, func(row store.Row) error {
+			id, version, err := changeOf(row.ID)
+			if sp := out[id]; err == nil && version > sp.last {
+				out[id] = span{last: version}
+			}
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("look up what was: %w", err)
+		}
+	}
+	return out, nil
 }
 
 // changedSince is what changed after a moment, and what was forgotten since then without a change.

@@ -129,7 +129,7 @@ func (w *pastWalk) next(ctx context.Context) ([]pastRow, error) {
 		if err != nil {
 			return nil, fmt.Errorf("go through changes: %w", err)
 		}
-		w.work.spend(len(page.Rows))
+		w.work.spend(workOfChange * len(page.Rows))
 		if !w.query.Bare {
 			w.work.spend(workOfRevision * len(page.Rows))
 		}

@@ -112,7 +112,7 @@ func (s *Service) Ranges(ctx context.Context, c Caller, d RoutingDomain, within 
 		return nil, err
 	}
 	var tree *RangeTree
-	err := s.differing(ctx, c.Tenant, nil, at, true, func(p *pastSet) (err error) {
+	err := s.differing(ctx, c, nil, at, true, func(p *pastSet) (err error) {
 		tree, err = s.rangesFrom(d, within, c, func(where filter.And, fn func(store.Row) error) error { return s.eachThen(ctx, c, p, where, fn) })
 		return err
 	})

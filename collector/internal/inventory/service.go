@@ -45,7 +45,7 @@ type Options struct {
 	Horizon func(ctx context.Context, tenant string) (time.Time, error)
 	// ChangesHeld (200,000) is how many changes a question about the past holds: of more it goes through what is stored.
 	ChangesHeld int
-	// PastWork (3,000,000) bounds how much of what is stored one such question goes through before it answers what was found so far.
+	// PastWork (2,000,000) bounds how much of what is stored one such question goes through before it answers what was found so far.
 	PastWork int
 	// RunTimeout (6 hours) without news fails a run.
 	RunTimeout time.Duration
@@ -90,7 +90,7 @@ func New(opt Options) *Service {
 	orInt(&opt.HoldPercent, 20)
 	orInt(&opt.BucketRows, 500)
 	orInt(&opt.ChangesHeld, 200_000)
-	orInt(&opt.PastWork, 3_000_000)
+	orInt(&opt.PastWork, 2_000_000)
 	orTime := func(v *time.Duration, d time.Duration) {
 		if *v == 0 {
 			*v = d
