@@ -154,7 +154,7 @@ connections that they come from, and on the systems that they say they are part 
 			return a.print(to, func() output.Table {
 				t := output.Table{Header: []string{"who", "right", "through"}}
 				for _, e := range to.Entries {
-					t.Rows = append(t.Rows, []string{nameOfSubject(e.Subject), e.Right, throughOf(e)})
+					t.Rows = append(t.Rows, []string{holderOf(e), e.Right, throughOf(e)})
 				}
 				return t
 			})
@@ -188,6 +188,14 @@ func nameOfSubject(s rest.AccessSubject) string {
 	return s.Type + ":" + s.ID
 }
 
+// holderOf is who has a right, and why it is of no use now.
+func holderOf(e rest.AccessEntry) string {
+	if e.OffBecause != "" {
+		return nameOfSubject(e.Subject) + " (" + e.OffBecause + ")"
+	}
+	return nameOfSubject(e.Subject)
+}
+
 func throughOf(e rest.AccessEntry) string {
 	var parts []string
 	for _, r := range e.Reasons {
@@ -219,11 +227,11 @@ func standingWords(r rest.AccessReason) string {
 
 func (a *app) accessExplain() *cobra.Command {
 	return &cobra.Command{
-		Use: "explain USER KIND NAME-OR-ID", Short: "Say why somebody can, or cannot, see an object", Args: cobra.ExactArgs(3),
-		Long: "Say why somebody can, or cannot, see an object. USER is a user name, or token: and the name or id of a token.",
+		Use: "explain WHO KIND NAME-OR-ID", Short: "Say why somebody can, or cannot, see an object", Args: cobra.ExactArgs(3),
+		Long: "Say why somebody can, or cannot, see an object. WHO is a user name; or token: or team: and the name or id of a token or a team, of which it says what\nits members have by it.",
 		RunE: a.online(func(cmd *cobra.Command, c *client.Client, args []string) error {
 			name := args[0]
-			if !strings.HasPrefix(name, "token:") {
+			if !strings.HasPrefix(name, "token:") && !strings.HasPrefix(name, "team:") {
 				name = "user:" + strings.TrimPrefix(name, "user:")
 			}
 			who, err := a.subject(cmd, c, name)
@@ -239,7 +247,7 @@ func (a *app) accessExplain() *cobra.Command {
 				return err
 			}
 			return a.print(x, func() output.Table {
-				t := output.Table{Header: []string{"who", "right", "through"}, Rows: [][]string{{nameOfSubject(x.Entry.Subject), x.Entry.Right, throughOf(x.Entry)}}}
+				t := output.Table{Header: []string{"who", "right", "through"}, Rows: [][]string{{holderOf(x.Entry), x.Entry.Right, throughOf(x.Entry)}}}
 				t.Note = strings.TrimSpace(x.Found + " " + x.Advice)
 				return t
 			})

@@ -52,7 +52,7 @@ func usersTable(users []rest.User) output.Table {
 // standingOf is the role, or what somebody has in its place.
 func standingOf(u rest.User) string {
 	if len(u.Groups) > 0 {
-		return u.Role + ", has instead " + strings.Join(u.Groups, ", ")
+		return "group " + strings.Join(u.Groups, ", ") + " (in place of the role " + u.Role + ")"
 	}
 	return u.Role
 }

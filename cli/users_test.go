@@ -62,7 +62,7 @@ func TestUsersAndRoles(t *testing.T) {
 		code              int
 	}{
 		{"users", "anna", "", 0},
-		{"users", "none, has instead operators", "", 0},
+		{"users", "group operators (in place of the role none)", "", 0},
 		{"users invite carla --mail c@example.org --group operators", "https://m/#secret (sent by mail too)", `POST /users  {"username":"carla","email":"c@example.org","role":"reader","groups":["operators"]}`, 0},
 		{"users role anna operations", "", `PUT /users/anna "4" {"display_name":"Anna","email":"","role":"operations","disabled":false}`, 0},
 		{"users disable anna", "", `PUT /users/anna "4" {"display_name":"Anna","email":"","role":"reader","disabled":true}`, 0},

@@ -74,13 +74,14 @@ type AccessReason struct {
 
 // AccessEntry is what somebody may do with an object, and why.
 type AccessEntry struct {
-	Subject AccessSubject  `json:"subject"`
-	Right   string         `json:"right" enum:"none,read,write,admin"`
-	Role    string         `json:"role"`
-	Level   string         `json:"level,omitempty" enum:"user,role,tenant,customer"`
-	Groups  []string       `json:"groups,omitempty" doc:"Permission groups in the whole tenant, whether they give something here or not"`
-	Off     bool           `json:"off,omitempty" doc:"Disabled or invited only: may do nothing until that changes"`
-	Reasons []AccessReason `json:"reasons"`
+	Subject    AccessSubject  `json:"subject"`
+	Right      string         `json:"right" enum:"none,read,write,admin"`
+	Role       string         `json:"role"`
+	Level      string         `json:"level,omitempty" enum:"user,role,tenant,customer"`
+	Groups     []string       `json:"groups,omitempty" doc:"Permission groups in the whole tenant, whether they give something here or not"`
+	Off        bool           `json:"off,omitempty" doc:"May do nothing until that changes"`
+	OffBecause string         `json:"off_because,omitempty" enum:"disabled,invited,ended" doc:"The account is disabled, no password was set yet, or the token has ended"`
+	Reasons    []AccessReason `json:"reasons"`
 }
 
 // AccessTo says who may do what with an object.

@@ -68,6 +68,9 @@ type Caller struct {
 	Role     Role
 	// Actions that the role's permission groups allow in the whole tenant; nil is those of the built-in role.
 	Actions []Action
+	// Level says where the permission groups come from that these actions are of.
+	Level  string
+	Groups []string
 	// Teams are those that the caller is a member of, Grants the rights that the caller and these teams were given, by access
 	// root. What is part of a system among them is not: see Widen.
 	Teams  []Membership

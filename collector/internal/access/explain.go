@@ -27,13 +27,31 @@ type Entry struct {
 	Right   Right
 	// EditsConnection says that he may edit the object itself if it is a connection; Right is about the resources that it brings.
 	EditsConnection bool
-	// Off says that it is disabled, or was only invited.
-	Off     bool
+	// Off says why it may do nothing now: OffDisabled, OffInvited, OffEnded; or nothing.
+	Off     string
 	Reasons []Reason
 	// Role, Level and Groups are what the subject has in the whole tenant, whether it gives something here or not.
 	Role   Role
 	Level  string
 	Groups []string
+}
+
+// Why somebody with a right may not use it now.
+const (
+	OffDisabled = "disabled"
+	OffInvited  = "invited"
+	OffEnded    = "ended"
+)
+
+// offOf says it of a person.
+func offOf(d userDoc) string {
+	switch {
+	case d.Disabled:
+		return OffDisabled
+	case d.Password == "" && len(d.External) == 0:
+		return OffInvited
+	}
+	return ""
 }
 
 // holder is somebody who can have rights.
@@ -43,12 +61,12 @@ type holder struct {
 	role    Role
 	has     standing
 	book    *rolebook
-	off     bool
+	off     string
 	teams   []Membership
 }
 
-// Entries say what every user and token of the tenant may do with what has these roots, only those with a right. It is for
-// whoever administers the object.
+// Entries say what every user and token of the tenant may do with what has these roots, only those with a right; a token that has ended
+// has none any more. It is for whoever administers the object.
 func (s *Service) Entries(ctx context.Context, tenant string, roots []string) ([]Entry, error) {
 	return s.EntriesWithout(ctx, tenant, roots, nil)
 }
@@ -66,18 +84,26 @@ func (s *Service) EntriesWithout(ctx context.Context, tenant string, roots, with
 	grants = slices.DeleteFunc(grants, func(g Grant) bool { return slices.Contains(without, g.ID) })
 	var out []Entry
 	for _, h := range holders {
-		if e := h.entry(tenant, roots, grants); e.Right > NoRight {
+		if e := h.entry(tenant, roots, grants); e.Right > NoRight && e.Off != OffEnded {
 			out = append(out, e)
 		}
 	}
 	return out, nil
 }
 
-// Explain says what one user or token may do with what has these roots, its own first, and why.
+// Explain says what one user or token may do with what has these roots, its own first, and why; or what a team has been granted, which its
+// members have besides their own.
 func (s *Service) Explain(ctx context.Context, tenant string, subject Subject, roots []string) (Entry, error) {
 	holders, err := s.holders(ctx, tenant)
 	if err != nil {
 		return Entry{}, err
+	}
+	if id, ok := strings.CutPrefix(string(subject), "team:"); ok {
+		t, err := document[teamDoc](ctx, s.opt.Store, teamsTable, tenant, id)
+		if err != nil {
+			return Entry{}, err
+		}
+		holders = []holder{{subject: subject, name: t.doc.Name, role: RoleNone}}
 	}
 	i := slices.IndexFunc(holders, func(h holder) bool { return h.subject == subject })
 	if i < 0 {
@@ -159,7 +185,7 @@ func (s *Service) holders(ctx context.Context, tenant string) ([]holder, error) 
 			if err != nil {
 				return err
 			}
-			out = append(out, holder{subject: SubjectUser(row.ID), name: d.Display, role: d.Role, has: book.standingOf(d.Role, d.Groups, true), book: &book, off: d.Disabled || d.Password == "", teams: in[row.ID]})
+			out = append(out, holder{subject: SubjectUser(row.ID), name: d.Display, role: d.Role, has: book.standingOf(d.Role, d.Groups, true), book: &book, off: offOf(d), teams: in[row.ID]})
 		}
 		return nil
 	})
@@ -179,7 +205,11 @@ func (s *Service) holders(ctx context.Context, tenant string) ([]holder, error) 
 	}
 	now := s.now()
 	for _, t := range tokens {
-		out = append(out, holder{subject: SubjectToken(t.id), name: t.doc.Name, role: t.doc.Role, has: book.standingOf(t.doc.Role, nil, false), book: &book, off: !t.doc.ExpiresAt.IsZero() && !now.Before(t.doc.ExpiresAt.Time)})
+		h := holder{subject: SubjectToken(t.id), name: t.doc.Name, role: t.doc.Role, has: book.standingOf(t.doc.Role, nil, false), book: &book}
+		if !t.doc.ExpiresAt.IsZero() && !now.Before(t.doc.ExpiresAt.Time) {
+			h.off = OffEnded
+		}
+		out = append(out, h)
 	}
 	slices.SortStableFunc(out, func(a, b holder) int { return strings.Compare(a.name, b.name) })
 	return out, nil

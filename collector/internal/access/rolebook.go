@@ -240,6 +240,7 @@ func (s *Service) withStanding(ctx context.Context, c Caller, own []string, pers
 	if err != nil {
 		return Caller{}, err
 	}
-	c.Actions = b.standingOf(c.Role, own, person).actions
+	st := b.standingOf(c.Role, own, person)
+	c.Actions, c.Level, c.Groups = st.actions, st.level, st.groups
 	return c, nil
 }

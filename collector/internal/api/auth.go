@@ -85,10 +85,22 @@ func (s *Server) gate(ctx huma.Context, next func(huma.Context)) {
 			s.refuse(ctx, problem(http.StatusForbidden, "Administrators of this installation need a second factor. Set one up in your account, or sign in again with its code."))
 			return
 		}
-		s.refuse(ctx, problem(http.StatusForbidden, "Your role (%s) does not allow this. An administrator can do it or give you the right.", caller.Role))
+		s.refuse(ctx, byStanding(caller))
 	case access.Allowed:
 		next(huma.WithValue(ctx, keyCaller, caller))
 	}
+}
+
+// byStanding refuses what the caller's role, or what he has in its place, does not allow.
+func byStanding(c access.Caller) *problemError {
+	groups := strings.Join(c.Groups, ", ")
+	switch {
+	case groups != "" && c.Level == access.LevelUser:
+		return problem(http.StatusForbidden, "The permission groups that you have in place of a role (%s) do not allow this. An administrator can do it or give you the right.", groups)
+	case groups != "" && c.Level != access.LevelRole:
+		return problem(http.StatusForbidden, "What everybody may do here (%s) does not allow this. An administrator can do it or give you the right.", groups)
+	}
+	return problem(http.StatusForbidden, "Your role (%s) does not allow this. An administrator can do it or give you the right.", c.Role)
 }
 
 // recognise finds out who asks and what was granted to them.

@@ -18,7 +18,7 @@ type AccessIn struct {
 
 type explainIn struct {
 	AccessIn
-	Subject string `query:"subject" required:"true" maxLength:"220" example:"user:anna" doc:"user:NAME or token:ID"`
+	Subject string `query:"subject" required:"true" maxLength:"220" example:"user:anna" doc:"user:NAME, token:ID or team:ID"`
 }
 
 func (s *Server) grantRoutes() {
@@ -224,7 +224,7 @@ func (s *Server) deleteGrant(ctx context.Context, c access.Caller, in *idIn) (*n
 }
 
 func entryDocument(e access.Entry, names map[access.Subject]string) rest.AccessEntry {
-	d := rest.AccessEntry{Subject: subjectDocument(e.Subject, names), Right: e.Right.String(), Role: string(e.Role), Level: e.Level, Groups: e.Groups, Off: e.Off, Reasons: []rest.AccessReason{}}
+	d := rest.AccessEntry{Subject: subjectDocument(e.Subject, names), Right: e.Right.String(), Role: string(e.Role), Level: e.Level, Groups: e.Groups, Off: e.Off != "", OffBecause: e.Off, Reasons: []rest.AccessReason{}}
 	for _, r := range e.Reasons {
 		if r.Role != "" {
 			d.Reasons = append(d.Reasons, rest.AccessReason{Through: "role", Right: r.Right.String(), Role: string(r.Role), Level: r.Level, Groups: r.Groups})
@@ -295,7 +295,7 @@ func (s *Server) explainAccess(ctx context.Context, c access.Caller, in *explain
 	}
 	e, err := s.opt.Access.Explain(ctx, c.Tenant, subject, p.roots())
 	if err != nil {
-		return nil, orNotFound(err, "user or token")
+		return nil, orNotFound(err, "user, token or team")
 	}
 	names, err := s.opt.Access.Names(ctx, c.Tenant)
 	if err != nil {
@@ -339,10 +339,15 @@ func (p place) whose(t access.Target) string {
 // wordsOfAccess says for people what an entry means.
 func wordsOfAccess(e access.Entry, p place) (found, advice string) {
 	what := p.target.Kind + " " + p.target.Name
+	team := strings.HasPrefix(string(e.Subject), "team:")
 	if e.Right == access.NoRight {
 		leads := []string{"the " + p.target.Kind + " itself"}
 		for _, t := range p.also {
 			leads = append(leads, strings.TrimSpace("the "+t.Kind+" "+t.Name))
+		}
+		if team {
+			return fmt.Sprintf("The team %s does not lead to the %s: nothing was granted to it on %s or on the whole tenant.", e.Name, what, strings.Join(leads, ", ")),
+				"Grant read on one of these to the team. What its members have by themselves is said of each of them."
 		}
 		return fmt.Sprintf("%s cannot see the %s: %s gives nothing here, and neither %s nor a team of theirs was granted anything on %s or on the whole tenant.",
 			e.Name, what, standingWords(e.Role, e.Level, e.Groups), e.Name, strings.Join(leads, ", ")), "Grant read on one of these, or put them in a team that has it."
@@ -358,14 +363,19 @@ func wordsOfAccess(e access.Entry, p place) (found, advice string) {
 			by = append(by, fmt.Sprintf("%s granted on the %s%s", r.Right, strings.TrimSpace(r.Grant.Target.Kind+" "+r.Grant.Target.Name), p.whose(r.Grant.Target)))
 		}
 	}
-	if e.Off {
-		advice = "This account is disabled, has ended or was only invited: it may do nothing until that changes."
-	}
-	can := "can"
-	if e.Off {
+	advice = map[string]string{
+		access.OffDisabled: "This account is disabled: it may do nothing until it is enabled again.",
+		access.OffInvited:  "This person was invited and has not set a password yet: until then nothing may be done.",
+		access.OffEnded:    "This token has ended: it may do nothing any more.",
+	}[e.Off]
+	can, name := "can", e.Name
+	if e.Off != "" {
 		can = "could"
 	}
-	return fmt.Sprintf("%s %s %s: %s.", e.Name, can, whatOne(e, p.target.Kind, what), strings.Join(by, "; ")), advice
+	if team {
+		name = "By the team " + e.Name + " its members"
+	}
+	return fmt.Sprintf("%s %s %s: %s.", name, can, whatOne(e, p.target.Kind, what), strings.Join(by, "; ")), advice
 }
 
 // whatOne says what somebody may do with an object, and with what inherits from it where that is what a right is about.

@@ -117,6 +117,9 @@ func (s *Server) asProblem(ctx context.Context, err error) error {
 	case errors.Is(err, inventory.ErrNotHeld):
 		return problem(http.StatusConflict, "This removal was decided already.")
 	case errors.Is(err, inventory.ErrForbidden), errors.Is(err, access.ErrForbidden):
+		if c, ok := ctx.Value(keyCaller).(access.Caller); ok && len(c.Grants) == 0 {
+			return byStanding(c)
+		}
 		return problem(http.StatusForbidden, "What was granted to you does not allow this here. Who administers it can do it or give you the right.")
 	case errors.Is(err, store.ErrNotFound):
 		return notFound("object")

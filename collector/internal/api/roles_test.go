@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"maestro.internal/collector/internal/access"
 	"maestro.internal/internal/rest"
@@ -82,4 +83,65 @@ func TestWhatIsBeyondSomebodyIsNamed(t *testing.T) {
 	if !strings.Contains(x.Found, "read by the permission group resources_read_only that everybody has") {
 		t.Error(x.Found)
 	}
+}
+
+// TestARefusalNamesWhatRefuses: the role, or the groups that somebody has in its place, or that everybody has.
+func TestARefusalNamesWhatRefuses(t *testing.T) {
+	w := newWorld(t)
+	w.ask(w.admin, "POST", "/api/v1/permission-groups", map[string]any{"name": "look", "actions": []string{"read"}}).is(201)
+	for _, name := range []string{"rolf", "gina"} {
+		w.user(name, access.RoleReader)
+	}
+	w.user("eve", access.RoleNone)
+	w.ask(w.admin, "PUT", "/api/v1/users/gina", rest.UserWrite{Role: "reader", Groups: []string{"look"}}, "If-Match", `"1"`).is(200)
+	w.ask(w.admin, "PUT", "/api/v1/everybody", map[string]any{"groups": []string{"look"}}, "If-Match", `"0"`).is(200)
+	for name, want := range map[string]string{
+		"rolf": "Your role (reader) does not allow this.", "gina": "The permission groups that you have in place of a role (look) do not allow this.", "eve": "What everybody may do here (look) does not allow this.",
+	} {
+		if p := w.browser(w.signIn(name), "POST", "/teams", map[string]any{"name": "x", "members": []any{}}).problem(403); !strings.HasPrefix(p.Detail, want) {
+			t.Errorf("%s: %s", name, p.Detail)
+		}
+	}
+}
+
+// TestAccessTellsWhyARightIsOfNoUse: who was invited or is disabled is listed with that, what has ended is not, and a team is explained as people are.
+func TestAccessTellsWhyARightIsOfNoUse(t *testing.T) {
+	w := newWorld(t)
+	w.invited("ines", "reader")
+	w.user("dora", access.RoleReader)
+	w.ask(w.admin, "PUT", "/api/v1/users/dora", rest.UserWrite{Role: "reader", Disabled: true}, "If-Match", `"1"`).is(200)
+	ended := documentOf[rest.Token](w.ask(w.admin, "POST", "/api/v1/tokens", rest.TokenCreate{Name: "ended", Role: "reader", TTLSeconds: 1}).is(201))
+	dc := documentOf[rest.Datacenter](w.ask(w.admin, "POST", "/api/v1/datacenters", rest.DatacenterWrite{Name: "FRA1"}).is(201))
+	at := "/api/v1/access/datacenter/" + dc.ID
+	off := func() map[string]string {
+		is := map[string]string{}
+		for _, e := range documentOf[rest.AccessTo](w.ask(w.admin, "GET", at, nil).is(200)).Entries {
+			is[e.Subject.Name] = e.OffBecause
+		}
+		return is
+	}
+	if is := off(); is["ines"] != access.OffInvited || is["dora"] != access.OffDisabled {
+		t.Errorf("%v", is)
+	}
+	for !time.Now().After(ended.ExpiresAt) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if _, there := off()["ended"]; there {
+		t.Error("a token that has ended is listed with a right")
+	}
+	explain := func(subject string) rest.AccessExplained {
+		return documentOf[rest.AccessExplained](w.ask(w.admin, "GET", at+"/explain?subject="+subject, nil).is(200))
+	}
+	if x := explain("token:" + ended.ID); x.Advice != "This token has ended: it may do nothing any more." {
+		t.Errorf("%+v", x)
+	}
+	team := documentOf[rest.Team](w.ask(w.admin, "POST", "/api/v1/teams", map[string]any{"name": "Operators", "members": []any{}}).is(201))
+	if x := explain("team:" + team.ID); x.Found != "The team Operators does not lead to the datacenter FRA1: nothing was granted to it on the datacenter itself or on the whole tenant." {
+		t.Errorf("%+v", x)
+	}
+	w.ask(w.admin, "POST", "/api/v1/grants", rest.GrantWrite{Subject: rest.AccessSubject{Type: "team", ID: team.ID}, Right: "write", Target: rest.AccessTarget{Kind: "datacenter", ID: dc.ID}}).is(201)
+	if x := explain("team:" + team.ID); x.Entry.Right != "write" || x.Found != "By the team Operators its members can read the datacenter FRA1, and read and change what is in it: write granted on the datacenter FRA1." {
+		t.Errorf("%+v", x)
+	}
+	w.ask(w.admin, "GET", at+"/explain?subject=team:nobody", nil).problem(404)
 }

@@ -3085,8 +3085,13 @@ export interface components {
             groups?: string[];
             /** @enum {string} */
             level?: "user" | "role" | "tenant" | "customer";
-            /** @description Disabled or invited only: may do nothing until that changes */
+            /** @description May do nothing until that changes */
             off?: boolean;
+            /**
+             * @description The account is disabled, no password was set yet, or the token has ended
+             * @enum {string}
+             */
+            off_because?: "disabled" | "invited" | "ended";
             reasons: components["schemas"]["AccessReason"][];
             /** @enum {string} */
             right: "none" | "read" | "write" | "admin";
@@ -7146,7 +7151,7 @@ export interface operations {
     "explain-access": {
         parameters: {
             query: {
-                /** @description user:NAME or token:ID */
+                /** @description user:NAME, token:ID or team:ID */
                 subject: string;
             };
             header?: never;

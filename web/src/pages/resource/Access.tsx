@@ -22,6 +22,8 @@ const what = (it?: AccessTarget) => (it ? `${it.kind} ${it.name ?? ''}`.trim() :
 const way = (it: AccessTarget) => (it.through ? t`${what(it)} through the ${what(it.through)}` : what(it))
 const who = (s: { type: string; id: string; name?: string }) => s.name || s.id
 
+const offWord = { disabled: () => t`disabled`, invited: () => t`invited`, ended: () => t`ended` }
+
 const standing = (r: AccessReason) => {
   const groups = (r.groups ?? []).join(', ')
   if (r.level === 'user') return t`${groups}, in place of a role`
@@ -45,7 +47,7 @@ export function Access({ kind, id }: { kind: string; id: string }) {
   if (access.error && !access.data) return <ProblemPanel error={access.error} retry={() => void access.refetch()} />
   const { entries, grants, inherits } = access.data
   const cols: Col<AccessEntry>[] = [
-    { id: 'who', label: t`Who`, width: 200, cell: (e) => <Foreign text={`${who(e.subject)}${e.subject.type === 'token' ? ' (token)' : ''}${e.off ? ' (off)' : ''}`} max={60} /> },
+    { id: 'who', label: t`Who`, width: 200, cell: (e) => <Foreign text={`${who(e.subject)}${e.subject.type === 'token' ? ' (token)' : ''}${e.off_because ? ` (${offWord[e.off_because]()})` : ''}`} max={60} /> },
     { id: 'right', label: t`Right`, width: 80, cell: (e) => e.right },
     { id: 'through', label: t`Through`, width: 420, cell: (e) => <Foreign text={e.reasons.map(through).join('; ')} max={300} /> },
   ]
