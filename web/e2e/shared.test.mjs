@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before } from 'node:test'
 
 import { launch, serverFacts, settled, test } from './browser.mjs'
-import { fit, listening, make, send, unique } from './tools.mjs'
+import { fit, listening, make, open, send, unique } from './tools.mjs'
 
 const facts = await serverFacts()
 let browser
@@ -103,4 +103,86 @@ test('who reads one thing is not told that there are no connections, runs or rel
     await shoot(page, picture)
   }
   await one.close()
+})
+
+test('who was given write on a connection edits what it reads, and nothing that decides whose it is', async (t) => {
+  const name = unique('vera')
+  const demo = (await send(facts, 'GET', '/connections')).items.find((c) => c.provider === 'vsphere')
+  const connection = await send(facts, 'POST', '/connections', { name: unique('theirs'), provider: demo.provider, settings: demo.settings, paused: true, kinds: demo.kinds, precedence: 700 })
+  t.after(async () => {
+    await send(facts, 'DELETE', `/users/${name}`).catch(() => null)
+    await send(facts, 'DELETE', `/connections/${connection.id}`).catch(() => null)
+  })
+  const one = await somebody(name)
+  const { page } = one
+  await one.enter()
+  await send(facts, 'POST', '/grants', { subject: { type: 'user', id: name }, right: 'read', target: { kind: 'connection', id: connection.id } })
+  await one.go(`/connections/${connection.id}/edit`)
+  await page.getByRole('heading', { name: 'You may not edit this connection' }).waitFor()
+  await send(facts, 'POST', '/grants', { subject: { type: 'user', id: name }, right: 'write', target: { kind: 'connection', id: connection.id } })
+  await one.go(`/connections/${connection.id}`)
+  await page.getByRole('link', { name: 'Edit', exact: true }).click()
+  const quiet = page.getByRole('textbox', { name: 'Quiet hours' })
+  await quiet.fill('22:00-06:00')
+  for (const label of ['Agent', 'Datacenter', 'Credential', 'Precedence']) assert.equal(await page.getByLabel(label, { exact: true }).count(), 0, label)
+  await page.getByText('It runs on no agent').waitFor()
+  await fit(page, 'a connection that one may write')
+  await shoot(page, 'write-connection')
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await page.waitForURL(`**/connections/${connection.id}`)
+  const is = await send(facts, 'GET', `/connections/${connection.id}`)
+  assert.deepEqual([is.quiet_hours, is.precedence, is.paused], [['22:00-06:00'], 700, true])
+  await one.close()
+})
+
+test('a right that is taken away takes what it showed off the open page', async (t) => {
+  const name = unique('wim')
+  t.after(() => send(facts, 'DELETE', `/users/${name}`).catch(() => null))
+  const [first, second] = [await make(facts, 'application', { name: unique('first') }), await make(facts, 'application', { name: unique('second') })]
+  const one = await somebody(name)
+  const { page } = one
+  await one.enter()
+  const grant = (r) => send(facts, 'POST', '/grants', { subject: { type: 'user', id: name }, right: 'read', target: { kind: 'application', id: r.id } })
+  const grants = [await grant(first), await grant(second)]
+  const listening = page.waitForResponse((r) => r.url().includes('/api/v1/events') && r.ok())
+  await one.go('/inventory/application')
+  await page.getByRole('link', { name: first.name }).waitFor()
+  await listening
+  await send(facts, 'DELETE', `/grants/${grants[0].id}`)
+  await page.getByRole('link', { name: first.name }).waitFor({ state: 'detached' })
+  await page.getByRole('link', { name: second.name }).click()
+  await page.getByRole('heading', { name: second.name, level: 1 }).waitFor()
+  await send(facts, 'DELETE', `/grants/${grants[1].id}`)
+  await page.getByRole('heading', { name: second.name, level: 1 }).waitFor({ state: 'detached' })
+  assert.equal(await page.locator('main').getByText(second.name).count(), 0)
+  await one.close()
+})
+
+test('what was typed into a new record is not lost by a key', async () => {
+  const { page, go, close } = await open(browser, facts)
+  const name = unique('typed')
+  await go('/inventory/server')
+  await page.getByRole('button', { name: 'Add by hand' }).click()
+  const form = page.getByRole('dialog', { name: 'Add by hand: server' })
+  const asked = page.getByRole('dialog', { name: 'Leave without saving?' })
+  // Nothing typed, nothing asked.
+  await form.getByRole('textbox', { name: 'Name', exact: true }).waitFor()
+  await page.keyboard.press('Escape')
+  await form.waitFor({ state: 'detached' })
+  await page.getByRole('button', { name: 'Add by hand' }).click()
+  await form.getByRole('textbox', { name: 'Name', exact: true }).fill(name)
+  await page.keyboard.press('Escape')
+  await asked.waitFor()
+  await asked.getByRole('button', { name: 'Cancel' }).click()
+  await asked.waitFor({ state: 'detached' })
+  assert.equal(await form.getByRole('textbox', { name: 'Name', exact: true }).inputValue(), name)
+  await page.goBack()
+  await asked.waitFor()
+  await asked.getByRole('button', { name: 'Cancel' }).click()
+  await asked.waitFor({ state: 'detached' })
+  assert.equal(await form.getByRole('textbox', { name: 'Name', exact: true }).inputValue(), name)
+  await form.getByRole('button', { name: 'Cancel' }).click()
+  await asked.getByRole('button', { name: 'Leave' }).click()
+  await form.waitFor({ state: 'detached' })
+  await close()
 })

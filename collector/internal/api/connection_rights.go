@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"maestro.internal/collector/internal/access"
 	"maestro.internal/collector/internal/inventory"
@@ -22,6 +23,47 @@ func (s *Server) mayEdit(ctx context.Context, c access.Caller, connection string
 		err = access.ErrForbidden
 	}
 	return err
+}
+
+// plugins are those that the caller may read of. Who edits single connections and does not read the whole tenant reads what the
+// plugins of these ask for, and of the agents that have them only those that run these.
+func (s *Server) plugins(ctx context.Context, c access.Caller) ([]rest.Plugin, error) {
+	if c.TenantWide() {
+		return s.opt.Fleet.Plugins(ctx, domainCaller(c))
+	}
+	connections, err := s.opt.Fleet.Connections(ctx, domainCaller(c))
+	if err != nil {
+		return nil, err
+	}
+	run := map[string]map[string]bool{} // provider, agent
+	for _, x := range connections {
+		root := access.Target{Kind: access.KindConnection, ID: x.ID}.Root()
+		if access.Decide(c, access.EditConnections, access.Object{Tenant: c.Tenant, Roots: []string{root}}) != access.Allowed {
+			continue
+		}
+		if run[x.Provider] == nil {
+			run[x.Provider] = map[string]bool{}
+		}
+		if x.Agent != nil {
+			run[x.Provider][x.Agent.ID] = true
+		}
+	}
+	if len(run) == 0 {
+		return []rest.Plugin{}, nil
+	}
+	all, err := s.opt.Fleet.Plugins(ctx, inventory.Caller{Tenant: c.Tenant, TenantWide: true})
+	if err != nil {
+		return nil, err
+	}
+	theirs := make([]rest.Plugin, 0, len(run))
+	for _, p := range all {
+		if run[p.Provider] == nil {
+			continue
+		}
+		p.Agents = slices.DeleteFunc(p.Agents, func(a rest.Ref) bool { return !run[p.Provider][a.ID] })
+		theirs = append(theirs, p)
+	}
+	return theirs, nil
 }
 
 // keepWhereItIs leaves, for who edits a connection and does not manage connections, what decides whose rights its resources

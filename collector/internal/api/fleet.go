@@ -170,7 +170,7 @@ func (s *Server) deleteJoinToken(ctx context.Context, c access.Caller, in *idIn)
 }
 
 func (s *Server) listPlugins(ctx context.Context, c access.Caller, in *ListIn) (*out[rest.List[rest.Plugin]], error) {
-	plugins, err := s.opt.Fleet.Plugins(ctx, domainCaller(c))
+	plugins, err := s.plugins(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +178,7 @@ func (s *Server) listPlugins(ctx context.Context, c access.Caller, in *ListIn) (
 }
 
 func (s *Server) getPlugin(ctx context.Context, c access.Caller, in *providerIn) (*out[rest.Plugin], error) {
-	plugins, err := s.opt.Fleet.Plugins(ctx, domainCaller(c))
+	plugins, err := s.plugins(ctx, c)
 	if err != nil {
 		return nil, err
 	}

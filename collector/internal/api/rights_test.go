@@ -555,8 +555,26 @@ func TestAConnectionIsGrantedAsAWhole(t *testing.T) {
 	match := append(cookie, "If-Match", etag(is.Version))
 	w.ask("", "PUT", path, edit, match...).problem(403)
 	w.ask("", "DELETE", "/api/v1/sealed-credentials/"+w.open.connection, nil, cookie...).problem(403)
+	plugins := func(want int) []rest.Plugin {
+		t.Helper()
+		list := documentOf[rest.List[rest.Plugin]](w.ask("", "GET", "/api/v1/plugins", nil, cookie...).is(200))
+		if len(list.Items) != want {
+			t.Errorf("%d plugins, not %d", len(list.Items), want)
+		}
+		return list.Items
+	}
+	plugins(0)
+	w.ask("", "GET", "/api/v1/plugins/test", nil, cookie...).problem(404)
 	g := w.grant("user:account1", access.RightWrite, target)
 	w.ask("", "POST", path+"/runs", nil, cookie...).is(202)
+
+	// The form to edit it with is made from what its plugin asks for; of the agents that have the plugin only the connection's is named.
+	for _, p := range plugins(1) {
+		if len(p.Settings) == 0 || len(p.Agents) != 1 || is.Agent == nil || p.Agents[0].ID != is.Agent.ID {
+			t.Errorf("%s with %d bytes of settings on %+v", p.Provider, len(p.Settings), p.Agents)
+		}
+		w.ask("", "GET", "/api/v1/plugins/"+p.Provider, nil, cookie...).is(200)
+	}
 
 	// What it reads and when may be edited then; where it stands, by whom and with which credential it reads may not, and it is not ended.
 	for field, change := range map[string]func(*rest.ConnectionWrite){

@@ -465,7 +465,8 @@ func (s *Service) describe(ctx context.Context, c inventory.Caller, name, agentI
 		}
 		return provider.Description{}, &inventory.InvalidError{Pointer: "/provider", Problem: fmt.Sprintf("the agent %q has no plugin %q", a.doc.Name, name)}
 	}
-	list, err := s.Plugins(ctx, c)
+	// Whether the caller may write the connection was decided before; what its plugin asks for is no secret from who may.
+	list, err := s.Plugins(ctx, inventory.Caller{Tenant: c.Tenant, TenantWide: true})
 	if err != nil {
 		return provider.Description{}, err
 	}

@@ -53,6 +53,8 @@ export function listen(client: QueryClient, expired: () => void): Live {
   let again: ReturnType<typeof setTimeout> | undefined
   let hiding: ReturnType<typeof setTimeout> | undefined
   let stopped = false
+  // The collector ends a stream of its own accord when what its reader may see has changed, or when it ends itself.
+  let cut = false
   const refresh = refresher(client)
 
   const tell = (e: Told) => {
@@ -75,6 +77,11 @@ export function listen(client: QueryClient, expired: () => void): Live {
       const response = await fetch('/api/v1/events' + (last ? `?last_event_id=${encodeURIComponent(last)}` : ''), {
         headers: { Accept: 'text/event-stream', ...place.header('/api/v1/events') }, credentials: 'same-origin', signal: line.signal, cache: 'no-store',
       })
+      if (cut) {
+        cut = false
+        // At once: a page that is not shown any more is asked for by nobody.
+        void client.invalidateQueries()
+      }
       if (response.status === 401) {
         expired()
         pause = 10_000
@@ -90,7 +97,10 @@ export function listen(client: QueryClient, expired: () => void): Live {
         const reader = response.body.getReader()
         for (;;) {
           const { value, done } = await reader.read()
-          if (done) break
+          if (done) {
+            cut = true
+            break
+          }
           clearTimeout(watchdog)
           watchdog = setTimeout(() => line.abort(), silence)
           feed(text.decode(value, { stream: true }))

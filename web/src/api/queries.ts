@@ -1,5 +1,5 @@
 // What pages ask for. One place says how each thing is called in the cache and how often it is asked for again.
-import { QueryClient, keepPreviousData, queryOptions } from '@tanstack/react-query'
+import { QueryCache, QueryClient, keepPreviousData, queryOptions } from '@tanstack/react-query'
 
 import { api } from './client'
 import { kindsPage } from './early'
@@ -11,6 +11,12 @@ import { inLanguage, pluginInLanguage } from '../kinds/language'
 import { named } from '../texts/language'
 
 export const queryClient = new QueryClient({
+  queryCache: new QueryCache({
+    // What is refused after it was shown, or is no more, is not left standing as if it were only from before.
+    onError: (err, query) => {
+      if (err instanceof Problem && (err.status === 403 || err.status === 404) && query.state.data !== undefined) query.setState({ data: undefined, dataUpdatedAt: 0 })
+    },
+  }),
   defaultOptions: {
     queries: {
       staleTime: 5_000,

@@ -4,8 +4,8 @@ import { Trans } from '@lingui/react/macro'
 import { Button, NumberInput, Select, Switch, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconLock } from '@tabler/icons-react'
-import { useEffect, useState } from 'react'
-import { Link, useBlocker, useNavigate, useParams } from 'react-router'
+import { useState } from 'react'
+import { Link, useNavigate, useParams } from 'react-router'
 
 import { api } from '../api/client'
 import { Problem } from '../api/problem'
@@ -13,11 +13,11 @@ import { q } from '../api/queries'
 import type { Agent, Connection, ConnectionWrite, KindSchedule, MappingRule, Plugin } from '../api/types'
 import { defaultsOf, inputsOf, problemOf, type SchemaNode } from '../forms/schema'
 import { SchemaForm } from '../forms/SchemaForm'
-import { useMay } from '../frame/session'
+import { useMay, useMaySomewhere } from '../frame/session'
 import { ManagedNote } from '../parts/Managed'
 import { copyText } from '../parts/clipboard'
-import { Confirm } from '../parts/Confirm'
 import { Conflict } from '../parts/Conflict'
+import { useLeaving } from '../parts/leaving'
 import { Page, Panel } from '../parts/Page'
 import { Empty, Loading, ProblemPanel } from '../parts/States'
 import { Foreign } from '../parts/Text'
@@ -28,6 +28,7 @@ import css from './ConnectionEdit.module.css'
 export default function ConnectionEdit() {
   const { id } = useParams()
   const may = useMay('connection.manage')
+  const somewhere = useMaySomewhere('connection.edit')
   const install = useMay('agent.manage')
   const plugins = useQuery(q.plugins())
   const agents = useQuery(q.agents())
@@ -36,10 +37,12 @@ export default function ConnectionEdit() {
   const title = id ? t`Edit the connection` : t`Add a connection`
   if (error) return <Page title={title}><ProblemPanel error={error} /></Page>
   if (!plugins.data || !agents.data || (id && !existing.data)) return <Page title={title}><Loading what={t`the plugins`} /></Page>
-  if (plugins.data.items.length === 0 && !may) {
+  // Who was given a right on this one is told what its plugin asks for; who was not, is not.
+  const edits = id ? somewhere && plugins.data.items.some((p) => p.provider === existing.data?.provider) : false
+  if (!may && !edits) {
     return (
       <Page title={title} trail={[{ to: '/connections', label: t`Connections` }]}>
-        <Empty icon={<IconLock size={26} stroke={1.4} aria-hidden />} title={id ? t`You may not edit connections` : t`You may not add connections`}><Trans>Ask an administrator of this tenant for the right to do it.</Trans></Empty>
+        <Empty icon={<IconLock size={26} stroke={1.4} aria-hidden />} title={id ? t`You may not edit this connection` : t`You may not add connections`}><Trans>Ask an administrator of this tenant for the right to do it.</Trans></Empty>
       </Page>
     )
   }
@@ -50,12 +53,12 @@ export default function ConnectionEdit() {
       </Page>
     )
   }
-  return <Form key={id ?? 'new'} existing={existing.data} plugins={plugins.data.items} agents={agents.data.items} />
+  return <Form key={id ?? 'new'} places={may} existing={existing.data} plugins={plugins.data.items} agents={agents.data.items} />
 }
 
 export const usual = (plugin: Plugin): KindSchedule[] => plugin.kinds.map((k) => ({ kind: k.major > 1 ? `${k.kind}.v${k.major}` : k.kind, enabled: true, interval_seconds: k.interval_seconds || 3600 }))
 
-function Form({ existing, plugins, agents }: { existing: Connection | undefined; plugins: Plugin[]; agents: Agent[] }) {
+function Form({ places, existing, plugins, agents }: { places: boolean; existing: Connection | undefined; plugins: Plugin[]; agents: Agent[] }) {
   const client = useQueryClient()
   const navigate = useNavigate()
   const datacenters = useQuery(q.datacenters())
@@ -71,14 +74,7 @@ function Form({ existing, plugins, agents }: { existing: Connection | undefined;
   const able = agents.filter((a) => a.status !== 'revoked' && (!plugin || a.plugins?.some((p) => p.provider === plugin.provider)))
   const agent = agents.find((a) => a.id === doc.agent)
   const credentials = (agent?.credentials ?? []).filter((c) => !c.providers?.length || c.providers.includes(doc.provider))
-  const blocker = useBlocker(dirty && !busy)
-
-  useEffect(() => {
-    if (!dirty) return
-    const warn = (e: BeforeUnloadEvent) => e.preventDefault()
-    window.addEventListener('beforeunload', warn)
-    return () => window.removeEventListener('beforeunload', warn)
-  }, [dirty])
+  const leaving = useLeaving(dirty && !busy)
 
   const change = (part: Partial<ConnectionWrite>) => {
     setDoc({ ...doc, ...part })
@@ -127,29 +123,34 @@ function Form({ existing, plugins, agents }: { existing: Connection | undefined;
             <Panel title={t`Where and by whom`}>
               <div className={css.grid}>
                 <TextInput label={t`Name`} required value={doc.name} onChange={(e) => change({ name: e.currentTarget.value })} error={fields.get('/name') ?? (tried && !doc.name.trim() ? t`This is needed.` : undefined)} />
-                <Select label={t`Agent`} description={t`The one that can reach the provider.`} placeholder={t`None for now`} clearable data={able.map((a) => ({ value: a.id, label: `${a.name}${a.site ? ` (${a.site})` : ''}${a.status === 'online' ? '' : ', offline'}` }))} value={doc.agent ?? null} onChange={(v) => change(v ? { agent: v } : { agent: '' })} error={fields.get('/agent')} />
-                <Select label={t`Datacenter`} description={t`Where what it reads belongs, unless a rule says otherwise.`} placeholder={t`None`} clearable data={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} value={doc.datacenter ?? null} onChange={(v) => change({ datacenter: v ?? '' })} error={fields.get('/datacenter')} />
-                <Credential plugin={plugin} agent={agent} names={credentials.map((c) => c.name)} value={doc.credential ?? ''} onChange={(v) => change({ credential: v })} error={fields.get('/credential')} />
+                {places ? (
+                  <>
+                    <Select label={t`Agent`} description={t`The one that can reach the provider.`} placeholder={t`None for now`} clearable data={able.map((a) => ({ value: a.id, label: `${a.name}${a.site ? ` (${a.site})` : ''}${a.status === 'online' ? '' : ', offline'}` }))} value={doc.agent ?? null} onChange={(v) => change(v ? { agent: v } : { agent: '' })} error={fields.get('/agent')} />
+                    <Select label={t`Datacenter`} description={t`Where what it reads belongs, unless a rule says otherwise.`} placeholder={t`None`} clearable data={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} value={doc.datacenter ?? null} onChange={(v) => change({ datacenter: v ?? '' })} error={fields.get('/datacenter')} />
+                    <Credential plugin={plugin} agent={agent} names={credentials.map((c) => c.name)} value={doc.credential ?? ''} onChange={(v) => change({ credential: v })} error={fields.get('/credential')} />
+                  </>
+                ) : null}
               </div>
+              {places || !existing ? null : <Kept c={existing} />}
             </Panel>
             {inputs.length ? (
               <Panel title={t`${plugin.title} settings`}>
-                <SchemaForm inputs={inputs} value={doc.settings} onChange={(settings) => change({ settings })} errors={fields} tried={tried} prefix="/settings" by={plugin.choices ? { provider: plugin.provider, settings: plugin.choices, agent: doc.agent ?? '', connection: existing?.id ?? '', credential: doc.credential ?? '' } : undefined} />
+                <SchemaForm inputs={inputs} value={doc.settings} onChange={(settings) => change({ settings })} errors={fields} tried={tried} prefix="/settings" by={plugin.choices && places ? { provider: plugin.provider, settings: plugin.choices, agent: doc.agent ?? '', connection: existing?.id ?? '', credential: doc.credential ?? '' } : undefined} />
               </Panel>
             ) : null}
             <Panel title={t`What is read, and how often`}>
               <KindRows plugin={plugin} value={doc.kinds ?? []} onChange={(kinds) => change({ kinds })} />
               <Policy plugin={plugin} enabled={(doc.kinds ?? []).filter((k) => k.enabled).map((k) => k.kind)} />
             </Panel>
-            <Panel title={t`Where sources differ`}>
+            {places ? <Panel title={t`Where sources differ`}>
               <div className={css.grid}>
                 <NumberInput label={t`Precedence`} description={t`1 to 1000; of what several connections say the lowest is shown. Empty is 500, and among equals the older connection leads. One that has been silent for long gives way.`} min={1} max={1000} allowDecimal={false} value={doc.precedence || ''} onChange={(n) => change({ precedence: Number(n) || 0 })} error={fields.get('/precedence')} />
               </div>
-            </Panel>
+            </Panel> : null}
             <Panel title={t`Sparing the provider`}><Sparing value={doc} onChange={change} errors={fields} /></Panel>
           </>
         ) : null}
-        {plugin ? (
+        {plugin && places ? (
           <Panel title={t`Rules`}>
             <Rules value={doc.rules ?? []} onChange={(rules) => change({ rules })} datacenters={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} />
           </Panel>
@@ -166,12 +167,17 @@ function Form({ existing, plugins, agents }: { existing: Connection | undefined;
           </div>
         ) : null}
       </form>
-      {blocker.state === 'blocked' ? (
-        <Confirm title={t`Leave without saving?`} verb={t`Leave`} danger onClose={() => blocker.reset()} onConfirm={async () => blocker.proceed()}>
-          <p><Trans>What you changed in this form is lost.</Trans></p>
-        </Confirm>
-      ) : null}
+      {leaving.dialog}
     </Page>
+  )
+}
+
+/** What stays as it is when somebody edits the connection who does not manage connections: said, not offered. */
+function Kept({ c }: { c: Connection }) {
+  return (
+    <p className="muted">
+      <Trans>It runs on {c.agent ? <Foreign text={c.agent.name || c.agent.id} max={60} /> : t`no agent`}, belongs to {c.datacenter ? <Foreign text={c.datacenter.name || c.datacenter.id} max={60} /> : t`no datacenter`} and uses {c.credential ? <Foreign text={c.credential} max={60} /> : t`no named credential`}. Who manages connections in the whole tenant changes these, its precedence and its rules.</Trans>
+    </p>
   )
 }
 

@@ -17,6 +17,7 @@ import { commonFields, editable, groupsOf, inOneInput, labelOf, parseValue, poin
 import { filledRows, isRecords, recordProblems, type Row } from '../kinds/records'
 import { requestId } from '../parts/clipboard'
 import { RecordsEdit } from '../parts/RecordsEdit'
+import { useLeaving } from '../parts/leaving'
 import { ProblemPanel } from '../parts/States'
 import { Taken } from '../parts/Taken'
 import { say } from '../parts/toast'
@@ -53,6 +54,9 @@ export function CreateResource({ kind, onClose, related, onMade }: Props) {
   const [busy, setBusy] = useState(false)
   const [tried, setTried] = useState(false)
   const types = Object.keys(kind.ranks ?? {})
+  const typed = details.typed > 0 || datacenter !== null || [name, address, identifier, reason].some((x) => x.trim() !== '')
+  const leaving = useLeaving(typed && !busy)
+  const close = () => leaving.leave(onClose)
   // The first field in which the kind keeps an address of its own.
   const place = kind.fields?.find((f) => inOneInput(f) && (f.type === 'ip' || (f.type === 'array' && f.items?.[0]?.type === 'ip')))
   const submit = async () => {
@@ -94,7 +98,7 @@ export function CreateResource({ kind, onClose, related, onMade }: Props) {
     }
   }
   return (
-    <Modal opened onClose={onClose} size={details.shown ? 'xl' : undefined} title={t`Add by hand: ${kind.label.toLowerCase()}`} closeButtonProps={{ 'aria-label': t`Close` }}>
+    <Modal opened onClose={close} closeOnEscape={!leaving.asking} size={details.shown ? 'xl' : undefined} title={t`Add by hand: ${kind.label.toLowerCase()}`} closeButtonProps={{ 'aria-label': t`Close` }}>
       <form ref={form} className="stack" noValidate onSubmit={(e) => { e.preventDefault(); void submit() }}>
         {related ? <p className="muted">{relationWords(related.alias.direction === 'in' ? 'out' : 'in', related.alias.verb)}: <bdi>{related.to.name || related.to.id}</bdi></p> : null}
         <TextInput label={t`Name`} required error={tried && !name.trim() ? t`This is needed.` : said('/name')} value={name} onChange={(e) => { setName(e.currentTarget.value); forget('/name') }} data-autofocus />
@@ -113,9 +117,10 @@ export function CreateResource({ kind, onClose, related, onMade }: Props) {
         {error ? <ProblemPanel error={error} compact /> : null}
         <div className="row">
           <Button type="submit" variant="filled" loading={busy}><Trans>Add</Trans></Button>
-          <Button onClick={onClose}><Trans>Cancel</Trans></Button>
+          <Button onClick={close}><Trans>Cancel</Trans></Button>
         </div>
       </form>
+      {leaving.dialog}
     </Modal>
   )
 }
