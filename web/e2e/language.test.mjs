@@ -51,3 +51,34 @@ test('a catalogue that does not come leaves the pages in English', async () => {
   await page.getByRole('button', { name: 'Sign in' }).waitFor()
   await context.close()
 })
+
+test('what the collector and its plugins call things is said in Portuguese too, and a sentence in English is left nowhere', async () => {
+  const { page, go, close } = await open(browser, facts, { locale: 'pt-BR' })
+  const { items: connections } = await send(facts, 'GET', '/connections')
+  const vsphere = connections.find((c) => c.provider === 'vsphere')
+  const says = [
+    ['/settings', 'Tipos de aplicações'],
+    ['/settings/roles', 'Pode fazer tudo.'],
+    ['/mapping', 'ambiente a partir de tags'],
+    ['/why?name=nosuchthing&kind=server', 'O inventário não o conhece'],
+    ['/changes?tab=audit', 'Entrar'],
+    ...(vsphere ? [[`/connections/${vsphere.id}/edit`, 'Aceitar qualquer certificado']] : []),
+  ]
+  for (const [path, text] of says) {
+    await go(path)
+    await page.locator('main').getByText(text).first().waitFor()
+    // What people and providers call things stands in <bdi>.
+    const english = await page.evaluate(() => {
+      const words = /(?<![\p{L}_.-])(?:the|of|is|are|was|not|to|with|this|from|and|been|has|what|who|when)(?![\p{L}_.-])/giu
+      const found = []
+      const walk = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT)
+      while (walk.nextNode()) {
+        const { data, parentElement } = walk.currentNode
+        if (!parentElement.closest('bdi, code, pre, style, script') && new Set(data.toLowerCase().match(words)).size > 1) found.push(data)
+      }
+      return found
+    })
+    assert.deepEqual(english, [], path)
+  }
+  await close()
+})

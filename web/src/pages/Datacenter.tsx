@@ -165,7 +165,7 @@ const sorts: Record<string, string> = { 'server/hypervisor': t`Hypervisors`, 'se
 
 function Capacities({ id }: { id: string }) {
   const { data, error, refetch } = useQuery(q.capacity(id))
-  const says = (c: Capacity) => [c.cpu_count ? `${plural(c.cpu_count, { one: '# CPU', other: '# CPUs' })}` : '', c.memory_bytes ? `${bytes(c.memory_bytes)} of memory` : '', c.size_bytes ? bytes(c.size_bytes) : ''].filter(Boolean)
+  const says = (c: Capacity) => [c.cpu_count ? `${plural(c.cpu_count, { one: '# CPU', other: '# CPUs' })}` : '', c.memory_bytes ? t`${bytes(c.memory_bytes)} of memory` : '', c.size_bytes ? bytes(c.size_bytes) : ''].filter(Boolean)
   return (
     <Panel title={t`Capacity`} flush>
       {error && !data ? <ProblemPanel error={error} compact retry={() => void refetch()} /> : !data ? <Loading what={t`the sums`} lines={3} /> : data.items.length === 0 ? <Empty title={t`No servers and no storage`}><Trans>Their CPUs, memory and sizes are summed up here.</Trans></Empty> : (
