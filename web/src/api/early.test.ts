@@ -12,7 +12,7 @@ const listed = '/api/v1/resources/server?filter=name+%3D+a&order_by=name+desc&pa
 
 let session: () => Response
 beforeEach(() => {
-  session = () => new Response(JSON.stringify({ tenant: 'blue' }))
+  session = () => new Response(JSON.stringify({ tenant: 'blue', somewhere: ['read'] }))
   vi.stubGlobal('fetch', vi.fn(async (where: string) => (where === '/api/v1/session' ? session() : new Response(JSON.stringify({ items: [where] })))))
 })
 afterEach(() => {
@@ -26,7 +26,7 @@ it('asks for the session, then in its tenant for the list and the kinds, and eac
   await askEarly(page)
   await settled()
   expect(asked()).toEqual(['/api/v1/session -', listed, '/api/v1/kinds?page_size=1000 blue'])
-  expect(await api.get('/api/v1/session')).toEqual({ tenant: 'blue' })
+  expect(await api.get('/api/v1/session')).toEqual({ tenant: 'blue', somewhere: ['read'] })
   place.set('blue')
   expect(await list('name = a')).toEqual({ items: [listed.split(' ')[0]] })
   expect(asked(), 'nothing was asked twice').toHaveLength(3)
