@@ -26,7 +26,8 @@ type Session struct {
 	Engine  string `json:"engine"`
 	Demo    bool   `json:"demo,omitempty"`
 	// EnrolFirst says that nothing is allowed before a second factor was set up.
-	EnrolFirst bool `json:"enrol_first,omitempty"`
+	EnrolFirst    bool `json:"enrol_first,omitempty"`
+	PasswordGiven bool `json:"password_given,omitempty" doc:"The password was generated, or chosen by somebody else, and was not changed since"`
 	// Picture is the id of one's own, when there is one.
 	Picture string `json:"picture,omitempty"`
 	Logo    string `json:"logo,omitempty" doc:"Path of the tenant's logo, or else of the installation's"`

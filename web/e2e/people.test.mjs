@@ -4,6 +4,7 @@ import { createHmac } from 'node:crypto'
 import { after, before } from 'node:test'
 
 import { launch, serverFacts, settled, test } from './browser.mjs'
+import { missing, ownCollector } from './collector.mjs'
 import { fit, listening, open, send, unique } from './tools.mjs'
 
 const facts = await serverFacts()
@@ -179,4 +180,37 @@ test('on a phone everything can be done to a user too', async () => {
   await fit(admin.page, 'a new link at 390')
   await admin.close()
   await send(facts, 'DELETE', `/users/${name}`)
+})
+
+test('whoever signs in with a generated password is told so until it is changed', { skip: missing }, async () => {
+  const own = await ownCollector()
+  try {
+    const url = await own.start({ listen: '127.0.0.1:0' })
+    const { username, password: given } = await own.admin()
+    for (const options of [{ viewport: { width: 1440, height: 900 } }, { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }]) {
+      const { page, close } = await stranger(options)
+      await page.goto(url)
+      await page.getByLabel(/^User name/).fill(username)
+      await page.getByLabel(/^Password/).fill(given)
+      await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+      await page.getByRole('heading', { name: 'Overview' }).waitFor()
+      const notice = page.getByTestId('password-given')
+      await notice.getByText('generated for you').waitFor()
+      await fit(page, 'generated password')
+      if (options.colorScheme) {
+        await notice.getByRole('link', { name: 'Choose one of your own' }).click()
+        await page.getByLabel(/^Current password/).fill(given)
+        await page.getByLabel(/^New password( \*)?$/).fill(password)
+        await page.getByLabel('New password again').fill(password)
+        await page.getByRole('button', { name: 'Change the password' }).click()
+        await notice.waitFor({ state: 'detached' })
+        await page.reload()
+        await page.getByRole('button', { name: 'Change the password' }).waitFor()
+        assert.equal(await notice.count(), 0)
+      }
+      await close()
+    }
+  } finally {
+    await own.remove()
+  }
 })

@@ -115,13 +115,28 @@ test('rows are ticked with the keyboard and edited together, after a look, and b
   const note = `noted ${unique()}`
   await dialog.getByRole('textbox', { name: 'Notes' }).fill(note)
   await dialog.getByRole('button', { name: 'See what would change' }).click()
+  await dialog.getByRole('button', { name: 'Change 3 resources' }).waitFor()
+  // A tag in the same edit: what was looked at is old then.
+  await dialog.getByRole('button', { name: 'Another field' }).click()
+  await dialog.getByRole('button', { name: 'Change 3 resources' }).waitFor({ state: 'detached' })
+  const second = dialog.getByRole('group', { name: 'Change 2', exact: true })
+  await second.getByRole('combobox', { name: 'Field' }).fill('A tag')
+  await page.getByRole('option', { name: 'A tag', exact: true }).click()
+  await dialog.getByRole('button', { name: 'See what would change' }).click()
+  await second.getByText('Say which tag.').waitFor()
+  const tag = `t${unique()}`
+  await second.getByRole('textbox', { name: 'Tag', exact: true }).fill(tag)
+  await second.getByRole('textbox', { name: 'Value', exact: true }).fill('blue')
+  await dialog.getByRole('button', { name: 'See what would change' }).click()
   await dialog.getByRole('button', { name: 'Change 3 resources' }).click()
   await dialog.getByText(/Edited: 3 resources/).waitFor()
   const filter = `common.notes = "${note}"`
+  assert.equal(await found(`tags.${tag} = "blue"`), 3)
   assert.equal(await found(filter), 3)
   await dialog.getByRole('button', { name: 'Undo' }).click()
   await dialog.getByText(/Taken back: 3 resources/).waitFor()
   assert.equal(await found(filter), 0)
+  assert.equal(await found(`tags.${tag} = "blue"`), 0)
   await dialog.getByRole('button', { name: 'Done' }).click()
   await bar.getByRole('button', { name: /^Select all/ }).click()
   await bar.getByText(`${await found('power_state = on')} servers selected`).waitFor()

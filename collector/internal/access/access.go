@@ -93,6 +93,8 @@ type Caller struct {
 	Session string
 	// EnrolFirst says that the caller has to set up a second factor before anything else is allowed.
 	EnrolFirst bool
+	// PasswordGiven says that the user's password was generated, or chosen by somebody else, and is to be changed.
+	PasswordGiven bool
 	// Installation says that the caller administers the installation: may manage tenants in the first of them.
 	Installation bool
 	// Cookie says that the browser sent the proof by itself, so that writes need a proof of their own.

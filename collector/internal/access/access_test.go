@@ -91,6 +91,16 @@ func TestBootstrapMakesOneAdministratorOnce(t *testing.T) {
 	if err != nil || s.Caller.Role != RoleAdmin || s.Caller.Tenant != "default" || s.Caller.Name != "user:admin" {
 		t.Fatalf("%+v %v", s.Caller, err)
 	}
+	if !s.Caller.PasswordGiven {
+		t.Error("nobody is told that the password was generated")
+	}
+	next, err := w.ChangePassword(t.Context(), s.Caller, pw, NewSecret("a battery of my own"))
+	if err != nil || next.Caller.PasswordGiven {
+		t.Errorf("after it was changed: %+v, %v", next.Caller, err)
+	}
+	if later, err := w.signIn("admin", "a battery of my own", "192.0.2.1"); err != nil || later.Caller.PasswordGiven {
+		t.Errorf("at the next sign-in: %+v, %v", later.Caller, err)
+	}
 	again, created, err := w.Bootstrap(t.Context(), "default", "admin")
 	if err != nil || created || again.Reveal() != "" {
 		t.Errorf("second bootstrap: %v %v", created, err)

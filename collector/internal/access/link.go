@@ -146,7 +146,7 @@ func (s *Service) UseLink(ctx context.Context, token Secret, a Attempt) (Session
 	if d.Password, err = s.hasher.hash(ctx, a.Password.Reveal()); err != nil {
 		return Session{}, err
 	}
-	d.Link, d.SessionsFrom = nil, store.At(now)
+	d.Link, d.SessionsFrom, d.Given = nil, store.At(now), false
 	err = s.replaceUser(ctx, row, d)
 	if stale := new(StaleError); errors.As(err, &stale) {
 		return Session{}, ErrLink // somebody else used it at the same moment

@@ -244,7 +244,7 @@ func (s *Service) callerOf(ctx context.Context, row store.Row, d userDoc, sd ses
 		return Caller{}, err
 	}
 	c := Caller{Tenant: tenant, Home: home, TenantName: st.tenant, Name: "user:" + d.Username, Username: d.Display, Role: st.role,
-		ExpiresAt: sd.ExpiresAt.Time, Cookie: true, Session: row.ID, Browser: sd.Browser, Provider: sd.Provider, Speaks: d.Language}
+		ExpiresAt: sd.ExpiresAt.Time, Cookie: true, Session: row.ID, Browser: sd.Browser, Provider: sd.Provider, Speaks: d.Language, PasswordGiven: d.Given}
 	if c, err = s.withStanding(ctx, c, st.groups, true); err != nil {
 		return Caller{}, err
 	}

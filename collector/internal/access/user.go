@@ -60,7 +60,9 @@ type userDoc struct {
 	// Language is what the user chose, or asked for when first signing in.
 	Language words.Language `json:"language,omitempty"`
 	// Password is empty until a link was used.
-	Password  string     `json:"password"`
+	Password string `json:"password"`
+	// Given says that the password was generated, or chosen by somebody else, and was not changed since.
+	Given     bool       `json:"password_given,omitempty"`
 	Disabled  bool       `json:"disabled,omitempty"`
 	CreatedAt store.Time `json:"created_at"`
 	// SessionsFrom ends all sessions that began before it.
@@ -126,7 +128,7 @@ func (s *Service) CreateUser(ctx context.Context, u User, password Secret) error
 	if err != nil {
 		return err
 	}
-	d := userDoc{Username: name, Display: strings.TrimSpace(u.Username), Role: u.Role, Groups: u.Groups, Roots: u.Roots, Password: hash,
+	d := userDoc{Username: name, Display: strings.TrimSpace(u.Username), Role: u.Role, Groups: u.Groups, Roots: u.Roots, Password: hash, Given: true,
 		Disabled: u.Disabled, CreatedAt: store.At(s.now()), SessionsFrom: store.At(s.now())}
 	row, err := encodeRow(name, u.Tenant, 1, d)
 	if err != nil {
@@ -173,7 +175,7 @@ func (s *Service) ChangePassword(ctx context.Context, c Caller, old, next Secret
 	if d.Password, err = s.hasher.hash(ctx, next.Reveal()); err != nil {
 		return Session{}, err
 	}
-	d.SessionsFrom, d.Link = store.At(now), nil
+	d.SessionsFrom, d.Link, d.Given = store.At(now), nil, false
 	if err := s.replaceUser(ctx, row, d); err != nil {
 		return Session{}, err
 	}

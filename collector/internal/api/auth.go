@@ -247,7 +247,7 @@ func (s *Server) sessionCookieOf(ctx context.Context, value access.Secret, life 
 
 func (s *Server) sessionDocument(ctx context.Context, c access.Caller) rest.Session {
 	doc := rest.Session{Username: c.Username, Tenant: c.Tenant, TenantName: c.TenantName, Role: string(c.Role), Actions: held(c, access.Object{}), Somewhere: held(c, access.Object{Anywhere: true}), ExpiresAt: c.ExpiresAt,
-		Version: s.opt.Version, Engine: s.opt.Engine, Demo: s.opt.Demo, EnrolFirst: c.EnrolFirst, Language: string(c.Speaks), Picture: s.ownPicture(ctx, c), Logo: s.logoOf(ctx, c.Tenant), SignOutURL: s.signOutURL(c)}
+		Version: s.opt.Version, Engine: s.opt.Engine, Demo: s.opt.Demo, EnrolFirst: c.EnrolFirst, PasswordGiven: c.PasswordGiven, Language: string(c.Speaks), Picture: s.ownPicture(ctx, c), Logo: s.logoOf(ctx, c.Tenant), SignOutURL: s.signOutURL(c)}
 	if c.Home != c.Tenant {
 		doc.Home = c.Home
 	}

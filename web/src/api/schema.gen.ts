@@ -5489,6 +5489,13 @@ export interface components {
             kind: string;
             name: string;
         };
+        NotificationsEvent: {
+            /**
+             * Format: int64
+             * @description Up to 1,000 are counted
+             */
+            unread: number;
+        };
         NotificationsRead: {
             /** @description Those of the list; absent: all */
             ids?: string[];
@@ -6567,6 +6574,8 @@ export interface components {
             language?: "en" | "pt";
             /** @description Path of the tenant's logo, or else of the installation's */
             logo?: string;
+            /** @description The password was generated, or chosen by somebody else, and was not changed since */
+            password_given?: boolean;
             picture?: string;
             role: string;
             sign_out_url?: string;
@@ -9039,13 +9048,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Events until the session, the token or the collector ends: hello (HelloEvent), heartbeat (HeartbeatEvent), reset (ResetEvent), resources (ResourcesEvent), runs (RunsEvent), connections (ConnectionsEvent), agents (AgentsEvent), reviews (ReviewsEvent). The data of each is a JSON document. The stream begins with hello, or, for who goes on from an event, with what happened since. An id says up to when all has been told; any collector of the installation goes on from it for ten minutes. Some events may be told twice. */
+            /** @description Events until the session, the token or the collector ends: hello (HelloEvent), heartbeat (HeartbeatEvent), reset (ResetEvent), resources (ResourcesEvent), runs (RunsEvent), connections (ConnectionsEvent), agents (AgentsEvent), reviews (ReviewsEvent), notifications (NotificationsEvent). The data of each is a JSON document. The stream begins with hello, or, for who goes on from an event, with what happened since. An id says up to when all has been told; any collector of the installation goes on from it for ten minutes. Some events may be told twice. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["HelloEvent"] | components["schemas"]["HeartbeatEvent"] | components["schemas"]["ResetEvent"] | components["schemas"]["ResourcesEvent"] | components["schemas"]["RunsEvent"] | components["schemas"]["ConnectionsEvent"] | components["schemas"]["AgentsEvent"] | components["schemas"]["ReviewsEvent"];
+                    "text/event-stream": components["schemas"]["HelloEvent"] | components["schemas"]["HeartbeatEvent"] | components["schemas"]["ResetEvent"] | components["schemas"]["ResourcesEvent"] | components["schemas"]["RunsEvent"] | components["schemas"]["ConnectionsEvent"] | components["schemas"]["AgentsEvent"] | components["schemas"]["ReviewsEvent"] | components["schemas"]["NotificationsEvent"];
                 };
             };
             /** @description A problem document (RFC 9457) */

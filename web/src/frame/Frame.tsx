@@ -85,6 +85,7 @@ export function Frame() {
       <main id="content" className={css.content} tabIndex={-1}>
         <Offline />
         <NotRefreshed />
+        {session?.password_given && !session.demo ? <Given /> : null}
         {past ? <Past at={past} /> : null}
         <Suspense fallback={<><PageToCome /><Loading what={t`the page`} /></>}>
           <Outlet />
@@ -127,6 +128,16 @@ function Offline() {
     <div className={css.offline} role="alert">
       <span><Trans>No answer from the collector since <When at={new Date(since).toISOString()} clock />. What you see is from before; what you type is kept.</Trans></span>
       <button type="button" className="link" onClick={() => void client.refetchQueries({ type: 'active' })}><Trans>Try now</Trans></button>
+    </div>
+  )
+}
+
+/** Said until it is changed: whoever generated or chose it can sign in with it too. */
+function Given() {
+  return (
+    <div className={css.given} data-testid="password-given">
+      <span><Trans>You sign in with a password that was generated for you or that somebody else chose: whoever has seen it can sign in as you.</Trans></span>
+      <Link to="/account"><Trans>Choose one of your own</Trans></Link>
     </div>
   )
 }

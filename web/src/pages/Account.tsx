@@ -160,6 +160,7 @@ function Password({ username }: { username: string }) {
       await api.post('/api/v1/session/password', { body: { current_password: current, new_password: next } })
       for (const empty of [setCurrent, setNext, setAgain]) empty('')
       void client.invalidateQueries({ queryKey: ['sessions'] })
+      void client.invalidateQueries({ queryKey: q.session().queryKey })
       say(t`Your password is changed; your other sessions have ended`)
     } catch (err) {
       setError(err)

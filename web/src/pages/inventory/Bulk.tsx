@@ -2,20 +2,21 @@
 // taken back.
 import { t } from '@lingui/core/macro'
 import { Plural, Trans } from '@lingui/react/macro'
-import { Button, Modal, Select, Textarea } from '@mantine/core'
+import { ActionIcon, Button, Modal, Textarea } from '@mantine/core'
+import { IconPlus, IconTrash } from '@tabler/icons-react'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link } from 'react-router'
 
 import { api } from '../../api/client'
 import { q } from '../../api/queries'
-import type { Field, KindInfo, Operation } from '../../api/types'
+import type { KindInfo, Operation } from '../../api/types'
 import { count } from '../../format/units'
-import { commonFields, inOneInput, labelOf, parseValue } from '../../kinds/fields'
+import { commonFields, inOneInput } from '../../kinds/fields'
 import { FieldDiff } from '../../parts/Diff'
 import { ProblemPanel } from '../../parts/States'
 import { Foreign } from '../../parts/Text'
-import { FieldInput } from '../resource/FieldEdit'
+import { blank, ChangeEdit, editOf, most, type Change } from './BulkChange'
 import css from './Bulk.module.css'
 
 /** So many rows can be named by their ids. */
@@ -60,38 +61,32 @@ interface EditProps {
 export function BulkEdit({ kind, filter, ids, what, onClose }: EditProps) {
   const client = useQueryClient()
   const fields = [...commonFields(kind), ...(kind.fields ?? [])].filter((f) => inOneInput(f) && !f.sensitive)
-  // Fields of one label are told apart by the group they stand in.
-  const named = (f: Field) => (f.group && fields.some((o) => o !== f && labelOf(o) === labelOf(f)) ? `${f.group}: ${labelOf(f)}` : labelOf(f))
-  const [pointer, setPointer] = useState('')
-  const [text, setText] = useState('')
-  const [reset, setReset] = useState(false)
+  const [changes, setChanges] = useState<Change[]>([blank()])
   const [reason, setReason] = useState('')
-  const [wrong, setWrong] = useState('')
+  const [wrong, setWrong] = useState(new Map<number, string>())
   const [error, setError] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
   const [preview, setPreview] = useState('')
   const [done, setDone] = useState('')
-  const field = fields.find((f) => f.pointer === pointer)
+  const chosen = changes.filter((c) => c.field !== '')
   const looked = useQuery(q.operation(preview)).data
   const made = useQuery(q.operation(done)).data
   const rule = useQuery(q.approvalRules()).data?.items.find((r) => r.kind === 'bulk_edit')
   const asks = !!rule?.required && !!looked && looked.state === 'done' && looked.rows > (rule.over ?? 0)
+  const take = (next: Change[]) => {
+    setChanges(next)
+    setWrong(new Map())
+    setPreview('')
+  }
 
-  const send = async (f: Field, dryRun: boolean, expect?: number) => {
-    setWrong('')
+  const send = async (dryRun: boolean, expect?: number) => {
     setError(null)
-    let change: { set?: Record<string, unknown>; reset?: string[] } = { reset: [f.pointer] }
-    if (!reset) {
-      const { value, problem } = text.trim() === '' && f.type !== 'array' ? { value: null, problem: undefined } : parseValue(f, text)
-      if (problem) {
-        setWrong(problem)
-        return
-      }
-      change = { set: { [f.pointer]: value } }
-    }
+    const { set, reset, problems } = editOf(chosen, fields)
+    setWrong(problems)
+    if (problems.size) return
     setBusy(true)
     try {
-      const op = await api.post('/api/v1/edits', { body: { kind: kind.name, ...(ids ? { ids } : { filter }), ...change, ...(dryRun ? { dry_run: true } : {}), ...(expect === undefined ? {} : { expect }), ...(reason.trim() ? { reason: reason.trim() } : {}) } })
+      const op = await api.post('/api/v1/edits', { body: { kind: kind.name, ...(ids ? { ids } : { filter }), ...(Object.keys(set).length ? { set } : {}), ...(reset.length ? { reset } : {}), ...(dryRun ? { dry_run: true } : {}), ...(expect === undefined ? {} : { expect }), ...(reason.trim() ? { reason: reason.trim() } : {}) } })
       if (dryRun) setPreview(op.id)
       else setDone(op.id)
     } catch (err) {
@@ -112,7 +107,6 @@ export function BulkEdit({ kind, filter, ids, what, onClose }: EditProps) {
     if (done) for (const key of ['operations', 'resources', 'facets', 'summary', 'changes']) void client.invalidateQueries({ queryKey: [key] })
     onClose()
   }
-  const changed = () => setPreview('')
   return (
     <Modal opened onClose={close} title={t`Edit ${what}`} closeButtonProps={{ 'aria-label': t`Close` }} size={620}>
       {done ? (
@@ -126,19 +120,25 @@ export function BulkEdit({ kind, filter, ids, what, onClose }: EditProps) {
           </div>
         </div>
       ) : (
-        <form className="stack" onSubmit={(e) => { e.preventDefault(); if (field) void send(field, true) }}>
-          <Select label={t`Field`} searchable data-autofocus data={fields.map((f) => ({ value: f.pointer, label: named(f) + (f.pointer.startsWith('/common/') ? '' : ` (${kind.label.toLowerCase()})`) }))} value={pointer || null} onChange={(v) => { setPointer(v ?? ''); setText(''); changed() }} />
-          {field ? <Select label={t`What to do`} allowDeselect={false} data={[{ value: 'set', label: t`set it to` }, { value: 'reset', label: t`hand it back to discovery` }]} value={reset ? 'reset' : 'set'} onChange={(v) => { setReset(v === 'reset'); changed() }} /> : null}
-          {field && !reset ? <FieldInput key={pointer} kind={kind.name} field={field} text={text} setText={(it) => { setText(it); changed() }} error={wrong || undefined} /> : null}
+        <form className="stack" onSubmit={(e) => { e.preventDefault(); if (chosen.length) void send(true) }}>
+          <ul className={css.changes}>
+            {changes.map((c, i) => (
+              <li key={c.id} role="group" aria-label={t`Change ${i + 1}`}>
+                <ChangeEdit kind={kind} fields={fields.filter((f) => f.pointer === c.field || !changes.some((o) => o.field === f.pointer))} change={c} wrong={wrong.get(c.id)} first={i === 0} onChange={(next) => take(changes.map((o) => (o.id === c.id ? next : o)))} />
+                {changes.length > 1 ? <ActionIcon aria-label={t`Leave out change ${i + 1}`} onClick={() => take(changes.filter((o) => o.id !== c.id))}><IconTrash size={15} /></ActionIcon> : null}
+              </li>
+            ))}
+          </ul>
+          {chosen.length === changes.length && changes.length < most ? <div><Button leftSection={<IconPlus size={14} aria-hidden />} onClick={() => take([...changes, blank()])}><Trans>Another field</Trans></Button></div> : null}
           <Textarea label={t`Reason`} description={t`Kept in the audit trail.`} value={reason} onChange={(e) => setReason(e.currentTarget.value)} />
           {error ? <ProblemPanel error={error} compact /> : null}
           {asks ? <p role="note"><Trans>More than {count(rule?.over ?? 0)} resources: nothing is changed before {rule?.persons === 2 ? t`two people have approved it` : rule?.requester_may_decide ? t`it is approved` : t`another person has approved it`}.</Trans></p> : null}
           {preview ? <Outcome op={looked} kind={kind} verb={t`Would change`} /> : null}
           <div className="row">
-            {field && looked?.state === 'done' && looked.updated > 0 ? (
-              <Button variant="filled" loading={busy} onClick={() => void send(field, false, looked.rows)}>{asks ? <Trans>Ask to change <Plural value={looked.updated} one="# resource" other="# resources" /></Trans> : <Trans>Change <Plural value={looked.updated} one="# resource" other="# resources" /></Trans>}</Button>
+            {chosen.length && looked?.state === 'done' && looked.updated > 0 ? (
+              <Button variant="filled" loading={busy} onClick={() => void send(false, looked.rows)}>{asks ? <Trans>Ask to change <Plural value={looked.updated} one="# resource" other="# resources" /></Trans> : <Trans>Change <Plural value={looked.updated} one="# resource" other="# resources" /></Trans>}</Button>
             ) : null}
-            <Button type="submit" variant={looked?.state === 'done' && looked.updated > 0 ? 'default' : 'filled'} disabled={!field} loading={busy && !preview}><Trans>See what would change</Trans></Button>
+            <Button type="submit" variant={looked?.state === 'done' && looked.updated > 0 ? 'default' : 'filled'} disabled={chosen.length === 0} loading={busy && !preview}><Trans>See what would change</Trans></Button>
             <Button onClick={close}><Trans>Cancel</Trans></Button>
           </div>
         </form>
@@ -163,7 +163,7 @@ function Outcome({ op, kind, verb }: { op: Operation | undefined; kind: KindInfo
           {op.sample.slice(0, 8).map((s) => (
             <li key={s.resource.id}>
               <Link to={`/inventory/${s.resource.kind}/${s.resource.id}`}><Foreign text={s.resource.name ?? s.resource.id} max={40} /></Link>
-              {(s.diff ?? []).slice(0, 2).map((d) => <FieldDiff key={d.pointer} change={d} kind={kind} />)}
+              {(s.diff ?? []).slice(0, most).map((d) => <FieldDiff key={d.pointer} change={d} kind={kind} />)}
             </li>
           ))}
           {op.updated > Math.min(8, op.sample.length) ? <li className="muted"><Trans>and {count(op.updated - Math.min(8, op.sample.length))} more</Trans></li> : null}
