@@ -73,6 +73,11 @@ type StandingEvent struct {
 	Status string `json:"status"`
 }
 
+// NotificationsEvent counts the notifications that the listener has not read, soon after the stream begins and when it is another number.
+type NotificationsEvent struct {
+	Unread int `json:"unread" doc:"Up to 1,000 are counted"`
+}
+
 // ReviewsEvent counts what waits for a person, as soon as that is another number; absent, it may be.
 type ReviewsEvent struct {
 	HeldRemovals *int `json:"held_removals,omitempty"`

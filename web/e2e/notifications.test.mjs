@@ -35,6 +35,8 @@ for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 
     await make(facts, 'server', { name: unique('another') })
     const made = await make(facts, 'server', { name })
     try {
+      // The open page is told by the stream: without one, the bell is asked about every two minutes only.
+      await page.getByRole('link', { name: /Notifications, .* not read/ }).waitFor({ timeout: 2 * patience })
       await go('/notifications')
       const title = page.getByRole('heading', { name: `${name}: 1 new` })
       await title.waitFor({ timeout: 2 * patience })

@@ -19,6 +19,7 @@ import (
 	"maestro.internal/collector/internal/access"
 	"maestro.internal/collector/internal/inventory"
 	"maestro.internal/collector/internal/live"
+	"maestro.internal/collector/internal/notify"
 	"maestro.internal/internal/rest"
 )
 
@@ -45,7 +46,7 @@ type eventsIn struct {
 }
 
 // eventTypes are the events that can be asked for.
-var eventTypes = []string{"resources", "runs", "connections", "agents", "reviews"}
+var eventTypes = []string{"resources", "runs", "connections", "agents", "reviews", "notifications"}
 
 func (s *Server) eventRoutes() {
 	handle(s, route{method: "GET", path: "/events", id: "stream-events", tag: "events", action: access.Read, events: true,
@@ -61,6 +62,7 @@ func eventResponse(doc *huma.OpenAPI) *huma.Response {
 		{"hello", reflect.TypeFor[rest.HelloEvent]()}, {"heartbeat", reflect.TypeFor[rest.HeartbeatEvent]()}, {"reset", reflect.TypeFor[rest.ResetEvent]()},
 		{"resources", reflect.TypeFor[rest.ResourcesEvent]()}, {"runs", reflect.TypeFor[rest.RunsEvent]()},
 		{"connections", reflect.TypeFor[rest.ConnectionsEvent]()}, {"agents", reflect.TypeFor[rest.AgentsEvent]()}, {"reviews", reflect.TypeFor[rest.ReviewsEvent]()},
+		{"notifications", reflect.TypeFor[rest.NotificationsEvent]()},
 	}
 	any := &huma.Schema{Description: "The data of one event, by its name"}
 	var names []string
@@ -183,9 +185,11 @@ func (s *Server) streamEvents(r *http.Request, w http.ResponseWriter, c access.C
 		}
 	}
 	ctx := r.Context()
-	beat, known := time.NewTicker(heartbeatEvery), time.NewTicker(recogniseEvery)
+	beat, known, own := time.NewTicker(heartbeatEvery), time.NewTicker(recogniseEvery), time.NewTicker(standingEvery)
 	defer beat.Stop()
 	defer known.Stop()
+	defer own.Stop()
+	unread := unreadWatch{count: func() (int, error) { return s.opt.Notify.Unread(ctx, notify.Person{Caller: domainCaller(c)}) }, told: -1}
 	again := s.rights.next()
 	recognise := func() (ended bool) {
 		now, err := s.recognise(r, requestOf(ctx))
@@ -211,6 +215,13 @@ func (s *Server) streamEvents(r *http.Request, w http.ResponseWriter, c access.C
 		case <-beat.C:
 			now := s.opt.Clock()
 			err = out.write(live.Event{Name: "heartbeat", At: now.Add(-2 * changesEvery), Data: rest.HeartbeatEvent{At: now.UTC()}})
+		case <-own.C:
+			if !c.Cookie {
+				break // tokens have no notifications
+			}
+			if e, news := unread.look(s.opt.Clock()); news && want.wants(e) {
+				err = out.write(e)
+			}
 		case <-stream.Ready():
 			events, lost := stream.Take()
 			if lost {
@@ -226,6 +237,22 @@ func (s *Server) streamEvents(r *http.Request, w http.ResponseWriter, c access.C
 			return // the client is gone
 		}
 	}
+}
+
+// unreadWatch is of one stream and no other: what waits to be read is a person's own, whoever else has the same rights.
+type unreadWatch struct {
+	count func() (int, error)
+	told  int
+}
+
+// look tells the count when it is another one than was told. What cannot be counted now is counted later.
+func (w *unreadWatch) look(now time.Time) (live.Event, bool) {
+	n, err := w.count()
+	if err != nil || n == w.told {
+		return live.Event{}, false
+	}
+	w.told = n
+	return live.Event{Name: "notifications", At: now.Add(-2 * changesEvery), Data: rest.NotificationsEvent{Unread: n}}, true
 }
 
 // eventWriter writes events as they are on the wire.

@@ -15,6 +15,9 @@ const settle = 300
 const rest = 2000
 const hiddenFor = 30_000
 
+/** Where the cache keeps the number of notifications that are not read. */
+export const bell = ['notifications', 'unread'] as const
+
 let standing = false
 const listeners = new Set<Listener>()
 const hearers = new Set<(e: Told) => void>()
@@ -61,7 +64,15 @@ export function listen(client: QueryClient, expired: () => void): Live {
     if (e.id) last = e.id
     for (const l of hearers) l(e)
     if (e.name === 'reset') refresh.all()
+    else if (e.name === 'notifications') unread(e.data)
     else refresh.some(outdatedBy(e.name, e.data))
+  }
+  /** The number is told; the list is old only when it is another one. */
+  const unread = (data: unknown) => {
+    const next = (data as { unread?: unknown } | null)?.unread
+    if (typeof next !== 'number' || client.getQueryData<{ unread: number }>(bell)?.unread === next) return
+    client.setQueryData(bell, { unread: next })
+    refresh.some([['notifications']])
   }
   const later = (pause: number) => {
     clearTimeout(again)

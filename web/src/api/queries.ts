@@ -3,7 +3,7 @@ import { QueryCache, QueryClient, keepPreviousData, queryOptions } from '@tansta
 
 import { api } from './client'
 import { kindsPage } from './early'
-import { every, live as stream } from './live'
+import { bell, every, live as stream } from './live'
 import { place } from './place'
 import { Problem } from './problem'
 import type { KindInfo, Run, SealedCredential, Session } from './types'
@@ -235,7 +235,7 @@ export const q = {
     queryOptions({ queryKey: ['mapping'], queryFn: ({ signal }) => api.get('/api/v1/mapping', { signal }), refetchInterval: (x) => (x.state.data?.job?.running ? 2000 : slow) }),
   options: () =>
     queryOptions({ queryKey: ['options'], queryFn: async ({ signal }) => { const lists = await api.get('/api/v1/option-lists', { signal }); return { ...lists, items: lists.items.map((l) => ({ ...l, label: named(l.label) })) } }, staleTime: 60_000 }),
-  unread: () => queryOptions({ queryKey: ['notifications', 'unread'], queryFn: ({ signal }) => api.get('/api/v1/notifications/unread', { signal }), refetchInterval: slow }),
+  unread: () => queryOptions({ queryKey: bell, queryFn: ({ signal }) => api.get('/api/v1/notifications/unread', { signal }), refetchInterval: every(slow) }),
   notifications: (asked: { filter: string; unread: boolean; page: number }) =>
     queryOptions({
       queryKey: ['notifications', asked],
