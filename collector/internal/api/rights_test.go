@@ -304,7 +304,7 @@ func (w *rightsWorld) looksLike(without *rightsWorld) []described {
 	return ops
 }
 
-var passing = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[0-9:.]+Z|[0-9a-f]{16,64}|[A-Za-z0-9_-]{60,}`)
+var passing = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[0-9:.]+Z|\d{4}-\d\d-\d\d \d\d:\d\d UTC|[0-9a-f]{16,64}|[A-Za-z0-9_-]{60,}`)
 
 // scrubbed leaves out ids and moments, and sorts lists, so that answers of two installations compare.
 func scrubbed(t *testing.T, body []byte) string {
