@@ -186,3 +186,68 @@ test('what was typed into a new record is not lost by a key', async () => {
   await form.waitFor({ state: 'detached' })
   await close()
 })
+
+test('a record is made with its place, tags and several identifiers, and is moved to another datacenter on its page', async (t) => {
+  const { page, go, close } = await open(browser, facts)
+  const name = unique('whole')
+  t.after(async () => {
+    const { items } = await send(facts, 'GET', `/resources/server?filter=${encodeURIComponent(`name = "${name}"`)}`)
+    for (const r of items) await send(facts, 'DELETE', `/resources/server/${r.id}`, undefined, { 'If-Match': `"${r.version}"` })
+    for (const d of [from, to]) await send(facts, 'DELETE', `/datacenters/${d.id}`)
+  })
+  const [from, to] = [await send(facts, 'POST', '/datacenters', { name: unique('from') }), await send(facts, 'POST', '/datacenters', { name: unique('to') })]
+  await go('/inventory/server?add=1')
+  const form = page.getByRole('dialog', { name: 'Add by hand: server' })
+  await form.getByRole('textbox', { name: 'Name', exact: true }).fill(name)
+  const choose = async (label, option) => {
+    await form.getByRole('combobox', { name: label, exact: true }).click()
+    await page.getByRole('option', { name: option, exact: true }).click()
+  }
+  await choose('Datacenter', from.name)
+  const [one, two] = ['serial', 'fqdn']
+  await choose('Identifier', one)
+  await form.getByRole('textbox', { name: one, exact: true }).fill(`${name}-1`)
+  await form.getByRole('button', { name: 'Another identifier' }).click()
+  await choose('Identifier 2', two)
+  await form.getByRole('textbox', { name: `${two} of identifier 2`, exact: true }).fill(`${name}.example.org`)
+  await form.getByRole('button', { name: 'More details' }).click()
+  await form.getByRole('textbox', { name: 'Region', exact: true }).fill('lisbon')
+  await form.getByRole('textbox', { name: 'Zone', exact: true }).fill('lisbon-1')
+  const tags = form.getByLabel('Tags', { exact: true })
+  await tags.fill('team=platform')
+  await tags.press('Enter')
+  await fit(page, 'a new record with everything')
+  await shoot(page, 'new-record')
+  await form.getByRole('button', { name: 'Add', exact: true }).click()
+  await page.getByRole('heading', { level: 1 }).getByText(name).waitFor()
+  const made = (await send(facts, 'GET', `/resources/server?filter=${encodeURIComponent(`name = "${name}"`)}`)).items[0]
+  const is = await send(facts, 'GET', `/resources/server/${made.id}`)
+  assert.deepEqual([is.region, is.zone, is.datacenter.id, is.tags.map((x) => `${x.key}=${x.value}`)], ['lisbon', 'lisbon-1', from.id, ['team=platform']])
+  assert.deepEqual(is.identifiers.map((x) => x.type).sort(), [one, two].sort())
+
+  await page.getByRole('button', { name: 'Edit Datacenter', exact: true }).click()
+  await page.getByRole('combobox', { name: 'Datacenter', exact: true }).click()
+  await page.getByRole('option', { name: to.name, exact: true }).click()
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await page.getByRole('button', { name: 'Edit Datacenter', exact: true }).waitFor()
+  await page.locator('main').getByText(to.name).first().waitFor()
+  assert.equal((await send(facts, 'GET', `/resources/server/${made.id}`)).datacenter.id, to.id)
+  await fit(page, 'a record that was moved')
+  await close()
+})
+
+test('who may only read something is told why he can see it', async (t) => {
+  const name = unique('xena')
+  t.after(() => send(facts, 'DELETE', `/users/${name}`).catch(() => null))
+  const seen = await make(facts, 'application', { name: unique('why') })
+  const one = await somebody(name)
+  const { page } = one
+  await one.enter()
+  await send(facts, 'POST', '/grants', { subject: { type: 'user', id: name }, right: 'read', target: { kind: 'application', id: seen.id } })
+  await one.go(`/inventory/application/${seen.id}?tab=access`)
+  await page.getByRole('heading', { name: 'Why can you see this?' }).waitFor()
+  await page.getByText(`${name} can read the application ${seen.name}`).waitFor()
+  await fit(page, 'why one can see something')
+  await shoot(page, 'why-own')
+  await one.close()
+})

@@ -2,9 +2,9 @@
 // is asked for first; everything else that its kind can hold is behind one more step, in the order of the schema.
 import { t } from '@lingui/core/macro'
 import { Trans } from '@lingui/react/macro'
-import { Button, Modal, Select, Textarea, TextInput } from '@mantine/core'
+import { Button, Modal, Select, TagsInput, Textarea, TextInput } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
+import { useState, type ReactNode } from 'react'
 import { useNavigate } from 'react-router'
 
 import { api } from '../api/client'
@@ -24,6 +24,7 @@ import { say } from '../parts/toast'
 import { useFirstWrong } from '../parts/useFirstWrong'
 import css from './CreateResource.module.css'
 import { FieldInput } from './resource/FieldEdit'
+import { filledIdentifiers, NewIdentifiers, noIdentifier } from './resource/NewIdentifiers'
 import { relate, type Alias, type One } from './resource/edges'
 import { relationWords } from './resource/words'
 
@@ -43,8 +44,10 @@ export function CreateResource({ kind, onClose, related, onMade }: Props) {
   const [request] = useState(requestId)
   const [name, setName] = useState('')
   const [datacenter, setDatacenter] = useState<string | null>(null)
-  const [identifierType, setIdentifierType] = useState<string | null>(null)
-  const [identifier, setIdentifier] = useState('')
+  const [region, setRegion] = useState('')
+  const [zone, setZone] = useState('')
+  const [tags, setTags] = useState<string[]>([])
+  const [identifiers, setIdentifiers] = useState([noIdentifier])
   const [address, setAddress] = useState('')
   const [reason, setReason] = useState('')
   const details = useDetails(kind)
@@ -54,7 +57,7 @@ export function CreateResource({ kind, onClose, related, onMade }: Props) {
   const [busy, setBusy] = useState(false)
   const [tried, setTried] = useState(false)
   const types = Object.keys(kind.ranks ?? {})
-  const typed = details.typed > 0 || datacenter !== null || [name, address, identifier, reason].some((x) => x.trim() !== '')
+  const typed = details.typed > 0 || datacenter !== null || tags.length > 0 || [name, address, region, zone, reason, ...identifiers.map((x) => x.value)].some((x) => x.trim() !== '')
   const leaving = useLeaving(typed && !busy)
   const close = () => leaving.leave(onClose)
   // The first field in which the kind keeps an address of its own.
@@ -79,7 +82,10 @@ export function CreateResource({ kind, onClose, related, onMade }: Props) {
           name: name.trim(),
           request_id: request,
           ...(datacenter ? { datacenter } : {}),
-          ...(identifierType && identifier.trim() ? { identifiers: [{ type: identifierType, value: identifier.trim() }] } : {}),
+          ...(region.trim() ? { region: region.trim() } : {}),
+          ...(zone.trim() ? { zone: zone.trim() } : {}),
+          ...(tags.length ? { tags: tags.map(tagOf) } : {}),
+          ...(filledIdentifiers(identifiers).length ? { identifiers: filledIdentifiers(identifiers) } : {}),
           ...(out ? { relations: [{ verb: related.alias.verb, target: { kind: related.to.kind, id: related.to.id } }] } : {}),
           ...(reason.trim() ? { reason: reason.trim() } : {}),
         },
@@ -92,7 +98,7 @@ export function CreateResource({ kind, onClose, related, onMade }: Props) {
       else void navigate(`/inventory/${kind.name}/${made.id}`)
     } catch (err) {
       setError(err)
-      if (err instanceof Problem && [...err.fields.keys()].some((p) => details.holds(p))) details.show()
+      if (err instanceof Problem && [...err.fields.keys()].some((p) => details.holds(p) || ['/region', '/zone', '/tags'].some((x) => within(p, x)))) details.show()
       refuse()
       setBusy(false)
     }
@@ -105,13 +111,14 @@ export function CreateResource({ kind, onClose, related, onMade }: Props) {
         {place ? <TextInput label={place.type === 'array' ? t`Address` : labelOf(place)} error={said(place.pointer)} value={address} onChange={(e) => { setAddress(e.currentTarget.value); forget(place.pointer) }} /> : null}
         <Taken kind={kind.name} name={name} address={address} datacenter={datacenter ?? ''} />
         <Select label={t`Datacenter`} clearable data={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} error={said('/datacenter')} value={datacenter} onChange={(v) => { setDatacenter(v); forget('/datacenter') }} />
-        {types.length ? (
-          <div className="row-n">
-            <Select label={t`Identifier`} description={t`With one, discovery recognises the thing and adopts it.`} clearable data={types} value={identifierType} onChange={setIdentifierType} className="grow" />
+        <NewIdentifiers types={types} list={identifiers} said={said} onChange={(list) => { setIdentifiers(list); forget('/identifiers') }} />
+        <Details details={details} kind={kind} except={place?.pointer} answer={answer}>
+          <div className={css.inputs}>
+            <TextInput label={t`Region`} error={said('/region')} value={region} onChange={(e) => { setRegion(e.currentTarget.value); forget('/region') }} />
+            <TextInput label={t`Zone`} error={said('/zone')} value={zone} onChange={(e) => { setZone(e.currentTarget.value); forget('/zone') }} />
           </div>
-        ) : null}
-        {identifierType ? <TextInput label={identifierType} error={said('/identifiers')} value={identifier} onChange={(e) => { setIdentifier(e.currentTarget.value); forget('/identifiers') }} /> : null}
-        <Details details={details} kind={kind} except={place?.pointer} answer={answer} />
+          <TagsInput label={t`Tags`} description={t`Each as key=value, then Enter.`} error={said('/tags')} value={tags} onChange={(list) => { setTags(list); forget('/tags') }} splitChars={[',']} acceptValueOnBlur />
+        </Details>
         <Textarea label={t`Reason`} description={t`Kept in the audit trail.`} value={reason} error={said('/reason')} onChange={(e) => { setReason(e.currentTarget.value); forget('/reason') }} />
         {tried && (details.problems.size || !name.trim()) ? <p role="alert" className={css.wrong}>{wrongWords([...(name.trim() ? [] : [t`Name`]), ...[...details.problems.keys()].map((p) => pointerLabel(kind, p))])}</p> : null}
         {error ? <ProblemPanel error={error} compact /> : null}
@@ -150,6 +157,12 @@ const within = (pointer: string, field: string) => pointer === field || pointer.
 function without(said: Map<string, string>, field: string) {
   const left = [...said].filter(([p]) => !within(p, field))
   return left.length === said.size ? said : new Map(left)
+}
+
+/** key=value; what has no = is a key alone. */
+const tagOf = (text: string) => {
+  const [key = '', ...rest] = text.split('=')
+  return { key: key.trim(), value: rest.join('=').trim() }
 }
 
 const wrongWords = (labels: string[]) => {
@@ -198,11 +211,15 @@ function useDetails(kind: KindInfo) {
 /** What a provider alone can say ("aws.instance_type") is not asked of people. */
 const ofPeople = (kind: KindInfo, f: Field) => editable(f) && !f.sensitive && !kind.extensions?.some((e) => f.path.startsWith(e.provider + '.'))
 
-function Details({ details: d, kind, except, answer }: { details: ReturnType<typeof useDetails>; kind: KindInfo; except: string | undefined; answer: ReturnType<typeof useAnswer> }) {
+function Details({ details: d, kind, except, answer, children }: { details: ReturnType<typeof useDetails>; kind: KindInfo; except: string | undefined; answer: ReturnType<typeof useAnswer>; children: ReactNode }) {
   if (!d.shown) return <div><Button aria-expanded={false} onClick={d.show}><Trans>More details</Trans></Button>{d.typed ? <span className="muted"> {counted(d.typed, t`field filled`, t`fields filled`)}</span> : null}</div>
   const said = (p: string) => d.problems.get(p) ?? answer.said(p)
   return (
     <div className={css.details}>
+      <fieldset className={css.group}>
+        <legend><Trans>Place and tags</Trans></legend>
+        <div className="stack-s">{children}</div>
+      </fieldset>
       {d.groups.map((g) => (
         <fieldset key={g.title} className={css.group}>
           <legend>{g.title}</legend>

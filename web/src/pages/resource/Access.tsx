@@ -10,6 +10,7 @@ import { api } from '../../api/client'
 import { Problem } from '../../api/problem'
 import { q } from '../../api/queries'
 import type { AccessEntry, AccessReason, AccessTarget, Grant } from '../../api/types'
+import { useSession } from '../../frame/session'
 import { Confirm } from '../../parts/Confirm'
 import { DataTable, type Col } from '../../parts/DataTable'
 import { Panel } from '../../parts/Page'
@@ -42,7 +43,12 @@ export function Access({ kind, id }: { kind: string; id: string }) {
   const refresh = () => void client.invalidateQueries({ queryKey: ['access'] })
   if (access.isPending) return <Loading what={t`who may do what`} lines={6} />
   if (access.error instanceof Problem && access.error.status === 403) {
-    return <Empty icon={<IconLock size={26} stroke={1.4} aria-hidden />} title={t`Shown to those who administer it`}>{access.error.message}</Empty>
+    return (
+      <>
+        <Empty icon={<IconLock size={26} stroke={1.4} aria-hidden />} title={t`Shown to those who administer it`}>{access.error.message}</Empty>
+        <Panel title={t`Why can you see this?`}><Own kind={kind} id={id} /></Panel>
+      </>
+    )
   }
   if (access.error && !access.data) return <ProblemPanel error={access.error} retry={() => void access.refetch()} />
   const { entries, grants, inherits } = access.data
@@ -130,15 +136,28 @@ function Give({ kind, id, onDone }: { kind: string; id: string; onDone: () => vo
   )
 }
 
+function useWhy(kind: string, id: string, subject: string) {
+  return useQuery({
+    queryKey: ['access', kind, id, 'explain', subject],
+    queryFn: ({ signal }) => api.get('/api/v1/access/{kind}/{id}/explain', { path: { kind, id }, query: { subject }, signal }),
+    enabled: subject !== '',
+    retry: false,
+  })
+}
+
+/** About himself everybody may ask. */
+function Own({ kind, id }: { kind: string; id: string }) {
+  const session = useSession()
+  const answer = useWhy(kind, id, session ? `user:${session.username}` : '')
+  if (answer.error && !answer.data) return <ProblemPanel error={answer.error} compact />
+  if (!answer.data) return <Loading what={t`why you can see this`} lines={2} />
+  return <p className="break"><Foreign text={answer.data.found} max={1000} /></p>
+}
+
 function Why({ kind, id }: { kind: string; id: string }) {
   const [name, setName] = useState('')
   const [asked, setAsked] = useState('')
-  const answer = useQuery({
-    queryKey: ['access', kind, id, 'explain', asked],
-    queryFn: ({ signal }) => api.get('/api/v1/access/{kind}/{id}/explain', { path: { kind, id }, query: { subject: asked }, signal }),
-    enabled: asked !== '',
-    retry: false,
-  })
+  const answer = useWhy(kind, id, asked)
   return (
     <form className="stack-s" onSubmit={(e) => { e.preventDefault(); setAsked(`user:${name.trim()}`) }}>
       <TextInput label={t`User name of whom to ask about`} value={name} onChange={(e) => setName(e.currentTarget.value)} autoComplete="off" autoCapitalize="none" />

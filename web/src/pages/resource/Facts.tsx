@@ -38,7 +38,7 @@ interface Props {
 
 export function Facts(p: Props) {
   const [all, setAll] = useState(false)
-  const head = headFields.filter((f) => ['name', 'region', 'zone'].includes(f.path))
+  const head = [...headFields.filter((f) => ['name', 'region', 'zone'].includes(f.path)), datacenterField]
   const groups = groupsOf(p.kind)
   const empty = groups.flatMap((g) => g.fields).filter((f) => absent(valueOf(p.r, f))).length
   return (
@@ -127,7 +127,11 @@ function Tags({ r, canEdit, editing, setEditing, refresh }: Props) {
   )
 }
 
+/** It is set by its id and read by its name. */
+const datacenterField: Field = { path: 'datacenter', pointer: '/datacenter', type: 'string', label: t`Datacenter` }
+
 function valueOf(r: Resource, f: Field): unknown {
+  if (f === datacenterField) return r.datacenter?.name || r.datacenter?.id
   const v = at(r, f.pointer)
   return v === undefined && f.volatile ? at(r.volatile, f.pointer.replace(/^\/attributes/, '')) : v
 }
@@ -140,7 +144,7 @@ function Fact({ field, r, kind, canEdit, canCost, editing, setEditing, refresh }
     return (
       <div className={css.fact} data-editing>
         <dt>{label}</dt>
-        <dd><FieldEdit r={r} kind={kind} field={field} value={value} curated={source?.type === 'curated'} onDone={() => setEditing(null)} refresh={refresh} /></dd>
+        <dd><FieldEdit r={r} kind={kind} field={field} value={field === datacenterField ? r.datacenter?.id : value} curated={source?.type === 'curated'} onDone={() => setEditing(null)} refresh={refresh} /></dd>
       </div>
     )
   }

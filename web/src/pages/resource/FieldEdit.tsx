@@ -54,6 +54,9 @@ export function FieldEdit({ r, field, value, curated, onDone, refresh }: Props) 
   const [error, setError] = useState<unknown>(null)
   const [theirs, setTheirs] = useState<Resource | null>(null)
   const [busy, setBusy] = useState(false)
+  const ofDatacenter = field.pointer === '/datacenter'
+  const datacenters = useQuery({ ...q.datacenters(), enabled: ofDatacenter })
+  const words = (v: unknown) => (ofDatacenter ? (datacenters.data?.items.find((d) => d.id === v)?.name ?? valueText(v, field)) : valueText(v, field))
 
   const send = async (change: { set?: Record<string, unknown>; reset?: string[] }, onVersion: number) => {
     setBusy(true)
@@ -112,7 +115,7 @@ export function FieldEdit({ r, field, value, curated, onDone, refresh }: Props) 
         <div className={css.conflict} role="alert" data-testid="edit-conflict">
           <strong><Trans>Somebody else changed this {r.kind} meanwhile.</Trans></strong>
           <span>
-            <Trans>When you began: <Foreign text={valueText(base.value, field) || t`nothing`} />. Now: <Foreign text={valueText(at(theirs, field.pointer), field) || t`nothing`} />. Yours: <Foreign text={(records ? valueText(rows, field) : text) || t`nothing`} />.</Trans>
+            <Trans>When you began: <Foreign text={words(base.value) || t`nothing`} />. Now: <Foreign text={words(ofDatacenter ? theirs.datacenter?.id : at(theirs, field.pointer)) || t`nothing`} />. Yours: <Foreign text={(records ? words(rows) : ofDatacenter ? words(text) : text) || t`nothing`} />.</Trans>
           </span>
           <div className="row">
             <Button variant="filled" loading={busy} onClick={() => { setTheirs(null); save(theirs.version) }}><Trans>Save mine</Trans></Button>
@@ -123,13 +126,18 @@ export function FieldEdit({ r, field, value, curated, onDone, refresh }: Props) 
         <div className="row">
           <Button type="submit" variant="filled" loading={busy}><Trans>Save</Trans></Button>
           <Button onClick={onDone}><Trans>Cancel</Trans></Button>
-          {beneath ? <span className="muted"><Trans>discovered: <Foreign text={valueText(r.provenance?.[field.pointer]?.discovered, field)} max={60} /></Trans></span> : null}
+          {beneath ? <span className="muted"><Trans>discovered: <Foreign text={words(r.provenance?.[field.pointer]?.discovered)} max={60} /></Trans></span> : null}
           {beneath ? <Button onClick={() => void send({ reset: [field.pointer] }, version)}><Trans>Back to what is discovered</Trans></Button> : null}
         </div>
       )}
       {error ? <ProblemPanel error={error} compact /> : null}
     </form>
   )
+}
+
+function DatacenterInput({ common, value, onChange }: { common: object; value: string; onChange: (id: string) => void }) {
+  const datacenters = useQuery(q.datacenters())
+  return <Select {...common} clearable searchable data={(datacenters.data?.items ?? []).map((d) => ({ value: d.id, label: d.name }))} value={value || null} onChange={(v) => onChange(v ?? '')} nothingFoundMessage={t`No such datacenter`} />
 }
 
 /** For a fact that is being edited, where its label stands beside it, or `labelled` in a form. */
@@ -139,6 +147,7 @@ export function FieldInput({ kind, field, text, setText, error, labelled = false
   const options = useQuery(q.options())
   const offered = options.data?.items.find((l) => l.fields.includes(field.pointer) || l.fields.includes(kind + field.pointer))?.values
   const common = labelled ? { label, error } : { 'aria-label': label, autoFocus: true, error }
+  if (field.pointer === '/datacenter') return <DatacenterInput common={common} value={text} onChange={setText} />
   if (field.enum?.length || field.type === 'boolean') {
     const data = field.type === 'boolean' ? [{ value: 'true', label: t`yes` }, { value: 'false', label: t`no` }] : field.enum!.map((v) => ({ value: v, label: human(v).toLowerCase() }))
     return <Select {...common} data={data} value={text || null} onChange={(v) => setText(v ?? '')} clearable />
