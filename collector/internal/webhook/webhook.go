@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -63,6 +64,41 @@ type Options struct {
 type Sender struct {
 	clock func() time.Time
 	http  *http.Client
+	// foreign says that people name the addresses, who are told how a delivery went but nothing of the collector's own network.
+	foreign bool
+}
+
+// Why an address was not reached, for people. What the system says of it names resolvers and addresses that are the collector's business.
+var (
+	errNoName      = errors.New("there is no machine of this name")
+	errLookup      = errors.New("its name could not be looked up just now")
+	errNoAnswer    = errors.New("it did not answer in time")
+	errCertificate = errors.New("its certificate is not one that the collector trusts")
+	errRefused     = errors.New("it takes no connections there")
+	errUnreached   = errors.New("no connection could be made or it was broken off")
+)
+
+func inWords(err error) error {
+	var name *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	var timed net.Error
+	switch {
+	case errors.Is(err, errNotAllowed):
+		return errNotAllowed
+	case errors.Is(err, context.Canceled):
+		return context.Canceled
+	case errors.As(err, &name) && name.IsNotFound:
+		return errNoName
+	case errors.As(err, &name):
+		return errLookup
+	case errors.As(err, &certificate):
+		return errCertificate
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return errRefused
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timed) && timed.Timeout():
+		return errNoAnswer
+	}
+	return errUnreached
 }
 
 // errNotAllowed is about an address of the network that a webhook may not lead to.
@@ -84,7 +120,7 @@ func New(opt Options) *Sender {
 		}
 	}
 	transport.DialContext = dialer.DialContext
-	return &Sender{clock: opt.Clock, http: &http.Client{Transport: transport, Timeout: 15 * time.Second,
+	return &Sender{clock: opt.Clock, foreign: opt.Allow != nil, http: &http.Client{Transport: transport, Timeout: 15 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
@@ -114,6 +150,9 @@ func (s *Sender) Post(ctx context.Context, address string, secret Secret, delive
 		var at *url.Error
 		if errors.As(err, &at) {
 			err = at.Err // without the address
+		}
+		if s.foreign {
+			err = inWords(err)
 		}
 		return fmt.Errorf("reach webhook at %s: %w", host, err)
 	}

@@ -1,6 +1,9 @@
 package webhook
 
 import (
+	"context"
+	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -43,6 +46,33 @@ func TestRefusedAddressesAreNotDialled(t *testing.T) {
 	defer allowed.Close()
 	if err := allowed.Post(t.Context(), srv.URL, Secret("0123456789abcdef"), "1", []byte("{}")); err != nil || asked != 1 {
 		t.Errorf("%d asked: %v", asked, err)
+	}
+}
+
+// Who names an address is told why it was not reached, and nothing of the network that the collector stands in.
+func TestWhatIsSaidOfAnAddressThatIsNotReached(t *testing.T) {
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	defer secure.Close()
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	s := New(Options{Clock: time.Now, Allow: Public([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})})
+	defer s.Close()
+	for address, want := range map[string]string{
+		secure.URL: "its certificate is not one that the collector trusts", closed.URL: "it takes no connections there", "https://maestro.invalid/hook": "name",
+	} {
+		err := s.Post(t.Context(), address, Secret("0123456789abcdef"), "1", []byte("{}"))
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "lookup ") || strings.Contains(err.Error(), "dial ") {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	for cause, want := range map[error]error{
+		&net.OpError{Op: "dial", Err: &net.DNSError{Err: "server misbehaving", Name: "x", Server: "10.255.255.53:53"}}:             errLookup,
+		&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "x", Server: "10.255.255.53:53", IsNotFound: true}}: errNoName,
+		context.DeadlineExceeded: errNoAnswer, errors.New("read tcp 10.1.2.3:4: reset"): errUnreached,
+	} {
+		if got := inWords(cause); got != want { //nolint:errorlint // the very one
+			t.Errorf("%v: %v", cause, got)
+		}
 	}
 }
 
