@@ -75,10 +75,21 @@ func (s *Service) UpdateProfile(ctx context.Context, c Caller, name, email strin
 	return s.Profile(ctx, c)
 }
 
+// wantPassword tells none from a wrong one, and counts it as no attempt.
+func wantPassword(password Secret) error {
+	if password.Reveal() == "" {
+		return &InvalidError{Field: "current_password", Problem: "is needed for this"}
+	}
+	return nil
+}
+
 // provePassword asks whoever is signed in for the password again; wrong ones count as failed sign-ins do.
 func (s *Service) provePassword(ctx context.Context, c Caller, d userDoc, password Secret) error {
 	if d.Password == "" && len(d.External) > 0 {
 		return s.proveFresh(ctx, c)
+	}
+	if err := wantPassword(password); err != nil {
+		return err
 	}
 	limits := limitKeys(d.Username, limitAddressOf(c.Address))
 	if err := s.guardBy(limits, s.now()); err != nil {

@@ -154,6 +154,9 @@ func (s *Service) ChangePassword(ctx context.Context, c Caller, old, next Secret
 	c = c.atHome()
 	name := foldUsername(c.Username)
 	now := s.now()
+	if err := wantPassword(old); err != nil {
+		return Session{}, err
+	}
 	if err := s.guard(name, c.Address, now); err != nil {
 		return Session{}, err
 	}

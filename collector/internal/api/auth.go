@@ -68,6 +68,10 @@ func (s *Server) gate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	caller, err := s.recognise(r, req)
+	if errors.Is(err, access.ErrUnauthenticated) && r.Header.Get("Authorization") == "" && (req.cookie.Reveal() != "" || r.Header.Get("Sec-Fetch-Site") != "") {
+		s.refuse(ctx, signedOut())
+		return
+	}
 	if err != nil {
 		s.refuse(ctx, s.asProblem(ctx.Context(), err))
 		return

@@ -173,6 +173,9 @@ func (s *Server) routingDomain(ctx context.Context, c access.Caller, given strin
 	case len(hits) > 1:
 		return inventory.RoutingDomain{}, problem(http.StatusBadRequest, "%d routing domains are named %q. Give its id: GET %s/routing_domains lists them.", len(hits), given, prefix).at("query.domain", "names more than one")
 	}
+	if len(known) == 0 {
+		return inventory.RoutingDomain{}, problem(http.StatusNotFound, "There is no routing domain %q. There is only %s, for addresses that were recorded without a datacenter.", given, domainNone)
+	}
 	slices.Sort(known)
 	return inventory.RoutingDomain{}, problem(http.StatusNotFound, "There is no routing domain %q. There are: %s.", given, strings.Join(known[:min(20, len(known))], ", "))
 }

@@ -95,3 +95,11 @@ func TestPrefixes(t *testing.T) {
 		w.ask(w.reader, "GET", "/api/v1/prefixes/"+id, nil).problem(404)
 	}
 }
+
+// TestOnlyTheDomainOfRecords: where there is no other, a refusal names it instead of nothing.
+func TestOnlyTheDomainOfRecords(t *testing.T) {
+	w := newWorld(t)
+	if p := w.ask(w.stranger, "GET", "/api/v1/prefixes?domain=x", nil).problem(404); !strings.HasSuffix(p.Detail, "There is only none, for addresses that were recorded without a datacenter.") {
+		t.Errorf("which domains there are: %q", p.Detail)
+	}
+}

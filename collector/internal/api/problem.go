@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -46,6 +47,13 @@ func notFound(what string) *problemError {
 func unauthenticated() *problemError {
 	e := problem(http.StatusUnauthorized, "Sign in, or send an API token as Authorization: Bearer mst_...")
 	e.header = http.Header{"Www-Authenticate": {`Bearer realm="maestro"`}}
+	return e
+}
+
+// signedOut is for a browser, whose user has no token to send.
+func signedOut() *problemError {
+	e := unauthenticated()
+	e.Detail = problem(http.StatusUnauthorized, "You are not signed in, or not any more. Sign in.").Detail
 	return e
 }
 
@@ -142,12 +150,30 @@ func bodyLocation(pointer string) string {
 	return "body" + strings.ReplaceAll(pointer, "/", ".")
 }
 
+// tooLarge is how huma words it.
+var tooLarge = regexp.MustCompile(`^request body is too large limit=(\d+) bytes$`)
+
+// bytesInWords is a limit, which is given in whole MiB or KiB where it is one.
+func bytesInWords(text string) string {
+	switch n, err := strconv.ParseInt(text, 10, 64); {
+	case err != nil || n%1024 != 0:
+		return text + " bytes"
+	case n%(1<<20) != 0:
+		return strconv.FormatInt(n>>10, 10) + " KiB"
+	default:
+		return strconv.FormatInt(n>>20, 10) + " MiB"
+	}
+}
+
 // plainProblem turns what huma itself found wrong into our problem document. Values that stood in a body are
 // not echoed: they may be passwords.
 func plainProblem(_ huma.Context, _ string, v any) (any, error) {
 	m, ok := v.(*huma.ErrorModel)
 	if !ok {
 		return v, nil
+	}
+	if at := tooLarge.FindStringSubmatch(m.Detail); at != nil {
+		return &problem(http.StatusRequestEntityTooLarge, "This is too large: up to %s may be sent here.", bytesInWords(at[1])).Problem, nil
 	}
 	p := &rest.Problem{Title: m.Title, Status: m.Status, Detail: sentence(m.Detail)}
 	for _, d := range m.Errors {

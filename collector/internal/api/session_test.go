@@ -85,6 +85,15 @@ func TestChangePassword(t *testing.T) {
 	ask := func(old, next string) *answer {
 		return w.ask("", "POST", "/api/v1/session/password", rest.PasswordChange{CurrentPassword: old, NewPassword: next}, "Cookie", cookie, "X-Maestro-CSRF", "1")
 	}
+	if p := ask("", "another fine day").problem(422); p.Detail != "current_password is needed for this." {
+		t.Errorf("without the password: %q", p.Detail)
+	}
+	if p := w.ask("", "GET", "/api/v1/resources/server", nil, "Sec-Fetch-Site", "same-origin").problem(401); strings.Contains(p.Detail, "Bearer") {
+		t.Errorf("a browser is told to send a token: %q", p.Detail)
+	}
+	if p := w.ask(w.admin, "POST", "/api/v1/teams", map[string]any{"name": strings.Repeat("x", 2<<20)}).problem(413); p.Detail != "This is too large: up to 1 MiB may be sent here." {
+		t.Errorf("a large body: %q", p.Detail)
+	}
 	if p := ask("wrong", "another fine day").problem(422); p.Errors[0].Location != "body.current_password" {
 		t.Errorf("%+v", p)
 	}
