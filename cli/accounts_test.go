@@ -29,3 +29,17 @@ func TestAMoveNamesWhoAndWhatItIsAbout(t *testing.T) {
 		t.Errorf("note %q", got.Note)
 	}
 }
+
+// What is written in YAML is read as what is written in JSON, and neither takes members that there are not.
+func TestDocumentsAreJSONOrYAML(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"name": "rack", "label": "Rack"}`: "", "name: rack\nlabel: Rack\n": "", "# mine\nname: rack\nlabel: Rack\n": "",
+		"name: rack\nlable: Rack\n": `no member "lable"`, "name: [\n": "read -", "rack": "read -",
+	} {
+		var w rest.CustomKindWrite
+		err := (&app{env: Environment{In: strings.NewReader(text)}}).document("-", nil, &w)
+		if want == "" && (err != nil || w.Name != "rack" || w.Label != "Rack") || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %+v %v", text, w, err)
+		}
+	}
+}

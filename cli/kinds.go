@@ -97,7 +97,7 @@ func (a *app) kindFields() *cobra.Command {
 			return a.print(fields, func() output.Table { return customTable(k) })
 		}),
 	}
-	cmd.Flags().StringVarP(&file, "file", "f", "", "`file` with the fields as a JSON document; - is standard input")
+	cmd.Flags().StringVarP(&file, "file", "f", "", "`file` with the fields as a JSON or YAML document; - is standard input")
 	return cmd
 }
 
@@ -141,7 +141,7 @@ func (a *app) kindDefine() *cobra.Command {
 			return a.print(k, func() output.Table { return output.Table{Note: "Defined " + k.Name + "."} })
 		},
 	}
-	cmd.Flags().StringVarP(&file, "file", "f", "-", "`file` with the document; - is standard input")
+	cmd.Flags().StringVarP(&file, "file", "f", "-", "`file` with the document in JSON or YAML; - is standard input")
 	return cmd
 }
 

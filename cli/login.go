@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
 	"maestro.internal/cli/internal/client"
@@ -184,7 +185,7 @@ func (a *app) contexts() *cobra.Command {
 	return cmd
 }
 
-// document reads a JSON document from a file, or from standard input for "-".
+// document reads a document in JSON or YAML from a file, or from standard input for "-".
 func (a *app) document(name string, read func(string) ([]byte, error), into any) error {
 	var b []byte
 	var err error
@@ -196,12 +197,22 @@ func (a *app) document(name string, read func(string) ([]byte, error), into any)
 	if err != nil {
 		return usageError{fmt.Errorf("read %s: %w", name, err)}
 	}
+	inYAML := false
+	if text := bytes.TrimSpace(b); len(text) > 0 && text[0] != '{' && text[0] != '[' {
+		inYAML = true
+		if b, err = yaml.YAMLToJSON(b); err != nil {
+			return usageError{fmt.Errorf("read %s: %s", name, strings.TrimSpace(yaml.FormatError(err, false, false)))}
+		}
+	}
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
 		line := 1 + bytes.Count(b[:min(int(dec.InputOffset()), len(b))], []byte("\n"))
 		if member, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok { // the package has no error of its own for it
 			err = fmt.Errorf("there is no member %s here; what is printed with -o json has them all", member)
+		}
+		if inYAML {
+			return usageError{fmt.Errorf("read %s: %w", name, err)}
 		}
 		return usageError{fmt.Errorf("read %s: line %d: %w", name, line, err)}
 	}

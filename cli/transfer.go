@@ -394,6 +394,9 @@ func (a *app) followOperation(ctx context.Context, c *client.Client, op rest.Ope
 	}
 	switch {
 	case op.State == "refused":
+		if op.Refused == 1 {
+			return errors.New("1 row is wrong; nothing was written")
+		}
 		return fmt.Errorf("%d rows are wrong; nothing was written", op.Refused)
 	case op.State != "done" && op.State != "undone" && op.State != "asked":
 		return fmt.Errorf("the operation %s %s: %s", op.ID, op.State, op.Error)
