@@ -19,9 +19,10 @@ import { Outside } from './Outside'
 
 export default function LinkPage() {
   const [token] = useState(() => location.hash.slice(1))
+  const [used, setUsed] = useState(false)
   const client = useQueryClient()
   const navigate = useNavigate()
-  const link = useQuery({ queryKey: ['link', token], queryFn: ({ signal }) => api.post('/api/v1/session/link', { body: { token }, signal }), retry: false, staleTime: Infinity, refetchOnWindowFocus: false })
+  const link = useQuery({ queryKey: ['link', token], queryFn: ({ signal }) => api.post('/api/v1/session/link', { body: { token }, signal }), retry: false, staleTime: Infinity, refetchOnWindowFocus: false, enabled: !used })
   const [next, setNext] = useState('')
   const [again, setAgain] = useState('')
   const [code, setCode] = useState('')
@@ -32,6 +33,7 @@ export default function LinkPage() {
     setError(null)
     try {
       const { session } = await api.post('/api/v1/session/link', { body: { token, new_password: next, ...(code ? { code: code.trim() } : {}) } })
+      setUsed(true) // it answers to nobody any more
       enter(client, session ?? null)
       void navigate('/', { replace: true })
     } catch (err) {
