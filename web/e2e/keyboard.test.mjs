@@ -129,7 +129,7 @@ test('the whole day’s work is done without a mouse', async () => {
   await page.getByText(`${site} saved`).waitFor()
 
   await page.evaluate(() => document.activeElement?.blur())
-  await tabTo(page, /^Account of/, 20)
+  await tabTo(page, /^Account of/, 60)
   await page.keyboard.press('Enter')
   await page.getByRole('menuitem', { name: 'Sign out' }).waitFor()
   for (let i = 0; i < 10 && (await focus(page)).name !== 'Sign out'; i++) await page.keyboard.press('ArrowDown')
