@@ -31,7 +31,9 @@ test('moving a datacenter shows who loses and gains it, and cuts the old client 
   await page.getByRole('button', { name: 'Serve a client' }).click()
   const dialog = page.getByRole('dialog')
   const choose = async (client) => {
+    const asked = page.waitForResponse((r) => new URL(r.url()).searchParams.get('filter') === JSON.stringify(client.name))
     await dialog.getByRole('combobox', { name: 'Client' }).fill(client.name)
+    assert.equal((await asked).status(), 200)
     await page.getByRole('option', { name: client.name }).click()
     await dialog.getByTestId('move-plan').waitFor()
   }

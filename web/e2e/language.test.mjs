@@ -54,6 +54,8 @@ test('a catalogue that does not come leaves the pages in English', async () => {
 
 test('what the collector and its plugins call things is said in Portuguese too, and a sentence in English is left nowhere', async () => {
   const { page, go, close } = await open(browser, facts, { locale: 'pt-BR' })
+  // Whatever the account has chosen in another browser.
+  await page.addInitScript(() => localStorage.setItem('maestro.language', 'pt'))
   const { items: connections } = await send(facts, 'GET', '/connections')
   const vsphere = connections.find((c) => c.provider === 'vsphere')
   const says = [

@@ -130,8 +130,9 @@ const goesOn = () => {
         await page.getByText('REQUEST1').first().waitFor()
         await fit(page, 'failing')
 
+        // The page may have asked by itself by now, and the dialogue lie over the button.
         mood = 'stranger'
-        await again.click()
+        await again.evaluateAll((all) => all.forEach((b) => b.click()))
         const ended = page.getByRole('dialog', { name: 'Your session has ended' })
         await ended.waitFor()
         mood = 'calm'

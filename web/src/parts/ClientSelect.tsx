@@ -22,7 +22,7 @@ export function ClientSelect({ label, description, value, onChange, except, disa
   const [settled] = useDebouncedValue(text.trim(), 200)
   const found = useQuery({
     queryKey: ['resources', 'client', 'pick', settled],
-    queryFn: ({ signal }) => api.get('/api/v1/resources/{kind}', { path: { kind: 'client' }, query: { page_size: 20, fields: 'id,name,kind', ...(settled ? { q: settled } : {}) }, signal }),
+    queryFn: ({ signal }) => api.get('/api/v1/resources/{kind}', { path: { kind: 'client' }, query: { page_size: 20, fields: 'id,name,kind', ...(settled ? { filter: JSON.stringify(settled) } : {}) }, signal }),
     placeholderData: keepPreviousData,
   })
   const choices = (found.data?.items ?? []).filter((it) => it.id !== except).map((it) => ({ value: it.id, label: it.name || it.id }))

@@ -29,7 +29,7 @@ export function TwoSides(p: { left: One; right: One }) {
   const { ref, inViewport } = useInViewport<HTMLDivElement>()
   const [seen, setSeen] = useState(false)
   if (inViewport && !seen) setSeen(true)
-  return <div ref={ref} style={seen ? undefined : { minHeight: 120 }}>{seen ? <Both {...p} /> : null}</div>
+  return <div ref={ref} style={seen ? undefined : { minHeight: 120 }}>{seen ? <Both {...p} /> : <p><Foreign text={p.left.name || p.left.id} max={60} />, <Foreign text={p.right.name || p.right.id} max={60} /></p>}</div>
 }
 
 /** Each is read with what the reader may see of it. */

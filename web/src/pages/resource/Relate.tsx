@@ -30,7 +30,7 @@ export function Relate({ r, kind, onClose }: { r: One; kind: KindInfo; onClose: 
   const target = kinds.data?.find((k) => k.name === a?.target)
   const found = useQuery({
     queryKey: ['resources', a?.target ?? '', 'pick', settled],
-    queryFn: ({ signal }) => api.get('/api/v1/resources/{kind}', { path: { kind: a!.target }, query: { page_size: 20, fields: 'id,name,kind', ...(settled ? { q: settled } : {}) }, signal }),
+    queryFn: ({ signal }) => api.get('/api/v1/resources/{kind}', { path: { kind: a!.target }, query: { page_size: 20, fields: 'id,name,kind', ...(settled ? { filter: JSON.stringify(settled) } : {}) }, signal }),
     enabled: !!a,
     placeholderData: keepPreviousData,
   })
