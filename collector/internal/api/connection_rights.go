@@ -102,6 +102,9 @@ func (s *Server) keepWhereItIs(ctx context.Context, c access.Caller, id string, 
 	if w.Precedence = cmp.Or(w.Precedence, is.Precedence); w.Precedence != is.Precedence {
 		return onlyManagers("precedence")
 	}
+	if !keepPrecedences(is.Kinds, w.Kinds) {
+		return onlyManagers("precedence")
+	}
 	if w.Rules == nil {
 		w.Rules = is.Rules
 	}
@@ -109,6 +112,23 @@ func (s *Server) keepWhereItIs(ctx context.Context, c access.Caller, id string, 
 		return onlyManagers("rules")
 	}
 	return s.keepTargets(ctx, c, is, w.Settings)
+}
+
+// keepPrecedences fills in what single kinds have instead of the connection's precedence; false where a kind would get another.
+func keepPrecedences(is []rest.KindSchedule, given []rest.KindScheduleWrite) bool {
+	had := map[string]int{}
+	for _, k := range is {
+		if k.Precedence != 0 {
+			had[k.Kind] = k.Precedence
+		}
+	}
+	for i := range given {
+		k := &given[i]
+		if k.Precedence = cmp.Or(k.Precedence, had[k.Kind]); k.Precedence != had[k.Kind] {
+			return false
+		}
+	}
+	return given != nil || len(had) == 0 // absent is every kind, with nothing of its own
 }
 
 // keepTargets leaves where a credential of the agent's own file is sent. A sealed one is bound to its targets by what it is sealed with; of a

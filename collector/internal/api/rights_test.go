@@ -590,6 +590,11 @@ func TestAConnectionIsGrantedAsAWhole(t *testing.T) {
 			t.Errorf("%s: %+v", field, p)
 		}
 	}
+	single := edit
+	single.Kinds = []rest.KindScheduleWrite{{Kind: "server", Precedence: 1}}
+	if p := w.ask("", "PUT", path, single, match...).problem(403); !strings.Contains(p.Detail, "The precedence of a connection") {
+		t.Errorf("precedence of a kind: %+v", p)
+	}
 	// Nor is the agent's own credential sent elsewhere, whatever else the settings say.
 	for _, settings := range []string{`{"url":"https://evil.example"}`, `{"url":"https://evil.example","depth":1}`, `{"url":"https://lab.example","url":"https://evil.example"}`, `[]`} {
 		other := edit
