@@ -179,7 +179,7 @@ type Database struct {
 	Domains          []string         `json:"domains,omitempty" label:"Domains" group:"Details" maestro:"set" help:"Directories that it is a member of."`
 	Clustering       string           `json:"clustering,omitempty" label:"Clustering" group:"Protection" enum:"single,primary_replica,multi_primary,sharding,cluster,aurora,rac,grid"`
 	Backups          []DatabaseBackup `json:"backups,omitempty" label:"Backups" group:"Protection" key:"name"`
-	Oracle           OracleDatabase   `json:"oracle,omitzero"`
+	Oracle           OracleDatabase   `json:"oracle,omitzero" when:"engine=oracle"`
 	Description      string           `json:"description,omitempty" label:"Description" group:"Origin" maestro:"searchable"`
 	Provisioned      time.Time        `json:"provisioned_at,omitzero" label:"Provisioned" group:"Origin"`
 }

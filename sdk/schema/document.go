@@ -69,6 +69,7 @@ type document struct {
 	Sensitive  bool   `json:"x-maestro-sensitive,omitzero"`
 	Set        bool   `json:"x-maestro-set,omitzero"`
 	Key        string `json:"x-maestro-key,omitempty"`
+	When       *When  `json:"x-maestro-when,omitempty"`
 
 	Narrows          bool `json:"x-maestro-narrows,omitzero"`
 	Secret           bool `json:"x-maestro-secret,omitzero"`
@@ -186,6 +187,9 @@ func (d *document) annotatedBy(use *document) *document {
 	}
 	if use.Order != 0 {
 		out.Order = use.Order
+	}
+	if use.When != nil {
+		out.When = use.When
 	}
 	for _, p := range []struct{ to, from *bool }{
 		{&out.Column, &use.Column}, {&out.Indexed, &use.Indexed}, {&out.Searchable, &use.Searchable},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 )
 
 // FieldsOf derives the JSON Schema of the fields that a plugin adds to a built-in kind under its provider's name,
@@ -146,6 +147,8 @@ func parseExtension(provider string, schemaJSON []byte) (*document, error) {
 		return nil, fmt.Errorf("$defs are for kinds of a plugin's own")
 	case len(added.Ranks) > 0 || len(added.Relations) > 0 || d.Label+d.Plural+d.Group+d.Icon+d.Summary+d.Predecessor != "":
 		return nil, fmt.Errorf("the root carries an annotation of kinds")
+	case slices.ContainsFunc(added.Fields, func(f Field) bool { return f.When != nil }):
+		return nil, fmt.Errorf("when is for the fields of kinds")
 	case len(added.Fields) == 0:
 		return nil, fmt.Errorf("it adds no field")
 	}

@@ -136,6 +136,9 @@ func (d *document) annotate(name string, tag reflect.StructTag) (required bool, 
 			d.Enum = append(d.Enum, jsontext.Value(strconv.Quote(v)))
 		}
 	}
+	if field, values, ok := strings.Cut(tag.Get("when"), "="); ok {
+		d.When = &When{Field: field, BeginsWith: strings.Split(values, ",")}
+	}
 	if d.Default, err = d.literal(tag.Get("default")); err != nil {
 		return false, err
 	}

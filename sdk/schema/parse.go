@@ -133,13 +133,17 @@ func build(name string, major, minor int, schemaJSON []byte) (*Kind, error) {
 	if b.fields > MaxFields {
 		return nil, fmt.Errorf("%d fields, at most %d", b.fields, MaxFields)
 	}
+	fields := root.leaves("/attributes")
+	if err := checkWhen(fields); err != nil {
+		return nil, err
+	}
 	sum := sha256.Sum256(text)
 	last := name[strings.LastIndexByte(name, '.')+1:]
 	return &Kind{
 		Name: name, Major: major, Minor: minor,
 		Label: cmp.Or(d.Label, d.Title, labelOf(last)), Plural: cmp.Or(d.Plural, cmp.Or(d.Label, d.Title, labelOf(last))+"s"),
 		Group: cmp.Or(d.Group, "other"), Icon: d.Icon, Summary: cmp.Or(d.Summary, d.Description),
-		Schema: text, Digest: hex.EncodeToString(sum[:]), Fields: root.leaves("/attributes"),
+		Schema: text, Digest: hex.EncodeToString(sum[:]), Fields: fields,
 		Ranks: d.Identifiers, Relations: d.Relations, Predecessor: d.Predecessor,
 		root: root,
 	}, nil
@@ -168,7 +172,7 @@ func checkRoot(d *document) error {
 			return fmt.Errorf("relation %q needs alias, verb, direction (in or out) and target", r.Alias)
 		}
 	}
-	if d.Column || d.Indexed || d.Searchable || d.Volatile || d.Sensitive || d.Set || d.Key != "" || d.Order != 0 || d.Unit != "" {
+	if d.Column || d.Indexed || d.Searchable || d.Volatile || d.Sensitive || d.Set || d.Key != "" || d.Order != 0 || d.Unit != "" || d.When != nil {
 		return fmt.Errorf("the root carries an annotation of properties")
 	}
 	return nil
@@ -268,7 +272,7 @@ func fieldOf(d *document, path string) (Field, error) {
 	f := Field{
 		Label: cmp.Or(d.Label, d.Title), Help: d.Description, Unit: d.Unit, Group: d.Group, Order: d.Order,
 		Column: d.Column, Indexed: d.Indexed, Searchable: d.Searchable, Volatile: d.Volatile,
-		Sensitive: d.Sensitive, Set: d.Set, Key: d.Key,
+		Sensitive: d.Sensitive, Set: d.Set, Key: d.Key, When: d.When,
 	}
 	if path != "" && (d.Plural != "" || d.Icon != "" || d.Summary != "" || d.Identifiers != nil || d.Relations != nil || d.Predecessor != "") {
 		return f, fmt.Errorf("a property carries an annotation of kinds")
@@ -315,7 +319,7 @@ func checkArray(n *node) error {
 		}
 	}
 	if n.items.annotated() {
-		return fmt.Errorf("column, indexed, searchable, volatile and sensitive stand on the array, not inside it")
+		return fmt.Errorf("column, indexed, searchable, volatile, sensitive and when stand on the array, not inside it")
 	}
 	return nil
 }
@@ -324,7 +328,7 @@ func checkArray(n *node) error {
 // may be, since an array is a leaf.
 func (n *node) annotated() bool {
 	f := n.field
-	if f.Column || f.Indexed || f.Searchable || f.Volatile || f.Sensitive {
+	if f.Column || f.Indexed || f.Searchable || f.Volatile || f.Sensitive || f.When != nil {
 		return true
 	}
 	for _, c := range n.props {
@@ -333,6 +337,23 @@ func (n *node) annotated() bool {
 		}
 	}
 	return n.items != nil && n.items.annotated()
+}
+
+// checkWhen says which condition no resource could be judged by: it reads a text that is asked for itself.
+func checkWhen(fields []Field) error {
+	for _, f := range fields {
+		if f.When == nil {
+			continue
+		}
+		ok := slices.ContainsFunc(fields, func(on Field) bool { return on.Path == f.When.Field && on.Type == TypeString && on.When == nil })
+		if !ok {
+			return fmt.Errorf("%s: when: %q is no text of the kind that is asked for itself", f.Path, f.When.Field)
+		}
+		if len(f.When.BeginsWith) == 0 || slices.Contains(f.When.BeginsWith, "") {
+			return fmt.Errorf("%s: when: says no value", f.Path)
+		}
+	}
+	return nil
 }
 
 func checkLeaf(n *node) error {
@@ -362,28 +383,28 @@ func checkLeaf(n *node) error {
 func (n *node) leaves(base string) []Field {
 	var out []Field
 	for _, name := range n.names {
-		out = n.props[name].appendLeaves(out, name, base+"/"+name, n.props[name].field.Group)
+		out = n.props[name].appendLeaves(out, name, base+"/"+name, n.props[name].field.Group, n.props[name].field.When)
 	}
 	return out
 }
 
-func (n *node) appendLeaves(out []Field, path, pointer, group string) []Field {
+func (n *node) appendLeaves(out []Field, path, pointer, group string, when *When) []Field {
 	if n.field.Type == TypeObject && !n.leafObject() {
 		for _, name := range n.names {
 			child := n.props[name]
-			out = child.appendLeaves(out, path+"."+name, pointer+"/"+name, cmp.Or(child.field.Group, group))
+			out = child.appendLeaves(out, path+"."+name, pointer+"/"+name, cmp.Or(child.field.Group, group), cmp.Or(child.field.When, when))
 		}
 		return out
 	}
 	f := n.field
-	f.Path, f.Pointer, f.Group = path, pointer, group
+	f.Path, f.Pointer, f.Group, f.When = path, pointer, group, when
 	if n.items != nil {
 		if n.items.field.Type == TypeObject && !n.items.leafObject() {
 			f.Items = n.items.leaves("")
 		} else {
 			inner := n.items.field
 			if n.items.items != nil {
-				inner.Items = n.items.appendLeaves(nil, "", "", "")[0].Items
+				inner.Items = n.items.appendLeaves(nil, "", "", "", nil)[0].Items
 			}
 			f.Items = []Field{inner}
 		}

@@ -30,6 +30,7 @@
 //	x-maestro-sensitive    readable with its own permission; never indexed, filtered or exported
 //	x-maestro-set          an array whose order means nothing
 //	x-maestro-key          the property by which an array's elements are told apart
+//	x-maestro-when         asked of people only where another text of the kind begins with one of some values; also on an object
 //
 // On a property of a plugin's settings (see SettingsOf): label, group, order and unit as above, and
 //
@@ -122,6 +123,14 @@ type Field struct {
 	Set        bool `json:"set,omitempty"`        // an array whose order means nothing
 	// Key names the property by which an array's elements are told apart.
 	Key string `json:"key,omitempty"`
+	// When says of which resources people are asked for it; nil means of all. What is there is shown anyway.
+	When *When `json:"when,omitempty"`
+}
+
+// When is met by a resource whose text at Field, a path of its kind, begins with one of some values, in any case.
+type When struct {
+	Field      string   `json:"field"`
+	BeginsWith []string `json:"begins_with"`
 }
 
 // RelationAlias names a hop for filters: servers have "volumes" by verb attached_to, direction in.

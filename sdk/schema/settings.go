@@ -113,7 +113,7 @@ func (s *Settings) add(root, d *document, pointer string, depth int) error {
 			return fmt.Errorf("%s: %w", at, err)
 		}
 		if child.Column || child.Indexed || child.Searchable || child.Volatile || child.Sensitive || child.Set ||
-			child.Key != "" || child.Identifiers != nil || child.Relations != nil {
+			child.Key != "" || child.When != nil || child.Identifiers != nil || child.Relations != nil {
 			return fmt.Errorf("%s: carries an annotation of kinds", at)
 		}
 		if slices.Contains(child.Type, "object") && len(child.Properties) > 0 {

@@ -187,6 +187,30 @@ test('what was typed into a new record is not lost by a key', async () => {
   await close()
 })
 
+test('a database is asked about Oracle where it is one', async () => {
+  const { page, go, close } = await open(browser, facts)
+  await go('/inventory/database?add=1')
+  const form = page.getByRole('dialog', { name: 'Add by hand: database' })
+  await form.getByRole('button', { name: 'More details' }).click()
+  const engine = form.getByLabel('Engine', { exact: true })
+  const oracle = form.getByRole('group', { name: 'Oracle', exact: true })
+  await engine.waitFor()
+  assert.equal(await oracle.count(), 0)
+  await engine.fill('oracle-ee')
+  await oracle.waitFor()
+  await oracle.getByLabel('Release', { exact: true }).fill('19c')
+  await fit(page, 'a new Oracle database')
+  await shoot(page, 'new-oracle')
+  // What was filled stays in sight, the rest of the form goes.
+  await engine.fill('mysql')
+  await oracle.getByText('GoldenGate', { exact: true }).waitFor({ state: 'detached' })
+  assert.equal(await oracle.getByLabel('Release', { exact: true }).inputValue(), '19c')
+  await oracle.getByLabel('Release', { exact: true }).fill('')
+  await oracle.waitFor({ state: 'detached' })
+  await form.getByLabel('Clustering', { exact: true }).waitFor()
+  await close()
+})
+
 test('a record is made with its place, tags and several identifiers, and is moved to another datacenter on its page', async (t) => {
   const { page, go, close } = await open(browser, facts)
   const name = unique('whole')

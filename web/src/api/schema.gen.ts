@@ -4150,6 +4150,7 @@ export interface components {
             type: "string" | "integer" | "number" | "boolean" | "time" | "ip" | "array" | "object";
             unit?: string;
             volatile?: boolean;
+            when?: components["schemas"]["When"];
         };
         FieldChange: {
             new?: unknown;
@@ -7063,6 +7064,10 @@ export interface components {
             pinned?: number;
             /** @description Seen by everybody of the tenant; needs the right to share */
             shared?: boolean;
+        };
+        When: {
+            begins_with: string[];
+            field: string;
         };
         Why: {
             /** @description A name, an id, the value of an identifier, an address, or what a provider calls it */

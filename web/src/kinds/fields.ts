@@ -105,6 +105,12 @@ export function groupsOf(kind: KindInfo): FactGroup[] {
   return [...groups].map(([title, fields]) => ({ title, fields }))
 }
 
+/** Whether people are asked for the field: always, or where another text of the kind begins as the schema says. */
+export const askedFor = (f: Pick<Field, 'when'>, textOf: (pointer: string) => string) => {
+  const text = f.when && textOf('/attributes/' + f.when.field.replaceAll('.', '/')).trim().toLowerCase()
+  return text === undefined || f.when!.begins_with.some((v) => text.startsWith(v.toLowerCase()))
+}
+
 /** The field that a pointer of a diff or of the provenance lies in, and what stands behind it. */
 export function fieldAt(kind: KindInfo | undefined, pointer: string): { field: Field | undefined; rest: string } {
   const all = [...(kind?.fields ?? []), ...commonFields(kind), ...headFields]

@@ -4,7 +4,7 @@ import document from '../../dev/kinds.json'
 import type { Change, Coverage, Field, KindInfo, Resource } from '../api/types'
 import { grouped } from './changes'
 import { trust } from './coverage'
-import { chosen, columnsOf, editable, fieldAt, inOneInput, groupsOf, parseValue, pointerLabel } from './fields'
+import { askedFor, chosen, columnsOf, editable, fieldAt, inOneInput, groupsOf, parseValue, pointerLabel } from './fields'
 import { completions, marked, narrowed, quoted } from './filter'
 import { listDifference, valueText } from './value'
 
@@ -122,5 +122,14 @@ describe('trust', () => {
     expect(trust(c(2, 1))).toBe('partial')
     expect(trust(c(2, 0, '2026-01-01T00:00:00Z'))).toBe('partial')
     expect(trust(c(2, 2, '2026-01-01T00:00:00Z'))).toBe('complete')
+  })
+})
+
+describe('what people are asked for', () => {
+  const field = { when: { field: 'engine', begins_with: ['oracle'] } }
+  const of = (engine: string) => askedFor(field, (pointer) => (pointer === '/attributes/engine' ? engine : 'oracle'))
+  it('is always asked for unless the schema says when', () => {
+    expect(askedFor({}, () => '')).toBe(true)
+    expect(['', 'mysql', 'oracle', ' Oracle-EE', 'not oracle'].map(of)).toEqual([false, false, true, true, false])
   })
 })

@@ -13,7 +13,7 @@ import { q } from '../api/queries'
 import type { Field, KindInfo } from '../api/types'
 import { put } from '../format/pointer'
 import { counted } from '../format/units'
-import { commonFields, editable, groupsOf, inOneInput, labelOf, parseValue, pointerLabel } from '../kinds/fields'
+import { askedFor, commonFields, editable, groupsOf, inOneInput, labelOf, parseValue, pointerLabel } from '../kinds/fields'
 import { filledRows, isRecords, recordProblems, type Row } from '../kinds/records'
 import { requestId } from '../parts/clipboard'
 import { RecordsEdit } from '../parts/RecordsEdit'
@@ -179,10 +179,13 @@ function useDetails(kind: KindInfo) {
   const [rows, setRows] = useState<Record<string, Row[]>>({})
   const [problems, setProblems] = useState(new Map<string, string>())
   const groups = [...groupsOf(kind).map((g) => ({ title: g.title, fields: g.fields.filter((f) => ofPeople(kind, f)) })), { title: t`Responsibility and life`, fields: commonFields(kind).filter((f) => editable(f)) }].filter((g) => g.fields.length)
+  const filled = (f: Field) => (texts[f.pointer] ?? '').trim() !== '' || !!rows[f.pointer]?.length
   const all = groups.flatMap((g) => g.fields)
+  // What is filled stays in sight, whatever is typed where the question whether it is asked for is decided.
+  const asked = groups.map((g) => ({ ...g, fields: g.fields.filter((f) => filled(f) || askedFor(f, (p) => texts[p] ?? '')) })).filter((g) => g.fields.length)
   return {
-    shown, show: () => setShown(true), groups, texts, rows, problems,
-    typed: all.filter((f) => (texts[f.pointer] ?? '').trim() !== '' || rows[f.pointer]?.length).length,
+    shown, show: () => setShown(true), groups: asked, texts, rows, problems,
+    typed: all.filter(filled).length,
     holds: (pointer: string) => all.some((f) => pointer === f.pointer || pointer.startsWith(f.pointer + '/')),
     setText: (pointer: string, text: string) => { setTexts((was) => ({ ...was, [pointer]: text })); setProblems((was) => without(was, pointer)) },
     setRows: (pointer: string, list: Row[]) => { setRows((was) => ({ ...was, [pointer]: list })); setProblems((was) => without(was, pointer)) },

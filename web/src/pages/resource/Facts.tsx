@@ -9,7 +9,7 @@ import type { Field, KindInfo, Resource, Source } from '../../api/types'
 import { at, escape } from '../../format/pointer'
 import { actor, safeLink } from '../../format/text'
 import { absolute, parseTime } from '../../format/time'
-import { commonFields, editable, groupsOf, headFields, labelOf } from '../../kinds/fields'
+import { askedFor, commonFields, editable, groupsOf, headFields, labelOf } from '../../kinds/fields'
 import { absent } from '../../kinds/value'
 import { Mark } from '../../parts/marks'
 import { Panel } from '../../parts/Page'
@@ -39,7 +39,8 @@ interface Props {
 export function Facts(p: Props) {
   const [all, setAll] = useState(false)
   const head = [...headFields.filter((f) => ['name', 'region', 'zone'].includes(f.path)), datacenterField]
-  const groups = groupsOf(p.kind)
+  const textOf = (pointer: string) => { const v = at(p.r, pointer); return typeof v === 'string' ? v : '' }
+  const groups = groupsOf(p.kind).map((g) => ({ ...g, fields: g.fields.filter((f) => askedFor(f, textOf) || !absent(valueOf(p.r, f))) }))
   const empty = groups.flatMap((g) => g.fields).filter((f) => absent(valueOf(p.r, f))).length
   return (
     <div className={css.columns}>
