@@ -29,6 +29,8 @@ export async function launch() {
   browser.newContext = async (options) => {
     const context = await plain({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce', locale: 'en-GB', ...options })
     context.setDefaultTimeout(patience)
+    // Whatever the account chooses in another window meanwhile; who wants to be spoken to in that says a locale.
+    if (!options?.locale) await context.addInitScript(() => { try { if (!localStorage.getItem('maestro.language')) localStorage.setItem('maestro.language', 'en') } catch { /* No page of ours. */ } })
     context.on('page', watched)
     contexts.add(context)
     context.on('close', () => contexts.delete(context))

@@ -35,7 +35,7 @@ after(async () => {
 })
 
 const visit = async (path) => {
-  const context = await browser.newContext()
+  const context = await browser.newContext({ locale: 'en-GB' })
   const page = await context.newPage()
   const errors = listening(page)
   await page.goto(url + path)
