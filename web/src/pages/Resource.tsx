@@ -3,7 +3,7 @@
 import { t } from '@lingui/core/macro'
 import { Trans } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
-import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query'
 import { IconExternalLink } from '@tabler/icons-react'
 import { useState } from 'react'
 import { Link, useParams, useSearchParams } from 'react-router'
@@ -28,7 +28,7 @@ import { When } from '../parts/When'
 import { Access } from './resource/Access'
 import { Accounts } from './resource/Accounts'
 import { Facts } from './resource/Facts'
-import { History } from './resource/History'
+import { History, historyOf } from './resource/History'
 import { Merge } from './resource/Merge'
 import { Relations } from './resource/Relations'
 import css from './resource/Resource.module.css'
@@ -48,6 +48,8 @@ export default function Resource() {
   const asOf = useAsOf()
   const kinds = useQuery(q.kinds())
   const resource = useQuery(q.resource(kind, id, asOf))
+  const [asked] = useSearchParams()
+  useInfiniteQuery({ ...historyOf(kind, id), enabled: asked.get('tab') === 'history' })
   const info = kinds.data?.find((k) => k.name === kind)
   if (resource.isPending || kinds.isPending) return <Page title="…" heading={<span className="muted"><Trans>Loading</Trans></span>}><Loading what={t`this resource`} lines={10} /></Page>
   if (resource.error && !resource.data) return <Missing error={resource.error} kind={kind} info={info} retry={() => void resource.refetch()} />

@@ -1,7 +1,7 @@
 import { t } from '@lingui/core/macro'
 import { Trans } from '@lingui/react/macro'
 import { Button } from '@mantine/core'
-import { useInfiniteQuery } from '@tanstack/react-query'
+import { infiniteQueryOptions, useInfiniteQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link, useSearchParams } from 'react-router'
 
@@ -16,14 +16,17 @@ import { When } from '../../parts/When'
 import css from './Resource.module.css'
 import { Then } from './Then'
 
+/** Asked for by the page beside the resource, since the first comparison hangs on it. */
+export const historyOf = (kind: string, id: string) => infiniteQueryOptions({
+  queryKey: ['history', id],
+  queryFn: ({ pageParam, signal }) => api.get('/api/v1/resources/{kind}/{id}/history', { path: { kind, id }, query: { page_size: 50, page_token: pageParam }, signal }),
+  initialPageParam: '',
+  getNextPageParam: (last) => last.next_page_token || undefined,
+})
+
 export function History({ kind, id, info }: { kind: string; id: string; info: KindInfo | undefined }) {
   const [params] = useSearchParams()
-  const list = useInfiniteQuery({
-    queryKey: ['history', id],
-    queryFn: ({ pageParam, signal }) => api.get('/api/v1/resources/{kind}/{id}/history', { path: { kind, id }, query: { page_size: 50, page_token: pageParam }, signal }),
-    initialPageParam: '',
-    getNextPageParam: (last) => last.next_page_token || undefined,
-  })
+  const list = useInfiniteQuery(historyOf(kind, id))
   if (list.error && !list.data) return <ProblemPanel error={list.error} retry={() => void list.refetch()} />
   if (!list.data) return <Loading what={t`the history`} />
   const changes = list.data.pages.flatMap((p) => p.items)
